@@ -1,0 +1,49 @@
+# make demo · make run · make test · make check: each sets up what it needs, the first time from the network.
+PYTHON ?= python3
+AZURITE := 3.37.0
+BIN := .venv/bin
+VENV := .venv/.requirements-installed
+STORAGE := .local/.azurite-$(AZURITE)-installed
+
+.PHONY: demo run test check format schema bench setup clean
+
+demo: setup ## the main job on this machine, then stop
+	$(BIN)/python -m local.demo
+
+run: setup ## as demo, but stay up
+	$(BIN)/python -m local.demo --stay
+
+test: setup ## every test
+	$(BIN)/python -m pytest
+
+check: $(VENV) ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: $(VENV) ## schedules.schema.json from the types it describes
+	$(BIN)/python -m local.schema > schedules.schema.json
+
+bench: $(VENV)
+	$(BIN)/python bench/indexing.py
+
+setup: $(VENV) $(STORAGE)
+
+$(VENV): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(STORAGE):
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite"; exit 1; }
+	npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
+	@touch $@
+
+clean:
+	rm -rf .venv .local

@@ -1,0 +1,22 @@
+"""The Azure Functions app: builds the objects and registers the functions."""
+
+import logging
+from pathlib import Path
+
+import azure.functions as func
+
+from triggers import blob_schedules, management_api, reconciler, timer_schedules
+from triggers.app import App
+from triggers.settings import from_environment
+
+# The worker's root logger stands at INFO, where the Azure SDK logs the headers of every request.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+folder = Path(__file__).parent
+objects = App(from_environment(folder), folder)
+
+timer_schedules.register(app, objects)
+blob_schedules.register(app, objects)
+reconciler.register(app, objects)
+management_api.register(app, objects)

@@ -1,0 +1,1 @@
+"""One machine: stand-ins for the Functions host and for Azure ML, and the demo. Never deployed."""

@@ -1,0 +1,287 @@
+"""The Azure ML stand-in over HTTP: the REST routes, IDENTITY_ENDPOINT, and a few routes of its own for tests.
+
+    GET  /msi/token?resource=…                 IDENTITY_ENDPOINT
+    GET  /_stand-in/submissions                what was POSTed to it, and the runs that came of it
+    POST /_stand-in/faults {"kind": …}         what the next submissions meet (azureml_service.Fault)
+"""
+
+import argparse
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault, Service, error_body
+
+WORKSPACE = (
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg1"
+    "/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+)
+PIPELINES = f"/pipelines/v1.0{WORKSPACE}"
+IDENTITY_HEADER = "stand-in"
+
+Reply = tuple[int, Any]
+
+
+class AzureMl(ThreadingHTTPServer):
+    """The stand-in; use it as a context manager, or serve_forever."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int = 0, service: Service | None = None) -> None:
+        self.service = service or Service()
+        super().__init__(("127.0.0.1", port), _Request)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def endpoint(self) -> str:
+        """The REST endpoint of its published pipeline, as the studio would show it."""
+        return f"{self.url}{PIPELINES}/PipelineRuns/PipelineSubmit/{DEMO_PIPELINE}"
+
+    def __enter__(self) -> "AzureMl":
+        Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+class _Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: AzureMl
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
+        """Silent: tests and the demo print what matters."""
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def do_PUT(self) -> None:
+        self._answer("PUT")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def _answer(self, method: str) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        raw = self.rfile.read(length)
+        parts = urlsplit(self.path)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for route_method, pattern, needs_token, reply in _ROUTES:
+            match = re.fullmatch(pattern, parts.path)
+            if match and route_method == method:
+                if needs_token and not self.server.service.knows(self.headers.get("Authorization", "")):
+                    self._send(401, error_body("Unauthorized", "a bearer token of IDENTITY_ENDPOINT is needed"))
+                    return
+                call = _Call(self, parts.path, [unquote(group or "") for group in match.groups()], query, raw)
+                answer = reply(call)
+                if answer is not None:
+                    self._send(*answer)
+                return
+        message = f"The HTTP resource that matches the request URI '{parts.path}' does not support {method}"
+        self._send(404, error_body("UnsupportedApiVersion", message))
+
+    def _send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        kind = "text/html" if data.startswith(b"<") else "application/json; charset=utf-8"
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def cut(self) -> None:
+        """Hang up without a word."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Call:
+    """One request on its way through a route."""
+
+    def __init__(self, request: _Request, path: str, groups: list[str], query: dict[str, str], raw: bytes) -> None:
+        self.request, self.path, self.groups, self.query, self.raw = request, path, groups, query, raw
+        self.service = request.server.service
+
+    def json(self) -> Any:
+        """The body; an empty one is an empty object."""
+        return json.loads(self.raw or b"{}")
+
+
+def _submit(call: _Call) -> Reply | None:
+    pipeline_id = call.groups[0]
+    return _submitted(call, pipeline_id, call.service.pipelines.get(pipeline_id))
+
+
+def _submit_endpoint(call: _Call) -> Reply | None:
+    name = call.query.get("name")
+    endpoint = call.groups[0] if call.groups else DEMO_ENDPOINT if name == DEMO_ENDPOINT_NAME else ""
+    pipeline_id = call.service.endpoints.get(endpoint, "")
+    return _submitted(call, pipeline_id, call.service.pipelines.get(pipeline_id))
+
+
+def _submitted(call: _Call, pipeline_id: str, status: str | None) -> Reply | None:
+    service, request = call.service, call.request
+    try:
+        body = call.json()
+    except ValueError:
+        return 400, error_body("UserError", "the body is not JSON")
+    service.receive(call.path, call.query, dict(request.headers), body)
+    fault = service.next_fault()
+    if fault is not None and fault.kind != "slow":
+        return _faulty(call, fault, pipeline_id, body)
+    if fault is not None:
+        time.sleep(fault.seconds)
+    if status is None:
+        return 404, error_body("UserError", f"Pipeline {pipeline_id} not found")
+    if status != "Active":
+        return 400, error_body("UserError", f"Pipeline {pipeline_id} is {status}")
+    return 200, service.accept(pipeline_id, call.query, body)
+
+
+def _faulty(call: _Call, fault: Fault, pipeline_id: str, body: Any) -> Reply | None:
+    request = call.request
+    if fault.kind == "cut":
+        request.cut()
+    elif fault.kind == "lose_reply":
+        call.service.accept(pipeline_id, call.query, body)
+        request.cut()
+    elif fault.kind == "html":
+        return fault.status, b"<html><body>Service Unavailable</body></html>"
+    elif fault.kind == "without_id":
+        return 200, {**call.service.accept(pipeline_id, call.query, body), "Id": None, "PipelineRunId": None}
+    else:
+        headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+        if fault.kind == "redirect":
+            headers["Location"] = f"{request.server.url}{call.path}"
+        request._send(fault.status, error_body(fault.code, f"fault switch: {fault.status}"), headers)  # noqa: SLF001
+    return None
+
+
+def _run(call: _Call) -> Reply:
+    run = call.service.runs.get(call.groups[0])
+    return (404, error_body("UserError", "no such run")) if run is None else (200, call.service.entity(run))
+
+
+def _cancel(call: _Call) -> Reply:
+    run = call.service.runs.get(call.groups[0])
+    if run is None:
+        return 404, error_body("UserError", "no such run")
+    run.canceled = True
+    return 200, None
+
+
+def _runs_of_pipeline(call: _Call) -> Reply:
+    service = call.service
+    return 200, [service.entity(run) for run in list(service.runs.values()) if run.pipeline_id == call.groups[0]]
+
+
+def _history(call: _Call) -> Reply:
+    run = call.service.runs.get(call.groups[0])
+    return (404, {"error": {"code": "UserError", "message": "no such run"}}) if run is None else (
+        200,
+        call.service.history(run),
+    )
+
+
+def _history_query(call: _Call) -> Reply:
+    """Tags joined by `and`, as the SDK writes them: (Tags/key eq "value")."""
+    wanted = re.findall(r'\(?Tags/([^ ]+) eq "?([^")]*)"?\)?', str(call.json().get("filter") or ""))
+    found = []
+    for run in list(call.service.runs.values()):
+        dto = call.service.history(run)
+        if all(str(dto["tags"].get(key)) == value for key, value in wanted):
+            found.append(dto)
+    return 200, {"value": found, "continuationToken": None}
+
+
+def _pipeline(call: _Call) -> Reply:
+    status = call.service.pipelines.get(call.groups[0])
+    if status is None:
+        return 404, error_body("UserError", "no such pipeline")
+    return 200, {"Id": call.groups[0], "Name": "demo", "EntityStatus": status, "Url": call.request.server.endpoint}
+
+
+def _pipelines(call: _Call) -> Reply:
+    names = list(call.service.pipelines)
+    return 200, [{"Id": one, "Name": "demo", "EntityStatus": call.service.pipelines[one]} for one in names]
+
+
+def _set_status(call: _Call) -> Reply:
+    call.service.pipelines[call.groups[0]] = call.json()
+    return 200, None
+
+
+def _token(call: _Call) -> Reply:
+    if call.request.headers.get("X-IDENTITY-HEADER") != IDENTITY_HEADER:
+        return 401, {"error": "X-IDENTITY-HEADER is wrong"}
+    return 200, call.service.issue_token(call.query.get("resource", ""))
+
+
+def _submissions(call: _Call) -> Reply:
+    service = call.service
+    with service.lock:
+        return 200, {"received": list(service.received), "runs": [run.run_id for run in service.runs.values()]}
+
+
+def _add_fault(call: _Call) -> Reply:
+    fault = Fault(**call.json())
+    call.service.add_fault(fault)
+    return 200, asdict(fault)
+
+
+_RUN = rf"{PIPELINES}/PipelineRuns/([^/]+)"
+_HISTORY = rf"/history/v1\.0{WORKSPACE}(?:/experiments/[^/]+|/experimentids/[^/]+)?"
+_ROUTES: list[tuple[str, str, bool, Callable[[_Call], Reply | None]]] = [
+    ("POST", rf"{PIPELINES}/PipelineRuns/PipelineSubmit/([^/]+)", True, _submit),
+    ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Id/([^/]+)(?:/[^/]+)?", True, _submit_endpoint),
+    ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Name", True, _submit_endpoint),
+    ("GET", rf"{PIPELINES}/PipelineRuns/Pipeline/([^/]+)", True, _runs_of_pipeline),
+    ("GET", _RUN, True, _run),
+    ("DELETE", rf"{_RUN}/Execution", True, _cancel),
+    ("POST", rf"{_RUN}/[Cc]ancel", True, _cancel),
+    ("POST", rf"{_HISTORY}/runs:query", True, _history_query),
+    ("GET", rf"{_HISTORY}/runs/([^/]+)(?:/details)?", True, _history),
+    ("POST", rf"{_HISTORY}/runs/([^/]+)/cancel", True, _cancel),
+    ("GET", rf"{PIPELINES}/Pipelines/([^/]+)", True, _pipeline),
+    ("GET", rf"{PIPELINES}/Pipelines", True, _pipelines),
+    ("PUT", rf"{PIPELINES}/Pipelines/([^/]+)/status", True, _set_status),
+    ("GET", "/msi/token", False, _token),
+    ("GET", "/_stand-in/submissions", False, _submissions),
+    ("POST", "/_stand-in/faults", False, _add_fault),
+]
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(prog="python -m local.azureml", description="The Azure ML stand-in.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--run-seconds", type=float, default=5.0)
+    options = parser.parse_args()
+    server = AzureMl(options.port, Service(run_seconds=options.run_seconds))
+    print(f"Azure ML stand-in on {server.url}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
+
+

@@ -1,0 +1,152 @@
+"""What the Azure ML stand-in knows and answers, without HTTP: pipelines, runs, tokens and fault switches.
+
+Faithful to the REST contract of azureml-pipeline-core 1.62.0 where the product or its tests touch it: replies are
+PascalCase PipelineRunEntity with status 200, keys of a request count without regard to case, unknown keys are ignored,
+scalar parameter values become strings, two identical submissions make two runs.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+DEMO_PIPELINE = "11111111-2222-3333-4444-555555555555"
+DEMO_ENDPOINT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+DEMO_ENDPOINT_NAME = "TrainEndpoint"
+
+_STATUS_NUMBERS = {"NotStarted": 0, "Running": 1, "Failed": 2, "Finished": 3, "Canceled": 4}
+_HISTORY_WORDS = {"Finished": "Completed"}
+
+
+@dataclass
+class ServedRun:
+    """A run that the service has accepted."""
+
+    run_id: str
+    pipeline_id: str
+    body: dict[str, Any]
+    query: Mapping[str, str]
+    accepted_at: float
+    canceled: bool = False
+
+    def status(self, seconds: float, now: float) -> str:
+        """Running for `seconds`, then finished."""
+        if self.canceled:
+            return "Canceled"
+        return "Running" if now - self.accepted_at < seconds else "Finished"
+
+
+@dataclass
+class Fault:
+    """What the next submissions meet instead of an answer; `times` counts down."""
+
+    kind: str
+    """status, slow, cut, lose_reply, html, without_id or redirect."""
+    times: int = 1
+    status: int = 500
+    retry_after: str | None = None
+    seconds: float = 0.0
+    code: str = "UserError"
+
+
+@dataclass
+class Service:
+    """The state behind the stand-in; every method takes the lock itself."""
+
+    run_seconds: float = 5.0
+    status_as_text: bool = False
+    pipelines: dict[str, str] = field(default_factory=lambda: {DEMO_PIPELINE: "Active"})
+    endpoints: dict[str, str] = field(default_factory=lambda: {DEMO_ENDPOINT: DEMO_PIPELINE})
+    runs: dict[str, ServedRun] = field(default_factory=dict)
+    received: list[dict[str, Any]] = field(default_factory=list)
+    """Every submission that came in, accepted or not."""
+    faults: list[Fault] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Token → the resource it was issued for."""
+    lock: Lock = field(default_factory=Lock)
+
+    def issue_token(self, resource: str) -> dict[str, str]:
+        """What IDENTITY_ENDPOINT answers (App Service, api-version 2019-08-01)."""
+        token = secrets.token_urlsafe(24)
+        with self.lock:
+            self.tokens[token] = resource
+        expires = str(int(time.time()) + 3600)
+        return {"access_token": token, "expires_on": expires, "resource": resource, "token_type": "Bearer"}
+
+    def knows(self, authorization: str) -> bool:
+        """Whether the header holds a bearer token that we issued."""
+        scheme, _, token = authorization.partition(" ")
+        with self.lock:
+            return scheme == "Bearer" and token in self.tokens
+
+    def next_fault(self) -> Fault | None:
+        """The fault that the submission at hand meets."""
+        with self.lock:
+            if not self.faults:
+                return None
+            fault = self.faults[0]
+            fault.times -= 1
+            if fault.times <= 0:
+                self.faults.pop(0)
+            return fault
+
+    def add_fault(self, fault: Fault) -> None:
+        """Queue a fault behind those that are waiting."""
+        with self.lock:
+            self.faults.append(fault)
+
+    def receive(self, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any) -> None:
+        """Note a submission as it came in, without its token."""
+        shown = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        with self.lock:
+            self.received.append({"path": path, "query": dict(query), "headers": shown, "body": body})
+
+    def accept(self, pipeline_id: str, query: Mapping[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        """Start a run; always a new one."""
+        keys = {key.lower(): value for key, value in body.items()}
+        run = ServedRun(str(uuid4()), pipeline_id, keys, query, time.monotonic())
+        with self.lock:
+            self.runs[run.run_id] = run
+        return self.entity(run)
+
+    def entity(self, run: ServedRun) -> dict[str, Any]:
+        """PipelineRunEntity. Real replies carry numbers for enums; words are what the SDK expects one day."""
+        word = run.status(self.run_seconds, time.monotonic())
+        return {
+            "Description": run.body.get("description"),
+            "Status": {"StatusCode": word if self.status_as_text else _STATUS_NUMBERS[word], "StatusDetail": None},
+            "ParameterAssignments": {k: str(v) for k, v in (run.body.get("parameterassignments") or {}).items()},
+            "DataPathAssignments": run.body.get("datapathassignments") or {},
+            "DataSetDefinitionValueAssignments": run.body.get("datasetdefinitionvalueassignments") or {},
+            "RunHistoryExperimentName": run.body.get("experimentname"),
+            "DisplayName": run.body.get("displayname"),
+            "PipelineId": run.pipeline_id,
+            "RunSource": run.body.get("runsource"),
+            "tags": run.body.get("tags") or {},
+            "Properties": run.body.get("properties") or {},
+            "EntityStatus": 0,
+            "Id": run.run_id,
+            "PipelineRunId": run.run_id,
+        }
+
+    def history(self, run: ServedRun) -> dict[str, Any]:
+        """RunDto, whose word for success differs."""
+        word = run.status(self.run_seconds, time.monotonic())
+        return {
+            "runId": run.run_id,
+            "status": _HISTORY_WORDS.get(word, word),
+            "displayName": run.body.get("displayname"),
+            "tags": run.body.get("tags") or {},
+            "properties": {"azureml.pipelineid": run.pipeline_id},
+        }
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """The shape of the pipelines service's errors."""
+    return {
+        "Error": {"Code": code, "Message": message, "Target": None, "Details": [], "InnerError": None},
+        "Correlation": {"operation": "stand-in", "request": "stand-in"},
+    }

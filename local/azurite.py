@@ -1,0 +1,93 @@
+"""Azurite, Microsoft's storage emulator, as a process of its own: real blobs, queues and tables on this machine."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+# The account that Azurite's documentation gives to everybody; it opens nothing but an emulator.
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+INSTALLED = CHECKOUT / ".local" / "node_modules" / ".bin" / "azurite"
+
+
+class NotStarted(RuntimeError):
+    """A process of the demo or the tests did not come up; says what to do."""
+
+
+class Azurite:
+    """A running Azurite; use it as a context manager."""
+
+    def __init__(self, folder: Path, ports: Sequence[int]) -> None:
+        """`ports` are those of the blob, queue and table services; what is stored stays in the folder."""
+        self.folder = folder
+        self.ports = tuple(ports)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def connection_string(self) -> str:
+        """For every client and for AzureWebJobsStorage."""
+        blob, queue, table = (f"http://127.0.0.1:{port}/{ACCOUNT};" for port in self.ports)
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
+            f"BlobEndpoint={blob}QueueEndpoint={queue}TableEndpoint={table}"
+        )
+
+    def __enter__(self) -> "Azurite":
+        if not INSTALLED.exists() or shutil.which("node") is None:
+            raise NotStarted("Azurite is not installed; `make setup` installs it (it needs Node.js 20 or newer)")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        blob, queue, table = (str(port) for port in self.ports)
+        command = [str(INSTALLED), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        command += ["--location", str(self.folder), "--blobPort", blob, "--queuePort", queue, "--tablePort", table]
+        environment = {**os.environ, "NODE_NO_WARNINGS": "1"}
+        with (self.folder / "azurite.log").open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        for port in self.ports:
+            wait_for(port, self._process, f"Azurite (see {self.folder / 'azurite.log'})")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            stop(self._process)
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of the loopback address that nobody uses at the moment."""
+    sockets = [socket.socket() for _ in range(number)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], name: str, seconds: float = 60.0) -> None:
+    """Wait until a process listens; raises NotStarted when it ends or takes too long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise NotStarted(f"{name} ended with {process.returncode} instead of listening on port {port}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise NotStarted(f"{name} did not listen on port {port} within {seconds:.0f} s")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, politely first."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,89 @@
+"""The main job on one machine: a CSV is uploaded, a timer fires, and both POSTs and the runs they started are shown."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from azure.data.tables import TableServiceClient
+
+from triggers.ledger.azure_table import AzureTableLedger
+from triggers.scheduling.run import Run, RunState
+
+from .azurite import CHECKOUT, NotStarted
+from .machine import Machine
+
+PORTS = (7071, 21080, 21000, 21001, 21002)
+TIMER, UPLOADS = "nightly-training", "score-uploads"
+CONTAINER, PATH = "azureml-blobstore", "incoming/2026-11.csv"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when both schedules have started their runs."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="The main job, on one machine.")
+    parser.add_argument("--stay", action="store_true", help="stay up until stopped (make run)")
+    options = parser.parse_args(arguments)
+    # Timers fire at :00; registering at :30 leaves a newly deployed schedule the occurrence it is woken for.
+    settings = {"SCHEDULES_FILE": "local/schedules.yaml", "RECONCILE_SCHEDULE": "30 * * * * *"}
+    machine = Machine(CHECKOUT / ".local", PORTS, settings)
+    try:
+        with machine:
+            print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
+            runs = _both_halves(machine)
+            _show(machine, runs)
+            if options.stay:
+                _stay(machine)
+    except NotStarted as error:
+        print(f"The demo did not work: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.")
+    return 0
+
+
+def _both_halves(machine: Machine) -> list[Run]:
+    """Upload and wake, then wait until the ledger has a submitted run of each schedule."""
+    service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
+    ledger = AzureTableLedger(lambda: service)
+    before = {run.key for name in (TIMER, UPLOADS) for run in ledger.recent_runs(name, 100)}
+    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {TIMER} …")
+    machine.upload(CONTAINER, PATH, f"sepal_length,sepal_width\n5.1,3.5\n{time.time()},0\n".encode())
+    until = time.monotonic() + 75
+    while time.monotonic() < until:
+        machine.wake(TIMER)
+        found = [_newest_submitted(ledger, name, before) for name in (TIMER, UPLOADS)]
+        submitted = [run for run in found if run is not None]
+        if len(submitted) == len(found):
+            return submitted
+        time.sleep(1)
+    raise NotStarted(f"the two runs were not submitted; see {machine.folder / 'local.host.log'}")
+
+
+def _newest_submitted(ledger: AzureTableLedger, schedule: str, before: set[str]) -> Run | None:
+    runs = ledger.recent_runs(schedule, 20)
+    return next((run for run in runs if run.state is RunState.SUBMITTED and run.key not in before), None)
+
+
+def _show(machine: Machine, runs: list[Run]) -> None:
+    for run in runs:
+        submission = next(one for one in machine.submissions() if one["body"]["tags"]["trigger_run_key"] == run.key)
+        print(f"\n{run.schedule}: POST {_short(submission['path'])}")
+        print(json.dumps(submission["body"], indent=2, ensure_ascii=False))
+        print(f"→ run {run.run_id}, {run.state.value}, run key {run.key}")
+
+
+def _short(path: str) -> Any:
+    return "…" + path[path.index("/PipelineRuns") :]
+
+
+def _stay(machine: Machine) -> None:
+    print(f"\nStaying up. Upload into {CONTAINER}/incoming with this connection string; stop with Ctrl+C.")
+    print(machine.azurite.connection_string)
+    while True:
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

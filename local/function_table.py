@@ -1,0 +1,55 @@
+"""The functions of function_app.py as the host sees them: name, bindings, and the code behind them."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure.functions as func
+
+
+@dataclass(frozen=True)
+class HostedFunction:
+    """One indexed function."""
+
+    name: str
+    bindings: tuple[Mapping[str, Any], ...]
+    call: Callable[..., Any]
+
+    @property
+    def trigger(self) -> Mapping[str, Any]:
+        """The binding that starts it."""
+        return next(one for one in self.bindings if str(one["type"]).lower().endswith("trigger"))
+
+    def invoke(self, value: object) -> Any:
+        """Call it with its one argument by the name of its binding, as the worker does."""
+        return self.call(**{str(self.trigger["name"]): value})
+
+
+def load(folder: Path) -> list[HostedFunction]:
+    """Import function_app.py from a folder and index it."""
+    sys.path.insert(0, str(folder))
+    app: func.FunctionApp = importlib.import_module("function_app").app
+    return [
+        HostedFunction(
+            name=str(one.get_function_name()),
+            bindings=tuple(json.loads(binding) for binding in one.get_raw_bindings()),
+            call=one.get_user_function(),
+        )
+        for one in app.get_functions()
+    ]
+
+
+def blob_client(connection: str, container: str, blob: str) -> Any:
+    """What the worker hands to a function that is bound to BlobClient: names only, no content."""
+    from azurefunctions.extensions.bindings.blob import BlobClient
+
+    content = json.dumps({"Connection": connection, "ContainerName": container, "BlobName": blob})
+    data = SimpleNamespace(
+        version="1.0", source="AzureStorageBlobs", content_type="application/json", content=content
+    )
+    return BlobClient(data=data).get_sdk_type()

@@ -1,0 +1,158 @@
+"""Everything on one machine: Azurite, the Azure ML stand-in and the host with the app, each a process of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+
+from .azureml import IDENTITY_HEADER, PIPELINES
+from .azureml_service import DEMO_PIPELINE
+from .azurite import CHECKOUT, Azurite, NotStarted, stop, wait_for
+
+_NOT_FOR_LOOPBACK = ("REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+
+
+class Machine:
+    """The running processes; use it as a context manager."""
+
+    def __init__(self, folder: Path, ports: Sequence[int], settings: Mapping[str, str] | None = None) -> None:
+        """`ports`: host, Azure ML, and Azurite's blob, queue and table; `settings` come on top of the app settings."""
+        self.folder = folder
+        self.host_port, self.azureml_port, *storage_ports = ports
+        self.azurite = Azurite(folder / "azurite", storage_ports)
+        self._settings = dict(settings or {})
+        self._processes = ExitStack()
+        self._host: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Of the host."""
+        return f"http://127.0.0.1:{self.host_port}"
+
+    @property
+    def azureml_url(self) -> str:
+        """Of the Azure ML stand-in."""
+        return f"http://127.0.0.1:{self.azureml_port}"
+
+    @property
+    def app_settings(self) -> dict[str, str]:
+        """What local.settings.json would hold."""
+        return {
+            "AzureWebJobsStorage": self.azurite.connection_string,
+            "DataStorage": self.azurite.connection_string,
+            "PIPELINE_ENDPOINT": f"{self.azureml_url}{PIPELINES}/PipelineRuns/PipelineSubmit/{DEMO_PIPELINE}",
+            "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
+            "IDENTITY_ENDPOINT": f"{self.azureml_url}/msi/token",
+            "IDENTITY_HEADER": IDENTITY_HEADER,
+            **self._settings,
+        }
+
+    def __enter__(self) -> "Machine":
+        for port in (self.host_port, self.azureml_port, *self.azurite.ports):
+            _check_free(port)
+        try:
+            self._processes.enter_context(self.azurite)
+            azureml = self._start("local.azureml", "--port", str(self.azureml_port))
+            self._processes.callback(stop, azureml)
+            wait_for(self.azureml_port, azureml, "the Azure ML stand-in")
+            self.start_host()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._host is not None:
+            stop(self._host)
+            self._host = None
+        self._processes.close()
+
+    def start_host(self) -> None:
+        """Start the host, the first time or after kill_host."""
+        self._host = self._start("local.host", "--port", str(self.host_port), "--visibility", "3")
+        wait_for(self.host_port, self._host, f"the host (see {self.folder / 'local.host.log'})")
+
+    def kill_host(self) -> None:
+        """End the host and the worker in it as `kill -9` does."""
+        assert self._host is not None
+        self._host.kill()
+        self._host.wait()
+
+    def upload(self, container: str, path: str, content: bytes) -> None:
+        """Put a blob into storage, and the container first where it is missing."""
+        service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
+        try:
+            service.create_container(container)
+        except ResourceExistsError:
+            pass
+        service.get_blob_client(container, path).upload_blob(content, overwrite=True)
+
+    def wake(self, function: str) -> None:
+        """Start a function by the host's admin route."""
+        self.post(f"{self.url}/admin/functions/{function}", {})
+
+    def submissions(self) -> list[dict[str, Any]]:
+        """What the Azure ML stand-in has received, oldest first."""
+        return list(self.get(f"{self.azureml_url}/_stand-in/submissions")["received"])
+
+    def wait_for_submissions(self, number: int, seconds: float = 60.0) -> list[dict[str, Any]]:
+        """At least this many submissions; raises NotStarted when they do not come."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = self.submissions()
+            if len(found) >= number:
+                return found
+            time.sleep(0.1)
+        raise NotStarted(f"expected {number} submissions within {seconds:.0f} s, saw {len(self.submissions())}")
+
+    @staticmethod
+    def get(url: str) -> Any:
+        """The JSON behind a URL of this machine, whatever its status."""
+        try:
+            with urllib.request.urlopen(url, timeout=30) as reply:
+                return json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())
+
+    @staticmethod
+    def post(url: str, body: Any, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Status and body of a POST to this machine."""
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return int(reply.status), reply.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_LOOPBACK}
+        with (self.folder / f"{module}.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=CHECKOUT,
+                env={**environment, **self.app_settings, "PYTHONUNBUFFERED": "1"},
+                stdout=output,
+                stderr=output,
+            )
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise NotStarted(f"port {port} is in use; is another `make run` or `make demo` still up?") from error

@@ -1,0 +1,118 @@
+"""Small makers of the objects that tests talk about."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from triggers.firing import Firing
+from triggers.ledger.memory import MemoryLedger
+from triggers.scheduling.change import BlobChange
+from triggers.scheduling.config import Config, Schedule
+from triggers.scheduling.loading import load
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run_request import Submission
+
+SETTINGS = {"ENDPOINT": "https://westeurope.api.azureml.ms/pipelines/v1.0/x/PipelineRuns/PipelineSubmit/1"}
+
+TIME = "cron: {expression: '0 4 * * *'}"
+CHANGE = "change: {datastore: blobs, container: data, path_on_datastore: incoming, data_path_parameter_name: input}"
+
+
+def config(text: str, settings: Mapping[str, str] | None = None) -> Config:
+    """The Config of a whole file."""
+    return load(text, "schedules.yaml", SETTINGS if settings is None else settings)
+
+
+def sentences(text: str, settings: Mapping[str, str] | None = None) -> list[str]:
+    """The faults of a whole file, as `path: message`."""
+    return [f"{fault.path}: {fault.message}" for fault in config(text, settings).faults]
+
+
+def file_of(schedule: str, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = "") -> str:
+    """A file with one pipeline and one schedule, whose keys are given as one or more YAML lines."""
+    lines = "".join(f"\n    {line}" for line in schedule.splitlines())
+    return f"{top}\npipelines:\n  p: {pipeline}\nschedules:\n  {name}:\n    pipeline: p{lines}\n"
+
+
+def schedule(keys: str = TIME, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = "") -> Schedule:
+    """One schedule without faults."""
+    loaded = config(file_of(keys, name=name, pipeline=pipeline, top=top))
+    assert not loaded.faults, [str(fault) for fault in loaded.faults]
+    return loaded.schedules[name]
+
+
+def utc(text: str) -> datetime:
+    """`2026-11-01T04:00` in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def change(path: str = "incoming/a.csv", etag: str = "0x1", **other: object) -> BlobChange:
+    """A version of a blob."""
+    values: dict[str, object] = {
+        "host": "account.blob.core.windows.net",
+        "container": "data",
+        "size": 10,
+        "last_modified": utc("2026-11-01T04:00"),
+    }
+    return BlobChange(path=path, etag=etag, **{**values, **other})  # type: ignore[arg-type]  # values of a test
+
+
+class HandClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._monotonic = 1000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def pass_time(self, time: timedelta) -> None:
+        self._now += time
+        self._monotonic += time.total_seconds()
+
+
+class ScriptedEndpoint:
+    """An endpoint that accepts everything, unless the next outcomes are given."""
+
+    def __init__(self) -> None:
+        self.submissions: list[Submission] = []
+        self.next_outcomes: list[Outcome] = []
+        self.before_sending: Callable[[], None] = lambda: None
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        self.before_sending()
+        if not is_fresh():
+            return Outcome(answer=Answer.UNSENT, sentence="too late")
+        self.submissions.append(submission)
+        if self.next_outcomes:
+            return self.next_outcomes.pop(0)
+        return Outcome(answer=Answer.SUBMITTED, run_id=f"run-{len(self.submissions)}")
+
+    @property
+    def keys(self) -> list[str]:
+        return [submission.run_key for submission in self.submissions]
+
+
+class Engine:
+    """Firing over a ledger in memory, a scripted endpoint and a clock in the hand."""
+
+    def __init__(self, now: datetime) -> None:
+        self.clock = HandClock(now)
+        self.ledger = MemoryLedger()
+        self.endpoint = ScriptedEndpoint()
+        self.firing = Firing(
+            ledger=self.ledger,
+            endpoint=self.endpoint,
+            clock=self.clock,
+            submit_deadline=timedelta(seconds=300),
+            retry_first_delay=timedelta(seconds=30),
+            spread=lambda: 0.0,
+        )
+
+    def states(self, name: str = "s") -> dict[str, str]:
+        """Every run of the schedule with its state, and the reason where it was skipped."""
+        runs = self.ledger.recent_runs(name, 10_000)
+        return {run.key: f"{run.state.value} {run.reason}" if run.reason else run.state.value for run in runs}

@@ -1,0 +1,1 @@
+"""Starts Azure Machine Learning pipelines on a clock and on data."""

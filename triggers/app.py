@@ -1,0 +1,117 @@
+"""The objects of one process: the configuration read at once, everything that touches the network when first needed."""
+
+import logging
+import random
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from . import connections
+from .azureml.tokens import LateCredential, Tokens
+from .clock import Clock, SystemClock
+from .scheduling.config import ChangeTrigger, Config
+from .scheduling.faults import Fault
+from .scheduling.loading import load, unreadable
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+    from .changes import StorageBlobs
+    from .firing import Firing
+    from .ledger.ports import Ledger
+
+log = logging.getLogger(__name__)
+
+
+class App:
+    """What the functions and the command line share."""
+
+    def __init__(self, settings: Settings, folder: Path, clock: Clock | None = None) -> None:
+        """`folder` is where a relative SCHEDULES_FILE counts from."""
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.started_at = self.clock.now()
+        self.config = read_config(folder / settings.schedules_file, settings)
+        self._lock = RLock()
+        self._tokens = Tokens(settings.client_id)
+        self._blob_services: dict[str, BlobServiceClient] = {}
+
+    def faults(self) -> list[Fault]:
+        """Everything wrong with the file, the settings, and the storage accounts that they name."""
+        return [*self.config.faults, *self.settings.faults, *self._connection_faults()]
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        from .ledger.azure_table import AzureTableLedger
+
+        prefix = self.settings.ledger_connection
+        return AzureTableLedger(
+            lambda: connections.table_service(prefix, self.settings.values, LateCredential(self._tokens))
+        )
+
+    @cached_property
+    def firing(self) -> "Firing":
+        from .azureml.published_pipeline import PublishedPipeline
+        from .firing import Firing
+
+        endpoint = PublishedPipeline(
+            tokens=self._tokens,
+            scope=self.settings.token_scope,
+            settings=self.config.settings,
+            patience=self.settings.submit_deadline * 0.4,
+            threads=self.settings.worker_threads,
+            ca_bundle=self.settings.ca_bundle,
+        )
+        return Firing(
+            ledger=self.ledger,
+            endpoint=endpoint,
+            clock=self.clock,
+            submit_deadline=self.settings.submit_deadline,
+            retry_first_delay=self.settings.retry_first_delay,
+            spread=lambda: random.uniform(-1, 1),
+        )
+
+    @cached_property
+    def blobs(self) -> "StorageBlobs":
+        from .changes import StorageBlobs
+
+        return StorageBlobs(self._blob_service)
+
+    def _blob_service(self, connection: str) -> "BlobServiceClient":
+        with self._lock:
+            if connection not in self._blob_services:
+                credential = LateCredential(self._tokens)
+                service = connections.blob_service(connection, self.settings.values, credential)
+                self._blob_services[connection] = service
+            return self._blob_services[connection]
+
+    def _connection_faults(self) -> Iterator[Fault]:
+        wanted: dict[str, tuple[str, ...]] = {self.settings.ledger_connection: ("table",)}
+        for schedule in self.config.schedules.values():
+            if isinstance(schedule.trigger, ChangeTrigger):
+                # The host keeps the poison queue of a blob trigger in the watched account.
+                wanted[schedule.trigger.connection] = ("blob", "queue")
+        for prefix, services in wanted.items():
+            if sentence := connections.problem(prefix, self.settings.values, services):
+                yield Fault(file="app settings", path=prefix, value="", message=sentence)
+
+
+def read_config(path: Path, settings: Settings) -> Config:
+    """Load the schedules file; whatever is wrong with it, the app keeps the functions that are right."""
+    name = path.name
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return unreadable(name, f"the file does not exist; expected it at {path}")
+    except OSError as error:
+        return unreadable(name, f"the file cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        return unreadable(name, f"the file is not UTF-8: byte {error.start} does not belong there")
+    try:
+        return load(text, name, settings.values)
+    except Exception as error:  # a fault of ours, told by /api/health; raised here it would cost the app every function
+        log.exception("loading the schedules failed", extra={"action": "load_failed"})
+        return unreadable(name, f"loading failed, please report this: {type(error).__name__}: {error}")

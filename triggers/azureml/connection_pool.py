@@ -1,0 +1,113 @@
+"""The HTTP session that every submission shares: pooled connections, one TLS context, no redirects, no retries.
+
+What urllib3 and requests do otherwise, and why it is changed here:
+- requests parses the root certificates anew for every new connection (measured: 30 of 35 ms of a call); the adapter
+  hands every connection the one context.
+- a load balancer may drop a connection that idled for minutes without a word; a POST into it would end as a read
+  time-out, which nobody can tell from an accepted run. A connection that idled longer than MAX_IDLE is made anew.
+- whether the request can have reached the service is the one question that matters after an error. Everything that
+  fails while connecting, the TLS handshake with it, is raised as one kind of error: NewConnectionError.
+"""
+
+import ssl
+import time
+from typing import Any, Final
+
+import certifi
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+
+MAX_IDLE: Final = 30.0
+"""Seconds. Azure's load balancers drop idle flows after 4 minutes, other servers after as little as 5 seconds; those
+say so by closing, which is seen before the connection is used again."""
+
+
+class _Connecting:
+    """What both kinds of connection need beside their own; mixed in before urllib3's class."""
+
+    _used_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """False also after too long a rest, so that the pool connects anew."""
+        return bool(super().is_connected) and time.monotonic() - self._used_at < MAX_IDLE  # type: ignore[misc]
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]
+        except NewConnectionError:
+            raise
+        except (OSError, HTTPError) as error:
+            raise NewConnectionError(self, f"{_reason(error)}") from error  # type: ignore[arg-type]
+        self._used_at = time.monotonic()
+
+    def getresponse(self) -> Any:
+        response = super().getresponse()  # type: ignore[misc]
+        self._used_at = time.monotonic()
+        return response
+
+
+class _PlainConnection(_Connecting, HTTPConnection):
+    pass
+
+
+class _TlsConnection(_Connecting, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, context: ssl.SSLContext, size: int) -> None:
+        self._context = context
+        super().__init__(pool_connections=16, pool_maxsize=size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context} if host["scheme"] == "https" else {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Nothing to do: the context verifies."""
+
+
+def new_session(threads: int, ca_bundle: str | None) -> requests.Session:
+    """A session for `threads` threads at once that trusts the bundle, or certifi's roots when it is None."""
+    session = requests.Session()
+    # The environment would bring proxies, .netrc passwords in place of our token, and bundles read at each request.
+    session.trust_env = False
+    adapter = _Adapter(ssl.create_default_context(cafile=ca_bundle or certifi.where()), threads)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def was_never_sent(error: requests.RequestException) -> str | None:
+    """Why no byte of the request can have reached the service, or None when it may have."""
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return str(error)
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    if not isinstance(reason, NewConnectionError):
+        return None
+    return f"no connection to the service: {str(reason).partition(': ')[2] or reason}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time while connecting"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,96 @@
+"""Tells the outcomes of a submission apart; the only place that does.
+
+The question is always the same: may the service have accepted the run? The published pipeline's POST has no idempotency
+key and two of them make two runs, so everything after the first byte on the wire that is no clear answer is UNKNOWN.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from ..scheduling.outcome import Answer, Outcome
+
+_LATER: Final = frozenset({401, 403, 429})
+"""Not accepted now, perhaps accepted later: a role that is still being granted, a limit."""
+_MAY_HAVE_BEEN_ACCEPTED: Final = frozenset({408, 409, 425})
+_LONGEST_RETRY_AFTER: Final = timedelta(days=1)
+
+
+def of_reply(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+    """The outcome of a reply that came in whole; `headers` must look names up without regard to case."""
+    if 200 <= status < 300:
+        return _accepted(status, body)
+    retry_after = _retry_after(headers)
+    if status in _LATER or (status == 503 and retry_after is not None):
+        answer = Answer.UNSENT
+    elif status >= 500 or status in _MAY_HAVE_BEEN_ACCEPTED:
+        answer = Answer.UNKNOWN
+    else:
+        answer = Answer.REJECTED
+    return Outcome(answer=answer, sentence=_sentence(status, headers, body), retry_after=retry_after)
+
+
+def never_sent(sentence: str) -> Outcome:
+    """The outcome when no byte of the request was sent."""
+    return Outcome(answer=Answer.UNSENT, sentence=sentence)
+
+
+def cut_off(sentence: str) -> Outcome:
+    """The outcome when the connection ended, or the patience did, before a whole reply came in."""
+    return Outcome(answer=Answer.UNKNOWN, sentence=sentence)
+
+
+def _accepted(status: int, body: bytes) -> Outcome:
+    reply = _parsed(body)
+    run_id = next(
+        (reply[key] for key in ("Id", "PipelineRunId") if isinstance(reply.get(key), str) and reply[key]), None
+    )
+    if run_id is None:
+        found = "HTML" if body.lstrip()[:1] == b"<" else "no Id and no PipelineRunId"
+        return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} but sent {found}")
+    return Outcome(answer=Answer.SUBMITTED, run_id=str(run_id))
+
+
+def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """What the service said: both shapes of its errors, {"Error": {"Code", "Message"}} and {"error": {"code", …}}."""
+    reply = {key.lower(): value for key, value in _parsed(body).items()}
+    error = reply.get("error")
+    if isinstance(error, dict):
+        parts = {key.lower(): value for key, value in error.items()}
+        said = ": ".join(str(parts[key]) for key in ("code", "message") if parts.get(key))
+    else:
+        said = str(error or reply.get("message") or "")
+    if 300 <= status < 400:
+        said = f"it points to {headers.get('Location', 'nowhere')}, and a POST with a token is not sent on"
+    return f"the service answered {status}" + (f": {' '.join(said.split())[:500]}" if said else "")
+
+
+def _parsed(body: bytes) -> dict[str, object]:
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return reply if isinstance(reply, dict) else {}
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Seconds, or a date that counts from the reply's own Date; None when absent or unreadable."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        wait = timedelta(seconds=min(int(text[:9]), 10**8))
+    else:
+        until, sent = _http_date(text), _http_date(headers.get("Date", ""))
+        if until is None or sent is None:
+            return None
+        wait = until - sent
+    return min(max(wait, timedelta(0)), _LONGEST_RETRY_AFTER)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,119 @@
+"""Looks at a blob that was reported as added or modified, decides whether it is a change of ours, and fires it."""
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from .firing import Firing
+from .ledger.ports import Ledger
+from .scheduling.change import BlobChange, in_scope, normal_etag
+from .scheduling.config import ChangeTrigger, Schedule
+from .scheduling.run import Run, SkipReason
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+log = logging.getLogger(__name__)
+
+
+class BlobUnavailable(Exception):
+    """The blob's properties could not be read, or do not tell yet: the host shall deliver the event again."""
+
+
+class BlobProperties(Protocol):
+    """Where the properties of blobs are read."""
+
+    def of(self, connection: str, container: str, path: str) -> BlobChange | None:
+        """The blob's present version, None when it is gone; raises BlobUnavailable."""
+
+    def host(self, connection: str) -> str:
+        """The host of the account, with its port where it has one."""
+
+
+def fire_reported(
+    schedule: Schedule,
+    container: str,
+    path: str,
+    *,
+    blobs: BlobProperties,
+    ledger: Ledger,
+    firing: Firing,
+    first_seen: datetime,
+    held_against_first_seen: bool,
+) -> Run | None:
+    """Fire the present version of a reported blob; None when it was claimed before.
+
+    What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
+    """
+    trigger = schedule.trigger
+    assert isinstance(trigger, ChangeTrigger)
+    seen = ledger.register(schedule.name, first_seen).first_seen
+    change = blobs.of(trigger.connection, container, path)
+    if change is None:
+        gone = BlobChange(
+            host=blobs.host(trigger.connection),
+            container=container,
+            path=path,
+            etag="",
+            size=0,
+            last_modified=first_seen,
+        )
+        return firing.fire_change(schedule, gone, SkipReason.GONE)
+    return firing.fire_change(
+        schedule, change, _skip(schedule, trigger, change, seen if held_against_first_seen else None)
+    )
+
+
+def _skip(
+    schedule: Schedule, trigger: ChangeTrigger, change: BlobChange, first_seen: datetime | None
+) -> SkipReason | None:
+    if not in_scope(trigger, change):
+        return SkipReason.FILTERED
+    if trigger.start is not None and change.last_modified < trigger.start:
+        return SkipReason.BEFORE_START
+    # Blob storage tells modification times in whole seconds.
+    if first_seen is not None and change.last_modified < first_seen.replace(microsecond=0):
+        return SkipReason.BEFORE_FIRST_SEEN
+    if not schedule.enabled:
+        return SkipReason.DISABLED
+    return None
+
+
+class StorageBlobs:
+    """Reads properties through one pooled client an account; content is never read."""
+
+    def __init__(self, open_service: "ServiceOpener") -> None:
+        self._open_service = open_service
+
+    def of(self, connection: str, container: str, path: str) -> BlobChange | None:
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        service = self._open_service(connection)
+        blob = service.get_blob_client(container, path)
+        try:
+            properties = blob.get_blob_properties()
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise BlobUnavailable(f"the properties of {container}/{path!r} could not be read: {said[0]}") from error
+        if properties.copy.status == "pending":
+            raise BlobUnavailable(f"{container}/{path!r} is still being copied")
+        return BlobChange(
+            host=urlsplit(blob.url).netloc,
+            container=container,
+            path=path,
+            etag=normal_etag(properties.etag),
+            size=properties.size,
+            last_modified=properties.last_modified.astimezone(UTC),
+        )
+
+    def host(self, connection: str) -> str:
+        return urlsplit(self._open_service(connection).url).netloc
+
+
+class ServiceOpener(Protocol):
+    """Gives the pooled client of an account; raises UnusableConnection."""
+
+    def __call__(self, connection: str) -> "BlobServiceClient": ...

@@ -1,0 +1,67 @@
+"""Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
+
+from datetime import datetime, timedelta
+
+from .firing import Firing
+from .ledger.ports import Ledger, Mark
+from .scheduling.config import ChangeTrigger, Schedule
+from .scheduling.occurrences import between, digest
+from .scheduling.policies import Decision, decide
+
+_LATE = timedelta(minutes=15)
+"""How old the occurrence may be for which a timer that sees its schedule first was woken."""
+
+_ROWS_A_CALL = 1000
+"""Skipped occurrences that one call notes; the next one goes on."""
+
+
+def fire_due(schedule: Schedule, ledger: Ledger, firing: Firing, now: datetime) -> int:
+    """Fire every occurrence up to now that has no row yet; how many were started or skipped by this call.
+
+    Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
+    """
+    trigger = schedule.trigger
+    assert not isinstance(trigger, ChangeTrigger)
+    first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
+    mark = ledger.mark(schedule.name)
+    present = digest(trigger)
+    if mark is not None and mark.trigger_digest != present:
+        # An edited schedule has no past: what its old trigger missed and its new one would have named is let go.
+        until = max(mark.until, now)
+        ledger.set_mark(schedule.name, Mark(until=until, trigger_digest=present, version=mark.version))
+        return 0
+    after = mark.until if mark is not None else _before(schedule, first_seen)
+    if now <= after:
+        return 0
+    due = list(between(trigger, after, now))
+    decisions = decide(schedule, due, first_seen, now)
+    version = None if mark is None else mark.version
+    return _fire(schedule, decisions, firing, ledger, Mark(until=now, trigger_digest=present, version=version))
+
+
+def _fire(schedule: Schedule, decisions: list[Decision], firing: Firing, ledger: Ledger, mark: Mark) -> int:
+    """Start first, so that a long list of misses delays nothing, then note what was skipped, oldest first."""
+    fired = 0
+    for decision in [one for one in decisions if one.skip is None]:
+        fired += firing.fire_time(schedule, decision.nominal_time, None) is not None
+    skipped = [one for one in decisions if one.skip is not None]
+    for decision in skipped[:_ROWS_A_CALL]:
+        fired += firing.fire_time(schedule, decision.nominal_time, decision.skip) is not None
+    if len(skipped) > _ROWS_A_CALL:
+        until = skipped[_ROWS_A_CALL - 1].nominal_time
+        mark = Mark(until=until, trigger_digest=mark.trigger_digest, version=mark.version)
+    ledger.set_mark(schedule.name, mark)
+    return fired
+
+
+def _first_seen(schedule: Schedule, now: datetime) -> datetime:
+    """The occurrence that a timer was woken for, if it is recent; else now."""
+    assert not isinstance(schedule.trigger, ChangeTrigger)
+    return max(between(schedule.trigger, now - _LATE, now), default=now)
+
+
+def _before(schedule: Schedule, first_seen: datetime) -> datetime:
+    """Where a schedule without a mark begins: the last occurrence before it was seen gets its row too, as skipped."""
+    assert not isinstance(schedule.trigger, ChangeTrigger)
+    earlier = list(between(schedule.trigger, first_seen - _LATE, first_seen - timedelta(microseconds=1)))
+    return (earlier[-1] if earlier else first_seen) - timedelta(microseconds=1)

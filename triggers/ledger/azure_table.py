@@ -1,0 +1,224 @@
+"""The ledger in Azure Table Storage: one partition a schedule, since a transaction spans one partition only."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.data.tables import TableClient, TableServiceClient, UpdateMode
+
+from ..connections import UnusableConnection
+from ..scheduling.run import OPEN_STATES, Run, schedule_of
+from .ports import LedgerUnavailable, Mark, Registration
+from .rows import REGISTRY, CorruptRow, Row, list_row, open_row, run_of, run_row, time_of
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableEntity
+
+log = logging.getLogger(__name__)
+
+TABLE: Final = "pipelinetriggers"
+_CONFLICT: Final = 409
+_CHANGED: Final = frozenset({404, 409, 412})
+"""A conditional write that somebody else has overtaken: by changing the row, or by deleting it."""
+
+
+class AzureTableLedger:
+    """Keeps the rows of `rows.py`; safe to share between threads. The table is created when it is missing."""
+
+    def __init__(self, open_service: Callable[[], TableServiceClient]) -> None:
+        """`open_service` is called at the first use, so that building a ledger touches nothing."""
+        self._open_service = open_service
+        self._lock = Lock()
+        self._client: TableClient | None = None
+        self._id: str | None = None
+
+    def ledger_id(self) -> str:
+        if self._id is None:
+            row = {"PartitionKey": REGISTRY, "RowKey": "ledger", "ledger_id": str(uuid4())}
+            self._id = str(self._created_or_present(row)["ledger_id"])
+        return self._id
+
+    def register(self, schedule: str, first_seen: datetime) -> Registration:
+        row = {"PartitionKey": REGISTRY, "RowKey": f"s:{schedule}", "first_seen": first_seen.isoformat()}
+        return _registration(self._created_or_present(row))
+
+    def registrations(self) -> list[Registration]:
+        return [_registration(row) for row in self._query(REGISTRY, "s:")]
+
+    def insert(self, run: Run) -> Run | None:
+        write_id = str(uuid4())
+        rows = [run_row(run, write_id), list_row(run)]
+        if run.state in OPEN_STATES:
+            rows.append(open_row(run))
+        return self._transaction(run, write_id, [("create", row) for row in rows], frozenset({_CONFLICT}))
+
+    def update(self, before: Run, after: Run) -> Run | None:
+        write_id = str(uuid4())
+        unchanged = {
+            "mode": UpdateMode.REPLACE,
+            "etag": before.version,
+            "match_condition": MatchConditions.IfNotModified,
+        }
+        operations: list[Any] = [
+            ("update", run_row(after, write_id), unchanged),
+            ("upsert", list_row(after), {"mode": UpdateMode.REPLACE}),
+        ]
+        if after.state in OPEN_STATES:
+            operations.append(("upsert", open_row(after), {"mode": UpdateMode.REPLACE}))
+        elif before.state in OPEN_STATES:
+            operations.append(("delete", open_row(after)))
+        return self._transaction(after, write_id, operations, _CHANGED)
+
+    def get(self, key: str) -> Run | None:
+        row = self._get(schedule_of(key), f"k:{key}")
+        return None if row is None else run_of(row, _etag(row))
+
+    def open_runs(self, schedule: str) -> Iterator[Run]:
+        return self._runs(schedule, (row["RowKey"][2:] for row in self._query(schedule, "o:")))
+
+    def recent_runs(self, schedule: str, limit: int) -> list[Run]:
+        keys = []
+        for row in self._query(schedule, "t:"):
+            keys.append(row["key"])
+            if len(keys) == limit:
+                break
+        return list(self._runs(schedule, iter(keys)))
+
+    def mark(self, schedule: str) -> Mark | None:
+        row = self._get(schedule, "mark")
+        if row is None:
+            return None
+        return Mark(until=time_of(row, "until"), trigger_digest=str(row["trigger_digest"]), version=_etag(row))
+
+    def set_mark(self, schedule: str, mark: Mark) -> bool:
+        row = {
+            "PartitionKey": schedule,
+            "RowKey": "mark",
+            "until": mark.until.isoformat(),
+            "trigger_digest": mark.trigger_digest,
+        }
+        with self._reached() as table:
+            try:
+                if mark.version is None:
+                    table.create_entity(row)
+                else:
+                    table.update_entity(
+                        row,
+                        mode=UpdateMode.REPLACE,
+                        etag=mark.version,
+                        match_condition=MatchConditions.IfNotModified,
+                    )
+            except HttpResponseError as error:
+                if error.status_code in _CHANGED and not _table_is_missing(error):
+                    return False
+                raise
+        return True
+
+    def note_pass(self, at: datetime) -> None:
+        with self._reached() as table:
+            table.upsert_entity({"PartitionKey": REGISTRY, "RowKey": "reconcile", "ended_at": at.isoformat()})
+
+    def last_pass(self) -> datetime | None:
+        row = self._get(REGISTRY, "reconcile")
+        return None if row is None else time_of(row, "ended_at")
+
+    def _transaction(self, run: Run, write_id: str, operations: list[Any], overtaken: frozenset[int]) -> Run | None:
+        """Write all rows or none; the first is the run's own. None when another write came first."""
+        with self._reached() as table:
+            try:
+                written = table.submit_transaction(operations)
+            except HttpResponseError as error:
+                if error.status_code not in overtaken or _table_is_missing(error):
+                    raise
+            else:
+                return replace(run, version=str(written[0]["etag"]))
+        # The storage client repeats a write whose answer was lost, and then meets its own row.
+        row = self._get(run.schedule, f"k:{run.key}")
+        if row is not None and row.get("written_by") == write_id:
+            return run_of(row, _etag(row))
+        return None
+
+    def _runs(self, schedule: str, keys: Iterator[str]) -> Iterator[Run]:
+        """The runs of these keys; a row that is not readable is named and passed over."""
+        for key in keys:
+            row = self._get(schedule, f"k:{key}")
+            try:
+                if row is not None:
+                    yield run_of(row, _etag(row))
+            except CorruptRow as error:
+                log.error("%s", error, extra={"action": "corrupt_row", "run_key": key})
+
+    def _created_or_present(self, row: Row) -> "Row | TableEntity":
+        """Insert a row, or read the one that is there already."""
+        with self._reached() as table:
+            try:
+                table.create_entity(row)
+                return row
+            except HttpResponseError as error:
+                if error.status_code != _CONFLICT:
+                    raise
+            return table.get_entity(row["PartitionKey"], row["RowKey"])
+
+    def _get(self, partition: str, row_key: str) -> "TableEntity | None":
+        with self._reached() as table:
+            try:
+                return table.get_entity(partition, row_key)
+            except ResourceNotFoundError as error:
+                if _table_is_missing(error):
+                    raise
+                return None
+        return None
+
+    def _query(self, partition: str, prefix: str) -> Iterator["TableEntity"]:
+        """Every row of a partition whose row key begins with the prefix, in order."""
+        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        with self._reached() as table:
+            yield from table.query_entities(
+                "PartitionKey eq @partition and RowKey ge @first and RowKey lt @after",
+                parameters={"partition": partition, "first": prefix, "after": after},
+            )
+
+    @contextmanager
+    def _reached(self) -> Iterator[TableClient]:
+        """The table; whatever goes wrong with it inside becomes LedgerUnavailable, with what to do."""
+        try:
+            yield self._table()
+        except UnusableConnection as error:
+            raise LedgerUnavailable(f"the ledger cannot be reached: {error}") from error
+        except AzureError as error:
+            if isinstance(error, HttpResponseError) and _table_is_missing(error):
+                self._client = None  # made anew, and the table with it, by the next call
+            raise LedgerUnavailable(_explained(error)) from error
+
+    def _table(self) -> TableClient:
+        with self._lock:
+            if self._client is None:
+                self._client = self._open_service().create_table_if_not_exists(TABLE)
+            return self._client
+
+
+def _registration(row: "Row | TableEntity") -> Registration:
+    return Registration(schedule=row["RowKey"][2:], first_seen=time_of(row, "first_seen"))
+
+
+def _etag(row: "TableEntity") -> str:
+    return str(row.metadata["etag"])
+
+
+def _table_is_missing(error: HttpResponseError) -> bool:
+    return "TableNotFound" in (str(getattr(error, "error_code", "")), str(error)) or "TableNotFound" in str(error)
+
+
+def _explained(error: AzureError) -> str:
+    """One line: what the storage service said, and the role that a refusal asks for."""
+    said = str(error).strip().splitlines()
+    status = getattr(error, "status_code", None)
+    hint = "; the app's identity needs the role Storage Table Data Contributor" if status == 403 else ""
+    return f"the ledger (table {TABLE}) cannot be reached: {said[0] if said else type(error).__name__}{hint}"

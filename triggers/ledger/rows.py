@@ -1,0 +1,81 @@
+"""How runs and marks lie in the table: keys and columns, and nothing of how they get there.
+
+    partition = schedule    k:<key>                    the run
+                            o:<key>                    exists while the run is open: what the reconciler walks
+                            t:<inverted time>:<key>    newest first: what lists walk
+                            mark                       up to when a time-based schedule's occurrences have rows
+    partition = registry    s:<schedule>               first_seen
+                            ledger                     the ledger's id
+                            reconcile                  when the reconciler's newest pass ended
+
+A run is one JSON document, cut into columns of 30,000 characters (a column holds 32,767); the other columns are for
+filters and for people who look into the table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from ..scheduling.run import Run
+
+Row: TypeAlias = dict[str, Any]
+
+REGISTRY: Final = "registry"
+_COLUMN: Final = 30_000
+_END_OF_TIME: Final = 253_402_300_800_000
+"""Milliseconds: the year 10000; subtracted from it, later times sort first."""
+
+
+class CorruptRow(ValueError):
+    """A row that is not what we wrote."""
+
+
+def run_row(run: Run, write_id: str) -> Row:
+    """The run's own row; `write_id` lets a repeated write recognise itself."""
+    document = msgspec.json.encode(replace(run, version=None)).decode()
+    pieces = [document[start : start + _COLUMN] for start in range(0, len(document), _COLUMN)]
+    return {
+        **_index_row(run, f"k:{run.key}"),
+        "written_by": write_id,
+        "run_id": run.run_id or "",
+        "error": (run.error or "")[:1000],
+        **{f"document_{number}": piece for number, piece in enumerate(pieces)},
+    }
+
+
+def open_row(run: Run) -> Row:
+    """The row that exists while the run is open."""
+    return _index_row(run, f"o:{run.key}")
+
+
+def list_row(run: Run) -> Row:
+    """The row by which lists find the run, newest first."""
+    inverted = _END_OF_TIME - int(run.created_at.timestamp() * 1000)
+    return {**_index_row(run, f"t:{inverted:015d}:{run.key}"), "key": run.key}
+
+
+def run_of(row: Mapping[str, Any], version: str) -> Run:
+    """The run in a row; raises CorruptRow."""
+    pieces: list[str] = []
+    while isinstance(piece := row.get(f"document_{len(pieces)}"), str):
+        pieces.append(piece)
+    try:
+        run = msgspec.json.decode("".join(pieces), type=Run)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error}") from error
+    return replace(run, version=version)
+
+
+def time_of(row: Mapping[str, Any], column: str) -> datetime:
+    """A time that we wrote as text; raises CorruptRow."""
+    try:
+        return datetime.fromisoformat(row[column])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error!r}") from error
+
+
+def _index_row(run: Run, row_key: str) -> Row:
+    return {"PartitionKey": run.schedule, "RowKey": row_key, "state": run.state.value, "kind": run.kind.value}

@@ -1,0 +1,83 @@
+"""One version of one blob, and whether a change-based schedule watches it."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from .config import ChangeTrigger
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlobChange:
+    """A version of a blob as its properties tell it; `path` is the name below the container, byte for byte."""
+
+    host: str
+    """Of the storage account, with its port where it has one: account.blob.core.windows.net."""
+    container: str
+    path: str
+    etag: str
+    """Without quotes and W/."""
+    size: int
+    last_modified: datetime
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """The path without its last part and without a slash at its end; empty in the container's root."""
+        return self.path.rpartition("/")[0]
+
+
+def normal_etag(etag: str) -> str:
+    """The ETag as the run key has it: properties give it with quotes, listings without, both mean one version."""
+    return etag.removeprefix("W/").strip('"')
+
+
+def in_scope(trigger: ChangeTrigger, change: BlobChange) -> bool:
+    """Whether the schedule watches this blob: container, folder, globs and size; times are not looked at here."""
+    return (
+        change.container == trigger.container
+        and path_in_scope(trigger, change.path)
+        and change.size >= trigger.min_size
+    )
+
+
+def path_in_scope(trigger: ChangeTrigger, path: str) -> bool:
+    """Whether a blob of this path, below the container, could be watched; a folder itself (`a/b/`) is no change."""
+    below = _below(trigger.folder, path)
+    if not below or below.endswith("/") or ("/" in below and not trigger.recursive):
+        return False
+    return _any_glob(trigger.include, below) and not _any_glob(trigger.exclude, below)
+
+
+def _below(folder: str, path: str) -> str | None:
+    if not folder:
+        return path
+    return path[len(folder) + 1 :] if path.startswith(folder + "/") else None
+
+
+def _any_glob(globs: tuple[str, ...], path: str) -> bool:
+    return any(_compiled(glob).fullmatch(path) for glob in globs)
+
+
+@cache
+def _compiled(glob: str) -> re.Pattern[str]:
+    """`*` and `?` stay within a folder, `**` crosses folders, `**/` also stands for no folder at all."""
+    pattern = []
+    for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", glob, re.DOTALL):
+        pattern.append(_GLOB_PARTS.get(part) or _class_or_literal(part))
+    return re.compile("".join(pattern), re.DOTALL)
+
+
+_GLOB_PARTS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def _class_or_literal(part: str) -> str:
+    if len(part) < 3 or not part.startswith("["):
+        return re.escape(part)
+    negated, members = ("^", part[2:-1]) if part[1] == "!" else ("", part[1:-1])
+    return f"[{negated}{members.replace(chr(92), chr(92) * 2).replace('^', chr(92) + '^')}]"

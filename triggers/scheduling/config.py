@@ -1,0 +1,173 @@
+"""What a schedules file means, as typed, frozen objects; `loading.py` makes them, everything else only reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import Enum
+from typing import TypeAlias
+
+from .faults import Fault
+from .occurrences import TimeTrigger
+
+
+class PipelineKind(Enum):
+    """What Azure ML calls the thing that is started; the values are the keys of the file."""
+
+    ENDPOINT = "endpoint"
+    PUBLISHED_PIPELINE = "published_pipeline"
+    PIPELINE_ENDPOINT = "pipeline_endpoint"
+    BATCH_ENDPOINT = "batch_endpoint"
+    COMPONENT = "component"
+
+
+class Catchup(Enum):
+    """Which missed occurrences are started within the catch-up window."""
+
+    LATEST = "latest"
+    ALL = "all"
+    NONE = "none"
+
+
+class DataPathKind(Enum):
+    """What RelativePath points at."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    MANIFEST = "manifest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a run is submitted; every text is stored text (settings not put in), so that the ledger can keep it."""
+
+    kind: PipelineKind
+    name: str
+    """The URL, id, name or component: the value of the key `kind`."""
+    version: str | None = None
+    """Of a pipeline endpoint; None: its default."""
+    deployment: str | None = None
+    """Of a batch endpoint; None: its default."""
+    workspace: "Workspace | None" = None
+    """None for the kinds that are named by a URL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """An Azure ML workspace, in stored text."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+    api: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datapath:
+    """The value of a DataPath parameter."""
+
+    datastore: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """The value of a dataset parameter: an id, or a name with or without version."""
+
+    id: str | None
+    name: str | None
+    version: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestTemplate:
+    """What the POST will say, templates not filled and settings not put in."""
+
+    experiment_name: str
+    description: str | None
+    tags: Mapping[str, str]
+    pipeline_parameters: Mapping[str, str]
+    datapaths: Mapping[str, Datapath]
+    datasets: Mapping[str, Dataset]
+    continue_on_step_failure: bool | None
+    """None: the pipeline's own setting."""
+    parent_run_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How long (from the claim) and how often a submission that was certainly not accepted is tried."""
+
+    max_age: timedelta
+    max_attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeTrigger:
+    """Which blobs start a run when they are added or modified."""
+
+    datastore: str
+    connection: str
+    container: str
+    folder: str
+    """Below the container, without slashes around it; empty: the container's root."""
+    recursive: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    min_size: int
+    data_path_parameter_name: str | None
+    """None: the run starts with the pipeline's own data path."""
+    data_path: DataPathKind
+    polling_interval: timedelta
+    """Between sweeps; zero: never."""
+    start: datetime | None
+    """An instant; changes before it are not ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """How changes are gathered into one run."""
+
+    quiet: timedelta
+    max_wait: timedelta
+    max_items: int
+    group_by_folder: bool
+
+
+Trigger: TypeAlias = TimeTrigger | ChangeTrigger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """One schedule, checked."""
+
+    name: str
+    pipeline: str
+    target: Target
+    request: RequestTemplate
+    trigger: Trigger
+    enabled: bool
+    catchup_window: timedelta
+    catchup: Catchup
+    overlap: str
+    jitter: timedelta
+    retry: Retry
+    max_concurrent_runs: int | None
+    trigger_overrides: str
+    webhook: str | None
+    batch: Batch | None
+
+    @property
+    def zone(self) -> tzinfo:
+        """In which times are written into the request: the trigger's zone, UTC for changes."""
+        return UTC if isinstance(self.trigger, ChangeTrigger) else self.trigger.zone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A loaded file: the schedules that can be registered, everything wrong, and the settings as they were at load."""
+
+    schedules: Mapping[str, Schedule]
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    """What is right but is not acted on by this version."""
+    settings: Mapping[str, str]

@@ -1,0 +1,61 @@
+"""What is wrong in a schedules file, said in one sentence each; nothing is raised, so that all of it is told at once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that is wrong: where it stands, what stands there (settings not put in), and what would be right."""
+
+    file: str
+    path: str
+    value: str
+    message: str
+    line: int | None = None
+    """Counted from 1; None where the fault is something that is missing from the file altogether."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        shown = f": {self.value}" if self.value else ""
+        return f"{place}: {self.path}{shown}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+@dataclass
+class FaultList:
+    """Collects the faults of one file; `lines` maps a path to its line, so that later checks can name it."""
+
+    file: str
+    lines: Mapping[str, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, path: str, value: object, message: str, line: int | None = None) -> None:
+        """Note a fault; `value` is shown as written, shortened to 80 characters."""
+        shown = "" if value is None else _shown(value)
+        where = line if line is not None else self._line(path)
+        self.faults.append(Fault(file=self.file, path=path, value=shown, message=message, line=where))
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self.faults)
+
+    def __len__(self) -> int:
+        return len(self.faults)
+
+    def _line(self, path: str) -> int | None:
+        """The line of the path, or of the nearest thing around it that the file does have."""
+        while path and path not in self.lines:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.lines.get(path)
+
+
+def nearest(word: str, candidates: list[str]) -> str:
+    """A hint that names the closest of the candidates, or an empty string when none is close."""
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    found = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
+    return f"; did you mean {by_folded[found[0]]!r}?" if found else ""
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

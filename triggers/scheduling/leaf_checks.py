@@ -1,0 +1,83 @@
+"""What a single value of the file must look like: each check takes it, settings put in, and says what is wrong."""
+
+import re
+from datetime import datetime, time, timedelta
+from typing import Final
+
+from .faults import nearest
+from .time_zones import zone, zone_names
+
+_READING: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?\Z", re.ASCII)
+_TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})\Z", re.ASCII)
+_DURATION: Final = re.compile(r"(\d{1,6})([smhd])\Z", re.ASCII)
+_CONTAINER: Final = re.compile(r"\$(root|web|logs)\Z|(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z", re.ASCII)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_YEARS: Final = range(1900, 9000)
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `15m`, `2h` or `1d`, checked before."""
+    match = _DURATION.match(text)
+    assert match
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def duration_problem(text: str) -> str | None:
+    """None for a duration."""
+    return None if _DURATION.match(text) else "expected a duration, a number and s, m, h or d, as in 90s, 15m, 2h, 1d"
+
+
+def reading(text: str) -> datetime:
+    """A naive wall-clock reading such as 2026-11-01T00:00:00 (seconds, or the whole time, may be left out)."""
+    match = _READING.match(text)
+    assert match
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+    return datetime(year, month, day, hour, minute, second)
+
+
+def reading_problem(text: str) -> str | None:
+    """None for a wall-clock reading; the SDK lets `not a date` pass, we do not."""
+    if not _READING.match(text):
+        offset = re.search(r"T.*(Z|[+-]\d\d:?\d\d)\Z", text, re.IGNORECASE)
+        hint = "; leave the offset out, time_zone says where the clock hangs" if offset else ""
+        return f"expected a wall-clock reading such as 2026-11-01T00:00:00{hint}"
+    try:
+        year = reading(text).year
+    except ValueError as error:
+        return f"no such date or time: {error}"
+    return None if year in _YEARS else f"the year is not between {_YEARS.start} and {_YEARS.stop - 1}"
+
+
+def time_of_day(text: str) -> time:
+    """`4:30` or `04:30`, checked before."""
+    hour, minute = text.split(":")
+    return time(int(hour), int(minute))
+
+
+def time_of_day_problem(text: str) -> str | None:
+    """None for hh:mm; the rule of the SDK's time_of_day."""
+    match = _TIME_OF_DAY.match(text)
+    right = match and int(match[1]) <= 23 and int(match[2]) <= 59
+    return None if right else "expected hh:mm from 00:00 to 23:59"
+
+
+def zone_problem(name: str) -> str | None:
+    """None for a time zone that we know."""
+    return None if zone(name) else f"no such time zone{nearest(name, zone_names())}"
+
+
+def container_problem(name: str) -> str | None:
+    """None for a name that Azure storage would accept for a container."""
+    rule = "a container's name has 3 to 63 lower-case letters, digits and single hyphens"
+    return None if _CONTAINER.match(name) else rule
+
+
+def connection_problem(name: str) -> str | None:
+    """None for what can be the beginning of an app setting's name."""
+    return None if re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name, re.ASCII) else "expected the name of an app setting"
+
+
+def month_day_problem(day: object) -> str | None:
+    """None for 1 to 31 and `last`."""
+    number = isinstance(day, int) and not isinstance(day, bool) and 1 <= day <= 31
+    return None if number or day == "last" else "expected a day from 1 to 31, or last"

@@ -1,0 +1,121 @@
+"""Loads a schedules file: text and app settings in, a Config with all that is right and all that is wrong out.
+
+A fault in what a schedule is (its keys, its trigger) leaves the schedule out. A fault in a setting that its request
+needs does not: its function must be there for the event, its runs wait as `unsent` until the setting is mended.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from .config import Config, Schedule, Target
+from .defaults import Defaults, checked_defaults
+from .faults import Fault, FaultList, nearest
+from .file_keys import PipelineKeys, WorkspaceKeys
+from .not_yet import not_acted_on
+from .schedule_rules import checked_schedule
+from .structure import Converter
+from .targets import checked_target, checked_workspace
+from .texts import check_settings
+from .yaml_text import INVALID, Tree, parse
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", re.ASCII)
+_RESERVED: Final = frozenset({"host", "reconcile", "run_status_changed"})
+_SECTIONS: Final = ("workspace", "pipelines", "defaults", "schedules")
+
+
+def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
+    """Load a whole file; `file` is only named in faults, `settings` are the app settings as they are now."""
+    tree, faults = parse(text, file)
+    sections = _sections(tree, faults)
+    converter = Converter(faults, settings)
+    targets = _targets(sections, converter)
+    defaults = checked_defaults(sections.get("defaults"), converter)
+    check_settings([*converter.texts, *defaults.texts], settings, faults)
+    schedules = _schedules(sections, defaults, targets, converter)
+    warnings = FaultList(file, faults.lines)
+    for schedule in schedules.values():
+        for key, sentence in not_acted_on(schedule):
+            warnings.add(f"schedules.{schedule.name}.{key}", None, sentence)
+    ordered = sorted(faults, key=lambda fault: fault.line or 0)
+    return Config(schedules=schedules, faults=tuple(ordered), warnings=tuple(warnings), settings=dict(settings))
+
+
+def unreadable(file: str, message: str) -> Config:
+    """The Config of a file that could not be read at all."""
+    fault = Fault(file=file, path="", value="", message=message)
+    return Config(schedules={}, faults=(fault,), warnings=(), settings={})
+
+
+def _sections(tree: Tree, faults: FaultList) -> dict[str, Tree]:
+    if isinstance(tree, dict):
+        for key in [key for key in tree if key not in _SECTIONS]:
+            faults.add(key, None, f"unknown key{nearest(key, list(_SECTIONS))}")
+        for key in ("pipelines", "schedules"):
+            if key not in tree:
+                faults.add(key, None, "the key is missing")
+        return tree
+    if tree is None:
+        faults.add("", None, "the file is empty; it needs the keys pipelines and schedules")
+    elif tree is not INVALID:
+        faults.add("", tree, "expected a mapping with the keys pipelines and schedules")
+    return {}
+
+
+def _mapping(sections: dict[str, Tree], key: str, faults: FaultList) -> dict[str, Tree]:
+    section = sections.get(key)
+    if isinstance(section, dict):
+        return section
+    if key in sections and section is not INVALID:
+        faults.add(key, section, "expected a mapping of names to values")
+    return {}
+
+
+def _targets(sections: dict[str, Tree], converter: Converter) -> dict[str, Target | None]:
+    """Every named pipeline; None stands for one that is faulty."""
+    faults, settings = converter.faults, converter.settings
+    keys = sections.get("workspace")
+    given = converter.convert(keys, WorkspaceKeys, "workspace") if keys is not None else None
+    workspace = checked_workspace(given, settings, faults)
+    found: dict[str, Target | None] = {}
+    for name, tree in _mapping(sections, "pipelines", faults).items():
+        pipeline = converter.convert(tree, PipelineKeys, f"pipelines.{name}")
+        found[name] = None
+        if pipeline is not None:
+            found[name] = checked_target(
+                name, pipeline, workspace, settings, faults, workspace_is_given=keys is not None
+            )
+    return found
+
+
+def _schedules(
+    sections: dict[str, Tree], defaults: Defaults, targets: Mapping[str, Target | None], converter: Converter
+) -> dict[str, Schedule]:
+    faults = converter.faults
+    found: dict[str, Schedule] = {}
+    names: dict[str, str] = {}
+    for name, tree in _mapping(sections, "schedules", faults).items():
+        free = _is_free(name, names, faults)
+        names.setdefault(name.casefold(), name)
+        if isinstance(tree, dict):
+            schedule = checked_schedule(name, tree, defaults, targets, Converter(faults, converter.settings))
+            if schedule is not None and free:
+                found[name] = schedule
+        elif tree is not INVALID:
+            faults.add(f"schedules.{name}", tree, "expected a mapping of keys to values")
+    return found
+
+
+def _is_free(name: str, taken: Mapping[str, str], faults: FaultList) -> bool:
+    """Whether the name can be a function's name beside the others."""
+    path, folded = f"schedules.{name}", name.casefold()
+    if not _NAME.match(name):
+        rule = "starts with a letter, has letters, digits, - and _ only, and at most 100 of them"
+        faults.add(path, name, f"a schedule's name {rule}")
+    elif folded in _RESERVED or folded.startswith("api_"):
+        faults.add(path, name, "this name is taken by a function of the app; choose another")
+    elif folded in taken:
+        faults.add(path, name, f"differs from {taken[folded]!r} in upper and lower case only; choose another")
+    else:
+        return True
+    return False

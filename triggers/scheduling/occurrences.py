@@ -1,0 +1,74 @@
+"""When a time-based schedule runs: the same questions for recurrences and cron expressions."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TypeAlias
+
+from .cron import Cron
+from .recurrence import ELAPSED, Recurrence
+from .time_zones import ClockChange, clock_change, wall_clock
+
+TimeTrigger: TypeAlias = Recurrence | Cron
+
+_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def between(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Nominal times in (after, until], in UTC, oldest first, each instant once."""
+    for moment in _from(trigger, after):
+        if moment > until:
+            return
+        yield moment
+
+
+def next_after(trigger: TimeTrigger, after: datetime, number: int) -> list[datetime]:
+    """The next nominal times strictly after an instant, at most `number` of them, in UTC."""
+    return list(islice(_from(trigger, after), number))
+
+
+def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
+    """What a clock change has to do with an occurrence: GAP when its reading does not exist, FOLD when it comes twice."""
+    reading = wall_clock(moment, trigger.zone)
+    if clock_change(reading, trigger.zone) is ClockChange.FOLD:
+        return ClockChange.FOLD
+    if _follows_wall_clock(trigger) and not _has_reading(trigger, reading):
+        return ClockChange.GAP
+    return None
+
+
+def digest(trigger: TimeTrigger) -> str:
+    """Changes exactly when the trigger's meaning does; 16 hexadecimal digits."""
+    return hashlib.sha256(repr(trigger).encode()).hexdigest()[:16]
+
+
+def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:
+    after = max(after.astimezone(UTC), _FIRST)
+    if trigger.start is not None:
+        after = max(after, trigger.start - timedelta(microseconds=1))
+    for moment in trigger.occurrences(after):
+        if trigger.end is not None and moment > trigger.end:
+            return
+        if moment > after:
+            after = moment
+            yield moment
+
+
+def _follows_wall_clock(trigger: TimeTrigger) -> bool:
+    return not trigger.counts_instants if isinstance(trigger, Cron) else trigger.frequency not in ELAPSED
+
+
+def _has_reading(trigger: TimeTrigger, reading: datetime) -> bool:
+    """Whether the trigger names this very reading; if not, its occurrence there was moved to the end of a gap."""
+    if isinstance(trigger, Cron):
+        return next(trigger.readings(reading - timedelta(seconds=1)), None) == reading
+    candidates = trigger.readings(reading.replace(tzinfo=UTC))
+    return reading in list(islice(_until(candidates, reading), 10_000))
+
+
+def _until(readings: Iterator[datetime], last: datetime) -> Iterator[datetime]:
+    for reading in readings:
+        if reading > last:
+            return
+        yield reading

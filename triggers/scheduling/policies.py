@@ -1,0 +1,62 @@
+"""The rules of patience: what happens to missed occurrences, and when an unsent run is tried again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .config import Catchup, Retry, Schedule
+from .run import SkipReason
+
+ON_TIME = timedelta(minutes=10)
+"""An occurrence decided within this of its nominal time is on time; catch-up does not concern it."""
+
+LONGEST_DELAY = timedelta(minutes=15)
+"""Between two attempts, unless the service asks for more."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one occurrence: started when `skip` is None."""
+
+    nominal_time: datetime
+    skip: SkipReason | None
+
+
+def decide(schedule: Schedule, due: Sequence[datetime], first_seen: datetime, now: datetime) -> list[Decision]:
+    """What becomes of the occurrences (oldest first) that are due now; the window is compared here and never again."""
+    alive = [moment for moment in due if moment >= first_seen]
+    missed = [moment for moment in alive if now - moment > ON_TIME]
+    started = _caught_up(schedule, missed, now)
+    return [Decision(moment, _skip(schedule, moment, first_seen, missed, started)) for moment in due]
+
+
+def _caught_up(schedule: Schedule, missed: list[datetime], now: datetime) -> list[datetime]:
+    within = [moment for moment in missed if now - moment <= schedule.catchup_window]
+    return {Catchup.NONE: [], Catchup.LATEST: within[-1:], Catchup.ALL: within}[schedule.catchup]
+
+
+def _skip(
+    schedule: Schedule, moment: datetime, first_seen: datetime, missed: list[datetime], started: list[datetime]
+) -> SkipReason | None:
+    if moment < first_seen:
+        return SkipReason.BEFORE_FIRST_SEEN
+    if not schedule.enabled:
+        return SkipReason.DISABLED
+    if moment not in missed or moment in started:
+        return None
+    superseded = schedule.catchup is Catchup.LATEST and started
+    return SkipReason.SUPERSEDED if superseded else SkipReason.CATCHUP
+
+
+def retry_delay(attempts: int, first: timedelta, retry_after: timedelta | None, spread: float) -> timedelta:
+    """Until the next attempt after `attempts` of them: doubling to 15 minutes, ± 20 % by `spread` in [-1, 1].
+
+    What the service asks for (Retry-After) wins when it is longer.
+    """
+    doubled = min(first * float(2 ** min(attempts - 1, 30)), LONGEST_DELAY)
+    return max(doubled * (1 + spread / 5), retry_after or timedelta(0))
+
+
+def is_used_up(retry: Retry, attempts: int, created_at: datetime, next_attempt_at: datetime) -> bool:
+    """Whether the next attempt would be one too many or too late."""
+    return attempts >= retry.max_attempts or next_attempt_at - created_at > retry.max_age

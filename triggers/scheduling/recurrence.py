@@ -1,0 +1,125 @@
+"""Recurrences by frequency and interval: pure functions of the rule and an instant, counted from an anchor.
+
+The anchor reaches both ways, so nothing drifts and no state is needed to say when a schedule runs next.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from itertools import count
+from zoneinfo import ZoneInfo
+
+from .time_zones import instant, wall_clock
+
+LAST_DAY = 0
+"""Among `month_days`, the last day of the month."""
+
+DEFAULT_ANCHOR = datetime(2024, 1, 1)
+"""A Monday. A 1970 anchor would put `Hour` at :30 in zones whose offset then was not a whole hour (Singapore)."""
+
+
+class Frequency(Enum):
+    """The words of the SDK's ScheduleRecurrence."""
+
+    MINUTE = "Minute"
+    HOUR = "Hour"
+    DAY = "Day"
+    WEEK = "Week"
+    MONTH = "Month"
+
+
+ELAPSED = {Frequency.MINUTE: timedelta(minutes=1), Frequency.HOUR: timedelta(hours=1)}
+"""The frequencies that count real time; the others are readings of the zone's clocks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence:
+    """A checked recurrence; `start` and `end` are inclusive instants, None means unbounded."""
+
+    frequency: Frequency
+    interval: int
+    times: tuple[time, ...]
+    """Clock times, ascending; empty: the anchor's time of day."""
+    week_days: tuple[int, ...]
+    """0 is Monday, ascending; empty: the anchor's weekday."""
+    month_days: tuple[int, ...]
+    """1 to 31 and LAST_DAY; empty: the anchor's day, or the month's last where it is shorter."""
+    anchor: datetime
+    """A naive reading in the zone."""
+    zone: ZoneInfo
+    start: datetime | None
+    end: datetime | None
+
+    def occurrences(self, after: datetime) -> Iterator[datetime]:
+        """Instants after the given one, ascending, without start and end; a repeated instant may come twice."""
+        if self.frequency in ELAPSED:
+            return self._elapsed(after)
+        return (instant(reading, self.zone) for reading in self.readings(after))
+
+    def readings(self, after: datetime) -> Iterator[datetime]:
+        """Wall-clock readings from two days before an instant on: a gap may have swallowed a whole day."""
+        first = (wall_clock(after, self.zone) - timedelta(days=2)).date()
+        for day in self._days(first):
+            for clock_time in self.times or (self.anchor.time(),):
+                yield datetime.combine(day, clock_time)
+
+    def _elapsed(self, after: datetime) -> Iterator[datetime]:
+        step = ELAPSED[self.frequency] * self.interval
+        anchor = instant(self.anchor, self.zone)
+        for n in count((after - anchor) // step + 1):
+            if anchor.timestamp() + step.total_seconds() * n >= _END_OF_TIME:
+                return
+            yield anchor + step * n
+
+    def _days(self, first: date) -> Iterator[date]:
+        days = {Frequency.DAY: self._every_day, Frequency.WEEK: self._every_week, Frequency.MONTH: self._every_month}
+        for ordinal in days[self.frequency](first):
+            if ordinal > _LAST_ORDINAL:
+                return
+            if ordinal >= first.toordinal():
+                yield date.fromordinal(ordinal)
+
+    def _every_day(self, first: date) -> Iterator[int]:
+        anchor = self.anchor.date().toordinal()
+        return count(anchor + _floor(first.toordinal() - anchor, self.interval), self.interval)
+
+    def _every_week(self, first: date) -> Iterator[int]:
+        """Week 0 is the one, from Monday, that holds the anchor."""
+        monday = self.anchor.date().toordinal() - self.anchor.weekday()
+        step = 7 * self.interval
+        for start in count(monday + _floor(first.toordinal() - monday, step), step):
+            for week_day in self.week_days or (self.anchor.weekday(),):
+                yield start + week_day
+
+    def _every_month(self, first: date) -> Iterator[int]:
+        anchor = _month_number(self.anchor.date())
+        for number in count(anchor + _floor(_month_number(first) - anchor, self.interval), self.interval):
+            year, month = divmod(number, 12)
+            if year > _LAST_YEAR:
+                yield _LAST_ORDINAL + 1
+                continue
+            start = date(year, month + 1, 1).toordinal() - 1
+            for day in self._days_of(monthrange(year, month + 1)[1]):
+                yield start + day
+
+    def _days_of(self, length: int) -> list[int]:
+        """The days of a month of this length, ascending; a listed day that it lacks is left out."""
+        if not self.month_days:
+            return [min(self.anchor.day, length)]
+        return sorted({length if day == LAST_DAY else day for day in self.month_days if day <= length})
+
+
+_LAST_YEAR = 9990
+_LAST_ORDINAL = date(_LAST_YEAR, 1, 1).toordinal()
+_END_OF_TIME = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()
+
+
+def _floor(distance: int, step: int) -> int:
+    """The multiple of step at or below a distance."""
+    return distance // step * step
+
+
+def _month_number(day: date) -> int:
+    return day.year * 12 + day.month - 1

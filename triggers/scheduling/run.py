@@ -1,0 +1,160 @@
+"""A run: the row that says what became of one occurrence.
+
+          jitter, buffer, batch                          2xx with an id
+    ┌──────── waiting ────────┐              ┌────────────── submitted ──→ finished | failed | canceled | untracked
+    │                         ▼              │
+  (new) ───────────────→ submitting ─────────┼─ unsent ──→ submitting (backoff, Retry-After) … → dead
+    │                                        ├─ rejected   3xx, other 4xx
+    └──→ skipped (why)                       └─ unknown    may have been accepted, or no settle within the deadline
+
+A claim writes `submitting`; a settle writes what the submission came to. `unsent` is certainly not accepted, `unknown`
+may have been: it is looked up, never simply sent again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum
+
+from .change import BlobChange
+from .run_request import RunRequest
+
+
+class RunState(Enum):
+    """The words that rows, answers and the dashboard use."""
+
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    UNTRACKED = "untracked"
+
+
+class SkipReason(Enum):
+    """Why an occurrence started nothing."""
+
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    OVERLAP = "overlap"
+    CATCHUP = "catchup"
+    SUPERSEDED = "superseded"
+    FILTERED = "filtered"
+    BEFORE_FIRST_SEEN = "before_first_seen"
+    BEFORE_START = "before_start"
+    AFTER_END = "after_end"
+    GONE = "gone"
+    CONTENT_UNCHANGED = "content_unchanged"
+    COPY_FAILED = "copy_failed"
+    FORGOTTEN = "forgotten"
+
+
+class RunKind(Enum):
+    """What a run's occurrence is."""
+
+    TIME = "time"
+    CHANGE = "change"
+    BATCH = "batch"
+    REQUEST = "request"
+    REPLAY = "replay"
+
+
+OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.SUBMITTED, RunState.UNSENT, RunState.UNKNOWN})
+"""The states that the reconciler still has to do with."""
+
+TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.WAITING: frozenset({RunState.SUBMITTING, RunState.SKIPPED, RunState.CANCELED}),
+    RunState.SUBMITTING: frozenset(
+        {RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.UNKNOWN, RunState.DEAD}
+    ),
+    RunState.UNSENT: frozenset({RunState.SUBMITTING, RunState.DEAD, RunState.CANCELED}),
+    RunState.UNKNOWN: frozenset({RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.CANCELED}),
+    RunState.SUBMITTED: frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}),
+}
+"""What may follow what; a state that is no key is final."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of a run's history."""
+
+    at: datetime
+    state: RunState
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One occurrence and what became of it; times are UTC, None means not yet or not at all."""
+
+    key: str
+    schedule: str
+    kind: RunKind
+    state: RunState
+    created_at: datetime
+    pipeline: str
+    nominal_time: datetime | None = None
+    reason: str | None = None
+    """Why it was skipped; None in the other states."""
+    due_at: datetime | None = None
+    blob: BlobChange | None = None
+    request: RunRequest | None = None
+    """What is POSTed, settings not put in; None where nothing ever will be."""
+    run_id: str | None = None
+    duplicate_run_id: str | None = None
+    """A second id that the service gave to one key; there should never be one."""
+    studio_url: str | None = None
+    azureml_status: str | None = None
+    attempts: int = 0
+    claim_id: str | None = None
+    """Of the newest claim: who may settle it, and the tag by which its submission is told from others."""
+    claimed_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    submitted_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+    history: tuple[Event, ...] = field(default=())
+    version: str | None = None
+    """The ledger's mark of what was read, for conditional updates; None for a run that is not in it yet."""
+
+    def to(self, state: RunState, at: datetime, **changes: object) -> "Run":
+        """The run after a transition; an illegal one is a programming error."""
+        assert state in TRANSITIONS.get(self.state, frozenset()), f"{self.key}: {self.state} → {state}"
+        return self._with_event(state, at, changes)
+
+    def first(self, at: datetime) -> "Run":
+        """The run with the first line of its history, as it is written into the ledger."""
+        return self._with_event(self.state, at, {})
+
+    def _with_event(self, state: RunState, at: datetime, changes: Mapping[str, object]) -> "Run":
+        changed = replace(self, state=state, **changes)  # type: ignore[arg-type]  # named by callers in this package
+        event = Event(at=at, state=state, reason=changed.reason or changed.error)
+        return replace(changed, history=(*self.history, event))
+
+
+def time_key(schedule: str, nominal_time: datetime) -> str:
+    """`nightly@2026-11-01T03:30:00Z`: an occurrence of a time-based schedule by its nominal time."""
+    return f"{schedule}@{nominal_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def change_key(schedule: str, change: BlobChange) -> str:
+    """Name one version of a blob. Event id and time stay out: a second subscription or a sweep would change them."""
+    version = json.dumps(
+        [change.host, change.container, change.path, change.etag], ensure_ascii=False, separators=(",", ":")
+    )
+    return f"{schedule}~{hashlib.sha256(version.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def schedule_of(key: str) -> str:
+    """The schedule that a run key belongs to: its name holds none of the marks that follow it in a key."""
+    for mark in "@~!":
+        key = key.partition(mark)[0]
+    return key

@@ -1,0 +1,106 @@
+"""Builds what is POSTed for one occurrence, in stored text: templates filled, settings not put in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from .change import BlobChange
+from .config import ChangeTrigger, Datapath, DataPathKind, Dataset, Schedule, Target
+from .templates import Value, escaped, fill
+
+TIME_NAMES = frozenset({"scheduled_time", "run_key"})
+"""Template names that every schedule knows."""
+BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "blob.etag", "blob.last_modified"})
+"""Template names of change-based schedules without `batch`."""
+BATCH_NAMES = frozenset({"batch.count"})
+FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
+TIME_VALUED = frozenset({"scheduled_time", "blob.last_modified"})
+"""The names that take a strftime format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """A built request; every text is stored text, so that a retry sends the same and no setting's value is kept."""
+
+    target: Target
+    experiment_name: str
+    display_name: str
+    description: str | None
+    tags: Mapping[str, str]
+    pipeline_parameters: Mapping[str, str]
+    datapaths: Mapping[str, Datapath]
+    datasets: Mapping[str, Dataset]
+    continue_on_step_failure: bool | None
+    parent_run_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """One attempt to start a run; the three names become tags, by which run history finds the run again."""
+
+    request: RunRequest
+    run_key: str
+    ledger_id: str
+    attempt: str
+    """The claim's id."""
+
+
+def build_request(
+    schedule: Schedule, run_key: str, scheduled_time: datetime, blob: BlobChange | None = None
+) -> RunRequest:
+    """The request of one occurrence; `blob` is the change that caused it, None for times."""
+    template = schedule.request
+    values = _values(schedule, run_key, scheduled_time, blob)
+
+    def filled(text: str) -> str:
+        return fill(text, values)
+
+    datapaths = {
+        escaped(name): Datapath(datastore=filled(one.datastore), path=filled(one.path))
+        for name, one in template.datapaths.items()
+    }
+    return RunRequest(
+        target=schedule.target,
+        experiment_name=filled(template.experiment_name),
+        display_name=escaped(run_key),
+        description=_optional(template.description, values),
+        tags={escaped(name): filled(text) for name, text in template.tags.items()},
+        pipeline_parameters={escaped(name): filled(text) for name, text in template.pipeline_parameters.items()},
+        datapaths={**datapaths, **_changed_datapath(schedule, blob)},
+        datasets={
+            escaped(name): Dataset(
+                id=_optional(one.id, values), name=_optional(one.name, values), version=_optional(one.version, values)
+            )
+            for name, one in template.datasets.items()
+        },
+        continue_on_step_failure=template.continue_on_step_failure,
+        parent_run_id=_optional(template.parent_run_id, values),
+    )
+
+
+def _values(schedule: Schedule, run_key: str, scheduled_time: datetime, blob: BlobChange | None) -> Mapping[str, Value]:
+    values: dict[str, Value] = {"run_key": run_key, "scheduled_time": scheduled_time.astimezone(schedule.zone)}
+    if blob is not None:
+        values |= {
+            "blob.path": blob.path,
+            "blob.name": blob.name,
+            "blob.folder": blob.folder,
+            "blob.size": blob.size,
+            "blob.etag": blob.etag,
+            "blob.last_modified": blob.last_modified.astimezone(schedule.zone),
+        }
+    return values
+
+
+def _changed_datapath(schedule: Schedule, blob: BlobChange | None) -> dict[str, Datapath]:
+    """The parameter that says what changed; its path is relative to the container and goes verbatim."""
+    trigger = schedule.trigger
+    if blob is None or not isinstance(trigger, ChangeTrigger) or trigger.data_path_parameter_name is None:
+        return {}
+    path = blob.folder if trigger.data_path is DataPathKind.FOLDER else blob.path
+    name = fill(trigger.data_path_parameter_name, {})
+    return {name: Datapath(datastore=fill(trigger.datastore, {}), path=escaped(path))}
+
+
+def _optional(text: str | None, values: Mapping[str, Value]) -> str | None:
+    return None if text is None else fill(text, values)

@@ -1,0 +1,108 @@
+"""Checks the file's pipelines and makes the targets of them."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from .config import PipelineKind, Target, Workspace
+from .faults import FaultList
+from .file_keys import PipelineKeys, WorkspaceKeys
+from .templates import MissingSetting, expand
+
+_BY_URL: Final = frozenset({PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT})
+_SEGMENT = re.compile(r"[^/?#\s]+\Z")
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def checked_target(
+    name: str,
+    keys: PipelineKeys,
+    workspace: Workspace | None,
+    settings: Mapping[str, str],
+    faults: FaultList,
+    *,
+    workspace_is_given: bool,
+) -> Target | None:
+    """The target of one entry of `pipelines`; None, with faults, when it names not exactly one thing."""
+    path = f"pipelines.{name}"
+    given = [kind for kind in PipelineKind if getattr(keys, kind.value) is not None]
+    if len(given) != 1:
+        found = ", ".join(kind.value for kind in given) or "none"
+        faults.add(
+            path, None, f"expected exactly one of {', '.join(kind.value for kind in PipelineKind)}; found {found}"
+        )
+        return None
+    kind = given[0]
+    whole = _extras_fit(path, keys, kind, faults)
+    if kind not in _BY_URL and workspace is None:
+        whole = False
+        if not workspace_is_given:
+            faults.add(path, None, f"a pipeline named by {kind.value} needs the key `workspace` at the top of the file")
+    target = Target(
+        kind=kind,
+        name=getattr(keys, kind.value),
+        version=keys.version,
+        deployment=keys.deployment,
+        workspace=None if kind in _BY_URL else workspace,
+    )
+    _check_address(f"{path}.{kind.value}", target, settings, faults)
+    return target if whole else None
+
+
+def checked_workspace(keys: WorkspaceKeys | None, settings: Mapping[str, str], faults: FaultList) -> Workspace | None:
+    """The workspace, its API's address checked as far as its settings exist."""
+    if keys is None:
+        return None
+    _check("workspace.api", keys.api, url_problem, settings, faults)
+    for key in ("subscription_id", "resource_group", "name"):
+        _check(f"workspace.{key}", getattr(keys, key), _segment_problem, settings, faults)
+    return Workspace(
+        subscription_id=keys.subscription_id, resource_group=keys.resource_group, name=keys.name, api=keys.api
+    )
+
+
+def url_problem(url: str) -> str | None:
+    """Why a bearer token must not be sent to this URL, or None: https only, plain http to loopback alone."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "this is not a URL"
+    if parts.scheme not in ("https", "http") or not host or re.search(r"[\s\x00-\x1f]", url):
+        return "expected a URL that begins with https://"
+    if parts.username is not None:
+        return "a user name or password in a URL is not sent; leave it out"
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        return "a token is never sent over plain http; expected https://"
+    return None
+
+
+def _segment_problem(text: str) -> str | None:
+    return None if _SEGMENT.match(text) else "expected a name or id, without spaces and slashes"
+
+
+def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: FaultList) -> bool:
+    whole = True
+    for key, owner in (("version", PipelineKind.PIPELINE_ENDPOINT), ("deployment", PipelineKind.BATCH_ENDPOINT)):
+        if getattr(keys, key) is not None and kind is not owner:
+            faults.add(f"{path}.{key}", getattr(keys, key), f"goes with {owner.value} only")
+            whole = False
+    return whole
+
+
+def _check_address(path: str, target: Target, settings: Mapping[str, str], faults: FaultList) -> None:
+    problem = url_problem if target.kind in _BY_URL else _segment_problem
+    _check(path, target.name, problem, settings, faults)
+
+
+def _check(
+    path: str, text: str, problem_of: Callable[[str], str | None], settings: Mapping[str, str], faults: FaultList
+) -> None:
+    """Check what the text comes to; that a setting is missing is told elsewhere."""
+    try:
+        problem = problem_of(expand(text, settings))
+    except MissingSetting:
+        return
+    if problem:
+        faults.add(path, text, problem)

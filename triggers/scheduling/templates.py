@@ -1,0 +1,102 @@
+"""Text with `%SETTING%` and `{template}` in it: found, checked, filled once, and expanded last.
+
+Filling gives *stored text*: templates are gone, settings still stand as `%NAME%`, every other percent sign is doubled.
+That is what the ledger keeps, so that no setting's value lands there and a blob called `%KEY%` stays a blob.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+_TOKEN: Final = re.compile(
+    rf"(?P<percent>%%)|%(?P<setting>[A-Za-z_][A-Za-z0-9_]+)%"
+    rf"|\{{(?P<literal>\{{{_NAME}(?::[^{{}}]*)?\}})\}}"
+    rf"|\{{(?P<name>{_NAME})(?::(?P<format>[^{{}}]*))?\}}"
+)
+_STORED: Final = re.compile(r"%%|%([A-Za-z_][A-Za-z0-9_]+)%")
+
+Value: TypeAlias = str | int | datetime
+"""What a template name stands for; a datetime is in the schedule's zone already."""
+
+
+class MissingSetting(LookupError):
+    """An app setting that a text needs does not exist."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the app setting {name} does not exist")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`%name%` in a text."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """`{name}` or `{name:format}` in a text; format is None when no colon stands there."""
+
+    name: str
+    format: str | None
+
+
+def tokens(text: str) -> Iterator[str | Setting | Field]:
+    """The text in pieces, in order; plain strings are literal, their escapes resolved."""
+    end = 0
+    for match in _TOKEN.finditer(text):
+        if match.start() > end:
+            yield text[end : match.start()]
+        end = match.end()
+        if match["percent"]:
+            yield "%"
+        elif match["setting"]:
+            yield Setting(match["setting"])
+        elif match["literal"]:
+            yield match["literal"]
+        else:
+            yield Field(match["name"], match["format"])
+    if end < len(text):
+        yield text[end:]
+
+
+def expand(stored: str, settings: Mapping[str, str]) -> str:
+    """Put the settings into stored text; raises MissingSetting. What a setting holds is not read again."""
+
+    def replacement(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "%"
+        if name not in settings:
+            raise MissingSetting(name)
+        return settings[name]
+
+    return _STORED.sub(replacement, stored)
+
+
+def fill(text: str, values: Mapping[str, Value]) -> str:
+    """Stored text: templates replaced by their values, settings left; every name must be in `values`."""
+    pieces = []
+    for token in tokens(text):
+        if isinstance(token, Setting):
+            pieces.append(f"%{token.name}%")
+        elif isinstance(token, Field):
+            pieces.append(escaped(_formatted(values[token.name], token.format)))
+        else:
+            pieces.append(escaped(token))
+    return "".join(pieces)
+
+
+def escaped(text: str) -> str:
+    """Stored text that expands to exactly `text`."""
+    return text.replace("%", "%%")
+
+
+def _formatted(value: Value, time_format: str | None) -> str:
+    if isinstance(value, datetime):
+        return value.strftime(time_format) if time_format else value.isoformat(timespec="seconds")
+    return str(value)

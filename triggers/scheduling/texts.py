@@ -1,0 +1,51 @@
+"""Checks the texts of a request: their template names must exist for the schedule, their settings in the app."""
+
+from collections.abc import Iterable, Mapping, Set
+
+from .faults import FaultList, nearest
+from .run_request import BATCH_NAMES, BLOB_NAMES, FOLDER_BATCH_NAMES, TIME_NAMES, TIME_VALUED
+from .structure import RequestTextAt
+from .templates import Field, Setting, tokens
+
+ALL_NAMES = TIME_NAMES | BLOB_NAMES | BATCH_NAMES
+
+
+def known_names(*, change: bool, batch: bool, batch_by_folder: bool) -> frozenset[str]:
+    """The template names that a schedule of this kind can fill."""
+    if not change:
+        return TIME_NAMES
+    if not batch:
+        return TIME_NAMES | BLOB_NAMES
+    return TIME_NAMES | BATCH_NAMES | (FOLDER_BATCH_NAMES if batch_by_folder else frozenset())
+
+
+def check_templates(texts: Iterable[RequestTextAt], names: Set[str], faults: FaultList) -> None:
+    """Note templates that this schedule cannot fill, and formats where no time is."""
+    for place in texts:
+        for token in tokens(place.text):
+            if isinstance(token, Field) and (problem := _problem(token, names)):
+                faults.add(place.path, place.text, problem)
+
+
+def check_settings(texts: Iterable[RequestTextAt], settings: Mapping[str, str], faults: FaultList) -> None:
+    """Note app settings that do not exist. The schedule stays: its runs wait as `unsent` until the setting is there."""
+    for place in texts:
+        for token in tokens(place.text):
+            if isinstance(token, Setting) and token.name not in settings:
+                faults.add(place.path, place.text, f"the app setting {token.name} does not exist; add it")
+
+
+def names_in(text: str) -> set[str]:
+    """The template names that a text uses."""
+    return {token.name for token in tokens(text) if isinstance(token, Field)}
+
+
+def _problem(token: Field, names: Set[str]) -> str | None:
+    if token.name not in names:
+        elsewhere = " in this kind of schedule" if token.name in ALL_NAMES else nearest(token.name, sorted(names))
+        return f"{{{token.name}}} means nothing{elsewhere}; for plain braces write {{{{{token.name}}}}}"
+    if token.format is not None and token.name not in TIME_VALUED:
+        return f"{{{token.name}}} is no time and takes no format"
+    if token.format == "":
+        return f"{{{token.name}:}} lacks its format, as in {{{token.name}:%Y-%m-%d}}"
+    return None

@@ -1,0 +1,91 @@
+"""Time zones by IANA or Windows name, and the one function that turns a wall-clock reading into an instant."""
+
+import zoneinfo
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache
+from zoneinfo import ZoneInfo
+
+# Zone rules come from the pinned tzdata package alone: with the machine's own files two instances could disagree.
+zoneinfo.reset_tzpath(to=())
+
+UTC_ZONE = ZoneInfo("UTC")
+
+# Two names of the SDK's TimeZone enum that tzlocal's table (CLDR windowsZones) no longer has; Windows keeps both for
+# old settings only.
+_OLDER_WINDOWS_NAMES = {
+    "Kamchatka Standard Time": "Asia/Kamchatka",
+    "Mid-Atlantic Standard Time": "Etc/GMT+2",
+}
+
+
+class ClockChange(Enum):
+    """What a clock change did to a reading."""
+
+    GAP = "gap"
+    """The reading does not exist that day; it means the end of the gap."""
+    FOLD = "fold"
+    """The reading exists twice that day."""
+
+
+@cache
+def zone(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name (`Europe/Berlin`) or a Windows name (`W. Europe Standard Time`); None if unknown."""
+    for candidate in (name, _windows_names().get(name.casefold())):
+        if candidate and candidate in zoneinfo.available_timezones():
+            return ZoneInfo(candidate)
+    return None
+
+
+def zone_names() -> list[str]:
+    """Every name that `zone` knows."""
+    windows = [name for name in _windows_zones() if zone(name)]
+    return sorted(zoneinfo.available_timezones()) + windows
+
+
+def instant(reading: datetime, in_zone: ZoneInfo, *, second_in_fold: bool = False) -> datetime:
+    """The instant, in UTC, of a naive wall-clock reading: in a gap the gap's end, in a fold the first of the two."""
+    moment = reading.replace(tzinfo=in_zone, fold=int(second_in_fold)).astimezone(UTC)
+    if wall_clock(moment, in_zone) == reading:
+        return moment
+    before = reading.replace(tzinfo=in_zone, fold=1).astimezone(UTC)
+    after = reading.replace(tzinfo=in_zone, fold=0).astimezone(UTC)
+    return next_transition(before, after, in_zone)
+
+
+def wall_clock(moment: datetime, in_zone: ZoneInfo) -> datetime:
+    """The naive reading of the zone's clocks at an instant."""
+    return moment.astimezone(in_zone).replace(tzinfo=None, fold=0)
+
+
+def clock_change(reading: datetime, in_zone: ZoneInfo) -> ClockChange | None:
+    """Whether the naive reading falls into a gap or a fold of the zone."""
+    first, second = (reading.replace(tzinfo=in_zone, fold=fold).utcoffset() for fold in (0, 1))
+    assert first is not None and second is not None
+    if first == second:
+        return None
+    return ClockChange.FOLD if first > second else ClockChange.GAP
+
+
+def next_transition(before: datetime, after: datetime, in_zone: ZoneInfo) -> datetime:
+    """A change of the zone's offset in (before, after], to the second; the two instants' offsets must differ."""
+    offset = before.astimezone(in_zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(in_zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+@cache
+def _windows_zones() -> dict[str, str]:
+    from tzlocal.windows_tz import win_tz  # an import that only Windows names need to pay for
+
+    return {**win_tz, **_OLDER_WINDOWS_NAMES}
+
+
+@cache
+def _windows_names() -> dict[str, str]:
+    return {name.casefold(): iana for name, iana in _windows_zones().items()}

@@ -1,0 +1,95 @@
+"""The app settings: the only place that reads the environment."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from .scheduling.faults import Fault
+
+_TRUE_SOURCES = ("EventGrid", "LogsAndContainerScan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the app is told by its settings; `values` holds all of them, for `%NAME%` and for connections."""
+
+    values: Mapping[str, str]
+    faults: tuple[Fault, ...]
+    schedules_file: str
+    reconcile_schedule: str
+    """NCRONTAB, or `%RECONCILE_SCHEDULE%` for the host to resolve where that setting exists."""
+    blob_trigger_source: str
+    ledger_connection: str
+    """The app-setting prefix of the storage account that keeps the ledger."""
+    client_id: str | None
+    """Of the user-assigned identity; None: whatever DefaultAzureCredential finds."""
+    token_scope: str
+    submit_deadline: timedelta
+    """A claim older than this without a settle is unknown."""
+    retry_first_delay: timedelta
+    worker_threads: int
+    ca_bundle: str | None
+    """A file of root certificates to trust; None: certifi's."""
+
+
+def from_environment(folder: Path) -> Settings:
+    """The environment, and beneath it the values of the folder's local.settings.json, which exists on laptops only."""
+    return read({**_local_values(folder / "local.settings.json"), **os.environ})
+
+
+def read(values: Mapping[str, str]) -> Settings:
+    """Settings out of name-value pairs; a wrong value becomes a fault and its default."""
+    faults: list[Fault] = []
+
+    def checked(name: str, default: str, problem_of: Callable[[str], str | None]) -> str:
+        value = values.get(name) or default
+        problem = problem_of(value)
+        if problem:
+            faults.append(Fault(file="app settings", path=name, value=repr(value), message=problem))
+            return default
+        return value
+
+    def seconds(name: str, default: int) -> timedelta:
+        return timedelta(seconds=float(checked(name, str(default), _seconds_problem)))
+
+    return Settings(
+        values=dict(values),
+        schedules_file=values.get("SCHEDULES_FILE") or "schedules.yaml",
+        reconcile_schedule="%RECONCILE_SCHEDULE%" if values.get("RECONCILE_SCHEDULE") else "0 * * * * *",
+        blob_trigger_source=checked("BLOB_TRIGGER_SOURCE", "EventGrid", _source_problem),
+        ledger_connection=values.get("LEDGER_CONNECTION") or "AzureWebJobsStorage",
+        client_id=values.get("AZURE_CLIENT_ID") or None,
+        token_scope=values.get("AZUREML_TOKEN_SCOPE") or "https://management.azure.com/.default",
+        submit_deadline=seconds("SUBMIT_DEADLINE_SECONDS", 300),
+        retry_first_delay=seconds("RETRY_FIRST_DELAY_SECONDS", 30),
+        worker_threads=int(checked("PYTHON_THREADPOOL_THREAD_COUNT", "32", _count_problem)),
+        ca_bundle=values.get("REQUESTS_CA_BUNDLE") or values.get("SSL_CERT_FILE") or None,
+        faults=tuple(faults),
+    )
+
+
+def _seconds_problem(value: str) -> str | None:
+    right = re.fullmatch(r"\d{1,6}(\.\d+)?", value) and float(value) > 0
+    return None if right else "expected a number of seconds above 0"
+
+
+def _count_problem(value: str) -> str | None:
+    return None if re.fullmatch(r"[1-9]\d{0,2}", value) else "expected a whole number from 1 to 999"
+
+
+def _source_problem(value: str) -> str | None:
+    return None if value in _TRUE_SOURCES else f"expected {' or '.join(_TRUE_SOURCES)}"
+
+
+def _local_values(file: Path) -> dict[str, str]:
+    """The `Values` of local.settings.json, as Azure Functions Core Tools would put them into the environment."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    values = content.get("Values", {}) if isinstance(content, dict) else {}
+    return {str(name): str(value) for name, value in values.items()} if isinstance(values, dict) else {}

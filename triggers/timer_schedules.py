@@ -1,0 +1,29 @@
+"""One timer-triggered function per time-based schedule."""
+
+from collections.abc import Callable
+from typing import Final
+
+import azure.functions as func
+
+from .app import App
+from .scheduling.config import ChangeTrigger, Schedule
+
+ALARM: Final = "0 * * * * *"
+"""NCRONTAB, UTC. It only wakes the function; the recurrence decides what is due."""
+
+
+def register(functions: func.FunctionApp, app: App) -> None:
+    """Add a function for every time-based schedule."""
+    for schedule in app.config.schedules.values():
+        if not isinstance(schedule.trigger, ChangeTrigger):
+            trigger = functions.timer_trigger(arg_name="timer", schedule=ALARM)
+            functions.function_name(schedule.name)(trigger(_function(app, schedule)))
+
+
+def _function(app: App, schedule: Schedule) -> Callable[[func.TimerRequest], None]:
+    def fire(timer: func.TimerRequest) -> None:
+        from .due_occurrences import fire_due
+
+        fire_due(schedule, app.ledger, app.firing, app.clock.now())
+
+    return fire
