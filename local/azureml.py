@@ -1,8 +1,8 @@
 """The Azure ML stand-in over HTTP: the REST routes, IDENTITY_ENDPOINT, and a few routes of its own for tests.
 
-    GET  /msi/token?resource=…                 IDENTITY_ENDPOINT
-    GET  /_stand-in/submissions                what was POSTed to it, and the runs that came of it
-    POST /_stand-in/faults {"kind": …}         what the next submissions meet (azureml_service.Fault)
+GET  /msi/token?resource=…                 IDENTITY_ENDPOINT
+GET  /_stand-in/submissions                what was POSTed to it, and the runs that came of it
+POST /_stand-in/faults {"kind": …}         what the next submissions meet (azureml_service.Fault)
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault, Service, error_body
@@ -49,7 +49,7 @@ class AzureMl(ThreadingHTTPServer):
         """The REST endpoint of its published pipeline, as the studio would show it."""
         return f"{self.url}{PIPELINES}/PipelineRuns/PipelineSubmit/{DEMO_PIPELINE}"
 
-    def __enter__(self) -> "AzureMl":
+    def __enter__(self) -> Self:
         Thread(target=self.serve_forever, daemon=True).start()
         return self
 
@@ -196,9 +196,13 @@ def _runs_of_pipeline(call: _Call) -> Reply:
 
 def _history(call: _Call) -> Reply:
     run = call.service.runs.get(call.groups[0])
-    return (404, {"error": {"code": "UserError", "message": "no such run"}}) if run is None else (
-        200,
-        call.service.history(run),
+    return (
+        (404, {"error": {"code": "UserError", "message": "no such run"}})
+        if run is None
+        else (
+            200,
+            call.service.history(run),
+        )
     )
 
 
@@ -283,5 +287,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

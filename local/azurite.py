@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 # The account that Azurite's documentation gives to everybody; it opens nothing but an emulator.
 ACCOUNT = "devstoreaccount1"
@@ -38,7 +39,7 @@ class Azurite:
             f"BlobEndpoint={blob}QueueEndpoint={queue}TableEndpoint={table}"
         )
 
-    def __enter__(self) -> "Azurite":
+    def __enter__(self) -> Self:
         if not INSTALLED.exists() or shutil.which("node") is None:
             raise NotStarted("Azurite is not installed; `make setup` installs it (it needs Node.js 20 or newer)")
         self.folder.mkdir(parents=True, exist_ok=True)

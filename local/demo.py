@@ -25,8 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description="The main job, on one machine.")
     parser.add_argument("--stay", action="store_true", help="stay up until stopped (make run)")
     options = parser.parse_args(arguments)
-    # Timers fire at :00; registering at :30 leaves a newly deployed schedule the occurrence it is woken for.
-    settings = {"SCHEDULES_FILE": "local/schedules.yaml", "RECONCILE_SCHEDULE": "30 * * * * *"}
+    settings = {"SCHEDULES_FILE": "local/schedules.yaml"}
     machine = Machine(CHECKOUT / ".local", PORTS, settings)
     try:
         with machine:

@@ -49,7 +49,5 @@ def blob_client(connection: str, container: str, blob: str) -> Any:
     from azurefunctions.extensions.bindings.blob import BlobClient
 
     content = json.dumps({"Connection": connection, "ContainerName": container, "BlobName": blob})
-    data = SimpleNamespace(
-        version="1.0", source="AzureStorageBlobs", content_type="application/json", content=content
-    )
+    data = SimpleNamespace(version="1.0", source="AzureStorageBlobs", content_type="application/json", content=content)
     return BlobClient(data=data).get_sdk_type()

@@ -1,8 +1,8 @@
 """The Functions host stand-in: reads function_app.py through its bindings and never gives more than the real host.
 
-    /api/…                                                    HTTP functions
-    POST /admin/functions/NAME                                wakes a function; for a blob trigger {"input": "container/blob"}
-    POST /runtime/webhooks/blobs?functionName=Host.Functions.NAME    Event Grid, with its validation handshake
+/api/…                                                    HTTP functions
+POST /admin/functions/NAME                                wakes a function ({"input": "container/blob"})
+POST /runtime/webhooks/blobs?functionName=Host.Functions.NAME    Event Grid, with its validation handshake
 """
 
 import argparse
@@ -70,7 +70,8 @@ class Host:
 
     def _keep_time(self) -> None:
         timers = [
-            (one, Ncrontab(self._resolved(str(one.trigger["schedule"])))) for one in self._of_type("timerTrigger").values()
+            (one, Ncrontab(self._resolved(str(one.trigger["schedule"]))))
+            for one in self._of_type("timerTrigger").values()
         ]
         passed = datetime.now(UTC).replace(microsecond=0)
         while not self._stop.wait(0.1):
@@ -113,7 +114,7 @@ class HostServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, host: Host, port: int, key: str | None) -> None:
-        """With a key, functions of auth level `function` want it in x-functions-key; without, as Core Tools, nothing."""
+        """With a key, functions of level `function` want it in x-functions-key; without, as Core Tools, nothing."""
         self.host, self.key = host, key
         super().__init__(("127.0.0.1", port), _Request)
 
@@ -208,7 +209,9 @@ class _Request(BaseHTTPRequestHandler):
             return
         self._send(reply.status_code, reply.get_body(), reply.mimetype, dict(reply.headers))
 
-    def _send(self, status: int, body: bytes, kind: str = "text/plain", headers: Mapping[str, str] | None = None) -> None:
+    def _send(
+        self, status: int, body: bytes, kind: str = "text/plain", headers: Mapping[str, str] | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -241,5 +244,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

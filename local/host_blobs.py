@@ -1,4 +1,4 @@
-"""Blob triggers the way the real host runs them: a scan or Event Grid's webhook fills a storage queue, a listener empties it.
+"""Blob triggers as the real host runs them: a scan or Event Grid fills a storage queue, a listener empties it.
 
 Five attempts without a pause between them, then the poison queue. Receipts (scan only) are written when the message is
 queued. A message whose blob is gone, or whose function is unknown, is dropped as done. Sources: the Storage Blobs

@@ -9,9 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
@@ -58,7 +58,7 @@ class Machine:
             **self._settings,
         }
 
-    def __enter__(self) -> "Machine":
+    def __enter__(self) -> Self:
         for port in (self.host_port, self.azureml_port, *self.azurite.ports):
             _check_free(port)
         try:
@@ -92,10 +92,8 @@ class Machine:
     def upload(self, container: str, path: str, content: bytes) -> None:
         """Put a blob into storage, and the container first where it is missing."""
         service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
-        try:
+        with suppress(ResourceExistsError):
             service.create_container(container)
-        except ResourceExistsError:
-            pass
         service.get_blob_client(container, path).upload_blob(content, overwrite=True)
 
     def wake(self, function: str) -> None:

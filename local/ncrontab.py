@@ -6,7 +6,7 @@ _RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 
 
 class Ncrontab:
-    """An expression, expanded; ValueError for one that the host would not read (names of months and days are left out)."""
+    """An expression, expanded; ValueError for one that the host would not read (names are left out)."""
 
     def __init__(self, expression: str) -> None:
         fields = expression.split()

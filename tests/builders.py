@@ -33,7 +33,9 @@ def file_of(schedule: str, *, name: str = "s", pipeline: str = '{endpoint: "%END
     return f"{top}\npipelines:\n  p: {pipeline}\nschedules:\n  {name}:\n    pipeline: p{lines}\n"
 
 
-def schedule(keys: str = TIME, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = "") -> Schedule:
+def schedule(
+    keys: str = TIME, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = ""
+) -> Schedule:
     """One schedule without faults."""
     loaded = config(file_of(keys, name=name, pipeline=pipeline, top=top))
     assert not loaded.faults, [str(fault) for fault in loaded.faults]

@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.scheduling.templates import MissingSetting, escaped, expand, fill
+from triggers.scheduling.templates import MissingSetting, Value, escaped, expand, fill
 
 NOMINAL = datetime(2026, 11, 1, 4, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-VALUES = {"scheduled_time": NOMINAL, "run_key": "s@x", "blob.path": "in/%KEY%/{run_key}.csv", "blob.size": 7}
+VALUES: dict[str, Value] = {
+    "scheduled_time": NOMINAL,
+    "run_key": "s@x",
+    "blob.path": "in/%KEY%/{run_key}.csv",
+    "blob.size": 7,
+}
 SETTINGS = {"KEY": "secret", "BRACES": "{run_key}", "PERCENT": "%KEY%"}
 
 

@@ -61,7 +61,7 @@ def _functions(options: argparse.Namespace, settings: Settings, folder: Path) ->
     sys.path.insert(0, str(folder))
     from function_app import app, objects
 
-    table = [
+    table: list[dict[str, Any]] = [
         {"name": one.get_function_name(), "bindings": [json.loads(binding) for binding in one.get_raw_bindings()]}
         for one in app.get_functions()
     ]
@@ -201,7 +201,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     validate = commands.add_parser("validate", help="tell everything that is wrong with schedules.yaml")
-    validate.add_argument("--file", metavar="F", help="the file; default: the setting SCHEDULES_FILE, or schedules.yaml")
+    validate.add_argument(
+        "--file", metavar="F", help="the file; default: the setting SCHEDULES_FILE, or schedules.yaml"
+    )
     validate.set_defaults(command=_validate)
 
     functions = commands.add_parser("functions", help="what the Functions host will see")

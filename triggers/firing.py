@@ -24,7 +24,7 @@ class Endpoint(Protocol):
     """Where runs are submitted."""
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
-        """Submit once, unless `is_fresh`, asked directly before the first byte, says no; never raises for the service."""
+        """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
 
 
 class Firing:
@@ -120,7 +120,8 @@ class Firing:
         return written
 
     def _submit(self, claimed: Run, claimed_at: float, retry: Retry) -> Run:
-        assert claimed.request is not None and claimed.claim_id is not None, "a claim holds its request"
+        assert claimed.request is not None, "a claim holds its request"
+        assert claimed.claim_id is not None
         submission = Submission(
             request=claimed.request,
             run_key=claimed.key,

@@ -1,64 +1,24 @@
-"""HTTP functions: what the app says about itself."""
+"""HTTP functions: what the app says about itself. They only translate; what is said is worked out elsewhere."""
 
 import json
-from collections import Counter
-from datetime import datetime
 from typing import Any
 
 import azure.functions as func
 
 from .app import App
-from .ledger.ports import Ledger, LedgerUnavailable
-from .scheduling.faults import Fault
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
     """Add one function per route and method."""
 
     def api_health(req: func.HttpRequest) -> func.HttpResponse:
+        from .health import health
+
         answer = health(app)
         return _json(answer, 200 if answer["status"] == "ok" else 503)
 
     route = functions.route(route="health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.FUNCTION)
     functions.function_name("api_health")(route(api_health))
-
-
-def health(app: App) -> dict[str, Any]:
-    """Whether the app can do its work: faults of the file and the settings, the ledger, and what is open."""
-    faults = [_fault(fault) for fault in app.faults()]
-    answer: dict[str, Any] = {
-        "status": "faulty" if faults else "ok",
-        "faults": faults,
-        "ledger": "ok",
-        "oldest_open": None,
-        "last_reconcile": None,
-        "counts": {},
-        "missed_by_events": {},
-    }
-    try:
-        answer.update(_open_runs(app.ledger))
-    except LedgerUnavailable as error:
-        answer.update(status="faulty", ledger=str(error))
-    return answer
-
-
-def _open_runs(ledger: Ledger) -> dict[str, Any]:
-    """Counts by state of the runs that are not ended; ended ones are not walked."""
-    counts: Counter[str] = Counter()
-    oldest: datetime | None = None
-    for registration in ledger.registrations():
-        for run in ledger.open_runs(registration.schedule):
-            counts[run.state.value] += 1
-            oldest = min(oldest or run.created_at, run.created_at)
-    return {"counts": dict(counts), "oldest_open": _utc(oldest), "last_reconcile": _utc(ledger.last_pass())}
-
-
-def _fault(fault: Fault) -> dict[str, str]:
-    return {"file": fault.file, "path": fault.path, "value": fault.value, "message": fault.message}
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _json(answer: dict[str, Any], status: int) -> func.HttpResponse:

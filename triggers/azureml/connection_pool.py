@@ -4,14 +4,15 @@ What urllib3 and requests do otherwise, and why it is changed here:
 - requests parses the root certificates anew for every new connection (measured: 30 of 35 ms of a call); the adapter
   hands every connection the one context.
 - a load balancer may drop a connection that idled for minutes without a word; a POST into it would end as a read
-  time-out, which nobody can tell from an accepted run. A connection that idled longer than MAX_IDLE is made anew.
+  time-out, which nobody can tell from an accepted run. A connection that idled for long is made anew.
 - whether the request can have reached the service is the one question that matters after an error. Everything that
   fails while connecting, the TLS handshake with it, is raised as one kind of error: NewConnectionError.
 """
 
 import ssl
 import time
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any
 
 import certifi
 import requests
@@ -20,20 +21,18 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
-MAX_IDLE: Final = 30.0
-"""Seconds. Azure's load balancers drop idle flows after 4 minutes, other servers after as little as 5 seconds; those
-say so by closing, which is seen before the connection is used again."""
-
 
 class _Connecting:
     """What both kinds of connection need beside their own; mixed in before urllib3's class."""
 
+    max_idle = 0.0
+    """Seconds."""
     _used_at = 0.0
 
     @property
     def is_connected(self) -> bool:
         """False also after too long a rest, so that the pool connects anew."""
-        return bool(super().is_connected) and time.monotonic() - self._used_at < MAX_IDLE  # type: ignore[misc]
+        return bool(super().is_connected) and time.monotonic() - self._used_at < self.max_idle  # type: ignore[misc]
 
     def connect(self) -> None:
         try:
@@ -58,22 +57,24 @@ class _TlsConnection(_Connecting, HTTPSConnection):
     pass
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+def _pool_classes(max_idle: timedelta) -> dict[str, type[HTTPConnectionPool]]:
+    rest = {"max_idle": max_idle.total_seconds()}
+    plain, tls = type("Plain", (_PlainConnection,), rest), type("Tls", (_TlsConnection,), rest)
+    return {
+        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+    }
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext, size: int) -> None:
+    def __init__(self, context: ssl.SSLContext, size: int, max_idle: timedelta) -> None:
         self._context = context
+        self._max_idle = max_idle
         super().__init__(pool_connections=16, pool_maxsize=size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._max_idle)
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
@@ -85,12 +86,12 @@ class _Adapter(HTTPAdapter):
         """Nothing to do: the context verifies."""
 
 
-def new_session(threads: int, ca_bundle: str | None) -> requests.Session:
+def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> requests.Session:
     """A session for `threads` threads at once that trusts the bundle, or certifi's roots when it is None."""
     session = requests.Session()
     # The environment would bring proxies, .netrc passwords in place of our token, and bundles read at each request.
     session.trust_env = False
-    adapter = _Adapter(ssl.create_default_context(cafile=ca_bundle or certifi.where()), threads)
+    adapter = _Adapter(ssl.create_default_context(cafile=ca_bundle or certifi.where()), threads, max_idle)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

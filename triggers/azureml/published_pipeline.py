@@ -30,6 +30,9 @@ RUN_KEY_TAG: Final = "trigger_run_key"
 LEDGER_TAG: Final = "trigger_ledger"
 ATTEMPT_TAG: Final = "trigger_attempt"
 
+MAX_IDLE: Final = timedelta(seconds=30)
+"""Azure's load balancers drop idle flows after 4 minutes. A server that closes earlier says so, and that is seen."""
+
 _MAX_REPLY: Final = 1_000_000
 """Bytes. A real reply has some 2,000; whoever sends more is not the service."""
 
@@ -58,13 +61,14 @@ class PublishedPipeline:
         patience: timedelta,
         threads: int,
         ca_bundle: str | None,
+        max_idle: timedelta = MAX_IDLE,
     ) -> None:
-        """`patience` bounds connecting, sending and reading together."""
+        """`patience` bounds connecting, sending and reading together; a connection idle for longer is made anew."""
         self._tokens = tokens
         self._scope = scope
         self._settings = settings
         self._patience = patience.total_seconds()
-        self._new_session = lambda: _session(threads, ca_bundle)
+        self._new_session: Callable[[], requests.Session] = lambda: _session(threads, ca_bundle, max_idle)
         self._lock = Lock()
         self._session: requests.Session | None = None
 
@@ -205,24 +209,24 @@ def _dataset(dataset: Dataset, settings: Mapping[str, str]) -> dict[str, object]
     return {"DataSetReference": reference}
 
 
-def _session(threads: int, ca_bundle: str | None) -> "requests.Session":
+def _session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> "requests.Session":
     from .connection_pool import new_session
 
-    return new_session(threads, ca_bundle)
+    return new_session(threads, ca_bundle, max_idle)
 
 
 def _body(reply: "requests.Response", until: float) -> bytes:
     """The reply's body, or what came of it before it broke off or the patience ended: the status alone says much."""
-    from requests import RequestException
+    from urllib3.exceptions import HTTPError
 
     body = b""
     try:
-        for chunk in reply.iter_content(65_536):
+        while chunk := reply.raw.read1(65_536, decode_content=True):
             body += chunk
             if len(body) > _MAX_REPLY or time.monotonic() > until:
                 reply.close()
                 break
-    except RequestException:
+    except (HTTPError, OSError):
         reply.close()
     return body
 

@@ -1,16 +1,17 @@
 """The ledger in Azure Table Storage: one partition a schedule, since a transaction spans one partition only."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError, ServiceResponseError
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from ..connections import UnusableConnection
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from azure.data.tables import TableEntity
 
 log = logging.getLogger(__name__)
+
+Written = TypeVar("Written")
 
 TABLE: Final = "pipelinetriggers"
 _CONFLICT: Final = 409
@@ -133,13 +136,13 @@ class AzureTableLedger:
         """Write all rows or none; the first is the run's own. None when another write came first."""
         with self._reached() as table:
             try:
-                written = table.submit_transaction(operations)
+                written = _repeated(lambda: table.submit_transaction(operations))
             except HttpResponseError as error:
                 if error.status_code not in overtaken or _table_is_missing(error):
                     raise
             else:
                 return replace(run, version=str(written[0]["etag"]))
-        # The storage client repeats a write whose answer was lost, and then meets its own row.
+        # A write whose answer was lost was repeated, and then met its own row.
         row = self._get(run.schedule, f"k:{run.key}")
         if row is not None and row.get("written_by") == write_id:
             return run_of(row, _etag(row))
@@ -152,14 +155,14 @@ class AzureTableLedger:
             try:
                 if row is not None:
                     yield run_of(row, _etag(row))
-            except CorruptRow as error:
-                log.error("%s", error, extra={"action": "corrupt_row", "run_key": key})
+            except CorruptRow:
+                log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "run_key": key})
 
     def _created_or_present(self, row: Row) -> "Row | TableEntity":
         """Insert a row, or read the one that is there already."""
         with self._reached() as table:
             try:
-                table.create_entity(row)
+                _repeated(lambda: table.create_entity(row))
                 return row
             except HttpResponseError as error:
                 if error.status_code != _CONFLICT:
@@ -204,6 +207,19 @@ class AzureTableLedger:
             return self._client
 
 
+def _repeated(write: Callable[[], Written]) -> Written:
+    """The write, repeated when its answer was lost: the client does not repeat a POST, and every one of ours may be.
+
+    A transaction meets its own row and knows it by its write id; the other inserts read whatever is there already.
+    """
+    for pause in (0.1, 0.5):
+        try:
+            return write()
+        except ServiceResponseError:
+            time.sleep(pause)
+    return write()
+
+
 def _registration(row: "Row | TableEntity") -> Registration:
     return Registration(schedule=row["RowKey"][2:], first_seen=time_of(row, "first_seen"))
 
@@ -213,7 +229,7 @@ def _etag(row: "TableEntity") -> str:
 
 
 def _table_is_missing(error: HttpResponseError) -> bool:
-    return "TableNotFound" in (str(getattr(error, "error_code", "")), str(error)) or "TableNotFound" in str(error)
+    return "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}"
 
 
 def _explained(error: AzureError) -> str:

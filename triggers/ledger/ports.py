@@ -45,7 +45,7 @@ class Ledger(Protocol):
     def insert(self, run: Run) -> Run | None:
         """Claim the run's key: the run as written, or None when the key has a row already.
 
-        When the answer of an insert was lost and the storage client repeats it, the repeat recognises itself.
+        When the answer of an insert was lost and it is repeated underneath, the repeat recognises itself.
         """
 
     def update(self, before: Run, after: Run) -> Run | None:

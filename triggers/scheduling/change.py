@@ -67,10 +67,8 @@ def _any_glob(globs: tuple[str, ...], path: str) -> bool:
 @cache
 def _compiled(glob: str) -> re.Pattern[str]:
     """`*` and `?` stay within a folder, `**` crosses folders, `**/` also stands for no folder at all."""
-    pattern = []
-    for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", glob, re.DOTALL):
-        pattern.append(_GLOB_PARTS.get(part) or _class_or_literal(part))
-    return re.compile("".join(pattern), re.DOTALL)
+    parts = re.findall(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", glob, re.DOTALL)
+    return re.compile("".join(_GLOB_PARTS.get(part) or _class_or_literal(part) for part in parts), re.DOTALL)
 
 
 _GLOB_PARTS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -1,10 +1,14 @@
-"""What a schedules file means, as typed, frozen objects; `loading.py` makes them, everything else only reads them."""
+"""What a schedules file means, as typed, frozen objects; `loading.py` makes them, everything else only reads them.
+
+msgspec's structs instead of dataclasses: making a dataclass costs a cold start 0.5 ms, a struct a tenth of that.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from .faults import Fault
 from .occurrences import TimeTrigger
@@ -36,8 +40,7 @@ class DataPathKind(Enum):
     MANIFEST = "manifest"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """Where a run is submitted; every text is stored text (settings not put in), so that the ledger can keep it."""
 
     kind: PipelineKind
@@ -51,8 +54,7 @@ class Target:
     """None for the kinds that are named by a URL."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workspace:
+class Workspace(Struct, frozen=True, kw_only=True):
     """An Azure ML workspace, in stored text."""
 
     subscription_id: str
@@ -61,16 +63,14 @@ class Workspace:
     api: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Datapath:
+class Datapath(Struct, frozen=True, kw_only=True):
     """The value of a DataPath parameter."""
 
     datastore: str
     path: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
+class Dataset(Struct, frozen=True, kw_only=True):
     """The value of a dataset parameter: an id, or a name with or without version."""
 
     id: str | None
@@ -78,8 +78,7 @@ class Dataset:
     version: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class RequestTemplate:
+class RequestTemplate(Struct, frozen=True, kw_only=True):
     """What the POST will say, templates not filled and settings not put in."""
 
     experiment_name: str
@@ -93,16 +92,14 @@ class RequestTemplate:
     parent_run_id: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retry:
+class Retry(Struct, frozen=True, kw_only=True):
     """How long (from the claim) and how often a submission that was certainly not accepted is tried."""
 
     max_age: timedelta
     max_attempts: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChangeTrigger:
+class ChangeTrigger(Struct, frozen=True, kw_only=True):
     """Which blobs start a run when they are added or modified."""
 
     datastore: str
@@ -123,8 +120,7 @@ class ChangeTrigger:
     """An instant; changes before it are not ours."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """How changes are gathered into one run."""
 
     quiet: timedelta
@@ -136,8 +132,7 @@ class Batch:
 Trigger: TypeAlias = TimeTrigger | ChangeTrigger
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """One schedule, checked."""
 
     name: str
@@ -162,8 +157,7 @@ class Schedule:
         return UTC if isinstance(self.trigger, ChangeTrigger) else self.trigger.zone
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Struct, frozen=True, kw_only=True):
     """A loaded file: the schedules that can be registered, everything wrong, and the settings as they were at load."""
 
     schedules: Mapping[str, Schedule]

@@ -52,7 +52,7 @@ class Cron:
         return (instant(reading, self.zone) for reading in self.readings(margin))
 
     def _lived_through(self, after: datetime) -> Iterator[datetime]:
-        """Follow the zone's clocks from one offset to the next: readings in a gap never come, in a fold they come twice."""
+        """Follow the zone's clocks from offset to offset: readings in a gap never come, in a fold they come twice."""
         at, reading_before = after, wall_clock(after, self.zone)
         while True:
             offset = _offset(at, self.zone)
@@ -89,7 +89,7 @@ def fault_in(expression: str) -> str | None:
 
 
 def _explained(problem: str, fields: list[str]) -> str:
-    """cronsim says only `Bad hour`; add what stands there, what may, and what a wrap-around range should be."""
+    """Cronsim says only `Bad hour`; add what stands there, what may, and what a wrap-around range should be."""
     for name, (number, allowed) in zip(_FIELDS, enumerate(_FIELDS.values()), strict=True):
         if problem.endswith(name):
             found = fields[number]

@@ -1,6 +1,6 @@
 """The file's `defaults`: checked once, then merged into each schedule as far as they fit its kind."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,8 +26,10 @@ class Defaults:
     keys: dict[str, Tree]
     texts: tuple[RequestTextAt, ...]
 
-    def under(self, own: dict[str, Tree], left_out: Set[str], names: Set[str]) -> tuple[dict[str, Tree], set[str]]:
-        """A schedule's keys with the defaults beneath them, and the keys (`tags.team` in mappings) that came from here."""
+    def under(
+        self, own: dict[str, Tree], left_out: AbstractSet[str], names: AbstractSet[str]
+    ) -> tuple[dict[str, Tree], set[str]]:
+        """A schedule's keys with the defaults beneath them, and the keys (`tags.team`) that came from here."""
         merged: dict[str, Tree] = dict(own)
         inherited = set()
         for key, default in self.keys.items():
@@ -69,7 +71,7 @@ def checked_defaults(tree: Tree, converter: Converter) -> Defaults:
     return Defaults(keys, tuple(texts))
 
 
-def _fits(value: Tree, names: Set[str]) -> bool:
+def _fits(value: Tree, names: AbstractSet[str]) -> bool:
     """Whether every template in a default can be filled by this kind of schedule."""
     if isinstance(value, dict):
         return all(_fits(inner, names) for inner in value.values())

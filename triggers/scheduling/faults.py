@@ -1,4 +1,4 @@
-"""What is wrong in a schedules file, said in one sentence each; nothing is raised, so that all of it is told at once."""
+"""What is wrong in a schedules file, a sentence each; nothing is raised, so that all of it is told at once."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

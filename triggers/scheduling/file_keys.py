@@ -54,7 +54,7 @@ class WorkspaceKeys(Keys, frozen=True, kw_only=True):
 
 
 class PipelineKeys(Keys, frozen=True, kw_only=True):
-    """What can be started: exactly one of endpoint, published_pipeline, pipeline_endpoint, batch_endpoint, component."""
+    """What can be started: exactly one of the keys that are not `version` or `deployment`."""
 
     endpoint: Annotated[OptionalText, Meta(description="the REST endpoint, as the studio shows it")] = None
     published_pipeline: Annotated[OptionalText, Meta(description="the id of a published pipeline")] = None

@@ -29,7 +29,7 @@ def next_after(trigger: TimeTrigger, after: datetime, number: int) -> list[datet
 
 
 def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
-    """What a clock change has to do with an occurrence: GAP when its reading does not exist, FOLD when it comes twice."""
+    """What a clock change does to an occurrence: GAP when its reading does not exist, FOLD when it comes twice."""
     reading = wall_clock(moment, trigger.zone)
     if clock_change(reading, trigger.zone) is ClockChange.FOLD:
         return ClockChange.FOLD

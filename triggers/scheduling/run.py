@@ -67,8 +67,8 @@ class RunKind(Enum):
     REPLAY = "replay"
 
 
-OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.SUBMITTED, RunState.UNSENT, RunState.UNKNOWN})
-"""The states that the reconciler still has to do with."""
+OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
+"""The states that the reconciler still has to do with. (What a submitted run comes to is not followed yet.)"""
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.WAITING: frozenset({RunState.SUBMITTING, RunState.SKIPPED, RunState.CANCELED}),

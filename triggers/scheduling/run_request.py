@@ -1,8 +1,9 @@
 """Builds what is POSTed for one occurrence, in stored text: templates filled, settings not put in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from .change import BlobChange
 from .config import ChangeTrigger, Datapath, DataPathKind, Dataset, Schedule, Target
@@ -18,8 +19,7 @@ TIME_VALUED = frozenset({"scheduled_time", "blob.last_modified"})
 """The names that take a strftime format."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """A built request; every text is stored text, so that a retry sends the same and no setting's value is kept."""
 
     target: Target
@@ -34,8 +34,7 @@ class RunRequest:
     parent_run_id: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Submission:
+class Submission(Struct, frozen=True, kw_only=True):
     """One attempt to start a run; the three names become tags, by which run history finds the run again."""
 
     request: RunRequest

@@ -1,6 +1,7 @@
 """Checks the texts of a request: their template names must exist for the schedule, their settings in the app."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from .faults import FaultList, nearest
 from .run_request import BATCH_NAMES, BLOB_NAMES, FOLDER_BATCH_NAMES, TIME_NAMES, TIME_VALUED
@@ -19,7 +20,7 @@ def known_names(*, change: bool, batch: bool, batch_by_folder: bool) -> frozense
     return TIME_NAMES | BATCH_NAMES | (FOLDER_BATCH_NAMES if batch_by_folder else frozenset())
 
 
-def check_templates(texts: Iterable[RequestTextAt], names: Set[str], faults: FaultList) -> None:
+def check_templates(texts: Iterable[RequestTextAt], names: AbstractSet[str], faults: FaultList) -> None:
     """Note templates that this schedule cannot fill, and formats where no time is."""
     for place in texts:
         for token in tokens(place.text):
@@ -40,7 +41,7 @@ def names_in(text: str) -> set[str]:
     return {token.name for token in tokens(text) if isinstance(token, Field)}
 
 
-def _problem(token: Field, names: Set[str]) -> str | None:
+def _problem(token: Field, names: AbstractSet[str]) -> str | None:
     if token.name not in names:
         elsewhere = " in this kind of schedule" if token.name in ALL_NAMES else nearest(token.name, sorted(names))
         return f"{{{token.name}}} means nothing{elsewhere}; for plain braces write {{{{{token.name}}}}}"

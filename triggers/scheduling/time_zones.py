@@ -61,7 +61,8 @@ def wall_clock(moment: datetime, in_zone: ZoneInfo) -> datetime:
 def clock_change(reading: datetime, in_zone: ZoneInfo) -> ClockChange | None:
     """Whether the naive reading falls into a gap or a fold of the zone."""
     first, second = (reading.replace(tzinfo=in_zone, fold=fold).utcoffset() for fold in (0, 1))
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     if first == second:
         return None
     return ClockChange.FOLD if first > second else ClockChange.GAP

@@ -18,7 +18,7 @@ class Invalid:
 
 INVALID: Final = Invalid()
 
-Tree: TypeAlias = str | int | float | bool | None | Invalid | list["Tree"] | dict[str, "Tree"]
+Tree: TypeAlias = str | int | float | bool | Invalid | list["Tree"] | dict[str, "Tree"] | None
 
 _MAX_DEPTH: Final = 32
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})

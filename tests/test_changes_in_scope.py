@@ -1,0 +1,107 @@
+import hashlib
+import json
+
+import pytest
+from builders import change, schedule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers.blob_schedules import blob_path
+from triggers.scheduling.change import in_scope, normal_etag, path_in_scope
+from triggers.scheduling.config import ChangeTrigger
+from triggers.scheduling.run import change_key, schedule_of, time_key
+
+
+def watching(keys: str) -> ChangeTrigger:
+    found = schedule(f"change: {{datastore: blobs, container: data, {keys}}}").trigger
+    assert isinstance(found, ChangeTrigger)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "watched"),
+    [
+        ("path_on_datastore: incoming", "incoming/a.csv", True),
+        ("path_on_datastore: /incoming/", "incoming/a.csv", True),
+        ("path_on_datastore: incoming", "incoming/sub/a.csv", False),
+        ("path_on_datastore: incoming", "incoming-old/a.csv", False),
+        ("path_on_datastore: incoming", "incoming", False),
+        ("path_on_datastore: incoming", "a.csv", False),
+        ("recursive: false", "a.csv", True),
+        ("recursive: false", "sub/a.csv", False),
+        ("recursive: true", "sub/deep/a.csv", True),
+        ("recursive: true", "sub/", False),
+        ("include: ['*.csv']", "a.csv", True),
+        ("include: ['*.csv']", "a.tsv", False),
+        ("include: ['*.csv'], recursive: true", "sub/a.csv", False),
+        ("include: ['**/*.csv'], recursive: true", "sub/deep/a.csv", True),
+        ("include: ['**/*.csv'], recursive: true", "a.csv", True),
+        ("include: ['sub/**'], recursive: true", "sub/deep/a.csv", True),
+        ("exclude: ['*.tmp', '_*']", "_a.csv", False),
+        ("exclude: ['*.tmp', '_*']", "a.csv", True),
+        ("include: ['?.csv']", "ab.csv", False),
+        ("include: ['[!a-c]*.csv']", "d.csv", True),
+        ("include: ['[!a-c]*.csv']", "a.csv", False),
+        ("include: ['a+b (1).csv']", "a+b (1).csv", True),
+        ("include: ['100%%/x']", "100%/x", False),
+        ("recursive: false", "Zoë ✓ %20+#{name}\n\\.csv", True),
+    ],
+)
+def test_which_blobs_a_schedule_watches(keys: str, path: str, *, watched: bool) -> None:
+    assert path_in_scope(watching(keys), path) is watched
+
+
+def test_empty_blobs_and_other_containers_are_no_changes() -> None:
+    trigger = watching("path_on_datastore: incoming")
+
+    assert in_scope(trigger, change(size=1))
+    assert not in_scope(trigger, change(size=0))
+    assert not in_scope(trigger, change(container="other"))
+    assert in_scope(watching("path_on_datastore: incoming, min_size: 0"), change(size=0))
+
+
+def test_the_same_version_has_one_key_however_its_etag_is_spelt() -> None:
+    spellings = ['"0x8D"', "0x8D", 'W/"0x8D"']
+
+    assert {normal_etag(etag) for etag in spellings} == {"0x8D"}
+
+
+def test_a_change_key_is_the_digest_of_host_container_path_and_etag() -> None:
+    array = json.dumps(["account.blob.core.windows.net", "data", "incoming/ü.csv", "0x1"], ensure_ascii=False)
+    digest = hashlib.sha256(array.replace(", ", ",").encode()).hexdigest()[:32]
+
+    assert change_key("s", change("incoming/ü.csv")) == f"s~{digest}"
+
+
+@given(st.text(), st.text())
+def test_keys_tell_paths_and_versions_apart(path: str, etag: str) -> None:
+    keys = {
+        change_key("s", change(path, etag)),
+        change_key("s", change(path + "x", etag)),
+        change_key("t", change(path, etag)),
+    }
+
+    assert len(keys) == 3
+
+
+def test_a_key_tells_its_schedule() -> None:
+    key = time_key("nightly-1_x", change().last_modified)
+
+    assert key == "nightly-1_x@2026-11-01T04:00:00Z"
+    assert schedule_of(key) == "nightly-1_x"
+    assert schedule_of(change_key("s", change())) == "s"
+    assert schedule_of("s!request@1~2") == "s"
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [
+        ("", "data/{name}"),
+        ("incoming", "data/incoming/{name}"),
+        ("/in/deep/", "data/in/deep/{name}"),
+        ("odd%%x", "data/{name}"),
+        ("odd{x}", "data/{name}"),
+    ],
+)
+def test_the_binding_watches_the_folder_unless_its_name_is_language_of_the_binding(folder: str, path: str) -> None:
+    assert blob_path(watching(f"path_on_datastore: '{folder}'")) == path

@@ -1,0 +1,183 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILE = """
+pipelines:
+  p: {endpoint: "%ENDPOINT%"}
+schedules:
+  nightly: {pipeline: p, recurrence: {frequency: Day, interval: 1, time_of_day: "02:30", time_zone: Europe/Berlin}}
+  uploads: {pipeline: p, change: {datastore: blobs, container: data, data_path_parameter_name: input}}
+  later: {pipeline: b, cron: {expression: "0 4 * * *"}}
+"""
+BATCH = FILE.replace("pipelines:", 'pipelines:\n  b: {batch_endpoint: "https://x.inference.ml.azure.com/jobs"}')
+SETTINGS = {
+    "ENDPOINT": "https://x.example/submit",
+    "AzureWebJobsStorage": "AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> "Run":
+    return Run(tmp_path)
+
+
+class Run:
+    """Runs a command as its user would, with a schedules file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "my.yaml"
+        self.file.write_text(BATCH)
+
+    def __call__(self, *arguments: str, **settings: str) -> tuple[int, str, str]:
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "triggers", *arguments],
+            cwd=ROOT,
+            env={**environment, "SCHEDULES_FILE": str(self.file), **SETTINGS, **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+def test_validate_says_that_all_is_well(run: Run) -> None:
+    code, out, err = run("validate")
+
+    assert (code, err) == (0, f"{run.file}: 3 schedules, no faults\n")
+    assert out == "my.yaml:8: schedules.later.pipeline: this version cannot submit to a batch_endpoint yet (warning)\n"
+
+
+def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
+    run.file.write_text(FILE.replace("02:30", "25:30").replace("container: data", "container: D"))
+
+    code, out, err = run("validate", "--file", str(run.file))
+
+    assert code == 1
+    assert out.splitlines() == [
+        "my.yaml:5: schedules.nightly.recurrence.time_of_day: '25:30': expected hh:mm from 00:00 to 23:59",
+        "my.yaml:6: schedules.uploads.change.container: 'D': "
+        "a container's name has 3 to 63 lower-case letters, digits and single hyphens",
+        "my.yaml:7: schedules.later.pipeline: 'b': no such entry in pipelines",
+    ]
+    assert err == f"{run.file}: 0 schedules, 3 faults\n"
+
+
+def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("validate", "--file", str(tmp_path / "none.yaml"))
+
+    assert code == 1
+    assert out == f"none.yaml: the file does not exist; expected it at {tmp_path / 'none.yaml'}\n"
+
+
+def test_functions_lists_what_the_host_will_see(run: Run) -> None:
+    code, out, _ = run("functions", "--json")
+
+    table = json.loads(out)
+    assert code == 0
+    assert [row["name"] for row in table] == ["nightly", "later", "uploads", "reconcile", "api_health"]
+    assert table[0]["bindings"] == [
+        {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 * * * * *"}
+    ]
+
+
+def test_functions_for_people(run: Run) -> None:
+    code, out, _ = run("functions")
+
+    assert code == 0
+    assert out.splitlines()[2].split() == [
+        "uploads", "blobTrigger", "path=data/{name}", "connection=AzureWebJobsStorage", "source=EventGrid",
+    ]  # fmt: skip
+
+
+def test_next_marks_clock_changes(run: Run) -> None:
+    code, out, _ = run("next", "nightly", "--from", "2026-03-28T12:00:00+01:00", "-n", "2", "--json")
+
+    assert code == 0
+    assert json.loads(out) == [
+        {
+            "nominal_time": "2026-03-29T01:00:00Z",
+            "local_time": "2026-03-29T03:00:00+02:00",
+            "clock_change": "gap",
+        },
+        {"nominal_time": "2026-03-30T00:30:00Z", "local_time": "2026-03-30T02:30:00+02:00", "clock_change": None},
+    ]
+
+
+def test_next_is_strictly_after_and_a_time_without_offset_is_utc(run: Run) -> None:
+    _, out, _ = run("next", "nightly", "--from", "2026-10-25T00:30:00", "-n", "1", "--json")
+    _, fold, _ = run("next", "nightly", "--from", "2026-10-25T00:29:59", "-n", "1")
+
+    assert json.loads(out)[0]["nominal_time"] == "2026-10-26T01:30:00Z"
+    assert (
+        fold
+        == "2026-10-25T00:30:00Z  Sun 2026-10-25T02:30:00+02:00  (clock change: this reading comes twice that day)\n"
+    )
+
+
+def test_next_of_a_change_schedule_is_refused(run: Run) -> None:
+    code, out, err = run("next", "uploads")
+
+    assert (code, out) == (1, "")
+    assert err == "uploads is change-based: it runs when a blob changes, at no time of its own\n"
+
+
+def test_request_shows_the_post_of_a_time(run: Run) -> None:
+    code, out, _ = run("request", "nightly", "--at", "2026-11-01T01:30:00Z", "--json")
+
+    shown = json.loads(out)
+    assert code == 0
+    assert (shown["method"], shown["url"]) == ("POST", "https://x.example/submit")
+    assert shown["headers"] == {"Content-Type": "application/json", "Accept": "application/json"}
+    assert shown["body"]["tags"]["trigger_run_key"] == "nightly@2026-11-01T01:30:00Z"
+
+
+def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run) -> None:
+    quoted = run("request", "uploads", "--blob", "a b%20.csv", "--etag", '"0x1"', "--json")
+    plain = run("request", "uploads", "--blob", "a b%20.csv", "--etag", "0x1", "--json")
+
+    assert quoted == plain
+    body = json.loads(plain[1])["body"]
+    assert body["DataPathAssignments"] == {"input": {"DataStoreName": "blobs", "RelativePath": "a b%20.csv"}}
+    # sha256 of ["acct.blob.core.windows.net","data","a b%20.csv","0x1"], worked out apart from the code
+    assert body["tags"]["trigger_run_key"] == "uploads~b977aec6a634d0c22a450333dcdbf793"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "sentence"),
+    [
+        (["next", "nightli"], {}, "no schedule 'nightli' without faults; did you mean 'nightly'?"),
+        (["request", "uploads"], {}, "uploads is change-based: say which blob with --blob PATH (below the container)"),
+        (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: it takes --at, not --blob"),
+        (["request", "later"], {}, "later: this version cannot submit to a batch_endpoint yet"),
+        (
+            ["request", "nightly"],
+            {"ENDPOINT": "http://x.example/y"},
+            "nightly: http://x.example/y: a token is never sent over plain http; expected https://",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(
+    run: Run, arguments: list[str], settings: dict[str, str], sentence: str
+) -> None:
+    code, out, err = run(*arguments, **settings)
+
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == sentence
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["next"], ["next", "nightly", "-n", "0"], ["next", "nightly", "--from", "soon"]]
+)
+def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+
+    assert (code, out) == (2, "")
+    assert "usage: python -m triggers" in err

@@ -1,0 +1,154 @@
+"""Which occurrences of a time-based schedule run: late timers, missed ones, edits, and the first sight."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from builders import Engine, schedule, utc
+
+from triggers.due_occurrences import fire_due
+from triggers.scheduling.config import Schedule
+
+HOURLY = "cron: {expression: '0 * * * *'}"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(utc("2026-11-01T04:00:02"))
+
+
+def wake(engine: Engine, of: Schedule, at: datetime | None = None) -> int:
+    if at is not None:
+        engine.clock.pass_time(at - engine.clock.now())
+    return fire_due(of, engine.ledger, engine.firing, engine.clock.now())
+
+
+def keys(engine: Engine, *states: str) -> list[str]:
+    """The hours, in order, of the runs in these states."""
+    found = [key.partition("@")[2][11:16] for key, state in engine.states().items() if state in states]
+    return sorted(found)
+
+
+def test_a_timer_that_is_woken_twice_starts_one_run(engine: Engine) -> None:
+    fired = [wake(engine, schedule(HOURLY)) for _ in range(2)]
+
+    assert (fired[1], engine.endpoint.keys) == (0, ["s@2026-11-01T04:00:00Z"])
+
+
+def test_a_schedule_that_is_first_seen_by_its_timer_starts_the_occurrence_it_was_woken_for(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:14"))
+
+    assert engine.states() == {"s@2026-11-01T04:00:00Z": "submitted"}
+
+
+def test_older_occurrences_than_that_lie_before_its_life(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:16"))
+    wake(engine, schedule(HOURLY), utc("2026-11-01T05:00"))
+
+    assert engine.states() == {"s@2026-11-01T05:00:00Z": "submitted"}
+
+
+def test_an_occurrence_before_the_registration_is_skipped_with_its_reason(engine: Engine) -> None:
+    engine.ledger.register("s", engine.clock.now())
+
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:00:30"))
+
+    assert engine.states() == {"s@2026-11-01T04:00:00Z": "skipped before_first_seen"}
+
+
+def test_ten_minutes_late_is_on_time_whatever_catchup_says(engine: Engine) -> None:
+    of = schedule(f"catchup: none\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T05:10"))
+    wake(engine, of, utc("2026-11-01T06:10:01"))
+
+    assert keys(engine, "submitted") == ["04:00", "05:00"]
+    assert keys(engine, "skipped catchup") == ["06:00"]
+
+
+@pytest.mark.parametrize(
+    ("keys_of", "started", "superseded", "caught"),
+    [
+        ("catchup: none", ["04:00"], [], ["05:00", "06:00", "07:00"]),
+        ("catchup: latest", ["04:00", "07:00"], ["05:00", "06:00"], []),
+        ("catchup: all", ["04:00", "07:00"], [], ["05:00", "06:00"]),
+        ("catchup: all\ncatchup_window: 3h", ["04:00", "05:00", "06:00", "07:00"], [], []),
+        ("catchup: latest\ncatchup_window: 20m", ["04:00"], [], ["05:00", "06:00", "07:00"]),
+    ],
+)
+def test_missed_occurrences(
+    engine: Engine, keys_of: str, started: list[str], superseded: list[str], caught: list[str]
+) -> None:
+    of = schedule(f"{keys_of}\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T07:45"))
+
+    assert keys(engine, "submitted") == started
+    assert keys(engine, "skipped superseded") == superseded
+    assert keys(engine, "skipped catchup") == caught
+
+
+def test_missed_occurrences_start_oldest_first(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 1d\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T07:45"))
+
+    assert engine.endpoint.keys == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6, 7)]
+
+
+def test_an_edited_schedule_has_no_past(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY))
+
+    wake(engine, schedule("cron: {expression: '30 * * * *'}"), utc("2026-11-01T04:35"))
+    wake(engine, schedule("cron: {expression: '30 * * * *'}"), utc("2026-11-01T05:30"))
+
+    assert keys(engine, "submitted") == ["04:00", "05:30"]
+    assert len(engine.states()) == 2
+
+
+def test_a_disabled_schedule_records_what_it_skips(engine: Engine) -> None:
+    of = schedule(f"status: Disabled\n{HOURLY}")
+
+    wake(engine, of)
+    wake(engine, of, utc("2026-11-01T05:00"))
+
+    assert set(engine.states().values()) == {"skipped disabled"}
+    assert len(engine.states()) == 2
+
+
+def test_a_clock_that_goes_back_repeats_nothing(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY), utc("2026-11-01T05:00:01"))
+
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:30"))
+    wake(engine, schedule(HOURLY), utc("2026-11-01T05:00:30"))
+
+    assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]
+
+
+def test_a_long_standstill_is_noted_over_several_wakes_and_delays_no_start(engine: Engine) -> None:
+    of = schedule("catchup: latest\ncron: {expression: '* * * * *'}")
+    wake(engine, of)
+    later = utc("2026-11-03T04:00")
+
+    wakes = 0
+    while wake(engine, of, later + timedelta(seconds=wakes)):
+        wakes += 1
+
+    states = list(engine.states().values())
+    minutes = int((later - utc("2026-11-01T04:00")).total_seconds()) // 60
+    assert len(states) == minutes + 1 + 1, "each of them, the first, and the one before the schedule was seen"
+    assert wakes == 3
+    on_time_and_latest = 11 + 1
+    assert states.count("submitted") == 1 + on_time_and_latest
+    assert engine.endpoint.keys[1] == "s@2026-11-03T03:49:00Z"
+
+
+def test_a_mark_that_could_not_be_written_costs_nothing(engine: Engine) -> None:
+    engine.ledger.set_mark = lambda schedule, mark: False  # type: ignore[method-assign]  # a fault, for this test
+
+    for minute in range(3):
+        wake(engine, schedule(HOURLY), utc(f"2026-11-01T05:0{minute}"))
+
+    assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]

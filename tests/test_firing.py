@@ -1,0 +1,270 @@
+"""Build → claim → submit → settle, and what happens when it stops anywhere in between."""
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from builders import CHANGE, TIME, Engine, change, schedule, utc
+
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.reconciliation import run_pass
+from triggers.scheduling.config import Config, Schedule
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import RunState, SkipReason
+
+NOW = utc("2026-11-01T04:00")
+KEY = "s@2026-11-01T04:00:00Z"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(NOW)
+
+
+def reconcile(engine: Engine, *schedules: Schedule) -> None:
+    loaded = Config(schedules={one.name: one for one in schedules}, faults=(), warnings=(), settings={})
+    run_pass(
+        loaded,
+        engine.ledger,
+        engine.firing,
+        engine.clock,
+        started_at=NOW,
+        submit_deadline=timedelta(seconds=300),
+    )
+
+
+def test_an_occurrence_starts_one_run(engine: Engine) -> None:
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert (run.key, run.state, run.run_id, run.attempts) == (KEY, RunState.SUBMITTED, "run-1", 1)
+    (submission,) = engine.endpoint.submissions
+    assert (submission.run_key, submission.ledger_id) == (KEY, engine.ledger.ledger_id())
+    assert submission.attempt == run.claim_id
+
+
+def test_a_second_delivery_of_the_same_blob_version_submits_nothing(engine: Engine) -> None:
+    of = schedule(CHANGE)
+
+    runs = [engine.firing.fire_change(of, change(etag=etag), None) for etag in ("1", "1", "2")]
+
+    assert [run is not None for run in runs] == [True, False, True]
+    assert len(engine.endpoint.submissions) == 2
+
+
+def test_what_is_skipped_has_a_row_that_says_why_and_starts_nothing(engine: Engine) -> None:
+    run = engine.firing.fire_time(schedule(), NOW, SkipReason.CATCHUP)
+
+    assert run is not None
+    assert (run.state, run.reason, run.ended_at) == (RunState.SKIPPED, "catchup", NOW)
+    assert engine.firing.fire_time(schedule(), NOW, None) is None
+    assert engine.endpoint.submissions == []
+
+
+def test_a_rejected_run_ends_with_the_services_words(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="the service answered 404: gone")]
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert (run.state, run.error) == (RunState.REJECTED, "the service answered 404: gone")
+    engine.clock.pass_time(timedelta(days=1))
+    reconcile(engine, schedule())
+    assert engine.endpoint.keys == [KEY]
+
+
+def test_an_unsent_run_is_tried_again_with_growing_delays(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 3
+    engine.firing.fire_time(schedule(), NOW, None)
+    attempts = [NOW]
+
+    while engine.states()[KEY] != "submitted":
+        engine.clock.pass_time(timedelta(seconds=30))
+        before = len(engine.endpoint.submissions)
+        reconcile(engine, schedule())
+        if len(engine.endpoint.submissions) > before:
+            attempts.append(engine.clock.now())
+
+    waits = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(attempts)]
+    assert waits == [30, 60, 120]
+    run = engine.ledger.get(KEY)
+    assert run is not None
+    assert (run.attempts, run.run_id, run.error) == (4, "run-4", None)
+    assert len({submission.attempt for submission in engine.endpoint.submissions}) == 4
+
+
+def test_retry_after_wins_when_it_is_longer(engine: Engine) -> None:
+    asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
+    engine.endpoint.next_outcomes = [asked]
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert run.next_attempt_at == NOW + timedelta(minutes=20)
+
+
+@pytest.mark.parametrize("retry", ["{max_attempts: 3}", "{max_age: 80s}"])
+def test_a_run_whose_retries_are_used_up_is_dead(engine: Engine, retry: str) -> None:
+    of = schedule(f"retry: {retry}\n{TIME}")
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 100
+    engine.firing.fire_time(of, NOW, None)
+
+    for _ in range(60):
+        engine.clock.pass_time(timedelta(seconds=30))
+        reconcile(engine, of)
+
+    assert engine.states() == {KEY: "dead"}
+    run = engine.ledger.get(KEY)
+    assert run is not None
+    assert run.error == "refused"
+    assert len(engine.endpoint.submissions) == (3 if "attempts" in retry else 2)
+
+
+def test_an_unknown_run_is_never_simply_sent_again(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNKNOWN, sentence="the reply was lost")]
+    engine.firing.fire_time(schedule(), NOW, None)
+
+    for _ in range(100):
+        engine.clock.pass_time(timedelta(minutes=15))
+        reconcile(engine, schedule())
+
+    assert engine.states() == {KEY: "unknown"}
+    assert engine.endpoint.keys == [KEY]
+
+
+def test_a_submitter_that_slept_past_its_claim_sends_nothing(engine: Engine) -> None:
+    engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=61))
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert run.state is RunState.UNSENT
+    assert engine.endpoint.submissions == []
+
+
+def test_an_id_that_arrives_late_is_written_although_the_run_was_given_up_as_unknown(engine: Engine) -> None:
+    def sleep_while_the_reconciler_passes() -> None:
+        engine.endpoint.before_sending = lambda: None
+        engine.clock.pass_time(timedelta(seconds=50))
+        before = engine.clock.monotonic()
+        engine.clock._now += timedelta(seconds=301)
+        reconcile(engine, schedule())
+        assert engine.states() == {KEY: "unknown"}
+        assert engine.clock.monotonic() == before
+
+    engine.endpoint.before_sending = sleep_while_the_reconciler_passes
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert [event.state.value for event in run.history] == ["submitting", "unknown", "submitted"]
+    assert run.run_id == "run-1"
+
+
+def test_a_batch_endpoint_is_refused_in_a_row_until_it_is_built(engine: Engine) -> None:
+    of = schedule(TIME, pipeline="{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}")
+
+    run = engine.firing.fire_time(of, NOW, None)
+
+    assert run is not None
+    assert (run.state, run.error) == (RunState.REJECTED, "this version cannot submit to a batch_endpoint yet")
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Crashing:
+    """Passes every call on, and crashes before or after the nth of them."""
+
+    def __init__(self, inner: Any, crash: Callable[[], None]) -> None:
+        self._inner, self._crash = inner, crash
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._crash()
+            answer = getattr(self._inner, name)(*arguments, **named)
+            self._crash()
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize("point", range(10))
+def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_without_a_row(point: int) -> None:
+    """Stopped before and after every call to ledger and endpoint, then delivered again, then reconciled for an hour."""
+    engine = Engine(NOW)
+    countdown = iter(range(point, -1, -1))
+
+    def crash() -> None:
+        if next(countdown, None) == 0:
+            raise Crash
+
+    plain_ledger, plain_endpoint = engine.firing._ledger, engine.firing._endpoint
+    engine.firing._ledger = Crashing(plain_ledger, crash)
+    engine.firing._endpoint = Crashing(plain_endpoint, crash)
+    crashed = False
+    try:
+        engine.firing.fire_time(schedule(), NOW, None)
+    except Crash:
+        crashed = True
+    engine.firing._ledger, engine.firing._endpoint = plain_ledger, plain_endpoint
+
+    engine.firing.fire_time(schedule(), NOW, None)
+    for _ in range(60):
+        engine.clock.pass_time(timedelta(minutes=1))
+        reconcile(engine, schedule())
+
+    assert crashed is (point < 8), "eight calls' edges: insert, ledger_id, submit, update"
+    assert len(engine.endpoint.submissions) <= 1
+    assert list(engine.states()) == [KEY]
+    assert engine.states()[KEY] in {"submitted", "unknown"}
+    assert (engine.states()[KEY] == "submitted") is (point in {0, 7, 8, 9})
+
+
+def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 2
+    bad, good = schedule(name="a"), schedule(name="b")
+    for of in (bad, good):
+        engine.ledger.register(of.name, NOW)
+        engine.firing.fire_time(of, NOW, None)
+    engine.clock.pass_time(timedelta(minutes=5))
+    plain = engine.ledger.open_runs
+
+    def open_runs(name: str) -> Any:
+        if name == "a":
+            raise LedgerUnavailable("this partition is away")
+        return plain(name)
+
+    engine.ledger.open_runs = open_runs  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
+
+    with pytest.raises(ExceptionGroup, match="could not see to every schedule") as raised:
+        reconcile(engine, bad, good)
+
+    assert [str(error) for error in raised.value.exceptions] == ["this partition is away"]
+    assert engine.states("b") == {"b@2026-11-01T04:00:00Z": "submitted"}
+    assert engine.ledger.last_pass() == engine.clock.now()
+
+
+def test_the_open_runs_of_a_removed_schedule_are_finished_too(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
+    engine.ledger.register("s", NOW)
+    engine.firing.fire_time(schedule(), NOW, None)
+    engine.clock.pass_time(timedelta(minutes=1))
+
+    reconcile(engine)
+
+    assert engine.states() == {KEY: "submitted"}
+
+
+def test_a_schedules_life_begins_with_the_process_but_a_lost_ledger_brings_no_days_back(engine: Engine) -> None:
+    reconcile(engine, schedule(name="at-once"))
+    engine.clock.pass_time(timedelta(days=3))
+    reconcile(engine, schedule(name="late"))
+
+    assert {one.schedule: one.first_seen for one in engine.ledger.registrations()} == {
+        "at-once": NOW,
+        "late": NOW + timedelta(days=3) - timedelta(minutes=2),
+    }

@@ -1,0 +1,176 @@
+"""What the host sees: the functions, and what indexing them must not cost."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LATE = [
+    "requests",
+    "azure.identity",
+    "azure.data.tables",
+    "azure.storage.blob",
+    "azurefunctions.extensions.bindings.blob",
+]
+TIMERS_ONLY = """
+pipelines: {p: {endpoint: "https://x.example/y"}}
+schedules: {nightly: {pipeline: p, cron: {expression: "0 4 * * *"}}}
+"""
+BOTH = TIMERS_ONLY.replace("}}}", "}}, uploads: {pipeline: p, change: {datastore: d, container: ccc}}}")
+
+
+def python(
+    code: str, tmp_path: Path, schedules: str | bytes | None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, with the app's folder as the host has it and these settings alone."""
+    file = tmp_path / "schedules.yaml"
+    if schedules is not None:
+        file.write_bytes(schedules if isinstance(schedules, bytes) else schedules.encode())
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        env={**environment, "SCHEDULES_FILE": str(file), **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+INDEX = f"""
+import json, sys
+from function_app import app
+table = {{f.get_function_name(): [json.loads(b) for b in f.get_raw_bindings()] for f in app.get_functions()}}
+late = [name for name in {LATE!r} if name in sys.modules]
+print(json.dumps([table, late]))
+"""
+
+
+def indexed(tmp_path: Path, schedules: str | bytes | None, **settings: str) -> tuple[dict[str, Any], list[str]]:
+    done = python(INDEX, tmp_path, schedules, **settings)
+    assert done.returncode == 0, done.stderr
+    table, late = json.loads(done.stdout)
+    return table, late
+
+
+def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> None:
+    table, _ = indexed(tmp_path, BOTH)
+
+    assert list(table) == ["nightly", "uploads", "reconcile", "api_health"]
+    assert table["nightly"] == [{"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 * * * * *"}]
+    assert table["uploads"] == [
+        {
+            "direction": "IN",
+            "type": "blobTrigger",
+            "name": "client",
+            "path": "ccc/{name}",
+            "connection": "AzureWebJobsStorage",
+            "source": "EventGrid",
+        }
+    ]
+    assert table["reconcile"][0]["schedule"] == "0 * * * * *"
+    assert (table["api_health"][0]["route"], table["api_health"][0]["methods"]) == ("health", ["GET"])
+    assert table["api_health"][0]["authLevel"] == "FUNCTION"
+
+
+def test_settings_choose_the_source_and_the_reconcilers_schedule(tmp_path: Path) -> None:
+    settings = {"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan", "RECONCILE_SCHEDULE": "*/5 * * * * *"}
+
+    table, _ = indexed(tmp_path, BOTH, **settings)
+
+    assert table["uploads"][0]["source"] == "LogsAndContainerScan"
+    assert table["reconcile"][0]["schedule"] == "%RECONCILE_SCHEDULE%"
+
+
+def test_indexing_imports_nothing_that_only_work_needs(tmp_path: Path) -> None:
+    _, late = indexed(tmp_path, TIMERS_ONLY)
+
+    assert late == []
+
+
+def test_with_change_schedules_indexing_imports_the_blob_extension_and_no_tables(tmp_path: Path) -> None:
+    _, late = indexed(tmp_path, BOTH)
+
+    assert "azurefunctions.extensions.bindings.blob" in late
+    assert "azure.data.tables" not in late
+
+
+@pytest.mark.parametrize(
+    ("schedules", "functions"),
+    [
+        (None, []),
+        ("", []),
+        ("pipelines: [", []),
+        (b"\xff\xfe\x00", []),
+        ("a: *b", []),
+        (TIMERS_ONLY + "\n  broken: {pipeline: p}", []),
+        (BOTH.replace("0 4", "0 44"), ["uploads"]),
+        (BOTH.replace("container: ccc", "container: C"), ["nightly"]),
+        (BOTH.replace("https://x.example/y", "%MISSING%"), ["nightly", "uploads"]),
+    ],
+)
+def test_a_broken_file_costs_the_app_nothing_but_what_is_broken(
+    tmp_path: Path, schedules: str | bytes | None, functions: list[str]
+) -> None:
+    table, _ = indexed(tmp_path, schedules)
+
+    assert list(table) == [*functions, "reconcile", "api_health"]
+
+
+HEALTH = """
+import azure.functions as func, json
+from function_app import app
+health = {f.get_function_name(): f for f in app.get_functions()}["api_health"].get_user_function()
+reply = health(func.HttpRequest(method="GET", url="/api/health", body=b""))
+print(json.dumps([reply.status_code, reply.mimetype, json.loads(reply.get_body())]))
+"""
+
+
+def health(tmp_path: Path, schedules: str | None, **settings: str) -> tuple[int, dict[str, Any]]:
+    done = python(HEALTH, tmp_path, schedules, **settings)
+    assert done.returncode == 0, done.stderr
+    status, kind, body = json.loads(done.stdout)
+    assert kind == "application/json"
+    return status, body
+
+
+def test_health_tells_every_fault_of_file_and_settings(tmp_path: Path) -> None:
+    status, body = health(
+        tmp_path, BOTH.replace("0 4", "0 44"), SUBMIT_DEADLINE_SECONDS="soon", BLOB_TRIGGER_SOURCE="X"
+    )
+
+    assert status == 503
+    assert body["status"] == "faulty"
+    assert [(fault["file"], fault["path"]) for fault in body["faults"]] == [
+        ("schedules.yaml", "schedules.nightly.cron.expression"),
+        ("app settings", "BLOB_TRIGGER_SOURCE"),
+        ("app settings", "SUBMIT_DEADLINE_SECONDS"),
+        ("app settings", "AzureWebJobsStorage"),
+    ]
+    assert body["faults"][0] == {
+        "file": "schedules.yaml",
+        "path": "schedules.nightly.cron.expression",
+        "value": "'0 44 * * *'",
+        "message": "hour '44' is not made of 0-23, lists, ranges and steps",
+    }
+    assert "AzureWebJobsStorage" in body["ledger"]
+
+
+def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
+    _, body = health(
+        tmp_path,
+        BOTH,
+        AzureWebJobsStorage__accountName="acct",
+        AzureWebJobsStorage__tableServiceUri="https://acct.table.core.windows.net",
+    )
+
+    assert [fault["message"] for fault in body["faults"]] == [
+        "AzureWebJobsStorage__accountName alone does not do here; "
+        "add AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__queueServiceUri"
+    ]

@@ -1,0 +1,233 @@
+"""The app as a whole, in processes of its own: the host stand-in, Azurite and the Azure ML stand-in."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from azure.data.tables import TableServiceClient
+
+from local.azurite import free_ports
+from local.machine import Machine
+from local.ncrontab import Ncrontab
+from triggers.ledger.azure_table import AzureTableLedger
+from triggers.scheduling.run import RunState
+
+FILE = """
+pipelines:
+  score: {endpoint: "%PIPELINE_ENDPOINT%"}
+schedules:
+  every-minute:
+    pipeline: score
+    recurrence: {frequency: Minute, interval: 1}
+    pipeline_parameters: {since: "{scheduled_time:%Y-%m-%d}"}
+  polled:
+    pipeline: score
+    change: {datastore: blobs, connection: DataStorage, container: polled, data_path_parameter_name: input}
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("machine")
+    (folder / "schedules.yaml").write_text(FILE)
+    settings = {
+        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
+        "RECONCILE_SCHEDULE": "*/2 * * * * *",
+        "RETRY_FIRST_DELAY_SECONDS": "1",
+    }
+    with Machine(folder, free_ports(5), settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """The same with Event Grid as the source of blob triggers."""
+    folder = tmp_path_factory.mktemp("pushed")
+    (folder / "schedules.yaml").write_text(FILE.replace("polled", "pushed"))
+    settings = {"SCHEDULES_FILE": str(folder / "schedules.yaml"), "BLOB_TRIGGER_SOURCE": "EventGrid"}
+    with Machine(folder, free_ports(5), settings) as running:
+        yield running
+
+
+def ledger_of(machine: Machine) -> AzureTableLedger:
+    service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
+    return AzureTableLedger(lambda: service)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def paths(machine: Machine) -> list[str]:
+    """The RelativePath of every submission that came in."""
+    bodies = [one["body"]["DataPathAssignments"] for one in machine.submissions()]
+    return [body["input"]["RelativePath"] for body in bodies if body]
+
+
+def event(container: str, path: str, etag: str = "0x1") -> dict[str, object]:
+    """Microsoft.Storage.BlobCreated, as Event Grid sends it."""
+    return {
+        "id": str(uuid4()),
+        "topic": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a",
+        "subject": f"/blobServices/default/containers/{container}/blobs/{path}",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventTime": "2026-11-01T04:00:00Z",
+        "data": {"api": "PutBlob", "eTag": etag, "contentLength": 3, "blobType": "BlockBlob"},
+        "dataVersion": "",
+        "metadataVersion": "1",
+    }
+
+
+def deliver(machine: Machine, function: str, *events: dict[str, object]) -> int:
+    url = f"{machine.url}/runtime/webhooks/blobs?functionName=Host.Functions.{function}"
+    return machine.post(url, list(events), {"aeg-event-type": "Notification"})[0]
+
+
+def test_an_uploaded_csv_starts_the_pipeline_with_that_file(machine: Machine) -> None:
+    machine.upload("polled", "2026 11-über.csv", b"1,2")
+
+    wait_until(lambda: "2026 11-über.csv" in paths(machine))
+
+    (run,) = ledger_of(machine).recent_runs("polled", 10)
+    assert (run.state, run.attempts) == (RunState.SUBMITTED, 1)
+    served = machine.get(f"{machine.azureml_url}/_stand-in/submissions")["runs"]
+    assert run.run_id in served
+
+
+def test_a_woken_timer_starts_the_pipeline_for_its_minute(machine: Machine) -> None:
+    def started() -> bool:
+        machine.wake("every-minute")
+        return any(run.state is RunState.SUBMITTED for run in ledger_of(machine).recent_runs("every-minute", 5))
+
+    wait_until(started, 75)
+
+    run = next(run for run in ledger_of(machine).recent_runs("every-minute", 5) if run.state is RunState.SUBMITTED)
+    assert run.nominal_time is not None
+    bodies = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == run.key]
+    assert [body["ParameterAssignments"] for body in bodies] == [{"since": f"{run.nominal_time:%Y-%m-%d}"}]
+
+
+def test_a_refused_submission_is_tried_again_until_it_is_accepted(machine: Machine) -> None:
+    machine.post(
+        f"{machine.azureml_url}/_stand-in/faults", {"kind": "status", "status": 429, "retry_after": "1", "times": 2}
+    )
+
+    machine.upload("polled", "again.csv", b"1")
+    wait_until(lambda: len([path for path in paths(machine) if path == "again.csv"]) >= 1)
+
+    def submitted() -> bool:
+        runs = ledger_of(machine).recent_runs("polled", 20)
+        return all(run.state is RunState.SUBMITTED for run in runs)
+
+    wait_until(submitted)
+
+
+def test_health_says_ok_and_counts_what_is_open(machine: Machine) -> None:
+    body = machine.get(f"{machine.url}/api/health")
+
+    assert (body["status"], body["faults"], body["ledger"]) == ("ok", [], "ok")
+    assert body["last_reconcile"] is not None
+
+
+def test_event_grid_is_greeted(pushed: Machine) -> None:
+    url = f"{pushed.url}/runtime/webhooks/blobs?functionName=Host.Functions.pushed"
+    greeting = [{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "abc"}}]
+
+    status, body = pushed.post(url, greeting, {"aeg-event-type": "SubscriptionValidation"})
+
+    assert (status, json.loads(body)) == (200, {"validationResponse": "abc"})
+
+
+def test_event_grids_several_events_for_one_upload_start_one_run(pushed: Machine) -> None:
+    pushed.upload("pushed", "a.csv", b"1")
+
+    statuses = [deliver(pushed, "pushed", event("pushed", "a.csv"), event("pushed", "a.csv")) for _ in range(5)]
+    pushed.upload("pushed", "b.csv", b"1")
+    deliver(pushed, "pushed", event("pushed", "b.csv"))
+
+    assert statuses == [202] * 5
+    wait_until(lambda: "b.csv" in paths(pushed))
+    assert sorted(paths(pushed)) == ["a.csv", "b.csv"]
+
+
+def test_a_container_with_source_event_grid_is_not_polled(pushed: Machine) -> None:
+    pushed.upload("pushed", "silent.csv", b"1")
+    pushed.upload("pushed", "loud.csv", b"1")
+    deliver(pushed, "pushed", event("pushed", "loud.csv"))
+
+    wait_until(lambda: "loud.csv" in paths(pushed))
+    assert "silent.csv" not in paths(pushed)
+
+
+def test_events_for_blobs_that_are_gone_and_for_unknown_functions_are_dropped(pushed: Machine) -> None:
+    before = len(pushed.submissions())
+    statuses = [
+        deliver(pushed, "pushed", event("pushed", "never-there.csv")),
+        deliver(pushed, "no-such-function", event("pushed", "a.csv")),
+    ]
+    pushed.upload("pushed", "last.csv", b"1")
+    deliver(pushed, "pushed", event("pushed", "last.csv"))
+    wait_until(lambda: "last.csv" in paths(pushed))
+
+    assert statuses == [202, 202]
+    assert len(pushed.submissions()) == before + 1
+
+
+def test_a_kill_while_blobs_arrive_costs_no_run_and_starts_none_twice(pushed: Machine) -> None:
+    names = [f"killed-{number}.csv" for number in range(30)]
+    for name in names:
+        pushed.upload("pushed", name, b"1")
+        deliver(pushed, "pushed", event("pushed", name))
+        if name.endswith(("-9.csv", "-19.csv")):
+            pushed.kill_host()
+            pushed.start_host()
+
+    def all_have_a_row() -> bool:
+        runs = ledger_of(pushed).recent_runs("pushed", 200)
+        return {run.blob.path for run in runs if run.blob} >= set(names)
+
+    wait_until(all_have_a_row, 90)
+    arrived = [path for path in paths(pushed) if path.startswith("killed-")]
+    assert len(arrived) == len(set(arrived))
+    runs = [run for run in ledger_of(pushed).recent_runs("pushed", 200) if run.blob and run.blob.path in names]
+    lost = {run.blob.path for run in runs if run.blob and run.state is not RunState.SUBMITTED} - set(arrived)
+    assert {run.state for run in runs if run.blob and run.blob.path in lost} <= {RunState.SUBMITTING, RunState.UNKNOWN}
+
+
+def test_unknown_routes_and_methods(pushed: Machine) -> None:
+    assert pushed.post(f"{pushed.url}/api/health", {})[0] == 405
+    assert pushed.post(f"{pushed.url}/api/nothing", {})[0] == 404
+    assert pushed.post(f"{pushed.url}/admin/functions/nobody", {})[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("expression", "moment", "fires"),
+    [
+        ("0 * * * * *", "2026-11-01T04:05:00", True),
+        ("0 * * * * *", "2026-11-01T04:05:01", False),
+        ("*/5 * * * * *", "2026-11-01T04:05:10", True),
+        ("0 30 4 * * 0", "2026-11-01T04:30:00", True),
+        ("0 30 4 * * 1-6", "2026-11-01T04:30:00", False),
+        ("30 4 1,15 * *", "2026-11-15T04:30:00", True),
+        ("0 0 22-2 * * *", "2026-11-01T12:00:00", True),
+    ],
+)
+def test_the_stand_ins_timers_follow_ncrontab(expression: str, moment: str, *, fires: bool) -> None:
+    assert Ncrontab(expression).fires_at(datetime.fromisoformat(moment).replace(tzinfo=UTC)) is fires
+
+
+def test_the_demo_needs_free_ports(tmp_path: Path, machine: Machine) -> None:
+    from local.azurite import NotStarted
+
+    with (
+        pytest.raises(NotStarted, match=f"port {machine.host_port} is in use"),
+        Machine(tmp_path, [machine.host_port, *free_ports(4)]),
+    ):
+        pass

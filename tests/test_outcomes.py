@@ -1,0 +1,124 @@
+"""The table that decides between trying again, giving up and looking up."""
+
+from datetime import timedelta
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from triggers.azureml.outcomes import of_reply
+from triggers.scheduling.outcome import Answer
+
+ERROR = b'{"Error": {"Code": "UserError", "Message": "no such\\nthing"}, "Correlation": {}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "answer"),
+    [
+        (301, {}, Answer.REJECTED),
+        (307, {"Location": "https://elsewhere"}, Answer.REJECTED),
+        (400, {}, Answer.REJECTED),
+        (401, {}, Answer.UNSENT),
+        (403, {}, Answer.UNSENT),
+        (404, {}, Answer.REJECTED),
+        (405, {}, Answer.REJECTED),
+        (408, {}, Answer.UNKNOWN),
+        (409, {}, Answer.UNKNOWN),
+        (413, {}, Answer.REJECTED),
+        (425, {}, Answer.UNKNOWN),
+        (429, {}, Answer.UNSENT),
+        (429, {"retry-after": "7"}, Answer.UNSENT),
+        (500, {}, Answer.UNKNOWN),
+        (500, {"Retry-After": "7"}, Answer.UNKNOWN),
+        (502, {}, Answer.UNKNOWN),
+        (503, {}, Answer.UNKNOWN),
+        (503, {"Retry-After": "7"}, Answer.UNSENT),
+        (503, {"Retry-After": "soon"}, Answer.UNKNOWN),
+        (504, {}, Answer.UNKNOWN),
+        (599, {}, Answer.UNKNOWN),
+    ],
+)
+def test_statuses(status: int, headers: dict[str, str], answer: Answer) -> None:
+    outcome = of_reply(status, CaseInsensitiveDict(headers), ERROR)
+
+    assert outcome.answer is answer
+    assert outcome.sentence is not None
+    assert outcome.sentence.startswith(f"the service answered {status}: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "run_id"),
+    [
+        (b'{"Id": "a"}', "a"),
+        (b'{"Id": "a", "PipelineRunId": "b"}', "a"),
+        (b'{"PipelineRunId": "b"}', "b"),
+        (b'{"Id": null, "PipelineRunId": "b"}', "b"),
+        (b'{"Id": "", "PipelineRunId": "b"}', "b"),
+    ],
+)
+def test_an_accepted_run_is_read_from_id_then_pipeline_run_id(body: bytes, run_id: str) -> None:
+    outcome = of_reply(200, {}, body)
+
+    assert (outcome.answer, outcome.run_id) == (Answer.SUBMITTED, run_id)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "the service answered 200 but sent no Id and no PipelineRunId"),
+        (b"{}", "the service answered 200 but sent no Id and no PipelineRunId"),
+        (b'{"Id": 7}', "the service answered 200 but sent no Id and no PipelineRunId"),
+        (b"[]", "the service answered 200 but sent no Id and no PipelineRunId"),
+        (b'{"Id": "a', "the service answered 200 but sent no Id and no PipelineRunId"),
+        (b" <html>Sign in</html>", "the service answered 200 but sent HTML"),
+        (b"\xff\xfe", "the service answered 200 but sent no Id and no PipelineRunId"),
+        (b"[" * 100_000, "the service answered 200 but sent no Id and no PipelineRunId"),
+    ],
+)
+def test_success_without_an_id_is_unknown(body: bytes, sentence: str) -> None:
+    outcome = of_reply(200, {}, body)
+
+    assert (outcome.answer, outcome.sentence) == (Answer.UNKNOWN, sentence)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (ERROR, "the service answered 404: UserError: no such thing"),
+        (b'{"error": {"code": "NotFound", "message": "gone"}}', "the service answered 404: NotFound: gone"),
+        (b'{"message": "plain"}', "the service answered 404: plain"),
+        (b'{"error": "text"}', "the service answered 404: text"),
+        (b"<html>", "the service answered 404"),
+        (b"Forbidden", "the service answered 404"),
+    ],
+)
+def test_both_shapes_of_errors_are_told(body: bytes, sentence: str) -> None:
+    assert of_reply(404, {}, body).sentence == sentence
+
+
+def test_a_redirect_is_told_and_not_followed() -> None:
+    sentence = of_reply(307, {"Location": "https://else.where/"}, b"").sentence
+
+    assert sentence == (
+        "the service answered 307: it points to https://else.where/, and a POST with a token is not sent on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After": "0"}, timedelta(0)),
+        ({"Retry-After": " 90 "}, timedelta(seconds=90)),
+        ({"Retry-After": "99999999999"}, timedelta(days=1)),
+        (
+            {"Retry-After": "Sun, 01 Nov 2026 04:02:00 GMT", "Date": "Sun, 01 Nov 2026 04:00:00 GMT"},
+            timedelta(minutes=2),
+        ),
+        ({"Retry-After": "Sun, 01 Nov 2026 03:00:00 GMT", "Date": "Sun, 01 Nov 2026 04:00:00 GMT"}, timedelta(0)),
+        ({"Retry-After": "Sun, 01 Nov 2026 04:02:00 GMT"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "٣"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], wait: timedelta | None) -> None:
+    assert of_reply(429, headers, b"").retry_after == wait

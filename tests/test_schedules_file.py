@@ -1,0 +1,311 @@
+"""What schedules.yaml may say, and what is said about what it may not."""
+
+from datetime import timedelta
+
+import pytest
+from builders import CHANGE, SETTINGS, TIME, config, file_of, schedule, sentences
+
+from triggers.scheduling.config import Catchup, ChangeTrigger, Datapath, DataPathKind, Dataset, PipelineKind
+
+WORKSPACE = "workspace: {subscription_id: s, resource_group: g, name: w, api: 'https://westeurope.api.azureml.ms'}"
+
+
+def test_a_schedule_with_nothing_but_its_trigger_has_the_defaults() -> None:
+    found = schedule(TIME)
+
+    assert found.request.experiment_name == "s"
+    assert (found.enabled, found.catchup, found.catchup_window) == (True, Catchup.LATEST, timedelta(hours=1))
+    assert (found.retry.max_age, found.retry.max_attempts) == (timedelta(hours=24), 185)
+    assert (found.overlap, found.jitter, found.trigger_overrides) == ("allow", timedelta(0), "listed")
+
+
+def test_a_change_schedule_has_the_defaults() -> None:
+    trigger = schedule(CHANGE).trigger
+
+    assert trigger == ChangeTrigger(
+        datastore="blobs",
+        connection="AzureWebJobsStorage",
+        container="data",
+        folder="incoming",
+        recursive=False,
+        include=("**",),
+        exclude=(),
+        min_size=1,
+        data_path_parameter_name="input",
+        data_path=DataPathKind.FILE,
+        polling_interval=timedelta(minutes=5),
+        start=None,
+    )
+
+
+def test_everything_a_request_can_say_is_read() -> None:
+    request = schedule(
+        """experiment_name: nightly
+description: Nightly training
+tags: {cost-centre: "42"}
+pipeline_parameters: {epochs: 20, fast: true, rate: 1.0, tiny: 1e-10, since: "{scheduled_time:%Y}"}
+datapaths: {input_data: {datastore: blobs, path: "daily/{scheduled_time:%d}"}}
+datasets: {a: {id: 0c5f}, b: {name: n, version: "2"}}
+continue_on_step_failure: false
+parent_run_id: 9999
+""".replace("9999", '"9999"')
+        + TIME
+    ).request
+
+    assert request.pipeline_parameters == {
+        "epochs": "20",
+        "fast": "True",
+        "rate": "1.0",
+        "tiny": "1e-10",
+        "since": "{scheduled_time:%Y}",
+    }
+    assert request.datapaths == {"input_data": Datapath(datastore="blobs", path="daily/{scheduled_time:%d}")}
+    assert request.datasets == {
+        "a": Dataset(id="0c5f", name=None, version=None),
+        "b": Dataset(id=None, name="n", version="2"),
+    }
+    assert (request.experiment_name, request.description) == ("nightly", "Nightly training")
+    assert (request.continue_on_step_failure, request.parent_run_id) == (False, "9999")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "kind"),
+    [
+        ("{endpoint: 'https://x/y'}", PipelineKind.ENDPOINT),
+        ("{published_pipeline: 11111111-2222-3333-4444-555555555555}", PipelineKind.PUBLISHED_PIPELINE),
+        ("{pipeline_endpoint: Train, version: '3'}", PipelineKind.PIPELINE_ENDPOINT),
+        ("{batch_endpoint: 'https://x/jobs', deployment: blue}", PipelineKind.BATCH_ENDPOINT),
+        ("{component: 'azureml:taxi:1'}", PipelineKind.COMPONENT),
+    ],
+)
+def test_every_kind_of_pipeline_is_read(pipeline: str, kind: PipelineKind) -> None:
+    assert schedule(TIME, pipeline=pipeline, top=WORKSPACE).target.kind is kind
+
+
+def test_defaults_are_merged_name_by_name_and_the_schedule_wins() -> None:
+    top = """defaults:
+  tags: {team: ml, tier: gold}
+  retry: {max_age: 2h, max_attempts: 3}
+  description: from defaults
+  status: Disabled"""
+    found = schedule(f"tags: {{tier: iron}}\nretry: {{max_attempts: 9}}\nstatus: Enabled\n{TIME}", top=top)
+
+    assert found.request.tags == {"team": "ml", "tier": "iron"}
+    assert (found.retry.max_age, found.retry.max_attempts) == (timedelta(hours=2), 9)
+    assert (found.request.description, found.enabled) == ("from defaults", True)
+
+
+def test_a_default_that_does_not_fit_the_kind_is_left_out() -> None:
+    top = "defaults: {catchup: all, batch: {quiet: 1m}, tags: {file: '{blob.name}', team: ml}}"
+
+    assert schedule(TIME, top=top).request.tags == {"team": "ml"}
+    assert schedule(TIME, top=top).catchup is Catchup.ALL
+    assert schedule(CHANGE, top=top).request.tags == {"file": "{blob.name}", "team": "ml"}
+    assert (schedule(CHANGE, top=top).batch, schedule(CHANGE, top=top).catchup) == (None, Catchup.LATEST)
+
+
+def test_written_directly_what_does_not_fit_the_kind_is_a_fault() -> None:
+    assert sentences(file_of(f"batch: {{}}\n{TIME}")) == ["schedules.s.batch: goes with change-based schedules only"]
+    assert sentences(file_of(f"catchup: all\njitter: 5s\n{CHANGE}")) == [
+        "schedules.s.catchup: goes with time-based schedules only",
+        "schedules.s.jitter: goes with time-based schedules only",
+    ]
+
+
+def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() -> None:
+    loaded = config(file_of(TIME, top="defaults: {retry: {max_age: 5x}, cron: {expression: '* * * * *'}}"))
+
+    assert [(fault.path, fault.value) for fault in loaded.faults] == [
+        ("defaults.retry.max_age", "'5x'"),
+        ("defaults.cron", ""),
+    ]
+    assert loaded.schedules == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ("overlapp: skip", "schedules.s.overlapp: unknown key; did you mean 'overlap'?"),
+        ("status: enabled", "schedules.s.status: expected one of Enabled, Disabled; did you mean 'Enabled'?"),
+        ("tags: {a: 1}", "schedules.s.tags.a: expected text; put it in quotes: '1'"),
+        ("tags: [a]", "schedules.s.tags: expected a mapping of names to values"),
+        ("pipeline_parameters: {a: [1]}", "schedules.s.pipeline_parameters.a: expected text, a number, true or false"),
+        ("pipeline_parameters: {a: null}", "schedules.s.pipeline_parameters.a: expected text, a number, true or false"),
+        ("continue_on_step_failure: yes", "schedules.s.continue_on_step_failure: expected true or false"),
+        ("max_concurrent_runs: 0", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
+        ("max_concurrent_runs: 1.5", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
+        ("max_concurrent_runs: true", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
+        (
+            "catchup_window: 1 hour",
+            "schedules.s.catchup_window: expected a duration, a number and s, m, h or d, as in 90s, 15m, 2h, 1d",
+        ),
+        ("datapaths: {a: {datastore: b}}", "schedules.s.datapaths.a.path: the key is missing"),
+        ("datasets: {a: {}}", "schedules.s.datasets.a: expected exactly one of id and name"),
+        ("datasets: {a: {id: x, version: '1'}}", "schedules.s.datasets.a.version: goes with name; an id has its own"),
+        (
+            "pipeline_parameters: {a: 1}\n    datapaths: {a: {datastore: b, path: c}}",
+            "schedules.s.pipeline_parameters.a: is also a data path or dataset; keep one of them",
+        ),
+        (
+            "tags: {a: '{blob.path}'}",
+            "schedules.s.tags.a: {blob.path} means nothing in this kind of schedule; "
+            "for plain braces write {{blob.path}}",
+        ),
+        (
+            "tags: {a: '{schedule_time}'}",
+            "schedules.s.tags.a: {schedule_time} means nothing; did you mean 'scheduled_time'?; "
+            "for plain braces write {{schedule_time}}",
+        ),
+        ("tags: {a: '{run_key:%Y}'}", "schedules.s.tags.a: {run_key} is no time and takes no format"),
+        (
+            "cron: {expression: '* * * * *'}\n    change: {datastore: b, container: ccc}",
+            "schedules.s: expected exactly one of recurrence, cron and change; found cron, change",
+        ),
+    ],
+)
+def test_a_wrong_key_is_a_sentence(keys: str, fault: str) -> None:
+    trigger = "" if "cron" in keys else f"\n{TIME}"
+
+    assert sentences(file_of(keys.replace("\n    ", "\n") + trigger)) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("container: Data", "container: a container's name has 3 to 63 lower-case letters, digits and single hyphens"),
+        ("container: ddd, min_size: -1", "min_size: expected a whole number, 0 or more"),
+        ("container: ddd, include: []", "include: an empty list includes nothing; leave the key out"),
+        ("container: ddd, include: '*.csv'", "include: expected a list, [a, b]"),
+        ("container: ddd, connection: 'a b'", "connection: expected the name of an app setting"),
+        ("container: ddd, data_path: dir", "data_path: expected one of file, folder, manifest"),
+        ("container: ddd, polling_interval: five", "polling_interval: expected a whole number, 0 or more"),
+    ],
+)
+def test_a_wrong_change_is_a_sentence(change: str, fault: str) -> None:
+    assert sentences(file_of(f"change: {{datastore: d, {change}}}")) == [f"schedules.s.change.{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "fault"),
+    [
+        ("{}", "pipelines.p: expected exactly one of endpoint, published_pipeline, pipeline_endpoint, "
+               "batch_endpoint, component; found none"),
+        ("{endpoint: 'https://x', component: y}", "pipelines.p: expected exactly one of endpoint, published_pipeline, "
+               "pipeline_endpoint, batch_endpoint, component; found endpoint, component"),
+        ("{endpoint: 'https://x', version: '1'}", "pipelines.p.version: goes with pipeline_endpoint only"),
+        ("{published_pipeline: 1-2}", "pipelines.p: a pipeline named by published_pipeline needs the key `workspace` "
+               "at the top of the file"),
+        ("{endpoint: 'http://example.org/x'}",
+         "pipelines.p.endpoint: a token is never sent over plain http; expected https://"),
+        ("{endpoint: 'ftp://example.org/x'}", "pipelines.p.endpoint: expected a URL that begins with https://"),
+        ("{endpoint: 'https://u:p@example.org/x'}",
+         "pipelines.p.endpoint: a user name or password in a URL is not sent; leave it out"),
+        ("{endpoint: '%NOPE%'}", "pipelines.p.endpoint: the app setting NOPE does not exist; add it"),
+    ],
+)  # fmt: skip
+def test_a_wrong_pipeline_is_a_sentence(pipeline: str, fault: str) -> None:
+    assert sentences(file_of(TIME, pipeline=pipeline)) == [fault]
+
+
+def test_an_unknown_pipeline_is_a_sentence_with_the_nearest_name() -> None:
+    text = file_of(TIME).replace("pipeline: p", "pipeline: pp")
+
+    assert sentences(text) == ["schedules.s.pipeline: no such entry in pipelines; did you mean 'p'?"]
+
+
+@pytest.mark.parametrize("name", ["host", "Reconcile", "run_status_changed", "api_x", "API_y"])
+def test_names_of_the_apps_own_functions_are_taken(name: str) -> None:
+    fault = f"schedules.{name}: this name is taken by a function of the app; choose another"
+
+    assert sentences(file_of(TIME, name=name)) == [fault]
+
+
+@pytest.mark.parametrize("name", ["1a", "_a", "a.b", "a b", "ä", "a" * 101])
+def test_names_that_no_function_can_have_are_faults(name: str) -> None:
+    (only,) = sentences(file_of(TIME, name=name))
+
+    assert only.endswith("a schedule's name starts with a letter, has letters, digits, - and _ only, "
+                         "and at most 100 of them")  # fmt: skip
+
+
+def test_names_that_differ_in_case_only_are_a_fault() -> None:
+    text = file_of(TIME) + f"  S:\n    pipeline: p\n    {TIME}\n"
+
+    assert sentences(text) == ["schedules.S: differs from 's' in upper and lower case only; choose another"]
+
+
+def test_one_faulty_schedule_leaves_the_others() -> None:
+    text = file_of(TIME) + "  t: {pipeline: p}\n  u: 7\n"
+    loaded = config(text)
+
+    assert list(loaded.schedules) == ["s"]
+    assert [fault.path for fault in loaded.faults] == ["schedules.t", "schedules.u"]
+
+
+def test_a_missing_setting_of_the_request_is_a_fault_but_leaves_the_schedule() -> None:
+    """Without its function an Event Grid delivery would be dropped for good; with it the run waits as `unsent`."""
+    loaded = config(file_of(f"tags: {{a: '%NOPE%'}}\n{TIME}"))
+
+    assert [fault.message for fault in loaded.faults] == ["the app setting NOPE does not exist; add it"]
+    assert list(loaded.schedules) == ["s"]
+
+
+def test_a_setting_of_the_trigger_is_put_in_at_load_and_must_exist() -> None:
+    text = file_of("cron: {expression: '%CRON%'}")
+
+    assert sentences(text) == [
+        "schedules.s.cron.expression: the app setting CRON does not exist; add it, or write the value here"
+    ]
+    assert sentences(text, {**SETTINGS, "CRON": "0 25 * * *"}) == [
+        "schedules.s.cron.expression: hour '25' is not made of 0-23, lists, ranges and steps"
+    ]
+    assert sentences(text, {**SETTINGS, "CRON": "0 5 * * *"}) == []
+
+
+def test_a_fault_shows_what_stands_in_the_file_and_never_what_a_setting_holds() -> None:
+    loaded = config(file_of(TIME), {"ENDPOINT": "http://secret.example"})
+
+    assert [(fault.path, fault.value) for fault in loaded.faults] == [("pipelines.p.endpoint", "'%ENDPOINT%'")]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", ": the file is empty; it needs the keys pipelines and schedules"),
+        ("- a", ": expected a mapping with the keys pipelines and schedules"),
+        ("pipelines: {}", "schedules: the key is missing"),
+        ("pipelines: []\nschedules: {}", "pipelines: expected a mapping of names to values"),
+        ("pipelines: {}\nschedules: {}\nschedule: {}", "schedule: unknown key; did you mean 'schedules'?"),
+    ],
+)
+def test_a_file_of_the_wrong_shape_is_a_sentence(text: str, fault: str) -> None:
+    assert sentences(text) == [fault]
+
+
+def test_all_faults_come_at_once_in_the_order_of_the_file() -> None:
+    text = """pipelines:
+  a: {endpoint: "http://x.y/z"}
+schedules:
+  one: {pipeline: a, cron: {expression: "0 25 * * *", time_zone: Europe/Berln}, oops: 1}
+  two: {pipeline: q, recurrence: {frequency: Dya, interval: true}}
+  three: {pipeline: a, change: {container: X, datastore: d}, retry: {max_age: x}}
+"""
+
+    assert [(fault.line, fault.path) for fault in config(text).faults] == [
+        (2, "pipelines.a.endpoint"),
+        (4, "schedules.one.oops"),
+        (4, "schedules.one.cron.expression"),
+        (4, "schedules.one.cron.time_zone"),
+        (5, "schedules.two.recurrence.frequency"),
+        (5, "schedules.two.recurrence.interval"),
+        (5, "schedules.two.pipeline"),
+        (6, "schedules.three.retry.max_age"),
+        (6, "schedules.three.change.container"),
+    ]
+
+
+def test_what_is_read_but_not_acted_on_yet_is_a_warning() -> None:
+    loaded = config(file_of(f"overlap: skip\nmax_concurrent_runs: 2\n{TIME}"))
+
+    assert loaded.faults == ()
+    assert [warning.path for warning in loaded.warnings] == ["schedules.s.overlap", "schedules.s.max_concurrent_runs"]

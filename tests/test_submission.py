@@ -1,0 +1,363 @@
+"""The shared POST over real HTTP and TLS: what reaches the service, and what is said when it does not answer well."""
+
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders import TIME, schedule, utc
+
+from local.azureml import AzureMl
+from local.azureml_service import Fault
+from triggers.azureml.published_pipeline import PublishedPipeline
+from triggers.azureml.tokens import NoToken, Tokens
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run_request import Submission, build_request
+
+
+class IssuedTokens(Tokens):
+    """Tokens of the stand-in, without azure-identity in between."""
+
+    def __init__(self, token: str | None) -> None:
+        super().__init__(None)
+        self._token = token
+
+    def bearer(self, scope: str) -> str:
+        if self._token is None:
+            raise NoToken(f"no token for {scope}: nobody is signed in")
+        return self._token
+
+
+def endpoint_of(
+    url: str | None,
+    token: str | None = "t",
+    patience: float = 2.0,
+    ca_bundle: str | None = None,
+    max_idle: float = 30.0,
+) -> PublishedPipeline:
+    return PublishedPipeline(
+        tokens=IssuedTokens(token),
+        scope="https://management.azure.com/.default",
+        settings={} if url is None else {"ENDPOINT": url},
+        patience=timedelta(seconds=patience),
+        threads=8,
+        ca_bundle=ca_bundle,
+        max_idle=timedelta(seconds=max_idle),
+    )
+
+
+def submission(key: str = "s@2026-11-01T04:00:00Z") -> Submission:
+    request = build_request(schedule(f"tags: {{größe: Zoë}}\n{TIME}"), key, utc("2026-11-01T04:00"))
+    return Submission(request=request, run_key=key, ledger_id="L", attempt="A")
+
+
+def submit(endpoint: PublishedPipeline, fresh: Callable[[], bool] = lambda: True) -> Outcome:
+    return endpoint.submit(submission(), fresh)
+
+
+@pytest.fixture
+def pipeline(azureml: AzureMl) -> PublishedPipeline:
+    token = azureml.service.issue_token("x")["access_token"]
+    return endpoint_of(azureml.endpoint, token)
+
+
+def test_a_run_is_started_and_its_id_read(azureml: AzureMl, pipeline: PublishedPipeline) -> None:
+    outcome = submit(pipeline)
+
+    (run_id,) = azureml.service.runs
+    assert (outcome.answer, outcome.run_id) == (Answer.SUBMITTED, run_id)
+    assert outcome.studio_url is not None
+    assert outcome.studio_url.startswith(f"https://ml.azure.com/runs/{run_id}?wsid=/subscriptions/")
+    (received,) = azureml.service.received
+    assert received["body"]["tags"]["größe"] == "Zoë"
+    assert received["headers"]["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("fault", "answer", "sentence"),
+    [
+        (Fault("status", status=401), Answer.UNSENT, "the service answered 401: UserError: fault switch: 401"),
+        (Fault("status", status=403), Answer.UNSENT, "the service answered 403: UserError: fault switch: 403"),
+        (Fault("status", status=404), Answer.REJECTED, "the service answered 404: UserError: fault switch: 404"),
+        (Fault("status", status=429), Answer.UNSENT, "the service answered 429: UserError: fault switch: 429"),
+        (Fault("status", status=500), Answer.UNKNOWN, "the service answered 500: UserError: fault switch: 500"),
+        (Fault("html", status=503), Answer.UNKNOWN, "the service answered 503"),
+        (Fault("html", status=200), Answer.UNKNOWN, "the service answered 200 but sent HTML"),
+        (Fault("without_id"), Answer.UNKNOWN, "the service answered 200 but sent no Id and no PipelineRunId"),
+    ],
+    ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",
+)
+def test_answers_that_start_nothing(
+    azureml: AzureMl, pipeline: PublishedPipeline, fault: Fault, answer: Answer, sentence: str
+) -> None:
+    azureml.service.add_fault(fault)
+
+    outcome = submit(pipeline)
+
+    assert (outcome.answer, outcome.sentence) == (answer, sentence)
+    assert len(azureml.service.received) == 1
+
+
+@pytest.mark.parametrize("kind", ["cut", "lose_reply"])
+def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_again(
+    azureml: AzureMl, pipeline: PublishedPipeline, kind: str
+) -> None:
+    azureml.service.add_fault(Fault(kind))
+
+    outcome = submit(pipeline)
+
+    assert outcome.answer is Answer.UNKNOWN
+    assert "the service had not answered when the connection ended" in (outcome.sentence or "")
+    assert len(azureml.service.received) == 1
+
+
+def test_a_slow_answer_is_unknown_once_the_patience_ends(azureml: AzureMl) -> None:
+    azureml.service.add_fault(Fault("slow", seconds=3))
+    token = azureml.service.issue_token("x")["access_token"]
+
+    outcome = submit(endpoint_of(azureml.endpoint, token, patience=0.6))
+
+    assert outcome.answer is Answer.UNKNOWN
+
+
+def test_a_redirect_is_not_followed(azureml: AzureMl, pipeline: PublishedPipeline) -> None:
+    azureml.service.add_fault(Fault("redirect", status=307))
+
+    outcome = submit(pipeline)
+
+    assert outcome.answer is Answer.REJECTED
+    assert len(azureml.service.received) == 1
+
+
+def test_a_wrong_token_is_unsent(azureml: AzureMl) -> None:
+    assert submit(endpoint_of(azureml.endpoint, "made-up")).answer is Answer.UNSENT
+
+
+def test_without_a_token_nothing_is_sent(azureml: AzureMl) -> None:
+    outcome = submit(endpoint_of(azureml.endpoint, token=None))
+
+    assert outcome == Outcome(
+        answer=Answer.UNSENT,
+        sentence="no token for https://management.azure.com/.default: nobody is signed in",
+    )
+    assert azureml.service.received == []
+
+
+def test_a_claim_that_grew_old_is_not_sent(azureml: AzureMl, pipeline: PublishedPipeline) -> None:
+    outcome = submit(pipeline, lambda: False)
+
+    assert outcome.answer is Answer.UNSENT
+    assert azureml.service.received == []
+
+
+def test_a_missing_setting_is_unsent_with_its_name() -> None:
+    assert submit(endpoint_of(None)).sentence == "the app setting ENDPOINT does not exist"
+
+
+def test_plain_http_gets_no_token() -> None:
+    outcome = submit(endpoint_of("http://example.org/submit"))
+
+    assert outcome == Outcome(
+        answer=Answer.UNSENT,
+        sentence="http://example.org/submit: a token is never sent over plain http; expected https://",
+    )
+
+
+def test_a_refused_connection_is_unsent() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+
+    outcome = submit(endpoint_of(f"http://127.0.0.1:{port}/x"))
+
+    assert outcome.answer is Answer.UNSENT
+    assert "Connection refused" in (outcome.sentence or "")
+
+
+def test_a_name_that_does_not_exist_is_unsent() -> None:
+    outcome = submit(endpoint_of("https://no-such-host.invalid/x"))
+
+    assert outcome.answer is Answer.UNSENT
+    assert "no connection to the service" in (outcome.sentence or "")
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that does one thing with each connection."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield server.getsockname()[1]
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+def test_a_tls_handshake_that_stalls_is_unsent() -> None:
+    """Not a byte of the request was sent; urllib3 itself would report it like a reply that is slow to come."""
+
+    def stall(connection: socket.socket) -> None:
+        time.sleep(3)
+        connection.close()
+
+    with listening(stall) as port:
+        outcome = submit(endpoint_of(f"https://127.0.0.1:{port}/x", patience=1.2))
+
+    assert outcome.answer is Answer.UNSENT
+
+
+def test_a_server_that_hangs_up_during_the_handshake_is_unsent() -> None:
+    with listening(lambda connection: connection.close()) as port:
+        outcome = submit(endpoint_of(f"https://127.0.0.1:{port}/x"))
+
+    assert outcome.answer is Answer.UNSENT
+
+
+def test_a_reply_without_end_is_given_up() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999999\r\n\r\n")
+        try:
+            for _ in range(100):
+                connection.sendall(b" ")
+                time.sleep(0.1)
+        except OSError:
+            pass
+        connection.close()
+
+    with listening(drip) as port:
+        started = time.monotonic()
+        outcome = submit(endpoint_of(f"http://127.0.0.1:{port}/x", patience=1.0))
+        took = time.monotonic() - started
+
+    assert outcome.answer is Answer.UNKNOWN
+    assert took < 8, "the server would have dripped for 10 s and more"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that only those trust who have it, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stand-in")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+class TlsAzureMl(AzureMl):
+    """The stand-in behind TLS, which counts its connections."""
+
+    def __init__(self, certificate_file: Path, key_file: Path) -> None:
+        super().__init__()
+        self.connections = 0
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate_file, key_file)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    @property
+    def url(self) -> str:
+        return super().url.replace("http://", "https://")
+
+    def finish_request(self, request: object, client_address: object) -> None:
+        self.connections += 1
+        super().finish_request(request, client_address)  # type: ignore[arg-type]  # as the base class hands it on
+
+
+@pytest.fixture
+def tls_azureml(certificate: tuple[Path, Path]) -> Iterator[TlsAzureMl]:
+    with TlsAzureMl(*certificate) as running:
+        yield running
+
+
+def test_a_certificate_that_is_not_trusted_is_unsent(tls_azureml: TlsAzureMl) -> None:
+    outcome = submit(endpoint_of(tls_azureml.endpoint))
+
+    assert outcome.answer is Answer.UNSENT
+    assert "CERTIFICATE_VERIFY_FAILED" in (outcome.sentence or "")
+
+
+def test_connections_are_kept_and_are_no_more_than_the_threads(
+    tls_azureml: TlsAzureMl, certificate: tuple[Path, Path]
+) -> None:
+    token = tls_azureml.service.issue_token("x")["access_token"]
+    endpoint = endpoint_of(tls_azureml.endpoint, token, patience=30, ca_bundle=str(certificate[0]))
+
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = list(threads.map(lambda _: submit(endpoint), range(40)))
+
+    assert [outcome.answer for outcome in outcomes] == [Answer.SUBMITTED] * 40
+    assert len(tls_azureml.service.runs) == 40
+    assert tls_azureml.connections <= 4
+
+
+def test_a_connection_that_the_service_closed_while_idle_costs_no_run() -> None:
+    """Ten rounds: the server answers once on each connection and then closes it without a word."""
+    accepted: list[bytes] = []
+    body = json.dumps({"Id": "run"}).encode()
+
+    def once(connection: socket.socket) -> None:
+        accepted.append(connection.recv(65_536))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        connection.close()
+
+    with listening(once) as port:
+        endpoint = endpoint_of(f"http://127.0.0.1:{port}/x")
+        outcomes = []
+        for _ in range(10):
+            outcomes.append(submit(endpoint).answer)
+            time.sleep(0.05)
+
+    assert outcomes == [Answer.SUBMITTED] * 10
+    assert len(accepted) == 10
+
+
+def test_a_connection_that_rested_too_long_is_made_anew(
+    tls_azureml: TlsAzureMl, certificate: tuple[Path, Path]
+) -> None:
+    """A load balancer may have dropped it silently, and a POST into it could not be told from an accepted one."""
+    token = tls_azureml.service.issue_token("x")["access_token"]
+    patient = endpoint_of(tls_azureml.endpoint, token, ca_bundle=str(certificate[0]))
+    hasty = endpoint_of(tls_azureml.endpoint, token, ca_bundle=str(certificate[0]), max_idle=0.0)
+
+    connections = []
+    for endpoint in (patient, patient, hasty, hasty):
+        assert submit(endpoint).answer is Answer.SUBMITTED
+        connections.append(tls_azureml.connections)
+
+    assert connections == [1, 1, 2, 3]
