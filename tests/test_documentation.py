@@ -1,0 +1,138 @@
+"""The README can be believed: its file is the shipped one, its commands print what it says, and nothing is left out."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+import yaml
+from builders import CHANGE, TIME, file_of
+
+from local.schema import schema
+from triggers.scheduling import file_keys
+from triggers.scheduling.run import SkipReason
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BUILT_SKIPS = {"disabled", "catchup", "superseded", "filtered", "before_first_seen", "before_start", "gone"}
+STRUCTS = [one for one in vars(file_keys).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_readme_begins_with_the_shipped_file() -> None:
+    assert blocks("yaml")[0] == (ROOT / "schedules.yaml").read_text()
+
+
+@pytest.mark.parametrize("key", sorted({key for one in STRUCTS for key in one.__struct_fields__}))
+def test_every_key_of_the_file_is_in_the_readme(key: str) -> None:
+    assert f"`{key}`" in README or f"{{{key}" in README or f", {key}}}" in README
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r'"([A-Z][A-Z_]{5,})"', (ROOT / "triggers/settings.py").read_text())))
+)
+def test_every_setting_is_in_the_readme(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+def test_every_command_and_flag_is_in_the_readme() -> None:
+    source = (ROOT / "triggers/__main__.py").read_text()
+    commands = re.findall(r'add_parser\("(\w+)"', source)
+    flags = re.findall(r'add_argument\("(-[-\w]+)"', source)
+
+    assert commands
+    assert [command for command in commands if f"| `{command}" not in README] == []
+    assert [flag for flag in flags if flag not in README] == []
+
+
+def test_every_reason_for_a_skip_that_exists_by_now_is_in_the_readme() -> None:
+    written = {
+        reason.value
+        for reason in SkipReason
+        for path in (ROOT / "triggers").rglob("*.py")
+        if f"SkipReason.{reason.name}" in path.read_text()
+    }
+
+    assert written == BUILT_SKIPS
+    assert [reason for reason in written if f"`{reason}`" not in README] == []
+
+
+def commands_with_output() -> list[tuple[str, str]]:
+    """The README's calls of the command line, each with what it says they print."""
+    found = []
+    for block in blocks("console"):
+        for command, output in re.findall(r"^\$ (python -m triggers .*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            found.append((command, output))
+    return found
+
+
+@pytest.mark.parametrize(("command", "output"), commands_with_output(), ids=lambda value: value.splitlines()[0][:50])
+def test_the_readmes_commands_print_what_it_says(command: str, output: str) -> None:
+    arguments = [sys.executable, *shlex.split(command)[1:]]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PIPELINE_ENDPOINT": "https://x.example/y",
+        "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    }
+
+    done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert done.stdout + done.stderr == output
+
+
+def test_the_readme_has_such_commands() -> None:
+    assert len(commands_with_output()) == 3
+
+
+def test_the_schema_for_editors_is_current() -> None:
+    assert json.loads((ROOT / "schedules.schema.json").read_text()) == schema()
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ((ROOT / "schedules.yaml").read_text(), True),
+        ((ROOT / "local/schedules.yaml").read_text(), True),
+        (file_of(f"overlap: skip\ncatchup: all\n{TIME}"), True),
+        (file_of(CHANGE), True),
+        (file_of("recurrence: {frequency: week, interval: 1, week_days: [monday]}"), True),
+        (file_of("overlap: sometimes\n" + TIME), False),
+        (file_of("oops: 1\n" + TIME), False),
+        (file_of(f"{TIME}\n{CHANGE}"), False),
+        (file_of(TIME, pipeline="{endpoint: x, component: y}"), False),
+    ],
+)
+def test_the_schema_for_editors_agrees_with_the_loader(text: str, *, right: bool) -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+
+    assert validator.is_valid(yaml.safe_load(text)) is right
+
+
+def test_the_sample_settings_name_only_settings_that_exist() -> None:
+    values = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+
+    assert [name for name in values if name not in README and name != "FUNCTIONS_WORKER_RUNTIME"] == []
+
+
+def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
+    host = json.loads((ROOT / "host.json").read_text())
+
+    assert host["functionTimeout"] == "00:10:00"
+    assert host["extensionBundle"]["version"] == "[4.*, 5.0.0)"
+
+
+def test_requirements_are_pinned_and_each_has_its_reason_in_the_readme() -> None:
+    lines = (ROOT / "requirements.txt").read_text().split()
+
+    assert [line for line in lines if not re.fullmatch(r"[\w-]+==[\w.]+", line)] == []
+    reasons = README.partition("## Dependencies")[2].partition("##")[0]
+    assert [line for line in lines if line.partition("==")[0] not in reasons] == []
