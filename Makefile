@@ -29,7 +29,8 @@ schema: $(VENV) ## schedules.schema.json from the types it describes
 	$(BIN)/python -m local.schema > schedules.schema.json
 
 bench: $(VENV)
-	$(BIN)/python bench/indexing.py
+	$(BIN)/python -m bench.indexing
+	$(BIN)/python -m bench.submission
 
 setup: $(VENV) $(STORAGE)
 

@@ -1,6 +1,6 @@
 """What a cold start pays: the CPU of indexing the app against the smallest app there is, each in a fresh process.
 
-    python bench/indexing.py [rounds]
+    python -m bench.indexing [rounds]
 
 The bars: at most 1.6 x without change schedules, at most 1.15 x the same function bound to BlobClient with them.
 Rounds are interleaved, the ratio is taken round by round, and the median of the ratios is shown with its range.

@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableServiceClient
-from builders import CHANGE, change, schedule, utc
+from builders import CHANGE, ScriptedEndpoint, change, schedule, utc
 
 from local.azurite import Azurite, free_ports
+from triggers.clock import SystemClock
 from triggers.connections import UnusableConnection
+from triggers.firing import Firing
 from triggers.ledger.azure_table import TABLE, AzureTableLedger
 from triggers.ledger.memory import MemoryLedger
 from triggers.ledger.ports import Ledger, LedgerUnavailable, Mark
@@ -347,3 +349,33 @@ def test_a_wrong_account_key_says_so(azurite: Azurite) -> None:
 
     with pytest.raises(LedgerUnavailable, match="Storage Table Data Contributor"):
         AzureTableLedger(lambda: TableServiceClient.from_connection_string(wrong)).registrations()
+
+
+def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite: Azurite, name: str) -> None:
+    """Ten rounds of two processes' worth of objects that share nothing but the table and the endpoint."""
+    endpoint = ScriptedEndpoint()
+    of = schedule(CHANGE, name=name)
+
+    def instance() -> Firing:
+        return Firing(
+            ledger=AzureTableLedger(lambda: TableServiceClient.from_connection_string(azurite.connection_string)),
+            endpoint=endpoint,
+            clock=SystemClock(),
+            submit_deadline=timedelta(seconds=300),
+            retry_first_delay=timedelta(seconds=30),
+            spread=lambda: 0.0,
+        )
+
+    instances = [instance(), instance()]
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(10):
+            start = Barrier(2)
+
+            def deliver(firing: Firing, start: Barrier = start, number: int = number) -> Run | None:
+                start.wait()
+                return firing.fire_change(of, change(etag=str(number)), None)
+
+            runs = list(threads.map(deliver, instances))
+            assert sorted(run is None for run in runs) == [False, True]
+
+    assert len(endpoint.keys) == len(set(endpoint.keys)) == 10
