@@ -80,11 +80,9 @@ def main() -> None:
 
 
 def measure(url: str, bundle: str, calls: int) -> None:
-    text = (
-        f"pipelines: {{p: {{endpoint: '{url}'}}}}\nschedules: {{s: {{pipeline: p, cron: {{expression: 0 4 * * *}}}}}}"
-    )
-    schedule = load(text, "bench", {}).schedules["s"]
-
+    pipelines = f"pipelines: {{p: {{endpoint: '{url}'}}}}"
+    schedules = "schedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
+    schedule = load(f"{pipelines}\n{schedules}", "bench", {}).schedules["s"]
     request = build_request(schedule, "s@2026-11-01T04:00:00Z", datetime(2026, 11, 1, 4, tzinfo=UTC_ZONE))
     submission = Submission(request=request, run_key="s@2026-11-01T04:00:00Z", ledger_id="L", attempt="A")
     endpoint = PublishedPipeline(
