@@ -20,6 +20,7 @@ import requests
 
 from triggers.azureml.published_pipeline import PublishedPipeline
 from triggers.azureml.tokens import Tokens
+from triggers.azureml.wire import Wire
 from triggers.scheduling.loading import load
 from triggers.scheduling.outcome import Answer
 from triggers.scheduling.run_request import Submission, build_request
@@ -85,9 +86,9 @@ def measure(url: str, bundle: str, calls: int) -> None:
     schedule = load(f"{pipelines}\n{schedules}", "bench", {}).schedules["s"]
     request = build_request(schedule, "s@2026-11-01T04:00:00Z", datetime(2026, 11, 1, 4, tzinfo=UTC_ZONE))
     submission = Submission(request=request, run_key="s@2026-11-01T04:00:00Z", ledger_id="L", attempt="A")
-    endpoint = PublishedPipeline(
-        tokens=NoTokens(None), scope="x", settings={}, patience=timedelta(seconds=60), threads=8, ca_bundle=bundle
-    )
+    patience = timedelta(seconds=60)
+    wire = Wire(tokens=NoTokens(None), scope="x", patience=patience, threads=8, ca_bundle=bundle)
+    endpoint = PublishedPipeline(wire, {})
     session = requests.Session()
 
     def ours() -> None:

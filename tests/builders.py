@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from triggers.firing import Firing
 from triggers.ledger.memory import MemoryLedger
+from triggers.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.loading import load
+from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
-from triggers.scheduling.run_request import Submission
+from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.unknown_runs import UnknownRuns
 
 SETTINGS = {"ENDPOINT": "https://westeurope.api.azureml.ms/pipelines/v1.0/x/PipelineRuns/PipelineSubmit/1"}
 
@@ -64,12 +67,17 @@ class HandClock:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._monotonic = 1000.0
+        self._server_start = now - timedelta(seconds=1000)
 
     def now(self) -> datetime:
         return self._now
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    def server_now(self) -> datetime:
+        """The clock of the ledger's store: right, whatever is done to this one."""
+        return self._server_start + timedelta(seconds=self._monotonic)
 
     def pass_time(self, time: timedelta) -> None:
         self._now += time
@@ -81,21 +89,47 @@ class ScriptedEndpoint:
 
     def __init__(self) -> None:
         self.submissions: list[Submission] = []
+        self.accepted: list[tuple[str, str]] = []
+        """Key and run id of what the caller was told, in order."""
         self.next_outcomes: list[Outcome] = []
         self.before_sending: Callable[[], None] = lambda: None
+        self.before_the_reply: Callable[[], None] = lambda: None
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         self.before_sending()
         if not is_fresh():
             return Outcome(answer=Answer.UNSENT, sentence="too late")
         self.submissions.append(submission)
+        self.before_the_reply()
         if self.next_outcomes:
             return self.next_outcomes.pop(0)
-        return Outcome(answer=Answer.SUBMITTED, run_id=f"run-{len(self.submissions)}")
+        run_id = f"run-{len(self.submissions)}"
+        self.accepted.append((submission.run_key, run_id))
+        return Outcome(answer=Answer.SUBMITTED, run_id=run_id)
 
     @property
     def keys(self) -> list[str]:
         return [submission.run_key for submission in self.submissions]
+
+
+class ScriptedHistory:
+    """Run history that knows what the endpoint has accepted, unless it is away or lags behind."""
+
+    def __init__(self, endpoint: ScriptedEndpoint) -> None:
+        self._endpoint = endpoint
+        self.away = False
+        self.knows_up_to: int | None = None
+        self.accepted_silently: dict[str, list[str]] = {}
+        """Run ids by key that the service has, although nobody was told."""
+        self.asked: list[str] = []
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        self.asked.append(run_key)
+        if self.away:
+            return LookUp(sentence="history is away")
+        told = self._endpoint.accepted[: self.knows_up_to]
+        found = [run_id for key, run_id in told if key == run_key]
+        return LookUp(complete=True, run_ids=(*found, *self.accepted_silently.get(run_key, [])))
 
 
 class Engine:
@@ -103,8 +137,10 @@ class Engine:
 
     def __init__(self, now: datetime) -> None:
         self.clock = HandClock(now)
-        self.ledger = MemoryLedger()
+        self.started_at = now
+        self.ledger = MemoryLedger(self.clock.server_now)
         self.endpoint = ScriptedEndpoint()
+        self.history = ScriptedHistory(self.endpoint)
         self.firing = Firing(
             ledger=self.ledger,
             endpoint=self.endpoint,
@@ -113,6 +149,20 @@ class Engine:
             retry_first_delay=timedelta(seconds=30),
             spread=lambda: 0.0,
         )
+
+    def reconcile(self, *schedules: Schedule) -> None:
+        """One pass with these schedules in the file."""
+        settle = timedelta(seconds=120)
+        Reconciliation(
+            config=Config(schedules={one.name: one for one in schedules}, faults=(), warnings=(), settings={}),
+            ledger=self.ledger,
+            firing=self.firing,
+            unknown_runs=UnknownRuns(ledger=self.ledger, history=self.history, clock=self.clock, settle=settle),
+            clock=self.clock,
+            started_at=self.started_at,
+            submit_deadline=timedelta(seconds=300),
+            retention=timedelta(days=90),
+        ).run_pass()
 
     def states(self, name: str = "s") -> dict[str, str]:
         """Every run of the schedule with its state, and the reason where it was skipped."""

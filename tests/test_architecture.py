@@ -28,7 +28,13 @@ def layer(module: str) -> int:
     if module.startswith(("triggers.ledger", "triggers.azureml", "triggers.connections", "triggers.clock")):
         return 1
     if module.startswith(
-        ("triggers.firing", "triggers.changes", "triggers.due_occurrences", "triggers.reconciliation")
+        (
+            "triggers.firing",
+            "triggers.changes",
+            "triggers.due_occurrences",
+            "triggers.reconciliation",
+            "triggers.unknown_runs",
+        )
     ):
         return 2
     return 3

@@ -19,7 +19,16 @@ from triggers.scheduling.run import SkipReason
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BUILT_SKIPS = {"disabled", "catchup", "superseded", "filtered", "before_first_seen", "before_start", "gone"}
+BUILT_SKIPS = {
+    "disabled",
+    "catchup",
+    "superseded",
+    "filtered",
+    "before_first_seen",
+    "before_start",
+    "gone",
+    "forgotten",
+}
 STRUCTS = [one for one in vars(file_keys).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]
 
 

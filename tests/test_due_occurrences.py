@@ -19,7 +19,7 @@ def engine() -> Engine:
 def wake(engine: Engine, of: Schedule, at: datetime | None = None) -> int:
     if at is not None:
         engine.clock.pass_time(at - engine.clock.now())
-    return fire_due(of, engine.ledger, engine.firing, engine.clock.now())
+    return fire_due(of, engine.ledger, engine.firing, engine.clock.now(), retention=timedelta(days=90))
 
 
 def keys(engine: Engine, *states: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from builders import CHANGE, TIME, change, schedule, utc
 
-from triggers.azureml.published_pipeline import Post, UnfitAddress, post_of, studio_url
+from triggers.azureml.addresses import UnfitAddress, history_url, studio_url
+from triggers.azureml.published_pipeline import Post, post_of
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run_request import Submission, build_request
@@ -168,3 +169,12 @@ def test_the_studio_page_is_found_from_the_endpoint() -> None:
     wsid = "/subscriptions/sub/resourcegroups/rg/workspaces/ws"
     assert studio_url(url, "run-1") == f"https://ml.azure.com/runs/run-1?wsid={wsid}"
     assert studio_url("https://gateway.example/start", "run-1") is None
+
+
+def test_run_history_is_found_from_the_endpoint() -> None:
+    workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+
+    found = history_url(f"{BASE}/pipelines/v1.0{workspace}/PipelineRuns/PipelineSubmit/1?x=1", "an/experiment")
+
+    assert found == f"{BASE}/history/v1.0{workspace}/experiments/an%2Fexperiment/runs:query"
+    assert history_url("https://gateway.example/start", "e") is None

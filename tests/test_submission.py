@@ -19,6 +19,7 @@ from local.azureml import AzureMl
 from local.azureml_service import Fault
 from triggers.azureml.published_pipeline import PublishedPipeline
 from triggers.azureml.tokens import NoToken, Tokens
+from triggers.azureml.wire import Wire
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run_request import Submission, build_request
 
@@ -43,15 +44,15 @@ def endpoint_of(
     ca_bundle: str | None = None,
     max_idle: float = 30.0,
 ) -> PublishedPipeline:
-    return PublishedPipeline(
+    wire = Wire(
         tokens=IssuedTokens(token),
         scope="https://management.azure.com/.default",
-        settings={} if url is None else {"ENDPOINT": url},
         patience=timedelta(seconds=patience),
         threads=8,
         ca_bundle=ca_bundle,
         max_idle=timedelta(seconds=max_idle),
     )
+    return PublishedPipeline(wire, {} if url is None else {"ENDPOINT": url})
 
 
 def submission(key: str = "s@2026-11-01T04:00:00Z") -> Submission:

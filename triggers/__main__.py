@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .app import App, read_config
-from .azureml.published_pipeline import UnfitAddress, post_of
+from .azureml.addresses import UnfitAddress
+from .azureml.published_pipeline import post_of
 from .clock import SystemClock
 from .scheduling.change import BlobChange, normal_etag, path_in_scope
 from .scheduling.config import ChangeTrigger, Schedule

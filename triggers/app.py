@@ -19,9 +19,11 @@ from .settings import Settings
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
+    from .azureml.wire import Wire
     from .changes import StorageBlobs
     from .firing import Firing
     from .ledger.ports import Ledger
+    from .reconciliation import Reconciliation
 
 log = logging.getLogger(__name__)
 
@@ -57,21 +59,44 @@ class App:
         from .azureml.published_pipeline import PublishedPipeline
         from .firing import Firing
 
-        endpoint = PublishedPipeline(
-            tokens=self._tokens,
-            scope=self.settings.token_scope,
-            settings=self.config.settings,
-            patience=self.settings.submit_deadline * 0.4,
-            threads=self.settings.worker_threads,
-            ca_bundle=self.settings.ca_bundle,
-        )
         return Firing(
             ledger=self.ledger,
-            endpoint=endpoint,
+            endpoint=PublishedPipeline(self._wire, self.config.settings),
             clock=self.clock,
             submit_deadline=self.settings.submit_deadline,
             retry_first_delay=self.settings.retry_first_delay,
             spread=lambda: random.uniform(-1, 1),
+        )
+
+    @cached_property
+    def reconciliation(self) -> "Reconciliation":
+        from .azureml.run_history import RunHistory
+        from .reconciliation import Reconciliation
+        from .unknown_runs import UnknownRuns
+
+        history = RunHistory(self._wire, self.config.settings)
+        settle = self.settings.unknown_settle
+        return Reconciliation(
+            config=self.config,
+            ledger=self.ledger,
+            firing=self.firing,
+            unknown_runs=UnknownRuns(ledger=self.ledger, history=history, clock=self.clock, settle=settle),
+            clock=self.clock,
+            started_at=self.started_at,
+            submit_deadline=self.settings.submit_deadline,
+            retention=self.settings.retention,
+        )
+
+    @cached_property
+    def _wire(self) -> "Wire":
+        from .azureml.wire import Wire
+
+        return Wire(
+            tokens=self._tokens,
+            scope=self.settings.token_scope,
+            patience=self.settings.submit_deadline * 0.4,
+            threads=self.settings.worker_threads,
+            ca_bundle=self.settings.ca_bundle,
         )
 
     @cached_property

@@ -5,6 +5,7 @@ would be loaded whole (measured: 44 MiB + 4 × its size).
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
@@ -51,6 +52,7 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
             firing=app.firing,
             first_seen=app.started_at if polled else app.clock.now(),
             held_against_first_seen=polled,
+            floor=app.clock.now() - app.settings.retention + timedelta(days=1),
         )
 
     return fire

@@ -41,10 +41,12 @@ def fire_reported(
     firing: Firing,
     first_seen: datetime,
     held_against_first_seen: bool,
+    floor: datetime,
 ) -> Run | None:
     """Fire the present version of a reported blob; None when it was claimed before.
 
-    What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
+    What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before. Versions
+    from before `floor` may have been pruned from the ledger: they start nothing.
     """
     trigger = schedule.trigger
     assert isinstance(trigger, ChangeTrigger)
@@ -61,12 +63,12 @@ def fire_reported(
         )
         return firing.fire_change(schedule, gone, SkipReason.GONE)
     return firing.fire_change(
-        schedule, change, _skip(schedule, trigger, change, seen if held_against_first_seen else None)
+        schedule, change, _skip(schedule, trigger, change, seen if held_against_first_seen else None, floor)
     )
 
 
 def _skip(
-    schedule: Schedule, trigger: ChangeTrigger, change: BlobChange, first_seen: datetime | None
+    schedule: Schedule, trigger: ChangeTrigger, change: BlobChange, first_seen: datetime | None, floor: datetime
 ) -> SkipReason | None:
     if not in_scope(trigger, change):
         return SkipReason.FILTERED
@@ -75,6 +77,8 @@ def _skip(
     # Blob storage tells modification times in whole seconds.
     if first_seen is not None and change.last_modified < first_seen.replace(microsecond=0):
         return SkipReason.BEFORE_FIRST_SEEN
+    if change.last_modified < floor:
+        return SkipReason.FORGOTTEN
     if not schedule.enabled:
         return SkipReason.DISABLED
     return None

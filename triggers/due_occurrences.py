@@ -15,11 +15,21 @@ _ROWS_A_CALL = 1000
 """Skipped occurrences that one call notes; the next one goes on."""
 
 
-def fire_due(schedule: Schedule, ledger: Ledger, firing: Firing, now: datetime) -> int:
-    """Fire every occurrence up to now that has no row yet; how many were started or skipped by this call.
+def fire_due(
+    schedule: Schedule,
+    ledger: Ledger,
+    firing: Firing,
+    now: datetime,
+    *,
+    retention: timedelta,
+    until: datetime | None = None,
+) -> int:
+    """Fire every occurrence up to `until` (now) that has no row yet; how many this call started or skipped.
 
     Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
+    Occurrences below the floor, a day above what is pruned, start nothing: their rows may be gone already.
     """
+    until = now if until is None else until
     trigger = schedule.trigger
     assert not isinstance(trigger, ChangeTrigger)
     first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
@@ -27,16 +37,16 @@ def fire_due(schedule: Schedule, ledger: Ledger, firing: Firing, now: datetime) 
     present = digest(trigger)
     if mark is not None and mark.trigger_digest != present:
         # An edited schedule has no past: what its old trigger missed and its new one would have named is let go.
-        until = max(mark.until, now)
-        ledger.set_mark(schedule.name, Mark(until=until, trigger_digest=present, version=mark.version))
+        edited = Mark(until=max(mark.until, now), trigger_digest=present, version=mark.version)
+        ledger.set_mark(schedule.name, edited)
         return 0
     after = mark.until if mark is not None else _before(schedule, first_seen)
-    if now <= after:
+    if until <= after:
         return 0
-    due = list(between(trigger, after, now))
-    decisions = decide(schedule, due, first_seen, now)
+    due = list(between(trigger, after, until))
+    decisions = decide(schedule, due, first_seen, now, floor=now - retention + timedelta(days=1))
     version = None if mark is None else mark.version
-    return _fire(schedule, decisions, firing, ledger, Mark(until=now, trigger_digest=present, version=version))
+    return _fire(schedule, decisions, firing, ledger, Mark(until=until, trigger_digest=present, version=version))
 
 
 def _fire(schedule: Schedule, decisions: list[Decision], firing: Firing, ledger: Ledger, mark: Mark) -> int:

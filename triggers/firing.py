@@ -1,5 +1,6 @@
 """Build → claim → submit → settle: the only place where that order exists."""
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from uuid import uuid4
 from .clock import Clock
 from .ledger.ports import Ledger
 from .scheduling.change import BlobChange
-from .scheduling.config import Retry, Schedule
+from .scheduling.config import Retry, Schedule, Target
 from .scheduling.not_yet import refusal
 from .scheduling.outcome import Answer, Outcome
 from .scheduling.policies import is_used_up, retry_delay
@@ -47,6 +48,8 @@ class Firing:
         self._freshness = submit_deadline.total_seconds() / 5
         self._retry_first_delay = retry_first_delay
         self._spread = spread
+        self._held: dict[str, float] = {}
+        """Targets that asked this process to be left alone, until when by the monotonic clock."""
 
     def fire_time(self, schedule: Schedule, nominal_time: datetime, skip: SkipReason | None) -> Run | None:
         """Start, or skip, one occurrence; None when its key was claimed before."""
@@ -58,15 +61,17 @@ class Firing:
         key = change_key(schedule.name, change)
         return self._fire(schedule, key, RunKind.CHANGE, change.last_modified, change, skip)
 
-    def retry(self, run: Run, retry: Retry) -> Run | None:
-        """Submit an unsent run again; None when somebody else has done so."""
+    def submit_open(self, run: Run, retry: Retry) -> Run | None:
+        """Submit a run that waits or is unsent; None when somebody else has done so."""
         claimed_at = self._clock.monotonic()
         now = self._clock.now()
         claim = run.to(
             RunState.SUBMITTING,
             now,
             claim_id=str(uuid4()),
-            claimed_at=now,
+            claimed_at=None,
+            unknown_since=None,
+            first_look_up_at=None,
             attempts=run.attempts + 1,
             next_attempt_at=None,
             error=None,
@@ -106,7 +111,6 @@ class Firing:
             state=RunState.SUBMITTING,
             request=request,
             claim_id=str(uuid4()),
-            claimed_at=now,
             attempts=1,
         )
         claimed = self._ledger.insert(claim.first(now))
@@ -116,12 +120,18 @@ class Firing:
         """Write a run that ends where it begins."""
         written = self._ledger.insert(run.first(run.created_at))
         if written is not None:
-            _log_run("run " + run.state.value, written)
+            log_run(written)
         return written
 
     def _submit(self, claimed: Run, claimed_at: float, retry: Retry) -> Run:
         assert claimed.request is not None, "a claim holds its request"
         assert claimed.claim_id is not None
+        target = target_id(claimed.request.target)
+        held_for = self._held.get(target, 0.0) - self._clock.monotonic()
+        if held_for > 0:
+            sentence = "the service asked to be left alone (Retry-After); nothing was sent"
+            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=timedelta(seconds=held_for))
+            return self._settle(claimed, held, retry)
         submission = Submission(
             request=claimed.request,
             run_key=claimed.key,
@@ -133,59 +143,96 @@ class Firing:
             # Before the settle: should the ledger fail now, this line is what is left of the id.
             extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
             log.info("the service accepted the run", extra=extra)
-        return self._settle(claimed, outcome, retry)
+        settled = self._settle(claimed, outcome, retry)
+        if outcome.retry_after:
+            self._hold(target, claimed, claimed_at, outcome.retry_after)
+        return settled
+
+    def _hold(self, target: str, claimed: Run, claimed_at: float, retry_after: timedelta) -> None:
+        """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
+        now = self._clock.monotonic()
+        self._held[target] = now + retry_after.total_seconds()
+        if claimed.written_at is not None:
+            self._ledger.hold(target, claimed.written_at + timedelta(seconds=now - claimed_at) + retry_after)
 
     def _settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
         """Write what the submission came to, also when the reconciler has given it up as unknown meanwhile."""
         present = claimed
         while True:
-            settled = self._settled(present, outcome, retry)
+            if present.claim_id == claimed.claim_id and present.state in _UNSETTLED:
+                settled = self._settled(present, outcome, retry)
+            elif outcome.run_id is not None and outcome.run_id not in (present.run_id, present.duplicate_run_id):
+                settled = with_late_id(present, outcome.run_id, outcome.studio_url, self._clock.now())
+            else:
+                return present
             written = self._ledger.update(present, settled)
             if written is not None:
-                _log_run("run " + written.state.value, written)
+                log_run(written)
                 return written
             reread = self._ledger.get(claimed.key)
-            if reread is None or reread.claim_id != claimed.claim_id or reread.state not in _UNSETTLED:
-                extra = {"action": "settle_overtaken", "run_key": claimed.key, "run_id": outcome.run_id}
-                log.error("the run was settled by somebody else", extra=extra)
-                return reread or claimed
+            if reread is None:
+                return claimed
             present = reread
 
     def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
         now = self._clock.now()
+        claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
+        known = replace(run, claimed_at=claimed_at)
         if outcome.answer is Answer.SUBMITTED:
-            return run.to(
-                RunState.SUBMITTED,
-                now,
-                run_id=outcome.run_id,
-                studio_url=outcome.studio_url,
-                submitted_at=now,
-                error=None,
-            )
+            return accepted(known, str(outcome.run_id), outcome.studio_url, now)
         if outcome.answer is Answer.UNKNOWN:
-            unchanged = run.state is RunState.UNKNOWN
-            return (
-                replace(run, error=outcome.sentence)
-                if unchanged
-                else run.to(RunState.UNKNOWN, now, error=outcome.sentence)
-            )
+            if run.state is RunState.UNKNOWN:
+                return replace(known, error=outcome.sentence)
+            return known.to(RunState.UNKNOWN, now, error=outcome.sentence)
         if outcome.answer is Answer.REJECTED:
-            return run.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
+            return known.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
         again = now + retry_delay(run.attempts, self._retry_first_delay, outcome.retry_after, self._spread())
+        unsent = known.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
         if is_used_up(retry, run.attempts, run.created_at, again):
-            return run.to(RunState.DEAD, now, error=outcome.sentence, ended_at=now)
-        return run.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
+            return unsent.to(RunState.DEAD, now, next_attempt_at=None, ended_at=now)
+        return unsent
 
 
 _UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
+_WORRYING = frozenset({RunState.UNSENT, RunState.UNKNOWN, RunState.REJECTED, RunState.DEAD})
 
 
-def _log_run(sentence: str, run: Run) -> None:
-    """One line a run's change of state; an error or a reason is data and is shown as such."""
+def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
+    """The run once it is known that the service has accepted it."""
+    return run.to(
+        RunState.SUBMITTED,
+        now,
+        run_id=run_id,
+        studio_url=studio_url,
+        submitted_at=now,
+        next_attempt_at=None,
+        ended_at=None,
+        error=None,
+    )
+
+
+def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
+    """The run with an id that arrived when nobody waited for it any more; a second id for one key is kept and told."""
+    if run.run_id is None:
+        return accepted(run, run_id, studio_url, now)
+    extra = {"action": "duplicate_run", "run_key": run.key, "run_id": run.run_id, "duplicate_run_id": run_id}
+    log.error("the service has started a run twice", extra=extra)
+    return replace(run, duplicate_run_id=run_id)
+
+
+def target_id(target: Target) -> str:
+    """A target by a short name that can stand in a row key."""
+    return hashlib.sha256(repr(target).encode()).hexdigest()[:32]
+
+
+def log_run(run: Run) -> None:
+    """One line for what has become of a run; an error or a reason is data and is shown as such."""
     level = logging.WARNING if run.state in _WORRYING else logging.INFO
     because = run.reason or run.error
-    extra = {"action": sentence.replace(" ", "_"), "run_key": run.key, "schedule": run.schedule, "run_id": run.run_id}
-    log.log(level, "%s: %s%s", sentence, run.key, f": {because}" if because else "", extra=extra)
-
-
-_WORRYING = frozenset({RunState.UNSENT, RunState.UNKNOWN, RunState.REJECTED, RunState.DEAD})
+    extra = {
+        "action": f"run_{run.state.value}",
+        "run_key": run.key,
+        "schedule": run.schedule,
+        "run_id": run.run_id,
+    }
+    log.log(level, "run %s: %s%s", run.state.value, run.key, f": {because}" if because else "", extra=extra)

@@ -1,14 +1,20 @@
 """One bounded pass over what is open in the ledger; safe on several instances at once: every write is conditional."""
 
 import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from zlib import crc32
 
 from .clock import Clock
-from .firing import Firing
-from .ledger.ports import Ledger
-from .scheduling.config import Config, Retry
+from .due_occurrences import fire_due
+from .firing import Firing, target_id
+from .ledger.ports import Ledger, Registration
+from .scheduling.config import ChangeTrigger, Config, Retry
 from .scheduling.run import Run, RunState
+from .unknown_runs import UnknownRuns
 
 log = logging.getLogger(__name__)
 
@@ -18,55 +24,123 @@ PASS_LIMIT: Final = timedelta(minutes=4)
 REGISTERED_WITHIN: Final = timedelta(minutes=2)
 """How far back from its first pass the reconciler lets a schedule's life begin."""
 
+_LEFT_TO_TIMERS: Final = timedelta(seconds=90)
+"""An occurrence younger than this is the timer's; older ones no timer has delivered."""
+
+_PRUNED_A_PASS: Final = 480
 _RETRY_OF_REMOVED: Final = Retry(max_age=timedelta(hours=24), max_attempts=185)
 """For the open runs of a schedule that has left the file."""
 
 
-def run_pass(
-    config: Config,
-    ledger: Ledger,
-    firing: Firing,
-    clock: Clock,
-    *,
-    started_at: datetime,
-    submit_deadline: timedelta,
-) -> None:
-    """Register every schedule of the file, then see to the open runs of every schedule that was ever registered.
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """What a pass works with; `submit_deadline` and `retention` are the settings of these names."""
 
-    `started_at` is the start of the worker process. One schedule's fault stops no other; they are raised together at
-    the end.
-    """
-    until = clock.monotonic() + PASS_LIMIT.total_seconds()
-    faults: list[Exception] = []
-    # What came between the start and this first pass belongs to the schedule. But should a ledger be lost under an app
-    # that has run for days, nothing of those days shall start again.
-    first_seen = max(started_at, clock.now() - REGISTERED_WITHIN)
-    for name in config.schedules:
-        ledger.register(name, first_seen)
-    for registration in ledger.registrations():
-        schedule = config.schedules.get(registration.schedule)
+    config: Config
+    ledger: Ledger
+    firing: Firing
+    unknown_runs: UnknownRuns
+    clock: Clock
+    started_at: datetime
+    """The start of the worker process."""
+    submit_deadline: timedelta
+    retention: timedelta
+
+    def run_pass(self) -> None:
+        """Register the schedules of the file, then see to what is open of every schedule that was ever registered.
+
+        The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. One
+        schedule's fault stops no other; they are raised together at the end.
+        """
+        until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
+        self._register()
+        server_now = _ServerClock(self.ledger.now(), self.clock)
+        holds = self.ledger.holds()
+        turns = deque(self._work(one, server_now, holds) for one in self.ledger.registrations())
+        faults: list[Exception] = []
+        while turns and self.clock.monotonic() < until:
+            turn = turns.popleft()
+            try:
+                next(turn)
+            except StopIteration:
+                continue
+            except Exception as error:  # noqa: BLE001  raised again below, with the others'
+                faults.append(error)
+            else:
+                turns.append(turn)
+        self.ledger.note_pass(self.clock.now())
+        if faults:
+            raise ExceptionGroup("the reconciler could not see to every schedule", faults)
+
+    def _register(self) -> None:
+        # What came between the start and this first pass belongs to the schedule. But should a ledger be lost under an
+        # app that has run for days, nothing of those days shall start again.
+        first_seen = max(self.started_at, self.clock.now() - REGISTERED_WITHIN)
+        known = {one.schedule for one in self.ledger.registrations()}
+        for name in self.config.schedules:
+            if name not in known:
+                self.ledger.register(name, first_seen)
+
+    def _work(
+        self, registration: Registration, server_now: Callable[[], datetime], holds: dict[str, datetime]
+    ) -> Iterator[None]:
+        """Everything one schedule needs, a piece at a time."""
+        schedule = self.config.schedules.get(registration.schedule)
+        if schedule is not None and not isinstance(schedule.trigger, ChangeTrigger):
+            now = self.clock.now()
+            fire_due(schedule, self.ledger, self.firing, now, until=now - _LEFT_TO_TIMERS, retention=self.retention)
+            yield
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
-        try:
-            for run in ledger.open_runs(registration.schedule):
-                if clock.monotonic() > until:
-                    break
-                see_to(run, retry, ledger, firing, clock.now(), submit_deadline)
-        except Exception as error:  # noqa: BLE001  raised again below, with the others'
-            faults.append(error)
-    ledger.note_pass(clock.now())
-    if faults:
-        raise ExceptionGroup("the reconciler could not see to every schedule", faults)
+        for run in self.ledger.open_runs(registration.schedule):
+            self._see_to(run, retry, server_now(), holds)
+            yield
+        if _is_pruned_now(registration.schedule, server_now()):
+            self.ledger.prune(registration.schedule, server_now() - self.retention, _PRUNED_A_PASS)
 
+    def _see_to(self, run: Run, retry: Retry, server_now: datetime, holds: dict[str, datetime]) -> None:
+        """Do what one open run needs now."""
+        if run.state is RunState.UNKNOWN:
+            self.unknown_runs.resolve(run, server_now)
+        elif run.state is RunState.SUBMITTING:
+            self._give_up_if_stale(run, server_now)
+        elif _is_due(run, server_now, self.clock.now()) and not _is_held(run, server_now, holds):
+            self.firing.submit_open(run, retry)
 
-def see_to(
-    run: Run, retry: Retry, ledger: Ledger, firing: Firing, now: datetime, submit_deadline: timedelta
-) -> Run | None:
-    """Do what one open run needs now; None when there is nothing to do or somebody else did it."""
-    if run.state is RunState.UNSENT and run.next_attempt_at is not None and run.next_attempt_at <= now:
-        return firing.retry(run, retry)
-    if run.state is RunState.SUBMITTING and run.claimed_at is not None and now - run.claimed_at > submit_deadline:
+    def _give_up_if_stale(self, run: Run, server_now: datetime) -> None:
+        if run.written_at is None or server_now - run.written_at <= self.submit_deadline:
+            return
         sentence = "the submitter fell silent after its claim; the service may have accepted the run"
-        extra = {"action": "claim_stale", "run_key": run.key}
-        log.warning("a claim was never settled", extra=extra)
-        return ledger.update(run, run.to(RunState.UNKNOWN, now, error=sentence))
-    return None
+        unknown = run.to(RunState.UNKNOWN, self.clock.now(), error=sentence, claimed_at=run.written_at)
+        if self.ledger.update(run, unknown) is not None:
+            log.warning("a claim was never settled", extra={"action": "claim_stale", "run_key": run.key})
+
+
+class _ServerClock:
+    """The ledger's clock within a pass: asked once, moved on by the monotonic clock."""
+
+    def __init__(self, at: datetime, clock: Clock) -> None:
+        self._at, self._clock, self._asked = at, clock, clock.monotonic()
+
+    def __call__(self) -> datetime:
+        return self._at + timedelta(seconds=self._clock.monotonic() - self._asked)
+
+
+def _is_due(run: Run, server_now: datetime, now: datetime) -> bool:
+    """Whether the wait is over: by the ledger's clock, since the writer's and the reader's may differ.
+
+    The wait is the distance between two times of the writer's clock; it counts from the writing of the row.
+    """
+    due = run.next_attempt_at if run.state is RunState.UNSENT else run.due_at
+    if due is None or run.written_at is None:
+        return due is None or due <= now
+    return server_now - run.written_at >= due - run.history[-1].at
+
+
+def _is_held(run: Run, server_now: datetime, holds: dict[str, datetime]) -> bool:
+    until = holds.get(target_id(run.request.target)) if run.request else None
+    return until is not None and server_now < until
+
+
+def _is_pruned_now(schedule: str, server_now: datetime) -> bool:
+    """Once an hour a schedule, at a minute of its own."""
+    return crc32(schedule.encode()) % 60 == server_now.minute

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from .scheduling.faults import Fault
 
-_TRUE_SOURCES = ("EventGrid", "LogsAndContainerScan")
+_SHORTEST_RETENTION = 7
+_SOURCES = ("EventGrid", "LogsAndContainerScan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,11 @@ class Settings:
     token_scope: str
     submit_deadline: timedelta
     """A claim older than this without a settle is unknown."""
+    unknown_settle: timedelta
+    """How long an unknown run is looked for before it may be sent again."""
     retry_first_delay: timedelta
+    retention: timedelta
+    """How long ended runs are kept."""
     worker_threads: int
     ca_bundle: str | None
     """A file of root certificates to trust; None: certifi's."""
@@ -65,6 +70,8 @@ def read(values: Mapping[str, str]) -> Settings:
         client_id=values.get("AZURE_CLIENT_ID") or None,
         token_scope=values.get("AZUREML_TOKEN_SCOPE") or "https://management.azure.com/.default",
         submit_deadline=seconds("SUBMIT_DEADLINE_SECONDS", 300),
+        unknown_settle=seconds("UNKNOWN_SETTLE_SECONDS", 120),
+        retention=timedelta(days=int(checked("LEDGER_RETENTION_DAYS", "90", _retention_problem))),
         retry_first_delay=seconds("RETRY_FIRST_DELAY_SECONDS", 30),
         worker_threads=int(checked("PYTHON_THREADPOOL_THREAD_COUNT", "32", _count_problem)),
         ca_bundle=values.get("REQUESTS_CA_BUNDLE") or values.get("SSL_CERT_FILE") or None,
@@ -81,8 +88,13 @@ def _count_problem(value: str) -> str | None:
     return None if re.fullmatch(r"[1-9]\d{0,2}", value) else "expected a whole number from 1 to 999"
 
 
+def _retention_problem(value: str) -> str | None:
+    right = re.fullmatch(r"\d{1,4}", value) and int(value) >= _SHORTEST_RETENTION
+    return None if right else f"expected a whole number of days, {_SHORTEST_RETENTION} or more"
+
+
 def _source_problem(value: str) -> str | None:
-    return None if value in _TRUE_SOURCES else f"expected {' or '.join(_TRUE_SOURCES)}"
+    return None if value in _SOURCES else f"expected {' or '.join(_SOURCES)}"
 
 
 def _local_values(file: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
@@ -15,9 +16,9 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoun
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from ..connections import UnusableConnection
-from ..scheduling.run import OPEN_STATES, Run, schedule_of
+from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
 from .ports import LedgerUnavailable, Mark, Registration
-from .rows import REGISTRY, CorruptRow, Row, list_row, open_row, run_of, run_row, time_of
+from .rows import REGISTRY, CorruptRow, Row, list_key, list_row, open_row, run_of, run_row, time_of
 
 if TYPE_CHECKING:
     from azure.data.tables import TableEntity
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Written = TypeVar("Written")
+
+_RUNS_A_TRANSACTION: Final = 48
+"""A transaction holds 100 rows; a run has two once it has ended."""
 
 TABLE: Final = "pipelinetriggers"
 _CONFLICT: Final = 409
@@ -81,7 +85,7 @@ class AzureTableLedger:
 
     def get(self, key: str) -> Run | None:
         row = self._get(schedule_of(key), f"k:{key}")
-        return None if row is None else run_of(row, _etag(row))
+        return None if row is None else _run(row)
 
     def open_runs(self, schedule: str) -> Iterator[Run]:
         return self._runs(schedule, (row["RowKey"][2:] for row in self._query(schedule, "o:")))
@@ -93,6 +97,41 @@ class AzureTableLedger:
             if len(keys) == limit:
                 break
         return list(self._runs(schedule, iter(keys)))
+
+    def now(self) -> datetime:
+        self.ledger_id()
+        answered = _ServerTime()
+        with self._reached() as table:
+            table.get_entity(REGISTRY, "ledger", raw_response_hook=answered)
+        assert answered.at is not None, "every answer of the service has a Date"
+        return answered.at
+
+    def hold(self, target: str, until: datetime) -> None:
+        with self._reached() as table:
+            table.upsert_entity({"PartitionKey": REGISTRY, "RowKey": f"h:{target}", "until": until.isoformat()})
+
+    def holds(self) -> dict[str, datetime]:
+        return {row["RowKey"][2:]: time_of(row, "until") for row in self._query(REGISTRY, "h:")}
+
+    def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
+        past = []
+        for row in self._query(schedule, list_key(created_before), "t;"):
+            if RunState(row["state"]) not in OPEN_STATES:
+                past.append(row)
+            if len(past) == limit:
+                break
+        for start in range(0, len(past), _RUNS_A_TRANSACTION):
+            operations = []
+            for row in past[start : start + _RUNS_A_TRANSACTION]:
+                operations += [("delete", _key_of(row)), ("delete", {**_key_of(row), "RowKey": f"k:{row['key']}"})]
+            with self._reached() as table:
+                try:
+                    table.submit_transaction(operations)
+                except HttpResponseError as error:
+                    if error.status_code not in _CHANGED:
+                        raise
+                    return start  # another instance prunes too
+        return len(past)
 
     def mark(self, schedule: str) -> Mark | None:
         row = self._get(schedule, "mark")
@@ -135,17 +174,18 @@ class AzureTableLedger:
     def _transaction(self, run: Run, write_id: str, operations: list[Any], overtaken: frozenset[int]) -> Run | None:
         """Write all rows or none; the first is the run's own. None when another write came first."""
         with self._reached() as table:
+            answered = _ServerTime()
             try:
-                written = _repeated(lambda: table.submit_transaction(operations))
+                written = _repeated(lambda: table.submit_transaction(operations, raw_response_hook=answered))
             except HttpResponseError as error:
                 if error.status_code not in overtaken or _table_is_missing(error):
                     raise
             else:
-                return replace(run, version=str(written[0]["etag"]))
+                return replace(run, version=str(written[0]["etag"]), written_at=answered.at)
         # A write whose answer was lost was repeated, and then met its own row.
         row = self._get(run.schedule, f"k:{run.key}")
         if row is not None and row.get("written_by") == write_id:
-            return run_of(row, _etag(row))
+            return _run(row)
         return None
 
     def _runs(self, schedule: str, keys: Iterator[str]) -> Iterator[Run]:
@@ -154,7 +194,7 @@ class AzureTableLedger:
             row = self._get(schedule, f"k:{key}")
             try:
                 if row is not None:
-                    yield run_of(row, _etag(row))
+                    yield _run(row)
             except CorruptRow:
                 log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "run_key": key})
 
@@ -179,9 +219,9 @@ class AzureTableLedger:
                 return None
         return None
 
-    def _query(self, partition: str, prefix: str) -> Iterator["TableEntity"]:
-        """Every row of a partition whose row key begins with the prefix, in order."""
-        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    def _query(self, partition: str, prefix: str, after: str | None = None) -> Iterator["TableEntity"]:
+        """The rows of a partition from a row key on, in order: those that begin with it, or all before `after`."""
+        after = after or prefix[:-1] + chr(ord(prefix[-1]) + 1)
         with self._reached() as table:
             yield from table.query_entities(
                 "PartitionKey eq @partition and RowKey ge @first and RowKey lt @after",
@@ -207,6 +247,15 @@ class AzureTableLedger:
             return self._client
 
 
+class _ServerTime:
+    """Takes the time of the storage service out of an answer; HTTP gives it in whole seconds."""
+
+    at: datetime | None = None
+
+    def __call__(self, response: Any) -> None:
+        self.at = parsedate_to_datetime(response.http_response.headers["Date"])
+
+
 def _repeated(write: Callable[[], Written]) -> Written:
     """The write, repeated when its answer was lost: the client does not repeat a POST, and every one of ours may be.
 
@@ -222,6 +271,14 @@ def _repeated(write: Callable[[], Written]) -> Written:
 
 def _registration(row: "Row | TableEntity") -> Registration:
     return Registration(schedule=row["RowKey"][2:], first_seen=time_of(row, "first_seen"))
+
+
+def _run(row: "TableEntity") -> Run:
+    return run_of(row, _etag(row), row.metadata["timestamp"])
+
+
+def _key_of(row: "TableEntity") -> Row:
+    return {"PartitionKey": row["PartitionKey"], "RowKey": row["RowKey"]}
 
 
 def _etag(row: "TableEntity") -> str:

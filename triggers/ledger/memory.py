@@ -1,8 +1,8 @@
 """A ledger in memory: the contract without the storage, for tests and the simulator."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 from uuid import uuid4
@@ -14,13 +14,16 @@ from .ports import Mark, Registration
 class MemoryLedger:
     """Holds everything in dictionaries under one lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """`now` is the clock of the store."""
+        self._now = now
         self._id = str(uuid4())
         self._lock = Lock()
         self._versions = count(1)
         self._runs: dict[str, Run] = {}
         self._registrations: dict[str, Registration] = {}
         self._marks: dict[str, Mark] = {}
+        self._holds: dict[str, datetime] = {}
         self._last_pass: datetime | None = None
 
     def ledger_id(self) -> str:
@@ -36,7 +39,10 @@ class MemoryLedger:
 
     def insert(self, run: Run) -> Run | None:
         with self._lock:
-            return None if run.key in self._runs else self._written(run)
+            present = self._runs.get(run.key)
+            if present is not None and not _is_repeat(run, present):
+                return None
+            return present or self._written(run)
 
     def update(self, before: Run, after: Run) -> Run | None:
         with self._lock:
@@ -55,6 +61,28 @@ class MemoryLedger:
         with self._lock:
             found = [run for run in self._runs.values() if run.schedule == schedule]
         return sorted(found, key=lambda run: run.created_at, reverse=True)[:limit]
+
+    def now(self) -> datetime:
+        return self._now()
+
+    def hold(self, target: str, until: datetime) -> None:
+        with self._lock:
+            self._holds[target] = until
+
+    def holds(self) -> dict[str, datetime]:
+        with self._lock:
+            return dict(self._holds)
+
+    def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
+        with self._lock:
+            past = [
+                run.key
+                for run in self._runs.values()
+                if run.schedule == schedule and run.created_at < created_before and run.state not in OPEN_STATES
+            ][:limit]
+            for key in past:
+                del self._runs[key]
+        return len(past)
 
     def mark(self, schedule: str) -> Mark | None:
         with self._lock:
@@ -77,5 +105,10 @@ class MemoryLedger:
             return self._last_pass
 
     def _written(self, run: Run) -> Run:
-        self._runs[run.key] = replace(run, version=str(next(self._versions)))
+        self._runs[run.key] = replace(run, version=str(next(self._versions)), written_at=self._now())
         return self._runs[run.key]
+
+
+def _is_repeat(run: Run, present: Run) -> bool:
+    """Whether an insert met what it has written itself, its answer being lost the first time."""
+    return run.claim_id is not None and run.claim_id == present.claim_id and len(present.history) == 1

@@ -60,6 +60,18 @@ class Ledger(Protocol):
     def recent_runs(self, schedule: str, limit: int) -> list[Run]:
         """The newest runs of a schedule, newest first."""
 
+    def now(self) -> datetime:
+        """The time by the ledger's own clock, which all instances share; costs a call."""
+
+    def hold(self, target: str, until: datetime) -> None:
+        """Remember that a target asked to be left alone until a time of the ledger's clock."""
+
+    def holds(self) -> dict[str, datetime]:
+        """The targets that asked to be left alone, each until when; past ones may be among them."""
+
+    def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
+        """Delete at most `limit` ended runs of a schedule that were created before a time; how many it were."""
+
     def mark(self, schedule: str) -> Mark | None:
         """The mark of a time-based schedule; None before its first."""
 

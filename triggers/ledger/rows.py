@@ -7,6 +7,7 @@
     partition = registry    s:<schedule>               first_seen
                             ledger                     the ledger's id
                             reconcile                  when the reconciler's newest pass ended
+                            h:<target>                 until when a target asked to be left alone (Retry-After)
 
 A run is one JSON document, cut into columns of 30,000 characters (a column holds 32,767); the other columns are for
 filters and for people who look into the table.
@@ -35,7 +36,7 @@ class CorruptRow(ValueError):
 
 def run_row(run: Run, write_id: str) -> Row:
     """The run's own row; `write_id` lets a repeated write recognise itself."""
-    document = msgspec.json.encode(replace(run, version=None)).decode()
+    document = msgspec.json.encode(replace(run, version=None, written_at=None)).decode()
     pieces = [document[start : start + _COLUMN] for start in range(0, len(document), _COLUMN)]
     return {
         **_index_row(run, f"k:{run.key}"),
@@ -53,11 +54,15 @@ def open_row(run: Run) -> Row:
 
 def list_row(run: Run) -> Row:
     """The row by which lists find the run, newest first."""
-    inverted = _END_OF_TIME - int(run.created_at.timestamp() * 1000)
-    return {**_index_row(run, f"t:{inverted:015d}:{run.key}"), "key": run.key}
+    return {**_index_row(run, f"{list_key(run.created_at)}:{run.key}"), "key": run.key}
 
 
-def run_of(row: Mapping[str, Any], version: str) -> Run:
+def list_key(created_at: datetime) -> str:
+    """Where the list rows of a time begin; earlier times come behind it."""
+    return f"t:{_END_OF_TIME - int(created_at.timestamp() * 1000):015d}"
+
+
+def run_of(row: Mapping[str, Any], version: str, written_at: datetime | None) -> Run:
     """The run in a row; raises CorruptRow."""
     pieces: list[str] = []
     while isinstance(piece := row.get(f"document_{len(pieces)}"), str):
@@ -66,7 +71,7 @@ def run_of(row: Mapping[str, Any], version: str) -> Run:
         run = msgspec.json.decode("".join(pieces), type=Run)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error}") from error
-    return replace(run, version=version)
+    return replace(run, version=version, written_at=written_at)
 
 
 def time_of(row: Mapping[str, Any], column: str) -> datetime:

@@ -22,12 +22,22 @@ class Decision:
     skip: SkipReason | None
 
 
-def decide(schedule: Schedule, due: Sequence[datetime], first_seen: datetime, now: datetime) -> list[Decision]:
-    """What becomes of the occurrences (oldest first) that are due now; the window is compared here and never again."""
-    alive = [moment for moment in due if moment >= first_seen]
+def decide(
+    schedule: Schedule, due: Sequence[datetime], first_seen: datetime, now: datetime, *, floor: datetime
+) -> list[Decision]:
+    """What becomes of the occurrences (oldest first) that are due now; the window is compared here and never again.
+
+    Below `floor` an occurrence may have been pruned: it starts nothing.
+    """
+    alive = [moment for moment in due if moment >= max(first_seen, floor)]
     missed = [moment for moment in alive if now - moment > ON_TIME]
     started = _caught_up(schedule, missed, now)
-    return [Decision(moment, _skip(schedule, moment, first_seen, missed, started)) for moment in due]
+    return [
+        Decision(moment, SkipReason.FORGOTTEN)
+        if first_seen <= moment < floor
+        else Decision(moment, _skip(schedule, moment, first_seen, missed, started))
+        for moment in due
+    ]
 
 
 def _caught_up(schedule: Schedule, missed: list[datetime], now: datetime) -> list[datetime]:

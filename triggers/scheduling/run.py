@@ -6,6 +6,10 @@
   (new) ───────────────→ submitting ─────────┼─ unsent ──→ submitting (backoff, Retry-After) … → dead
     │                                        ├─ rejected   3xx, other 4xx
     └──→ skipped (why)                       └─ unknown    may have been accepted, or no settle within the deadline
+                                                  │
+                                                  ├─→ submitted   run history knows the key, or the id arrived late
+                                                  └─→ unsent      two look-ups found nothing, and the second saw a run
+                                                                  that was accepted after the unknown one was sent
 
 A claim writes `submitting`; a settle writes what the submission came to. `unsent` is certainly not accepted, `unknown`
 may have been: it is looked up, never simply sent again.
@@ -75,11 +79,13 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.SUBMITTING: frozenset(
         {RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.UNKNOWN, RunState.DEAD}
     ),
-    RunState.UNSENT: frozenset({RunState.SUBMITTING, RunState.DEAD, RunState.CANCELED}),
+    RunState.UNSENT: frozenset({RunState.SUBMITTING, RunState.SUBMITTED, RunState.DEAD, RunState.CANCELED}),
     RunState.UNKNOWN: frozenset({RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.CANCELED}),
+    RunState.DEAD: frozenset({RunState.SUBMITTED}),
+    RunState.REJECTED: frozenset({RunState.SUBMITTED}),
     RunState.SUBMITTED: frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}),
 }
-"""What may follow what; a state that is no key is final."""
+"""What may follow what; a state that is no key is final. SUBMITTED may follow where an id arrives late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +123,11 @@ class Run:
     claim_id: str | None = None
     """Of the newest claim: who may settle it, and the tag by which its submission is told from others."""
     claimed_at: datetime | None = None
+    """When the newest claim was written, on the ledger's clock; known once something follows the claim."""
+    unknown_since: datetime | None = None
+    """On the ledger's clock, from the first look-up on: the request cannot have been on the wire later than this."""
+    first_look_up_at: datetime | None = None
+    """On the ledger's clock: the first complete look-up that found nothing."""
     next_attempt_at: datetime | None = None
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
@@ -124,6 +135,8 @@ class Run:
     history: tuple[Event, ...] = field(default=())
     version: str | None = None
     """The ledger's mark of what was read, for conditional updates; None for a run that is not in it yet."""
+    written_at: datetime | None = field(default=None, compare=False)
+    """When this row was written, on the ledger's clock, as far as the ledger tells; not a part of the row."""
 
     def to(self, state: RunState, at: datetime, **changes: object) -> "Run":
         """The run after a transition; an illegal one is a programming error."""

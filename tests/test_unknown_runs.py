@@ -1,0 +1,191 @@
+"""Unknown runs are looked up, never guessed: what frees them, what adopts them, and what leaves them as they are."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from builders import Engine, schedule, utc
+
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run, RunState
+
+NOW = utc("2026-11-01T04:00")
+KEY = "s@2026-11-01T04:00:00Z"
+LATER = "s@2026-11-01T05:00:00Z"
+OF = schedule("cron: {expression: '0 4,5 * * *'}")
+LOST = Outcome(answer=Answer.UNKNOWN, sentence="the reply was lost")
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """With one unknown run, that the service has not accepted."""
+    engine = registered()
+    engine.endpoint.next_outcomes = [LOST]
+    engine.firing.fire_time(OF, NOW, None)
+    return engine
+
+
+def registered() -> Engine:
+    engine = Engine(NOW)
+    engine.ledger.register("s", NOW)
+    return engine
+
+
+def run_of(engine: Engine) -> Run:
+    run = engine.ledger.get(KEY)
+    assert run is not None
+    return run
+
+
+def passes(engine: Engine, number: int, apart: timedelta = timedelta(minutes=1)) -> None:
+    for _ in range(number):
+        engine.clock.pass_time(apart)
+        engine.reconcile()
+
+
+def submit_later(engine: Engine, at: datetime = NOW) -> None:
+    """A later occurrence, which the service accepts."""
+    assert engine.firing.fire_time(OF, at + timedelta(hours=1), None) is not None
+
+
+def test_a_run_that_history_knows_is_adopted(engine: Engine) -> None:
+    engine.history.accepted_silently[KEY] = ["the-id"]
+
+    passes(engine, 1)
+
+    run = run_of(engine)
+    assert (run.state, run.run_id, run.error) == (RunState.SUBMITTED, "the-id", None)
+    assert engine.endpoint.keys == [KEY]
+
+
+def test_without_a_later_run_it_stays_unknown_for_ever(engine: Engine) -> None:
+    passes(engine, 200, timedelta(minutes=15))
+
+    assert run_of(engine).state is RunState.UNKNOWN
+    assert engine.endpoint.keys == [KEY]
+
+
+def test_a_later_run_that_history_knows_frees_it(engine: Engine) -> None:
+    passes(engine, 1)
+    submit_later(engine)
+    passes(engine, 1)
+    assert run_of(engine).state is RunState.UNSENT, "two minutes, two look-ups, and a witness"
+
+    passes(engine, 1)
+
+    assert run_of(engine).state is RunState.SUBMITTED
+    assert engine.endpoint.keys == [KEY, LATER, KEY]
+
+
+def test_a_run_that_was_submitted_before_it_proves_nothing() -> None:
+    engine = registered()
+    submit_later(engine)
+    engine.clock.pass_time(timedelta(seconds=30))
+    engine.endpoint.next_outcomes = [LOST]
+    engine.firing.fire_time(OF, NOW, None)
+
+    passes(engine, 20)
+
+    assert run_of(engine).state is RunState.UNKNOWN
+
+
+def test_a_later_run_that_history_does_not_know_yet_proves_nothing(engine: Engine) -> None:
+    passes(engine, 1)
+    submit_later(engine)
+    engine.history.knows_up_to = 0
+    passes(engine, 30)
+    assert run_of(engine).state is RunState.UNKNOWN
+
+    engine.history.knows_up_to = None
+    passes(engine, 1)
+
+    assert run_of(engine).state is RunState.UNSENT
+
+
+def test_a_run_that_appears_in_history_late_is_adopted_and_not_sent_again(engine: Engine) -> None:
+    passes(engine, 3)
+    engine.history.accepted_silently[KEY] = ["the-id"]
+    submit_later(engine)
+
+    passes(engine, 3)
+
+    assert run_of(engine).run_id == "the-id"
+    assert engine.endpoint.keys == [KEY, LATER]
+
+
+def test_a_later_run_of_another_pipeline_proves_nothing(engine: Engine) -> None:
+    passes(engine, 1)
+    other = schedule("cron: {expression: '0 4,5 * * *'}", pipeline="{endpoint: 'https://other.example/x'}")
+    engine.firing.fire_time(other, NOW + timedelta(hours=1), None)
+
+    passes(engine, 20)
+
+    assert run_of(engine).state is RunState.UNKNOWN
+
+
+def test_one_look_up_is_not_enough_however_old_the_run_is(engine: Engine) -> None:
+    engine.clock.pass_time(timedelta(hours=5))
+    submit_later(engine)
+
+    engine.reconcile()
+    assert run_of(engine).state is RunState.UNKNOWN
+    passes(engine, 1, timedelta(seconds=59))
+    assert run_of(engine).state is RunState.UNKNOWN
+    passes(engine, 1, timedelta(seconds=2))
+
+    assert run_of(engine).state is RunState.UNSENT
+
+
+def test_look_ups_that_fail_do_not_count(engine: Engine) -> None:
+    engine.history.away = True
+    passes(engine, 1)
+    submit_later(engine)
+    passes(engine, 30)
+    assert run_of(engine).first_look_up_at is None
+
+    engine.history.away = False
+    passes(engine, 1)
+    assert run_of(engine).state is RunState.UNKNOWN
+    passes(engine, 1)
+
+    assert run_of(engine).state is RunState.UNSENT
+
+
+def test_a_second_id_for_one_key_is_kept_and_raises_an_alert(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    engine.history.accepted_silently[KEY] = ["one", "two"]
+
+    passes(engine, 1)
+
+    run = run_of(engine)
+    assert (run.run_id, run.duplicate_run_id) == ("one", "two")
+    assert [record.action for record in caplog.records if record.levelname == "ERROR"] == ["duplicate_run"]  # type: ignore[attr-defined]  # of extra
+
+
+def test_an_id_that_arrives_after_the_run_was_freed_stops_the_retry() -> None:
+    """The reply took longer than anybody could have waited, and history did not show the run: still no second one."""
+    engine = registered()
+
+    def take_long() -> None:
+        engine.endpoint.before_the_reply = lambda: None
+        passes(engine, 7)
+        submit_later(engine)
+        passes(engine, 1)
+        assert run_of(engine).state is RunState.UNSENT
+
+    engine.endpoint.before_the_reply = take_long
+
+    engine.firing.fire_time(OF, NOW, None)
+    passes(engine, 5)
+
+    assert run_of(engine).state is RunState.SUBMITTED
+    assert engine.endpoint.keys.count(KEY) == 1
+
+
+def test_the_wait_counts_by_the_ledgers_clock_and_not_by_the_instances(engine: Engine) -> None:
+    """An instance whose clock is an hour ahead looks the run up, and frees nothing before its time."""
+    passes(engine, 1)
+    submit_later(engine)
+    engine.clock._now += timedelta(hours=1)
+
+    engine.reconcile()
+
+    assert run_of(engine).state is RunState.UNKNOWN

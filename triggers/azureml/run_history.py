@@ -1,0 +1,74 @@
+"""Asks run history whether the service has accepted a run of ours: by the tags of its key and ledger."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..scheduling.look_up import LookUp
+from ..scheduling.run_request import RunRequest
+from ..scheduling.templates import MissingSetting, expand
+from .addresses import UnfitAddress, history_url, studio_url, url_of
+from .published_pipeline import LEDGER_TAG, RUN_KEY_TAG
+from .tokens import NoToken
+from .wire import CutOff, NeverSent, Wire
+
+_PAGES: Final = 20
+"""A key has one run, in the worst of cases a few; a service that pages on and on is not answering the question."""
+
+
+class RunHistory:
+    """Looks runs up; it only reads, so asking twice does no harm."""
+
+    def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
+        self._wire = wire
+        self._settings = settings
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        """The runs with this key and ledger in the request's experiment; not complete when anything went wrong.
+
+        The filter is the SDK's (azureml-core 1.61, _restclient/_odata): (Tags/name eq "value") joined by and.
+        """
+        try:
+            submit_url = url_of(request.target, self._settings)
+            url = history_url(submit_url, expand(request.experiment_name, self._settings))
+            if url is None:
+                return LookUp(sentence="the endpoint's address does not tell where its run history is")
+            return self._pages(url, submit_url, run_key, ledger_id)
+        except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
+            return LookUp(sentence=str(error))
+
+    def _pages(self, url: str, submit_url: str, run_key: str, ledger_id: str) -> LookUp:
+        question: dict[str, object] = {
+            "filter": f'(Tags/{RUN_KEY_TAG} eq "{run_key}") and (Tags/{LEDGER_TAG} eq "{ledger_id}")',
+            "orderby": "CreatedUtc asc",
+            "top": 100,
+        }
+        found: list[str] = []
+        for _ in range(_PAGES):
+            reply = self._wire.prepared(url, json.dumps(question).encode())()
+            if reply.status != 200:
+                return LookUp(sentence=f"run history answered {reply.status}")
+            page = _parsed(reply.body)
+            if page is None:
+                return LookUp(sentence="run history sent something else than a list of runs")
+            found += [str(run["runId"]) for run in page["value"] if _is_ours(run, run_key, ledger_id)]
+            question["continuationToken"] = page.get("continuationToken")
+            if not question["continuationToken"]:
+                studio = studio_url(submit_url, found[0]) if found else None
+                return LookUp(complete=True, run_ids=tuple(found), studio_url=studio)
+        return LookUp(sentence=f"run history did not come to an end within {_PAGES} pages")
+
+
+def _is_ours(run: Any, run_key: str, ledger_id: str) -> bool:
+    """The tags are compared again here: a service that does not know the filter must not make us adopt other runs."""
+    if not isinstance(run, dict) or not isinstance(run.get("tags"), dict) or not run.get("runId"):
+        return False
+    return bool(run["tags"].get(RUN_KEY_TAG) == run_key and run["tags"].get(LEDGER_TAG) == ledger_id)
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    try:
+        page = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return page if isinstance(page, dict) and isinstance(page.get("value"), list) else None

@@ -1,0 +1,15 @@
+"""What run history says about a run key."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookUp:
+    """The answer: `complete` only when history was read to its end, so that an empty answer means something."""
+
+    complete: bool = False
+    run_ids: tuple[str, ...] = ()
+    """Oldest first; more than one means that the service started a run twice."""
+    studio_url: str | None = None
+    sentence: str | None = None
+    """Why it is not complete."""

@@ -1,0 +1,97 @@
+"""Resolves unknown runs: looked up in run history, never guessed.
+
+Found → adopted. Not found → `unsent` only when all of this holds: long enough has passed since the request can last
+have been on the wire; two complete look-ups, half that time apart, found nothing; and before the second of them history
+did know a run of ours on this target that was claimed after the unknown one was sent, so its index has caught up.
+Until then the run stays unknown, and the next submission there supplies the proof.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from .clock import Clock
+from .firing import accepted
+from .ledger.ports import Ledger
+from .scheduling.look_up import LookUp
+from .scheduling.run import Run, RunState
+from .scheduling.run_request import RunRequest
+
+log = logging.getLogger(__name__)
+
+_WITNESSES: Final = 20
+"""How many of a schedule's newest runs may serve as proof."""
+
+_CLOCK_GRAIN: Final = timedelta(seconds=2)
+"""The ledger's clock is read in whole seconds."""
+
+
+class RunHistory(Protocol):
+    """Where accepted runs are looked up, late by an unknown time."""
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        """The runs with this key of this ledger; never raises, an answer that is not complete proves nothing."""
+
+
+class UnknownRuns:
+    """Decides about one unknown run at a time."""
+
+    def __init__(self, *, ledger: Ledger, history: RunHistory, clock: Clock, settle: timedelta) -> None:
+        """`settle` is UNKNOWN_SETTLE_SECONDS."""
+        self._ledger = ledger
+        self._history = history
+        self._clock = clock
+        self._settle = settle
+
+    def resolve(self, run: Run, server_now: datetime) -> None:
+        """Adopt the run, free it for another attempt, or leave it unknown."""
+        assert run.request is not None, "an unknown run has been submitted"
+        since = run.unknown_since or run.written_at
+        if since is None:
+            return
+        has_caught_up = self._may_be_freed(run, since, server_now) and self._index_has_caught_up(run, since)
+        found = self._history.find(run.request, run.key, self._ledger.ledger_id())
+        if found.run_ids:
+            self._adopt(run, found)
+        elif not found.complete:
+            log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
+        elif run.first_look_up_at is None:
+            self._ledger.update(run, replace(run, unknown_since=since, first_look_up_at=server_now))
+        elif has_caught_up:
+            now = self._clock.now()
+            sentence = "the service has not accepted it: run history knows later runs, but not this one"
+            self._ledger.update(run, run.to(RunState.UNSENT, now, next_attempt_at=now, error=sentence))
+            log.info("an unknown run was not accepted", extra={"action": "unknown_unsent", "run_key": run.key})
+
+    def _may_be_freed(self, run: Run, since: datetime, server_now: datetime) -> bool:
+        """Whether enough time has passed, so that it is worth looking for the proof."""
+        if run.first_look_up_at is None:
+            return False
+        return server_now - since >= self._settle and server_now - run.first_look_up_at >= self._settle / 2
+
+    def _index_has_caught_up(self, run: Run, since: datetime) -> bool:
+        """Whether history knows a run that was claimed, so accepted, after the unknown one was sent."""
+        for witness in self._ledger.recent_runs(run.schedule, _WITNESSES):
+            if not _is_later(witness, run, since):
+                continue
+            assert witness.request is not None
+            if witness.run_id in self._history.find(witness.request, witness.key, self._ledger.ledger_id()).run_ids:
+                return True
+        return False
+
+    def _adopt(self, run: Run, found: LookUp) -> None:
+        adopted = accepted(run, found.run_ids[0], found.studio_url, self._clock.now())
+        extra = {"action": "run_adopted", "run_key": run.key, "run_id": found.run_ids[0]}
+        if len(found.run_ids) > 1:
+            adopted = replace(adopted, duplicate_run_id=found.run_ids[1])
+            log.error("the service has started a run twice", extra={**extra, "action": "duplicate_run"})
+        if self._ledger.update(run, adopted) is not None:
+            log.info("an unknown run was found", extra=extra)
+
+
+def _is_later(witness: Run, run: Run, since: datetime) -> bool:
+    """Whether a run can prove that history has caught up with another: same target, claimed after it was sent."""
+    if witness.run_id is None or witness.claimed_at is None or witness.request is None or run.request is None:
+        return False
+    return witness.request.target == run.request.target and witness.claimed_at >= since + _CLOCK_GRAIN
