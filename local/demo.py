@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -25,13 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description="The main job, on one machine.")
     parser.add_argument("--stay", action="store_true", help="stay up until stopped (make run)")
     options = parser.parse_args(arguments)
-    settings = {"SCHEDULES_FILE": "local/schedules.yaml"}
-    machine = Machine(CHECKOUT / ".local", PORTS, settings)
+    own_file = os.environ.get("SCHEDULES_FILE") if options.stay else None
+    machine = Machine(CHECKOUT / ".local", PORTS, {"SCHEDULES_FILE": own_file or "local/schedules.yaml"})
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with machine:
             print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
-            runs = _both_halves(machine)
-            _show(machine, runs)
+            if own_file is None:
+                _show(machine, _both_halves(machine))
             if options.stay:
                 _stay(machine)
     except NotStarted as error:
@@ -44,18 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _both_halves(machine: Machine) -> list[Run]:
     """Upload and wake, then wait until the ledger has a submitted run of each schedule."""
-    service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
-    ledger = AzureTableLedger(lambda: service)
+    ledger = _ledger(machine)
     before = {run.key for name in (TIMER, UPLOADS) for run in ledger.recent_runs(name, 100)}
     print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {TIMER} …")
     machine.upload(CONTAINER, PATH, f"sepal_length,sepal_width\n5.1,3.5\n{time.time()},0\n".encode())
     until = time.monotonic() + 75
+    says_so_at = time.monotonic() + 3
     while time.monotonic() < until:
         machine.wake(TIMER)
         found = [_newest_submitted(ledger, name, before) for name in (TIMER, UPLOADS)]
         submitted = [run for run in found if run is not None]
         if len(submitted) == len(found):
             return submitted
+        if says_so_at and time.monotonic() > says_so_at:
+            print("This minute's run was started before; waiting for the next minute …", flush=True)
+            says_so_at = 0.0
         time.sleep(1)
     raise NotStarted(f"the two runs were not submitted; see {machine.folder / 'local.host.log'}")
 
@@ -78,10 +84,34 @@ def _short(path: str) -> Any:
 
 
 def _stay(machine: Machine) -> None:
-    print(f"\nStaying up. Upload into {CONTAINER}/incoming with this connection string; stop with Ctrl+C.")
-    print(machine.azurite.connection_string)
-    while True:
+    """Tell of every run until stopped."""
+    print(f"\nStaying up; stop with Ctrl+C. Upload into {CONTAINER}/incoming with this connection string:")
+    print(machine.azurite.connection_string, flush=True)
+    ledger = _ledger(machine)
+    known = {run.key: run.state for one in ledger.registrations() for run in ledger.recent_runs(one.schedule, 100)}
+    while machine.is_up():
+        for registration in ledger.registrations():
+            for run in reversed(ledger.recent_runs(registration.schedule, 20)):
+                if known.get(run.key) is not run.state:
+                    known[run.key] = run.state
+                    _tell(run)
         time.sleep(1)
+    raise NotStarted(f"a process ended by itself; see {machine.folder}")
+
+
+def _tell(run: Run) -> None:
+    because = ": ".join(part for part in (run.reason, run.error, run.run_id) if part)
+    what = f" ({run.blob.path!r})" if run.blob else ""
+    print(f"{run.state.value:<10} {run.key}{what} {because}", flush=True)
+
+
+def _ledger(machine: Machine) -> AzureTableLedger:
+    service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
+    return AzureTableLedger(lambda: service)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

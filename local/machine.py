@@ -83,6 +83,10 @@ class Machine:
         self._host = self._start("local.host", "--port", str(self.host_port), "--visibility", "3")
         wait_for(self.host_port, self._host, f"the host (see {self.folder / 'local.host.log'})")
 
+    def is_up(self) -> bool:
+        """Whether the host still runs."""
+        return self._host is not None and self._host.poll() is None
+
     def kill_host(self) -> None:
         """End the host and the worker in it as `kill -9` does."""
         assert self._host is not None
@@ -153,4 +157,6 @@ def _check_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise NotStarted(f"port {port} is in use; is another `make run` or `make demo` still up?") from error
+            raise NotStarted(
+                f"port {port} is in use: stop the other `make run` or `make demo` (Ctrl+C there)"
+            ) from error

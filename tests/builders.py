@@ -154,7 +154,9 @@ class Engine:
         """One pass with these schedules in the file."""
         settle = timedelta(seconds=120)
         Reconciliation(
-            config=Config(schedules={one.name: one for one in schedules}, faults=(), warnings=(), settings={}),
+            config=Config(
+                schedules={one.name: one for one in schedules}, faults=(), warnings=(), left_out=(), settings={}
+            ),
             ledger=self.ledger,
             firing=self.firing,
             unknown_runs=UnknownRuns(ledger=self.ledger, history=self.history, clock=self.clock, settle=settle),

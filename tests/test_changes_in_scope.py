@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.blob_schedules import blob_path
-from triggers.scheduling.change import in_scope, normal_etag, path_in_scope
+from triggers.scheduling.change import normal_etag, out_of_scope, path_out_of_scope
 from triggers.scheduling.config import ChangeTrigger
 from triggers.scheduling.run import change_key, schedule_of, time_key
 
@@ -48,16 +48,16 @@ def watching(keys: str) -> ChangeTrigger:
     ],
 )
 def test_which_blobs_a_schedule_watches(keys: str, path: str, *, watched: bool) -> None:
-    assert path_in_scope(watching(keys), path) is watched
+    assert (path_out_of_scope(watching(keys), path) is None) is watched
 
 
 def test_empty_blobs_and_other_containers_are_no_changes() -> None:
     trigger = watching("path_on_datastore: incoming")
 
-    assert in_scope(trigger, change(size=1))
-    assert not in_scope(trigger, change(size=0))
-    assert not in_scope(trigger, change(container="other"))
-    assert in_scope(watching("path_on_datastore: incoming, min_size: 0"), change(size=0))
+    assert out_of_scope(trigger, change(size=1)) is None
+    assert out_of_scope(trigger, change(size=0)) == "0 bytes are fewer than min_size 1"
+    assert out_of_scope(trigger, change(container="other")) == "the container is 'other', not 'data'"
+    assert out_of_scope(watching("path_on_datastore: incoming, min_size: 0"), change(size=0)) is None
 
 
 def test_the_same_version_has_one_key_however_its_etag_is_spelt() -> None:

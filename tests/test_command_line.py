@@ -17,7 +17,7 @@ schedules:
 """
 BATCH = FILE.replace("pipelines:", 'pipelines:\n  b: {batch_endpoint: "https://x.inference.ml.azure.com/jobs"}')
 SETTINGS = {
-    "ENDPOINT": "https://x.example/submit",
+    "ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
     "AzureWebJobsStorage": "AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net",
 }
 
@@ -51,8 +51,11 @@ class Run:
 def test_validate_says_that_all_is_well(run: Run) -> None:
     code, out, err = run("validate")
 
-    assert (code, err) == (0, f"{run.file}: 3 schedules, no faults\n")
-    assert out == "my.yaml:8: schedules.later.pipeline: this version cannot submit to a batch_endpoint yet (warning)\n"
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "my.yaml:8: schedules.later.pipeline: this version cannot submit to a batch_endpoint yet (warning)",
+        f"{run.file}: 3 schedules, no faults",
+    ]
 
 
 def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
@@ -66,15 +69,17 @@ def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
         "my.yaml:6: schedules.uploads.change.container: 'D': "
         "a container's name has 3 to 63 lower-case letters, digits and single hyphens",
         "my.yaml:7: schedules.later.pipeline: 'b': no such entry in pipelines",
+        f"{run.file}: no schedules, 3 faults",
+        "left out until they are right: nightly, uploads, later",
     ]
-    assert err == f"{run.file}: 0 schedules, 3 faults\n"
+    assert err == ""
 
 
 def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("validate", "--file", str(tmp_path / "none.yaml"))
 
     assert code == 1
-    assert out == f"none.yaml: the file does not exist; expected it at {tmp_path / 'none.yaml'}\n"
+    assert out.splitlines()[0] == f"none.yaml: the file does not exist; expected it at {tmp_path / 'none.yaml'}"
 
 
 def test_functions_lists_what_the_host_will_see(run: Run) -> None:
@@ -134,7 +139,7 @@ def test_request_shows_the_post_of_a_time(run: Run) -> None:
 
     shown = json.loads(out)
     assert code == 0
-    assert (shown["method"], shown["url"]) == ("POST", "https://x.example/submit")
+    assert (shown["method"], shown["url"]) == ("POST", "https://x.example/PipelineRuns/PipelineSubmit/1")
     assert shown["headers"] == {"Content-Type": "application/json", "Accept": "application/json"}
     assert shown["body"]["tags"]["trigger_run_key"] == "nightly@2026-11-01T01:30:00Z"
 
@@ -153,7 +158,7 @@ def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run)
 @pytest.mark.parametrize(
     ("arguments", "settings", "sentence"),
     [
-        (["next", "nightli"], {}, "no schedule 'nightli' without faults; did you mean 'nightly'?"),
+        (["next", "nightli"], {}, "no schedule 'nightli'; did you mean 'nightly'?; there are: nightly, uploads, later"),
         (["request", "uploads"], {}, "uploads is change-based: say which blob with --blob PATH (below the container)"),
         (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: it takes --at, not --blob"),
         (["request", "later"], {}, "later: this version cannot submit to a batch_endpoint yet"),

@@ -129,8 +129,14 @@ def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() ->
         ("status: enabled", "schedules.s.status: expected one of Enabled, Disabled; did you mean 'Enabled'?"),
         ("tags: {a: 1}", "schedules.s.tags.a: expected text; put it in quotes: '1'"),
         ("tags: [a]", "schedules.s.tags: expected a mapping of names to values"),
-        ("pipeline_parameters: {a: [1]}", "schedules.s.pipeline_parameters.a: expected text, a number, true or false"),
-        ("pipeline_parameters: {a: null}", "schedules.s.pipeline_parameters.a: expected text, a number, true or false"),
+        (
+            "pipeline_parameters: {a: [1]}",
+            "schedules.s.pipeline_parameters.a: expected text, a number, true or false; JSON goes in quotes, as text",
+        ),
+        (
+            "pipeline_parameters: {a: null}",
+            "schedules.s.pipeline_parameters.a: expected text, a number, true or false; JSON goes in quotes, as text",
+        ),
         ("continue_on_step_failure: yes", "schedules.s.continue_on_step_failure: expected true or false"),
         ("max_concurrent_runs: 0", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
         ("max_concurrent_runs: 1.5", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),

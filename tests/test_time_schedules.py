@@ -200,7 +200,7 @@ def test_what_the_sdk_refuses_is_refused_and_what_it_takes_is_taken(case: dict[s
         (
             "recurrence: {frequency: Day, interval: 1, start_time: 2026-11-01T00:00:00+01:00}",
             "recurrence.start_time: expected a wall-clock reading such as 2026-11-01T00:00:00; "
-            "leave the offset out, time_zone says where the clock hangs",
+            "leave the offset out: it is read in the schedule's time_zone, for changes in UTC",
         ),
         (
             "recurrence: {frequency: Hour, interval: 1, minutes: []}",
@@ -223,15 +223,14 @@ def test_what_the_sdk_refuses_is_refused_and_what_it_takes_is_taken(case: dict[s
             "cron.end_time: lies before start_time (2026-02-01)",
         ),
         ("cron: {expression: '* * * * *', time_zone: Europe/Berln}", "cron.time_zone: no such time zone; "
-            "did you mean 'Europe/Berlin'?"),
+            "did you mean 'Europe/Berlin'?; expected a name such as America/New_York or UTC"),
         ("cron: {expression: '0 30 4 * * *'}",
             "cron.expression: six fields: leave out the seconds in front and write '30 4 * * *'"),
         ("cron: {expression: '@daily'}",
             "cron.expression: names such as @daily are not read; write five fields, for example 0 0 * * *"),
         ("cron: {expression: '0 22-2 * * *'}", "cron.expression: hour '22-2' is not made of 0-23, lists, ranges and "
             "steps; a range that wraps around is written as two, fri-sat,sun-mon"),
-        ("cron: {expression: '0 0 30 2 *'}", "cron.expression: day-of-month '30' is not made of 1-31, L or LW, lists, "
-            "ranges and steps; no month of '2' has that day"),
+        ("cron: {expression: '0 0 30 2 *'}", "cron.expression: day-of-month '30': no month of '2' has that day"),
         ("cron: {expression: '* * *'}", "cron.expression: expected five fields (minute hour day-of-month month "
             "day-of-week), found 3"),
     ],

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from .app import App, read_config
 from .azureml.addresses import UnfitAddress
 from .azureml.published_pipeline import post_of
 from .clock import SystemClock
-from .scheduling.change import BlobChange, normal_etag, path_in_scope
+from .scheduling.change import BlobChange, normal_etag, path_out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.faults import nearest
 from .scheduling.not_yet import refusal
@@ -50,12 +50,13 @@ def _validate(options: argparse.Namespace, settings: Settings, folder: Path) -> 
     config = read_config(folder / settings.schedules_file, settings)
     for warning in config.warnings:
         print(f"{warning} (warning)")
-    for fault in config.faults:
+    faults = [*config.faults, *settings.faults]
+    for fault in faults:
         print(fault)
-    number = len(config.faults)
-    found = f"{len(config.schedules)} schedules, {number or 'no'} fault{'' if number == 1 else 's'}"
-    print(f"{settings.schedules_file}: {found}", file=sys.stderr)
-    return 1 if config.faults else 0
+    print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
+    if config.left_out:
+        print(f"left out until they are right: {', '.join(config.left_out)}")
+    return 1 if faults else 0
 
 
 def _functions(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
@@ -82,11 +83,16 @@ def _next(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     if isinstance(trigger, ChangeTrigger):
         raise Refused(f"{schedule.name} is change-based: it runs when a blob changes, at no time of its own")
     rows = []
-    for moment in next_after(trigger, options.start, options.number):
+    found = next_after(trigger, options.start, options.number)
+    if len(found) < options.number:
+        print(f"{schedule.name} has no more occurrences than these {len(found)}", file=sys.stderr)
+    if not schedule.enabled:
+        print(f"{schedule.name} is disabled: it skips them", file=sys.stderr)
+    for moment in found:
         change = change_at(trigger, moment)
         rows.append((moment, moment.astimezone(trigger.zone), change))
     if options.json:
-        found = [
+        table = [
             {
                 "nominal_time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
                 "local_time": local.isoformat(),
@@ -94,7 +100,7 @@ def _next(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
             }
             for moment, local, change in rows
         ]
-        print(json.dumps(found, indent=2))
+        print(json.dumps(table, indent=2))
         return 0
     for moment, local, change in rows:
         print(f"{moment:%Y-%m-%dT%H:%M:%SZ}  {local:%a} {local.isoformat()}{_clock_change_in_words(change)}")
@@ -106,6 +112,7 @@ def _request(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     schedule = _schedule(options.schedule, app)
     if refused := refusal(schedule):
         raise Refused(f"{schedule.name}: {refused[1]}")
+    options.at = options.at or _next_or_now(schedule)
     key, blob = _occurrence(schedule, options, app)
     submission = Submission(
         request=build_request(schedule, key, options.at, blob),
@@ -127,17 +134,26 @@ def _request(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     return 0
 
 
+def _next_or_now(schedule: Schedule) -> datetime:
+    now = SystemClock().now().replace(microsecond=0)
+    if isinstance(schedule.trigger, ChangeTrigger):
+        return now
+    return next(iter(next_after(schedule.trigger, now, 1)), now)
+
+
 def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> tuple[str, BlobChange | None]:
     """The run key, and the change for a change-based schedule."""
     trigger = schedule.trigger
     if not isinstance(trigger, ChangeTrigger):
         if options.blob is not None:
             raise Refused(f"{schedule.name} is time-based: it takes --at, not --blob")
+        if next_after(trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
+            print(f"{options.at:%Y-%m-%dT%H:%M:%SZ} is no occurrence of {schedule.name}", file=sys.stderr)
         return time_key(schedule.name, options.at), None
     if options.blob is None:
         raise Refused(f"{schedule.name} is change-based: say which blob with --blob PATH (below the container)")
-    if not path_in_scope(trigger, options.blob):
-        print(f"{schedule.name} does not watch {options.blob!r}; this is what it would send", file=sys.stderr)
+    if because := path_out_of_scope(trigger, options.blob):
+        print(f"{schedule.name} does not watch {options.blob!r} ({because}); it would send this", file=sys.stderr)
     change = BlobChange(
         host=_host(trigger, app),
         container=trigger.container,
@@ -163,9 +179,16 @@ def _schedule(name: str, app: App) -> Schedule:
     schedule = app.config.schedules.get(name)
     if schedule is not None:
         return schedule
-    for fault in app.config.faults:
-        print(fault, file=sys.stderr)
-    raise Refused(f"no schedule {name!r} without faults{nearest(name, list(app.config.schedules))}")
+    if name in app.config.left_out:
+        for fault in app.config.faults:
+            print(fault, file=sys.stderr)
+        raise Refused(f"{name} is left out for the faults above")
+    known = ", ".join(app.config.schedules) or "none"
+    raise Refused(f"no schedule {name!r}{nearest(name, list(app.config.schedules))}; there are: {known}")
+
+
+def _number(of: int, thing: str) -> str:
+    return f"{of or 'no'} {thing}{'' if of == 1 else 's'}"
 
 
 def _binding_in_words(binding: dict[str, Any]) -> str:
@@ -220,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
 
     request = commands.add_parser("request", help="what would be POSTed; nothing is sent")
     request.add_argument("schedule", metavar="SCHEDULE")
-    request.add_argument("--at", metavar="ISO", type=_moment, default=now, help="the nominal time; default: now")
+    request.add_argument("--at", metavar="ISO", type=_moment, help="the nominal time; default: the next, or now")
     request.add_argument("--blob", metavar="PATH", help="the changed blob, below the container")
     request.add_argument("--etag", metavar="E", default=_EXAMPLE_ETAG, help="its version")
     request.add_argument("--json", action="store_true")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from .firing import Firing
 from .ledger.ports import Ledger
-from .scheduling.change import BlobChange, in_scope, normal_etag
+from .scheduling.change import BlobChange, normal_etag, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.run import Run, SkipReason
 
@@ -62,16 +62,15 @@ def fire_reported(
             last_modified=first_seen,
         )
         return firing.fire_change(schedule, gone, SkipReason.GONE)
-    return firing.fire_change(
-        schedule, change, _skip(schedule, trigger, change, seen if held_against_first_seen else None, floor)
-    )
+    if (because := out_of_scope(trigger, change)) is not None:
+        return firing.fire_change(schedule, change, SkipReason.FILTERED, because)
+    skip = _skip(schedule, trigger, change, seen if held_against_first_seen else None, floor)
+    return firing.fire_change(schedule, change, skip)
 
 
 def _skip(
     schedule: Schedule, trigger: ChangeTrigger, change: BlobChange, first_seen: datetime | None, floor: datetime
 ) -> SkipReason | None:
-    if not in_scope(trigger, change):
-        return SkipReason.FILTERED
     if trigger.start is not None and change.last_modified < trigger.start:
         return SkipReason.BEFORE_START
     # Blob storage tells modification times in whole seconds.

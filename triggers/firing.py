@@ -56,10 +56,15 @@ class Firing:
         key = time_key(schedule.name, nominal_time)
         return self._fire(schedule, key, RunKind.TIME, nominal_time, None, skip)
 
-    def fire_change(self, schedule: Schedule, change: BlobChange, skip: SkipReason | None) -> Run | None:
-        """Start, or skip, the run of one blob version; None when its key was claimed before."""
+    def fire_change(
+        self, schedule: Schedule, change: BlobChange, skip: SkipReason | None, because: str | None = None
+    ) -> Run | None:
+        """Start, or skip, the run of one blob version; None when its key was claimed before.
+
+        `because` says more about a skip than its reason.
+        """
         key = change_key(schedule.name, change)
-        return self._fire(schedule, key, RunKind.CHANGE, change.last_modified, change, skip)
+        return self._fire(schedule, key, RunKind.CHANGE, change.last_modified, change, skip, because)
 
     def submit_open(self, run: Run, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so."""
@@ -87,6 +92,7 @@ class Firing:
         nominal_time: datetime,
         blob: BlobChange | None,
         skip: SkipReason | None,
+        because: str | None = None,
     ) -> Run | None:
         now = self._clock.now()
         run = Run(
@@ -101,7 +107,7 @@ class Firing:
             reason=None if skip is None else skip.value,
         )
         if skip is not None:
-            return self._noted(replace(run, ended_at=now))
+            return self._noted(replace(run, ended_at=now, error=because))
         if refused := refusal(schedule):
             return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]))
         request = build_request(schedule, key, nominal_time, blob)
@@ -228,11 +234,13 @@ def target_id(target: Target) -> str:
 def log_run(run: Run) -> None:
     """One line for what has become of a run; an error or a reason is data and is shown as such."""
     level = logging.WARNING if run.state in _WORRYING else logging.INFO
-    because = run.reason or run.error
+    because = ": ".join(part for part in (run.reason, run.error) if part)
+    what = f" ({run.blob.path!r})" if run.blob else ""
     extra = {
         "action": f"run_{run.state.value}",
         "run_key": run.key,
         "schedule": run.schedule,
         "run_id": run.run_id,
     }
-    log.log(level, "run %s: %s%s", run.state.value, run.key, f": {because}" if because else "", extra=extra)
+    tail = f": {because}" if because else ""
+    log.log(level, "run %s: %s%s%s", run.state.value, run.key, what, tail, extra=extra)

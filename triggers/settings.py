@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,7 +43,9 @@ class Settings:
 
 def from_environment(folder: Path) -> Settings:
     """The environment, and beneath it the values of the folder's local.settings.json, which exists on laptops only."""
-    return read({**_local_values(folder / "local.settings.json"), **os.environ})
+    local, faults = _local_values(folder / "local.settings.json")
+    found = read({**local, **os.environ})
+    return replace(found, faults=(*faults, *found.faults))
 
 
 def read(values: Mapping[str, str]) -> Settings:
@@ -97,11 +99,21 @@ def _source_problem(value: str) -> str | None:
     return None if value in _SOURCES else f"expected {' or '.join(_SOURCES)}"
 
 
-def _local_values(file: Path) -> dict[str, str]:
+def _local_values(file: Path) -> tuple[dict[str, str], list[Fault]]:
     """The `Values` of local.settings.json, as Azure Functions Core Tools would put them into the environment."""
+
+    def fault(message: str) -> tuple[dict[str, str], list[Fault]]:
+        return {}, [Fault(file=file.name, path="", value="", message=message)]
+
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    values = content.get("Values", {}) if isinstance(content, dict) else {}
-    return {str(name): str(value) for name, value in values.items()} if isinstance(values, dict) else {}
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}, []
+    except json.JSONDecodeError as error:
+        return fault(f"line {error.lineno}: this is not JSON: {error.msg}; none of its values is used")
+    except (OSError, UnicodeDecodeError) as error:
+        return fault(f"the file cannot be read: {error}")
+    values = content.get("Values") if isinstance(content, dict) else None
+    if not isinstance(values, dict) or content.get("IsEncrypted"):
+        return fault('expected {"IsEncrypted": false, "Values": {…}}; none of its values is used')
+    return {str(name): str(value) for name, value in values.items()}, []

@@ -37,21 +37,29 @@ def normal_etag(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')
 
 
-def in_scope(trigger: ChangeTrigger, change: BlobChange) -> bool:
-    """Whether the schedule watches this blob: container, folder, globs and size; times are not looked at here."""
-    return (
-        change.container == trigger.container
-        and path_in_scope(trigger, change.path)
-        and change.size >= trigger.min_size
-    )
+def out_of_scope(trigger: ChangeTrigger, change: BlobChange) -> str | None:
+    """Why the schedule does not watch this blob, by container, folder, globs and size; None when it does."""
+    if change.container != trigger.container:
+        return f"the container is {change.container!r}, not {trigger.container!r}"
+    if change.size < trigger.min_size:
+        return f"{change.size} bytes are fewer than min_size {trigger.min_size}"
+    return path_out_of_scope(trigger, change.path)
 
 
-def path_in_scope(trigger: ChangeTrigger, path: str) -> bool:
-    """Whether a blob of this path, below the container, could be watched; a folder itself (`a/b/`) is no change."""
+def path_out_of_scope(trigger: ChangeTrigger, path: str) -> str | None:
+    """Why a blob of this path, below the container, is not watched; a folder itself (`a/b/`) is no change."""
     below = _below(trigger.folder, path)
-    if not below or below.endswith("/") or ("/" in below and not trigger.recursive):
-        return False
-    return _any_glob(trigger.include, below) and not _any_glob(trigger.exclude, below)
+    if below is None:
+        return f"not in the folder {trigger.folder!r}"
+    if not below or below.endswith("/"):
+        return "a folder, not a file"
+    if "/" in below and not trigger.recursive:
+        return "in a folder below, and recursive is false"
+    if not _any_glob(trigger.include, below):
+        return f"{below!r} matches nothing in include"
+    if _any_glob(trigger.exclude, below):
+        return f"{below!r} matches something in exclude"
+    return None
 
 
 def _below(folder: str, path: str) -> str | None:

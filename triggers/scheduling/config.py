@@ -164,4 +164,6 @@ class Config(Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     """What is right but is not acted on by this version."""
+    left_out: tuple[str, ...]
+    """The names in the file that are no schedules for a fault of theirs, or of what they build on."""
     settings: Mapping[str, str]

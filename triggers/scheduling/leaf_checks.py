@@ -39,7 +39,7 @@ def reading_problem(text: str) -> str | None:
     """None for a wall-clock reading; the SDK lets `not a date` pass, we do not."""
     if not _READING.match(text):
         offset = re.search(r"T.*(Z|[+-]\d\d:?\d\d)\Z", text, re.IGNORECASE)
-        hint = "; leave the offset out, time_zone says where the clock hangs" if offset else ""
+        hint = "; leave the offset out: it is read in the schedule's time_zone, for changes in UTC" if offset else ""
         return f"expected a wall-clock reading such as 2026-11-01T00:00:00{hint}"
     try:
         year = reading(text).year
@@ -63,7 +63,11 @@ def time_of_day_problem(text: str) -> str | None:
 
 def zone_problem(name: str) -> str | None:
     """None for a time zone that we know."""
-    return None if zone(name) else f"no such time zone{nearest(name, zone_names())}"
+    if zone(name):
+        return None
+    # Abbreviations are no names: three letters are near to other three letters that mean another time.
+    named = [one for one in zone_names() if "/" in one or " " in one]
+    return f"no such time zone{nearest(name, named)}; expected a name such as America/New_York or UTC"
 
 
 def container_problem(name: str) -> str | None:

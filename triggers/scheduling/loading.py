@@ -15,6 +15,7 @@ from .file_keys import PipelineKeys, WorkspaceKeys
 from .not_yet import not_acted_on
 from .schedule_rules import checked_schedule
 from .structure import Converter
+from .suspicions import suspicions
 from .targets import checked_target, checked_workspace
 from .texts import check_settings
 from .yaml_text import INVALID, Tree, parse
@@ -35,16 +36,23 @@ def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
     schedules = _schedules(sections, defaults, targets, converter)
     warnings = FaultList(file, faults.lines)
     for schedule in schedules.values():
-        for key, sentence in not_acted_on(schedule):
+        for key, sentence in (*suspicions(schedule, settings), *not_acted_on(schedule)):
             warnings.add(f"schedules.{schedule.name}.{key}", None, sentence)
     ordered = sorted(faults, key=lambda fault: fault.line or 0)
-    return Config(schedules=schedules, faults=tuple(ordered), warnings=tuple(warnings), settings=dict(settings))
+    names = sections.get("schedules")
+    return Config(
+        schedules=schedules,
+        faults=tuple(ordered),
+        warnings=tuple(warnings),
+        left_out=tuple(name for name in names if name not in schedules) if isinstance(names, dict) else (),
+        settings=dict(settings),
+    )
 
 
 def unreadable(file: str, message: str) -> Config:
     """The Config of a file that could not be read at all."""
     fault = Fault(file=file, path="", value="", message=message)
-    return Config(schedules={}, faults=(fault,), warnings=(), settings={})
+    return Config(schedules={}, faults=(fault,), warnings=(), left_out=(), settings={})
 
 
 def _sections(tree: Tree, faults: FaultList) -> dict[str, Tree]:

@@ -63,7 +63,7 @@ class Converter:
         if len(others) == 1:
             return self._any(tree, others[0], path, extra)
         if not isinstance(tree, str | int | float | bool):
-            return self._wrong(path, tree, "expected text, a number, true or false")
+            return self._wrong(path, tree, "expected text, a number, true or false; JSON goes in quotes, as text")
         if isinstance(tree, str):
             return self._text(tree, types.StrType(), path, extra)
         return self._checked(tree, path, extra)
@@ -118,7 +118,8 @@ class Converter:
     def _text(self, tree: Tree, kind: types.StrType, path: str, extra: Mapping[str, Any]) -> Any:
         if not isinstance(tree, str):
             hint = f"; put it in quotes: '{tree}'" if isinstance(tree, int | float) else ""
-            return self._wrong(path, tree, f"expected text{hint}")
+            problem = extra["check"](str(tree)) if "check" in extra else None
+            return self._wrong(path, tree, problem or f"expected text{hint}")
         if kind.min_length and not tree:
             return self._wrong(path, tree, "expected text that is not empty")
         if extra.get("request_text"):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from .config import PipelineKind, Target, Workspace
 from .faults import FaultList
 from .file_keys import PipelineKeys, WorkspaceKeys
-from .templates import MissingSetting, expand
+from .templates import MissingSetting, Setting, expand, tokens
 
 _BY_URL: Final = frozenset({PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT})
 _SEGMENT = re.compile(r"[^/?#\s]+\Z")
@@ -105,4 +105,5 @@ def _check(
     except MissingSetting:
         return
     if problem:
-        faults.add(path, text, problem)
+        names = ", ".join(token.name for token in tokens(text) if isinstance(token, Setting))
+        faults.add(path, text, f"{problem}; look at the app setting {names}" if names else problem)

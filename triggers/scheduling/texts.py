@@ -1,12 +1,17 @@
 """Checks the texts of a request: their template names must exist for the schedule, their settings in the app."""
 
+import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from .faults import FaultList, nearest
 from .run_request import BATCH_NAMES, BLOB_NAMES, FOLDER_BATCH_NAMES, TIME_NAMES, TIME_VALUED
 from .structure import RequestTextAt
 from .templates import Field, Setting, tokens
+
+_DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
+"""Those of Python's strftime."""
 
 ALL_NAMES = TIME_NAMES | BLOB_NAMES | BATCH_NAMES
 
@@ -47,6 +52,9 @@ def _problem(token: Field, names: AbstractSet[str]) -> str | None:
         return f"{{{token.name}}} means nothing{elsewhere}; for plain braces write {{{{{token.name}}}}}"
     if token.format is not None and token.name not in TIME_VALUED:
         return f"{{{token.name}}} is no time and takes no format"
+    _, percent, rest = re.sub(_DIRECTIVES, "", token.format or "").partition("%")
+    if percent:
+        return f"%{rest[:1]} is no part of a strftime format"
     if token.format == "":
         return f"{{{token.name}:}} lacks its format, as in {{{token.name}:%Y-%m-%d}}"
     return None

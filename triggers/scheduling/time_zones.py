@@ -31,10 +31,11 @@ class ClockChange(Enum):
 @cache
 def zone(name: str) -> ZoneInfo | None:
     """The zone of an IANA name (`Europe/Berlin`) or a Windows name (`W. Europe Standard Time`); None if unknown."""
-    for candidate in (name, _windows_names().get(name.casefold())):
-        if candidate and candidate in zoneinfo.available_timezones():
-            return ZoneInfo(candidate)
-    return None
+    if name in zoneinfo.available_timezones():
+        return ZoneInfo(name)
+    folded = name.casefold()
+    found = _folded_names().get(folded)
+    return ZoneInfo(found) if found else None
 
 
 def zone_names() -> list[str]:
@@ -88,5 +89,8 @@ def _windows_zones() -> dict[str, str]:
 
 
 @cache
-def _windows_names() -> dict[str, str]:
-    return {name.casefold(): iana for name, iana in _windows_zones().items()}
+def _folded_names() -> dict[str, str]:
+    """Every name in lower case, with the IANA name that it means."""
+    known = zoneinfo.available_timezones()
+    windows = {name.casefold(): iana for name, iana in _windows_zones().items() if iana in known}
+    return {**windows, **{name.casefold(): name for name in known}}

@@ -37,8 +37,10 @@ def parse(text: str, file: str) -> tuple[Tree, FaultList]:
     try:
         tree = _Builder(text, faults, lines).document()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        faults.add("", None, f"this is not YAML: {error.problem or error.context}", line)
+        mark = error.problem_mark
+        line, column = (mark.line + 1, f", column {mark.column + 1}") if mark else (None, "")
+        said = f"{error.problem or error.context}{column}"
+        faults.add("", None, f"this is not YAML: {said}{_syntax_hint(text, error)}", line)
         return INVALID, faults
     except yaml.YAMLError as error:
         faults.add("", None, f"this is not YAML: {' '.join(str(error).split())}")
@@ -61,6 +63,25 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
     if special := _SPECIAL.match(text):
         return float("nan") if special[3] else float(special[1] + "inf")
     return text
+
+
+def _syntax_hint(text: str, error: yaml.MarkedYAMLError) -> str:
+    """What people usually meant where YAML gives up."""
+    problem = error.problem or ""
+    if "mapping values are not allowed" in problem:
+        return "; text with a colon in it goes in quotes, or the indentation above is off"
+    if "alphabetic or numeric" in problem:
+        return "; text that begins with * or & goes in quotes"
+    lines = text.splitlines()
+    mark = error.problem_mark
+    if mark is None or mark.line >= len(lines) or "cannot start any token" not in problem:
+        return ""
+    character = lines[mark.line][mark.column : mark.column + 1]
+    return (
+        "; indent with spaces, not with tabs"
+        if character == "\t"
+        else f"; text that begins with {character} goes in quotes"
+    )
 
 
 class _Builder:

@@ -1,0 +1,34 @@
+"""What is allowed in a schedules file but is rarely meant: told by `validate` as warnings."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from .config import ChangeTrigger, PipelineKind, Schedule
+from .templates import MissingSetting, expand
+
+_SUBMIT = re.compile(r"/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/", re.IGNORECASE)
+
+
+def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Keys of the schedule with a sentence each."""
+    if schedule.target.kind is PipelineKind.ENDPOINT and not _looks_like_an_endpoint(schedule.target.name, settings):
+        yield "pipeline", "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it"
+    trigger = schedule.trigger
+    if not isinstance(trigger, ChangeTrigger):
+        return
+    if re.search(r"[*?\\]|://", trigger.folder):
+        yield "change.path_on_datastore", "is a folder's plain name below the container; globs go into include"
+    for glob in (*trigger.include, *trigger.exclude):
+        if "{" in glob:
+            yield "change.include", f"{glob!r}: braces are plain characters here; write a glob for each"
+        elif glob.startswith("/"):
+            yield "change.include", f"{glob!r}: globs are matched below path_on_datastore, where nothing begins with /"
+        elif "/" in glob and not trigger.recursive:
+            yield "change.include", f"{glob!r} reaches into folders, but recursive is false"
+
+
+def _looks_like_an_endpoint(stored: str, settings: Mapping[str, str]) -> bool:
+    try:
+        return bool(_SUBMIT.search(expand(stored, settings)))
+    except MissingSetting:
+        return True
