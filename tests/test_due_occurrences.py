@@ -19,7 +19,7 @@ def engine() -> Engine:
 def wake(engine: Engine, of: Schedule, at: datetime | None = None) -> int:
     if at is not None:
         engine.clock.pass_time(at - engine.clock.now())
-    return fire_due(of, engine.ledger, engine.firing, engine.clock.now(), retention=timedelta(days=90))
+    return fire_due(of, engine.ledger, engine.firing, engine.clock, retention=timedelta(days=90))
 
 
 def keys(engine: Engine, *states: str) -> list[str]:
@@ -152,3 +152,27 @@ def test_a_mark_that_could_not_be_written_costs_nothing(engine: Engine) -> None:
         wake(engine, schedule(HOURLY), utc(f"2026-11-01T05:0{minute}"))
 
     assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]
+
+
+def test_an_instance_that_slept_after_its_decision_decides_anew(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 1d\n{HOURLY}")
+    wake(engine, of)
+    engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(seconds=40))
+
+    wake(engine, of, utc("2026-11-01T08:45"))
+    first = list(engine.endpoint.keys)
+    wake(engine, of)
+
+    assert first == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6)], "the third would have been claimed too late"
+    assert engine.endpoint.keys == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6, 7, 8)]
+
+
+def test_occurrences_below_the_floor_start_nothing(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 300d\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T04:00") + timedelta(days=89, hours=2))
+
+    states = engine.states()
+    assert states["s@2026-11-01T05:00:00Z"] == "skipped forgotten"
+    assert states["s@2026-11-01T06:00:00Z"] == "submitted"

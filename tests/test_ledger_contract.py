@@ -17,7 +17,8 @@ from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
 from triggers.connections import UnusableConnection
 from triggers.firing import Firing
-from triggers.ledger.azure_table import TABLE, AzureTableLedger
+from triggers.ledger.azure_table import AzureTableLedger
+from triggers.ledger.calls import TABLE
 from triggers.ledger.memory import MemoryLedger
 from triggers.ledger.ports import Ledger, LedgerUnavailable, Mark
 from triggers.scheduling.run import Run, RunKind, RunState, change_key

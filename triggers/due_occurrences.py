@@ -1,7 +1,9 @@
 """Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from .clock import Clock
 from .firing import Firing
 from .ledger.ports import Ledger, Mark
 from .scheduling.config import ChangeTrigger, Schedule
@@ -11,6 +13,9 @@ from .scheduling.policies import Decision, decide
 _LATE = timedelta(minutes=15)
 """How old the occurrence may be for which a timer that sees its schedule first was woken."""
 
+_FRESH = 60.0
+"""Seconds between a decision and acting on it: the catch-up window was compared with the time of the decision."""
+
 _ROWS_A_CALL = 1000
 """Skipped occurrences that one call notes; the next one goes on."""
 
@@ -19,17 +24,18 @@ def fire_due(
     schedule: Schedule,
     ledger: Ledger,
     firing: Firing,
-    now: datetime,
+    clock: Clock,
     *,
     retention: timedelta,
-    until: datetime | None = None,
+    min_age: timedelta = timedelta(0),
 ) -> int:
-    """Fire every occurrence up to `until` (now) that has no row yet; how many this call started or skipped.
+    """Fire every occurrence of at least this age that has no row yet; how many this call started or skipped.
 
     Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
     Occurrences below the floor, a day above what is pruned, start nothing: their rows may be gone already.
     """
-    until = now if until is None else until
+    now, decided_at = clock.now(), clock.monotonic()
+    until = now - min_age
     trigger = schedule.trigger
     assert not isinstance(trigger, ChangeTrigger)
     first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
@@ -45,14 +51,26 @@ def fire_due(
         return 0
     due = list(between(trigger, after, until))
     decisions = decide(schedule, due, first_seen, now, floor=now - retention + timedelta(days=1))
-    version = None if mark is None else mark.version
-    return _fire(schedule, decisions, firing, ledger, Mark(until=until, trigger_digest=present, version=version))
+    following = Mark(until=until, trigger_digest=present, version=None if mark is None else mark.version)
+    return _fire(schedule, decisions, firing, ledger, following, lambda: clock.monotonic() - decided_at <= _FRESH)
 
 
-def _fire(schedule: Schedule, decisions: list[Decision], firing: Firing, ledger: Ledger, mark: Mark) -> int:
-    """Start first, so that a long list of misses delays nothing, then note what was skipped, oldest first."""
+def _fire(
+    schedule: Schedule,
+    decisions: list[Decision],
+    firing: Firing,
+    ledger: Ledger,
+    mark: Mark,
+    is_fresh: Callable[[], bool],
+) -> int:
+    """Start first, so that a long list of misses delays nothing, then note what was skipped, oldest first.
+
+    A decision that has grown old is not acted on: the mark stays, and the next call decides anew.
+    """
     fired = 0
     for decision in [one for one in decisions if one.skip is None]:
+        if not is_fresh():
+            return fired
         fired += firing.fire_time(schedule, decision.nominal_time, None) is not None
     skipped = [one for one in decisions if one.skip is not None]
     for decision in skipped[:_ROWS_A_CALL]:

@@ -87,8 +87,8 @@ class Reconciliation:
         """Everything one schedule needs, a piece at a time."""
         schedule = self.config.schedules.get(registration.schedule)
         if schedule is not None and not isinstance(schedule.trigger, ChangeTrigger):
-            now = self.clock.now()
-            fire_due(schedule, self.ledger, self.firing, now, until=now - _LEFT_TO_TIMERS, retention=self.retention)
+            age = _LEFT_TO_TIMERS
+            fire_due(schedule, self.ledger, self.firing, self.clock, retention=self.retention, min_age=age)
             yield
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
         for run in self.ledger.open_runs(registration.schedule):

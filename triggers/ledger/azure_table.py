@@ -1,22 +1,21 @@
 """The ledger in Azure Table Storage: one partition a schedule, since a transaction spans one partition only."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError, ServiceResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from ..connections import UnusableConnection
 from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
+from .calls import TABLE, ServerTime, explained, repeated, table_is_missing
 from .ports import LedgerUnavailable, Mark, Registration
 from .rows import REGISTRY, CorruptRow, Row, list_key, list_row, open_row, run_of, run_row, time_of
 
@@ -25,12 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Written = TypeVar("Written")
-
 _RUNS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; a run has two once it has ended."""
 
-TABLE: Final = "pipelinetriggers"
 _CONFLICT: Final = 409
 _CHANGED: Final = frozenset({404, 409, 412})
 """A conditional write that somebody else has overtaken: by changing the row, or by deleting it."""
@@ -45,6 +41,8 @@ class AzureTableLedger:
         self._lock = Lock()
         self._client: TableClient | None = None
         self._id: str | None = None
+        self._registered: dict[str, Registration] = {}
+        """A registration never changes; without this, every firing would ask for it."""
 
     def ledger_id(self) -> str:
         if self._id is None:
@@ -53,8 +51,10 @@ class AzureTableLedger:
         return self._id
 
     def register(self, schedule: str, first_seen: datetime) -> Registration:
-        row = {"PartitionKey": REGISTRY, "RowKey": f"s:{schedule}", "first_seen": first_seen.isoformat()}
-        return _registration(self._created_or_present(row))
+        if schedule not in self._registered:
+            row = {"PartitionKey": REGISTRY, "RowKey": f"s:{schedule}", "first_seen": first_seen.isoformat()}
+            self._registered[schedule] = _registration(self._created_or_present(row))
+        return self._registered[schedule]
 
     def registrations(self) -> list[Registration]:
         return [_registration(row) for row in self._query(REGISTRY, "s:")]
@@ -100,7 +100,7 @@ class AzureTableLedger:
 
     def now(self) -> datetime:
         self.ledger_id()
-        answered = _ServerTime()
+        answered = ServerTime()
         with self._reached() as table:
             table.get_entity(REGISTRY, "ledger", raw_response_hook=answered)
         assert answered.at is not None, "every answer of the service has a Date"
@@ -158,7 +158,7 @@ class AzureTableLedger:
                         match_condition=MatchConditions.IfNotModified,
                     )
             except HttpResponseError as error:
-                if error.status_code in _CHANGED and not _table_is_missing(error):
+                if error.status_code in _CHANGED and not table_is_missing(error):
                     return False
                 raise
         return True
@@ -174,11 +174,11 @@ class AzureTableLedger:
     def _transaction(self, run: Run, write_id: str, operations: list[Any], overtaken: frozenset[int]) -> Run | None:
         """Write all rows or none; the first is the run's own. None when another write came first."""
         with self._reached() as table:
-            answered = _ServerTime()
+            answered = ServerTime()
             try:
-                written = _repeated(lambda: table.submit_transaction(operations, raw_response_hook=answered))
+                written = repeated(lambda: table.submit_transaction(operations, raw_response_hook=answered))
             except HttpResponseError as error:
-                if error.status_code not in overtaken or _table_is_missing(error):
+                if error.status_code not in overtaken or table_is_missing(error):
                     raise
             else:
                 return replace(run, version=str(written[0]["etag"]), written_at=answered.at)
@@ -202,7 +202,7 @@ class AzureTableLedger:
         """Insert a row, or read the one that is there already."""
         with self._reached() as table:
             try:
-                _repeated(lambda: table.create_entity(row))
+                repeated(lambda: table.create_entity(row))
                 return row
             except HttpResponseError as error:
                 if error.status_code != _CONFLICT:
@@ -214,7 +214,7 @@ class AzureTableLedger:
             try:
                 return table.get_entity(partition, row_key)
             except ResourceNotFoundError as error:
-                if _table_is_missing(error):
+                if table_is_missing(error):
                     raise
                 return None
         return None
@@ -236,37 +236,17 @@ class AzureTableLedger:
         except UnusableConnection as error:
             raise LedgerUnavailable(f"the ledger cannot be reached: {error}") from error
         except AzureError as error:
-            if isinstance(error, HttpResponseError) and _table_is_missing(error):
-                self._client = None  # made anew, and the table with it, by the next call
-            raise LedgerUnavailable(_explained(error)) from error
+            if isinstance(error, HttpResponseError) and table_is_missing(error):
+                # Made anew by the next call, the table and what this process knows of it.
+                self._client, self._id = None, None
+                self._registered.clear()
+            raise LedgerUnavailable(explained(error)) from error
 
     def _table(self) -> TableClient:
         with self._lock:
             if self._client is None:
                 self._client = self._open_service().create_table_if_not_exists(TABLE)
             return self._client
-
-
-class _ServerTime:
-    """Takes the time of the storage service out of an answer; HTTP gives it in whole seconds."""
-
-    at: datetime | None = None
-
-    def __call__(self, response: Any) -> None:
-        self.at = parsedate_to_datetime(response.http_response.headers["Date"])
-
-
-def _repeated(write: Callable[[], Written]) -> Written:
-    """The write, repeated when its answer was lost: the client does not repeat a POST, and every one of ours may be.
-
-    A transaction meets its own row and knows it by its write id; the other inserts read whatever is there already.
-    """
-    for pause in (0.1, 0.5):
-        try:
-            return write()
-        except ServiceResponseError:
-            time.sleep(pause)
-    return write()
 
 
 def _registration(row: "Row | TableEntity") -> Registration:
@@ -283,15 +263,3 @@ def _key_of(row: "TableEntity") -> Row:
 
 def _etag(row: "TableEntity") -> str:
     return str(row.metadata["etag"])
-
-
-def _table_is_missing(error: HttpResponseError) -> bool:
-    return "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}"
-
-
-def _explained(error: AzureError) -> str:
-    """One line: what the storage service said, and the role that a refusal asks for."""
-    said = str(error).strip().splitlines()
-    status = getattr(error, "status_code", None)
-    hint = "; the app's identity needs the role Storage Table Data Contributor" if status == 403 else ""
-    return f"the ledger (table {TABLE}) cannot be reached: {said[0] if said else type(error).__name__}{hint}"

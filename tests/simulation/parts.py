@@ -1,0 +1,182 @@
+"""The engine's surroundings with their faults: ledger, endpoint, run history, blobs and clock of one instance."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from triggers.ledger.memory import MemoryLedger
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.scheduling.change import BlobChange
+from triggers.scheduling.look_up import LookUp
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run
+from triggers.scheduling.run_request import RunRequest, Submission
+
+from .world import Instance, World
+
+WRITES = frozenset({"insert", "update", "set_mark", "register", "hold", "note_pass", "prune"})
+
+
+class SimClock:
+    """The clocks of one instance: the time of day is skewed, the monotonic one is not."""
+
+    def __init__(self, world: World, instance: Instance) -> None:
+        self._world, self._instance = world, instance
+
+    def now(self) -> datetime:
+        return self._world.time + timedelta(seconds=self._instance.skew)
+
+    def monotonic(self) -> float:
+        return self._world.now
+
+
+class SimLedger:
+    """The store behind a network: a call may fail before or after it has worked, and the caller may die on the way."""
+
+    def __init__(self, world: World, instance: Instance, store: MemoryLedger) -> None:
+        self._world, self._instance, self._store = world, instance, store
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            world, instance = self._world, self._instance
+            world.step(instance, f"{name} goes out")
+            if world.happens(world.rates.storage_error, "storage error"):
+                raise LedgerUnavailable(f"{name}: the storage is away")
+            answer = getattr(self._store, name)(*arguments, **named)
+            if isinstance(answer, Iterator):
+                answer = list(answer)
+            if name in WRITES and answer not in (None, False):
+                world.note(f"{instance.name}: {name} {_shown(arguments)}")
+            world.step(instance, f"{name} comes back")
+            if name in WRITES and world.happens(world.rates.answer_lost, "answer lost"):
+                if world.rng.random() < 0.5:
+                    raise LedgerUnavailable(f"{name}: the answer was lost")
+                if name == "insert":  # repeated underneath: it meets its own row and has to know it
+                    again = self._store.insert(*arguments)
+                    assert (again is None) == (answer is None)
+            return iter(answer) if name == "open_runs" else answer
+
+        return call
+
+
+def _shown(arguments: tuple[Any, ...]) -> str:
+    run = next((one for one in reversed(arguments) if isinstance(one, Run)), None)
+    return (
+        f"{run.key} {run.state.value} {run.reason or ''} claim {str(run.claim_id)[:4]}" if run else str(arguments)[:80]
+    )
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A run that Azure ML has started."""
+
+    at: float
+    key: str
+    ledger_id: str
+    run_id: str
+
+
+@dataclass
+class Service:
+    """Azure ML: what it has accepted, and up to when its index knows."""
+
+    world: World
+    accepted: list[Accepted] = field(default_factory=list)
+    indexed_until: float = 0.0
+    storm_until: float = 0.0
+    lag: float = 5.0
+
+    def accept(self, submission: Submission) -> Accepted:
+        """Start a run; two identical submissions are two runs."""
+        one = Accepted(self.world.now, submission.run_key, submission.ledger_id, f"run-{len(self.accepted) + 1}")
+        self.accepted.append(one)
+        self.world.note(f"service: accepts {one.key} as {one.run_id} attempt {submission.attempt[:4]}")
+        return one
+
+    def indexed(self) -> list[Accepted]:
+        """What run history knows by now: never less than before, in the order of acceptance."""
+        self.indexed_until = max(self.indexed_until, self.world.now - self.lag)
+        return [one for one in self.accepted if one.at <= self.indexed_until]
+
+
+class SimEndpoint:
+    """The published pipeline over a network that loses requests and replies."""
+
+    def __init__(self, world: World, instance: Instance, service: Service) -> None:
+        self._world, self._instance, self._service = world, instance, service
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        world, rates = self._world, self._world.rates
+        world.step(self._instance, "token for " + submission.run_key)
+        if not is_fresh():
+            return Outcome(answer=Answer.UNSENT, sentence="too late")
+        if world.happens(rates.refused, "refused"):
+            return Outcome(answer=Answer.UNSENT, sentence="refused")
+        if world.now < self._service.storm_until:
+            world.faults["429"] += 1
+            return Outcome(
+                answer=Answer.UNSENT, sentence="429", retry_after=timedelta(seconds=world.rng.choice((1, 90)))
+            )
+        return self._sent(submission)
+
+    def _sent(self, submission: Submission) -> Outcome:
+        """From here on the request is on the wire, whatever becomes of the instance."""
+        world, rates = self._world, self._world.rates
+        wire: dict[str, Accepted] = {}
+        on_the_wire = world.rng.uniform(0.05, 1) if world.rng.random() < 0.95 else world.rng.uniform(1, 110)
+        rejected = world.happens(rates.rejected, "rejected")
+        if not rejected and not world.happens(rates.cut_before, "request cut"):
+            world.at(world.now + on_the_wire, lambda: wire.update(run=self._service.accept(submission)))
+        world.step(self._instance, "the reply of " + submission.run_key, on_the_wire + 0.01)
+        if rejected:
+            return Outcome(answer=Answer.REJECTED, sentence="404")
+        if "run" not in wire or world.happens(rates.reply_lost, "reply lost"):
+            return Outcome(answer=Answer.UNKNOWN, sentence="no reply")
+        return Outcome(answer=Answer.SUBMITTED, run_id=wire["run"].run_id)
+
+
+class SimHistory:
+    """Run history: away at times, and behind by the index's lag."""
+
+    def __init__(self, world: World, instance: Instance, service: Service) -> None:
+        self._world, self._instance, self._service = world, instance, service
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        self._world.step(self._instance, "look-up of " + run_key)
+        if self._world.happens(self._world.rates.history_away, "history away"):
+            return LookUp(sentence="history is away")
+        known = self._service.indexed()
+        found = tuple(one.run_id for one in known if (one.key, one.ledger_id) == (run_key, ledger_id))
+        self._world.step(self._instance, "answer of history")
+        return LookUp(complete=True, run_ids=found)
+
+
+@dataclass
+class Container:
+    """The blobs: path → present version."""
+
+    world: World
+    present: dict[str, BlobChange] = field(default_factory=dict)
+
+    def upload(self, path: str) -> None:
+        """Add or overwrite a blob."""
+        etag = f"0x{self.world.rng.getrandbits(48):x}"
+        modified = self.world.time.replace(microsecond=0)
+        self.present[path] = BlobChange(host="h", container="ccc", path=path, etag=etag, size=1, last_modified=modified)
+
+
+class SimBlobs:
+    """Blob properties, for one delivery on one instance."""
+
+    def __init__(self, world: World, instance: Instance, container: Container) -> None:
+        self._world, self._instance, self._container = world, instance, container
+        self.seen: BlobChange | None = None
+
+    def of(self, connection: str, container: str, path: str) -> BlobChange | None:
+        self._world.step(self._instance, "properties of " + path)
+        self.seen = self._container.present.get(path)
+        return self.seen
+
+    def host(self, connection: str) -> str:
+        return "h"

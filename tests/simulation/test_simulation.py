@@ -1,0 +1,109 @@
+"""The proof: a hundred thousand faults, no run started twice, none lost; and that the simulator would notice."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+
+from triggers.scheduling.look_up import LookUp
+from triggers.scheduling.outcome import Outcome
+from triggers.scheduling.run import Run
+from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.unknown_runs import UnknownRuns
+
+from .parts import SimEndpoint, SimHistory, SimLedger
+from .simulator import Parts, Simulation, story
+
+SEEDS = 110
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    """The engine's log lines of a hundred days."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def play(seed: int) -> tuple[str, Counter[str], int]:
+    """The story of what was violated, empty when all is well; the faults injected; the runs started."""
+    logging.disable(logging.CRITICAL)
+    simulation = Simulation(seed)
+    violations = simulation.run()
+    told = story(simulation, violations) if violations else ""
+    return told, simulation.world.faults, len(simulation.service.accepted)
+
+
+def test_a_hundred_thousand_faults_start_no_run_twice_and_lose_none(
+    record_property: Callable[[str, object], None],
+) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        played = list(processes.map(play, range(SEEDS), chunksize=5))
+
+    faults: Counter[str] = sum((one[1] for one in played), Counter())
+    record_property("faults", dict(faults))
+    record_property("runs started", sum(one[2] for one in played))
+    assert [told for told, _, _ in played if told] == []
+    assert faults.total() >= 100_000
+    assert len(faults) >= 15, "every kind of fault has come up"
+
+
+def test_a_seed_always_tells_the_same_story() -> None:
+    first, second = Simulation(7, hours=1), Simulation(7, hours=1)
+
+    assert (first.run(), first.world.faults) == (second.run(), second.world.faults)
+    assert [line.partition("attempt")[0].partition("claim")[0] for line in first.world.trace] == [
+        line.partition("attempt")[0].partition("claim")[0] for line in second.world.trace
+    ]
+
+
+class EverybodyWins(SimLedger):
+    """A ledger that lets everybody claim a key."""
+
+    def insert(self, run: Run) -> Run | None:
+        inserted: Run | None = super().__getattr__("insert")(run)
+        return inserted or run
+
+
+class NeverTooLate(SimEndpoint):
+    """A submitter that does not look how old its claim is."""
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        return super().submit(submission, lambda: True)
+
+
+class ForgetfulHistory(SimHistory):
+    """A look-up by a tag that is not always found."""
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        found = super().find(request, run_key, ledger_id)
+        return found if self._world.rng.random() < 0.5 else LookUp(complete=found.complete)
+
+
+class Gullible(UnknownRuns):
+    """Takes two empty look-ups for proof, however far behind the index is."""
+
+    def _index_has_caught_up(self, run: Run, since: Any) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Parts(ledger=EverybodyWins),
+        Parts(endpoint=NeverTooLate),
+        Parts(history=ForgetfulHistory),
+        Parts(unknown_runs=Gullible),
+    ],
+    ids=["claim", "freshness check", "tag look-up", "index has caught up"],
+)
+def test_the_simulator_notices_when_it_is_broken(broken: Parts) -> None:
+    found = (sentence for seed in range(15) for sentence in Simulation(seed, broken).run())
+
+    first = next((sentence for sentence in found if "accepted 2 times" in sentence), None)
+
+    assert first is not None

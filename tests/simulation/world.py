@@ -1,0 +1,148 @@
+"""Time, chance, and the processes that live and die in them.
+
+A discrete-event simulation: every call of the engine to the outside is a greenlet switch into the world, which lets
+time pass and may let the instance crash or freeze there. The same seed gives the same story.
+"""
+
+import heapq
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Protocol
+
+from greenlet import getcurrent, greenlet
+
+START = datetime(2026, 10, 24, 21, 0, tzinfo=UTC)
+"""Four hours before Berlin's clocks go back."""
+
+
+class Ended(Protocol):
+    """Hears how an activity has ended."""
+
+    def __call__(self, *, well: bool) -> None: ...
+
+
+class Crash(BaseException):
+    """The instance ends here; nothing of its own runs after this, as after kill -9."""
+
+
+@dataclass
+class Rates:
+    """Chances per step (a call of the engine), and of what happens to messages."""
+
+    crash: float = 0.003
+    freeze: float = 0.005
+    storage_error: float = 0.05
+    answer_lost: float = 0.06
+    refused: float = 0.1
+    rejected: float = 0.002
+    cut_before: float = 0.1
+    reply_lost: float = 0.15
+    history_away: float = 0.2
+    clock_step: float = 0.1
+    event_lost: float = 0.03
+    timer_lost: float = 0.1
+    timer_late: float = 0.03
+
+    def none(self) -> "Rates":
+        """A world in which everything works."""
+        return Rates(**dict.fromkeys(self.__dataclass_fields__, 0.0))
+
+
+@dataclass(eq=False)
+class Instance:
+    """One worker process; `skew` is how wrong its clock is, in seconds."""
+
+    name: str
+    started_at: float
+    skew: float
+    alive: bool = True
+    frozen_until: float = 0.0
+
+
+@dataclass
+class World:
+    """The heap of what happens next, and everything that is drawn by lot."""
+
+    seed: int
+    rates: Rates = field(default_factory=Rates)
+    now: float = 0.0
+    """True seconds since START."""
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.faults: Counter[str] = Counter()
+        self.trace: deque[str] = deque(maxlen=20_000)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._main = getcurrent()
+
+    @property
+    def time(self) -> datetime:
+        """The true time."""
+        return START + timedelta(seconds=self.now)
+
+    def at(self, seconds: float, action: Callable[[], None]) -> None:
+        """Let something happen at a time."""
+        heapq.heappush(self._events, (max(seconds, self.now), next(self._numbers), action))
+
+    def run_until(self, seconds: float) -> None:
+        """Let time pass."""
+        while self._events and self._events[0][0] <= seconds:
+            self.now, _, action = heapq.heappop(self._events)
+            action()
+        self.now = seconds
+
+    def happens(self, chance: float, fault: str) -> bool:
+        """Draw a fault, and count it."""
+        if chance and self.rng.random() < chance:
+            self.faults[fault] += 1
+            return True
+        return False
+
+    def note(self, sentence: str) -> None:
+        """A line of the story."""
+        self.trace.append(f"{self.time:%d %H:%M:%S.%f} {sentence}")
+
+    def spawn(self, instance: Instance, activity: Callable[[], None], ended: Ended) -> None:
+        """Start an activity on an instance; `ended` hears whether it came to its end without an error."""
+
+        def body() -> None:
+            try:
+                activity()
+            except Crash:
+                ended(well=False)
+            except Exception as error:  # noqa: BLE001  what the host sees of a function that raised
+                self.note(f"{instance.name}: raised {error}")
+                ended(well=False)
+            else:
+                ended(well=True)
+
+        one = greenlet(body, parent=self._main)
+        self.at(self.now, one.switch)
+
+    def step(self, instance: Instance, what: str, seconds: float | None = None) -> None:
+        """A call to the outside: time passes, and the instance may not survive it."""
+        if self.happens(self.rates.crash, "crash"):
+            self.note(f"{instance.name}: crashes at {what}")
+            instance.alive = False
+        if self.happens(self.rates.freeze, "freeze"):
+            instance.frozen_until = self.now + self.rng.choice((5, 70, 200, 400, 1500, 4000))
+            self.note(f"{instance.name}: freezes at {what} for {instance.frozen_until - self.now:.0f} s")
+        self.sleep(instance, self.rng.uniform(0.001, 0.05) if seconds is None else seconds)
+
+    def sleep(self, instance: Instance, seconds: float) -> None:
+        """Let time pass for an activity of an instance, longer while the instance is frozen."""
+        self._switch(seconds)
+        while instance.alive and instance.frozen_until > self.now:
+            self._switch(instance.frozen_until - self.now)
+        if not instance.alive:
+            raise Crash
+
+    def _switch(self, seconds: float) -> None:
+        me = getcurrent()
+        self.at(self.now + seconds, me.switch)
+        self._main.switch()
