@@ -2,7 +2,7 @@ import hashlib
 import json
 
 import pytest
-from builders import change, schedule
+from builders import change, file_of, schedule, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,3 +105,19 @@ def test_a_key_tells_its_schedule() -> None:
 )
 def test_the_binding_watches_the_folder_unless_its_name_is_language_of_the_binding(folder: str, path: str) -> None:
     assert blob_path(watching(f"path_on_datastore: '{folder}'")) == path
+
+
+def test_a_name_cannot_stall_the_worker() -> None:
+    glob = "*_*_*_*_*_*_*_*.csv"
+
+    assert path_out_of_scope(watching(f"include: ['{glob}']"), "_" * 1000) is not None
+
+
+@pytest.mark.parametrize(
+    ("glob", "problem"),
+    [("[z-a]*", "[z-a]: z-a runs backwards"), ("[!]", "[!] names no character; write one between the brackets")],
+)
+def test_a_glob_that_means_nothing_is_a_fault(glob: str, problem: str) -> None:
+    text = file_of(f"change: {{datastore: blobs, container: data, include: ['{glob}']}}")
+
+    assert sentences(text) == [f"schedules.s.change.include[0]: {problem}"]

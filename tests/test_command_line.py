@@ -165,7 +165,7 @@ def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run)
         (
             ["request", "nightly"],
             {"ENDPOINT": "http://x.example/y"},
-            "nightly: http://x.example/y: a token is never sent over plain http; expected https://",
+            "nightly: the address of endpoint %ENDPOINT%: a token is never sent over plain http; expected https://",
         ),
     ],
 )

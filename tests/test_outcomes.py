@@ -96,10 +96,10 @@ def test_both_shapes_of_errors_are_told(body: bytes, sentence: str) -> None:
 
 
 def test_a_redirect_is_told_and_not_followed() -> None:
-    sentence = of_reply(307, {"Location": "https://else.where/"}, b"").sentence
+    sentence = of_reply(307, {"Location": "https://else.where/x?sig=secret"}, b"").sentence
 
     assert sentence == (
-        "the service answered 307: it points to https://else.where/, and a POST with a token is not sent on"
+        "the service answered 307: it points to https://else.where, and a POST with a token is not sent on"
     )
 
 
@@ -116,9 +116,16 @@ def test_a_redirect_is_told_and_not_followed() -> None:
         ({"Retry-After": "Sun, 01 Nov 2026 03:00:00 GMT", "Date": "Sun, 01 Nov 2026 04:00:00 GMT"}, timedelta(0)),
         ({"Retry-After": "Sun, 01 Nov 2026 04:02:00 GMT"}, None),
         ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "Mon, 01 Jan 99999999999999 00:00:00 GMT", "Date": "Sun, 01 Nov 2026 04:00:00 GMT"}, None),
+        ({"Retry-After": "Mon, 01 Jan 2027 00:00:00 +99999999999999", "Date": "Sun, 01 Nov 2026 04:00:00 GMT"}, None),
         ({"Retry-After": "٣"}, None),
         ({}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str], wait: timedelta | None) -> None:
     assert of_reply(429, headers, b"").retry_after == wait
+
+
+@pytest.mark.parametrize("status", [101, 102, 103, 199])
+def test_an_answer_before_the_answer_says_nothing_about_the_run(status: int) -> None:
+    assert of_reply(status, {}, b"").answer is Answer.UNKNOWN

@@ -184,7 +184,7 @@ def test_a_wrong_key_is_a_sentence(keys: str, fault: str) -> None:
         ("container: ddd, include: '*.csv'", "include: expected a list, [a, b]"),
         ("container: ddd, connection: 'a b'", "connection: expected the name of an app setting"),
         ("container: ddd, data_path: dir", "data_path: expected one of file, folder, manifest"),
-        ("container: ddd, polling_interval: five", "polling_interval: expected a whole number, 0 or more"),
+        ("container: ddd, polling_interval: five", "polling_interval: expected a whole number from 0 to 525600"),
     ],
 )
 def test_a_wrong_change_is_a_sentence(change: str, fault: str) -> None:
@@ -315,3 +315,21 @@ def test_what_is_read_but_not_acted_on_yet_is_a_warning() -> None:
 
     assert loaded.faults == ()
     assert [warning.path for warning in loaded.warnings] == ["schedules.s.overlap", "schedules.s.max_concurrent_runs"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ("change: {datastore: d, container: ccc, polling_interval: 1000000}", "change.polling_interval: expected"),
+        ("recurrence: {frequency: Minute, interval: 9999999999999}", "recurrence.interval: expected a whole number"),
+        ("recurrence: {frequency: Month, interval: 100001}", None),
+        ("cron: {expression: '* * \u00b2 * *'}", "cron.expression: day-of-month '\u00b2' is not made of"),
+    ],
+)
+def test_numbers_beyond_all_reason_cost_nobody_else_anything(keys: str, fault: str | None) -> None:
+    loaded = config(file_of(keys) + f"  good: {{pipeline: p, {TIME}}}\n")
+
+    assert "good" in loaded.schedules
+    told = [f"{one.path}: {one.message}" for one in loaded.faults]
+    assert len(told) == (fault is not None)
+    assert fault is None or told[0].startswith(f"schedules.s.{fault}")

@@ -168,7 +168,7 @@ def test_plain_http_gets_no_token() -> None:
 
     assert outcome == Outcome(
         answer=Answer.UNSENT,
-        sentence="http://example.org/submit: a token is never sent over plain http; expected https://",
+        sentence="the address of endpoint %ENDPOINT%: a token is never sent over plain http; expected https://",
     )
 
 
@@ -362,3 +362,55 @@ def test_a_connection_that_rested_too_long_is_made_anew(
         connections.append(tls_azureml.connections)
 
     assert connections == [1, 1, 2, 3]
+
+
+def test_what_comes_after_an_answer_is_never_read_as_the_next_ones() -> None:
+    """103 and, late, 429: the 429 is the first run's, and the second must not take it for its own."""
+    body = json.dumps({"Id": "second"}).encode()
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        seen.append(connection.recv(65_536))
+        if len(seen) == 1:
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            time.sleep(0.3)
+            connection.sendall(b"HTTP/1.1 429 Slow down\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n")
+            time.sleep(0.3)
+        else:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        connection.close()
+
+    with listening(serve) as port:
+        endpoint = endpoint_of(f"http://127.0.0.1:{port}/x")
+        first = submit(endpoint)
+        time.sleep(0.5)
+        second = submit(endpoint)
+
+    assert (first.answer, second.answer) == (Answer.UNKNOWN, Answer.SUBMITTED)
+    assert len(seen) == 2
+
+
+def test_root_certificates_that_cannot_be_read_are_unsent(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+
+    for bundle in (tmp_path / "none.pem", tmp_path / "empty.pem"):
+        outcome = submit(endpoint_of("https://127.0.0.1:1/x", ca_bundle=str(bundle)))
+        assert outcome.answer is Answer.UNSENT
+        assert "REQUESTS_CA_BUNDLE" in (outcome.sentence or "")
+
+
+def test_a_token_that_cannot_be_sent_is_unsent_and_not_shown() -> None:
+    outcome = submit(endpoint_of("https://127.0.0.1:1/x", token="secret\nsecond line"))
+
+    assert outcome.answer is Answer.UNSENT
+    assert "secret" not in (outcome.sentence or "")
+
+
+def test_no_sentence_shows_the_query_of_the_address(azureml: AzureMl) -> None:
+    azureml.service.add_fault(Fault("cut"))
+    token = azureml.service.issue_token("x")["access_token"]
+
+    cut = submit(endpoint_of(f"{azureml.endpoint}?sig=topsecret", token))
+    refused = submit(endpoint_of("https://127.0.0.1:1/x?sig=topsecret"))
+
+    assert "topsecret" not in f"{cut.sentence} {refused.sentence}"

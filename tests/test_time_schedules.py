@@ -188,7 +188,10 @@ def test_what_the_sdk_refuses_is_refused_and_what_it_takes_is_taken(case: dict[s
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
-        ("recurrence: {frequency: Day, interval: true}", "recurrence.interval: expected a whole number, 1 or more"),
+        (
+            "recurrence: {frequency: Day, interval: true}",
+            "recurrence.interval: expected a whole number from 1 to 1000000",
+        ),
         (
             "recurrence: {frequency: Day, interval: 1, start_time: not a date}",
             "recurrence.start_time: expected a wall-clock reading such as 2026-11-01T00:00:00",

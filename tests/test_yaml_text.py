@@ -95,9 +95,10 @@ def test_a_second_document_is_a_fault() -> None:
 
 
 def test_deep_nesting_is_a_fault_and_not_a_crash() -> None:
-    found = faults("a: " + "[" * 5000 + "]" * 5000)
+    found = faults("a: " + "[" * 100 + "]" * 100)
 
     assert found == ["f:1: " + "a" + "[0]" * 32 + ": nested deeper than 32 levels"]
+    assert faults("[{a: " * 16_000) == ["f: brackets are nested deeper than 200 levels"]
 
 
 @given(st.text(max_size=200))

@@ -13,6 +13,9 @@ from .scheduling.policies import Decision, decide
 _LATE = timedelta(minutes=15)
 """How old the occurrence may be for which a timer that sees its schedule first was woken."""
 
+REGISTERED_WITHIN = timedelta(minutes=2)
+"""How far back from its first sight a schedule's life may begin."""
+
 _FRESH = 60.0
 """Seconds between a decision and acting on it: the catch-up window was compared with the time of the decision."""
 
@@ -26,13 +29,15 @@ def fire_due(
     firing: Firing,
     clock: Clock,
     *,
+    started_at: datetime,
     retention: timedelta,
     min_age: timedelta = timedelta(0),
 ) -> int:
     """Fire every occurrence of at least this age that has no row yet; how many this call started or skipped.
 
-    Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
-    Occurrences below the floor, a day above what is pruned, start nothing: their rows may be gone already.
+    `started_at` is the start of the worker process. Rows come first and the mark after them, so a crash in between
+    repeats rows, which conflict, and loses none. Occurrences below the floor, a day above what is pruned, start
+    nothing: their rows may be gone already.
     """
     now, decided_at = clock.now(), clock.monotonic()
     until = now - min_age
@@ -41,12 +46,11 @@ def fire_due(
     first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
     mark = ledger.mark(schedule.name)
     present = digest(trigger)
-    if mark is not None and mark.trigger_digest != present:
-        # An edited schedule has no past: what its old trigger missed and its new one would have named is let go.
-        edited = Mark(until=max(mark.until, now), trigger_digest=present, version=mark.version)
-        ledger.set_mark(schedule.name, edited)
-        return 0
     after = mark.until if mark is not None else _before(schedule, first_seen)
+    if mark is not None and mark.trigger_digest != present:
+        # An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its
+        # life begins with the process that reads it; while old and new instances alternate, nothing is let go twice.
+        after = max(mark.until, min(first_sight(started_at, now), now) - timedelta(microseconds=1))
     if until <= after:
         return 0
     due = list(between(trigger, after, until))
@@ -80,6 +84,15 @@ def _fire(
         mark = Mark(until=until, trigger_digest=mark.trigger_digest, version=mark.version)
     ledger.set_mark(schedule.name, mark)
     return fired
+
+
+def first_sight(started_at: datetime, now: datetime) -> datetime:
+    """Where the life of a schedule begins that this process has found in its file: the minute in which it started.
+
+    Should a ledger be lost under an app that has run for days, nothing of those days shall start again: at most
+    REGISTERED_WITHIN back.
+    """
+    return max(started_at, now - REGISTERED_WITHIN).replace(second=0, microsecond=0)
 
 
 def _first_seen(schedule: Schedule, now: datetime) -> datetime:

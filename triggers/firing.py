@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from .clock import Clock
-from .ledger.ports import Ledger
+from .ledger.ports import Ledger, LedgerUnavailable
 from .scheduling.change import BlobChange
 from .scheduling.config import Retry, Schedule, Target
 from .scheduling.not_yet import refusal
@@ -68,6 +68,7 @@ class Firing:
 
     def submit_open(self, run: Run, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so."""
+        ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
         now = self._clock.now()
         claim = run.to(
@@ -82,7 +83,7 @@ class Firing:
             error=None,
         )
         claimed = self._ledger.update(run, claim)
-        return claimed and self._submit(claimed, claimed_at, retry)
+        return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
     def _fire(
         self,
@@ -111,6 +112,7 @@ class Firing:
         if refused := refusal(schedule):
             return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]))
         request = build_request(schedule, key, nominal_time, blob)
+        ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
         claim = replace(
             run,
@@ -120,7 +122,7 @@ class Firing:
             attempts=1,
         )
         claimed = self._ledger.insert(claim.first(now))
-        return claimed and self._submit(claimed, claimed_at, schedule.retry)
+        return claimed and self._submit(claimed, claimed_at, ledger_id, schedule.retry)
 
     def _noted(self, run: Run) -> Run | None:
         """Write a run that ends where it begins."""
@@ -129,7 +131,7 @@ class Firing:
             log_run(written)
         return written
 
-    def _submit(self, claimed: Run, claimed_at: float, retry: Retry) -> Run:
+    def _submit(self, claimed: Run, claimed_at: float, ledger_id: str, retry: Retry) -> Run:
         assert claimed.request is not None, "a claim holds its request"
         assert claimed.claim_id is not None
         target = target_id(claimed.request.target)
@@ -141,7 +143,7 @@ class Firing:
         submission = Submission(
             request=claimed.request,
             run_key=claimed.key,
-            ledger_id=self._ledger.ledger_id(),
+            ledger_id=ledger_id,
             attempt=claimed.claim_id,
         )
         outcome = self._endpoint.submit(submission, lambda: self._clock.monotonic() - claimed_at <= self._freshness)
@@ -164,7 +166,7 @@ class Firing:
     def _settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
         """Write what the submission came to, also when the reconciler has given it up as unknown meanwhile."""
         present = claimed
-        while True:
+        for _ in range(_SETTLE_TRIES):
             if present.claim_id == claimed.claim_id and present.state in _UNSETTLED:
                 settled = self._settled(present, outcome, retry)
             elif outcome.run_id is not None and outcome.run_id not in (present.run_id, present.duplicate_run_id):
@@ -179,6 +181,7 @@ class Firing:
             if reread is None:
                 return claimed
             present = reread
+        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although nobody else writes it")
 
     def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
         now = self._clock.now()
@@ -199,6 +202,7 @@ class Firing:
         return unsent
 
 
+_SETTLE_TRIES = 10
 _UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
 _WORRYING = frozenset({RunState.UNSENT, RunState.UNKNOWN, RunState.REJECTED, RunState.DEAD})
 

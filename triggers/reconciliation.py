@@ -9,7 +9,7 @@ from typing import Final
 from zlib import crc32
 
 from .clock import Clock
-from .due_occurrences import fire_due
+from .due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
 from .firing import Firing, target_id
 from .ledger.ports import Ledger, Registration
 from .scheduling.config import ChangeTrigger, Config, Retry
@@ -20,9 +20,6 @@ log = logging.getLogger(__name__)
 
 PASS_LIMIT: Final = timedelta(minutes=4)
 """A pass stops here, well before functionTimeout; the next one goes on."""
-
-REGISTERED_WITHIN: Final = timedelta(minutes=2)
-"""How far back from its first pass the reconciler lets a schedule's life begin."""
 
 _LEFT_TO_TIMERS: Final = timedelta(seconds=90)
 """An occurrence younger than this is the timer's; older ones no timer has delivered."""
@@ -73,13 +70,14 @@ class Reconciliation:
             raise ExceptionGroup("the reconciler could not see to every schedule", faults)
 
     def _register(self) -> None:
-        # What came between the start and this first pass belongs to the schedule. But should a ledger be lost under an
-        # app that has run for days, nothing of those days shall start again.
-        first_seen = max(self.started_at, self.clock.now() - REGISTERED_WITHIN)
+        now = self.clock.now()
         known = {one.schedule for one in self.ledger.registrations()}
-        for name in self.config.schedules:
+        for name, schedule in self.config.schedules.items():
             if name not in known:
-                self.ledger.register(name, first_seen)
+                watches = isinstance(schedule.trigger, ChangeTrigger)
+                # Blobs are told apart by the second, so those from before the start are not ours.
+                blobs_from = max(self.started_at, now - REGISTERED_WITHIN)
+                self.ledger.register(name, blobs_from if watches else first_sight(self.started_at, now))
 
     def _work(
         self, registration: Registration, server_now: Callable[[], datetime], holds: dict[str, datetime]
@@ -87,8 +85,15 @@ class Reconciliation:
         """Everything one schedule needs, a piece at a time."""
         schedule = self.config.schedules.get(registration.schedule)
         if schedule is not None and not isinstance(schedule.trigger, ChangeTrigger):
-            age = _LEFT_TO_TIMERS
-            fire_due(schedule, self.ledger, self.firing, self.clock, retention=self.retention, min_age=age)
+            fire_due(
+                schedule,
+                self.ledger,
+                self.firing,
+                self.clock,
+                started_at=self.started_at,
+                retention=self.retention,
+                min_age=_LEFT_TO_TIMERS,
+            )
             yield
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
         for run in self.ledger.open_runs(registration.schedule):

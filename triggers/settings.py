@@ -111,7 +111,7 @@ def _local_values(file: Path) -> tuple[dict[str, str], list[Fault]]:
         return {}, []
     except json.JSONDecodeError as error:
         return fault(f"line {error.lineno}: this is not JSON: {error.msg}; none of its values is used")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
         return fault(f"the file cannot be read: {error}")
     values = content.get("Values") if isinstance(content, dict) else None
     if not isinstance(values, dict) or content.get("IsEncrypted"):

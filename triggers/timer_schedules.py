@@ -24,6 +24,13 @@ def _function(app: App, schedule: Schedule) -> Callable[[func.TimerRequest], Non
     def fire(timer: func.TimerRequest) -> None:
         from .due_occurrences import fire_due
 
-        fire_due(schedule, app.ledger, app.firing, app.clock, retention=app.settings.retention)
+        fire_due(
+            schedule,
+            app.ledger,
+            app.firing,
+            app.clock,
+            started_at=app.started_at,
+            retention=app.settings.retention,
+        )
 
     return fire

@@ -114,7 +114,10 @@ class Simulation:
 
     def _timer(self, schedule: Schedule, process: Process) -> None:
         def activity() -> None:
-            fire_due(schedule, process.ledger, process.firing, process.clock, retention=RETENTION)
+            started_at = process.reconciliation.started_at
+            fire_due(
+                schedule, process.ledger, process.firing, process.clock, started_at=started_at, retention=RETENTION
+            )
 
         self._spawn(process, activity)
 

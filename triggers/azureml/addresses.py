@@ -21,7 +21,7 @@ def url_of(target: Target, settings: Mapping[str, str]) -> str:
         name if target.workspace is None else _workspace_url(target.workspace, settings) + _path(target, name, settings)
     )
     if problem := url_problem(url):
-        raise UnfitAddress(f"{url.partition('?')[0]}: {problem}")
+        raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
     return url
 
 

@@ -9,6 +9,7 @@ What urllib3 and requests do otherwise, and why it is changed here:
   fails while connecting, the TLS handshake with it, is raised as one kind of error: NewConnectionError.
 """
 
+import os
 import ssl
 import time
 from datetime import timedelta
@@ -91,7 +92,10 @@ def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> req
     session = requests.Session()
     # The environment would bring proxies, .netrc passwords in place of our token, and bundles read at each request.
     session.trust_env = False
-    adapter = _Adapter(ssl.create_default_context(cafile=ca_bundle or certifi.where()), threads, max_idle)
+    bundle = ca_bundle or certifi.where()
+    is_folder = os.path.isdir(bundle)  # noqa: PTH112  a setting's text
+    context = ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
+    adapter = _Adapter(context, threads, max_idle)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from ..scheduling.outcome import Answer, Outcome
 
@@ -23,6 +24,8 @@ def of_reply(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     if 200 <= status < 300:
         return _accepted(status, body)
     retry_after = _retry_after(headers)
+    if status < 200:
+        return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} and no more")
     if status in _LATER or (status == 503 and retry_after is not None):
         answer = Answer.UNSENT
     elif status >= 500 or status in _MAY_HAVE_BEEN_ACCEPTED:
@@ -63,7 +66,8 @@ def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
     else:
         said = str(error or reply.get("message") or "")
     if 300 <= status < 400:
-        said = f"it points to {headers.get('Location', 'nowhere')}, and a POST with a token is not sent on"
+        place = urlsplit(headers.get("Location", ""))
+        said = f"it points to {place.scheme}://{place.netloc}, and a POST with a token is not sent on"
     return f"the service answered {status}" + (f": {' '.join(said.split())[:500]}" if said else "")
 
 
@@ -84,13 +88,16 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
         until, sent = _http_date(text), _http_date(headers.get("Date", ""))
         if until is None or sent is None:
             return None
-        wait = until - sent
+        try:
+            wait = until - sent
+        except OverflowError:
+            return None
     return min(max(wait, timedelta(0)), _LONGEST_RETRY_AFTER)
 
 
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -45,7 +45,7 @@ class PublishedPipeline:
         try:
             post = post_of(submission, self._settings)
             call = self._wire.prepared(post.url, json.dumps(post.body).encode())
-        except (MissingSetting, NoToken, UnfitAddress) as error:
+        except (MissingSetting, NoToken, UnfitAddress, NeverSent) as error:
             return never_sent(str(error))
         if not is_fresh():
             return never_sent("too much time had passed since the claim; nothing was sent")

@@ -25,7 +25,7 @@ class Tokens:
 
         try:
             return self.credential.get_token(scope).token
-        except AzureError as error:
+        except (AzureError, ValueError) as error:  # ValueError: a wrong AZURE_ setting of azure-identity's own
             raise NoToken(f"no token for {scope}: {_first_line(error)}") from error
 
     @property

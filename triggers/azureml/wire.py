@@ -49,7 +49,10 @@ class Wire:
         ca_bundle: str | None,
         max_idle: timedelta = MAX_IDLE,
     ) -> None:
-        """`patience` bounds connecting, sending and reading together; a connection idle for longer is made anew."""
+        """`patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
+
+        A connection that was idle for longer than `max_idle` is made anew.
+        """
         self._tokens = tokens
         self._scope = scope
         self._patience = patience.total_seconds()
@@ -58,11 +61,11 @@ class Wire:
         self._session: requests.Session | None = None
 
     def prepared(self, url: str, data: bytes) -> Callable[[], Reply]:
-        """Everything that can be done before sending, the token first; raises NoToken. The call sends, once.
+        """Everything that can be done before sending, the token first; the call sends, once.
 
-        The call raises NeverSent and CutOff.
+        Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
         """
-        from requests import Request
+        from requests import Request, RequestException
 
         session = self._shared_session()
         headers = {
@@ -70,7 +73,11 @@ class Wire:
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        request = Request("POST", url, headers=headers, data=data).prepare()
+        try:
+            request = Request("POST", url, headers=headers, data=data).prepare()
+        except RequestException as error:
+            # Without its text, which may hold the token.
+            raise NeverSent(f"the request cannot be put together: {type(error).__name__}") from None
         return lambda: self._send(session, request)
 
     def _send(self, session: "requests.Session", request: "requests.PreparedRequest") -> Reply:
@@ -85,7 +92,11 @@ class Wire:
         try:
             # The adapter alone: it follows no redirect, keeps no cookie, and costs a third less than Session.post.
             with session.get_adapter(str(request.url)).send(request, stream=True, timeout=timeout) as reply:
-                return Reply(reply.status_code, reply.headers, _body(reply, until))
+                body = _body(reply, until)
+                if not 200 <= reply.status_code < 300:
+                    # Something may follow that belongs to this answer: nobody shall read it as the next one's.
+                    reply.close()
+                return Reply(reply.status_code, reply.headers, body)
         except RequestException as error:
             sentence = was_never_sent(error)
             if sentence is not None:
@@ -95,7 +106,10 @@ class Wire:
     def _shared_session(self) -> "requests.Session":
         with self._lock:
             if self._session is None:
-                self._session = self._new_session()
+                try:
+                    self._session = self._new_session()
+                except OSError as error:  # ssl.SSLError is one too
+                    raise NeverSent(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
             return self._session
 
 
@@ -122,4 +136,7 @@ def _body(reply: "requests.Response", until: float) -> bytes:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    """The innermost reason: what stands around it holds the address, whose query may hold a signature."""
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", None) or cause
+    return " ".join(f"{type(reason).__name__}: {reason}".split())[:300]

@@ -15,7 +15,7 @@ from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from ..connections import UnusableConnection
 from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
-from .calls import TABLE, ServerTime, explained, repeated, table_is_missing
+from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing, whole_transaction
 from .ports import LedgerUnavailable, Mark, Registration
 from .rows import REGISTRY, CorruptRow, Row, list_key, list_row, open_row, run_of, run_row, time_of
 
@@ -103,7 +103,8 @@ class AzureTableLedger:
         answered = ServerTime()
         with self._reached() as table:
             table.get_entity(REGISTRY, "ledger", raw_response_hook=answered)
-        assert answered.at is not None, "every answer of the service has a Date"
+        if answered.at is None:
+            raise LedgerUnavailable("the ledger's answer does not tell the time")
         return answered.at
 
     def hold(self, target: str, until: datetime) -> None:
@@ -176,7 +177,7 @@ class AzureTableLedger:
         with self._reached() as table:
             answered = ServerTime()
             try:
-                written = repeated(lambda: table.submit_transaction(operations, raw_response_hook=answered))
+                written = repeated(lambda: whole_transaction(table, operations, answered))
             except HttpResponseError as error:
                 if error.status_code not in overtaken or table_is_missing(error):
                     raise
@@ -240,6 +241,10 @@ class AzureTableLedger:
                 # Made anew by the next call, the table and what this process knows of it.
                 self._client, self._id = None, None
                 self._registered.clear()
+            raise LedgerUnavailable(explained(error)) from error
+        except CorruptRow:
+            raise
+        except BROKEN_OFF as error:
             raise LedgerUnavailable(explained(error)) from error
 
     def _table(self) -> TableClient:

@@ -1,14 +1,19 @@
 """Calls to the table service: repeated where an answer was lost, dated by its clock, explained where they fail."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 
-from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseError
+from azure.core.exceptions import DecodeError, HttpResponseError, ServiceResponseError
+from azure.data.tables import TableClient
+from requests import RequestException
 
 Written = TypeVar("Written")
+
+BROKEN_OFF: Final = (ServiceResponseError, DecodeError, RequestException, ValueError)
+"""What an answer that breaks off is raised as: the parts of a batch are read late, with requests' own errors."""
 
 TABLE: Final = "pipelinetriggers"
 
@@ -19,7 +24,8 @@ class ServerTime:
     at: datetime | None = None
 
     def __call__(self, response: Any) -> None:
-        self.at = parsedate_to_datetime(response.http_response.headers["Date"])
+        date = response.http_response.headers.get("Date")
+        self.at = parsedate_to_datetime(date) if date else None  # an answer that breaks off may lack it
 
 
 def repeated(write: Callable[[], Written]) -> Written:
@@ -30,16 +36,25 @@ def repeated(write: Callable[[], Written]) -> Written:
     for pause in (0.1, 0.5):
         try:
             return write()
-        except ServiceResponseError:
+        except BROKEN_OFF:
             time.sleep(pause)
     return write()
 
 
+def whole_transaction(table: TableClient, operations: list[Any], answered: ServerTime) -> list[Mapping[str, Any]]:
+    """Submit a transaction; an answer that breaks off between its parts, which the client lets pass, is no answer."""
+    written = list(table.submit_transaction(operations, raw_response_hook=answered))
+    if len(written) != len(operations):
+        raise ServiceResponseError("the answer broke off")
+    return written
+
+
 def table_is_missing(error: HttpResponseError) -> bool:
+    """Whether the call failed because there is no table yet, or no more."""
     return "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}"
 
 
-def explained(error: AzureError) -> str:
+def explained(error: Exception) -> str:
     """One line: what the storage service said, and the role that a refusal asks for."""
     said = str(error).strip().splitlines()
     status = getattr(error, "status_code", None)

@@ -9,7 +9,8 @@
                             reconcile                  when the reconciler's newest pass ended
                             h:<target>                 until when a target asked to be left alone (Retry-After)
 
-A run is one JSON document, cut into columns of 30,000 characters (a column holds 32,767); the other columns are for
+A run is one JSON document, cut into columns of 15,000 characters (a column holds
+32 K of UTF-16, where a character may take two); the other columns are for
 filters and for people who look into the table.
 """
 
@@ -25,7 +26,7 @@ from ..scheduling.run import Run
 Row: TypeAlias = dict[str, Any]
 
 REGISTRY: Final = "registry"
-_COLUMN: Final = 30_000
+_COLUMN: Final = 15_000
 _END_OF_TIME: Final = 253_402_300_800_000
 """Milliseconds: the year 10000; subtracted from it, later times sort first."""
 

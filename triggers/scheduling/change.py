@@ -1,11 +1,10 @@
 """One version of one blob, and whether a change-based schedule watches it."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 from .config import ChangeTrigger
+from .globs import matches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,21 +68,4 @@ def _below(folder: str, path: str) -> str | None:
 
 
 def _any_glob(globs: tuple[str, ...], path: str) -> bool:
-    return any(_compiled(glob).fullmatch(path) for glob in globs)
-
-
-@cache
-def _compiled(glob: str) -> re.Pattern[str]:
-    """`*` and `?` stay within a folder, `**` crosses folders, `**/` also stands for no folder at all."""
-    parts = re.findall(r"\*\*/|\*\*|\*|\?|\[[^]/]+\]|.", glob, re.DOTALL)
-    return re.compile("".join(_GLOB_PARTS.get(part) or _class_or_literal(part) for part in parts), re.DOTALL)
-
-
-_GLOB_PARTS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-
-
-def _class_or_literal(part: str) -> str:
-    if len(part) < 3 or not part.startswith("["):
-        return re.escape(part)
-    negated, members = ("^", part[2:-1]) if part[1] == "!" else ("", part[1:-1])
-    return f"[{negated}{members.replace(chr(92), chr(92) * 2).replace('^', chr(92) + '^')}]"
+    return any(matches(glob, path) for glob in globs)

@@ -94,7 +94,7 @@ def _explained(problem: str, fields: list[str]) -> str:
         if problem.endswith(name):
             found = fields[number]
             hint = "; a range that wraps around is written as two, fri-sat,sun-mon" if "-" in found else ""
-            if name == "day-of-month" and found.isdigit() and 1 <= int(found) <= 31:
+            if name == "day-of-month" and found.isascii() and found.isdigit() and 1 <= int(found) <= 31:
                 return f"{name} {found!r}: no month of {fields[3]!r} has that day"
             return f"{name} {found!r} is not made of {allowed}, lists, ranges and steps{hint}"
     return problem

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from .cron import fault_in
+from .globs import glob_problem
 from .leaf_checks import (
     connection_problem,
     container_problem,
@@ -28,6 +29,7 @@ Duration: TypeAlias = Annotated[str, Meta(description="90s, 15m, 2h or 1d", extr
 WallClock: TypeAlias = Annotated[
     str, Meta(description="a reading, 2026-11-01T00:00:00, without offset", extra={"check": reading_problem})
 ]
+Glob: TypeAlias = Annotated[str, Meta(min_length=1, extra={"check": glob_problem})]
 ZoneName: TypeAlias = Annotated[
     str, Meta(description="an IANA or Windows name; default UTC", extra={"check": zone_problem})
 ]
@@ -84,7 +86,7 @@ class RecurrenceKeys(Keys, frozen=True, kw_only=True):
     """A recurrence by the words of the SDK's ScheduleRecurrence."""
 
     frequency: Annotated[str, _one_of("Minute", "Hour", "Day", "Week", "Month", either_case=True)]
-    interval: Annotated[int, Meta(ge=1)]
+    interval: Annotated[int, Meta(ge=1, le=1_000_000)]
     hours: list[Annotated[int, Meta(ge=0, le=23)]] | None = None
     minutes: list[Annotated[int, Meta(ge=0, le=59)]] | None = None
     time_of_day: Annotated[
@@ -126,12 +128,12 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
     container: Annotated[str, Meta(extra={"check": container_problem})]
     path_on_datastore: Annotated[str, Meta(description="a folder; default: the container's root")] = ""
     recursive: bool = False
-    include: list[str] = msgspec.field(default_factory=lambda: ["**"])
-    exclude: list[str] = []
+    include: list[Glob] = msgspec.field(default_factory=lambda: ["**"])
+    exclude: list[Glob] = []
     min_size: Annotated[int, Meta(ge=0, description="bytes")] = 1
     data_path_parameter_name: OptionalText = None
     data_path: Annotated[str, _one_of("file", "folder", "manifest")] = "file"
-    polling_interval: Annotated[int, Meta(ge=0, description="minutes between sweeps; 0 = never")] = 5
+    polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
     start_time: WallClock | None = None
 
 

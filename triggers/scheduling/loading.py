@@ -106,7 +106,11 @@ def _schedules(
         free = _is_free(name, names, faults)
         names.setdefault(name.casefold(), name)
         if isinstance(tree, dict):
-            schedule = checked_schedule(name, tree, defaults, targets, Converter(faults, converter.settings))
+            try:
+                schedule = checked_schedule(name, tree, defaults, targets, Converter(faults, converter.settings))
+            except Exception as error:  # noqa: BLE001  a fault of ours shall cost this schedule, not the others
+                faults.add(f"schedules.{name}", None, f"checking it failed, please report this: {error!r}")
+                schedule = None
             if schedule is not None and free:
                 found[name] = schedule
         elif tree is not INVALID:

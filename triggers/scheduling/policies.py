@@ -32,10 +32,11 @@ def decide(
     alive = [moment for moment in due if moment >= max(first_seen, floor)]
     missed = [moment for moment in alive if now - moment > ON_TIME]
     started = _caught_up(schedule, missed, now)
+    late, caught_up = frozenset(missed), frozenset(started)
     return [
         Decision(moment, SkipReason.FORGOTTEN)
         if first_seen <= moment < floor
-        else Decision(moment, _skip(schedule, moment, first_seen, missed, started))
+        else Decision(moment, _skip(schedule, moment, first_seen, late, caught_up))
         for moment in due
     ]
 
@@ -46,7 +47,11 @@ def _caught_up(schedule: Schedule, missed: list[datetime], now: datetime) -> lis
 
 
 def _skip(
-    schedule: Schedule, moment: datetime, first_seen: datetime, missed: list[datetime], started: list[datetime]
+    schedule: Schedule,
+    moment: datetime,
+    first_seen: datetime,
+    missed: frozenset[datetime],
+    started: frozenset[datetime],
 ) -> SkipReason | None:
     if moment < first_seen:
         return SkipReason.BEFORE_FIRST_SEEN

@@ -97,6 +97,8 @@ class Recurrence:
         anchor = _month_number(self.anchor.date())
         for number in count(anchor + _floor(_month_number(first) - anchor, self.interval), self.interval):
             year, month = divmod(number, 12)
+            if year < 1:
+                continue
             if year > _LAST_YEAR:
                 yield _LAST_ORDINAL + 1
                 continue

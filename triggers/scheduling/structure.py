@@ -66,7 +66,7 @@ class Converter:
             return self._wrong(path, tree, "expected text, a number, true or false; JSON goes in quotes, as text")
         if isinstance(tree, str):
             return self._text(tree, types.StrType(), path, extra)
-        return self._checked(tree, path, extra)
+        return self._checked(tree, path, extra, tree)
 
     def _struct(self, tree: Tree, kind: types.StructType, path: str) -> Any:
         if isinstance(tree, Invalid):
@@ -130,20 +130,20 @@ class Converter:
         except MissingSetting as error:
             return self._wrong(path, tree, f"{error}; add it, or write the value here")
         if "words" in extra:
-            return self._word(path, value, extra)
-        return self._checked(value, path, extra)
+            return self._word(path, tree, value, extra)
+        return self._checked(value, path, extra, tree)
 
-    def _word(self, path: str, value: str, extra: Mapping[str, Any]) -> Any:
+    def _word(self, path: str, written: str, value: str, extra: Mapping[str, Any]) -> Any:
         words: tuple[str, ...] = extra["words"]
         for word in words:
             if value == word or (extra["either_case"] and value == word.lower()):
                 return word
-        return self._wrong(path, value, f"expected one of {', '.join(words)}{nearest(value, list(words))}")
+        return self._wrong(path, written, f"expected one of {', '.join(words)}{nearest(value, list(words))}")
 
-    def _checked(self, value: Tree, path: str, extra: Mapping[str, Any]) -> Any:
-        """The value, unless the check of its key has something against it."""
+    def _checked(self, value: Tree, path: str, extra: Mapping[str, Any], written: Tree) -> Any:
+        """The value, unless the check of its key has something against it; a fault shows it as written."""
         problem = extra["check"](value) if "check" in extra else None
-        return self._wrong(path, value, problem) if problem else value
+        return self._wrong(path, written, problem) if problem else value
 
     def _wrong(self, path: str, tree: Tree, message: str) -> Invalid:
         self.faults.add(path, tree, message)

@@ -21,6 +21,7 @@ INVALID: Final = Invalid()
 Tree: TypeAlias = str | int | float | bool | Invalid | list["Tree"] | dict[str, "Tree"] | None
 
 _MAX_DEPTH: Final = 32
+_MAX_FLOW_DEPTH: Final = 200
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,400}\Z")
@@ -34,6 +35,9 @@ def parse(text: str, file: str) -> tuple[Tree, FaultList]:
     faults = FaultList(file)
     lines: dict[str, int] = {}
     faults.lines = lines
+    if _flow_depth(text) > _MAX_FLOW_DEPTH:
+        faults.add("", None, f"brackets are nested deeper than {_MAX_FLOW_DEPTH} levels")
+        return INVALID, faults
     try:
         tree = _Builder(text, faults, lines).document()
     except yaml.MarkedYAMLError as error:
@@ -46,6 +50,15 @@ def parse(text: str, file: str) -> tuple[Tree, FaultList]:
         faults.add("", None, f"this is not YAML: {' '.join(str(error).split())}")
         return INVALID, faults
     return tree, faults
+
+
+def _flow_depth(text: str) -> int:
+    """How deep brackets are nested at most, those in quotes included; the parser is quadratic in it."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{\]}]", text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:

@@ -1,0 +1,89 @@
+"""Globs over blob paths, matched in steps that grow with path times glob and no faster: a name cannot stall the worker.
+
+`*` and `?` stay within a folder, `**` crosses folders, `**/` also stands for no folder at all, `[a-c]` and `[!a-c]` are
+one character; everything else stands for itself.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+_PARTS: Final = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]/]*\]|.", re.DOTALL)
+_STARS: Final = frozenset({"*", "**", "**/"})
+
+
+def matches(glob: str, path: str) -> bool:
+    """Whether the whole path fits the glob."""
+    parts = _compiled(glob)
+    places = _with_skips({0}, parts)
+    for character in path:
+        places = _with_skips({to for at in places for to in _moves(parts, at, character)}, parts)
+        if not places:
+            return False
+    return len(parts) in places
+
+
+def glob_problem(glob: str) -> str | None:
+    """What is wrong with a glob, or None."""
+    for part in _PARTS.findall(glob):
+        if part.startswith("[") and len(part) > 1:
+            members = part[1:-1].removeprefix("!")
+            if not members:
+                return f"{part} names no character; write one between the brackets"
+            for first, last in re.findall(r"(.)-(.)", members, re.DOTALL):
+                if first > last:
+                    return f"{part}: {first}-{last} runs backwards"
+    return None
+
+
+Part = tuple[str, Callable[[str], bool]]
+
+
+@cache
+def _compiled(glob: str) -> tuple[Part, ...]:
+    return tuple((part, _one(part)) for part in _PARTS.findall(glob))
+
+
+def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
+    """Where a place in the glob leads with one more character of the path."""
+    if at == len(parts):
+        return []
+    part, fits = parts[at]
+    if part == "**/":
+        return [at, at + 1] if character == "/" else [at]
+    if part in _STARS:
+        return [at] if fits(character) else []
+    return [at + 1] if fits(character) else []
+
+
+def _with_skips(places: set[int], parts: tuple[Part, ...]) -> set[int]:
+    """The places, and those behind stars that stand for nothing."""
+    found = set(places)
+    for at in sorted(places):
+        skipped = at
+        while skipped < len(parts) and parts[skipped][0] in _STARS:
+            skipped += 1
+            found.add(skipped)
+    return found
+
+
+def _one(part: str) -> Callable[[str], bool]:
+    """Whether one character fits a part."""
+    if part in ("**", "**/"):
+        return lambda character: True  # noqa: ARG005  any
+    if part in ("*", "?"):
+        return lambda character: character != "/"
+    if part.startswith("[") and len(part) > 2:
+        negated = part[1] == "!"
+        members = _members(part[2:-1] if negated else part[1:-1])
+        return lambda character: character != "/" and (character in members) is not negated
+    return lambda character: character == part
+
+
+def _members(text: str) -> frozenset[str]:
+    """The characters of a class."""
+    singles = set(re.sub(r".-.", "", text, flags=re.DOTALL))
+    for first, last in re.findall(r"(.)-(.)", text, re.DOTALL):
+        singles.update(chr(code) for code in range(ord(first), min(ord(last), ord(first) + 10_000) + 1))
+    return frozenset(singles)
