@@ -243,7 +243,7 @@ def _token(call: _Call) -> Reply:
 def _submissions(call: _Call) -> Reply:
     service = call.service
     with service.lock:
-        return 200, {"received": list(service.received), "runs": [run.run_id for run in service.runs.values()]}
+        return 200, {"received": list(service.received), "runs": [service.entity(run) for run in service.runs.values()]}
 
 
 def _add_fault(call: _Call) -> Reply:

@@ -1,6 +1,6 @@
 """Blob triggers as the real host runs them: a scan or Event Grid fills a storage queue, a listener empties it.
 
-Five attempts without a pause between them, then the poison queue. Receipts (scan only) are written when the message is
+Five attempts without a pause between them, then the poison queue. Receipts (scan only) are written once the message is
 queued. A message whose blob is gone, or whose function is unknown, is dropped as done. Sources: the Storage Blobs
 extension's BlobTriggerExecutor, BlobQueueTriggerExecutor and ProcessEventsAsync.
 """
@@ -106,12 +106,10 @@ class BlobTriggers:
         receipt = f"blobreceipts/{HOST_ID}/Host.Functions.{function}/{digest}"
         if receipt in self._seen:
             return
-        try:
-            self._receipts.upload_blob(receipt, b"", overwrite=False)
-        except ResourceExistsError:
-            self._seen.add(receipt)
-            return
-        self.enqueue(function, container, blob, etag)
+        if not self._receipts.get_blob_client(receipt).exists():
+            # The receipt comes last, as the real host completes it last: dying in between queues the blob again.
+            self.enqueue(function, container, blob, etag)
+            self._receipts.upload_blob(receipt, b"", overwrite=True)
         self._seen.add(receipt)
 
     def _handle(self, message: QueueMessage) -> None:

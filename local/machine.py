@@ -108,6 +108,20 @@ class Machine:
         """What the Azure ML stand-in has received, oldest first."""
         return list(self.get(f"{self.azureml_url}/_stand-in/submissions")["received"])
 
+    def accepted_runs(self) -> list[dict[str, Any]]:
+        """The runs that the Azure ML stand-in has started, as its PipelineRunEntity."""
+        return list(self.get(f"{self.azureml_url}/_stand-in/submissions")["runs"])
+
+    def wait_until_registered(self, schedule: str, seconds: float = 60.0) -> None:
+        """Until the reconciler has seen a schedule; raises NotStarted when it does not."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            health = self.get(f"{self.url}/api/health")
+            if health["last_reconcile"] is not None:
+                return
+            time.sleep(0.2)
+        raise NotStarted(f"{schedule} was not registered within {seconds:.0f} s")
+
     def wait_for_submissions(self, number: int, seconds: float = 60.0) -> list[dict[str, Any]]:
         """At least this many submissions; raises NotStarted when they do not come."""
         until = time.monotonic() + seconds

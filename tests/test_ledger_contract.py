@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 from typing import Any
 from uuid import uuid4
@@ -107,6 +107,20 @@ def test_a_settle_is_read_back_and_ends_what_was_open(ledger: Ledger, name: str)
     assert list(ledger.open_runs(name)) == []
 
 
+def test_the_stores_time_of_a_row_can_be_kept_in_it(ledger: Ledger, name: str) -> None:
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    read = ledger.get(run.key)
+    assert read is not None
+    assert read.written_at is not None
+
+    stale = ledger.update(read, read.to(RunState.UNKNOWN, NOW, claimed_at=read.written_at, error="stale"))
+
+    assert stale is not None
+    assert ledger.get(run.key) == stale
+    assert stale.claimed_at == read.written_at
+
+
 def test_of_two_settles_of_one_reading_the_second_loses(ledger: Ledger, name: str) -> None:
     run = ledger.insert(claimed(name))
     assert run is not None
@@ -174,6 +188,33 @@ def test_a_mark_is_written_by_whoever_read_the_present_one(ledger: Ledger, name:
     found = ledger.mark(name)
     assert found is not None
     assert (found.until, found.trigger_digest) == (NOW + timedelta(hours=1), "d")
+
+
+def test_the_store_tells_its_time(ledger: Ledger) -> None:
+    assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_targets_are_held_until_a_time(ledger: Ledger, name: str) -> None:
+    ledger.hold(name, NOW)
+    ledger.hold(name, NOW + timedelta(seconds=9))
+
+    assert ledger.holds()[name] == NOW + timedelta(seconds=9)
+
+
+def test_ended_runs_of_old_are_pruned_and_nothing_else(ledger: Ledger, name: str) -> None:
+    def run_of(number: int, days: int, **other: Any) -> Run:
+        return claimed(name, etag=str(number), created_at=NOW - timedelta(days=days), **other)
+
+    old = [run_of(number, 100, state=RunState.SKIPPED, reason="catchup") for number in range(120)]
+    old_but_open, young = run_of(200, 100), run_of(201, 10, state=RunState.SKIPPED, reason="catchup")
+    for run in (*old, old_but_open, young):
+        assert ledger.insert(run) is not None
+
+    pruned = [ledger.prune(name, NOW - timedelta(days=90), 100) for _ in range(3)]
+
+    assert pruned == [100, 20, 0]
+    assert {run.key for run in ledger.recent_runs(name, 1000)} == {old_but_open.key, young.key}
+    assert [ledger.get(run.key) for run in old] == [None] * 120
 
 
 def test_the_newest_pass_is_remembered(ledger: Ledger) -> None:

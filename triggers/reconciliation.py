@@ -46,8 +46,8 @@ class Reconciliation:
     def run_pass(self) -> None:
         """Register the schedules of the file, then see to what is open of every schedule that was ever registered.
 
-        The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. One
-        schedule's fault stops no other; they are raised together at the end.
+        The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. The fault of
+        a run or a schedule stops no other; they are raised together at the end.
         """
         until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
         self._register()
@@ -58,13 +58,15 @@ class Reconciliation:
         while turns and self.clock.monotonic() < until:
             turn = turns.popleft()
             try:
-                next(turn)
+                fault = next(turn)
             except StopIteration:
                 continue
             except Exception as error:  # noqa: BLE001  raised again below, with the others'
                 faults.append(error)
-            else:
-                turns.append(turn)
+                continue
+            if fault is not None:
+                faults.append(fault)
+            turns.append(turn)
         self.ledger.note_pass(self.clock.now())
         if faults:
             raise ExceptionGroup("the reconciler could not see to every schedule", faults)
@@ -81,8 +83,8 @@ class Reconciliation:
 
     def _work(
         self, registration: Registration, server_now: Callable[[], datetime], holds: dict[str, datetime]
-    ) -> Iterator[None]:
-        """Everything one schedule needs, a piece at a time."""
+    ) -> Iterator[Exception | None]:
+        """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
         schedule = self.config.schedules.get(registration.schedule)
         if schedule is not None and not isinstance(schedule.trigger, ChangeTrigger):
             fire_due(
@@ -94,11 +96,15 @@ class Reconciliation:
                 retention=self.retention,
                 min_age=_LEFT_TO_TIMERS,
             )
-            yield
+            yield None
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
         for run in self.ledger.open_runs(registration.schedule):
-            self._see_to(run, retry, server_now(), holds)
-            yield
+            try:
+                self._see_to(run, retry, server_now(), holds)
+            except Exception as error:  # noqa: BLE001  yielded: one run's fault shall not cost its neighbours
+                yield error
+            else:
+                yield None
         if _is_pruned_now(registration.schedule, server_now()):
             self.ledger.prune(registration.schedule, server_now() - self.retention, _PRUNED_A_PASS)
 

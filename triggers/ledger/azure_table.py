@@ -259,7 +259,9 @@ def _registration(row: "Row | TableEntity") -> Registration:
 
 
 def _run(row: "TableEntity") -> Run:
-    return run_of(row, _etag(row), row.metadata["timestamp"])
+    # As a plain datetime: the client's own kind cannot be written into a document.
+    stamped = row.metadata["timestamp"]
+    return run_of(row, _etag(row), None if stamped is None else datetime.fromisoformat(stamped.isoformat()))
 
 
 def _key_of(row: "TableEntity") -> Row:
