@@ -28,9 +28,10 @@ format: $(VENV)
 schema: $(VENV) ## schedules.schema.json from the types it describes
 	$(BIN)/python -m local.schema > schedules.schema.json
 
-bench: $(VENV)
+bench: setup
 	$(BIN)/python -m bench.indexing
 	$(BIN)/python -m bench.submission
+	$(BIN)/python -m bench.reconciler
 
 setup: $(VENV) $(STORAGE)
 

@@ -45,7 +45,7 @@ class Nobody:
 
 def main() -> None:
     ended = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3)) as azurite:
+    with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
         service = TableServiceClient.from_connection_string(azurite.connection_string)
         ledger = AzureTableLedger(lambda: service)
         ledger.register("s", datetime.now(UTC))

@@ -24,9 +24,10 @@ class NotStarted(RuntimeError):
 class Azurite:
     """A running Azurite; use it as a context manager."""
 
-    def __init__(self, folder: Path, ports: Sequence[int]) -> None:
+    def __init__(self, folder: Path, ports: Sequence[int], *, in_memory: bool = False) -> None:
         """`ports` are those of the blob, queue and table services; what is stored stays in the folder."""
         self.folder = folder
+        self._place = ["--inMemoryPersistence"] if in_memory else ["--location", str(folder)]
         self.ports = tuple(ports)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -45,7 +46,7 @@ class Azurite:
         self.folder.mkdir(parents=True, exist_ok=True)
         blob, queue, table = (str(port) for port in self.ports)
         command = [str(INSTALLED), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-        command += ["--location", str(self.folder), "--blobPort", blob, "--queuePort", queue, "--tablePort", table]
+        command += [*self._place, "--blobPort", blob, "--queuePort", queue, "--tablePort", table]
         environment = {**os.environ, "NODE_NO_WARNINGS": "1"}
         with (self.folder / "azurite.log").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)

@@ -120,6 +120,18 @@ def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_again(
     assert len(azureml.service.received) == 1
 
 
+def test_the_stand_in_acts_on_no_request_that_was_cut_off_while_it_was_sent(azureml: AzureMl) -> None:
+    token = azureml.service.issue_token("x")["access_token"]
+    with socket.create_connection(("127.0.0.1", azureml.server_address[1])) as connection:
+        path = azureml.endpoint.removeprefix(azureml.url)
+        head = f"POST {path} HTTP/1.1"
+        connection.sendall(f"{head}\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 50\r\n\r\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+
+    assert azureml.service.received == []
+
+
 def test_a_slow_answer_is_unknown_once_the_patience_ends(azureml: AzureMl) -> None:
     azureml.service.add_fault(Fault("slow", seconds=3))
     token = azureml.service.issue_token("x")["access_token"]
