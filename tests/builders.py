@@ -141,7 +141,10 @@ class Engine:
         self.ledger = MemoryLedger(self.clock.server_now)
         self.endpoint = ScriptedEndpoint()
         self.history = ScriptedHistory(self.endpoint)
-        self.firing = Firing(
+        self.firing = self._firing()
+
+    def _firing(self) -> Firing:
+        return Firing(
             ledger=self.ledger,
             endpoint=self.endpoint,
             clock=self.clock,
@@ -149,6 +152,13 @@ class Engine:
             retry_first_delay=timedelta(seconds=30),
             spread=lambda: 0.0,
         )
+
+    def with_new_process(self) -> "Engine":
+        """Another process over the same ledger, endpoint and clock."""
+        other = Engine(self.clock.now())
+        other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
+        other.firing = other._firing()
+        return other
 
     def reconcile(self, *schedules: Schedule) -> None:
         """One pass with these schedules in the file."""

@@ -10,7 +10,8 @@ from builders import CHANGE, TIME, Engine, change, schedule, utc
 
 from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.outcome import Answer, Outcome
-from triggers.scheduling.run import RunState, SkipReason
+from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
+from triggers.scheduling.run_request import build_request
 
 NOW = utc("2026-11-01T04:00")
 KEY = "s@2026-11-01T04:00:00Z"
@@ -243,3 +244,64 @@ def test_a_schedules_life_begins_with_the_process_but_a_lost_ledger_brings_no_da
         "at-once": NOW,
         "late": NOW + timedelta(days=3) - timedelta(minutes=2),
     }
+
+
+def test_retry_after_holds_back_the_whole_target_on_every_instance(engine: Engine) -> None:
+    asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused"), asked]
+    first, second, third = schedule(name="a"), schedule(name="b"), schedule(name="c")
+    for of in (first, second, third):
+        engine.ledger.register(of.name, NOW)
+        engine.firing.fire_time(of, NOW, None)
+    assert engine.endpoint.keys == ["a@2026-11-01T04:00:00Z", "b@2026-11-01T04:00:00Z"], "the third was not even sent"
+    restarted = engine.with_new_process()
+
+    for _ in range(19):
+        engine.clock.pass_time(timedelta(minutes=1))
+        restarted.reconcile(first, second, third)
+    held = len(engine.endpoint.submissions)
+    for _ in range(17):
+        engine.clock.pass_time(timedelta(minutes=1))
+        restarted.reconcile(first, second, third)
+
+    assert held == 2
+    assert sorted(engine.endpoint.keys[2:]) == [f"{name}@2026-11-01T04:00:00Z" for name in "abc"]
+
+
+def test_a_waiting_run_is_submitted_when_it_is_due(engine: Engine) -> None:
+    of = schedule()
+    request = build_request(of, KEY, NOW)
+    waiting = Run(
+        key=KEY,
+        schedule="s",
+        kind=RunKind.TIME,
+        state=RunState.WAITING,
+        created_at=NOW,
+        pipeline="p",
+        due_at=NOW + timedelta(minutes=5),
+        request=request,
+    )
+    engine.ledger.register("s", NOW)
+    engine.ledger.insert(waiting.first(NOW))
+
+    engine.clock.pass_time(timedelta(minutes=4))
+    engine.reconcile()
+    early = engine.states()[KEY]
+    engine.clock.pass_time(timedelta(minutes=1))
+    engine.reconcile()
+
+    assert (early, engine.states()[KEY]) == ("waiting", "submitted")
+
+
+def test_an_occurrence_that_no_timer_delivered_is_fired_by_the_reconciler(engine: Engine) -> None:
+    of = schedule("cron: {expression: '5 4 * * *'}")
+    engine.reconcile(of)
+
+    engine.clock.pass_time(timedelta(minutes=6))
+    engine.reconcile(of)
+    young = dict(engine.states())
+    engine.clock.pass_time(timedelta(minutes=1))
+    engine.reconcile(of)
+
+    assert young == {}, "the timer's own, for another 30 seconds"
+    assert engine.states() == {"s@2026-11-01T04:05:00Z": "submitted"}

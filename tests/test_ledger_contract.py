@@ -366,10 +366,13 @@ def test_a_row_that_is_not_readable_is_passed_over(
     row["document_0"] = "{" + row["document_0"]
     table.update_entity(row)
 
-    found = [run.key for run in ledger.open_runs(name)]
+    table.upsert_entity({"PartitionKey": "registry", "RowKey": f"s:{name}-bad", "first_seen": "soon"})
+    ledger.register(name, NOW)
 
-    assert found == [good.key]
+    assert [run.key for run in ledger.open_runs(name)] == [good.key]
     assert f"k:{bad.key}" in caplog.text
+    assert f"{name}-bad" not in {one.schedule for one in ledger.registrations()}
+    assert f"s:{name}-bad" in caplog.text
 
 
 UNREACHABLE: list[tuple[str, Callable[[], TableServiceClient], str]] = [

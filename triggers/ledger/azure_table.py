@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
 from azure.core import MatchConditions
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from azure.data.tables import TableEntity
 
 log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 _RUNS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; a run has two once it has ended."""
@@ -57,7 +59,7 @@ class AzureTableLedger:
         return self._registered[schedule]
 
     def registrations(self) -> list[Registration]:
-        return [_registration(row) for row in self._query(REGISTRY, "s:")]
+        return list(_readable(_registration, self._query(REGISTRY, "s:")))
 
     def insert(self, run: Run) -> Run | None:
         write_id = str(uuid4())
@@ -112,7 +114,7 @@ class AzureTableLedger:
             table.upsert_entity({"PartitionKey": REGISTRY, "RowKey": f"h:{target}", "until": until.isoformat()})
 
     def holds(self) -> dict[str, datetime]:
-        return {row["RowKey"][2:]: time_of(row, "until") for row in self._query(REGISTRY, "h:")}
+        return dict(_readable(lambda row: (row["RowKey"][2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
 
     def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
         past = []
@@ -190,14 +192,9 @@ class AzureTableLedger:
         return None
 
     def _runs(self, schedule: str, keys: Iterator[str]) -> Iterator[Run]:
-        """The runs of these keys; a row that is not readable is named and passed over."""
-        for key in keys:
-            row = self._get(schedule, f"k:{key}")
-            try:
-                if row is not None:
-                    yield _run(row)
-            except CorruptRow:
-                log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "run_key": key})
+        """The runs of these keys."""
+        rows = (self._get(schedule, f"k:{key}") for key in keys)
+        return _readable(_run, (row for row in rows if row is not None))
 
     def _created_or_present(self, row: Row) -> "Row | TableEntity":
         """Insert a row, or read the one that is there already."""
@@ -252,6 +249,15 @@ class AzureTableLedger:
             if self._client is None:
                 self._client = self._open_service().create_table_if_not_exists(TABLE)
             return self._client
+
+
+def _readable(read: Callable[["TableEntity"], Item], rows: Iterator["TableEntity"]) -> Iterator[Item]:
+    """What the rows hold; one that is not readable is named and passed over."""
+    for row in rows:
+        try:
+            yield read(row)
+        except CorruptRow:
+            log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "row": row["RowKey"]})
 
 
 def _registration(row: "Row | TableEntity") -> Registration:
