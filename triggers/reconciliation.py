@@ -50,10 +50,10 @@ class Reconciliation:
         a run or a schedule stops no other; they are raised together at the end.
         """
         until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
-        self._register()
+        registered = self._registered()
         server_now = _ServerClock(self.ledger.now(), self.clock)
         holds = self.ledger.holds()
-        turns = deque(self._work(one, server_now, holds) for one in self.ledger.registrations())
+        turns = deque(self._work(one, server_now, holds) for one in registered)
         faults: list[Exception] = []
         while turns and self.clock.monotonic() < until:
             turn = turns.popleft()
@@ -71,15 +71,18 @@ class Reconciliation:
         if faults:
             raise ExceptionGroup("the reconciler could not see to every schedule", faults)
 
-    def _register(self) -> None:
+    def _registered(self) -> list[Registration]:
+        """Every schedule ever seen, those of the file registered now where they were not."""
         now = self.clock.now()
-        known = {one.schedule for one in self.ledger.registrations()}
+        known = {one.schedule: one for one in self.ledger.registrations()}
         for name, schedule in self.config.schedules.items():
             if name not in known:
                 watches = isinstance(schedule.trigger, ChangeTrigger)
                 # Blobs are told apart by the second, so those from before the start are not ours.
                 blobs_from = max(self.started_at, now - REGISTERED_WITHIN)
-                self.ledger.register(name, blobs_from if watches else first_sight(self.started_at, now))
+                first_seen = blobs_from if watches else first_sight(self.started_at, now)
+                known[name] = self.ledger.register(name, first_seen)
+        return list(known.values())
 
     def _work(
         self, registration: Registration, server_now: Callable[[], datetime], holds: dict[str, datetime]

@@ -239,8 +239,6 @@ class AzureTableLedger:
                 self._client, self._id = None, None
                 self._registered.clear()
             raise LedgerUnavailable(explained(error)) from error
-        except CorruptRow:
-            raise
         except BROKEN_OFF as error:
             raise LedgerUnavailable(explained(error)) from error
 

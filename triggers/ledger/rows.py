@@ -31,7 +31,7 @@ _END_OF_TIME: Final = 253_402_300_800_000
 """Milliseconds: the year 10000; subtracted from it, later times sort first."""
 
 
-class CorruptRow(ValueError):
+class CorruptRow(Exception):
     """A row that is not what we wrote."""
 
 
