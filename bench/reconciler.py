@@ -1,5 +1,8 @@
 """What a pass of the reconciler costs beside a past of ended runs, on Azurite: what is open counts, not what is past.
 
+Counted are the requests to the storage service and the rows in its answers; the time of the same pass is shown beside
+the time of a single read by its full key, since the emulator itself becomes slower the more it holds.
+
 python -m bench.reconciler [ended runs]
 """
 
@@ -8,11 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import requests
+from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 
 from local.azurite import Azurite, free_ports
@@ -43,10 +48,40 @@ class Nobody:
         return LookUp()
 
 
+class CountedSession(requests.Session):
+    """Counts the requests, and the rows in their answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent, self.rows = 0, 0
+        self.hooks["response"].append(self._count)
+
+    def _count(self, response: requests.Response, *_: object, **__: object) -> None:
+        self.sent += 1
+        if "json" in response.headers.get("Content-Type", ""):
+            self.rows += len(response.json().get("value", [None]))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one pass, and of one read by its full key, in seconds (medians)."""
+
+    sent: int
+    rows: int
+    pass_time: float
+    read_time: float
+
+    def __str__(self) -> str:
+        times = f"{self.pass_time * 1000:.0f} ms, a single read {self.read_time * 1000:.1f} ms"
+        return f"{self.sent} requests, {self.rows} rows, {times}"
+
+
 def main() -> None:
     ended = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
-        service = TableServiceClient.from_connection_string(azurite.connection_string)
+        session = CountedSession()
+        transport = RequestsTransport(session=session, session_owner=False)
+        service = TableServiceClient.from_connection_string(azurite.connection_string, transport=transport)
         ledger = AzureTableLedger(lambda: service)
         ledger.register("s", datetime.now(UTC))
         reconciliation = wired(ledger)
@@ -54,12 +89,22 @@ def main() -> None:
         for number in range(OPEN):
             run = one(f"s!open-{number}", RunState.UNSENT, now, next_attempt_at=now + timedelta(days=1))
             ledger.insert(run.first(now))
-        empty = [passed(reconciliation) for _ in range(7)]
+        empty = cost(reconciliation, ledger, session)
         fill(service, ended, now)
-        full = [passed(reconciliation) for _ in range(7)]
-    before, after = statistics.median(empty), statistics.median(full)
-    past = f"beside {ended} ended ones {after * 1000:.0f} ms"
-    print(f"{OPEN} open runs: {before * 1000:.0f} ms a pass; {past}: {after / before:.2f} x")
+        full = cost(reconciliation, ledger, session)
+    print(f"{OPEN} open runs alone: {empty}")
+    print(f"beside {ended} ended: {full}")
+    print(f"a pass took {full.pass_time / empty.pass_time:.2f} x, a read {full.read_time / empty.read_time:.2f} x")
+
+
+def cost(reconciliation: Reconciliation, ledger: AzureTableLedger, session: CountedSession) -> Cost:
+    reconciliation.run_pass()
+    session.sent, session.rows = 0, 0
+    reconciliation.run_pass()
+    sent, rows = session.sent, session.rows
+    passes = statistics.median(seconds(reconciliation.run_pass) for _ in range(7))
+    reads = statistics.median(seconds(lambda: ledger.get("s!open-7")) for _ in range(100))
+    return Cost(sent, rows, passes, reads)
 
 
 def wired(ledger: AzureTableLedger) -> Reconciliation:
@@ -84,10 +129,9 @@ def wired(ledger: AzureTableLedger) -> Reconciliation:
     )
 
 
-def passed(reconciliation: Reconciliation) -> float:
-    """Seconds of one pass."""
+def seconds(done: Callable[[], object]) -> float:
     started = time.perf_counter()
-    reconciliation.run_pass()
+    done()
     return time.perf_counter() - started
 
 

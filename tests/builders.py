@@ -165,7 +165,12 @@ class Engine:
         settle = timedelta(seconds=120)
         Reconciliation(
             config=Config(
-                schedules={one.name: one for one in schedules}, faults=(), warnings=(), left_out=(), settings={}
+                schedules={one.name: one for one in schedules},
+                faults=(),
+                left_out=(),
+                settings={},
+                file="",
+                lines={},
             ),
             ledger=self.ledger,
             firing=self.firing,

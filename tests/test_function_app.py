@@ -63,7 +63,7 @@ def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> No
     table, _ = indexed(tmp_path, BOTH)
 
     assert list(table) == ["nightly", "uploads", "reconcile", "api_health"]
-    assert table["nightly"] == [{"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 * * * * *"}]
+    assert table["nightly"] == [{"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0 4 * * *"}]
     assert table["uploads"] == [
         {
             "direction": "IN",

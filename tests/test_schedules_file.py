@@ -310,13 +310,6 @@ schedules:
     ]
 
 
-def test_what_is_read_but_not_acted_on_yet_is_a_warning() -> None:
-    loaded = config(file_of(f"overlap: skip\nmax_concurrent_runs: 2\n{TIME}"))
-
-    assert loaded.faults == ()
-    assert [warning.path for warning in loaded.warnings] == ["schedules.s.overlap", "schedules.s.max_concurrent_runs"]
-
-
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [

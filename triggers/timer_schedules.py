@@ -1,22 +1,19 @@
 """One timer-triggered function per time-based schedule."""
 
 from collections.abc import Callable
-from typing import Final
 
 import azure.functions as func
 
 from .app import App
+from .scheduling.alarm import alarm_of
 from .scheduling.config import ChangeTrigger, Schedule
-
-ALARM: Final = "0 * * * * *"
-"""NCRONTAB, UTC. It only wakes the function; the recurrence decides what is due."""
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
-    """Add a function for every time-based schedule."""
+    """Add a function for every time-based schedule; its alarm only wakes it up, the recurrence decides what is due."""
     for schedule in app.config.schedules.values():
         if not isinstance(schedule.trigger, ChangeTrigger):
-            trigger = functions.timer_trigger(arg_name="timer", schedule=ALARM)
+            trigger = functions.timer_trigger(arg_name="timer", schedule=str(alarm_of(schedule.trigger)))
             functions.function_name(schedule.name)(trigger(_function(app, schedule)))
 
 

@@ -162,8 +162,10 @@ class Config(Struct, frozen=True, kw_only=True):
 
     schedules: Mapping[str, Schedule]
     faults: tuple[Fault, ...]
-    warnings: tuple[Fault, ...]
-    """What is right but is not acted on by this version."""
     left_out: tuple[str, ...]
     """The names in the file that are no schedules for a fault of theirs, or of what they build on."""
     settings: Mapping[str, str]
+    file: str
+    """Its name, as faults and warnings tell it."""
+    lines: Mapping[str, int]
+    """Where in it a path stands, counted from 1."""

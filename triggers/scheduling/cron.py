@@ -4,14 +4,16 @@ cronsim reads the expression and finds wall-clock readings; what a clock change 
 cronsim's own rule loses `*/15 2 * * *` on the spring day and doubles it in autumn.
 """
 
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from .time_zones import instant, next_transition, wall_clock
+from .time_zones import instant, next_transition, offset_at, wall_clock
 
 _SECOND = timedelta(seconds=1)
 _ANY_TIME = datetime(2024, 1, 1)
@@ -51,14 +53,46 @@ class Cron:
         margin = wall_clock(after, self.zone) - timedelta(days=2)
         return (instant(reading, self.zone) for reading in self.readings(margin))
 
+    def days(self, first: int) -> Iterator[int]:
+        """The days that it names from one on, as ordinals (1 is 0001-01-01), ascending."""
+        fields = CronSim(self.expression, _ANY_TIME)
+        for year in count(date.fromordinal(first).year):
+            for month in sorted(fields.months):
+                for day in _candidates(fields, monthrange(year, month)[1]):
+                    found = date(year, month, day)
+                    if found.toordinal() >= first and fields.match_day(found):
+                        yield found.toordinal()
+
+    @property
+    def clock_times(self) -> tuple[time, ...]:
+        """The readings of a day that it names, ascending."""
+        fields = CronSim(self.expression, _ANY_TIME)
+        return tuple(time(hour, minute) for hour in sorted(fields.hours) for minute in sorted(fields.minutes))
+
+    @property
+    def week_days_named(self) -> frozenset[int]:
+        """The weekdays (0 is Monday) on which its days may fall."""
+        fields = CronSim(self.expression, _ANY_TIME)
+        if not fields.day_and:
+            return frozenset(range(7))
+        named = (item[0] if isinstance(item, tuple) else item for item in fields.weekdays)
+        return frozenset((day - 1) % 7 for day in named)
+
+    def missing_days(self, year: int, month: int) -> list[int]:
+        """The days that it names for a month and that the month lacks; a star or a step names none in particular."""
+        fields, day_of_month = CronSim(self.expression, _ANY_TIME), self.expression.split()[2]
+        if month not in fields.months or "*" in day_of_month or "/" in day_of_month or min(fields.days) < 0:
+            return []
+        return [] if len(fields.days) == 31 else sorted(day for day in fields.days if day > monthrange(year, month)[1])
+
     def _lived_through(self, after: datetime) -> Iterator[datetime]:
         """Follow the zone's clocks from offset to offset: readings in a gap never come, in a fold they come twice."""
         at, reading_before = after, wall_clock(after, self.zone)
         while True:
-            offset = _offset(at, self.zone)
+            offset = offset_at(at, self.zone)
             for reading in self.readings(reading_before):
                 moment = reading.replace(tzinfo=UTC) - offset
-                if _offset(moment, self.zone) != offset:
+                if offset_at(moment, self.zone) != offset:
                     at = next_transition(at, moment, self.zone)
                     reading_before = wall_clock(at, self.zone) - _SECOND
                     break
@@ -100,7 +134,11 @@ def _explained(problem: str, fields: list[str]) -> str:
     return problem
 
 
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    offset = moment.astimezone(zone).utcoffset()
-    assert offset is not None
-    return offset
+def _candidates(fields: CronSim, length: int) -> list[int]:
+    """The days of a month of this length that are worth a look: when both day fields must match, only the named ones.
+
+    L and LW are negative numbers to cronsim; the last weekday is never before the 26th.
+    """
+    if not fields.day_and:
+        return list(range(1, length + 1))
+    return [day for day in range(1, length + 1) if day in fields.days or (day >= 26 and min(fields.days) < 0)]

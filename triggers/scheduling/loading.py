@@ -12,10 +12,8 @@ from .config import Config, Schedule, Target
 from .defaults import Defaults, checked_defaults
 from .faults import Fault, FaultList, nearest
 from .file_keys import PipelineKeys, WorkspaceKeys
-from .not_yet import not_acted_on
 from .schedule_rules import checked_schedule
 from .structure import Converter
-from .suspicions import suspicions
 from .targets import checked_target, checked_workspace
 from .texts import check_settings
 from .yaml_text import INVALID, Tree, parse
@@ -34,25 +32,22 @@ def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
     defaults = checked_defaults(sections.get("defaults"), converter)
     check_settings([*converter.texts, *defaults.texts], settings, faults)
     schedules = _schedules(sections, defaults, targets, converter)
-    warnings = FaultList(file, faults.lines)
-    for schedule in schedules.values():
-        for key, sentence in (*suspicions(schedule, settings), *not_acted_on(schedule)):
-            warnings.add(f"schedules.{schedule.name}.{key}", None, sentence)
     ordered = sorted(faults, key=lambda fault: fault.line or 0)
     names = sections.get("schedules")
     return Config(
         schedules=schedules,
         faults=tuple(ordered),
-        warnings=tuple(warnings),
         left_out=tuple(name for name in names if name not in schedules) if isinstance(names, dict) else (),
         settings=dict(settings),
+        file=file,
+        lines=faults.lines,
     )
 
 
 def unreadable(file: str, message: str) -> Config:
     """The Config of a file that could not be read at all."""
     fault = Fault(file=file, path="", value="", message=message)
-    return Config(schedules={}, faults=(fault,), warnings=(), left_out=(), settings={})
+    return Config(schedules={}, faults=(fault,), left_out=(), settings={}, file=file, lines={})
 
 
 def _sections(tree: Tree, faults: FaultList) -> dict[str, Tree]:

@@ -33,7 +33,7 @@ def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
     reading = wall_clock(moment, trigger.zone)
     if clock_change(reading, trigger.zone) is ClockChange.FOLD:
         return ClockChange.FOLD
-    if _follows_wall_clock(trigger) and not _has_reading(trigger, reading):
+    if follows_wall_clock(trigger) and not _has_reading(trigger, reading):
         return ClockChange.GAP
     return None
 
@@ -55,7 +55,8 @@ def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:
             yield moment
 
 
-def _follows_wall_clock(trigger: TimeTrigger) -> bool:
+def follows_wall_clock(trigger: TimeTrigger) -> bool:
+    """Whether it names readings that a clock change moves; others live through it, or count real time."""
     return not trigger.counts_instants if isinstance(trigger, Cron) else trigger.frequency not in ELAPSED
 
 

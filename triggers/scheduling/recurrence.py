@@ -60,10 +60,15 @@ class Recurrence:
 
     def readings(self, after: datetime) -> Iterator[datetime]:
         """Wall-clock readings from two days before an instant on: a gap may have swallowed a whole day."""
-        first = (wall_clock(after, self.zone) - timedelta(days=2)).date()
-        for day in self._days(first):
-            for clock_time in self.times or (self.anchor.time(),):
-                yield datetime.combine(day, clock_time)
+        first = (wall_clock(after, self.zone) - timedelta(days=2)).toordinal()
+        for day in self.days(first):
+            for clock_time in self.clock_times:
+                yield datetime.combine(date.fromordinal(day), clock_time)
+
+    @property
+    def clock_times(self) -> tuple[time, ...]:
+        """The readings of a day that it names, ascending; of no meaning where elapsed time counts."""
+        return self.times or (self.anchor.time(),)
 
     def _elapsed(self, after: datetime) -> Iterator[datetime]:
         step = ELAPSED[self.frequency] * self.interval
@@ -73,29 +78,49 @@ class Recurrence:
                 return
             yield anchor + step * n
 
-    def _days(self, first: date) -> Iterator[date]:
+    def days(self, first: int) -> Iterator[int]:
+        """The days that it names from one on, as ordinals (1 is 0001-01-01), ascending; for Day, Week and Month."""
         days = {Frequency.DAY: self._every_day, Frequency.WEEK: self._every_week, Frequency.MONTH: self._every_month}
         for ordinal in days[self.frequency](first):
             if ordinal > _LAST_ORDINAL:
                 return
-            if ordinal >= first.toordinal():
-                yield date.fromordinal(ordinal)
+            if ordinal >= first:
+                yield ordinal
 
-    def _every_day(self, first: date) -> Iterator[int]:
-        anchor = self.anchor.date().toordinal()
-        return count(anchor + _floor(first.toordinal() - anchor, self.interval), self.interval)
+    @property
+    def week_days_named(self) -> frozenset[int]:
+        """The weekdays (0 is Monday) on which its days may fall."""
+        if self.frequency is Frequency.WEEK:
+            return frozenset(self.week_days or (self.anchor.weekday(),))
+        if self.frequency is Frequency.DAY and self.interval % 7 == 0:
+            return frozenset({self.anchor.weekday()})
+        return frozenset(range(7))
 
-    def _every_week(self, first: date) -> Iterator[int]:
+    def missing_days(self, year: int, month: int) -> list[int]:
+        """The days that it names for a month and that the month lacks."""
+        number = year * 12 + month - 1
+        if self.frequency is not Frequency.MONTH or LAST_DAY in self.month_days:
+            return []
+        if (number - _month_number(self.anchor.date())) % self.interval:
+            return []
+        return [day for day in self.month_days or (self.anchor.day,) if day > monthrange(year, month)[1]]
+
+    def _every_day(self, first: int) -> Iterator[int]:
+        anchor = self.anchor.toordinal()
+        return count(anchor + _floor(first - anchor, self.interval), self.interval)
+
+    def _every_week(self, first: int) -> Iterator[int]:
         """Week 0 is the one, from Monday, that holds the anchor."""
-        monday = self.anchor.date().toordinal() - self.anchor.weekday()
+        monday = self.anchor.toordinal() - self.anchor.weekday()
         step = 7 * self.interval
-        for start in count(monday + _floor(first.toordinal() - monday, step), step):
+        for start in count(monday + _floor(first - monday, step), step):
             for week_day in self.week_days or (self.anchor.weekday(),):
                 yield start + week_day
 
-    def _every_month(self, first: date) -> Iterator[int]:
+    def _every_month(self, first: int) -> Iterator[int]:
         anchor = _month_number(self.anchor.date())
-        for number in count(anchor + _floor(_month_number(first) - anchor, self.interval), self.interval):
+        month_of_first = _month_number(date.fromordinal(first))
+        for number in count(anchor + _floor(month_of_first - anchor, self.interval), self.interval):
             year, month = divmod(number, 12)
             if year < 1:
                 continue

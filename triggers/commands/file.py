@@ -1,0 +1,69 @@
+"""The schedules file: what is wrong with it, and what the Functions host makes of it."""
+
+import argparse
+import json
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from ..app import read_config
+from ..clock import SystemClock
+from ..scheduling.alarm import alarm_of, count_between
+from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.warnings import warnings_of
+from ..settings import Settings
+
+_YEAR: Final = 365
+
+
+def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Tell everything that is wrong, and what is worth a word."""
+    config = read_config(folder / settings.schedules_file, settings)
+    for warning in warnings_of(config, SystemClock().now()):
+        print(f"{warning} (warning)")
+    faults = [*config.faults, *settings.faults]
+    for fault in faults:
+        print(fault)
+    print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
+    if config.left_out:
+        print(f"left out until they are right: {', '.join(config.left_out)}")
+    return 1 if faults else 0
+
+
+def functions(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Show what the Functions host will see, and what an alarm costs."""
+    sys.path.insert(0, str(folder))
+    from function_app import app, objects
+
+    table: list[dict[str, Any]] = [
+        {"name": one.get_function_name(), "bindings": [json.loads(binding) for binding in one.get_raw_bindings()]}
+        for one in app.get_functions()
+    ]
+    if options.json:
+        print(json.dumps(table, indent=2))
+    else:
+        for row in table:
+            cost = _cost(objects.config.schedules.get(row["name"]), objects.clock.now())
+            print(f"{row['name']:<40} {_binding_in_words(row['bindings'][0])}{cost}")
+    for fault in objects.faults():
+        print(fault, file=sys.stderr)
+    return 0
+
+
+def _number(of: int, thing: str) -> str:
+    return f"{of or 'no'} {thing}{'' if of == 1 else 's'}"
+
+
+def _binding_in_words(binding: dict[str, Any]) -> str:
+    shown = ("schedule", "path", "connection", "source", "route", "authLevel")
+    return " ".join([str(binding["type"]), *(f"{key}={binding[key]}" for key in shown if key in binding)])
+
+
+def _cost(schedule: Schedule | None, now: datetime) -> str:
+    """What a year of the schedule's alarm costs: each wake-up is an execution, also where nothing is due."""
+    if schedule is None or isinstance(schedule.trigger, ChangeTrigger):
+        return ""
+    occurrences = count_between(schedule.trigger, now, now + timedelta(days=_YEAR))
+    wake_ups = alarm_of(schedule.trigger).wake_ups(now.date(), _YEAR)
+    return f" ({wake_ups} wake-ups a year for {_number(occurrences, 'occurrence')})"

@@ -1,0 +1,130 @@
+"""Occurrences: when a schedule runs next, and what it would send."""
+
+import argparse
+import json
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ..app import App
+from ..azureml.addresses import UnfitAddress
+from ..azureml.published_pipeline import post_of
+from ..clock import SystemClock
+from ..scheduling.change import BlobChange, normal_etag, path_out_of_scope
+from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.not_yet import refusal
+from ..scheduling.occurrences import change_at, next_after
+from ..scheduling.run import change_key, time_key
+from ..scheduling.run_request import Submission, build_request
+from ..scheduling.templates import MissingSetting
+from ..scheduling.time_zones import ClockChange
+from ..settings import Settings
+from .named import Refused, named_schedule
+
+
+def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Show when a time-based schedule runs next, clock changes marked."""
+    schedule = named_schedule(options.schedule, App(settings, folder))
+    trigger = schedule.trigger
+    if isinstance(trigger, ChangeTrigger):
+        raise Refused(f"{schedule.name} is change-based: it runs when a blob changes, at no time of its own")
+    rows = []
+    found = next_after(trigger, options.start, options.number)
+    if len(found) < options.number:
+        print(f"{schedule.name} has no more occurrences than these {len(found)}", file=sys.stderr)
+    if not schedule.enabled:
+        print(f"{schedule.name} is disabled: it skips them", file=sys.stderr)
+    for moment in found:
+        change = change_at(trigger, moment)
+        rows.append((moment, moment.astimezone(trigger.zone), change))
+    if options.json:
+        table = [
+            {
+                "nominal_time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+                "local_time": local.isoformat(),
+                "clock_change": change and change.value,
+            }
+            for moment, local, change in rows
+        ]
+        print(json.dumps(table, indent=2))
+        return 0
+    for moment, local, change in rows:
+        print(f"{moment:%Y-%m-%dT%H:%M:%SZ}  {local:%a} {local.isoformat()}{_clock_change_in_words(change)}")
+    return 0
+
+
+def request(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Show what would be POSTed."""
+    app = App(settings, folder)
+    schedule = named_schedule(options.schedule, app)
+    if refused := refusal(schedule):
+        raise Refused(f"{schedule.name}: {refused[1]}")
+    options.at = options.at or _next_or_now(schedule)
+    key, blob = _occurrence(schedule, options, app)
+    submission = Submission(
+        request=build_request(schedule, key, options.at, blob),
+        run_key=key,
+        ledger_id="(the ledger's id)",
+        attempt="(the claim's id)",
+    )
+    try:
+        post = post_of(submission, app.config.settings)
+    except (MissingSetting, UnfitAddress) as error:
+        raise Refused(f"{schedule.name}: {error}") from error
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if options.json:
+        print(json.dumps({"method": "POST", "url": post.url, "headers": headers, "body": post.body}, indent=2))
+    else:
+        print(f"POST {post.url}")
+        print(*(f"{name}: {value}" for name, value in headers.items()), sep="\n")
+        print(f"\n{json.dumps(post.body, indent=2, ensure_ascii=False)}")
+    return 0
+
+
+def _next_or_now(schedule: Schedule) -> datetime:
+    now = SystemClock().now().replace(microsecond=0)
+    if isinstance(schedule.trigger, ChangeTrigger):
+        return now
+    return next(iter(next_after(schedule.trigger, now, 1)), now)
+
+
+def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> tuple[str, BlobChange | None]:
+    """The run key, and the change for a change-based schedule."""
+    trigger = schedule.trigger
+    if not isinstance(trigger, ChangeTrigger):
+        if options.blob is not None:
+            raise Refused(f"{schedule.name} is time-based: it takes --at, not --blob")
+        if next_after(trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
+            print(f"{options.at:%Y-%m-%dT%H:%M:%SZ} is no occurrence of {schedule.name}", file=sys.stderr)
+        return time_key(schedule.name, options.at), None
+    if options.blob is None:
+        raise Refused(f"{schedule.name} is change-based: say which blob with --blob PATH (below the container)")
+    if because := path_out_of_scope(trigger, options.blob):
+        print(f"{schedule.name} does not watch {options.blob!r} ({because}); it would send this", file=sys.stderr)
+    change = BlobChange(
+        host=_host(trigger, app),
+        container=trigger.container,
+        path=options.blob,
+        etag=normal_etag(options.etag),
+        size=0,
+        last_modified=options.at,
+    )
+    return change_key(schedule.name, change), change
+
+
+def _host(trigger: ChangeTrigger, app: App) -> str:
+    from ..connections import UnusableConnection
+
+    try:
+        return app.blobs.host(trigger.connection)
+    except UnusableConnection as error:
+        print(f"{error}; the run key shown is therefore not the real one", file=sys.stderr)
+        return ""
+
+
+def _clock_change_in_words(change: ClockChange | None) -> str:
+    if change is ClockChange.GAP:
+        return "  (clock change: its time does not exist that day, it runs when the gap ends)"
+    if change is ClockChange.FOLD:
+        return "  (clock change: this reading comes twice that day)"
+    return ""

@@ -1,0 +1,202 @@
+"""The alarm of a time-based schedule: the rarest NCRONTAB expression, in UTC, that covers all its occurrences.
+
+Field by field it names the values that occur from 2026 to 2050. Every cold start works it out, so the years are not
+played through: a clock time means the same UTC on every day of a span, and when days bring nothing new the rest of a
+span is passed over.
+"""
+
+from datetime import date, datetime, timedelta
+from math import gcd
+from typing import Final, NamedTuple
+
+from .occurrences import TimeTrigger
+from .recurrence import ELAPSED, Recurrence
+from .spans import DAY, Readings, WallClock, seconds_of, spans
+from .time_zones import FORESEEN_FROM, FORESEEN_UNTIL, instant
+
+_WEEK: Final = 7 * DAY
+_LIMITS: Final = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+_EVERY_WEEK_DAY: Final = frozenset(range(7))
+
+
+class Alarm(NamedTuple):
+    """The values of the six fields; 0 is Sunday, and day and weekday must both match, as the Functions host reads it.
+
+    Source: NCrontab and CronSchedule.cs of azure-webjobs-sdk-extensions.
+    """
+
+    seconds: frozenset[int]
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    week_days: frozenset[int]
+
+    def __str__(self) -> str:
+        return " ".join(_field(sorted(values), *limits) for values, limits in zip(self, _LIMITS, strict=True))
+
+    def wake_ups(self, first: date, days: int) -> int:
+        """How often it goes off in a number of days (UTC) from one on."""
+        calendar = (first + timedelta(days=n) for n in range(days))
+        matching = sum(
+            day.day in self.days and day.month in self.months and day.isoweekday() % 7 in self.week_days
+            for day in calendar
+        )
+        return matching * len(self.seconds) * len(self.minutes) * len(self.hours)
+
+
+_FIRST: Final = frozenset({1})
+NEVER: Final = Alarm(frozenset({0}), frozenset({0}), frozenset({0}), _FIRST, _FIRST, _EVERY_WEEK_DAY)
+"""Once a year, for a trigger without an occurrence in these years: a timer needs an expression."""
+
+
+def alarm_of(trigger: TimeTrigger) -> Alarm:
+    """The rarest alarm that covers the trigger's occurrences from 2026 to 2050."""
+    if isinstance(trigger, Recurrence) and trigger.frequency in ELAPSED:
+        return _elapsed(trigger, *_foreseen(trigger)).alarm()
+    return _readings(trigger, *_foreseen(trigger)).alarm()
+
+
+def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
+    """How many occurrences lie in [first, last], of the years that are foreseen."""
+    foreseen_first, foreseen_last = _foreseen(trigger)
+    first, last = max(first, foreseen_first), min(last, foreseen_last)
+    if first > last:
+        return 0
+    if isinstance(trigger, Recurrence) and trigger.frequency in ELAPSED:
+        return len(_instants(trigger, seconds_of(first), seconds_of(last)))
+    readings = Readings(trigger)
+    found = 0
+    for span in spans(trigger, first, last):
+        if not span.is_gap:
+            found += sum(len(times) for _, times in readings.within(span.first, span.end))
+        elif next(readings.within(span.first, span.end), None):
+            # What the gap moved to its end is an occurrence of its own unless that reading is one anyway.
+            found += not any(readings.within(span.end, span.end + 1))
+    return found
+
+
+class _Days:
+    """The days on which occurrences fall, as far as the fields tell them apart."""
+
+    def __init__(self, week_days: frozenset[int]) -> None:
+        """`week_days` are those on which the days may fall, 0 is Monday: when all are seen, nothing new will come."""
+        self.days: set[int] = set()
+        self.months: set[int] = set()
+        self.week_days: set[int] = set()
+        self._expected = len(week_days)
+
+    def add(self, ordinal: int) -> None:
+        day = date.fromordinal(ordinal)
+        self.days.add(day.day)
+        self.months.add(day.month)
+        self.week_days.add(ordinal % 7)  # 0001-01-01 was a Monday and is 1
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.week_days) == self._expected and len(self.months) == 12 and len(self.days) == 31
+
+
+class _Seen:
+    """What occurs: times of the day in UTC, and days by how many days they lie from the day of the reading."""
+
+    def __init__(self, week_days: frozenset[int]) -> None:
+        self.times: set[int] = set()
+        self._week_days = week_days
+        self._days: dict[int, _Days] = {}
+
+    def add(self, day: int, time: int) -> None:
+        """`time` may lie outside the day: as a reading less its offset does."""
+        self.times.add(time % DAY)
+        self.days(time // DAY).add(day + time // DAY)
+
+    def days(self, shift: int) -> _Days:
+        if shift not in self._days:
+            self._days[shift] = _Days(self._week_days)
+        return self._days[shift]
+
+    def alarm(self) -> Alarm:
+        if not self.times:
+            return NEVER
+        of_days = self._days.values()
+        return Alarm(
+            seconds=frozenset(time % 60 for time in self.times),
+            minutes=frozenset(time // 60 % 60 for time in self.times),
+            hours=frozenset(time // 3600 for time in self.times),
+            days=frozenset().union(*(one.days for one in of_days)),
+            months=frozenset().union(*(one.months for one in of_days)),
+            week_days=frozenset().union(*(one.week_days for one in of_days)),
+        )
+
+
+def _foreseen(trigger: TimeTrigger) -> tuple[datetime, datetime]:
+    """The first and the last instant of these years at which the trigger may have an occurrence."""
+    return (
+        max(FORESEEN_FROM, trigger.start or FORESEEN_FROM),
+        min(FORESEEN_UNTIL - timedelta(seconds=1), trigger.end or FORESEEN_UNTIL),
+    )
+
+
+def _readings(trigger: WallClock, first: datetime, last: datetime) -> _Seen:
+    readings, seen = Readings(trigger), _Seen(trigger.week_days_named)
+    shifts: dict[int, frozenset[int]] = {}
+    """By offset, once a whole day with it has been seen: the days by which its times are shifted."""
+    for span in spans(trigger, first, last):
+        if span.is_gap:
+            if next(readings.within(span.first, span.end), None):
+                seen.add(span.end // DAY, span.end % DAY - span.offset)
+            continue
+        if span.offset in shifts and all(seen.days(shift).is_full for shift in shifts[span.offset]):
+            continue
+        for day, times in readings.within(span.first, span.end):
+            if times is not readings.times:
+                for time in times:
+                    seen.add(day, time - span.offset)
+                continue
+            if span.offset not in shifts:
+                in_utc = [time - span.offset for time in times]
+                seen.times.update(time % DAY for time in in_utc)
+                shifts[span.offset] = frozenset(time // DAY for time in in_utc)
+            for shift in shifts[span.offset]:
+                seen.days(shift).add(day + shift)
+            if all(seen.days(shift).is_full for shift in shifts[span.offset]):
+                break
+    return seen
+
+
+def _elapsed(trigger: Recurrence, first: datetime, last: datetime) -> _Seen:
+    instants = _instants(trigger, seconds_of(first), seconds_of(last))
+    step = instants.step
+    seen = _Seen(frozenset({0}) if step % _WEEK == 0 else _EVERY_WEEK_DAY)
+    seen.times.update(moment % DAY for moment in instants[: DAY // gcd(step, DAY)])
+    if instants:
+        # With a step of a day or less no day is without an occurrence.
+        days = range(instants[0] // DAY, instants[-1] // DAY + 1)
+        for day in days if step <= DAY else (moment // DAY for moment in instants):
+            seen.days(0).add(day)
+            if seen.days(0).is_full:
+                break
+    return seen
+
+
+def _instants(trigger: Recurrence, first: int, last: int) -> range:
+    """The occurrences in [first, last] of a recurrence that counts elapsed time, in seconds."""
+    step = int(ELAPSED[trigger.frequency].total_seconds()) * trigger.interval
+    anchor = seconds_of(instant(trigger.anchor, trigger.zone))
+    return range(first + (anchor - first) % step, last + 1, step)
+
+
+def _field(values: list[int], low: int, high: int) -> str:
+    """A field of NCRONTAB: a star, a step from the field's beginning, or ranges that never wrap around."""
+    if len(values) == high - low + 1:
+        return "*"
+    step = values[1] - values[0] if len(values) > 2 else 0
+    if step > 1 and values == list(range(low, high + 1, step)):
+        return f"*/{step}"
+    ranges: list[list[int]] = []
+    for value in values:
+        if ranges and value == ranges[-1][-1] + 1:
+            ranges[-1].append(value)
+        else:
+            ranges.append([value])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in ranges)

@@ -1,0 +1,82 @@
+"""The readings of a wall-clock trigger, cut where its zone changes the offset: within a span all mean the same in UTC.
+
+What is foreseen of whole years (the alarm, its cost, the next clock change that a schedule meets) is found from these
+few spans instead of from all occurrences. Readings are seconds since the midnight before 0001-01-01, so that a day
+begins at its ordinal times DAY.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
+
+from .cron import Cron
+from .occurrences import follows_wall_clock
+from .recurrence import Recurrence
+from .time_zones import stretches
+
+DAY: Final = 86_400
+
+WallClock: TypeAlias = Cron | Recurrence
+"""A trigger that names readings of its zone's clocks."""
+
+
+class Span(NamedTuple):
+    """Readings from `first` to before `end`; UTC is a reading less the offset."""
+
+    first: int
+    end: int
+    offset: int
+    is_gap: bool = False
+    """The readings do not exist: all of them mean the gap's end."""
+
+
+class Readings:
+    """What a wall-clock trigger names: clock times on days."""
+
+    def __init__(self, trigger: WallClock) -> None:
+        self.times = [(time.hour * 60 + time.minute) * 60 + time.second for time in trigger.clock_times]
+        """Seconds of the day, ascending."""
+        self._days = trigger.days
+
+    def within(self, first: int, end: int) -> Iterator[tuple[int, list[int]]]:
+        """The days with a reading in [first, end), as ordinals, ascending, and those times; of a whole day, `times`."""
+        if first // DAY == (end - 1) // DAY and not self._between(first % DAY, (end - 1) % DAY + 1):
+            return
+        for day in self._days(first // DAY):
+            if day * DAY >= end:
+                return
+            times = self._between(first - day * DAY, end - day * DAY)
+            if times:
+                yield day, times
+
+    def _between(self, first: int, end: int) -> list[int]:
+        if first <= 0 and end >= DAY:
+            return self.times
+        return self.times[bisect_left(self.times, first) : bisect_left(self.times, end)]
+
+
+def spans(trigger: WallClock, first: datetime, last: datetime) -> Iterator[Span]:
+    """The spans of the instants in [first, last], as far as they are foreseen, oldest first.
+
+    Where clock changes are lived through there are no gaps, and a fold's readings are in both of its spans.
+    """
+    begin, end = seconds_of(first), seconds_of(last) + 1
+    moved = follows_wall_clock(trigger)
+    before: int | None = None
+    for stretch in stretches(trigger.zone):
+        offset = int(stretch.offset.total_seconds())
+        start, stop = seconds_of(stretch.start), min(seconds_of(stretch.end), end)
+        if before is not None and moved:
+            if offset > before and begin <= start < end:
+                yield Span(start + before, start + offset, offset, is_gap=True)
+            start += max(before - offset, 0)  # of a fold's two readings the first counts
+        before = offset
+        start = max(start, begin)
+        if start < stop:
+            yield Span(start + offset, stop + offset, offset)
+
+
+def seconds_of(moment: datetime) -> int:
+    """The reading, or the UTC instant, in whole seconds."""
+    return moment.toordinal() * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
