@@ -31,6 +31,7 @@ schema: $(VENV) ## schedules.schema.json from the types it describes
 bench: setup
 	$(BIN)/python -m bench.indexing
 	$(BIN)/python -m bench.submission
+	$(BIN)/python -m bench.time_rules
 	$(BIN)/python -m bench.reconciler
 
 setup: $(VENV) $(STORAGE)

@@ -30,6 +30,7 @@ def layer(module: str) -> int:
     if module.startswith(
         (
             "triggers.firing",
+            "triggers.pausing",
             "triggers.changes",
             "triggers.due_occurrences",
             "triggers.reconciliation",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from local.azurite import Azurite
+
 ROOT = Path(__file__).parent.parent
 FILE = """
 pipelines:
@@ -195,3 +197,32 @@ def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
 
     assert (code, out) == (2, "")
     assert "usage: python -m triggers" in err
+
+
+def test_pause_and_resume_work_on_the_ledger(run: Run, azurite: Azurite) -> None:
+    storage = {"AzureWebJobsStorage": azurite.connection_string}
+
+    said = [
+        run(*arguments, **storage)
+        for arguments in (
+            ("pause", "nightly", "--note", "stock-taking", "--by", "ann"),
+            ("pause", "nightly"),
+            ("resume", "nightly"),
+            ("resume", "nightly"),
+        )
+    ]
+
+    assert said == [
+        (0, "nightly is paused: what comes due is skipped\n", ""),
+        (0, "nightly was paused already\n", ""),
+        (0, "nightly runs again; what passed in the pause stays skipped\n", ""),
+        (0, "nightly was not paused\n", ""),
+    ]
+
+
+def test_pause_says_when_the_ledger_is_away(run: Run) -> None:
+    away = "AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;BlobEndpoint=http://127.0.0.1:9/a"
+    code, out, err = run("pause", "nightly", AzureWebJobsStorage=away)
+
+    assert (code, out) == (1, "")
+    assert err.startswith("the ledger (table pipelinetriggers) cannot be reached: ")

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BUILT_SKIPS = {
     "disabled",
+    "paused",
     "catchup",
     "superseded",
     "filtered",

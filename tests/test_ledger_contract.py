@@ -20,7 +20,8 @@ from triggers.firing import Firing
 from triggers.ledger.azure_table import AzureTableLedger
 from triggers.ledger.calls import TABLE
 from triggers.ledger.memory import MemoryLedger
-from triggers.ledger.ports import Ledger, LedgerUnavailable, Mark
+from triggers.ledger.ports import Ledger, LedgerUnavailable, Mark, Pauses
+from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, RunKind, RunState, change_key
 from triggers.scheduling.run_request import build_request
 
@@ -215,6 +216,19 @@ def test_ended_runs_of_old_are_pruned_and_nothing_else(ledger: Ledger, name: str
     assert pruned == [100, 20, 0]
     assert {run.key for run in ledger.recent_runs(name, 1000)} == {old_but_open.key, young.key}
     assert [ledger.get(run.key) for run in old] == [None] * 120
+
+
+def test_pauses_follow_what_was_read(ledger: Ledger, name: str) -> None:
+    first, second = Pause(begin=NOW, note="ä \U0001f642", by="me"), Pause(begin=NOW + timedelta(hours=1))
+
+    assert ledger.pauses(name) == Pauses()
+    assert ledger.set_pauses(name, Pauses(intervals=(first,)))
+    read = ledger.pauses(name)
+    assert read.intervals == (first,)
+    assert not ledger.set_pauses(name, Pauses(intervals=(second,)))
+    assert ledger.set_pauses(name, Pauses(intervals=(first, second), version=read.version))
+    assert not ledger.set_pauses(name, Pauses(intervals=(second,), version=read.version))
+    assert ledger.all_pauses()[name] == ledger.pauses(name).intervals == (first, second)
 
 
 def test_the_newest_pass_is_remembered(ledger: Ledger) -> None:

@@ -53,6 +53,7 @@ class Reporter:
             firing=self.engine.firing,
             first_seen=first_seen,
             held_against_first_seen=polled,
+            now=self.engine.clock.now(),
             floor=NOW - timedelta(days=89),
         )
 

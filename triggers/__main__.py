@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .clock import SystemClock
-from .commands import file, occurrences
+from .commands import file, occurrences, pausing
 from .commands.named import Refused
 from .settings import Settings, from_environment
 
@@ -74,6 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("--etag", metavar="E", default=_EXAMPLE_ETAG, help="its version")
     request.add_argument("--json", action="store_true")
     request.set_defaults(command=occurrences.request)
+
+    for name, command, summary in (
+        ("pause", pausing.pause, "let a schedule start nothing; what comes due is skipped, not saved up"),
+        ("resume", pausing.resume, "let a paused schedule start runs again"),
+    ):
+        held = commands.add_parser(name, help=summary)
+        held.add_argument("schedule", metavar="SCHEDULE")
+        held.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
+        held.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+        held.set_defaults(command=command)
     return parser
 
 

@@ -43,6 +43,7 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
     def fire(client: BlobClient) -> None:
         from .changes import fire_reported
 
+        now = app.clock.now()
         fire_reported(
             schedule,
             client.container_name,
@@ -50,9 +51,10 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
             blobs=app.blobs,
             ledger=app.ledger,
             firing=app.firing,
-            first_seen=app.started_at if polled else app.clock.now(),
+            first_seen=app.started_at if polled else now,
             held_against_first_seen=polled,
-            floor=app.clock.now() - app.settings.retention + timedelta(days=1),
+            now=now,
+            floor=now - app.settings.retention + timedelta(days=1),
         )
 
     return fire

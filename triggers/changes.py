@@ -9,6 +9,7 @@ from .firing import Firing
 from .ledger.ports import Ledger
 from .scheduling.change import BlobChange, normal_etag, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
+from .scheduling.pauses import pause_at
 from .scheduling.run import Run, SkipReason
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def fire_reported(
     firing: Firing,
     first_seen: datetime,
     held_against_first_seen: bool,
+    now: datetime,
     floor: datetime,
 ) -> Run | None:
     """Fire the present version of a reported blob; None when it was claimed before.
@@ -65,6 +67,9 @@ def fire_reported(
     if (because := out_of_scope(trigger, change)) is not None:
         return firing.fire_change(schedule, change, SkipReason.FILTERED, because)
     skip = _skip(schedule, trigger, change, seen if held_against_first_seen else None, floor)
+    if skip is None:
+        pauses = ledger.pauses(schedule.name).intervals
+        skip = SkipReason.PAUSED if pause_at(pauses, now) or pause_at(pauses, change.last_modified) else None
     return firing.fire_change(schedule, change, skip)
 
 

@@ -54,7 +54,9 @@ def fire_due(
     if until <= after:
         return 0
     due = list(between(trigger, after, until))
-    decisions = decide(schedule, due, first_seen, now, floor=now - retention + timedelta(days=1))
+    pauses = ledger.pauses(schedule.name).intervals
+    floor = now - retention + timedelta(days=1)
+    decisions = decide(schedule, due, first_seen, now, floor=floor, pauses=pauses)
     following = Mark(until=until, trigger_digest=present, version=None if mark is None else mark.version)
     return _fire(schedule, decisions, firing, ledger, following, lambda: clock.monotonic() - decided_at <= _FRESH)
 

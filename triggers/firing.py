@@ -14,7 +14,7 @@ from .scheduling.change import BlobChange
 from .scheduling.config import Retry, Schedule, Target
 from .scheduling.not_yet import refusal
 from .scheduling.outcome import Answer, Outcome
-from .scheduling.policies import is_used_up, retry_delay
+from .scheduling.policies import is_used_up, jitter_of, retry_delay
 from .scheduling.run import Run, RunKind, RunState, SkipReason, change_key, time_key
 from .scheduling.run_request import Submission, build_request
 
@@ -52,9 +52,10 @@ class Firing:
         """Targets that asked this process to be left alone, until when by the monotonic clock."""
 
     def fire_time(self, schedule: Schedule, nominal_time: datetime, skip: SkipReason | None) -> Run | None:
-        """Start, or skip, one occurrence; None when its key was claimed before."""
+        """Start, or skip, one occurrence; None when its key was claimed before. With jitter it is claimed and waits."""
         key = time_key(schedule.name, nominal_time)
-        return self._fire(schedule, key, RunKind.TIME, nominal_time, None, skip)
+        due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
+        return self._fire(schedule, key, RunKind.TIME, nominal_time, None, skip, due_at=due_at)
 
     def fire_change(
         self, schedule: Schedule, change: BlobChange, skip: SkipReason | None, because: str | None = None
@@ -94,6 +95,7 @@ class Firing:
         blob: BlobChange | None,
         skip: SkipReason | None,
         because: str | None = None,
+        due_at: datetime | None = None,
     ) -> Run | None:
         now = self._clock.now()
         run = Run(
@@ -112,6 +114,8 @@ class Firing:
         if refused := refusal(schedule):
             return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]))
         request = build_request(schedule, key, nominal_time, blob)
+        if due_at is not None and due_at > now:
+            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=due_at))
         ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
         claim = replace(
@@ -125,7 +129,7 @@ class Firing:
         return claimed and self._submit(claimed, claimed_at, ledger_id, schedule.retry)
 
     def _noted(self, run: Run) -> Run | None:
-        """Write a run that ends where it begins."""
+        """Write a run that ends where it begins, or waits."""
         written = self._ledger.insert(run.first(run.created_at))
         if written is not None:
             log_run(written)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,6 +13,7 @@ from .due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
 from .firing import Firing, target_id
 from .ledger.ports import Ledger, Registration
 from .scheduling.config import ChangeTrigger, Config, Retry
+from .scheduling.pauses import Pause, pause_at, paused_within
 from .scheduling.run import Run, RunState
 from .unknown_runs import UnknownRuns
 
@@ -52,8 +53,8 @@ class Reconciliation:
         until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
         registered = self._registered()
         server_now = _ServerClock(self.ledger.now(), self.clock)
-        holds = self.ledger.holds()
-        turns = deque(self._work(one, server_now, holds) for one in registered)
+        holds, pauses = self.ledger.holds(), self.ledger.all_pauses()
+        turns = deque(self._work(one, server_now, holds, pauses.get(one.schedule, ())) for one in registered)
         faults: list[Exception] = []
         while turns and self.clock.monotonic() < until:
             turn = turns.popleft()
@@ -85,7 +86,11 @@ class Reconciliation:
         return list(known.values())
 
     def _work(
-        self, registration: Registration, server_now: Callable[[], datetime], holds: dict[str, datetime]
+        self,
+        registration: Registration,
+        server_now: Callable[[], datetime],
+        holds: dict[str, datetime],
+        pauses: Sequence[Pause],
     ) -> Iterator[Exception | None]:
         """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
         schedule = self.config.schedules.get(registration.schedule)
@@ -103,7 +108,7 @@ class Reconciliation:
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
         for run in self.ledger.open_runs(registration.schedule):
             try:
-                self._see_to(run, retry, server_now(), holds)
+                self._see_to(run, retry, server_now(), holds, pauses)
             except Exception as error:  # noqa: BLE001  yielded: one run's fault shall not cost its neighbours
                 yield error
             else:
@@ -111,14 +116,18 @@ class Reconciliation:
         if _is_pruned_now(registration.schedule, server_now()):
             self.ledger.prune(registration.schedule, server_now() - self.retention, _PRUNED_A_PASS)
 
-    def _see_to(self, run: Run, retry: Retry, server_now: datetime, holds: dict[str, datetime]) -> None:
-        """Do what one open run needs now."""
+    def _see_to(
+        self, run: Run, retry: Retry, server_now: datetime, holds: dict[str, datetime], pauses: Sequence[Pause]
+    ) -> None:
+        """Do what one open run needs now; in a pause nothing is sent, but what was sent is followed."""
+        now = self.clock.now()
         if run.state is RunState.UNKNOWN:
             self.unknown_runs.resolve(run, server_now)
         elif run.state is RunState.SUBMITTING:
             self._give_up_if_stale(run, server_now)
-        elif _is_due(run, server_now, self.clock.now()) and not _is_held(run, server_now, holds):
-            self.firing.submit_open(run, retry)
+        elif _is_due(run, server_now, now) and not _is_held(run, server_now, holds) and not pause_at(pauses, now):
+            held = paused_within(pauses, run.created_at, now)
+            self.firing.submit_open(run, Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts))
 
     def _give_up_if_stale(self, run: Run, server_now: datetime) -> None:
         if run.written_at is None or server_now - run.written_at <= self.submit_deadline:

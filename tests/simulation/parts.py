@@ -15,7 +15,7 @@ from triggers.scheduling.run_request import RunRequest, Submission
 
 from .world import Instance, World
 
-WRITES = frozenset({"insert", "update", "set_mark", "register", "hold", "note_pass", "prune"})
+WRITES = frozenset({"insert", "update", "set_mark", "set_pauses", "register", "hold", "note_pass", "prune"})
 
 
 class SimClock:

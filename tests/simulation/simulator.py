@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +12,12 @@ from triggers.changes import fire_reported
 from triggers.due_occurrences import fire_due
 from triggers.firing import Firing
 from triggers.ledger.memory import MemoryLedger
+from triggers.pausing import pause, resume
 from triggers.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeTrigger, Config, Schedule
 from triggers.scheduling.occurrences import between
+from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import Run, RunKind, RunState, change_key, time_key
 from triggers.unknown_runs import UnknownRuns
@@ -28,7 +30,7 @@ pipelines: {p: {endpoint: "%ENDPOINT%"}}
 schedules:
   often: {pipeline: p, cron: {expression: "*/5 * * * *"}}
   all: {pipeline: p, recurrence: {frequency: Minute, interval: 7}, catchup: all, catchup_window: 2h}
-  hourly: {pipeline: p, cron: {expression: "10 0-12,14-23 * * *", time_zone: Europe/Berlin}, catchup: none}
+  hourly: {pipeline: p, cron: {expression: "10 0-12,14-23 * * *", time_zone: Europe/Berlin}, catchup: none, jitter: 9m}
   uploads: {pipeline: p, change: {datastore: d, container: ccc, data_path_parameter_name: input}}
 """
 RETENTION = timedelta(days=90)
@@ -96,12 +98,25 @@ class Simulation:
                 process.instance.skew = world.rng.choice((-600, -120, -30, 0, 30, 120, 600))
         if world.happens(world.rates.refused / 10, "429 storm"):
             self.service.storm_until = world.now + world.rng.uniform(60, 900)
+        self._people()
         self.service.lag = world.rng.choice((1, 5, 60, 600)) if world.rates.crash else 1
         for schedule in self.config.schedules.values():
             if not isinstance(schedule.trigger, ChangeTrigger):
                 self._wake(schedule)
         for process in world.rng.sample(self.processes, world.rng.choice((1, 1, 2))):
             self._reconcile(process)
+
+    def _people(self) -> None:
+        """Somebody pauses a schedule now and then, and remembers to resume it."""
+        world = self.world
+        if not world.rates.crash:
+            return
+        name = world.rng.choice(list(self.config.schedules))
+        if world.rng.random() < _PAUSED and pause(self.store, name, world.time, None, None):
+            world.note(f"{name} is paused")
+            world.faults["pause"] += 1
+        elif world.rng.random() < _RESUMED and resume(self.store, name, world.time, None, None):
+            world.note(f"{name} is resumed")
 
     def _wake(self, schedule: Schedule) -> None:
         world = self.world
@@ -159,6 +174,7 @@ class Simulation:
                 firing=process.firing,
                 first_seen=process.clock.now(),
                 held_against_first_seen=False,
+                now=process.clock.now(),
                 floor=process.clock.now() - RETENTION,
             )
 
@@ -182,6 +198,8 @@ class Simulation:
         """From now on everything works, and the clocks are right."""
         self.world.rates = self.world.rates.none()
         self.service.storm_until = 0.0
+        for name in self.config.schedules:
+            resume(self.store, name, self.world.time, None, None)
         for process in self.processes:
             process.instance.skew = 0.0
 
@@ -248,12 +266,21 @@ class Simulation:
             found.append(f"{run.key} was skipped without a reason")
         window = max(ON_TIME, self.config.schedules[run.schedule].catchup_window)
         if run.kind is RunKind.TIME and run.state is not RunState.SKIPPED and run.nominal_time is not None:
+            pauses = self.store.pauses(run.schedule).intervals
+            if pause_at([replace(one, begin=one.begin + _MOST_SKEWED) for one in pauses], run.nominal_time):
+                found.append(f"{run.key} was started although its time lies in a pause")
             late = run.created_at - run.nominal_time
             # An instance may freeze between its last look at the clock and the claim itself, here for 4,000 s at most.
             if late > window + timedelta(seconds=4100):
                 found.append(f"{run.key} was claimed {late} after its time")
         return found
 
+
+_PAUSED, _RESUMED = 0.01, 0.1
+"""Chances a minute."""
+
+_MOST_SKEWED = timedelta(minutes=11)
+"""An instance whose clock is ahead decides about an occurrence before its time, so perhaps before the pause."""
 
 _FINAL = frozenset({RunState.SUBMITTED, RunState.SKIPPED, RunState.REJECTED, RunState.DEAD})
 

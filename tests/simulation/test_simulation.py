@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from triggers.ledger.ports import Pauses
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Outcome
 from triggers.scheduling.run import Run
@@ -91,19 +92,30 @@ class Gullible(UnknownRuns):
         return True
 
 
+class Deaf(SimLedger):
+    """A ledger whose pauses nobody hears of."""
+
+    def pauses(self, schedule: str) -> Pauses:
+        return Pauses()
+
+
+TWICE = "accepted 2 times"
+
+
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "violation"),
     [
-        Parts(ledger=EverybodyWins),
-        Parts(endpoint=NeverTooLate),
-        Parts(history=ForgetfulHistory),
-        Parts(unknown_runs=Gullible),
+        (Parts(ledger=EverybodyWins), TWICE),
+        (Parts(endpoint=NeverTooLate), TWICE),
+        (Parts(history=ForgetfulHistory), TWICE),
+        (Parts(unknown_runs=Gullible), TWICE),
+        (Parts(ledger=Deaf), "although its time lies in a pause"),
     ],
-    ids=["claim", "freshness check", "tag look-up", "index has caught up"],
+    ids=["claim", "freshness check", "tag look-up", "index has caught up", "pause"],
 )
-def test_the_simulator_notices_when_it_is_broken(broken: Parts) -> None:
+def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str) -> None:
     found = (sentence for seed in range(15) for sentence in Simulation(seed, broken).run())
 
-    first = next((sentence for sentence in found if "accepted 2 times" in sentence), None)
+    first = next((sentence for sentence in found if violation in sentence), None)
 
     assert first is not None

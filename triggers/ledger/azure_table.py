@@ -14,10 +14,23 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoun
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from ..connections import UnusableConnection
+from ..scheduling.pauses import Pause
 from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
 from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing, whole_transaction
-from .ports import LedgerUnavailable, Mark, Registration
-from .rows import REGISTRY, CorruptRow, Row, list_key, list_row, open_row, run_of, run_row, time_of
+from .ports import LedgerUnavailable, Mark, Pauses, Registration
+from .rows import (
+    REGISTRY,
+    CorruptRow,
+    Row,
+    list_key,
+    list_row,
+    open_row,
+    pauses_of,
+    pauses_row,
+    run_of,
+    run_row,
+    time_of,
+)
 
 if TYPE_CHECKING:
     from azure.data.tables import TableEntity
@@ -149,22 +162,17 @@ class AzureTableLedger:
             "until": mark.until.isoformat(),
             "trigger_digest": mark.trigger_digest,
         }
-        with self._reached() as table:
-            try:
-                if mark.version is None:
-                    table.create_entity(row)
-                else:
-                    table.update_entity(
-                        row,
-                        mode=UpdateMode.REPLACE,
-                        etag=mark.version,
-                        match_condition=MatchConditions.IfNotModified,
-                    )
-            except HttpResponseError as error:
-                if error.status_code in _CHANGED and not table_is_missing(error):
-                    return False
-                raise
-        return True
+        return self._followed(row, mark.version)
+
+    def pauses(self, schedule: str) -> Pauses:
+        row = self._get(REGISTRY, f"p:{schedule}")
+        return Pauses() if row is None else Pauses(intervals=pauses_of(row), version=_etag(row))
+
+    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
+        return dict(_readable(lambda row: (row["RowKey"][2:], pauses_of(row)), self._query(REGISTRY, "p:")))
+
+    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
+        return self._followed(pauses_row(schedule, pauses.intervals), pauses.version)
 
     def note_pass(self, at: datetime) -> None:
         with self._reached() as table:
@@ -173,6 +181,21 @@ class AzureTableLedger:
     def last_pass(self) -> datetime | None:
         row = self._get(REGISTRY, "reconcile")
         return None if row is None else time_of(row, "ended_at")
+
+    def _followed(self, row: Row, version: str | None) -> bool:
+        """Write a row that follows the version that was read, None where there was none; False when it does not."""
+        unchanged = MatchConditions.IfNotModified
+        with self._reached() as table:
+            try:
+                if version is None:
+                    table.create_entity(row)
+                else:
+                    table.update_entity(row, mode=UpdateMode.REPLACE, etag=version, match_condition=unchanged)
+            except HttpResponseError as error:
+                if error.status_code in _CHANGED and not table_is_missing(error):
+                    return False
+                raise
+        return True
 
     def _transaction(self, run: Run, write_id: str, operations: list[Any], overtaken: frozenset[int]) -> Run | None:
         """Write all rows or none; the first is the run's own. None when another write came first."""

@@ -7,8 +7,9 @@ from itertools import count
 from threading import Lock
 from uuid import uuid4
 
+from ..scheduling.pauses import Pause
 from ..scheduling.run import OPEN_STATES, Run
-from .ports import Mark, Registration
+from .ports import Mark, Pauses, Registration
 
 
 class MemoryLedger:
@@ -23,6 +24,7 @@ class MemoryLedger:
         self._runs: dict[str, Run] = {}
         self._registrations: dict[str, Registration] = {}
         self._marks: dict[str, Mark] = {}
+        self._pauses: dict[str, Pauses] = {}
         self._holds: dict[str, datetime] = {}
         self._last_pass: datetime | None = None
 
@@ -94,6 +96,21 @@ class MemoryLedger:
             if (present.version if present else None) != mark.version:
                 return False
             self._marks[schedule] = replace(mark, version=str(next(self._versions)))
+            return True
+
+    def pauses(self, schedule: str) -> Pauses:
+        with self._lock:
+            return self._pauses.get(schedule, Pauses())
+
+    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
+        with self._lock:
+            return {schedule: one.intervals for schedule, one in self._pauses.items()}
+
+    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
+        with self._lock:
+            if self._pauses.get(schedule, Pauses()).version != pauses.version:
+                return False
+            self._pauses[schedule] = replace(pauses, version=str(next(self._versions)))
             return True
 
     def note_pass(self, at: datetime) -> None:

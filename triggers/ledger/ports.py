@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ..scheduling.pauses import Pause
 from ..scheduling.run import Run
 
 
@@ -28,6 +29,15 @@ class Mark:
     trigger_digest: str
     version: str | None = None
     """The ledger's mark of what was read; None for a mark that is not in it yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pauses:
+    """A schedule's pauses, oldest first."""
+
+    intervals: tuple[Pause, ...] = ()
+    version: str | None = None
+    """The ledger's mark of what was read; None for a schedule that was never paused."""
 
 
 class Ledger(Protocol):
@@ -77,6 +87,15 @@ class Ledger(Protocol):
 
     def set_mark(self, schedule: str, mark: Mark) -> bool:
         """Write a mark that follows the one that was read; False when somebody else was first."""
+
+    def pauses(self, schedule: str) -> Pauses:
+        """The pauses of a schedule."""
+
+    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
+        """The pauses of every schedule that ever had one."""
+
+    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
+        """Write pauses that follow those that were read; False when somebody else was first."""
 
     def note_pass(self, at: datetime) -> None:
         """Remember that a pass of the reconciler has ended."""

@@ -7,6 +7,7 @@
     partition = registry    s:<schedule>               first_seen
                             ledger                     the ledger's id
                             reconcile                  when the reconciler's newest pass ended
+                            p:<schedule>               its pauses
                             h:<target>                 until when a target asked to be left alone (Retry-After)
 
 A run is one JSON document, cut into columns of 15,000 characters (a column holds
@@ -17,13 +18,15 @@ filters and for people who look into the table.
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from ..scheduling.pauses import Pause
 from ..scheduling.run import Run
 
 Row: TypeAlias = dict[str, Any]
+Kind = TypeVar("Kind")
 
 REGISTRY: Final = "registry"
 _COLUMN: Final = 15_000
@@ -38,13 +41,12 @@ class CorruptRow(Exception):
 def run_row(run: Run, write_id: str) -> Row:
     """The run's own row; `write_id` lets a repeated write recognise itself."""
     document = msgspec.json.encode(replace(run, version=None, written_at=None)).decode()
-    pieces = [document[start : start + _COLUMN] for start in range(0, len(document), _COLUMN)]
     return {
         **_index_row(run, f"k:{run.key}"),
         "written_by": write_id,
         "run_id": run.run_id or "",
         "error": (run.error or "")[:1000],
-        **{f"document_{number}": piece for number, piece in enumerate(pieces)},
+        **_columns(document),
     }
 
 
@@ -65,14 +67,18 @@ def list_key(created_at: datetime) -> str:
 
 def run_of(row: Mapping[str, Any], version: str, written_at: datetime | None) -> Run:
     """The run in a row; raises CorruptRow."""
-    pieces: list[str] = []
-    while isinstance(piece := row.get(f"document_{len(pieces)}"), str):
-        pieces.append(piece)
-    try:
-        run = msgspec.json.decode("".join(pieces), type=Run)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error}") from error
-    return replace(run, version=version, written_at=written_at)
+    return replace(_document(row, Run), version=version, written_at=written_at)
+
+
+def pauses_row(schedule: str, pauses: tuple[Pause, ...]) -> Row:
+    """The row of a schedule's pauses."""
+    document = msgspec.json.encode(pauses).decode()
+    return {"PartitionKey": REGISTRY, "RowKey": f"p:{schedule}", **_columns(document)}
+
+
+def pauses_of(row: Mapping[str, Any]) -> tuple[Pause, ...]:
+    """The pauses in a row; raises CorruptRow."""
+    return _document(row, tuple[Pause, ...])
 
 
 def time_of(row: Mapping[str, Any], column: str) -> datetime:
@@ -81,6 +87,23 @@ def time_of(row: Mapping[str, Any], column: str) -> datetime:
         return datetime.fromisoformat(row[column])
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error!r}") from error
+
+
+def _columns(document: str) -> Row:
+    """A document, cut into columns."""
+    starts = range(0, len(document), _COLUMN)
+    return {f"document_{number}": document[start : start + _COLUMN] for number, start in enumerate(starts)}
+
+
+def _document(row: Mapping[str, Any], kind: type[Kind]) -> Kind:
+    """What the columns of a row hold; raises CorruptRow."""
+    pieces: list[str] = []
+    while isinstance(piece := row.get(f"document_{len(pieces)}"), str):
+        pieces.append(piece)
+    try:
+        return msgspec.json.decode("".join(pieces), type=kind)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error}") from error
 
 
 def _index_row(run: Run, row_key: str) -> Row:

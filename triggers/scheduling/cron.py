@@ -6,14 +6,13 @@ cronsim's own rule loses `*/15 2 * * *` on the spring day and doubles it in autu
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from msgspec import Struct
 
-from .time_zones import instant, next_transition, offset_at, wall_clock
+from .time_zones import LAST_YEAR, instant, next_transition, offset_at, wall_clock
 
 _SECOND = timedelta(seconds=1)
 _ANY_TIME = datetime(2024, 1, 1)
@@ -27,8 +26,7 @@ _FIELDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cron:
+class Cron(Struct, frozen=True, kw_only=True):
     """A checked expression in its zone; `start` and `end` are inclusive instants, None means unbounded."""
 
     expression: str
@@ -38,7 +36,12 @@ class Cron:
 
     def readings(self, after: datetime) -> Iterator[datetime]:
         """Wall-clock readings strictly after a naive one, without regard to clock changes."""
-        return iter(CronSim(self.expression, after))
+        times = self.clock_times
+        for day in self.days(after.toordinal()):
+            for clock_time in times:
+                reading = datetime.combine(date.fromordinal(day), clock_time)
+                if reading > after:
+                    yield reading
 
     @property
     def counts_instants(self) -> bool:
@@ -49,14 +52,15 @@ class Cron:
         """Instants after the given one, ascending, without start and end; a repeated instant may come twice."""
         if self.counts_instants:
             return self._lived_through(after)
-        # A day's margin: a reading in a gap belongs to the gap's end, and a gap may swallow a whole day.
-        margin = wall_clock(after, self.zone) - timedelta(days=2)
-        return (instant(reading, self.zone) for reading in self.readings(margin))
+        # A later reading never means an earlier instant, so what is not after this reading is not after its instant.
+        return (instant(reading, self.zone) for reading in self.readings(wall_clock(after, self.zone)))
 
     def days(self, first: int) -> Iterator[int]:
         """The days that it names from one on, as ordinals (1 is 0001-01-01), ascending."""
         fields = CronSim(self.expression, _ANY_TIME)
-        for year in count(date.fromordinal(first).year):
+        if self.expression.split()[2:] == ["*", "*", "*"]:
+            yield from range(first, date(LAST_YEAR, 1, 1).toordinal())
+        for year in range(date.fromordinal(first).year, LAST_YEAR):
             for month in sorted(fields.months):
                 for day in _candidates(fields, monthrange(year, month)[1]):
                     found = date(year, month, day)

@@ -1,10 +1,12 @@
 """The rules of patience: what happens to missed occurrences, and when an unsent run is tried again."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .config import Catchup, Retry, Schedule
+from .pauses import Pause, pause_at
 from .run import SkipReason
 
 ON_TIME = timedelta(minutes=10)
@@ -23,20 +25,28 @@ class Decision:
 
 
 def decide(
-    schedule: Schedule, due: Sequence[datetime], first_seen: datetime, now: datetime, *, floor: datetime
+    schedule: Schedule,
+    due: Sequence[datetime],
+    first_seen: datetime,
+    now: datetime,
+    *,
+    floor: datetime,
+    pauses: Sequence[Pause] = (),
 ) -> list[Decision]:
     """What becomes of the occurrences (oldest first) that are due now; the window is compared here and never again.
 
-    Below `floor` an occurrence may have been pruned: it starts nothing.
+    Below `floor` an occurrence may have been pruned: it starts nothing. Nor does one that is decided in a pause, or
+    whose nominal time lies in one.
     """
-    alive = [moment for moment in due if moment >= max(first_seen, floor)]
+    paused = frozenset(due) if pause_at(pauses, now) else frozenset(one for one in due if pause_at(pauses, one))
+    alive = [moment for moment in due if moment >= max(first_seen, floor) and moment not in paused]
     missed = [moment for moment in alive if now - moment > ON_TIME]
     started = _caught_up(schedule, missed, now)
     late, caught_up = frozenset(missed), frozenset(started)
     return [
         Decision(moment, SkipReason.FORGOTTEN)
         if first_seen <= moment < floor
-        else Decision(moment, _skip(schedule, moment, first_seen, late, caught_up))
+        else Decision(moment, _skip(schedule, moment, first_seen, late, caught_up, paused))
         for moment in due
     ]
 
@@ -52,15 +62,24 @@ def _skip(
     first_seen: datetime,
     missed: frozenset[datetime],
     started: frozenset[datetime],
+    paused: frozenset[datetime],
 ) -> SkipReason | None:
     if moment < first_seen:
         return SkipReason.BEFORE_FIRST_SEEN
     if not schedule.enabled:
         return SkipReason.DISABLED
+    if moment in paused:
+        return SkipReason.PAUSED
     if moment not in missed or moment in started:
         return None
     superseded = schedule.catchup is Catchup.LATEST and started
     return SkipReason.SUPERSEDED if superseded else SkipReason.CATCHUP
+
+
+def jitter_of(schedule: Schedule) -> timedelta:
+    """The schedule's own offset in [0, jitter), in whole seconds: derived from its name, so that it never changes."""
+    share = int.from_bytes(hashlib.sha256(schedule.name.encode()).digest()[:8], "big") / 2**64
+    return timedelta(seconds=int(schedule.jitter.total_seconds() * share))
 
 
 def retry_delay(attempts: int, first: timedelta, retry_after: timedelta | None, spread: float) -> timedelta:

@@ -5,13 +5,14 @@ The anchor reaches both ways, so nothing drifts and no state is needed to say wh
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from itertools import count
 from zoneinfo import ZoneInfo
 
-from .time_zones import instant, wall_clock
+from msgspec import Struct
+
+from .time_zones import LAST_YEAR, instant, wall_clock
 
 LAST_DAY = 0
 """Among `month_days`, the last day of the month."""
@@ -34,8 +35,7 @@ ELAPSED = {Frequency.MINUTE: timedelta(minutes=1), Frequency.HOUR: timedelta(hou
 """The frequencies that count real time; the others are readings of the zone's clocks."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recurrence:
+class Recurrence(Struct, frozen=True, kw_only=True):
     """A checked recurrence; `start` and `end` are inclusive instants, None means unbounded."""
 
     frequency: Frequency
@@ -56,14 +56,16 @@ class Recurrence:
         """Instants after the given one, ascending, without start and end; a repeated instant may come twice."""
         if self.frequency in ELAPSED:
             return self._elapsed(after)
-        return (instant(reading, self.zone) for reading in self.readings(after))
+        # A later reading never means an earlier instant, so what is not after this reading is not after its instant.
+        return (instant(reading, self.zone) for reading in self.readings(wall_clock(after, self.zone)))
 
     def readings(self, after: datetime) -> Iterator[datetime]:
-        """Wall-clock readings from two days before an instant on: a gap may have swallowed a whole day."""
-        first = (wall_clock(after, self.zone) - timedelta(days=2)).toordinal()
-        for day in self.days(first):
+        """Wall-clock readings strictly after a naive one, without regard to clock changes; for Day, Week and Month."""
+        for day in self.days(after.toordinal()):
             for clock_time in self.clock_times:
-                yield datetime.combine(date.fromordinal(day), clock_time)
+                reading = datetime.combine(date.fromordinal(day), clock_time)
+                if reading > after:
+                    yield reading
 
     @property
     def clock_times(self) -> tuple[time, ...]:
@@ -124,7 +126,7 @@ class Recurrence:
             year, month = divmod(number, 12)
             if year < 1:
                 continue
-            if year > _LAST_YEAR:
+            if year > LAST_YEAR:
                 yield _LAST_ORDINAL + 1
                 continue
             start = date(year, month + 1, 1).toordinal() - 1
@@ -138,9 +140,8 @@ class Recurrence:
         return sorted({length if day == LAST_DAY else day for day in self.month_days if day <= length})
 
 
-_LAST_YEAR = 9990
-_LAST_ORDINAL = date(_LAST_YEAR, 1, 1).toordinal()
-_END_OF_TIME = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()
+_LAST_ORDINAL = date(LAST_YEAR, 1, 1).toordinal()
+_END_OF_TIME = datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 
 
 def _floor(distance: int, step: int) -> int:

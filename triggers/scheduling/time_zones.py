@@ -16,10 +16,15 @@ FORESEEN_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 FORESEEN_UNTIL = datetime(2051, 1, 1, tzinfo=UTC)
 """What is worked out beforehand reaches this far."""
 
+_SECOND = timedelta(seconds=1)
+
+LAST_YEAR = 9990
+"""Nothing is looked for from here on: a zone's offset could lead out of the calendar."""
+
 _PROBE = timedelta(days=6)
 
-# Two names of the SDK's TimeZone enum that tzlocal's table (CLDR windowsZones) no longer has; Windows keeps both for
-# old settings only.
+# Two names of the SDK's TimeZone enum that tzlocal's table lacks. It follows windowsZones.xml of the Unicode CLDR,
+# which leaves out what Windows itself calls old; these are the zones that older versions of that file gave them.
 _OLDER_WINDOWS_NAMES = {
     "Kamchatka Standard Time": "Asia/Kamchatka",
     "Mid-Atlantic Standard Time": "Etc/GMT+2",
@@ -101,26 +106,42 @@ def stretches(in_zone: ZoneInfo) -> tuple[Stretch, ...]:
     """The zone's offsets from FORESEEN_FROM to FORESEEN_UNTIL, oldest first, without a hole.
 
     Probed every six days: the shortest stretch of these years, in Gaza and Hebron in October 2040, is an hour short of
-    a week (tzdata 2026).
+    a week (tzdata 2026). Every cold start pays for this, so it looks at readings: those of a zone are the cheapest to
+    ask for their offset.
     """
     found: list[Stretch] = []
-    start = before = FORESEEN_FROM
-    offset = offset_at(start, in_zone)
-    while before < FORESEEN_UNTIL:
-        after = min(before + _PROBE, FORESEEN_UNTIL)
-        if offset_at(after, in_zone) != offset:
-            after = next_transition(before, after, in_zone)
-            found.append(Stretch(start, after, offset))
-            start, offset = after, offset_at(after, in_zone)
+    start, last = FORESEEN_FROM, FORESEEN_UNTIL.astimezone(in_zone)
+    before = start.astimezone(in_zone)
+    offset = _offset(before)
+    while before < last:
+        after = min(before + _PROBE, last)
+        if (following := _offset(after)) != offset:
+            after = _first_with(following, before, after)
+            # Of a gap's and of a fold's readings the first offset is told, up to the end of the gap or fold.
+            moment = after.replace(tzinfo=UTC) - max(offset, following)
+            found.append(Stretch(start, moment, offset))
+            start, offset = moment, following
         before = after
     return (*found, Stretch(start, FORESEEN_UNTIL, offset))
 
 
-def offset_at(moment: datetime, in_zone: ZoneInfo) -> timedelta:
-    """How far the zone's clocks are ahead of UTC at an instant."""
-    offset = moment.astimezone(in_zone).utcoffset()
+def _first_with(offset: timedelta, before: datetime, after: datetime) -> datetime:
+    """The first reading, to the second, in (before, after] that has the offset of `after`."""
+    while after - before > _SECOND:
+        middle = before + (after - before) // 2 // _SECOND * _SECOND
+        before, after = (before, middle) if _offset(middle) == offset else (middle, after)
+    return after
+
+
+def _offset(reading: datetime) -> timedelta:
+    offset = reading.utcoffset()
     assert offset is not None
     return offset
+
+
+def offset_at(moment: datetime, in_zone: ZoneInfo) -> timedelta:
+    """How far the zone's clocks are ahead of UTC at an instant."""
+    return _offset(moment.astimezone(in_zone))
 
 
 @cache

@@ -1,0 +1,47 @@
+"""Pauses: intervals in which a schedule decides to start nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """One pause, [begin, end): who asked for it, and why."""
+
+    begin: datetime
+    end: datetime | None = None
+    """None: it lasts."""
+    note: str | None = None
+    by: str | None = None
+    end_note: str | None = None
+    ended_by: str | None = None
+
+
+def pause_at(pauses: Sequence[Pause], moment: datetime) -> Pause | None:
+    """The pause that an instant lies in."""
+    return next((one for one in pauses if one.begin <= moment and (one.end is None or moment < one.end)), None)
+
+
+def paused_within(pauses: Sequence[Pause], since: datetime, until: datetime) -> timedelta:
+    """How much of an interval was paused: so long the age of what is held stood still."""
+    spans = (min(one.end or until, until) - max(one.begin, since) for one in pauses)
+    return sum((span for span in spans if span > timedelta(0)), timedelta(0))
+
+
+def begun(pauses: Sequence[Pause], at: datetime, note: str | None, by: str | None) -> tuple[Pause, ...] | None:
+    """The pauses with a new one; None when one lasts already."""
+    if pauses and pauses[-1].end is None:
+        return None
+    return (*pauses, Pause(begin=at, note=note, by=by))[-KEPT:]
+
+
+def ended(pauses: Sequence[Pause], at: datetime, note: str | None, by: str | None) -> tuple[Pause, ...] | None:
+    """The pauses with the present one ended; None when none lasts."""
+    if not pauses or pauses[-1].end is not None:
+        return None
+    return (*pauses[:-1], replace(pauses[-1], end=max(at, pauses[-1].begin), end_note=note, ended_by=by))
+
+
+KEPT = 50
+"""Of a schedule's pauses, the newest are remembered."""
