@@ -207,3 +207,17 @@ def test_half_a_year_of_minutes_is_decided_in_no_time_to_speak_of(engine: Engine
     fired = wake(engine, of, utc("2026-11-01T04:00") + timedelta(days=80))
 
     assert fired == 1000 + 11
+
+
+def test_a_wake_up_for_nothing_moves_no_mark_and_loses_nothing(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    wake(engine, of)
+    before = engine.ledger.mark("s")
+
+    wake(engine, of, utc("2026-11-01T04:30"))
+    wake(engine, of, utc("2026-11-01T04:59:59"))
+    after = engine.ledger.mark("s")
+    wake(engine, of, utc("2026-11-01T05:00"))
+
+    assert before == after
+    assert keys(engine, "submitted") == ["04:00", "05:00"]

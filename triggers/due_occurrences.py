@@ -54,6 +54,8 @@ def fire_due(
     if until <= after:
         return 0
     due = list(between(trigger, after, until))
+    if not due and mark is not None and mark.trigger_digest == present:
+        return 0  # woken for nothing: one row was read, and the mark may stay where it is
     pauses = ledger.pauses(schedule.name).intervals
     floor = now - retention + timedelta(days=1)
     decisions = decide(schedule, due, first_seen, now, floor=floor, pauses=pauses)
