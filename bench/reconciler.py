@@ -23,9 +23,10 @@ from azure.data.tables import TableServiceClient
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
 from triggers.firing import Firing
-from triggers.ledger.azure_table import AzureTableLedger
-from triggers.ledger.calls import TABLE
-from triggers.ledger.rows import list_row, run_row
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.ports import Create, Operation, Table
+from triggers.ledger.rows import list_columns, list_key, run_columns
 from triggers.reconciliation import Reconciliation
 from triggers.scheduling.loading import load
 from triggers.scheduling.look_up import LookUp
@@ -82,7 +83,7 @@ def main() -> None:
         session = CountedSession()
         transport = RequestsTransport(session=session, session_owner=False)
         service = TableServiceClient.from_connection_string(azurite.connection_string, transport=transport)
-        ledger = AzureTableLedger(lambda: service)
+        ledger = Ledger(AzureTable(lambda: service))
         ledger.register("s", datetime.now(UTC))
         reconciliation = wired(ledger)
         now = datetime.now(UTC)
@@ -90,14 +91,14 @@ def main() -> None:
             run = one(f"s!open-{number}", RunState.UNSENT, now, next_attempt_at=now + timedelta(days=1))
             ledger.insert(run.first(now))
         empty = cost(reconciliation, ledger, session)
-        fill(service, ended, now)
+        fill(ledger.table, ended, now)
         full = cost(reconciliation, ledger, session)
     print(f"{OPEN} open runs alone: {empty}")
     print(f"beside {ended} ended: {full}")
     print(f"a pass took {full.pass_time / empty.pass_time:.2f} x, a read {full.read_time / empty.read_time:.2f} x")
 
 
-def cost(reconciliation: Reconciliation, ledger: AzureTableLedger, session: CountedSession) -> Cost:
+def cost(reconciliation: Reconciliation, ledger: Ledger, session: CountedSession) -> Cost:
     reconciliation.run_pass()
     session.sent, session.rows = 0, 0
     reconciliation.run_pass()
@@ -107,7 +108,7 @@ def cost(reconciliation: Reconciliation, ledger: AzureTableLedger, session: Coun
     return Cost(sent, rows, passes, reads)
 
 
-def wired(ledger: AzureTableLedger) -> Reconciliation:
+def wired(ledger: Ledger) -> Reconciliation:
     clock, nobody = SystemClock(), Nobody()
     firing = Firing(
         ledger=ledger,
@@ -140,16 +141,18 @@ def one(key: str, state: RunState, created_at: datetime, **other: datetime) -> R
     return replace(run, **other)  # type: ignore[arg-type]  # times, by their names
 
 
-def fill(service: TableServiceClient, number: int, now: datetime) -> None:
+def fill(table: Table, number: int, now: datetime) -> None:
     """Ended runs, written as they lie, a hundred rows a transaction."""
-    table = service.get_table_client(TABLE)
     for start in range(0, number, 50):
-        operations = []
+        operations: list[Operation] = []
         for offset in range(50):
             at = now - timedelta(minutes=start + offset)
             run = one(f"s!ended-{start + offset}", RunState.SKIPPED, at).first(at)
-            operations += [("create", run_row(run, str(uuid4()))), ("create", list_row(run))]
-        table.submit_transaction(operations)
+            operations += [
+                Create(f"k:{run.key}", run_columns(run, str(uuid4()))),
+                Create(f"{list_key(at)}:{run.key}", list_columns(run)),
+            ]
+        table.write("s", operations)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import Any
 
 from azure.data.tables import TableServiceClient
 
-from triggers.ledger.azure_table import AzureTableLedger
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
 from triggers.scheduling.run import Run, RunState
 
 from .azurite import CHECKOUT, NotStarted
@@ -66,7 +67,7 @@ def _both_halves(machine: Machine) -> list[Run]:
     raise NotStarted(f"the two runs were not submitted; see {machine.folder / 'local.host.log'}")
 
 
-def _newest_submitted(ledger: AzureTableLedger, schedule: str, before: set[str]) -> Run | None:
+def _newest_submitted(ledger: Ledger, schedule: str, before: set[str]) -> Run | None:
     runs = ledger.recent_runs(schedule, 20)
     return next((run for run in runs if run.state is RunState.SUBMITTED and run.key not in before), None)
 
@@ -105,9 +106,9 @@ def _tell(run: Run) -> None:
     print(f"{run.state.value:<10} {run.key}{what} {because}", flush=True)
 
 
-def _ledger(machine: Machine) -> AzureTableLedger:
+def _ledger(machine: Machine) -> Ledger:
     service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
-    return AzureTableLedger(lambda: service)
+    return Ledger(AzureTable(lambda: service))
 
 
 def _interrupt(*_: object) -> None:

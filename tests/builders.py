@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from triggers.firing import Firing
-from triggers.ledger.memory import MemoryLedger
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.memory import MemoryTable
 from triggers.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Config, Schedule
@@ -138,7 +139,7 @@ class Engine:
     def __init__(self, now: datetime) -> None:
         self.clock = HandClock(now)
         self.started_at = now
-        self.ledger = MemoryLedger(self.clock.server_now)
+        self.ledger = Ledger(MemoryTable(self.clock.server_now))
         self.endpoint = ScriptedEndpoint()
         self.history = ScriptedHistory(self.endpoint)
         self.firing = self._firing()

@@ -175,7 +175,7 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
             raise Crash
 
     plain_ledger, plain_endpoint = engine.firing._ledger, engine.firing._endpoint
-    engine.firing._ledger = Crashing(plain_ledger, crash)
+    engine.firing._ledger = Crashing(plain_ledger, crash)  # type: ignore[assignment]  # a stand-in
     engine.firing._endpoint = Crashing(plain_endpoint, crash)
     crashed = False
     try:

@@ -13,7 +13,8 @@ from azure.storage.blob import BlobServiceClient
 
 from local.azurite import free_ports
 from local.machine import Machine
-from triggers.ledger.azure_table import AzureTableLedger
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
 from triggers.scheduling.run import RunState
 
 FILE = """
@@ -81,7 +82,7 @@ def upload_under_kills(machine: Machine, names: list[str]) -> int:
 def settle(machine: Machine, names: list[str]) -> list[str]:
     """Wait until every blob has its submitted run; a fresh blob now and then proves what the unknown ones are."""
     service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
-    ledger = AzureTableLedger(lambda: service)
+    ledger = Ledger(AzureTable(lambda: service))
     witnesses: list[str] = []
     until = time.monotonic() + 240
     while time.monotonic() < until:

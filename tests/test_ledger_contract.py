@@ -17,10 +17,11 @@ from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
 from triggers.connections import UnusableConnection
 from triggers.firing import Firing
-from triggers.ledger.azure_table import AzureTableLedger
+from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.calls import TABLE
-from triggers.ledger.memory import MemoryLedger
-from triggers.ledger.ports import Ledger, LedgerUnavailable, Mark, Pauses
+from triggers.ledger.ledger import Ledger, Mark, Pauses
+from triggers.ledger.memory import MemoryTable
+from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, RunKind, RunState, change_key
 from triggers.scheduling.run_request import build_request
@@ -31,9 +32,9 @@ NOW = utc("2026-11-01T04:00")
 @pytest.fixture(params=["memory", "table"])
 def ledger(request: pytest.FixtureRequest) -> Ledger:
     if request.param == "memory":
-        return MemoryLedger()
+        return Ledger(MemoryTable())
     azurite: Azurite = request.getfixturevalue("azurite")
-    return AzureTableLedger(lambda: TableServiceClient.from_connection_string(azurite.connection_string))
+    return Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
 
 
 @pytest.fixture
@@ -272,7 +273,7 @@ def test_odd_names_of_blobs_are_kept(ledger: Ledger, name: str) -> None:
 
 def test_a_missing_table_is_created(azurite: Azurite, name: str) -> None:
     service = TableServiceClient.from_connection_string(azurite.connection_string)
-    ledger = AzureTableLedger(lambda: service)
+    ledger = Ledger(AzureTable(lambda: service))
     ledger.register(name, NOW)
     service.delete_table(TABLE)
 
@@ -332,9 +333,9 @@ def wire(azurite: Azurite) -> Iterator[LossyWire]:
     lossy.close()
 
 
-def ledger_over(wire: LossyWire, azurite: Azurite) -> AzureTableLedger:
+def ledger_over(wire: LossyWire, azurite: Azurite) -> Ledger:
     connection = azurite.connection_string.replace(f":{azurite.ports[2]}/", f":{wire.port}/")
-    return AzureTableLedger(lambda: TableServiceClient.from_connection_string(connection, retry_backoff_factor=0.01))
+    return Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(connection, retry_backoff_factor=0.01)))
 
 
 @pytest.mark.parametrize("lets_through", [0, 20, 200, 400, 600, 900])
@@ -371,7 +372,7 @@ def test_a_row_that_is_not_readable_is_passed_over(
     azurite: Azurite, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = TableServiceClient.from_connection_string(azurite.connection_string)
-    ledger = AzureTableLedger(lambda: service)
+    ledger = Ledger(AzureTable(lambda: service))
     good, bad = claimed(name, etag="1"), claimed(name, etag="2")
     ledger.insert(good)
     ledger.insert(bad)
@@ -406,7 +407,7 @@ def test_a_ledger_that_cannot_be_reached_says_so(
     why: str, open_service: Callable[[], TableServiceClient], said: str
 ) -> None:
     with pytest.raises(LedgerUnavailable, match=said):
-        AzureTableLedger(open_service).get("s@2026-11-01T04:00:00Z")
+        Ledger(AzureTable(open_service)).get("s@2026-11-01T04:00:00Z")
 
 
 def test_a_ledger_without_its_setting_says_which() -> None:
@@ -414,14 +415,14 @@ def test_a_ledger_without_its_setting_says_which() -> None:
         raise UnusableConnection("the app setting AzureWebJobsStorage does not exist")
 
     with pytest.raises(LedgerUnavailable, match="the app setting AzureWebJobsStorage does not exist"):
-        AzureTableLedger(open_service).registrations()
+        Ledger(AzureTable(open_service)).registrations()
 
 
 def test_a_wrong_account_key_says_so(azurite: Azurite) -> None:
     wrong = azurite.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
 
     with pytest.raises(LedgerUnavailable, match="Storage Table Data Contributor"):
-        AzureTableLedger(lambda: TableServiceClient.from_connection_string(wrong)).registrations()
+        Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(wrong))).registrations()
 
 
 def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite: Azurite, name: str) -> None:
@@ -431,7 +432,7 @@ def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite
 
     def instance() -> Firing:
         return Firing(
-            ledger=AzureTableLedger(lambda: TableServiceClient.from_connection_string(azurite.connection_string)),
+            ledger=Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string))),
             endpoint=endpoint,
             clock=SystemClock(),
             submit_deadline=timedelta(seconds=300),

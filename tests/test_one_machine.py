@@ -13,7 +13,8 @@ from azure.data.tables import TableServiceClient
 from local.azurite import free_ports
 from local.machine import Machine
 from local.ncrontab import Ncrontab
-from triggers.ledger.azure_table import AzureTableLedger
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
 from triggers.scheduling.run import RunState
 
 FILE = """
@@ -53,9 +54,9 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield running
 
 
-def ledger_of(machine: Machine) -> AzureTableLedger:
+def ledger_of(machine: Machine) -> Ledger:
     service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
-    return AzureTableLedger(lambda: service)
+    return Ledger(AzureTable(lambda: service))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .azureml.wire import Wire
     from .changes import StorageBlobs
     from .firing import Firing
-    from .ledger.ports import Ledger
+    from .ledger.ledger import Ledger
     from .reconciliation import Reconciliation
 
 log = logging.getLogger(__name__)
@@ -47,11 +47,12 @@ class App:
 
     @cached_property
     def ledger(self) -> "Ledger":
-        from .ledger.azure_table import AzureTableLedger
+        from .ledger.azure_table import AzureTable
+        from .ledger.ledger import Ledger
 
         prefix = self.settings.ledger_connection
-        return AzureTableLedger(
-            lambda: connections.table_service(prefix, self.settings.values, LateCredential(self._tokens))
+        return Ledger(
+            AzureTable(lambda: connections.table_service(prefix, self.settings.values, LateCredential(self._tokens)))
         )
 
     @cached_property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from .firing import Firing
-from .ledger.ports import Ledger
+from .ledger.ledger import Ledger
 from .scheduling.change import BlobChange, normal_etag, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.pauses import pause_at

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from .clock import Clock
 from .firing import Firing
-from .ledger.ports import Ledger, Mark
+from .ledger.ledger import Ledger, Mark
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.occurrences import between, digest
 from .scheduling.policies import Decision, decide

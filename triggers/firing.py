@@ -9,7 +9,8 @@ from typing import Protocol
 from uuid import uuid4
 
 from .clock import Clock
-from .ledger.ports import Ledger, LedgerUnavailable
+from .ledger.ledger import Ledger
+from .ledger.ports import LedgerUnavailable
 from .scheduling.change import BlobChange
 from .scheduling.config import Retry, Schedule, Target
 from .scheduling.not_yet import refusal

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from .app import App
-from .ledger.ports import Ledger, LedgerUnavailable
+from .ledger.ledger import Ledger
+from .ledger.ports import LedgerUnavailable
 from .scheduling.faults import Fault
 
 

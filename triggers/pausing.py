@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from .ledger.ports import Ledger, LedgerUnavailable, Pauses
+from .ledger.ledger import Ledger, Pauses
+from .ledger.ports import LedgerUnavailable
 from .scheduling.pauses import Pause, begun, ended
 
 _TRIES: Final = 5

@@ -11,7 +11,7 @@ from zlib import crc32
 from .clock import Clock
 from .due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
 from .firing import Firing, target_id
-from .ledger.ports import Ledger, Registration
+from .ledger.ledger import Ledger, Registration
 from .scheduling.config import ChangeTrigger, Config, Retry
 from .scheduling.pauses import Pause, pause_at, paused_within
 from .scheduling.run import Run, RunState

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from .clock import Clock
 from .firing import accepted
-from .ledger.ports import Ledger
+from .ledger.ledger import Ledger
 from .scheduling.look_up import LookUp
 from .scheduling.run import Run, RunState
 from .scheduling.run_request import RunRequest

@@ -1,21 +1,19 @@
 """The engine's surroundings with their faults: ledger, endpoint, run history, blobs and clock of one instance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
-from triggers.ledger.memory import MemoryLedger
-from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.ports import LedgerUnavailable, Operation, StoredRow, Table, Written
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
-from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
 
 from .world import Instance, World
 
-WRITES = frozenset({"insert", "update", "set_mark", "set_pauses", "register", "hold", "note_pass", "prune"})
+Answered = TypeVar("Answered")
 
 
 class SimClock:
@@ -31,40 +29,47 @@ class SimClock:
         return self._world.now
 
 
-class SimLedger:
+class SimTable:
     """The store behind a network: a call may fail before or after it has worked, and the caller may die on the way."""
 
-    def __init__(self, world: World, instance: Instance, store: MemoryLedger) -> None:
+    incarnation = 0
+
+    def __init__(self, world: World, instance: Instance, store: Table) -> None:
         self._world, self._instance, self._store = world, instance, store
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            world, instance = self._world, self._instance
-            world.step(instance, f"{name} goes out")
-            if world.happens(world.rates.storage_error, "storage error"):
-                raise LedgerUnavailable(f"{name}: the storage is away")
-            answer = getattr(self._store, name)(*arguments, **named)
-            if isinstance(answer, Iterator):
-                answer = list(answer)
-            if name in WRITES and answer not in (None, False):
-                world.note(f"{instance.name}: {name} {_shown(arguments)}")
-            world.step(instance, f"{name} comes back")
-            if name in WRITES and world.happens(world.rates.answer_lost, "answer lost"):
-                if world.rng.random() < 0.5:
-                    raise LedgerUnavailable(f"{name}: the answer was lost")
-                if name == "insert":  # repeated underneath: it meets its own row and has to know it
-                    again = self._store.insert(*arguments)
-                    assert (again is None) == (answer is None)
-            return iter(answer) if name == "open_runs" else answer
+    def get(self, partition: str, row_key: str) -> StoredRow | None:
+        return self._asked(f"get {row_key}", lambda: self._store.get(partition, row_key))
 
-        return call
+    def query(self, partition: str, first: str, before: str) -> Iterator[StoredRow]:
+        return iter(self._asked(f"query {first}", lambda: list(self._store.query(partition, first, before))))
+
+    def now(self) -> datetime:
+        return self._asked("now", self._store.now)
+
+    def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
+        world, what = self._world, _shown(operations)
+        written = self._asked(f"write {what}", lambda: self._store.write(partition, operations))
+        if written is not None:
+            world.note(f"{self._instance.name}: writes {what}")
+        if world.happens(world.rates.answer_lost, "answer lost"):
+            if world.rng.random() < 0.5:
+                raise LedgerUnavailable(f"{what}: the answer was lost")
+            return self._store.write(partition, operations)  # repeated underneath: it may meet its own rows
+        return written
+
+    def _asked(self, what: str, ask: Callable[[], Answered]) -> Answered:
+        world, instance = self._world, self._instance
+        world.step(instance, f"{what} goes out")
+        if world.happens(world.rates.storage_error, "storage error"):
+            raise LedgerUnavailable(f"{what}: the storage is away")
+        answer = ask()
+        world.step(instance, f"{what} comes back")
+        return answer
 
 
-def _shown(arguments: tuple[Any, ...]) -> str:
-    run = next((one for one in reversed(arguments) if isinstance(one, Run)), None)
-    return (
-        f"{run.key} {run.state.value} {run.reason or ''} claim {str(run.claim_id)[:4]}" if run else str(arguments)[:80]
-    )
+def _shown(operations: Sequence[Operation]) -> str:
+    first = operations[0]
+    return f"{first.row_key} {first.columns.get('state', '')} {len(operations)} rows"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from builders import config
 from triggers.changes import fire_reported
 from triggers.due_occurrences import fire_due
 from triggers.firing import Firing
-from triggers.ledger.memory import MemoryLedger
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.memory import MemoryTable
+from triggers.ledger.ports import Table
 from triggers.pausing import pause, resume
 from triggers.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange
@@ -22,7 +24,7 @@ from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import Run, RunKind, RunState, change_key, time_key
 from triggers.unknown_runs import UnknownRuns
 
-from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimLedger
+from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimTable
 from .world import Instance, World
 
 FILE = """
@@ -42,7 +44,7 @@ STORAGE_CLOCK = timedelta(seconds=17)
 class Parts:
     """What may be swapped for something broken, to see that the simulator notices."""
 
-    ledger: Callable[..., Any] = SimLedger
+    ledger: Callable[[Table], Ledger] = Ledger
     endpoint: Callable[..., Any] = SimEndpoint
     history: Callable[..., Any] = SimHistory
     unknown_runs: Callable[..., UnknownRuns] = UnknownRuns
@@ -54,7 +56,7 @@ class Process:
 
     instance: Instance
     firing: Firing
-    ledger: Any
+    ledger: Ledger
     clock: SimClock
     reconciliation: Reconciliation
     reconciling: bool = False
@@ -72,7 +74,7 @@ class Simulation:
         self.world = World(self.seed)
         self.config: Config = config(FILE)
         assert not self.config.faults
-        self.store = MemoryLedger(lambda: self.world.time + STORAGE_CLOCK)
+        self.store = Ledger(MemoryTable(lambda: self.world.time + STORAGE_CLOCK))
         self.service = Service(self.world)
         self.container = Container(self.world)
         self.observed: set[BlobChange] = set()
@@ -207,7 +209,7 @@ class Simulation:
         world, parts = self.world, self.parts
         skew = world.rng.choice((-60.0, 0.0, 0.5, 60.0)) if world.rates.crash else 0.0
         instance = Instance(name, world.now, skew)
-        clock, ledger = SimClock(world, instance), parts.ledger(world, instance, self.store)
+        clock, ledger = SimClock(world, instance), parts.ledger(SimTable(world, instance, self.store.table))
         history = parts.history(world, instance, self.service)
         firing = Firing(
             ledger=ledger,

@@ -1,104 +1,94 @@
-"""What the engine needs of a ledger. One suite of contract tests holds for every implementation."""
+"""What the ledger needs of a store of rows: Azure Table Storage, or memory. And what goes wrong with one."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
-from ..scheduling.pauses import Pause
-from ..scheduling.run import Run
+Columns: TypeAlias = Mapping[str, Any]
 
 
 class LedgerUnavailable(Exception):
     """The ledger cannot be reached or does not let us; what was asked may or may not have happened."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """A schedule that has been seen; occurrences before `first_seen` start nothing."""
+@dataclass(frozen=True)
+class StoredRow:
+    """A row as it was read."""
 
-    schedule: str
-    first_seen: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mark:
-    """The instant up to which every occurrence of a time-based schedule has a row."""
-
-    until: datetime
-    trigger_digest: str
-    version: str | None = None
-    """The ledger's mark of what was read; None for a mark that is not in it yet."""
+    row_key: str
+    columns: Columns
+    etag: str
+    written_at: datetime | None
+    """By the store's clock."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pauses:
-    """A schedule's pauses, oldest first."""
+@dataclass(frozen=True)
+class Create:
+    """Insert a row that is not there."""
 
-    intervals: tuple[Pause, ...] = ()
-    version: str | None = None
-    """The ledger's mark of what was read; None for a schedule that was never paused."""
+    row_key: str
+    columns: Columns
 
 
-class Ledger(Protocol):
-    """Every method raises LedgerUnavailable. Writes are conditional: the store, not the caller, says who was first."""
+@dataclass(frozen=True)
+class Replace:
+    """Write a row whole: one that is unchanged since its ETag was read; without an ETag, whatever is there."""
 
-    def ledger_id(self) -> str:
-        """A GUID made once with the ledger: dev and prod may share a workspace, not each other's runs."""
+    row_key: str
+    columns: Columns
+    etag: str | None = None
 
-    def register(self, schedule: str, first_seen: datetime) -> Registration:
-        """Note a schedule before its first claim; a repeat changes nothing and returns the first registration."""
 
-    def registrations(self) -> list[Registration]:
-        """Every schedule ever seen, also those that have left the file since."""
+@dataclass(frozen=True)
+class Merge:
+    """Write some columns of a row that is there."""
 
-    def insert(self, run: Run) -> Run | None:
-        """Claim the run's key: the run as written, or None when the key has a row already.
+    row_key: str
+    columns: Columns
 
-        When the answer of an insert was lost and it is repeated underneath, the repeat recognises itself.
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete a row that is there, with an ETag one that is unchanged since."""
+
+    row_key: str
+    etag: str | None = None
+    columns: Columns = field(default_factory=dict)
+
+
+Operation: TypeAlias = Create | Replace | Merge | Delete
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write came to."""
+
+    etag: str
+    """Of the row of the first operation."""
+    at: datetime | None
+    """By the store's clock."""
+
+
+class Table(Protocol):
+    """Rows in partitions, ordered by their keys. Every method raises LedgerUnavailable."""
+
+    @property
+    def incarnation(self) -> int:
+        """Another number after the table was found missing and made anew: what was known of it holds no more."""
+
+    def get(self, partition: str, row_key: str) -> StoredRow | None:
+        """One row, or None."""
+
+    def query(self, partition: str, first: str, before: str) -> Iterator[StoredRow]:
+        """The rows with keys in [first, before), in order, fetched as they are asked for."""
+
+    def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
+        """All operations (at most 100) or none; None when a condition does not hold.
+
+        A write whose answer was lost is repeated underneath, and may then meet its own rows and return None: who must
+        know gives the first row a mark of its own and reads it.
         """
 
-    def update(self, before: Run, after: Run) -> Run | None:
-        """Write what became of a run: as written, or None when somebody else has written since `before` was read."""
-
-    def get(self, key: str) -> Run | None:
-        """The run of a key, or None."""
-
-    def open_runs(self, schedule: str) -> Iterator[Run]:
-        """The runs of a schedule that are not ended; costs what is open, not what is past."""
-
-    def recent_runs(self, schedule: str, limit: int) -> list[Run]:
-        """The newest runs of a schedule, newest first."""
-
     def now(self) -> datetime:
-        """The time by the ledger's own clock, which all instances share; costs a call."""
-
-    def hold(self, target: str, until: datetime) -> None:
-        """Remember that a target asked to be left alone until a time of the ledger's clock."""
-
-    def holds(self) -> dict[str, datetime]:
-        """The targets that asked to be left alone, each until when; past ones may be among them."""
-
-    def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
-        """Delete at most `limit` ended runs of a schedule that were created before a time; how many it were."""
-
-    def mark(self, schedule: str) -> Mark | None:
-        """The mark of a time-based schedule; None before its first."""
-
-    def set_mark(self, schedule: str, mark: Mark) -> bool:
-        """Write a mark that follows the one that was read; False when somebody else was first."""
-
-    def pauses(self, schedule: str) -> Pauses:
-        """The pauses of a schedule."""
-
-    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
-        """The pauses of every schedule that ever had one."""
-
-    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
-        """Write pauses that follow those that were read; False when somebody else was first."""
-
-    def note_pass(self, at: datetime) -> None:
-        """Remember that a pass of the reconciler has ended."""
-
-    def last_pass(self) -> datetime | None:
-        """When the newest pass of the reconciler ended."""
+        """The time by the store's clock, which all instances share; costs a call."""

@@ -15,7 +15,6 @@ A run is one JSON document, cut into columns of 15,000 characters (a column hold
 filters and for people who look into the table.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
@@ -24,6 +23,7 @@ import msgspec
 
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run
+from .ports import StoredRow
 
 Row: TypeAlias = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -38,26 +38,25 @@ class CorruptRow(Exception):
     """A row that is not what we wrote."""
 
 
-def run_row(run: Run, write_id: str) -> Row:
+def run_columns(run: Run, write_id: str) -> Row:
     """The run's own row; `write_id` lets a repeated write recognise itself."""
-    document = msgspec.json.encode(replace(run, version=None, written_at=None)).decode()
     return {
-        **_index_row(run, f"k:{run.key}"),
+        **open_columns(run),
         "written_by": write_id,
         "run_id": run.run_id or "",
         "error": (run.error or "")[:1000],
-        **_columns(document),
+        **columns_of(replace(run, version=None, written_at=None)),
     }
 
 
-def open_row(run: Run) -> Row:
+def open_columns(run: Run) -> Row:
     """The row that exists while the run is open."""
-    return _index_row(run, f"o:{run.key}")
+    return {"state": run.state.value, "kind": run.kind.value}
 
 
-def list_row(run: Run) -> Row:
+def list_columns(run: Run) -> Row:
     """The row by which lists find the run, newest first."""
-    return {**_index_row(run, f"{list_key(run.created_at)}:{run.key}"), "key": run.key}
+    return {**open_columns(run), "key": run.key}
 
 
 def list_key(created_at: datetime) -> str:
@@ -65,46 +64,47 @@ def list_key(created_at: datetime) -> str:
     return f"t:{_END_OF_TIME - int(created_at.timestamp() * 1000):015d}"
 
 
-def run_of(row: Mapping[str, Any], version: str, written_at: datetime | None) -> Run:
+def after_prefix(prefix: str) -> str:
+    """The first key behind all those that begin with a prefix."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def run_of(row: StoredRow) -> Run:
     """The run in a row; raises CorruptRow."""
-    return replace(_document(row, Run), version=version, written_at=written_at)
+    return replace(document_of(row, Run), version=row.etag, written_at=row.written_at)
 
 
-def pauses_row(schedule: str, pauses: tuple[Pause, ...]) -> Row:
+def pauses_columns(pauses: tuple[Pause, ...]) -> Row:
     """The row of a schedule's pauses."""
-    document = msgspec.json.encode(pauses).decode()
-    return {"PartitionKey": REGISTRY, "RowKey": f"p:{schedule}", **_columns(document)}
+    return columns_of(pauses)
 
 
-def pauses_of(row: Mapping[str, Any]) -> tuple[Pause, ...]:
+def pauses_of(row: StoredRow) -> tuple[Pause, ...]:
     """The pauses in a row; raises CorruptRow."""
-    return _document(row, tuple[Pause, ...])
+    return document_of(row, tuple[Pause, ...])
 
 
-def time_of(row: Mapping[str, Any], column: str) -> datetime:
+def time_of(row: StoredRow, column: str) -> datetime:
     """A time that we wrote as text; raises CorruptRow."""
     try:
-        return datetime.fromisoformat(row[column])
+        return datetime.fromisoformat(row.columns[column])
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error!r}") from error
+        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error!r}") from error
 
 
-def _columns(document: str) -> Row:
-    """A document, cut into columns."""
-    starts = range(0, len(document), _COLUMN)
-    return {f"document_{number}": document[start : start + _COLUMN] for number, start in enumerate(starts)}
+def columns_of(document: object) -> Row:
+    """A document as JSON, cut into columns."""
+    text = msgspec.json.encode(document).decode()
+    starts = range(0, len(text), _COLUMN)
+    return {f"document_{number}": text[start : start + _COLUMN] for number, start in enumerate(starts)}
 
 
-def _document(row: Mapping[str, Any], kind: type[Kind]) -> Kind:
+def document_of(row: StoredRow, kind: type[Kind]) -> Kind:
     """What the columns of a row hold; raises CorruptRow."""
     pieces: list[str] = []
-    while isinstance(piece := row.get(f"document_{len(pieces)}"), str):
+    while isinstance(piece := row.columns.get(f"document_{len(pieces)}"), str):
         pieces.append(piece)
     try:
         return msgspec.json.decode("".join(pieces), type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise CorruptRow(f"the ledger's row {row.get('RowKey')!r} is not readable: {error}") from error
-
-
-def _index_row(run: Run, row_key: str) -> Row:
-    return {"PartitionKey": run.schedule, "RowKey": row_key, "state": run.state.value, "kind": run.kind.value}
+        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error}") from error

@@ -1,0 +1,250 @@
+"""The ledger: who may submit what, and what became of it. One partition a schedule, and one, `registry`, for them all.
+
+Every method raises LedgerUnavailable. Writes are conditional: the store, not the caller, says who was first.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from ..scheduling.pauses import Pause
+from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
+from .ports import Create, Delete, Operation, Replace, StoredRow, Table
+from .rows import (
+    REGISTRY,
+    CorruptRow,
+    after_prefix,
+    list_columns,
+    list_key,
+    open_columns,
+    pauses_columns,
+    pauses_of,
+    run_columns,
+    run_of,
+    time_of,
+)
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+_RUNS_A_TRANSACTION: Final = 48
+"""A transaction holds 100 rows; a run has two once it has ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A schedule that has been seen; occurrences before `first_seen` start nothing."""
+
+    schedule: str
+    first_seen: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """The instant up to which every occurrence of a time-based schedule has a row."""
+
+    until: datetime
+    trigger_digest: str
+    version: str | None = None
+    """The ledger's mark of what was read; None for a mark that is not in it yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pauses:
+    """A schedule's pauses, oldest first."""
+
+    intervals: tuple[Pause, ...] = ()
+    version: str | None = None
+    """The ledger's mark of what was read; None for a schedule that was never paused."""
+
+
+class Ledger:
+    """Keeps the rows of `rows.py` in a table; safe to share between threads."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._incarnation = table.incarnation
+        self._id: str | None = None
+        self._registered: dict[str, Registration] = {}
+        """A registration never changes; without this, every firing would ask for it."""
+
+    def ledger_id(self) -> str:
+        """A GUID made once with the ledger: dev and prod may share a workspace, not each other's runs."""
+        self._forget_a_table_that_is_gone()
+        if self._id is None:
+            columns = self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())}).columns
+            self._id = str(columns["ledger_id"])
+        return self._id
+
+    def register(self, schedule: str, first_seen: datetime) -> Registration:
+        """Note a schedule before its first claim; a repeat changes nothing and returns the first registration."""
+        self._forget_a_table_that_is_gone()
+        if schedule not in self._registered:
+            row = self._created_or_present(REGISTRY, f"s:{schedule}", {"first_seen": first_seen.isoformat()})
+            self._registered[schedule] = _registration(row)
+        return self._registered[schedule]
+
+    def registrations(self) -> list[Registration]:
+        """Every schedule ever seen, also those that have left the file since."""
+        return list(_readable(_registration, self._query(REGISTRY, "s:")))
+
+    def insert(self, run: Run) -> Run | None:
+        """Claim the run's key: the run as written, or None when the key has a row already."""
+        return self.insert_with(run, [])
+
+    def insert_with(self, run: Run, others: list[Operation]) -> Run | None:
+        """The same in one transaction with other writes of the schedule; None also when one of these does not fit."""
+        write_id = str(uuid4())
+        operations: list[Operation] = [
+            Create(f"k:{run.key}", run_columns(run, write_id)),
+            Create(f"{list_key(run.created_at)}:{run.key}", list_columns(run)),
+        ]
+        if run.state in OPEN_STATES:
+            operations.append(Create(f"o:{run.key}", open_columns(run)))
+        return self._written(run, write_id, [*operations, *others])
+
+    def update(self, before: Run, after: Run) -> Run | None:
+        """Write what became of a run: as written, or None when somebody else has written since `before` was read."""
+        write_id = str(uuid4())
+        operations: list[Operation] = [
+            Replace(f"k:{after.key}", run_columns(after, write_id), before.version),
+            Replace(f"{list_key(after.created_at)}:{after.key}", list_columns(after)),
+        ]
+        if after.state in OPEN_STATES:
+            operations.append(Replace(f"o:{after.key}", open_columns(after)))
+        elif before.state in OPEN_STATES:
+            operations.append(Delete(f"o:{after.key}"))
+        return self._written(after, write_id, operations)
+
+    def get(self, key: str) -> Run | None:
+        """The run of a key, or None."""
+        row = self.table.get(schedule_of(key), f"k:{key}")
+        return None if row is None else run_of(row)
+
+    def open_runs(self, schedule: str) -> Iterator[Run]:
+        """The runs of a schedule that are not ended; costs what is open, not what is past."""
+        return self._runs(schedule, (row.row_key[2:] for row in self._query(schedule, "o:")))
+
+    def recent_runs(self, schedule: str, limit: int) -> list[Run]:
+        """The newest runs of a schedule, newest first."""
+        keys = []
+        for row in self._query(schedule, "t:"):
+            keys.append(str(row.columns["key"]))
+            if len(keys) == limit:
+                break
+        return list(self._runs(schedule, iter(keys)))
+
+    def now(self) -> datetime:
+        """The time by the ledger's own clock, which all instances share; costs a call."""
+        return self.table.now()
+
+    def hold(self, target: str, until: datetime) -> None:
+        """Remember that a target asked to be left alone until a time of the ledger's clock."""
+        self.table.write(REGISTRY, [Replace(f"h:{target}", {"until": until.isoformat()})])
+
+    def holds(self) -> dict[str, datetime]:
+        """The targets that asked to be left alone, each until when; past ones may be among them."""
+        return dict(_readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
+
+    def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
+        """Delete at most `limit` ended runs of a schedule that were created before a time; how many it were."""
+        past = []
+        for row in self.table.query(schedule, list_key(created_before), after_prefix("t:")):
+            if RunState(row.columns["state"]) not in OPEN_STATES:
+                past.append(row)
+            if len(past) == limit:
+                break
+        for start in range(0, len(past), _RUNS_A_TRANSACTION):
+            operations: list[Operation] = []
+            for row in past[start : start + _RUNS_A_TRANSACTION]:
+                operations += [Delete(row.row_key), Delete(f"k:{row.columns['key']}")]
+            if self.table.write(schedule, operations) is None:
+                return start  # another instance prunes too
+        return len(past)
+
+    def mark(self, schedule: str) -> Mark | None:
+        """The mark of a time-based schedule; None before its first."""
+        row = self.table.get(schedule, "mark")
+        if row is None:
+            return None
+        return Mark(until=time_of(row, "until"), trigger_digest=str(row.columns["trigger_digest"]), version=row.etag)
+
+    def set_mark(self, schedule: str, mark: Mark) -> bool:
+        """Write a mark that follows the one that was read; False when somebody else was first."""
+        columns = {"until": mark.until.isoformat(), "trigger_digest": mark.trigger_digest}
+        return self.follow(schedule, "mark", columns, mark.version)
+
+    def pauses(self, schedule: str) -> Pauses:
+        """The pauses of a schedule."""
+        row = self.table.get(REGISTRY, f"p:{schedule}")
+        return Pauses() if row is None else Pauses(intervals=pauses_of(row), version=row.etag)
+
+    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
+        """The pauses of every schedule that ever had one."""
+        return dict(_readable(lambda row: (row.row_key[2:], pauses_of(row)), self._query(REGISTRY, "p:")))
+
+    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
+        """Write pauses that follow those that were read; False when somebody else was first."""
+        return self.follow(REGISTRY, f"p:{schedule}", pauses_columns(pauses.intervals), pauses.version)
+
+    def note_pass(self, at: datetime) -> None:
+        """Remember that a pass of the reconciler has ended."""
+        self.table.write(REGISTRY, [Replace("reconcile", {"ended_at": at.isoformat()})])
+
+    def last_pass(self) -> datetime | None:
+        """When the newest pass of the reconciler ended."""
+        row = self.table.get(REGISTRY, "reconcile")
+        return None if row is None else time_of(row, "ended_at")
+
+    def follow(self, partition: str, row_key: str, columns: dict[str, str], version: str | None) -> bool:
+        """Write a row that follows the version that was read, None where there was none; False when it does not."""
+        one = Create(row_key, columns) if version is None else Replace(row_key, columns, version)
+        return self.table.write(partition, [one]) is not None
+
+    def _written(self, run: Run, write_id: str, operations: list[Operation]) -> Run | None:
+        """Write all rows or none; the first is the run's own. None when another write came first."""
+        written = self.table.write(run.schedule, operations)
+        if written is not None:
+            return replace(run, version=written.etag, written_at=written.at)
+        # A write whose answer was lost was repeated, and then met its own row.
+        row = self.table.get(run.schedule, operations[0].row_key)
+        return run_of(row) if row is not None and row.columns.get("written_by") == write_id else None
+
+    def _runs(self, schedule: str, keys: Iterator[str]) -> Iterator[Run]:
+        """The runs of these keys."""
+        rows = (self.table.get(schedule, f"k:{key}") for key in keys)
+        return _readable(run_of, (row for row in rows if row is not None))
+
+    def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
+        """Insert a row, or read the one that is there already."""
+        written = self.table.write(partition, [Create(row_key, columns)])
+        if written is not None:
+            return StoredRow(row_key, columns, written.etag, written.at)
+        present = self.table.get(partition, row_key)
+        assert present is not None, f"{row_key} could not be created, so it is there"
+        return present
+
+    def _query(self, partition: str, prefix: str) -> Iterator[StoredRow]:
+        return self.table.query(partition, prefix, after_prefix(prefix))
+
+    def _forget_a_table_that_is_gone(self) -> None:
+        if self._incarnation != self.table.incarnation:
+            self._incarnation, self._id = self.table.incarnation, None
+            self._registered.clear()
+
+
+def _readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> Iterator[Item]:
+    """What the rows hold; one that is not readable is named and passed over."""
+    for row in rows:
+        try:
+            yield read(row)
+        except CorruptRow:
+            log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "row": row.row_key})
+
+
+def _registration(row: StoredRow) -> Registration:
+    return Registration(schedule=row.row_key[2:], first_seen=time_of(row, "first_seen"))
