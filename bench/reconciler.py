@@ -20,10 +20,17 @@ import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from builders import MemoryBlobs
+
 from local.azurite import Azurite, free_ports
+from triggers.batching import Batching
+from triggers.changes import Changes
 from triggers.clock import SystemClock
 from triggers.firing import Firing
 from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Create, Operation, Table
 from triggers.ledger.rows import list_columns, list_key, run_columns
@@ -33,6 +40,7 @@ from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
 
 FILE = "pipelines: {p: {endpoint: 'https://x.example/y'}}\nschedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
@@ -118,11 +126,14 @@ def wired(ledger: Ledger) -> Reconciliation:
         retry_first_delay=timedelta(seconds=30),
         spread=lambda: 0.0,
     )
+    changes = Changes(blobs=MemoryBlobs(), ledger=ledger, rows=ChangeLedger(ledger), firing=firing)
     return Reconciliation(
         config=load(FILE, "bench", {}),
         ledger=ledger,
         firing=firing,
         unknown_runs=UnknownRuns(ledger=ledger, history=nobody, clock=clock, settle=timedelta(seconds=120)),
+        sweeping=Sweeping(changes=changes, clock=clock, retention=timedelta(days=9000)),
+        batching=Batching(changes=changes, clock=clock),
         clock=clock,
         started_at=clock.now(),
         submit_deadline=timedelta(seconds=300),

@@ -3,16 +3,21 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from triggers.batching import Batching
+from triggers.blob_storage import Page
+from triggers.changes import Changes
 from triggers.firing import Firing
+from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.reconciliation import Reconciliation
-from triggers.scheduling.change import BlobChange
+from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.loading import load
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
 
 SETTINGS = {"ENDPOINT": "https://westeurope.api.azureml.ms/pipelines/v1.0/x/PipelineRuns/PipelineSubmit/1"}
@@ -60,6 +65,11 @@ def change(path: str = "incoming/a.csv", etag: str = "0x1", **other: object) -> 
         "last_modified": utc("2026-11-01T04:00"),
     }
     return BlobChange(path=path, etag=etag, **{**values, **other})  # type: ignore[arg-type]  # values of a test
+
+
+def found(path: str = "incoming/a.csv", etag: str = "0x1", *, md5: str | None = None, **other: object) -> FoundBlob:
+    """A blob as properties or a listing show it."""
+    return FoundBlob(change=change(path, etag, **other), content_md5=md5, copy_status=None, is_folder=False)
 
 
 class HandClock:
@@ -133,6 +143,40 @@ class ScriptedHistory:
         return LookUp(complete=True, run_ids=(*found, *self.accepted_silently.get(run_key, [])))
 
 
+class MemoryBlobs:
+    """A container in memory, listed in pages."""
+
+    def __init__(self, page_size: int = 5000) -> None:
+        self.present: dict[str, FoundBlob] = {}
+        self.written: dict[str, bytes] = {}
+        """Manifests, by path."""
+        self._page_size = page_size
+
+    def put(self, found: FoundBlob) -> None:
+        self.present[found.change.path] = found
+
+    def of(self, connection: str, container: str, path: str) -> FoundBlob | None:
+        return self.present.get(path)
+
+    def host(self, connection: str) -> str:
+        return "account.blob.core.windows.net"
+
+    def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
+        prefix = f"{folder}/" if folder else ""
+        paths = sorted(
+            path
+            for path in self.present
+            if path.startswith(prefix)
+            and (recursive or "/" not in path[len(prefix) :])
+            and path >= (continuation or "")
+        )
+        rest = paths[self._page_size :]
+        return Page([self.present[path] for path in paths[: self._page_size]], rest[0] if rest else None)
+
+    def write(self, connection: str, container: str, path: str, content: bytes) -> None:
+        self.written[path] = content
+
+
 class Engine:
     """Firing over a ledger in memory, a scripted endpoint and a clock in the hand."""
 
@@ -143,6 +187,28 @@ class Engine:
         self.endpoint = ScriptedEndpoint()
         self.history = ScriptedHistory(self.endpoint)
         self.firing = self._firing()
+        self.blobs = MemoryBlobs()
+
+    @property
+    def rows(self) -> ChangeLedger:
+        return ChangeLedger(self.ledger)
+
+    @property
+    def changes(self) -> Changes:
+        return Changes(blobs=self.blobs, ledger=self.ledger, rows=self.rows, firing=self.firing)
+
+    def report(self, of: Schedule, path: str, *, polled: bool = False) -> bool:
+        """Report a blob to a schedule, as an event or a poll does."""
+        now = self.clock.now()
+        return self.changes.report(
+            of,
+            "data",
+            path,
+            now=now,
+            first_seen=self.started_at,
+            held_against_first_seen=polled,
+            floor=now - timedelta(days=89),
+        )
 
     def _firing(self) -> Firing:
         return Firing(
@@ -158,7 +224,7 @@ class Engine:
         """Another process over the same ledger, endpoint and clock."""
         other = Engine(self.clock.now())
         other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
-        other.firing = other._firing()
+        other.firing, other.blobs = other._firing(), self.blobs
         return other
 
     def reconcile(self, *schedules: Schedule) -> None:
@@ -176,6 +242,8 @@ class Engine:
             ledger=self.ledger,
             firing=self.firing,
             unknown_runs=UnknownRuns(ledger=self.ledger, history=self.history, clock=self.clock, settle=settle),
+            sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=timedelta(days=90)),
+            batching=Batching(changes=self.changes, clock=self.clock),
             clock=self.clock,
             started_at=self.started_at,
             submit_deadline=timedelta(seconds=300),

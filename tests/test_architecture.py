@@ -25,13 +25,17 @@ def layer(module: str) -> int:
     """Where a module of triggers stands; 3 is the top."""
     if module.startswith("triggers.scheduling"):
         return 0
-    if module.startswith(("triggers.ledger", "triggers.azureml", "triggers.connections", "triggers.clock")):
+    if module.startswith(
+        ("triggers.ledger", "triggers.azureml", "triggers.blob_storage", "triggers.connections", "triggers.clock")
+    ):
         return 1
     if module.startswith(
         (
             "triggers.firing",
             "triggers.pausing",
             "triggers.changes",
+            "triggers.batching",
+            "triggers.sweeping",
             "triggers.due_occurrences",
             "triggers.reconciliation",
             "triggers.unknown_runs",

@@ -2,7 +2,7 @@ import hashlib
 import json
 
 import pytest
-from builders import change, file_of, schedule, sentences
+from builders import change, file_of, found, schedule, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +13,9 @@ from triggers.scheduling.run import change_key, schedule_of, time_key
 
 
 def watching(keys: str) -> ChangeTrigger:
-    found = schedule(f"change: {{datastore: blobs, container: data, {keys}}}").trigger
-    assert isinstance(found, ChangeTrigger)
-    return found
+    trigger = schedule(f"change: {{datastore: blobs, container: data, {keys}}}").trigger
+    assert isinstance(trigger, ChangeTrigger)
+    return trigger
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_which_blobs_a_schedule_watches(keys: str, path: str, *, watched: bool) 
 def test_empty_blobs_and_other_containers_are_no_changes() -> None:
     trigger = watching("path_on_datastore: incoming")
 
-    assert out_of_scope(trigger, change(size=1)) is None
-    assert out_of_scope(trigger, change(size=0)) == "0 bytes are fewer than min_size 1"
-    assert out_of_scope(trigger, change(container="other")) == "the container is 'other', not 'data'"
-    assert out_of_scope(watching("path_on_datastore: incoming, min_size: 0"), change(size=0)) is None
+    assert out_of_scope(trigger, found(size=1)) is None
+    assert out_of_scope(trigger, found(size=0)) == "0 bytes are fewer than min_size 1"
+    assert out_of_scope(trigger, found(container="other")) == "the container is 'other', not 'data'"
+    assert out_of_scope(watching("path_on_datastore: incoming, min_size: 0"), found(size=0)) is None
 
 
 def test_the_same_version_has_one_key_however_its_etag_is_spelt() -> None:

@@ -25,6 +25,8 @@ BUILT_SKIPS = {
     "catchup",
     "superseded",
     "filtered",
+    "content_unchanged",
+    "copy_failed",
     "before_first_seen",
     "before_start",
     "gone",

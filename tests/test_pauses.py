@@ -3,16 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from builders import Engine, change, schedule, utc
+from builders import Engine, found, schedule, utc
 
-from triggers.changes import fire_reported
 from triggers.due_occurrences import fire_due
 from triggers.pausing import pause, resume
-from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.pauses import KEPT, Pause, pause_at, paused_within
-from triggers.scheduling.run import Run
 
 HOURLY = "cron: {expression: '0 * * * *'}"
 UNSENT = Outcome(answer=Answer.UNSENT, sentence="no DNS")
@@ -84,44 +81,21 @@ def test_the_newest_missed_occurrence_outside_the_pause_is_caught_up(engine: Eng
     }
 
 
-class OneBlob:
-    """Storage with one version of one blob."""
-
-    def __init__(self, version: BlobChange) -> None:
-        self._version = version
-
-    def of(self, connection: str, container: str, path: str) -> BlobChange:
-        return self._version
-
-    def host(self, connection: str) -> str:
-        return self._version.host
-
-
-def report(engine: Engine, version: BlobChange) -> Run | None:
-    return fire_reported(
-        schedule("change: {datastore: d, container: data}"),
-        version.container,
-        version.path,
-        blobs=OneBlob(version),
-        ledger=engine.ledger,
-        firing=engine.firing,
-        first_seen=engine.started_at,
-        held_against_first_seen=False,
-        now=engine.clock.now(),
-        floor=utc("2026-10-01T00:00"),
-    )
+def report(engine: Engine, path: str, modified: str) -> None:
+    engine.blobs.put(found(path, last_modified=utc(modified)))
+    engine.report(schedule("change: {datastore: d, container: data}"), path)
 
 
 def test_a_change_that_is_reported_in_a_pause_or_was_made_in_one_is_skipped(engine: Engine) -> None:
     pause(engine.ledger, "s", utc("2026-11-01T04:00"), None, None)
-    report(engine, change("a.csv", last_modified=utc("2026-11-01T03:59")))
+    report(engine, "a.csv", "2026-11-01T03:59")
     resume(engine.ledger, "s", utc("2026-11-01T05:00"), None, None)
     engine.clock.pass_time(timedelta(hours=2))
-    report(engine, change("b.csv", last_modified=utc("2026-11-01T04:59:59")))
-    report(engine, change("c.csv", last_modified=utc("2026-11-01T05:00")))
+    report(engine, "b.csv", "2026-11-01T04:59:59")
+    report(engine, "c.csv", "2026-11-01T05:00")
 
-    found = {run.blob.path: run.reason for run in engine.ledger.recent_runs("s", 10) if run.blob}
-    assert found == {"a.csv": "paused", "b.csv": "paused", "c.csv": None}
+    reasons = {run.blob.path: run.reason for run in engine.ledger.recent_runs("s", 10) if run.blob}
+    assert reasons == {"a.csv": "paused", "b.csv": "paused", "c.csv": None}
 
 
 def test_a_run_that_is_claimed_already_is_held_and_its_age_stands_still(engine: Engine) -> None:

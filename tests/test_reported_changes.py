@@ -9,7 +9,8 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from builders import Engine, schedule, utc
 
 from local.azurite import Azurite, free_ports
-from triggers.changes import BlobUnavailable, StorageBlobs, fire_reported
+from triggers.blob_storage import BlobUnavailable, StorageBlobs
+from triggers.changes import Changes
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run import Run
@@ -44,18 +45,18 @@ class Reporter:
         return schedule(f"{more}\nchange: {{{named}, container: {self.container}{keys}}}".strip())
 
     def report(self, of: Schedule, path: str, *, polled: bool = False, first_seen: datetime = NOW) -> Run | None:
-        return fire_reported(
+        changes = Changes(blobs=self.blobs, ledger=self.engine.ledger, rows=self.engine.rows, firing=self.engine.firing)
+        recorded = changes.report(
             of,
             self.container,
             path,
-            blobs=self.blobs,
-            ledger=self.engine.ledger,
-            firing=self.engine.firing,
+            now=self.engine.clock.now(),
             first_seen=first_seen,
             held_against_first_seen=polled,
-            now=self.engine.clock.now(),
             floor=NOW - timedelta(days=89),
         )
+        runs = [run for run in self.engine.ledger.recent_runs(of.name, 100) if run.blob and run.blob.path == path]
+        return runs[0] if recorded else None
 
 
 @pytest.fixture
@@ -87,11 +88,11 @@ def test_an_uploaded_blob_starts_a_run_with_its_path(
 def test_a_listing_and_the_properties_name_the_same_version(reporter: Reporter, container: ContainerClient) -> None:
     container.upload_blob("a.csv", b"1")
 
-    change = reporter.blobs.of("AzureWebJobsStorage", container.container_name, "a.csv")
+    name = container.container_name
+    asked = reporter.blobs.of("AzureWebJobsStorage", name, "a.csv")
 
-    (listed,) = container.list_blobs()
-    assert change is not None
-    assert change.etag == listed.etag
+    page = reporter.blobs.page("AzureWebJobsStorage", name, "", recursive=True, continuation=None)
+    assert page.blobs == [asked]
 
 
 def test_an_overwritten_blob_is_a_new_version_and_a_repeated_report_is_not(
@@ -174,7 +175,7 @@ def test_storage_that_cannot_be_reached_is_the_hosts_to_try_again() -> None:
         lambda connection: BlobServiceClient.from_connection_string(nobody.connection_string, retry_total=0)
     )
 
-    with pytest.raises(BlobUnavailable, match="could not be read"):
+    with pytest.raises(BlobUnavailable, match="cannot be read"):
         blobs.of("AzureWebJobsStorage", "ccc", "a.csv")
 
 

@@ -105,6 +105,7 @@ def test_a_step_that_does_not_divide_is_shown_where_it_begins_anew(expression: s
     ("keys", "key"),
     [
         ("path_on_datastore: '*.csv'", "path_on_datastore: is a folder's plain name"),
+        ("polling_interval: 0", "polling_interval: 0: no sweep, so an upload whose event is lost or dropped"),
         ("include: ['*.{csv,txt}']", "include: '*.{csv,txt}': braces are plain characters here"),
         ("include: [/a.csv]", "include: '/a.csv': globs are matched below path_on_datastore"),
         ("include: [a/*.csv]", "include: 'a/*.csv' reaches into folders, but recursive is false"),

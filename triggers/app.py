@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
     from .azureml.wire import Wire
-    from .changes import StorageBlobs
+    from .blob_storage import StorageBlobs
+    from .changes import Changes
     from .firing import Firing
+    from .ledger.changes import ChangeLedger
     from .ledger.ledger import Ledger
     from .reconciliation import Reconciliation
 
@@ -72,7 +74,9 @@ class App:
     @cached_property
     def reconciliation(self) -> "Reconciliation":
         from .azureml.run_history import RunHistory
+        from .batching import Batching
         from .reconciliation import Reconciliation
+        from .sweeping import Sweeping
         from .unknown_runs import UnknownRuns
 
         history = RunHistory(self._wire, self.config.settings)
@@ -82,6 +86,8 @@ class App:
             ledger=self.ledger,
             firing=self.firing,
             unknown_runs=UnknownRuns(ledger=self.ledger, history=history, clock=self.clock, settle=settle),
+            sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=self.settings.retention),
+            batching=Batching(changes=self.changes, clock=self.clock),
             clock=self.clock,
             started_at=self.started_at,
             submit_deadline=self.settings.submit_deadline,
@@ -102,9 +108,21 @@ class App:
 
     @cached_property
     def blobs(self) -> "StorageBlobs":
-        from .changes import StorageBlobs
+        from .blob_storage import StorageBlobs
 
         return StorageBlobs(self._blob_service)
+
+    @cached_property
+    def changes(self) -> "Changes":
+        from .changes import Changes
+
+        return Changes(blobs=self.blobs, ledger=self.ledger, rows=self.change_ledger, firing=self.firing)
+
+    @cached_property
+    def change_ledger(self) -> "ChangeLedger":
+        from .ledger.changes import ChangeLedger
+
+        return ChangeLedger(self.ledger)
 
     def _blob_service(self, connection: str) -> "BlobServiceClient":
         with self._lock:

@@ -41,19 +41,14 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
     polled = app.settings.blob_trigger_source != "EventGrid"
 
     def fire(client: BlobClient) -> None:
-        from .changes import fire_reported
-
         now = app.clock.now()
-        fire_reported(
+        app.changes.report(
             schedule,
             client.container_name,
             client.blob_name,
-            blobs=app.blobs,
-            ledger=app.ledger,
-            firing=app.firing,
+            now=now,
             first_seen=app.started_at if polled else now,
             held_against_first_seen=polled,
-            now=now,
             floor=now - app.settings.retention + timedelta(days=1),
         )
 

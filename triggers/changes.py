@@ -1,127 +1,136 @@
-"""Looks at a blob that was reported as added or modified, decides whether it is a change of ours, and fires it."""
+"""Decides what becomes of a blob that an event, a poll or a sweep has found, and records it: a run, a skip, a batch."""
 
 import logging
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
+from .blob_storage import Blobs, BlobUnavailable
 from .firing import Firing
+from .ledger.changes import ChangeLedger, Version
 from .ledger.ledger import Ledger
-from .scheduling.change import BlobChange, normal_etag, out_of_scope
-from .scheduling.config import ChangeTrigger, Schedule
-from .scheduling.pauses import pause_at
-from .scheduling.run import Run, SkipReason
-
-if TYPE_CHECKING:
-    from azure.storage.blob import BlobServiceClient
+from .ledger.ports import LedgerUnavailable
+from .scheduling.batch import group_of, manifest, manifest_path
+from .scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
+from .scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from .scheduling.pauses import Pause, pause_at
+from .scheduling.run import SkipReason, change_key
 
 log = logging.getLogger(__name__)
 
-
-class BlobUnavailable(Exception):
-    """The blob's properties could not be read, or do not tell yet: the host shall deliver the event again."""
+_TRIES: Final = 5
 
 
-class BlobProperties(Protocol):
-    """Where the properties of blobs are read."""
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Where changes are looked at and recorded."""
 
-    def of(self, connection: str, container: str, path: str) -> BlobChange | None:
-        """The blob's present version, None when it is gone; raises BlobUnavailable."""
+    blobs: Blobs
+    ledger: Ledger
+    rows: ChangeLedger
+    firing: Firing
 
-    def host(self, connection: str) -> str:
-        """The host of the account, with its port where it has one."""
+    def report(
+        self,
+        schedule: Schedule,
+        container: str,
+        path: str,
+        *,
+        now: datetime,
+        first_seen: datetime,
+        held_against_first_seen: bool,
+        floor: datetime,
+    ) -> bool:
+        """Record the present version of a reported blob; False when it was recorded before.
+
+        What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
+        Versions from before `floor` may have been pruned from the ledger: they start nothing. Raises BlobUnavailable.
+        """
+        trigger = _trigger(schedule)
+        seen = self.ledger.register(schedule.name, first_seen).first_seen
+        found = self.blobs.of(trigger.connection, container, path)
+        if found is None:
+            gone = BlobChange(
+                host=self.blobs.host(trigger.connection),
+                container=container,
+                path=path,
+                etag="",
+                size=0,
+                last_modified=first_seen,
+            )
+            return self.firing.fire_change(schedule, gone, SkipReason.GONE) is not None
+        if (because := out_of_scope(trigger, found)) is not None:
+            return self.firing.fire_change(schedule, found.change, SkipReason.FILTERED, because) is not None
+        if found.copy_status is CopyStatus.PENDING:
+            if trigger.polling_interval:
+                log.info("%s/%r is still being copied; the sweep will see to it", container, path)
+                return False
+            raise BlobUnavailable(f"{container}/{path!r} is still being copied")
+        return self.record(schedule, found, now=now, first_seen=seen if held_against_first_seen else None, floor=floor)
+
+    def record(
+        self, schedule: Schedule, found: FoundBlob, *, now: datetime, first_seen: datetime | None, floor: datetime
+    ) -> bool:
+        """Record a version that is in scope; False when it was recorded before."""
+        name, change = schedule.name, found.change
+        for _ in range(_TRIES):
+            newest = self.rows.newest(name, change.path)
+            if newest is not None and newest.etag == change.etag:
+                return False
+            skip = _skip(schedule, found, newest, first_seen, floor)
+            if skip is None:
+                skip = _paused(self.ledger.pauses(name).intervals, change, now)
+            if self._recorded(schedule, found, newest, skip):
+                return True
+            if self.ledger.get(change_key(name, change)) or self.rows.is_batched(name, change):
+                return False
+        raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
+
+    def _recorded(self, schedule: Schedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None) -> bool:
+        """Write what was decided, unless this version has a row or another one was noted meanwhile."""
+        change, noted = found.change, self.rows.noted(found, newest)
+        if skip is not None:
+            return self.firing.fire_change(schedule, change, skip, beside=noted) is not None
+        if schedule.batch is not None:
+            if self.ledger.get(change_key(schedule.name, change)):
+                return False
+            return self.rows.add(schedule.name, group_of(schedule.batch, change), change, noted)
+        trigger = _trigger(schedule)
+        if trigger.data_path is DataPathKind.MANIFEST:
+            path = manifest_path(schedule.name, change_key(schedule.name, change))
+            self.blobs.write(trigger.connection, trigger.container, path, manifest([change]))
+        return self.firing.fire_change(schedule, change, None, beside=noted) is not None
 
 
-def fire_reported(
-    schedule: Schedule,
-    container: str,
-    path: str,
-    *,
-    blobs: BlobProperties,
-    ledger: Ledger,
-    firing: Firing,
-    first_seen: datetime,
-    held_against_first_seen: bool,
-    now: datetime,
-    floor: datetime,
-) -> Run | None:
-    """Fire the present version of a reported blob; None when it was claimed before.
-
-    What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before. Versions
-    from before `floor` may have been pruned from the ledger: they start nothing.
-    """
-    trigger = schedule.trigger
-    assert isinstance(trigger, ChangeTrigger)
-    seen = ledger.register(schedule.name, first_seen).first_seen
-    change = blobs.of(trigger.connection, container, path)
-    if change is None:
-        gone = BlobChange(
-            host=blobs.host(trigger.connection),
-            container=container,
-            path=path,
-            etag="",
-            size=0,
-            last_modified=first_seen,
-        )
-        return firing.fire_change(schedule, gone, SkipReason.GONE)
-    if (because := out_of_scope(trigger, change)) is not None:
-        return firing.fire_change(schedule, change, SkipReason.FILTERED, because)
-    skip = _skip(schedule, trigger, change, seen if held_against_first_seen else None, floor)
-    if skip is None:
-        pauses = ledger.pauses(schedule.name).intervals
-        skip = SkipReason.PAUSED if pause_at(pauses, now) or pause_at(pauses, change.last_modified) else None
-    return firing.fire_change(schedule, change, skip)
+def _trigger(schedule: Schedule) -> ChangeTrigger:
+    assert isinstance(schedule.trigger, ChangeTrigger), f"{schedule.name} is change-based"
+    return schedule.trigger
 
 
 def _skip(
-    schedule: Schedule, trigger: ChangeTrigger, change: BlobChange, first_seen: datetime | None, floor: datetime
+    schedule: Schedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, floor: datetime
 ) -> SkipReason | None:
-    if trigger.start is not None and change.last_modified < trigger.start:
+    modified, start = found.change.last_modified, _trigger(schedule).start
+    if found.copy_status in (CopyStatus.ABORTED, CopyStatus.FAILED):
+        return SkipReason.COPY_FAILED
+    if start is not None and modified < start:
         return SkipReason.BEFORE_START
     # Blob storage tells modification times in whole seconds.
-    if first_seen is not None and change.last_modified < first_seen.replace(microsecond=0):
+    if first_seen is not None and modified < first_seen.replace(microsecond=0):
         return SkipReason.BEFORE_FIRST_SEEN
-    if change.last_modified < floor:
+    if modified < floor:
         return SkipReason.FORGOTTEN
     if not schedule.enabled:
         return SkipReason.DISABLED
-    return None
+    return SkipReason.CONTENT_UNCHANGED if newest is not None and _is_unchanged(found, newest) else None
 
 
-class StorageBlobs:
-    """Reads properties through one pooled client an account; content is never read."""
-
-    def __init__(self, open_service: "ServiceOpener") -> None:
-        self._open_service = open_service
-
-    def of(self, connection: str, container: str, path: str) -> BlobChange | None:
-        from azure.core.exceptions import AzureError, ResourceNotFoundError
-
-        service = self._open_service(connection)
-        blob = service.get_blob_client(container, path)
-        try:
-            properties = blob.get_blob_properties()
-        except ResourceNotFoundError:
-            return None
-        except AzureError as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise BlobUnavailable(f"the properties of {container}/{path!r} could not be read: {said[0]}") from error
-        if properties.copy.status == "pending":
-            raise BlobUnavailable(f"{container}/{path!r} is still being copied")
-        return BlobChange(
-            host=urlsplit(blob.url).netloc,
-            container=container,
-            path=path,
-            etag=normal_etag(properties.etag),
-            size=properties.size,
-            last_modified=properties.last_modified.astimezone(UTC),
-        )
-
-    def host(self, connection: str) -> str:
-        return urlsplit(self._open_service(connection).url).netloc
+def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
+    """Whether a new ETag stands for the same content: a metadata write, or the same bytes written again."""
+    same = (found.change.size, found.content_md5) == (newest.size, newest.content_md5)
+    return same and found.content_md5 is not None and found.change.last_modified >= newest.last_modified
 
 
-class ServiceOpener(Protocol):
-    """Gives the pooled client of an account; raises UnusableConnection."""
-
-    def __call__(self, connection: str) -> "BlobServiceClient": ...
+def _paused(pauses: Sequence[Pause], change: BlobChange, now: datetime) -> SkipReason | None:
+    return SkipReason.PAUSED if pause_at(pauses, now) or pause_at(pauses, change.last_modified) else None

@@ -2,15 +2,16 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
 from .clock import Clock
 from .ledger.ledger import Ledger
-from .ledger.ports import LedgerUnavailable
+from .ledger.ports import LedgerUnavailable, Operation
+from .scheduling.batch import BatchFacts
 from .scheduling.change import BlobChange
 from .scheduling.config import Retry, Schedule, Target
 from .scheduling.not_yet import refusal
@@ -27,6 +28,21 @@ class Endpoint(Protocol):
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occurrence:
+    """What a run is for."""
+
+    key: str
+    kind: RunKind
+    nominal_time: datetime
+    blob: BlobChange | None = None
+    batch: BatchFacts | None = None
+    due_at: datetime | None = None
+    """When the run is to be sent; None: at once."""
+    beside: Sequence[Operation] = ()
+    """Writes of the schedule that the claim depends on, in its transaction."""
 
 
 class Firing:
@@ -54,19 +70,38 @@ class Firing:
 
     def fire_time(self, schedule: Schedule, nominal_time: datetime, skip: SkipReason | None) -> Run | None:
         """Start, or skip, one occurrence; None when its key was claimed before. With jitter it is claimed and waits."""
-        key = time_key(schedule.name, nominal_time)
         due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
-        return self._fire(schedule, key, RunKind.TIME, nominal_time, None, skip, due_at=due_at)
+        key = time_key(schedule.name, nominal_time)
+        occurrence = Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, due_at=due_at)
+        return self._fire(schedule, occurrence, skip)
 
     def fire_change(
-        self, schedule: Schedule, change: BlobChange, skip: SkipReason | None, because: str | None = None
+        self,
+        schedule: Schedule,
+        change: BlobChange,
+        skip: SkipReason | None,
+        because: str | None = None,
+        beside: Sequence[Operation] = (),
     ) -> Run | None:
         """Start, or skip, the run of one blob version; None when its key was claimed before.
 
-        `because` says more about a skip than its reason.
+        `because` says more about a skip than its reason; `beside` are writes that the claim depends on.
         """
-        key = change_key(schedule.name, change)
-        return self._fire(schedule, key, RunKind.CHANGE, change.last_modified, change, skip, because)
+        occurrence = Occurrence(
+            key=change_key(schedule.name, change),
+            kind=RunKind.CHANGE,
+            nominal_time=change.last_modified,
+            blob=change,
+            beside=beside,
+        )
+        return self._fire(schedule, occurrence, skip, because)
+
+    def fire_batch(
+        self, schedule: Schedule, key: str, sealed_at: datetime, batch: BatchFacts, beside: Sequence[Operation]
+    ) -> Run | None:
+        """Start the run of a sealed batch; None when it was claimed before."""
+        occurrence = Occurrence(key=key, kind=RunKind.BATCH, nominal_time=sealed_at, batch=batch, beside=beside)
+        return self._fire(schedule, occurrence, None)
 
     def submit_open(self, run: Run, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so."""
@@ -88,35 +123,29 @@ class Firing:
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
     def _fire(
-        self,
-        schedule: Schedule,
-        key: str,
-        kind: RunKind,
-        nominal_time: datetime,
-        blob: BlobChange | None,
-        skip: SkipReason | None,
-        because: str | None = None,
-        due_at: datetime | None = None,
+        self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None, because: str | None = None
     ) -> Run | None:
         now = self._clock.now()
         run = Run(
-            key=key,
+            key=occurrence.key,
             schedule=schedule.name,
-            kind=kind,
+            kind=occurrence.kind,
             state=RunState.SKIPPED,
             created_at=now,
             pipeline=schedule.pipeline,
-            nominal_time=nominal_time,
-            blob=blob,
+            nominal_time=occurrence.nominal_time,
+            blob=occurrence.blob,
+            batch=occurrence.batch,
             reason=None if skip is None else skip.value,
         )
+        beside = occurrence.beside
         if skip is not None:
-            return self._noted(replace(run, ended_at=now, error=because))
+            return self._noted(replace(run, ended_at=now, error=because), beside)
         if refused := refusal(schedule):
-            return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]))
-        request = build_request(schedule, key, nominal_time, blob)
-        if due_at is not None and due_at > now:
-            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=due_at))
+            return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]), beside)
+        request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        if occurrence.due_at is not None and occurrence.due_at > now:
+            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=occurrence.due_at), beside)
         ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
         claim = replace(
@@ -126,12 +155,12 @@ class Firing:
             claim_id=str(uuid4()),
             attempts=1,
         )
-        claimed = self._ledger.insert(claim.first(now))
+        claimed = self._ledger.insert(claim.first(now), beside)
         return claimed and self._submit(claimed, claimed_at, ledger_id, schedule.retry)
 
-    def _noted(self, run: Run) -> Run | None:
+    def _noted(self, run: Run, beside: Sequence[Operation]) -> Run | None:
         """Write a run that ends where it begins, or waits."""
-        written = self._ledger.insert(run.first(run.created_at))
+        written = self._ledger.insert(run.first(run.created_at), beside)
         if written is not None:
             log_run(written)
         return written

@@ -24,6 +24,7 @@ def health(app: App) -> dict[str, Any]:
     }
     try:
         answer.update(_open_runs(app.ledger))
+        answer["missed_by_events"] = app.change_ledger.missed_by_events()
     except LedgerUnavailable as error:
         answer.update(status="faulty", ledger=str(error))
     return answer

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from zlib import crc32
 
+from .batching import Batching
 from .clock import Clock
 from .due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
 from .firing import Firing, target_id
 from .ledger.ledger import Ledger, Registration
-from .scheduling.config import ChangeTrigger, Config, Retry
+from .scheduling.config import ChangeTrigger, Config, Retry, Schedule
 from .scheduling.pauses import Pause, pause_at, paused_within
 from .scheduling.run import Run, RunState
+from .sweeping import Sweeping
 from .unknown_runs import UnknownRuns
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class Reconciliation:
     ledger: Ledger
     firing: Firing
     unknown_runs: UnknownRuns
+    sweeping: Sweeping
+    batching: Batching
     clock: Clock
     started_at: datetime
     """The start of the worker process."""
@@ -94,17 +98,11 @@ class Reconciliation:
     ) -> Iterator[Exception | None]:
         """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
         schedule = self.config.schedules.get(registration.schedule)
-        if schedule is not None and not isinstance(schedule.trigger, ChangeTrigger):
-            fire_due(
-                schedule,
-                self.ledger,
-                self.firing,
-                self.clock,
-                started_at=self.started_at,
-                retention=self.retention,
-                min_age=_LEFT_TO_TIMERS,
-            )
-            yield None
+        if schedule is not None and isinstance(schedule.trigger, ChangeTrigger):
+            yield from _guarded(self.sweeping.see_to(schedule, registration.first_seen, server_now))
+            yield from _guarded(self.batching.see_to(schedule, server_now, pauses))
+        elif schedule is not None:
+            yield from _guarded(self._undelivered(schedule))
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
         for run in self.ledger.open_runs(registration.schedule):
             try:
@@ -115,6 +113,18 @@ class Reconciliation:
                 yield None
         if _is_pruned_now(registration.schedule, server_now()):
             self.ledger.prune(registration.schedule, server_now() - self.retention, _PRUNED_A_PASS)
+
+    def _undelivered(self, schedule: Schedule) -> Iterator[None]:
+        fire_due(
+            schedule,
+            self.ledger,
+            self.firing,
+            self.clock,
+            started_at=self.started_at,
+            retention=self.retention,
+            min_age=_LEFT_TO_TIMERS,
+        )
+        yield
 
     def _see_to(
         self, run: Run, retry: Retry, server_now: datetime, holds: dict[str, datetime], pauses: Sequence[Pause]
@@ -136,6 +146,15 @@ class Reconciliation:
         unknown = run.to(RunState.UNKNOWN, self.clock.now(), error=sentence, claimed_at=run.written_at)
         if self.ledger.update(run, unknown) is not None:
             log.warning("a claim was never settled", extra={"action": "claim_stale", "run_key": run.key})
+
+
+def _guarded(steps: Iterator[None]) -> Iterator[Exception | None]:
+    """The steps of one part of the work; its fault shall not cost the schedule's other parts."""
+    try:
+        for _ in steps:
+            yield None
+    except Exception as error:  # noqa: BLE001  yielded, and raised with the others' at the end of the pass
+        yield error
 
 
 class _ServerClock:

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from builders import MemoryBlobs
+
+from triggers.blob_storage import BlobUnavailable, ListingExpired, Page
 from triggers.ledger.ports import LedgerUnavailable, Operation, StoredRow, Table, Written
-from triggers.scheduling.change import BlobChange
+from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run_request import RunRequest, Submission
@@ -162,26 +165,53 @@ class Container:
     """The blobs: path → present version."""
 
     world: World
-    present: dict[str, BlobChange] = field(default_factory=dict)
+    present: dict[str, FoundBlob] = field(default_factory=dict)
 
     def upload(self, path: str) -> None:
         """Add or overwrite a blob."""
+        self._put(path, f"{self.world.rng.getrandbits(64):x}")
+
+    def touch(self, path: str) -> None:
+        """Write a blob's metadata: another version of the same content, which no event tells."""
+        md5 = self.present[path].content_md5
+        assert md5 is not None
+        self._put(path, md5)
+
+    def _put(self, path: str, md5: str) -> None:
         etag = f"0x{self.world.rng.getrandbits(48):x}"
         modified = self.world.time.replace(microsecond=0)
-        self.present[path] = BlobChange(host="h", container="ccc", path=path, etag=etag, size=1, last_modified=modified)
+        change = BlobChange(host="h", container="ccc", path=path, etag=etag, size=1, last_modified=modified)
+        self.present[path] = FoundBlob(change=change, content_md5=md5, copy_status=None, is_folder=False)
 
 
 class SimBlobs:
-    """Blob properties, for one delivery on one instance."""
+    """Blob storage, for one delivery or one process on one instance."""
 
     def __init__(self, world: World, instance: Instance, container: Container) -> None:
         self._world, self._instance, self._container = world, instance, container
         self.seen: BlobChange | None = None
 
-    def of(self, connection: str, container: str, path: str) -> BlobChange | None:
-        self._world.step(self._instance, "properties of " + path)
-        self.seen = self._container.present.get(path)
-        return self.seen
+    def of(self, connection: str, container: str, path: str) -> FoundBlob | None:
+        self._asked("properties of " + path)
+        found = self._container.present.get(path)
+        self.seen = None if found is None else found.change
+        return found
 
     def host(self, connection: str) -> str:
         return "h"
+
+    def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
+        self._asked(f"a page of {folder!r}")
+        if continuation and self._world.happens(self._world.rates.storage_error, "continuation expired"):
+            raise ListingExpired("what was that?")
+        present = MemoryBlobs(page_size=10)
+        present.present = dict(self._container.present)
+        return present.page(connection, container, folder, recursive=recursive, continuation=continuation)
+
+    def write(self, connection: str, container: str, path: str, content: bytes) -> None:
+        self._asked("manifest " + path)
+
+    def _asked(self, what: str) -> None:
+        self._world.step(self._instance, what)
+        if self._world.happens(self._world.rates.storage_error, "blob storage error"):
+            raise BlobUnavailable(f"{what}: the storage is away")

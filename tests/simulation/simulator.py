@@ -1,16 +1,18 @@
 """A few hours of several instances under faults, then a while without; and what must hold when it is over."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from builders import config
 
-from triggers.changes import fire_reported
+from triggers.batching import Batching
+from triggers.changes import Changes
 from triggers.due_occurrences import fire_due
 from triggers.firing import Firing
+from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
@@ -22,6 +24,7 @@ from triggers.scheduling.occurrences import between
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import Run, RunKind, RunState, change_key, time_key
+from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
 
 from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimTable
@@ -34,6 +37,11 @@ schedules:
   all: {pipeline: p, recurrence: {frequency: Minute, interval: 7}, catchup: all, catchup_window: 2h}
   hourly: {pipeline: p, cron: {expression: "10 0-12,14-23 * * *", time_zone: Europe/Berlin}, catchup: none, jitter: 9m}
   uploads: {pipeline: p, change: {datastore: d, container: ccc, data_path_parameter_name: input}}
+  gathered:
+    pipeline: p
+    change: {datastore: d, container: ccc, path_on_datastore: in, recursive: true, data_path: manifest,
+      data_path_parameter_name: input}
+    batch: {quiet: 2m, max_wait: 10m, max_items: 30, group_by: folder}
 """
 RETENTION = timedelta(days=90)
 DEADLINE, SETTLE = timedelta(seconds=300), timedelta(seconds=120)
@@ -45,6 +53,7 @@ class Parts:
     """What may be swapped for something broken, to see that the simulator notices."""
 
     ledger: Callable[[Table], Ledger] = Ledger
+    rows: Callable[[Ledger], ChangeLedger] = ChangeLedger
     endpoint: Callable[..., Any] = SimEndpoint
     history: Callable[..., Any] = SimHistory
     unknown_runs: Callable[..., UnknownRuns] = UnknownRuns
@@ -151,8 +160,10 @@ class Simulation:
 
     def _next_upload(self) -> None:
         world = self.world
-        path = f"b{world.rng.randrange(25)}.csv"
+        path = world.rng.choice(("b{}.csv", "in/f0/b{}.csv", "in/f1/b{}.csv")).format(world.rng.randrange(25))
         self.container.upload(path)
+        if world.happens(world.rates.event_lost, "metadata written"):
+            self.container.touch(world.rng.choice(sorted(self.container.present)))
         events = 0 if world.happens(world.rates.event_lost, "event lost") else world.rng.choice((1, 1, 2, 3))
         for _ in range(events):
             world.at(world.now + world.rng.choice((0.2, 1, 30, 600)), lambda: self._deliver(path))
@@ -163,17 +174,14 @@ class Simulation:
     def _deliver(self, path: str) -> None:
         """The host delivers an event again until its function has come to an end."""
         process = self.world.rng.choice(self.processes)
-        schedule = self.config.schedules["uploads"]
+        schedule = self.config.schedules["gathered" if "/" in path else "uploads"]
         blobs = SimBlobs(self.world, process.instance, self.container)
 
         def activity() -> None:
-            fire_reported(
+            self._changes(process.ledger, process.firing, blobs).report(
                 schedule,
                 "ccc",
                 path,
-                blobs=blobs,
-                ledger=process.ledger,
-                firing=process.firing,
                 first_seen=process.clock.now(),
                 held_against_first_seen=False,
                 now=process.clock.now(),
@@ -219,17 +227,23 @@ class Simulation:
             retry_first_delay=timedelta(seconds=30),
             spread=lambda: world.rng.uniform(-1, 1),
         )
+        changes = self._changes(ledger, firing, SimBlobs(world, instance, self.container))
         reconciliation = Reconciliation(
             config=self.config,
             ledger=ledger,
             firing=firing,
             unknown_runs=parts.unknown_runs(ledger=ledger, history=history, clock=clock, settle=SETTLE),
+            sweeping=Sweeping(changes=changes, clock=clock, retention=RETENTION),
+            batching=Batching(changes=changes, clock=clock),
             clock=clock,
             started_at=clock.now(),
             submit_deadline=DEADLINE,
             retention=RETENTION,
         )
         return Process(instance, firing, ledger, clock, reconciliation)
+
+    def _changes(self, ledger: Ledger, firing: Firing, blobs: SimBlobs) -> Changes:
+        return Changes(blobs=blobs, ledger=ledger, rows=self.parts.rows(ledger), firing=firing)
 
     # What must hold
 
@@ -240,13 +254,14 @@ class Simulation:
         found = [f"{key} was accepted {number} times" for key, number in accepted.items() if number > 1]
         found += [f"{key} was accepted and has no row" for key in accepted if key not in runs]
         found += [f"{key} has no row" for key in self._expected() if key not in runs]
+        found += self._violations_of_changes(runs)
         for run in runs.values():
             found += self._violations_of(run, accepted[run.key], ids)
         return found
 
     def _expected(self) -> list[str]:
-        """A key for every occurrence of the life so far, and for every version that anybody has observed."""
-        keys = [change_key("uploads", version) for version in self.observed]
+        """A key for every occurrence of the life so far."""
+        keys = []
         until = self.world.time - timedelta(minutes=10)
         for registration in self.store.registrations():
             trigger = self.config.schedules[registration.schedule].trigger
@@ -254,6 +269,32 @@ class Simulation:
                 due = between(trigger, registration.first_seen - timedelta(microseconds=1), until)
                 keys += [time_key(registration.schedule, moment) for moment in due]
         return keys
+
+    def _violations_of_changes(self, runs: Mapping[str, Run]) -> list[str]:
+        """Every version has a row that a delivery has observed, or that is there; batches are a partition of theirs."""
+        rows = ChangeLedger(self.store)
+        lasting = {one.change for one in self.container.present.values()}
+        lasting = {one for one in lasting if self.world.time - one.last_modified > timedelta(minutes=15)}
+        found = []
+        for version in self.observed | lasting:
+            name = "gathered" if "/" in version.path else "uploads"
+            if change_key(name, version) not in runs and not (name == "gathered" and rows.is_batched(name, version)):
+                found.append(f"{change_key(name, version)} ({version.path}) has no row")
+        batches = [key for key in runs if "~batch~" in key]
+        members = Counter(member.digest for key in batches for member in rows.members("gathered", key))
+        found += [f"{digest} is in {number} batches" for digest, number in members.items() if number > 1]
+        for row in self.store.table.query("gathered", "c:", "c;"):
+            key, digest = row.columns["run_key"], row.row_key[2:]
+            assert row.written_at is not None
+            if (key in runs) != (digest in members):
+                found.append(f"{digest} is in batch {key!r}, but among {members[digest]} lists of members")
+            if not key and self.world.time - row.written_at > timedelta(hours=1):
+                found.append(f"{digest} still waits for its batch")
+        for key in batches:
+            batch = runs[key].batch
+            if batch is None or batch.count != len(rows.members("gathered", key)) or batch.count > 30:
+                found.append(f"{key} says {batch}")
+        return found
 
     def _violations_of(self, run: Run, accepted: int, ids: dict[str, str]) -> list[str]:
         found = []

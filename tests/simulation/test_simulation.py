@@ -2,14 +2,18 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import Any
 
 import pytest
 
+from triggers.ledger.changes import ChangeLedger, Head, SweepState
 from triggers.ledger.ledger import Ledger, Pauses
+from triggers.ledger.ports import Operation
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Outcome
 from triggers.scheduling.run import Run
@@ -65,8 +69,8 @@ def test_a_seed_always_tells_the_same_story() -> None:
 class EverybodyWins(Ledger):
     """A ledger that lets everybody claim a key."""
 
-    def insert(self, run: Run) -> Run | None:
-        return super().insert(run) or run
+    def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
+        return super().insert(run, beside) or run
 
 
 class NeverTooLate(SimEndpoint):
@@ -98,6 +102,20 @@ class Deaf(Ledger):
         return Pauses()
 
 
+class SealsBlindly(ChangeLedger):
+    """Goes on with a batch without looking whether somebody else has."""
+
+    def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
+        return super().go_on(schedule, replace(head, row=None), limit, sealed_at)
+
+
+class NeverSweeps(ChangeLedger):
+    """Takes every sweep to have just begun."""
+
+    def sweep(self, schedule: str) -> SweepState:
+        return SweepState(started_at=datetime(9000, 1, 1, tzinfo=UTC))
+
+
 TWICE = "accepted 2 times"
 
 
@@ -109,8 +127,10 @@ TWICE = "accepted 2 times"
         (Parts(history=ForgetfulHistory), TWICE),
         (Parts(unknown_runs=Gullible), TWICE),
         (Parts(ledger=Deaf), "although its time lies in a pause"),
+        (Parts(rows=SealsBlindly), "batch"),
+        (Parts(rows=NeverSweeps), "has no row"),
     ],
-    ids=["claim", "freshness check", "tag look-up", "index has caught up", "pause"],
+    ids=["claim", "freshness check", "tag look-up", "index has caught up", "pause", "sealing", "sweep"],
 )
 def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str) -> None:
     found = (sentence for seed in range(15) for sentence in Simulation(seed, broken).run())

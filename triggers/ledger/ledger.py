@@ -4,7 +4,7 @@ Every method raises LedgerUnavailable. Writes are conditional: the store, not th
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -92,12 +92,11 @@ class Ledger:
         """Every schedule ever seen, also those that have left the file since."""
         return list(_readable(_registration, self._query(REGISTRY, "s:")))
 
-    def insert(self, run: Run) -> Run | None:
-        """Claim the run's key: the run as written, or None when the key has a row already."""
-        return self.insert_with(run, [])
+    def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
+        """Claim the run's key: the run as written, or None when the key has a row already.
 
-    def insert_with(self, run: Run, others: list[Operation]) -> Run | None:
-        """The same in one transaction with other writes of the schedule; None also when one of these does not fit."""
+        `beside` are other writes of the schedule in the same transaction; None also when one of them does not fit.
+        """
         write_id = str(uuid4())
         operations: list[Operation] = [
             Create(f"k:{run.key}", run_columns(run, write_id)),
@@ -105,7 +104,7 @@ class Ledger:
         ]
         if run.state in OPEN_STATES:
             operations.append(Create(f"o:{run.key}", open_columns(run)))
-        return self._written(run, write_id, [*operations, *others])
+        return self._written(run, write_id, [*operations, *beside])
 
     def update(self, before: Run, after: Run) -> Run | None:
         """Write what became of a run: as written, or None when somebody else has written since `before` was read."""

@@ -1,10 +1,16 @@
 """One version of one blob, and whether a change-based schedule watches it."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from .config import ChangeTrigger
 from .globs import matches
+
+MANIFESTS = "pipeline-trigger-manifests"
+"""The folder of a container that manifests are written to; nothing in it is ever a change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +37,49 @@ class BlobChange:
         return self.path.rpartition("/")[0]
 
 
+class CopyStatus(Enum):
+    """How far the copy is that made a blob, as the service says it."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundBlob:
+    """A blob as its properties or a listing show it."""
+
+    change: BlobChange
+    content_md5: str | None
+    """In hexadecimal; None where the service keeps none, as for large blobs written in blocks."""
+    copy_status: CopyStatus | None
+    """None: it is no copy."""
+    is_folder: bool
+    """A directory of a hierarchical namespace, which is no change."""
+
+
 def normal_etag(etag: str) -> str:
     """The ETag as the run key has it: properties give it with quotes, listings without, both mean one version."""
     return etag.removeprefix("W/").strip('"')
 
 
-def out_of_scope(trigger: ChangeTrigger, change: BlobChange) -> str | None:
+def change_digest(change: BlobChange) -> str:
+    """Name one version of a blob: 32 hexadecimal digits.
+
+    Event id and time stay out: a second subscription or a sweep would change them.
+    """
+    version = json.dumps(
+        [change.host, change.container, change.path, change.etag], ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(version.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def out_of_scope(trigger: ChangeTrigger, found: FoundBlob) -> str | None:
     """Why the schedule does not watch this blob, by container, folder, globs and size; None when it does."""
+    change = found.change
+    if found.is_folder:
+        return "a folder, not a file"
     if change.container != trigger.container:
         return f"the container is {change.container!r}, not {trigger.container!r}"
     if change.size < trigger.min_size:
@@ -47,6 +89,8 @@ def out_of_scope(trigger: ChangeTrigger, change: BlobChange) -> str | None:
 
 def path_out_of_scope(trigger: ChangeTrigger, path: str) -> str | None:
     """Why a blob of this path, below the container, is not watched; a folder itself (`a/b/`) is no change."""
+    if path.startswith(f"{MANIFESTS}/"):
+        return "a manifest of ours"
     below = _below(trigger.folder, path)
     if below is None:
         return f"not in the folder {trigger.folder!r}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .config import ChangeTrigger, DataPathKind, PipelineKind, Schedule
+from .config import PipelineKind, Schedule
 
 _SUBMITTED = frozenset({PipelineKind.ENDPOINT, PipelineKind.PUBLISHED_PIPELINE, PipelineKind.PIPELINE_ENDPOINT})
 
@@ -23,9 +23,4 @@ def refusal(schedule: Schedule) -> tuple[str, str] | None:
     """The key, and why no run of this schedule can be submitted yet; its runs are recorded as `rejected`."""
     if schedule.target.kind not in _SUBMITTED:
         return "pipeline", f"this version cannot submit to a {schedule.target.kind.value} yet"
-    if schedule.batch is not None:
-        return "batch", "this version cannot gather changes into one run yet"
-    trigger = schedule.trigger
-    if isinstance(trigger, ChangeTrigger) and trigger.data_path is DataPathKind.MANIFEST:
-        return "change.data_path", "this version cannot write manifests yet"
     return None

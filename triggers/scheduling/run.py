@@ -15,14 +15,13 @@ A claim writes `submitting`; a settle writes what the submission came to. `unsen
 may have been: it is looked up, never simply sent again.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 
-from .change import BlobChange
+from .batch import BatchFacts
+from .change import BlobChange, change_digest
 from .run_request import RunRequest
 
 
@@ -112,6 +111,7 @@ class Run:
     """Why it was skipped; None in the other states."""
     due_at: datetime | None = None
     blob: BlobChange | None = None
+    batch: BatchFacts | None = None
     request: RunRequest | None = None
     """What is POSTed, settings not put in; None where nothing ever will be."""
     run_id: str | None = None
@@ -131,6 +131,12 @@ class Run:
     next_attempt_at: datetime | None = None
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
+    replay_of: str | None = None
+    requested_by: str | None = None
+    note: str | None = None
+    """Of the person who asked for the run."""
+    by_person: bool = False
+    """Asked for by a person: a pause does not hold it."""
     error: str | None = None
     history: tuple[Event, ...] = field(default=())
     version: str | None = None
@@ -159,11 +165,8 @@ def time_key(schedule: str, nominal_time: datetime) -> str:
 
 
 def change_key(schedule: str, change: BlobChange) -> str:
-    """Name one version of a blob. Event id and time stay out: a second subscription or a sweep would change them."""
-    version = json.dumps(
-        [change.host, change.container, change.path, change.etag], ensure_ascii=False, separators=(",", ":")
-    )
-    return f"{schedule}~{hashlib.sha256(version.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    """`score-uploads~<digest>`: one version of a blob."""
+    return f"{schedule}~{change_digest(change)}"
 
 
 def schedule_of(key: str) -> str:

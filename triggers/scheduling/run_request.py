@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from .batch import BatchFacts, manifest_path
 from .change import BlobChange
 from .config import ChangeTrigger, Datapath, DataPathKind, Dataset, Schedule, Target
 from .templates import Value, escaped, fill
@@ -45,11 +46,15 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 
 def build_request(
-    schedule: Schedule, run_key: str, scheduled_time: datetime, blob: BlobChange | None = None
+    schedule: Schedule,
+    run_key: str,
+    scheduled_time: datetime,
+    blob: BlobChange | None = None,
+    batch: BatchFacts | None = None,
 ) -> RunRequest:
-    """The request of one occurrence; `blob` is the change that caused it, None for times."""
+    """The request of one occurrence; `blob` is the change that caused it, `batch` the many that did."""
     template = schedule.request
-    values = _values(schedule, run_key, scheduled_time, blob)
+    values = _values(schedule, run_key, scheduled_time, blob, batch)
 
     def filled(text: str) -> str:
         return fill(text, values)
@@ -65,7 +70,7 @@ def build_request(
         description=_optional(template.description, values),
         tags={escaped(name): filled(text) for name, text in template.tags.items()},
         pipeline_parameters={escaped(name): filled(text) for name, text in template.pipeline_parameters.items()},
-        datapaths={**datapaths, **_changed_datapath(schedule, blob)},
+        datapaths={**datapaths, **_changed_datapath(schedule, run_key, blob, batch)},
         datasets={
             escaped(name): Dataset(
                 id=_optional(one.id, values), name=_optional(one.name, values), version=_optional(one.version, values)
@@ -77,7 +82,9 @@ def build_request(
     )
 
 
-def _values(schedule: Schedule, run_key: str, scheduled_time: datetime, blob: BlobChange | None) -> Mapping[str, Value]:
+def _values(
+    schedule: Schedule, run_key: str, scheduled_time: datetime, blob: BlobChange | None, batch: BatchFacts | None
+) -> Mapping[str, Value]:
     values: dict[str, Value] = {"run_key": run_key, "scheduled_time": scheduled_time.astimezone(schedule.zone)}
     if blob is not None:
         values |= {
@@ -88,17 +95,35 @@ def _values(schedule: Schedule, run_key: str, scheduled_time: datetime, blob: Bl
             "blob.etag": blob.etag,
             "blob.last_modified": blob.last_modified.astimezone(schedule.zone),
         }
+    if batch is not None:
+        values |= {"batch.count": batch.count, "blob.folder": batch.group}
     return values
 
 
-def _changed_datapath(schedule: Schedule, blob: BlobChange | None) -> dict[str, Datapath]:
+def _changed_datapath(
+    schedule: Schedule, run_key: str, blob: BlobChange | None, batch: BatchFacts | None
+) -> dict[str, Datapath]:
     """The parameter that says what changed; its path is relative to the container and goes verbatim."""
     trigger = schedule.trigger
-    if blob is None or not isinstance(trigger, ChangeTrigger) or trigger.data_path_parameter_name is None:
+    if not isinstance(trigger, ChangeTrigger) or trigger.data_path_parameter_name is None:
         return {}
-    path = blob.folder if trigger.data_path is DataPathKind.FOLDER else blob.path
+    if blob is None and batch is None:
+        return {}
+    path = _changed_path(schedule, trigger, run_key, blob, batch)
     name = fill(trigger.data_path_parameter_name, {})
     return {name: Datapath(datastore=fill(trigger.datastore, {}), path=escaped(path))}
+
+
+def _changed_path(
+    schedule: Schedule, trigger: ChangeTrigger, run_key: str, blob: BlobChange | None, batch: BatchFacts | None
+) -> str:
+    """A manifest, the changed file, or a folder: the file's, the group's, or of everything the one that is watched."""
+    if trigger.data_path is DataPathKind.MANIFEST:
+        return manifest_path(schedule.name, run_key)
+    if batch is not None:
+        return batch.group if schedule.batch is not None and schedule.batch.group_by_folder else trigger.folder
+    assert blob is not None, "a change or a batch of them"
+    return blob.folder if trigger.data_path is DataPathKind.FOLDER else blob.path
 
 
 def _optional(text: str | None, values: Mapping[str, Value]) -> str | None:

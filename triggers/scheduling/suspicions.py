@@ -16,6 +16,8 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
     trigger = schedule.trigger
     if not isinstance(trigger, ChangeTrigger):
         return
+    if not trigger.polling_interval:
+        yield "change.polling_interval", "0: no sweep, so an upload whose event is lost or dropped starts nothing"
     if re.search(r"[*?\\]|://", trigger.folder):
         yield "change.path_on_datastore", "is a folder's plain name below the container; globs go into include"
     for glob in (*trigger.include, *trigger.exclude):

@@ -1,0 +1,237 @@
+"""The ledger's rows of changes: the newest version of every path, batches, and how far sweeps have come.
+
+partition = schedule    v:<path>                   the newest version that has a row: how a metadata write is told
+c:<change>                 a change in a batch, with its run key once it has one; stays
+p:<group>:<change>         exists while the change waits for its batch
+b:<group>                  exists while a batch of the group is made: sealing, then sealed
+m:<run>:<number>           the members of a batch, 48 a row
+partition = registry    w:<schedule>               the sweep's mark, and where an unfinished listing goes on
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+from ..scheduling.batch import Member, Waiting, batch_key, group_id
+from ..scheduling.change import BlobChange, FoundBlob, change_digest
+from ..scheduling.run import Run
+from .ledger import Ledger
+from .ports import Create, Delete, Merge, Operation, Replace, StoredRow
+from .rows import REGISTRY, after_prefix, columns_of, document_of
+
+_MEMBERS_A_TRANSACTION: Final = 48
+"""A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A version of a blob, as far as it has to be told from the next one."""
+
+    etag: str
+    size: int
+    content_md5: str | None
+    last_modified: datetime
+    row: str | None = None
+    """The ledger's mark of what was read; None for a version that is not in it yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """A batch that is being made."""
+
+    group: str
+    run_key: str
+    count: int
+    rows: int
+    """Of members, so far."""
+    sealed_at: datetime | None
+    """None: members are still assigned."""
+    row: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepState:
+    """How far the sweep of a schedule has come; times are the ledger's."""
+
+    mark: datetime | None = None
+    """What was modified before this has been seen to; None before the first listing has ended."""
+    started_at: datetime | None = None
+    """Of the newest listing."""
+    listing: bool = False
+    """Whether it has not ended yet."""
+    continuation: str | None = None
+    pending_from: datetime | None = None
+    """The modification time of the oldest copy that was still under way."""
+    before_first_seen: int = 0
+    """Blobs of the first listing that are older than the schedule."""
+    missed_by_events: int = 0
+    """Changes that a sweep has found and no event had told."""
+    row: str | None = None
+
+
+class ChangeLedger:
+    """The rows of changes, in the table of a ledger. Every method raises LedgerUnavailable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._table = ledger.table
+
+    def newest(self, schedule: str, path: str) -> Version | None:
+        """The newest version of a path that has a row."""
+        row = self._table.get(schedule, _version_key(path))
+        return None if row is None else replace(document_of(row, Version), row=row.etag)
+
+    def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
+        """What makes this version its path's newest, for a transaction; nothing for an older one.
+
+        The transaction fails when somebody else has noted another version since `before` was read.
+        """
+        change = found.change
+        if before is not None and before.last_modified > change.last_modified:
+            return []
+        version = Version(
+            etag=change.etag, size=change.size, content_md5=found.content_md5, last_modified=change.last_modified
+        )
+        key, columns = _version_key(change.path), columns_of(version)
+        return [Create(key, columns) if before is None else Replace(key, columns, before.row)]
+
+    def is_batched(self, schedule: str, change: BlobChange) -> bool:
+        """Whether the change is in a batch, or waits for one."""
+        return self._table.get(schedule, f"c:{change_digest(change)}") is not None
+
+    def add(self, schedule: str, group: str, change: BlobChange, others: list[Operation]) -> bool:
+        """Let a change wait for its batch; False when it does already, or one of the others does not fit."""
+        digest, write_id = change_digest(change), str(uuid4())
+        member = Member(digest=digest, group=group, change=change)
+        named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
+        operations = [
+            Create(f"c:{digest}", named),
+            Create(_pending_key(member), columns_of(member)),
+            *others,
+        ]
+        if self._table.write(schedule, operations) is not None:
+            return True
+        row = self._table.get(schedule, f"c:{digest}")
+        return row is not None and row.columns.get("written_by") == write_id
+
+    def waiting(self, schedule: str) -> list[Waiting]:
+        """The groups with pending changes; costs what is pending."""
+        groups: dict[str, Waiting] = {}
+        for row in self._rows(schedule, "p:"):
+            assert row.written_at is not None, "a stored row has its time"
+            key, at = row.row_key.split(":")[1], row.written_at
+            seen = groups.get(key)
+            if seen is None:
+                group = document_of(row, Member).group
+                groups[key] = Waiting(group=group, count=1, oldest=at, newest=at)
+            else:
+                groups[key] = replace(
+                    seen, count=seen.count + 1, oldest=min(seen.oldest, at), newest=max(seen.newest, at)
+                )
+        return list(groups.values())
+
+    def heads(self, schedule: str) -> list[Head]:
+        """The batches that are being made."""
+        return [replace(document_of(row, Head), row=row.etag) for row in self._rows(schedule, "b:")]
+
+    def all_pending(self, schedule: str) -> Iterator[Member]:
+        """Every change that waits for a batch."""
+        return (document_of(row, Member) for row in self._rows(schedule, "p:"))
+
+    def released(self, member: Member) -> list[Operation]:
+        """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
+        return [Delete(_pending_key(member)), Merge(f"c:{member.digest}", {"run_key": "(its own)"})]
+
+    def begin(self, schedule: str, group: str, limit: int) -> bool:
+        """Begin a batch with its first members; False when somebody else was first, or nothing waits."""
+        members = self._pending(schedule, group, limit)
+        if not members:
+            return False
+        head = Head(
+            group=group,
+            run_key=batch_key(schedule, group, members[0].digest),
+            count=len(members),
+            rows=1,
+            sealed_at=None,
+        )
+        begun = Create(f"b:{group_id(group)}", columns_of(head))
+        return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
+
+    def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
+        """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
+        members = self._pending(schedule, head.group, limit - head.count)
+        if members:
+            following = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
+            operations = _assigned(following, members)
+        else:
+            following, operations = replace(head, sealed_at=sealed_at, row=None), []
+        moved = Replace(f"b:{group_id(head.group)}", columns_of(following), head.row)
+        return self._table.write(schedule, [moved, *operations]) is not None
+
+    def members(self, schedule: str, run_key: str) -> list[Member]:
+        """The members of a batch."""
+        rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
+        return [member for row in rows for member in document_of(row, tuple[Member, ...])]
+
+    def ended(self, head: Head) -> list[Operation]:
+        """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
+        return [Delete(f"b:{group_id(head.group)}", head.row)]
+
+    def sweep(self, schedule: str) -> SweepState:
+        """How far the sweep has come."""
+        row = self._table.get(REGISTRY, f"w:{schedule}")
+        return SweepState() if row is None else replace(document_of(row, SweepState), row=row.etag)
+
+    def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
+        """Write a state that follows the one that was read: as written, or None when somebody else was first."""
+        columns = columns_of(replace(state, row=None))
+        key = f"w:{schedule}"
+        one = Create(key, columns) if state.row is None else Replace(key, columns, state.row)
+        written = self._table.write(REGISTRY, [one])
+        return None if written is None else replace(state, row=written.etag)
+
+    def missed_by_events(self) -> dict[str, int]:
+        """How many changes the sweeps of each schedule have found that no event had told."""
+        rows = self._rows(REGISTRY, "w:")
+        return {row.row_key[2:]: document_of(row, SweepState).missed_by_events for row in rows}
+
+    def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
+        """The next members to assign: at most what fits into a transaction."""
+        found: list[Member] = []
+        for row in self._rows(schedule, f"p:{group_id(group)}:"):
+            if len(found) >= min(limit, _MEMBERS_A_TRANSACTION):
+                break
+            found.append(document_of(row, Member))
+        return found
+
+    def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
+        return self._table.query(partition, prefix, after_prefix(prefix))
+
+
+def prune_operations(run: Run) -> list[str]:
+    """The rows besides its own that go with a run when it is pruned."""
+    return [] if run.blob is None else [_version_key(run.blob.path)]
+
+
+def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
+    """The writes that make pending changes members of a batch."""
+    operations: list[Operation] = [Create(f"m:{_run_id(head.run_key)}:{head.rows:06d}", columns_of(tuple(members)))]
+    for member in members:
+        operations.append(Delete(_pending_key(member)))
+        operations.append(Merge(f"c:{member.digest}", {"run_key": head.run_key}))
+    return operations
+
+
+def _pending_key(member: Member) -> str:
+    return f"p:{group_id(member.group)}:{member.digest}"
+
+
+def _version_key(path: str) -> str:
+    return f"v:{hashlib.sha256(path.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def _run_id(run_key: str) -> str:
+    return hashlib.sha256(run_key.encode()).hexdigest()[:32]

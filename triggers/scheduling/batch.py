@@ -1,0 +1,81 @@
+"""Batches: many changes in one run. What belongs together, when a batch is closed, and what its manifest says."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .change import MANIFESTS, BlobChange
+from .config import Batch
+from .pauses import Pause, paused_within
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A change that waits for its batch, or is in one."""
+
+    digest: str
+    """Of the version: the change's part of a run key."""
+    group: str
+    change: BlobChange
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchFacts:
+    """What a run of a batch says about it."""
+
+    group: str
+    """The folder, or empty where the whole schedule is one group."""
+    count: int
+    manifest: str | None
+    """The manifest's path below the container; None where the run gets a folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """The pending changes of one group."""
+
+    group: str
+    count: int
+    oldest: datetime
+    newest: datetime
+    """When the first and the last of them were added, by the ledger's clock."""
+
+
+def group_of(batch: Batch, change: BlobChange) -> str:
+    """The group that a change belongs to: its folder, or the whole schedule."""
+    return change.folder if batch.group_by_folder else ""
+
+
+def group_id(group: str) -> str:
+    """A group by a short name that can stand in a row key."""
+    return hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def batch_key(schedule: str, group: str, first_member: str) -> str:
+    """`score~batch~<digest>`: a batch by its group and its first member, so that whoever goes on names the same run."""
+    named = json.dumps([group, first_member], ensure_ascii=False, separators=(",", ":"))
+    return f"{schedule}~batch~{hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def is_due(batch: Batch, waiting: Waiting, server_now: datetime, pauses: Sequence[Pause]) -> bool:
+    """Whether a batch is closed: nothing came for `quiet`, the first waits for `max_wait`, or `max_items` are there.
+
+    Ages stand still in a pause.
+    """
+    quiet = server_now - waiting.newest - paused_within(pauses, waiting.newest, server_now)
+    waited = server_now - waiting.oldest - paused_within(pauses, waiting.oldest, server_now)
+    return quiet >= batch.quiet or waited >= batch.max_wait or waiting.count >= batch.max_items
+
+
+def manifest_path(schedule: str, run_key: str) -> str:
+    """Where the manifest of a run lies, below the container."""
+    return f"{MANIFESTS}/{schedule}/{hashlib.sha256(run_key.encode()).hexdigest()[:32]}.jsonl"
+
+
+def manifest(changes: Iterable[BlobChange]) -> bytes:
+    """One JSON object a line (path, etag, size), sorted by path: the same changes are the same bytes."""
+    ordered = sorted(changes, key=lambda one: (one.path, one.etag))
+    lines = (json.dumps({"path": one.path, "etag": one.etag, "size": one.size}, ensure_ascii=False) for one in ordered)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
