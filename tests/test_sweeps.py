@@ -270,7 +270,6 @@ def container(azurite: Azurite) -> ContainerClient:
         "a+b#c?.csv",
         "{run_key} %KEY%.csv",
         "back\\slash.csv",
-        "x/./y.csv",
         "&<>\"'.csv",
     ],
 )
