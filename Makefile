@@ -32,6 +32,7 @@ bench: setup
 	$(BIN)/python -m bench.indexing
 	$(BIN)/python -m bench.submission
 	$(BIN)/python -m bench.time_rules
+	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.reconciler
 
 setup: $(VENV) $(STORAGE)

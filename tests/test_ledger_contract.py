@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableServiceClient
-from builders import CHANGE, ScriptedEndpoint, change, schedule, utc
+from builders import CHANGE, ScriptedEndpoint, change, found, schedule, utc
 
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
@@ -19,9 +19,11 @@ from triggers.connections import UnusableConnection
 from triggers.firing import Firing
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.calls import TABLE
+from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger, Mark, Pauses
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import LedgerUnavailable
+from triggers.scheduling.change import change_digest
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, RunKind, RunState, change_key
 from triggers.scheduling.run_request import build_request
@@ -266,6 +268,23 @@ def test_odd_names_of_blobs_are_kept(ledger: Ledger, name: str) -> None:
     present = ledger.get(written.key)
     assert present is not None
     assert present.blob == blob
+
+
+def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: str) -> None:
+    rows = ChangeLedger(ledger)
+    blobs = [found(f"{number}.csv", etag=str(number)) for number in range(25)]
+    for blob in blobs:
+        assert rows.add(name, "", blob.change, rows.noted(blob, None))
+    assert rows.begin(name, "", 20)
+    soon = ledger.now() + timedelta(hours=1)
+
+    young = rows.prune(name, NOW, 10)
+    parts = [rows.prune(name, soon, 10) for _ in range(5)]
+
+    assert young == 0
+    assert sum(parts) == 25 + 25 + 1
+    assert [rows.batch_of(name, change_digest(blob.change)) for blob in blobs] == [None] * 25
+    assert len(list(rows.all_pending(name))) == 5, "what waits is not past"
 
 
 # The table alone

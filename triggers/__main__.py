@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .clock import SystemClock
-from .commands import file, occurrences, pausing
+from .commands import backfilling, file, occurrences, pausing
 from .commands.named import Refused
 from .settings import Settings, from_environment
 
@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("--json", action="store_true")
     request.set_defaults(command=occurrences.request)
 
+    _add_held(commands)
+    _add_backfill(commands)
+    return parser
+
+
+def _add_held(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, command, summary in (
         ("pause", pausing.pause, "let a schedule start nothing; what comes due is skipped, not saved up"),
         ("resume", pausing.resume, "let a paused schedule start runs again"),
@@ -84,7 +90,17 @@ def _parser() -> argparse.ArgumentParser:
         held.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
         held.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
         held.set_defaults(command=command)
-    return parser
+
+
+def _add_backfill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    filled = commands.add_parser("backfill", help="start what a schedule did not; --dry-run shows what that would be")
+    filled.add_argument("schedule", metavar="SCHEDULE")
+    filled.add_argument("--from", dest="first", metavar="ISO", type=_moment, required=True, help="inclusive")
+    filled.add_argument("--to", dest="before", metavar="ISO", type=_moment, required=True, help="exclusive")
+    filled.add_argument("--dry-run", action="store_true", help="start nothing")
+    filled.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
+    filled.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+    filled.set_defaults(command=backfilling.backfill)
 
 
 if __name__ == "__main__":

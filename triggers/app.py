@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
     from .azureml.wire import Wire
+    from .backfilling import Backfilling
     from .blob_storage import StorageBlobs
     from .changes import Changes
     from .firing import Firing
@@ -117,6 +118,12 @@ class App:
         from .changes import Changes
 
         return Changes(blobs=self.blobs, ledger=self.ledger, rows=self.change_ledger, firing=self.firing)
+
+    @cached_property
+    def backfilling(self) -> "Backfilling":
+        from .backfilling import Backfilling
+
+        return Backfilling(changes=self.changes, clock=self.clock)
 
     @cached_property
     def change_ledger(self) -> "ChangeLedger":

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -11,6 +11,7 @@ from uuid import uuid4
 from .clock import Clock
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable, Operation
+from .occurrence import Asked, Occurrence
 from .scheduling.batch import BatchFacts
 from .scheduling.change import BlobChange
 from .scheduling.config import Retry, Schedule, Target
@@ -28,21 +29,6 @@ class Endpoint(Protocol):
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Occurrence:
-    """What a run is for."""
-
-    key: str
-    kind: RunKind
-    nominal_time: datetime
-    blob: BlobChange | None = None
-    batch: BatchFacts | None = None
-    due_at: datetime | None = None
-    """When the run is to be sent; None: at once."""
-    beside: Sequence[Operation] = ()
-    """Writes of the schedule that the claim depends on, in its transaction."""
 
 
 class Firing:
@@ -103,6 +89,22 @@ class Firing:
         occurrence = Occurrence(key=key, kind=RunKind.BATCH, nominal_time=sealed_at, batch=batch, beside=beside)
         return self._fire(schedule, occurrence, None)
 
+    def wait(self, schedule: Schedule, occurrence: Occurrence, asked: Asked) -> Run | None:
+        """Claim a run that a person asked for, and leave its submission to the reconciler; None when it was claimed."""
+        now = self._clock.now()
+        request = build_request(schedule, occurrence.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        run = self._unclaimed(schedule, occurrence, now)
+        waiting = replace(
+            run,
+            state=RunState.WAITING,
+            request=request,
+            due_at=now,
+            requested_by=asked.by,
+            note=asked.note,
+            by_person=True,
+        )
+        return self._noted(waiting, occurrence.beside)
+
     def submit_open(self, run: Run, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so."""
         ledger_id = self._ledger.ledger_id()
@@ -126,21 +128,9 @@ class Firing:
         self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None, because: str | None = None
     ) -> Run | None:
         now = self._clock.now()
-        run = Run(
-            key=occurrence.key,
-            schedule=schedule.name,
-            kind=occurrence.kind,
-            state=RunState.SKIPPED,
-            created_at=now,
-            pipeline=schedule.pipeline,
-            nominal_time=occurrence.nominal_time,
-            blob=occurrence.blob,
-            batch=occurrence.batch,
-            reason=None if skip is None else skip.value,
-        )
-        beside = occurrence.beside
+        run, beside = self._unclaimed(schedule, occurrence, now), occurrence.beside
         if skip is not None:
-            return self._noted(replace(run, ended_at=now, error=because), beside)
+            return self._noted(replace(run, reason=skip.value, ended_at=now, error=because), beside)
         if refused := refusal(schedule):
             return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]), beside)
         request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
@@ -157,6 +147,21 @@ class Firing:
         )
         claimed = self._ledger.insert(claim.first(now), beside)
         return claimed and self._submit(claimed, claimed_at, ledger_id, schedule.retry)
+
+    def _unclaimed(self, schedule: Schedule, occurrence: Occurrence, now: datetime) -> Run:
+        """The run of an occurrence before it is decided what becomes of it."""
+        return Run(
+            key=occurrence.key,
+            schedule=schedule.name,
+            kind=occurrence.kind,
+            state=RunState.SKIPPED,
+            created_at=now,
+            pipeline=schedule.pipeline,
+            nominal_time=occurrence.nominal_time,
+            blob=occurrence.blob,
+            batch=occurrence.batch,
+            replay_of=occurrence.replay_of,
+        )
 
     def _noted(self, run: Run, beside: Sequence[Operation]) -> Run | None:
         """Write a run that ends where it begins, or waits."""

@@ -28,6 +28,7 @@ _LEFT_TO_TIMERS: Final = timedelta(seconds=90)
 """An occurrence younger than this is the timer's; older ones no timer has delivered."""
 
 _PRUNED_A_PASS: Final = 480
+_CHANGES_PRUNED_A_PASS: Final = 5000
 _RETRY_OF_REMOVED: Final = Retry(max_age=timedelta(hours=24), max_attempts=185)
 """For the open runs of a schedule that has left the file."""
 
@@ -113,6 +114,8 @@ class Reconciliation:
                 yield None
         if _is_pruned_now(registration.schedule, server_now()):
             self.ledger.prune(registration.schedule, server_now() - self.retention, _PRUNED_A_PASS)
+            changes = self.batching.changes.rows
+            changes.prune(registration.schedule, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
 
     def _undelivered(self, schedule: Schedule) -> Iterator[None]:
         fire_due(
@@ -135,7 +138,11 @@ class Reconciliation:
             self.unknown_runs.resolve(run, server_now)
         elif run.state is RunState.SUBMITTING:
             self._give_up_if_stale(run, server_now)
-        elif _is_due(run, server_now, now) and not _is_held(run, server_now, holds) and not pause_at(pauses, now):
+        elif (
+            _is_due(run, server_now, now)
+            and not _is_held(run, server_now, holds)
+            and not (pause_at(pauses, now) and not run.by_person)
+        ):
             held = paused_within(pauses, run.created_at, now)
             self.firing.submit_open(run, Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts))
 

@@ -1,27 +1,32 @@
 """The ledger's rows of changes: the newest version of every path, batches, and how far sweeps have come.
 
-partition = schedule    v:<path>                   the newest version that has a row: how a metadata write is told
-c:<change>                 a change in a batch, with its run key once it has one; stays
-p:<group>:<change>         exists while the change waits for its batch
-b:<group>                  exists while a batch of the group is made: sealing, then sealed
-m:<run>:<number>           the members of a batch, 48 a row
-partition = registry    w:<schedule>               the sweep's mark, and where an unfinished listing goes on
+    partition = schedule    v:<path>                   the newest version that has a row: how a metadata write is told
+                            c:<change>                 a change in a batch, with its run key once it has one; stays
+                            p:<group>:<change>         exists while the change waits for its batch
+                            b:<group>                  exists while a batch of the group is made: sealing, then sealed
+                            m:<run>:<number>           the members of a batch, 48 a row
+    partition = registry    w:<schedule>               the sweep's mark, and where an unfinished listing goes on
+                            x:<schedule>               where pruning goes on
+
+Paths, groups and run keys stand in row keys as digests.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 from uuid import uuid4
 
 from ..scheduling.batch import Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
-from ..scheduling.run import Run
 from .ledger import Ledger
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow
 from .rows import REGISTRY, after_prefix, columns_of, document_of
 
+_PREFIX: Final = 2
+_ROWS_A_TRANSACTION: Final = 100
 _MEMBERS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
 
@@ -100,11 +105,21 @@ class ChangeLedger:
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
         """Whether the change is in a batch, or waits for one."""
-        return self._table.get(schedule, f"c:{change_digest(change)}") is not None
+        return self.batch_of(schedule, change_digest(change)) is not None
 
-    def add(self, schedule: str, group: str, change: BlobChange, others: list[Operation]) -> bool:
-        """Let a change wait for its batch; False when it does already, or one of the others does not fit."""
-        digest, write_id = change_digest(change), str(uuid4())
+    def batch_of(self, schedule: str, digest: str) -> str | None:
+        """The run key of the batch that a change is in, empty while it waits for one; None when it is in none."""
+        row = self._table.get(schedule, f"c:{digest}")
+        return None if row is None else str(row.columns["run_key"])
+
+    def add(
+        self, schedule: str, group: str, change: BlobChange, others: list[Operation], digest: str | None = None
+    ) -> bool:
+        """Let a change wait for its batch; False when it does already, or one of the others does not fit.
+
+        `digest` is another one than the change's own when it is to be in a batch once more.
+        """
+        digest, write_id = digest or change_digest(change), str(uuid4())
         member = Member(digest=digest, group=group, change=change)
         named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
         operations = [
@@ -198,6 +213,28 @@ class ChangeLedger:
         rows = self._rows(REGISTRY, "w:")
         return {row.row_key[2:]: document_of(row, SweepState).missed_by_events for row in rows}
 
+    def prune(self, schedule: str, written_before: datetime, limit: int) -> int:
+        """Delete rows of changes and members that were written before a time; how many it were.
+
+        At most `limit` rows a kind are looked at; the next call goes on behind them, and begins anew at the end.
+        """
+        cursors = self._table.get(REGISTRY, f"x:{schedule}")
+        following, deleted = {}, 0
+        for prefix in ("c:", "m:", "v:"):
+            first = str(cursors.columns.get(prefix[0], prefix)) if cursors else prefix
+            rows = list(islice(self._table.query(schedule, first, after_prefix(prefix)), limit))
+            following[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
+            old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
+            # What still waits for its batch, in a long pause say, is not past.
+            old = [row for row in old if row.columns.get("run_key") != ""]
+            for start in range(0, len(old), _ROWS_A_TRANSACTION):
+                piece = old[start : start + _ROWS_A_TRANSACTION]
+                if self._table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
+                    deleted += len(piece)  # else somebody has written one of them meanwhile: next time
+        if cursors is not None or any(len(first) > _PREFIX for first in following.values()):
+            self._table.write(REGISTRY, [Replace(f"x:{schedule}", following)])
+        return deleted
+
     def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
         """The next members to assign: at most what fits into a transaction."""
         found: list[Member] = []
@@ -209,11 +246,6 @@ class ChangeLedger:
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))
-
-
-def prune_operations(run: Run) -> list[str]:
-    """The rows besides its own that go with a run when it is pruned."""
-    return [] if run.blob is None else [_version_key(run.blob.path)]
 
 
 def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:

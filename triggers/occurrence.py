@@ -1,0 +1,34 @@
+"""What a run is for: a time, a version of a blob, a batch of them, or a person's request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .ledger.ports import Operation
+from .scheduling.batch import BatchFacts
+from .scheduling.change import BlobChange
+from .scheduling.run import RunKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occurrence:
+    """What a run is for."""
+
+    key: str
+    kind: RunKind
+    nominal_time: datetime
+    blob: BlobChange | None = None
+    batch: BatchFacts | None = None
+    replay_of: str | None = None
+    due_at: datetime | None = None
+    """When the run is to be sent; None: at once."""
+    beside: Sequence[Operation] = ()
+    """Writes of the schedule that the claim depends on, in its transaction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The person who asked for a run, as claimed, and why."""
+
+    by: str | None = None
+    note: str | None = None
