@@ -282,9 +282,11 @@ def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: s
     parts = [rows.prune(name, soon, 10) for _ in range(5)]
 
     assert young == 0
-    assert sum(parts) == 25 + 25 + 1
-    assert [rows.batch_of(name, change_digest(blob.change)) for blob in blobs] == [None] * 25
-    assert len(list(rows.all_pending(name))) == 5, "what waits is not past"
+    assert sum(parts) == 20 + 25 + 1
+    waiting = [member.digest for member in rows.all_pending(name)]
+    known = [digest for blob in blobs if rows.batch_of(name, digest := change_digest(blob.change)) is not None]
+    assert sorted(known) == sorted(waiting)
+    assert len(waiting) == 5, "what waits is not past"
 
 
 # The table alone
