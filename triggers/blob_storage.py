@@ -1,10 +1,12 @@
 """Blob storage as change-based schedules need it: properties, listings and manifests; content is never read."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
@@ -156,7 +158,7 @@ def _found(blob: ET.Element, host: str, container: str) -> FoundBlob:
             path=unquote(path) if name.get("Encoded") == "true" else path,
             etag=normal_etag(values.get("Etag", "")),
             size=int(values.get("Content-Length") or 0),
-            last_modified=parsedate_to_datetime(values["Last-Modified"]).astimezone(UTC),
+            last_modified=_time(values["Last-Modified"]),
         ),
         content_md5=_hex(values.get("Content-MD5")),
         copy_status=_copy_status(values.get("CopyStatus")),
@@ -164,13 +166,17 @@ def _found(blob: ET.Element, host: str, container: str) -> FoundBlob:
     )
 
 
+@lru_cache(1024)
+def _time(text: str) -> datetime:
+    """A time as HTTP writes it; in a listing the same ones come again and again."""
+    return parsedate_to_datetime(text).astimezone(UTC)
+
+
 def _copy_status(text: str | None) -> CopyStatus | None:
     return CopyStatus(text) if text else None
 
 
 def _hex(base64_text: str | None) -> str | None:
-    from base64 import b64decode
-
     return b64decode(base64_text).hex() if base64_text else None
 
 

@@ -116,7 +116,8 @@ class SimEndpoint:
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         world, rates = self._world, self._world.rates
-        world.step(self._instance, "token for " + submission.run_key)
+        # Between claim and POST: where the freshness check is all that stands between a freeze and a second run.
+        world.step(self._instance, "token for " + submission.run_key, freezes=8)
         if not is_fresh():
             return Outcome(answer=Answer.UNSENT, sentence="too late")
         if world.happens(rates.refused, "refused"):

@@ -133,7 +133,7 @@ TWICE = "accepted 2 times"
     ids=["claim", "freshness check", "tag look-up", "index has caught up", "pause", "sealing", "sweep"],
 )
 def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str) -> None:
-    found = (sentence for seed in range(15) for sentence in Simulation(seed, broken).run())
+    found = (sentence for seed in range(40) for sentence in Simulation(seed, broken).run())
 
     first = next((sentence for sentence in found if violation in sentence), None)
 

@@ -124,12 +124,15 @@ class World:
         one = greenlet(body, parent=self._main)
         self.at(self.now, one.switch)
 
-    def step(self, instance: Instance, what: str, seconds: float | None = None) -> None:
-        """A call to the outside: time passes, and the instance may not survive it."""
+    def step(self, instance: Instance, what: str, seconds: float | None = None, *, freezes: float = 1) -> None:
+        """A call to the outside: time passes, and the instance may not survive it.
+
+        `freezes` is how much more likely than elsewhere it freezes here.
+        """
         if self.happens(self.rates.crash, "crash"):
             self.note(f"{instance.name}: crashes at {what}")
             instance.alive = False
-        if self.happens(self.rates.freeze, "freeze"):
+        if self.happens(self.rates.freeze * freezes, "freeze"):
             instance.frozen_until = self.now + self.rng.choice((5, 70, 200, 400, 1500, 4000))
             self.note(f"{instance.name}: freezes at {what} for {instance.frozen_until - self.now:.0f} s")
         self.sleep(instance, self.rng.uniform(0.001, 0.05) if seconds is None else seconds)
