@@ -23,7 +23,7 @@ from triggers.unknown_runs import UnknownRuns
 from .parts import SimEndpoint, SimHistory
 from .simulator import Parts, Simulation, story
 
-SEEDS = 110
+SEEDS = 120
 
 
 @pytest.fixture(autouse=True)
