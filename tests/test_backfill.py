@@ -14,7 +14,7 @@ from triggers.backfilling import Backfilling
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
 from triggers.occurrence import Asked
-from triggers.pausing import pause
+from triggers.pausing import pause, resume
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind, SkipReason
@@ -169,6 +169,22 @@ def test_a_batch_in_vain_is_gathered_once_more(engine: Engine) -> None:
 
     assert (list(said.values()), list(again.values())) == ([True], [False])
     assert len(set(engine.endpoint.keys)) == len(engine.endpoint.keys) == 2
+
+
+def test_what_is_gathered_once_more_is_started_file_by_file_when_batches_are_given_up(engine: Engine) -> None:
+    of = schedule(BATCHED)
+    engine.ledger.register("s", engine.clock.now())
+    engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
+    pause(engine.ledger, "s", utc("2026-11-01T00:00"), None, None)
+    engine.report(of, "incoming/4.csv")
+    resume(engine.ledger, "s", engine.clock.now(), None, None)
+    backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+
+    minutes(engine, schedule(CHANGE), 2)
+
+    runs = [run for run in engine.ledger.recent_runs("s", 9) if run.blob]
+    skipped, started = sorted(runs, key=lambda run: run.key)
+    assert (skipped.reason, started.key, started.state.value) == ("paused", f"{skipped.key}.r1", "submitted")
 
 
 def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from builders import CHANGE, TIME, Engine, change, schedule, utc
 
 from triggers.ledger.ports import LedgerUnavailable
+from triggers.occurrence import occurrence_of
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
 from triggers.scheduling.run_request import build_request
@@ -35,7 +36,7 @@ def test_an_occurrence_starts_one_run(engine: Engine) -> None:
 def test_a_second_delivery_of_the_same_blob_version_submits_nothing(engine: Engine) -> None:
     of = schedule(CHANGE)
 
-    runs = [engine.firing.fire_change(of, change(etag=etag), None) for etag in ("1", "1", "2")]
+    runs = [engine.firing.fire_change(of, occurrence_of("s", change(etag=etag)), None) for etag in ("1", "1", "2")]
 
     assert [run is not None for run in runs] == [True, False, True]
     assert len(engine.endpoint.submissions) == 2

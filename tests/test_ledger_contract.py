@@ -23,6 +23,7 @@ from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger, Mark, Pauses
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import LedgerUnavailable
+from triggers.occurrence import occurrence_of
 from triggers.scheduling.change import change_digest
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, RunKind, RunState, change_key
@@ -468,7 +469,7 @@ def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite
 
             def deliver(firing: Firing, start: Barrier = start, number: int = number) -> Run | None:
                 start.wait()
-                return firing.fire_change(of, change(etag=str(number)), None)
+                return firing.fire_change(of, occurrence_of(of.name, change(etag=str(number))), None)
 
             runs = list(threads.map(deliver, instances))
             assert sorted(run is None for run in runs) == [False, True]

@@ -226,6 +226,21 @@ def test_another_instance_goes_on_where_a_sweep_has_broken_off(engine: Engine) -
     assert (blobs.pages, len(started(engine))) == (11, 100)
 
 
+def test_a_schedule_that_is_edited_in_the_middle_of_a_listing_begins_it_anew(engine: Engine) -> None:
+    engine.blobs = Broken(BlobUnavailable("the storage is away"))
+    for number in range(50):
+        put(engine, f"in/{number:03}.csv", START)
+        put(engine, f"other/{number:03}.csv", START)
+    engine.clock.pass_time(timedelta(minutes=2))
+    with pytest.raises(ExceptionGroup):
+        engine.reconcile(watch(", path_on_datastore: other"))
+
+    engine.reconcile(watch(", path_on_datastore: in"))
+
+    assert len([path for path in started(engine) if path.startswith("in/")]) == 50
+    assert len(started(engine)) == 70
+
+
 def test_a_listing_whose_continuation_has_expired_begins_anew(engine: Engine) -> None:
     of = watch()
     engine.blobs = Broken(ListingExpired("what was that?"))

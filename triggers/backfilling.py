@@ -4,16 +4,16 @@ Nothing is submitted here: the runs wait in the ledger, and the reconciler sends
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from .changes import Changes
 from .clock import Clock
-from .occurrence import Asked, Occurrence
-from .scheduling.batch import group_of, manifest, manifest_path
+from .occurrence import Asked, Occurrence, occurrence_of
+from .scheduling.batch import group_of
 from .scheduling.change import FoundBlob, change_digest, out_of_scope
-from .scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.occurrences import between
 from .scheduling.run import Run, RunKind, RunState, change_key, time_key
 
@@ -81,13 +81,7 @@ class Backfilling:
         change = found.change
         newest = self.changes.rows.newest(schedule.name, change.path)
         beside = [] if newest is not None and newest.etag == change.etag else self.changes.rows.noted(found, newest)
-        occurrence = Occurrence(
-            key=change_key(schedule.name, change),
-            kind=RunKind.CHANGE,
-            nominal_time=change.last_modified,
-            blob=change,
-            beside=beside,
-        )
+        occurrence = replace(occurrence_of(schedule.name, change), beside=beside)
         return self._start(schedule, occurrence, change.path, asked, dry_run=dry_run)
 
     def _start(self, schedule: Schedule, occurrence: Occurrence, what: str, asked: Asked, *, dry_run: bool) -> Item:
@@ -98,15 +92,9 @@ class Backfilling:
         if dry_run:
             return Item(key, what, starts=True, why=why)
         if present is not None:
-            replayed = Occurrence(
-                key=key,
-                kind=RunKind.REPLAY,
-                nominal_time=occurrence.nominal_time,
-                blob=occurrence.blob,
-                replay_of=occurrence.key,
-            )
-            occurrence = replayed
-        self._write_manifest(schedule, occurrence)
+            occurrence = replace(occurrence, key=key, kind=RunKind.REPLAY, replay_of=occurrence.key, beside=())
+        if occurrence.blob is not None:
+            self.changes.write_manifest(schedule, occurrence.key, [occurrence.blob])
         started = self.changes.firing.wait(schedule, occurrence, asked)
         return Item(key, what, starts=started is not None, why=why if started else "started by somebody else meanwhile")
 
@@ -117,12 +105,6 @@ class Backfilling:
             number += 1
             newest, following = present, f"{key}.r{number}"
         return newest, following
-
-    def _write_manifest(self, schedule: Schedule, occurrence: Occurrence) -> None:
-        trigger, blob = schedule.trigger, occurrence.blob
-        if isinstance(trigger, ChangeTrigger) and trigger.data_path is DataPathKind.MANIFEST and blob is not None:
-            path = manifest_path(schedule.name, occurrence.key)
-            self.changes.blobs.write(trigger.connection, trigger.container, path, manifest([blob]))
 
     def _batched(self, schedule: Schedule, found: FoundBlob, *, dry_run: bool) -> Item:
         """Let the change wait for its batch, unless it is in one already that was not in vain."""

@@ -5,14 +5,15 @@ after a crash) goes on where the last one stopped, and no change is in two batch
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .changes import Changes
 from .clock import Clock
 from .ledger.changes import Head
-from .scheduling.batch import BatchFacts, is_due, manifest, manifest_path
-from .scheduling.config import Batch, ChangeTrigger, DataPathKind, Schedule
+from .occurrence import occurrence_of
+from .scheduling.batch import BatchFacts, is_due
+from .scheduling.config import Batch, Schedule
 from .scheduling.pauses import Pause, pause_at
 
 
@@ -58,15 +59,8 @@ class Batching:
     def _fire(self, schedule: Schedule, head: Head) -> bool:
         """Claim and submit the run of a sealed batch; False when somebody else was first."""
         assert head.sealed_at is not None
-        trigger = schedule.trigger
-        assert isinstance(trigger, ChangeTrigger)
-        path = None
-        if trigger.data_path is DataPathKind.MANIFEST:
-            # Before the claim: the members are fixed, so writing it again writes the same bytes.
-            path = manifest_path(schedule.name, head.run_key)
-            members = self.changes.rows.members(schedule.name, head.run_key)
-            content = manifest(member.change for member in members)
-            self.changes.blobs.write(trigger.connection, trigger.container, path, content)
+        members = self.changes.rows.members(schedule.name, head.run_key)
+        path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
         facts = BatchFacts(group=head.group, count=head.count, manifest=path)
         return (
             self.changes.firing.fire_batch(schedule, head.run_key, head.sealed_at, facts, self.changes.rows.ended(head))
@@ -76,5 +70,8 @@ class Batching:
     def _release(self, schedule: Schedule) -> Iterator[None]:
         """Start, each on its own, what still waits for a batch of a schedule that makes none any more."""
         for member in self.changes.rows.all_pending(schedule.name):
-            self.changes.firing.fire_change(schedule, member.change, None, beside=self.changes.rows.released(member))
+            occurrence = occurrence_of(schedule.name, member.change, member.digest)
+            self.changes.write_manifest(schedule, occurrence.key, [member.change])
+            beside = self.changes.rows.released(member)
+            self.changes.firing.fire_change(schedule, replace(occurrence, beside=beside), None)
             yield

@@ -1,8 +1,8 @@
 """Decides what becomes of a blob that an event, a poll or a sweep has found, and records it: a run, a skip, a batch."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from .firing import Firing
 from .ledger.changes import ChangeLedger, Version
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable
+from .occurrence import occurrence_of
 from .scheduling.batch import group_of, manifest, manifest_path
 from .scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
 from .scheduling.config import ChangeTrigger, DataPathKind, Schedule
@@ -59,9 +60,10 @@ class Changes:
                 size=0,
                 last_modified=first_seen,
             )
-            return self.firing.fire_change(schedule, gone, SkipReason.GONE) is not None
+            return self.firing.fire_change(schedule, occurrence_of(schedule.name, gone), SkipReason.GONE) is not None
         if (because := out_of_scope(trigger, found)) is not None:
-            return self.firing.fire_change(schedule, found.change, SkipReason.FILTERED, because) is not None
+            filtered = occurrence_of(schedule.name, found.change)
+            return self.firing.fire_change(schedule, filtered, SkipReason.FILTERED, because) is not None
         if found.copy_status is CopyStatus.PENDING:
             if trigger.polling_interval:
                 log.info("%s/%r is still being copied; the sweep will see to it", container, path)
@@ -90,17 +92,27 @@ class Changes:
     def _recorded(self, schedule: Schedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None) -> bool:
         """Write what was decided, unless this version has a row or another one was noted meanwhile."""
         change, noted = found.change, self.rows.noted(found, newest)
+        occurrence = replace(occurrence_of(schedule.name, change), beside=noted)
         if skip is not None:
-            return self.firing.fire_change(schedule, change, skip, beside=noted) is not None
+            return self.firing.fire_change(schedule, occurrence, skip) is not None
         if schedule.batch is not None:
-            if self.ledger.get(change_key(schedule.name, change)):
+            if self.ledger.get(occurrence.key):
                 return False
             return self.rows.add(schedule.name, group_of(schedule.batch, change), change, noted)
+        self.write_manifest(schedule, occurrence.key, [change])
+        return self.firing.fire_change(schedule, occurrence, None) is not None
+
+    def write_manifest(self, schedule: Schedule, run_key: str, changes: Iterable[BlobChange]) -> str | None:
+        """Write the manifest of a run where its schedule wants one: its path; None where it does not.
+
+        It comes before the claim: the same changes are the same bytes, so writing it again does no harm.
+        """
         trigger = _trigger(schedule)
-        if trigger.data_path is DataPathKind.MANIFEST:
-            path = manifest_path(schedule.name, change_key(schedule.name, change))
-            self.blobs.write(trigger.connection, trigger.container, path, manifest([change]))
-        return self.firing.fire_change(schedule, change, None, beside=noted) is not None
+        if trigger.data_path is not DataPathKind.MANIFEST:
+            return None
+        path = manifest_path(schedule.name, run_key)
+        self.blobs.write(trigger.connection, trigger.container, path, manifest(changes))
+        return path
 
 
 def _trigger(schedule: Schedule) -> ChangeTrigger:

@@ -13,12 +13,11 @@ from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable, Operation
 from .occurrence import Asked, Occurrence
 from .scheduling.batch import BatchFacts
-from .scheduling.change import BlobChange
 from .scheduling.config import Retry, Schedule, Target
 from .scheduling.not_yet import refusal
 from .scheduling.outcome import Answer, Outcome
 from .scheduling.policies import is_used_up, jitter_of, retry_delay
-from .scheduling.run import Run, RunKind, RunState, SkipReason, change_key, time_key
+from .scheduling.run import Run, RunKind, RunState, SkipReason, time_key
 from .scheduling.run_request import Submission, build_request
 
 log = logging.getLogger(__name__)
@@ -62,25 +61,13 @@ class Firing:
         return self._fire(schedule, occurrence, skip)
 
     def fire_change(
-        self,
-        schedule: Schedule,
-        change: BlobChange,
-        skip: SkipReason | None,
-        because: str | None = None,
-        beside: Sequence[Operation] = (),
+        self, schedule: Schedule, change: Occurrence, skip: SkipReason | None, because: str | None = None
     ) -> Run | None:
         """Start, or skip, the run of one blob version; None when its key was claimed before.
 
-        `because` says more about a skip than its reason; `beside` are writes that the claim depends on.
+        `because` says more about a skip than its reason.
         """
-        occurrence = Occurrence(
-            key=change_key(schedule.name, change),
-            kind=RunKind.CHANGE,
-            nominal_time=change.last_modified,
-            blob=change,
-            beside=beside,
-        )
-        return self._fire(schedule, occurrence, skip, because)
+        return self._fire(schedule, change, skip, because)
 
     def fire_batch(
         self, schedule: Schedule, key: str, sealed_at: datetime, batch: BatchFacts, beside: Sequence[Operation]

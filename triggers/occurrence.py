@@ -7,7 +7,7 @@ from datetime import datetime
 from .ledger.ports import Operation
 from .scheduling.batch import BatchFacts
 from .scheduling.change import BlobChange
-from .scheduling.run import RunKind
+from .scheduling.run import RunKind, change_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +32,9 @@ class Asked:
 
     by: str | None = None
     note: str | None = None
+
+
+def occurrence_of(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:
+    """The occurrence of one version of a blob; `digest` is another one than its own when it has been one before."""
+    key = change_key(schedule, change) if digest is None else f"{schedule}~{digest}"
+    return Occurrence(key=key, kind=RunKind.CHANGE, nominal_time=change.last_modified, blob=change)

@@ -69,12 +69,20 @@ class Sweeping:
     def _begun(self, schedule: str, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""
         state = self.changes.rows.sweep(schedule)
-        if state.listing:
-            return state
-        if state.started_at is not None and server_now - state.started_at < trigger.polling_interval:
-            return None
+        of = repr((trigger.connection, trigger.container, trigger.folder, trigger.recursive))
+        if state.of == of:
+            if state.listing:
+                return state
+            if state.started_at is not None and server_now - state.started_at < trigger.polling_interval:
+                return None
         begun = replace(
-            state, started_at=server_now, listing=True, continuation=None, pending_from=None, before_first_seen=0
+            state,
+            started_at=server_now,
+            listing=True,
+            of=of,
+            continuation=None,
+            pending_from=None,
+            before_first_seen=0,
         )
         return self.changes.rows.set_sweep(schedule, begun)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from multiprocessing import get_context
 from typing import Any
 
@@ -110,10 +110,10 @@ class SealsBlindly(ChangeLedger):
 
 
 class NeverSweeps(ChangeLedger):
-    """Takes every sweep to have just begun."""
+    """Takes every sweep to be somebody else's."""
 
-    def sweep(self, schedule: str) -> SweepState:
-        return SweepState(started_at=datetime(9000, 1, 1, tzinfo=UTC))
+    def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
+        return None
 
 
 TWICE = "accepted 2 times"

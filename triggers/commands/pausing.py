@@ -1,35 +1,39 @@
 """Pause and resume, straight on the ledger."""
 
 import argparse
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
+from .. import pausing
 from ..app import App
+from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable
-from ..pausing import pause as pause_schedule
-from ..pausing import resume as resume_schedule
 from ..settings import Settings
 from .named import Refused, named_schedule
+
+_Change: TypeAlias = Callable[[Ledger, str, datetime, str | None, str | None], bool]
 
 
 def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Let a schedule start nothing until it is resumed."""
-    app = App(settings, folder)
-    name = named_schedule(options.schedule, app).name
-    try:
-        changed = pause_schedule(app.ledger, name, app.clock.now(), options.note, options.by)
-    except LedgerUnavailable as error:
-        raise Refused(str(error)) from error
-    print(f"{name} is paused: what comes due is skipped" if changed else f"{name} was paused already")
-    return 0
+    said = "is paused: what comes due is skipped", "was paused already"
+    return _changed(App(settings, folder), options, pausing.pause, said)
 
 
 def resume(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Let a schedule start runs again."""
-    app = App(settings, folder)
+    said = "runs again; what passed in the pause stays skipped", "was not paused"
+    return _changed(App(settings, folder), options, pausing.resume, said)
+
+
+def _changed(app: App, options: argparse.Namespace, change: _Change, said: tuple[str, str]) -> int:
+    """Change the pauses, and say the first when that changed something."""
     name = named_schedule(options.schedule, app).name
     try:
-        changed = resume_schedule(app.ledger, name, app.clock.now(), options.note, options.by)
+        changed = change(app.ledger, name, app.clock.now(), options.note, options.by)
     except LedgerUnavailable as error:
         raise Refused(str(error)) from error
-    print(f"{name} runs again; what passed in the pause stays skipped" if changed else f"{name} was not paused")
+    print(f"{name} {said[0] if changed else said[1]}")
     return 0

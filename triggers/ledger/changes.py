@@ -67,6 +67,8 @@ class SweepState:
     """Of the newest listing."""
     listing: bool = False
     """Whether it has not ended yet."""
+    of: str = ""
+    """What is listed: an edited schedule begins its listing anew."""
     continuation: str | None = None
     pending_from: datetime | None = None
     """The modification time of the oldest copy that was still under way."""
