@@ -199,6 +199,23 @@ def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
     assert "usage: python -m triggers" in err
 
 
+def test_request_of_a_schedule_with_batches_shows_a_batch_of_the_one_blob(run: Run) -> None:
+    run.file.write_text(
+        FILE.replace(
+            "data_path_parameter_name: input}",
+            "data_path_parameter_name: input, data_path: folder},"
+            " batch: {group_by: folder}, tags: {n: '{batch.count} of {blob.folder}'}",
+        ).replace("pipeline: b", "pipeline: p")
+    )
+    code, out, _ = run("request", "uploads", "--blob", "in/a.csv", "--json")
+
+    body = json.loads(out)["body"]
+    assert code == 0
+    assert body["DataPathAssignments"]["input"]["RelativePath"] == "in"
+    assert body["tags"]["n"] == "1 of in"
+    assert body["tags"]["trigger_run_key"].startswith("uploads~batch~")
+
+
 def test_pause_and_resume_work_on_the_ledger(run: Run, azurite: Azurite) -> None:
     storage = {"AzureWebJobsStorage": azurite.connection_string}
 

@@ -10,11 +10,13 @@ from ..app import App
 from ..azureml.addresses import UnfitAddress
 from ..azureml.published_pipeline import post_of
 from ..clock import SystemClock
-from ..scheduling.change import BlobChange, normal_etag, path_out_of_scope
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..occurrence import Occurrence, occurrence_of
+from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
+from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
+from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.not_yet import refusal
 from ..scheduling.occurrences import change_at, next_after
-from ..scheduling.run import change_key, time_key
+from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
 from ..scheduling.time_zones import ClockChange
@@ -60,10 +62,10 @@ def request(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     if refused := refusal(schedule):
         raise Refused(f"{schedule.name}: {refused[1]}")
     options.at = options.at or _next_or_now(schedule)
-    key, blob = _occurrence(schedule, options, app)
+    one = _occurrence(schedule, options, app)
     submission = Submission(
-        request=build_request(schedule, key, options.at, blob),
-        run_key=key,
+        request=build_request(schedule, one.key, one.nominal_time, one.blob, one.batch),
+        run_key=one.key,
         ledger_id="(the ledger's id)",
         attempt="(the claim's id)",
     )
@@ -88,15 +90,15 @@ def _next_or_now(schedule: Schedule) -> datetime:
     return next(iter(next_after(schedule.trigger, now, 1)), now)
 
 
-def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> tuple[str, BlobChange | None]:
-    """The run key, and the change for a change-based schedule."""
+def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Occurrence:
+    """The occurrence that is asked for; of a schedule with batches, a batch of the one blob."""
     trigger = schedule.trigger
     if not isinstance(trigger, ChangeTrigger):
         if options.blob is not None:
             raise Refused(f"{schedule.name} is time-based: it takes --at, not --blob")
         if next_after(trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
             print(f"{options.at:%Y-%m-%dT%H:%M:%SZ} is no occurrence of {schedule.name}", file=sys.stderr)
-        return time_key(schedule.name, options.at), None
+        return Occurrence(key=time_key(schedule.name, options.at), kind=RunKind.TIME, nominal_time=options.at)
     if options.blob is None:
         raise Refused(f"{schedule.name} is change-based: say which blob with --blob PATH (below the container)")
     if because := path_out_of_scope(trigger, options.blob):
@@ -109,7 +111,16 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> tu
         size=0,
         last_modified=options.at,
     )
-    return change_key(schedule.name, change), change
+    return occurrence_of(schedule.name, change) if schedule.batch is None else _batch_of_one(schedule, trigger, change)
+
+
+def _batch_of_one(schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Occurrence:
+    assert schedule.batch is not None
+    group = group_of(schedule.batch, change)
+    key = batch_key(schedule.name, group, change_digest(change))
+    path = manifest_path(schedule.name, key) if trigger.data_path is DataPathKind.MANIFEST else None
+    facts = BatchFacts(group=group, count=1, manifest=path)
+    return Occurrence(key=key, kind=RunKind.BATCH, nominal_time=change.last_modified, batch=facts)
 
 
 def _host(trigger: ChangeTrigger, app: App) -> str:
