@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
+
+from local.azurite import Azurite
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.changes import ChangeLedger, SweepState
+from triggers.ledger.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
 LATE = [
@@ -160,6 +166,24 @@ def test_health_tells_every_fault_of_file_and_settings(tmp_path: Path) -> None:
         "message": "hour '44' is not made of 0-23, lists, ranges and steps",
     }
     assert "AzureWebJobsStorage" in body["ledger"]
+
+
+def test_health_warns_of_values_that_are_for_tests(tmp_path: Path) -> None:
+    _, body = health(tmp_path, BOTH, UNKNOWN_SETTLE_SECONDS="2", SUBMIT_DEADLINE_SECONDS="300")
+
+    assert body["warnings"] == ["UNKNOWN_SETTLE_SECONDS is 2: values below 60 are for tests"]
+
+
+def test_health_tells_what_sweeps_have_found(tmp_path: Path, azurite: Azurite) -> None:
+    name = f"uploads-{tmp_path.name[-20:].replace('_', '-')}"
+    rows = ChangeLedger(
+        Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
+    )
+    rows.set_sweep(name, SweepState(missed_by_events=3))
+
+    status, body = health(tmp_path, BOTH, AzureWebJobsStorage=azurite.connection_string)
+
+    assert (status, body["missed_by_events"][name]) == (200, 3)
 
 
 def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tmp_path: Path) -> None:

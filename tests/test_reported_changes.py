@@ -1,16 +1,22 @@
 """From a reported blob to its run: properties from real storage, what is skipped and why."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
+from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from builders import Engine, schedule, utc
 
 from local.azurite import Azurite, free_ports
 from triggers.blob_storage import BlobUnavailable, StorageBlobs
 from triggers.changes import Changes
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.changes import ChangeLedger
+from triggers.ledger.ledger import Ledger
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run import Run
@@ -195,3 +201,39 @@ def test_no_content_is_read_however_large_the_blob(reporter: Reporter, container
     assert (run.state.value, run.blob.size) == ("submitted", 10 * 2**30)
     assert peak < 10_000_000
     assert utc("2026-01-01") < run.created_at
+
+
+@pytest.mark.parametrize("more", ["", "\nbatch: {quiet: 1m}"])
+def test_of_twenty_deliveries_of_one_version_at_once_one_is_recorded(
+    azurite: Azurite, service: BlobServiceClient, container: ContainerClient, more: str
+) -> None:
+    name = f"s{uuid4().hex[:8]}"
+    container.upload_blob("a.csv", b"1")
+    keys = f"datastore: d, container: {container.container_name}, data_path: folder"
+    of = schedule(f"change: {{{keys}}}{more}", name=name)
+    start = Barrier(20)
+
+    def deliver(_: int) -> bool:
+        engine = Engine(NOW)
+        engine.ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
+        engine.firing = engine._firing()
+        engine.blobs = StorageBlobs(lambda connection: service)  # type: ignore[assignment]  # the real one
+        changes = engine.changes
+        start.wait()
+        return changes.report(
+            of,
+            container.container_name,
+            "a.csv",
+            now=NOW,
+            first_seen=NOW,
+            held_against_first_seen=False,
+            floor=NOW - timedelta(days=1),
+        )
+
+    with ThreadPoolExecutor(20) as threads:
+        recorded = list(threads.map(deliver, range(20)))
+
+    assert sorted(recorded) == [False] * 19 + [True]
+    ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
+    waiting = list(ChangeLedger(ledger).all_pending(name))
+    assert len(ledger.recent_runs(name, 99)) + len(waiting) == 1

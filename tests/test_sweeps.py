@@ -12,7 +12,7 @@ from builders import Engine, MemoryBlobs, found, schedule, utc
 from local.azurite import Azurite
 from triggers.blob_storage import BlobUnavailable, ListingExpired, Page, StorageBlobs
 from triggers.ledger.changes import SweepState
-from triggers.ledger.ports import StoredRow
+from triggers.ledger.ports import Replace, StoredRow
 from triggers.pausing import pause
 from triggers.scheduling.change import CopyStatus, FoundBlob
 from triggers.scheduling.config import Schedule
@@ -249,6 +249,21 @@ def test_a_listing_whose_continuation_has_expired_begins_anew(engine: Engine) ->
     passes(engine, of, 3)
 
     assert len(started(engine)) == 50
+
+
+def test_rows_that_somebody_has_spoilt_stop_nothing(engine: Engine) -> None:
+    of = watch()
+    put(engine, "a.csv")
+    passes(engine, of, 7)
+    table = engine.ledger.table
+    spoilt = {"document_0": "{"}
+    for row in list(table.query("s", "v:", "v;")):
+        table.write("s", [Replace(row.row_key, spoilt)])
+    table.write("registry", [Replace("w:s", spoilt)])
+    put(engine, "a.csv", etag="0x2")
+    passes(engine, of, 7)
+
+    assert started(engine) == ["a.csv", "a.csv"]
 
 
 # On Azurite

@@ -16,6 +16,7 @@ def health(app: App) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "status": "faulty" if faults else "ok",
         "faults": faults,
+        "warnings": list(app.settings.warnings),
         "ledger": "ok",
         "oldest_open": None,
         "last_reconcile": None,

@@ -7,9 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from .scheduling.faults import Fault
 
+_LEAST_IN_PRODUCTION: Final = {
+    "SUBMIT_DEADLINE_SECONDS": 60,
+    "UNKNOWN_SETTLE_SECONDS": 60,
+    "RETRY_FIRST_DELAY_SECONDS": 5,
+}
 _SHORTEST_RETENTION = 7
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
@@ -20,6 +26,8 @@ class Settings:
 
     values: Mapping[str, str]
     faults: tuple[Fault, ...]
+    warnings: tuple[str, ...]
+    """What is allowed, and meant for tests alone."""
     schedules_file: str
     reconcile_schedule: str
     """NCRONTAB, or `%RECONCILE_SCHEDULE%` for the host to resolve where that setting exists."""
@@ -78,6 +86,11 @@ def read(values: Mapping[str, str]) -> Settings:
         worker_threads=int(checked("PYTHON_THREADPOOL_THREAD_COUNT", "32", _count_problem)),
         ca_bundle=values.get("REQUESTS_CA_BUNDLE") or values.get("SSL_CERT_FILE") or None,
         faults=tuple(faults),
+        warnings=tuple(
+            f"{name} is {values[name]}: values below {least} are for tests"
+            for name, least in _LEAST_IN_PRODUCTION.items()
+            if values.get(name) and not _seconds_problem(values[name]) and float(values[name]) < least
+        ),
     )
 
 

@@ -14,7 +14,7 @@ Paths, groups and run keys stand in row keys as digests.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 from uuid import uuid4
@@ -23,7 +23,7 @@ from ..scheduling.batch import Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
 from .ledger import Ledger
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow
-from .rows import REGISTRY, after_prefix, columns_of, document_of
+from .rows import REGISTRY, after_prefix, columns_of, document_of, readable
 
 _PREFIX: Final = 2
 _ROWS_A_TRANSACTION: Final = 100
@@ -41,6 +41,10 @@ class Version:
     last_modified: datetime
     row: str | None = None
     """The ledger's mark of what was read; None for a version that is not in it yet."""
+
+
+_UNREADABLE: Final = Version(etag="", size=-1, content_md5=None, last_modified=datetime(1900, 1, 1, tzinfo=UTC))
+"""Stands for a row that somebody has spoilt: every version differs from it, and the next one mends it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +93,10 @@ class ChangeLedger:
     def newest(self, schedule: str, path: str) -> Version | None:
         """The newest version of a path that has a row."""
         row = self._table.get(schedule, _version_key(path))
-        return None if row is None else replace(document_of(row, Version), row=row.etag)
+        if row is None:
+            return None
+        known = next(readable(lambda one: document_of(one, Version), iter([row])), _UNREADABLE)
+        return replace(known, row=row.etag)
 
     def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
         """What makes this version its path's newest, for a transaction; nothing for an older one.
@@ -137,26 +144,23 @@ class ChangeLedger:
     def waiting(self, schedule: str) -> list[Waiting]:
         """The groups with pending changes; costs what is pending."""
         groups: dict[str, Waiting] = {}
-        for row in self._rows(schedule, "p:"):
-            assert row.written_at is not None, "a stored row has its time"
-            key, at = row.row_key.split(":")[1], row.written_at
-            seen = groups.get(key)
+        for group, at in readable(_waiting_since, self._rows(schedule, "p:")):
+            seen = groups.get(group)
             if seen is None:
-                group = document_of(row, Member).group
-                groups[key] = Waiting(group=group, count=1, oldest=at, newest=at)
+                groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)
             else:
-                groups[key] = replace(
+                groups[group] = replace(
                     seen, count=seen.count + 1, oldest=min(seen.oldest, at), newest=max(seen.newest, at)
                 )
         return list(groups.values())
 
     def heads(self, schedule: str) -> list[Head]:
         """The batches that are being made."""
-        return [replace(document_of(row, Head), row=row.etag) for row in self._rows(schedule, "b:")]
+        return list(readable(_head, self._rows(schedule, "b:")))
 
     def all_pending(self, schedule: str) -> Iterator[Member]:
         """Every change that waits for a batch."""
-        return (document_of(row, Member) for row in self._rows(schedule, "p:"))
+        return readable(_member, self._rows(schedule, "p:"))
 
     def released(self, member: Member) -> list[Operation]:
         """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
@@ -200,7 +204,10 @@ class ChangeLedger:
     def sweep(self, schedule: str) -> SweepState:
         """How far the sweep has come."""
         row = self._table.get(REGISTRY, f"w:{schedule}")
-        return SweepState() if row is None else replace(document_of(row, SweepState), row=row.etag)
+        if row is None:
+            return SweepState()
+        known = next(readable(lambda one: document_of(one, SweepState), iter([row])), SweepState())
+        return replace(known, row=row.etag)
 
     def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
         """Write a state that follows the one that was read: as written, or None when somebody else was first."""
@@ -212,8 +219,11 @@ class ChangeLedger:
 
     def missed_by_events(self) -> dict[str, int]:
         """How many changes the sweeps of each schedule have found that no event had told."""
-        rows = self._rows(REGISTRY, "w:")
-        return {row.row_key[2:]: document_of(row, SweepState).missed_by_events for row in rows}
+
+        def missed(row: StoredRow) -> tuple[str, int]:
+            return row.row_key[2:], document_of(row, SweepState).missed_by_events
+
+        return dict(readable(missed, self._rows(REGISTRY, "w:")))
 
     def prune(self, schedule: str, written_before: datetime, limit: int) -> int:
         """Delete rows of changes and members that were written before a time; how many it were.
@@ -239,15 +249,25 @@ class ChangeLedger:
 
     def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
         """The next members to assign: at most what fits into a transaction."""
-        found: list[Member] = []
-        for row in self._rows(schedule, f"p:{group_id(group)}:"):
-            if len(found) >= min(limit, _MEMBERS_A_TRANSACTION):
-                break
-            found.append(document_of(row, Member))
-        return found
+        members = readable(_member, self._rows(schedule, f"p:{group_id(group)}:"))
+        return list(islice(members, min(limit, _MEMBERS_A_TRANSACTION)))
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))
+
+
+def _member(row: StoredRow) -> Member:
+    return document_of(row, Member)
+
+
+def _head(row: StoredRow) -> Head:
+    return replace(document_of(row, Head), row=row.etag)
+
+
+def _waiting_since(row: StoredRow) -> tuple[str, datetime]:
+    """The group of a pending change, and when it was added."""
+    assert row.written_at is not None, "a stored row has its time"
+    return document_of(row, Member).group, row.written_at
 
 
 def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:

@@ -3,11 +3,10 @@
 Every method raises LedgerUnavailable. Writes are conditional: the store, not the caller, says who was first.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
 from ..scheduling.pauses import Pause
@@ -15,21 +14,17 @@ from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
 from .ports import Create, Delete, Operation, Replace, StoredRow, Table
 from .rows import (
     REGISTRY,
-    CorruptRow,
     after_prefix,
     list_columns,
     list_key,
     open_columns,
     pauses_columns,
     pauses_of,
+    readable,
     run_columns,
     run_of,
     time_of,
 )
-
-log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 _RUNS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; a run has two once it has ended."""
@@ -90,7 +85,7 @@ class Ledger:
 
     def registrations(self) -> list[Registration]:
         """Every schedule ever seen, also those that have left the file since."""
-        return list(_readable(_registration, self._query(REGISTRY, "s:")))
+        return list(readable(_registration, self._query(REGISTRY, "s:")))
 
     def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
         """Claim the run's key: the run as written, or None when the key has a row already.
@@ -147,7 +142,7 @@ class Ledger:
 
     def holds(self) -> dict[str, datetime]:
         """The targets that asked to be left alone, each until when; past ones may be among them."""
-        return dict(_readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
+        return dict(readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
 
     def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
         """Delete at most `limit` ended runs of a schedule that were created before a time; how many it were."""
@@ -184,7 +179,7 @@ class Ledger:
 
     def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
         """The pauses of every schedule that ever had one."""
-        return dict(_readable(lambda row: (row.row_key[2:], pauses_of(row)), self._query(REGISTRY, "p:")))
+        return dict(readable(lambda row: (row.row_key[2:], pauses_of(row)), self._query(REGISTRY, "p:")))
 
     def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
         """Write pauses that follow those that were read; False when somebody else was first."""
@@ -216,7 +211,7 @@ class Ledger:
     def _runs(self, schedule: str, keys: Iterator[str]) -> Iterator[Run]:
         """The runs of these keys."""
         rows = (self.table.get(schedule, f"k:{key}") for key in keys)
-        return _readable(run_of, (row for row in rows if row is not None))
+        return readable(run_of, (row for row in rows if row is not None))
 
     def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
         """Insert a row, or read the one that is there already."""
@@ -234,15 +229,6 @@ class Ledger:
         if self._incarnation != self.table.incarnation:
             self._incarnation, self._id = self.table.incarnation, None
             self._registered.clear()
-
-
-def _readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> Iterator[Item]:
-    """What the rows hold; one that is not readable is named and passed over."""
-    for row in rows:
-        try:
-            yield read(row)
-        except CorruptRow:
-            log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "row": row.row_key})
 
 
 def _registration(row: StoredRow) -> Registration:

@@ -15,6 +15,8 @@ A run is one JSON document, cut into columns of 15,000 characters (a column hold
 filters and for people who look into the table.
 """
 
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
@@ -27,6 +29,9 @@ from .ports import StoredRow
 
 Row: TypeAlias = dict[str, Any]
 Kind = TypeVar("Kind")
+Item = TypeVar("Item")
+
+log = logging.getLogger(__name__)
 
 REGISTRY: Final = "registry"
 _COLUMN: Final = 15_000
@@ -108,3 +113,12 @@ def document_of(row: StoredRow, kind: type[Kind]) -> Kind:
         return msgspec.json.decode("".join(pieces), type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error}") from error
+
+
+def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> Iterator[Item]:
+    """What the rows hold; one that is not readable is named and passed over."""
+    for row in rows:
+        try:
+            yield read(row)
+        except CorruptRow:
+            log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "row": row.row_key})
