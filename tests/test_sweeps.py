@@ -80,7 +80,9 @@ def test_blobs_older_than_the_schedule_start_nothing_and_get_one_row_with_their_
 
     [run] = engine.ledger.recent_runs("s", 100)
     assert (run.state.value, run.reason) == ("skipped", "before_first_seen")
-    assert run.error == "30 blobs were there before the schedule was first seen; a backfill starts them"
+    assert run.error == (
+        "30 blobs were there before the schedule was first seen; a backfill starts what has no row of its own"
+    )
     assert started(engine) == []
 
 

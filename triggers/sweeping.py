@@ -120,7 +120,8 @@ class Sweeping:
     def _note_older_blobs(self, schedule: Schedule, number: int) -> None:
         """One row for everything that the first listing found older than the schedule."""
         now = self.clock.now()
-        sentence = f"{number} blobs were there before the schedule was first seen; a backfill starts them"
+        blobs = "1 blob was" if number == 1 else f"{number} blobs were"
+        sentence = f"{blobs} there before the schedule was first seen; a backfill starts what has no row of its own"
         run = Run(
             key=f"{schedule.name}~before_first_seen",
             schedule=schedule.name,
