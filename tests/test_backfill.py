@@ -214,3 +214,32 @@ def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
     ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
     assert [run.state.value for run in ledger.open_runs(name)] == ["waiting", "waiting"]
     assert datetime.fromisoformat("2026-01-01T04:00:00+00:00") in {run.nominal_time for run in ledger.open_runs(name)}
+
+
+def test_what_ran_before_batches_were_made_or_given_up_is_not_started_again(engine: Engine) -> None:
+    plain, gathered = schedule(CHANGE.replace("input}", "input, polling_interval: 0}")), schedule(BATCHED)
+    engine.ledger.register("s", engine.clock.now())
+    for hour, of in ((4, plain), (5, gathered)):
+        engine.blobs.put(found(f"incoming/{hour}.csv", last_modified=utc(f"2026-11-01T0{hour}:00")))
+        engine.report(of, f"incoming/{hour}.csv")
+    minutes(engine, gathered, 3)
+    sent = len(engine.endpoint.submissions)
+
+    said = [backfill(engine, of, "2026-11-01T04:00", "2026-11-01T06:00") for of in (plain, gathered)]
+
+    assert sent == 2
+    assert [list(one.values()) for one in said] == [[False, False]] * 2
+
+
+def test_what_waits_for_a_batch_is_left_to_it_when_batches_are_given_up(engine: Engine) -> None:
+    plain = schedule(CHANGE.replace("input}", "input, polling_interval: 0}"))
+    engine.ledger.register("s", engine.clock.now())
+    engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
+    engine.report(schedule(BATCHED), "incoming/4.csv")
+
+    said = backfill(engine, plain, "2026-11-01T04:00", "2026-11-01T06:00")
+    minutes(engine, plain, 2)
+    minutes(engine, schedule(BATCHED), 3)
+
+    assert list(said.values()) == [False]
+    assert len(engine.endpoint.submissions) == 1

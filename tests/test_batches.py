@@ -23,6 +23,7 @@ from triggers.firing import Firing
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.ports import Delete
 from triggers.pausing import pause, resume
 from triggers.scheduling.batch import BatchFacts, manifest
 from triggers.scheduling.config import Schedule
@@ -314,3 +315,78 @@ def test_the_same_changes_make_the_same_bytes() -> None:
     changes = [found(f"b{number}", etag=str(number)).change for number in range(5)]
 
     assert manifest(changes) == manifest(reversed(changes))
+
+
+PLAIN = "change: {datastore: blobs, container: data, path_on_datastore: incoming, recursive: true, polling_interval: 0}"
+
+
+def test_a_batch_that_is_being_made_when_batches_are_given_up_loses_nothing(engine: Engine) -> None:
+    engine.blobs = AwayForAWhile(99)
+    deliver(engine, batched("quiet: 1m, max_wait: 2m"), "incoming/a.csv", "incoming/b.csv")
+    with pytest.raises(ExceptionGroup):
+        minutes(engine, batched("quiet: 1m, max_wait: 2m"), 2)
+    [sealed] = engine.rows.heads("s")
+
+    minutes(engine, schedule(PLAIN), 3)
+    minutes(engine, batched("quiet: 1m, max_wait: 2m"), 5)
+
+    assert sealed.count == 2
+    paths = sorted(run.blob.path for run in engine.ledger.recent_runs("s", 9) if run.blob)
+    assert paths == ["incoming/a.csv", "incoming/b.csv"]
+    assert len(engine.endpoint.submissions) == 2
+    assert engine.rows.heads("s") == []
+
+
+def test_what_an_edited_schedule_does_not_watch_any_more_is_skipped_with_a_row(engine: Engine) -> None:
+    deliver(engine, batched("quiet: 1m, max_wait: 2m", data_path="folder"), "incoming/a.csv")
+    elsewhere = schedule(
+        "change: {datastore: blobs, container: data, path_on_datastore: other, data_path: folder,"
+        " data_path_parameter_name: input, polling_interval: 0}\nbatch: {quiet: 1m}"
+    )
+
+    minutes(engine, elsewhere, 3)
+
+    [run] = engine.ledger.recent_runs("s", 9)
+    assert (run.reason, run.error) == (
+        "filtered",
+        "the schedule was edited while it waited: not in the folder 'other'",
+    )
+    assert list(engine.rows.all_pending("s")) == []
+
+
+def test_the_same_bytes_in_another_container_are_another_blob(engine: Engine) -> None:
+    deliver(engine, schedule(PLAIN), "incoming/a.csv")
+    engine.blobs.put(found("incoming/a.csv", etag="0x9", md5="11"))
+    engine.report(schedule(PLAIN), "incoming/a.csv")
+    engine.blobs.put(found("incoming/a.csv", etag="0x9", md5="11", container="other"))
+    now = engine.clock.now()
+
+    recorded = engine.changes.report(
+        schedule(PLAIN.replace("container: data", "container: other")),
+        "other",
+        "incoming/a.csv",
+        now=now,
+        first_seen=now,
+        held_against_first_seen=False,
+        floor=utc("2026-01-01T00:00"),
+    )
+
+    assert recorded
+    assert [run.reason for run in engine.ledger.recent_runs("s", 9)] == [None, None, None]
+
+
+def test_a_batch_whose_members_are_not_all_there_is_not_sent(engine: Engine) -> None:
+    of = batched("quiet: 1m, max_wait: 2m")
+    engine.blobs = AwayForAWhile(1)
+    deliver(engine, of, "incoming/a.csv")
+    with pytest.raises(ExceptionGroup):
+        minutes(engine, of, 1)
+    kept = engine.rows.prune("s", engine.clock.now() + timedelta(days=1), 100)
+    for row in list(engine.ledger.table.query("s", "m:", "m;")):
+        engine.ledger.table.write("s", [Delete(row.row_key)])
+
+    with pytest.raises(ExceptionGroup):
+        minutes(engine, of, 1)
+
+    assert kept == 2, "the change's rows, but not its membership"
+    assert engine.endpoint.submissions == []

@@ -243,3 +243,12 @@ def test_pause_says_when_the_ledger_is_away(run: Run) -> None:
 
     assert (code, out) == (1, "")
     assert err.startswith("the ledger (table pipelinetriggers) cannot be reached: ")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-05:00", "9000-01-01"])
+def test_times_beyond_all_reason_are_usage(run: Run, moment: str) -> None:
+    for arguments in (("next", "nightly", "--from", moment), ("request", "nightly", "--at", moment)):
+        code, _, err = run(*arguments)
+
+        assert code == 2
+        assert "the year is not between 1901 and 8998" in err

@@ -6,6 +6,7 @@ import pytest
 from builders import Engine, schedule, utc
 
 from triggers.due_occurrences import fire_due
+from triggers.pausing import pause
 from triggers.scheduling.config import Schedule
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -163,7 +164,8 @@ def test_a_long_standstill_is_noted_over_several_wakes_and_delays_no_start(engin
     assert wakes == 3
     on_time_and_latest = 11 + 1
     assert states.count("submitted") == 1 + on_time_and_latest
-    assert engine.endpoint.keys[1] == "s@2026-11-03T03:49:00Z"
+    assert engine.endpoint.keys[1] == "s@2026-11-03T03:50:00Z", "what is on time comes first"
+    assert "s@2026-11-03T03:49:00Z" in engine.endpoint.keys
 
 
 def test_a_mark_that_could_not_be_written_costs_nothing(engine: Engine) -> None:
@@ -221,3 +223,40 @@ def test_a_wake_up_for_nothing_moves_no_mark_and_loses_nothing(engine: Engine) -
 
     assert before == after
     assert keys(engine, "submitted") == ["04:00", "05:00"]
+
+
+def test_a_long_backlog_gets_on_and_starves_nothing_that_is_on_time(engine: Engine) -> None:
+    """Each submission takes 20 s, so a call has time for a few; the backlog is five hours of every minute."""
+    of = schedule("catchup: all\ncatchup_window: 9d\ncron: {expression: '* * * * *'}")
+    wake(engine, of)
+    engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=20))
+    engine.clock.pass_time(timedelta(hours=5))
+    marks, started = [], []
+
+    for _ in range(40):
+        wake(engine, of)
+        mark = engine.ledger.mark("s")
+        assert mark is not None
+        marks.append(mark.until)
+        started.append(len(engine.endpoint.submissions))
+
+    assert marks == sorted(marks)
+    assert started == sorted(set(started)), "every call starts something"
+    newest = max(run.nominal_time for run in engine.ledger.recent_runs("s", 999) if run.nominal_time)
+    assert engine.clock.now() - newest < timedelta(minutes=5)
+
+
+def test_a_pause_takes_hold_in_the_middle_of_a_backlog(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 9h\n{HOURLY}")
+    wake(engine, of)
+
+    def somebody_pauses() -> None:
+        pause(engine.ledger, "s", engine.clock.now(), None, None)
+
+    engine.endpoint.before_the_reply = somebody_pauses
+
+    wake(engine, of, utc("2026-11-01T10:00:30"))
+    wake(engine, of, utc("2026-11-01T10:01:30"))
+
+    assert keys(engine, "submitted") == ["04:00", "10:00"]
+    assert keys(engine, "skipped paused") == ["05:00", "06:00", "07:00", "08:00", "09:00"]

@@ -12,7 +12,8 @@ from azure.data.tables import TableServiceClient
 
 from local.azurite import Azurite
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.changes import ChangeLedger, SweepState
+from triggers.ledger.change_rows import SweepState
+from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent

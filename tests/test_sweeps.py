@@ -11,7 +11,7 @@ from builders import Engine, MemoryBlobs, found, schedule, utc
 
 from local.azurite import Azurite
 from triggers.blob_storage import BlobUnavailable, ListingExpired, Page, StorageBlobs
-from triggers.ledger.changes import SweepState
+from triggers.ledger.change_rows import SweepState
 from triggers.ledger.ports import Replace, StoredRow
 from triggers.pausing import pause
 from triggers.scheduling.change import CopyStatus, FoundBlob

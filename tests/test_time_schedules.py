@@ -345,3 +345,10 @@ def test_a_reading_in_a_gap_is_the_gaps_end_and_in_a_fold_the_first() -> None:
     assert instant(datetime(2026, 10, 25, 2, 30), berlin) == utc("2026-10-25T00:30")
     assert instant(datetime(2026, 10, 25, 2, 30), berlin, second_in_fold=True) == utc("2026-10-25T01:30")
     assert instant(datetime.combine(date(2011, 12, 30), time(4)), ZoneInfo("Pacific/Apia")) == utc("2011-12-30T10:00")
+
+
+@pytest.mark.parametrize("field", ["0 20-20/1 * * *", "30-30/10 * * * *", "0 4 * * 3-3/4", "0 4 * * mon-mon/2"])
+def test_a_range_of_one_value_with_a_step_is_refused(field: str) -> None:
+    [sentence] = sentences(file_of(f"cron: {{expression: '{field}'}}"))
+
+    assert "is a range of one value; write" in sentence

@@ -86,7 +86,7 @@ def test_a_day_that_a_month_lacks_is_named_with_the_next_such_month(keys: str, e
         ("*/45 * * * *", "*/45 begins anew with every hour: after 2026-11-21 12:45 comes 2026-11-21 13:00"),
         ("7/25 * * * *", "7/25 begins anew with every hour: after 2026-11-21 12:57 comes 2026-11-21 13:07"),
         ("0 */5 * * *", "*/5 begins anew with every day: after 2026-11-21 20:00 comes 2026-11-22 00:00"),
-        ("0 4 */2 * *", "*/2 begins anew with every month: after 2026-11-29 04:00 comes 2026-12-01 04:00"),
+        ("0 4 */2 * *", "*/2 begins anew with every month: after 2026-12-31 04:00 comes 2027-01-01 04:00"),
         ("0 4 1 */5 *", "*/5 begins anew with every year: after 2027-11-01 04:00 comes 2028-01-01 04:00"),
         ("0 4 * * */2", "*/2 begins anew with every week: after 2026-11-21 04:00 comes 2026-11-22 04:00"),
         ("*/15 */6 * */3 *", None),
@@ -138,3 +138,23 @@ def test_what_is_read_but_not_acted_on_yet_is_named() -> None:
         "schedules.s.overlap",
         "schedules.s.max_concurrent_runs",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("cron: {expression: 0 0 31 * *}", ["2026-11 has no day 31"]),
+        ("cron: {expression: 0 0 29 2 *}", ["2027-02 has no day 29"]),
+        ("recurrence: {frequency: Month, interval: 1, month_days: [30], start_time: 2028-02-15}", ["2028-02 has no"]),
+        ("cron: {expression: 0 0 31 * mon, end_time: 2026-11-24}", []),
+        # Steps that never meet the next hour, day or year begin nothing anew too early.
+        ("cron: {expression: '*/7 9 * * *'}", []),
+        ("cron: {expression: '0 */5 1 * *'}", []),
+        ("cron: {expression: '*/45 9,17 * * *'}", []),
+    ],
+)
+def test_only_what_really_comes_is_named(keys: str, expected: list[str]) -> None:
+    said = warned(keys)
+
+    assert len(said) == len(expected)
+    assert all(part in sentence for part, sentence in zip(expected, said, strict=True))

@@ -1,6 +1,7 @@
 """The command line: python -m triggers COMMAND. Exit codes: 0 done, 1 fault or refusal, 2 usage."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from .commands.named import Refused
 from .settings import Settings, from_environment
 
 _EXAMPLE_ETAG = "0x0"
+_YEARS = range(1900, 9000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,18 +26,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = replace(settings, schedules_file=options.file)
     command: Callable[[argparse.Namespace, Settings, Path], int] = options.command
     try:
-        return command(options, settings, folder)
+        code = command(options, settings, folder)
+        sys.stdout.flush()
     except Refused as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, head say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
 
 
 def _moment(text: str) -> datetime:
     """A time of the command line; without offset it is UTC."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-01T04:30:00Z") from None
+    if not _YEARS.start < moment.year < _YEARS.stop - 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: the year is not between {_YEARS.start + 1} and {_YEARS.stop - 2}")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 

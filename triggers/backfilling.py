@@ -6,10 +6,12 @@ Nothing is submitted here: the runs wait in the ledger, and the reconciler sends
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final
 
 from .changes import Changes
 from .clock import Clock
+from .ledger.changes import OWN_RUN
 from .occurrence import Asked, Occurrence, occurrence_of
 from .scheduling.batch import group_of
 from .scheduling.change import FoundBlob, change_digest, out_of_scope
@@ -18,6 +20,7 @@ from .scheduling.occurrences import between
 from .scheduling.run import Run, RunKind, RunState, change_key, time_key
 
 _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
+_MEANWHILE: Final = "started by somebody else meanwhile"
 _INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -54,8 +57,7 @@ class Backfilling:
                 yield self._change(schedule, found, asked, dry_run=dry_run)
             return
         for moment in between(trigger, first - _INSTANT, before - _INSTANT):
-            occurrence = Occurrence(key=time_key(schedule.name, moment), kind=RunKind.TIME, nominal_time=moment)
-            yield self._start(schedule, occurrence, f"{moment:%Y-%m-%dT%H:%M:%SZ}", asked, dry_run=dry_run)
+            yield self._start(schedule, moment, asked, dry_run=dry_run)
 
     def _blobs(self, trigger: ChangeTrigger, first: datetime, before: datetime) -> Iterator[FoundBlob]:
         """The blobs in scope that were modified in [first, before), by name."""
@@ -76,27 +78,63 @@ class Backfilling:
                 return
 
     def _change(self, schedule: Schedule, found: FoundBlob, asked: Asked, *, dry_run: bool) -> Item:
+        rows, change, name = self.changes.rows, found.change, schedule.name
+        digest, present = self._next_attempt(name, change_digest(change))
+        key = f"{name}~{digest}"
+        if present is not None and not present.starts:
+            return replace(present, what=change.path)
+        why = "no row" if present is None else present.why
+        if dry_run:
+            return Item(key, change.path, starts=True, why=why)
+        newest = rows.newest(name, change)
+        noted = [] if newest is not None and newest.etag == change.etag else rows.noted(found, newest)
         if schedule.batch is not None:
-            return self._batched(schedule, found, dry_run=dry_run)
-        change = found.change
-        newest = self.changes.rows.newest(schedule.name, change.path)
-        beside = [] if newest is not None and newest.etag == change.etag else self.changes.rows.noted(found, newest)
-        occurrence = replace(occurrence_of(schedule.name, change), beside=beside)
-        return self._start(schedule, occurrence, change.path, asked, dry_run=dry_run)
+            started = rows.add(name, group_of(schedule.batch, change), change, noted, digest)
+        else:
+            occurrence = replace(occurrence_of(name, change, digest), beside=noted)
+            if present is not None:
+                occurrence = replace(occurrence, kind=RunKind.REPLAY, replay_of=change_key(name, change))
+            self.changes.write_manifest(schedule, key, [change])
+            started = self.changes.firing.wait(schedule, occurrence, asked) is not None
+        return Item(key, change.path, starts=started, why=why if started else _MEANWHILE)
 
-    def _start(self, schedule: Schedule, occurrence: Occurrence, what: str, asked: Asked, *, dry_run: bool) -> Item:
-        present, key = self._newest_of(occurrence.key)
+    def _next_attempt(self, schedule: str, own: str) -> tuple[str, Item | None]:
+        """The digest of a change's next attempt, and what became of its newest one: a run of its own, or in a batch."""
+        digest, newest = own, None
+        for number in count(1):
+            present = self._attempt(schedule, digest)
+            if present is None:
+                return digest, newest
+            digest, newest = f"{own}.r{number}", present
+        raise AssertionError("unreachable")
+
+    def _attempt(self, schedule: str, digest: str) -> Item | None:
+        key = f"{schedule}~{digest}"
+        batch = self.changes.rows.batch_of(schedule, digest)
+        if batch == "":
+            return Item(key, "", starts=False, why="waits for its batch")
+        run = self.changes.ledger.get(key)
+        if run is None and batch is not None and batch != OWN_RUN:
+            run = self.changes.ledger.get(batch)
+            if run is None:
+                return Item(batch, "", starts=False, why="its batch is being made")
+        if run is None:
+            return None if batch is None else Item(key, "", starts=True, why="its row is gone")
+        return Item(run.key, "", starts=run.state in _STARTABLE, why=_in_words(run))
+
+    def _start(self, schedule: Schedule, moment: datetime, asked: Asked, *, dry_run: bool) -> Item:
+        own, what = time_key(schedule.name, moment), f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        present, key = self._newest_of(own)
         if present is not None and present.state not in _STARTABLE:
             return Item(present.key, what, starts=False, why=present.state.value)
         why = "no row" if present is None else _in_words(present)
         if dry_run:
             return Item(key, what, starts=True, why=why)
+        occurrence = Occurrence(key=key, kind=RunKind.TIME, nominal_time=moment)
         if present is not None:
-            occurrence = replace(occurrence, key=key, kind=RunKind.REPLAY, replay_of=occurrence.key, beside=())
-        if occurrence.blob is not None:
-            self.changes.write_manifest(schedule, occurrence.key, [occurrence.blob])
+            occurrence = replace(occurrence, kind=RunKind.REPLAY, replay_of=own)
         started = self.changes.firing.wait(schedule, occurrence, asked)
-        return Item(key, what, starts=started is not None, why=why if started else "started by somebody else meanwhile")
+        return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 
     def _newest_of(self, key: str) -> tuple[Run | None, str]:
         """The newest run of an occurrence, replays included, and the key that the next one has."""
@@ -105,27 +143,6 @@ class Backfilling:
             number += 1
             newest, following = present, f"{key}.r{number}"
         return newest, following
-
-    def _batched(self, schedule: Schedule, found: FoundBlob, *, dry_run: bool) -> Item:
-        """Let the change wait for its batch, unless it is in one already that was not in vain."""
-        assert schedule.batch is not None
-        rows, change = self.changes.rows, found.change
-        digest, number, why = change_digest(change), 0, "no row"
-        present = self.changes.ledger.get(change_key(schedule.name, change))
-        if present is not None:
-            digest, number, why = f"{digest}.r1", 1, _in_words(present)
-        while (batch_key := rows.batch_of(schedule.name, digest)) is not None:
-            run = self.changes.ledger.get(batch_key) if batch_key else None
-            if run is None or run.state not in _STARTABLE:
-                waits = f"in {batch_key}: {run.state.value}" if run else "waits for its batch"
-                return Item(batch_key or f"{schedule.name}~{digest}", change.path, starts=False, why=waits)
-            number += 1
-            digest, why = f"{change_digest(change)}.r{number}", f"in {batch_key}: {_in_words(run)}"
-        if not dry_run:
-            newest = rows.newest(schedule.name, change.path)
-            noted = [] if newest is not None and newest.etag == change.etag else rows.noted(found, newest)
-            rows.add(schedule.name, group_of(schedule.batch, change), change, noted, digest)
-        return Item(f"{schedule.name}~{digest}", change.path, starts=True, why=why)
 
 
 def _in_words(run: Run) -> str:

@@ -10,11 +10,14 @@ from datetime import datetime
 
 from .changes import Changes
 from .clock import Clock
-from .ledger.changes import Head
+from .ledger.change_rows import Head
+from .ledger.ports import LedgerUnavailable, Operation
 from .occurrence import occurrence_of
-from .scheduling.batch import BatchFacts, is_due
-from .scheduling.config import Batch, Schedule
-from .scheduling.pauses import Pause, pause_at
+from .scheduling.batch import BatchFacts, Member, is_due
+from .scheduling.change import path_out_of_scope
+from .scheduling.config import Batch, ChangeTrigger, Schedule
+from .scheduling.pauses import Pause, is_paused
+from .scheduling.run import SkipReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +32,10 @@ class Batching:
 
         In a pause nothing is begun and nothing is finished.
         """
-        if pause_at(pauses, self.clock.now()):
+        if is_paused(pauses, self.clock.now()):
             return
+        yield from self._let_go(schedule)
         if schedule.batch is None:
-            yield from self._release(schedule)
             return
         yield from self._finish(schedule, schedule.batch)
         while self._began(schedule, schedule.batch, server_now(), pauses):
@@ -60,6 +63,8 @@ class Batching:
         """Claim and submit the run of a sealed batch; False when somebody else was first."""
         assert head.sealed_at is not None
         members = self.changes.rows.members(schedule.name, head.run_key)
+        if len(members) != head.count:
+            raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
         facts = BatchFacts(group=head.group, count=head.count, manifest=path)
         return (
@@ -67,11 +72,42 @@ class Batching:
             is not None
         )
 
-    def _release(self, schedule: Schedule) -> Iterator[None]:
-        """Start, each on its own, what still waits for a batch of a schedule that makes none any more."""
-        for member in self.changes.rows.all_pending(schedule.name):
-            occurrence = occurrence_of(schedule.name, member.change, member.digest)
+    def _let_go(self, schedule: Schedule) -> Iterator[None]:
+        """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
+
+        What it does not watch any more is skipped with a row; when it makes no batches any more, each change has a run
+        of its own.
+        """
+        rows, name = self.changes.rows, schedule.name
+        for member in rows.all_pending(name):
+            because = self._unfit(schedule, member)
+            if because or schedule.batch is None:
+                self._alone(schedule, member, because, rows.released(member))
+                yield
+        for head in rows.heads(name):
+            present: Head | None = head
+            for member in rows.members(name, head.run_key):
+                because = self._unfit(schedule, member)
+                if present is not None and (because or schedule.batch is None):
+                    self._alone(schedule, member, because, rows.taken_out(name, present, member))
+                    present = next((one for one in rows.heads(name) if one.run_key == head.run_key), None)
+                    yield
+
+    def _unfit(self, schedule: Schedule, member: Member) -> str | None:
+        """Why an edited schedule does not watch a change any more that has waited for its batch."""
+        trigger, change = schedule.trigger, member.change
+        assert isinstance(trigger, ChangeTrigger)
+        if change.host != self.changes.blobs.host(trigger.connection) or change.container != trigger.container:
+            return "the schedule was edited while it waited, and watches another container"
+        because = path_out_of_scope(trigger, change.path)
+        return because and f"the schedule was edited while it waited: {because}"
+
+    def _alone(self, schedule: Schedule, member: Member, because: str | None, beside: list[Operation]) -> None:
+        """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
+        occurrence = replace(occurrence_of(schedule.name, member.change, member.digest), beside=beside)
+        if because is None:
             self.changes.write_manifest(schedule, occurrence.key, [member.change])
-            beside = self.changes.rows.released(member)
-            self.changes.firing.fire_change(schedule, replace(occurrence, beside=beside), None)
-            yield
+        skip = None if because is None else SkipReason.FILTERED
+        fired = self.changes.firing.fire_change(schedule, occurrence, skip, because)
+        if fired is None and beside and self.changes.ledger.get(occurrence.key) is not None:
+            self.changes.rows.write(schedule.name, beside)  # it has its row already: only the waiting ends

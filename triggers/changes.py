@@ -8,14 +8,15 @@ from typing import Final
 
 from .blob_storage import Blobs, BlobUnavailable
 from .firing import Firing
-from .ledger.changes import ChangeLedger, Version
+from .ledger.change_rows import Version
+from .ledger.changes import ChangeLedger
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable
 from .occurrence import occurrence_of
 from .scheduling.batch import group_of, manifest, manifest_path
 from .scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
 from .scheduling.config import ChangeTrigger, DataPathKind, Schedule
-from .scheduling.pauses import Pause, pause_at
+from .scheduling.pauses import Pause, is_paused, pause_at
 from .scheduling.run import SkipReason, change_key
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Changes:
         """Record a version that is in scope; False when it was recorded before."""
         name, change = schedule.name, found.change
         for _ in range(_TRIES):
-            newest = self.rows.newest(name, change.path)
+            newest = self.rows.newest(name, change)
             if newest is not None and newest.etag == change.etag:
                 return False
             skip = _skip(schedule, found, newest, first_seen, floor)
@@ -145,4 +146,4 @@ def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
 
 
 def _paused(pauses: Sequence[Pause], change: BlobChange, now: datetime) -> SkipReason | None:
-    return SkipReason.PAUSED if pause_at(pauses, now) or pause_at(pauses, change.last_modified) else None
+    return SkipReason.PAUSED if is_paused(pauses, now) or pause_at(pauses, change.last_modified) else None

@@ -8,7 +8,8 @@ from .firing import Firing
 from .ledger.ledger import Ledger, Mark
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.occurrences import between, digest
-from .scheduling.policies import Decision, decide
+from .scheduling.pauses import is_paused
+from .scheduling.policies import ON_TIME, Decision, decide
 
 _LATE = timedelta(minutes=15)
 """How old the occurrence may be for which a timer that sees its schedule first was woken."""
@@ -46,11 +47,7 @@ def fire_due(
     first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
     mark = ledger.mark(schedule.name)
     present = digest(trigger)
-    after = mark.until if mark is not None else _before(schedule, first_seen)
-    if mark is not None and mark.trigger_digest != present:
-        # An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its
-        # life begins with the process that reads it; while old and new instances alternate, nothing is let go twice.
-        after = max(mark.until, min(first_sight(started_at, now), now) - timedelta(microseconds=1))
+    after = _after(schedule, mark, first_seen, first_sight(started_at, now))
     if until <= after:
         return 0
     due = list(between(trigger, after, until))
@@ -60,31 +57,57 @@ def fire_due(
     floor = now - retention + timedelta(days=1)
     decisions = decide(schedule, due, first_seen, now, floor=floor, pauses=pauses)
     following = Mark(until=until, trigger_digest=present, version=None if mark is None else mark.version)
-    return _fire(schedule, decisions, firing, ledger, following, lambda: clock.monotonic() - decided_at <= _FRESH)
+
+    def may_start(number: int) -> bool:
+        """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
+        if clock.monotonic() - decided_at > _FRESH:
+            return False
+        return number == 0 or not is_paused(ledger.pauses(schedule.name).intervals, clock.now())
+
+    # What is on time comes first: a long backlog shall not make it late.
+    starts = sorted((one for one in decisions if one.skip is None), key=lambda one: now - one.nominal_time > ON_TIME)
+    skips = [one for one in decisions if one.skip is not None]
+    return _fire(schedule, starts, skips, firing, ledger, following, may_start)
+
+
+def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, first_sight: datetime) -> datetime:
+    """Where the occurrences begin that are decided now.
+
+    An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its life
+    begins with the process that reads it; while old and new instances alternate, nothing is let go twice.
+    """
+    if mark is None:
+        return _before(schedule, first_seen)
+    assert not isinstance(schedule.trigger, ChangeTrigger)
+    if mark.trigger_digest == digest(schedule.trigger):
+        return mark.until
+    return max(mark.until, first_sight - timedelta(microseconds=1))
 
 
 def _fire(
     schedule: Schedule,
-    decisions: list[Decision],
+    starts: list[Decision],
+    skips: list[Decision],
     firing: Firing,
     ledger: Ledger,
     mark: Mark,
-    is_fresh: Callable[[], bool],
+    may_start: Callable[[int], bool],
 ) -> int:
-    """Start first, so that a long list of misses delays nothing, then note what was skipped, oldest first.
+    """Start first, so that a long list of misses delays nothing, then note what was skipped; missed ones oldest first.
 
-    A decision that has grown old is not acted on: the mark stays, and the next call decides anew.
+    What is left over is decided anew by the next call: the mark stays before it, and moves past what has its row.
     """
-    fired = 0
-    for decision in [one for one in decisions if one.skip is None]:
-        if not is_fresh():
-            return fired
+    fired, started = 0, 0
+    for decision in starts:
+        if not may_start(started):
+            break
         fired += firing.fire_time(schedule, decision.nominal_time, None) is not None
-    skipped = [one for one in decisions if one.skip is not None]
-    for decision in skipped[:_ROWS_A_CALL]:
+        started += 1
+    for decision in skips[:_ROWS_A_CALL]:
         fired += firing.fire_time(schedule, decision.nominal_time, decision.skip) is not None
-    if len(skipped) > _ROWS_A_CALL:
-        until = skipped[_ROWS_A_CALL - 1].nominal_time
+    left = [*starts[started:], *skips[_ROWS_A_CALL:]]
+    if left:
+        until = min(one.nominal_time for one in left) - timedelta(microseconds=1)
         mark = Mark(until=until, trigger_digest=mark.trigger_digest, version=mark.version)
     ledger.set_mark(schedule.name, mark)
     return fired

@@ -13,7 +13,7 @@ from typing import Final
 from .blob_storage import ListingExpired, Page
 from .changes import Changes
 from .clock import Clock
-from .ledger.changes import SweepState
+from .ledger.change_rows import SweepState
 from .scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.run import Run, RunKind, RunState, SkipReason

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from triggers.ledger.changes import ChangeLedger, Head, SweepState
+from triggers.ledger.change_rows import Head, SweepState
+from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger, Pauses
 from triggers.ledger.ports import Operation
 from triggers.scheduling.look_up import LookUp

@@ -64,6 +64,7 @@ def _cost(schedule: Schedule | None, now: datetime) -> str:
     """What a year of the schedule's alarm costs: each wake-up is an execution, also where nothing is due."""
     if schedule is None or isinstance(schedule.trigger, ChangeTrigger):
         return ""
-    occurrences = count_between(schedule.trigger, now, now + timedelta(days=_YEAR))
-    wake_ups = alarm_of(schedule.trigger).wake_ups(now.date(), _YEAR)
-    return f" ({wake_ups} wake-ups a year for {_number(occurrences, 'occurrence')})"
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    occurrences = count_between(schedule.trigger, today, today + timedelta(days=_YEAR, seconds=-1))
+    wake_ups = alarm_of(schedule.trigger).wake_ups(today.date(), _YEAR)
+    return f" ({_number(wake_ups, 'wake-up')} a year for {_number(occurrences, 'occurrence')})"

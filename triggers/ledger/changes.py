@@ -1,6 +1,6 @@
 """The ledger's rows of changes: the newest version of every path, batches, and how far sweeps have come.
 
-    partition = schedule    v:<path>                   the newest version that has a row: how a metadata write is told
+    partition = schedule    v:<blob>                   the newest version that has a row: how a metadata write is told
                             c:<change>                 a change in a batch, with its run key once it has one; stays
                             p:<group>:<change>         exists while the change waits for its batch
                             b:<group>                  exists while a batch of the group is made: sealing, then sealed
@@ -13,74 +13,26 @@ Paths, groups and run keys stand in row keys as digests.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Final
 from uuid import uuid4
 
 from ..scheduling.batch import Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
+from .change_rows import UNREADABLE, Head, SweepState, Version
 from .ledger import Ledger
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow
 from .rows import REGISTRY, after_prefix, columns_of, document_of, readable
+
+OWN_RUN: Final = "(its own)"
+"""Instead of a batch's run key: the change has a run, or a skip, of its own."""
 
 _PREFIX: Final = 2
 _ROWS_A_TRANSACTION: Final = 100
 _MEMBERS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Version:
-    """A version of a blob, as far as it has to be told from the next one."""
-
-    etag: str
-    size: int
-    content_md5: str | None
-    last_modified: datetime
-    row: str | None = None
-    """The ledger's mark of what was read; None for a version that is not in it yet."""
-
-
-_UNREADABLE: Final = Version(etag="", size=-1, content_md5=None, last_modified=datetime(1900, 1, 1, tzinfo=UTC))
-"""Stands for a row that somebody has spoilt: every version differs from it, and the next one mends it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """A batch that is being made."""
-
-    group: str
-    run_key: str
-    count: int
-    rows: int
-    """Of members, so far."""
-    sealed_at: datetime | None
-    """None: members are still assigned."""
-    row: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepState:
-    """How far the sweep of a schedule has come; times are the ledger's."""
-
-    mark: datetime | None = None
-    """What was modified before this has been seen to; None before the first listing has ended."""
-    started_at: datetime | None = None
-    """Of the newest listing."""
-    listing: bool = False
-    """Whether it has not ended yet."""
-    of: str = ""
-    """What is listed: an edited schedule begins its listing anew."""
-    continuation: str | None = None
-    pending_from: datetime | None = None
-    """The modification time of the oldest copy that was still under way."""
-    before_first_seen: int = 0
-    """Blobs of the first listing that are older than the schedule."""
-    missed_by_events: int = 0
-    """Changes that a sweep has found and no event had told."""
-    row: str | None = None
 
 
 class ChangeLedger:
@@ -90,12 +42,12 @@ class ChangeLedger:
         self._ledger = ledger
         self._table = ledger.table
 
-    def newest(self, schedule: str, path: str) -> Version | None:
-        """The newest version of a path that has a row."""
-        row = self._table.get(schedule, _version_key(path))
+    def newest(self, schedule: str, change: BlobChange) -> Version | None:
+        """The newest version of a blob that has a row."""
+        row = self._table.get(schedule, _version_key(change))
         if row is None:
             return None
-        known = next(readable(lambda one: document_of(one, Version), iter([row])), _UNREADABLE)
+        known = next(readable(lambda one: document_of(one, Version), iter([row])), UNREADABLE)
         return replace(known, row=row.etag)
 
     def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
@@ -109,7 +61,7 @@ class ChangeLedger:
         version = Version(
             etag=change.etag, size=change.size, content_md5=found.content_md5, last_modified=change.last_modified
         )
-        key, columns = _version_key(change.path), columns_of(version)
+        key, columns = _version_key(change), columns_of(version)
         return [Create(key, columns) if before is None else Replace(key, columns, before.row)]
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
@@ -164,7 +116,27 @@ class ChangeLedger:
 
     def released(self, member: Member) -> list[Operation]:
         """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
-        return [Delete(_pending_key(member)), Merge(f"c:{member.digest}", {"run_key": "(its own)"})]
+        return [Delete(_pending_key(member)), Merge(f"c:{member.digest}", {"run_key": OWN_RUN})]
+
+    def taken_out(self, schedule: str, head: Head, member: Member) -> list[Operation]:
+        """What takes a member out of a batch that is being made; none when it is in it no more."""
+        for row in self._rows(schedule, f"m:{_run_id(head.run_key)}:"):
+            members = document_of(row, tuple[Member, ...])
+            if member not in members:
+                continue
+            rest = tuple(one for one in members if one != member)
+            left = replace(head, count=head.count - 1, row=None)
+            moved = Replace(_head_key(head.group), columns_of(left), head.row)
+            return [
+                moved if left.count else Delete(_head_key(head.group), head.row),
+                Replace(row.row_key, columns_of(rest), row.etag),
+                Merge(f"c:{member.digest}", {"run_key": OWN_RUN}),
+            ]
+        return []
+
+    def write(self, schedule: str, operations: list[Operation]) -> bool:
+        """Write on their own what was meant for a claim that somebody else has made."""
+        return self._table.write(schedule, operations) is not None
 
     def begin(self, schedule: str, group: str, limit: int) -> bool:
         """Begin a batch with its first members; False when somebody else was first, or nothing waits."""
@@ -178,7 +150,7 @@ class ChangeLedger:
             rows=1,
             sealed_at=None,
         )
-        begun = Create(f"b:{group_id(group)}", columns_of(head))
+        begun = Create(_head_key(group), columns_of(head))
         return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
 
     def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
@@ -189,7 +161,7 @@ class ChangeLedger:
             operations = _assigned(following, members)
         else:
             following, operations = replace(head, sealed_at=sealed_at, row=None), []
-        moved = Replace(f"b:{group_id(head.group)}", columns_of(following), head.row)
+        moved = Replace(_head_key(head.group), columns_of(following), head.row)
         return self._table.write(schedule, [moved, *operations]) is not None
 
     def members(self, schedule: str, run_key: str) -> list[Member]:
@@ -199,7 +171,7 @@ class ChangeLedger:
 
     def ended(self, head: Head) -> list[Operation]:
         """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
-        return [Delete(f"b:{group_id(head.group)}", head.row)]
+        return [Delete(_head_key(head.group), head.row)]
 
     def sweep(self, schedule: str) -> SweepState:
         """How far the sweep has come."""
@@ -231,14 +203,15 @@ class ChangeLedger:
         At most `limit` rows a kind are looked at; the next call goes on behind them, and begins anew at the end.
         """
         cursors = self._table.get(REGISTRY, f"x:{schedule}")
+        making = {_run_id(head.run_key) for head in self.heads(schedule)}
         following, deleted = {}, 0
         for prefix in ("c:", "m:", "v:"):
             first = str(cursors.columns.get(prefix[0], prefix)) if cursors else prefix
             rows = list(islice(self._table.query(schedule, first, after_prefix(prefix)), limit))
             following[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
             old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
-            # What still waits for its batch, in a long pause say, is not past.
-            old = [row for row in old if row.columns.get("run_key") != ""]
+            # What still waits for its batch or its run, in a long pause say, is not past.
+            old = [row for row in old if row.columns.get("run_key") != "" and row.row_key.split(":")[1] not in making]
             for start in range(0, len(old), _ROWS_A_TRANSACTION):
                 piece = old[start : start + _ROWS_A_TRANSACTION]
                 if self._table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
@@ -279,12 +252,16 @@ def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
     return operations
 
 
+def _head_key(group: str) -> str:
+    return f"b:{group_id(group)}"
+
+
 def _pending_key(member: Member) -> str:
     return f"p:{group_id(member.group)}:{member.digest}"
 
 
-def _version_key(path: str) -> str:
-    return f"v:{hashlib.sha256(path.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+def _version_key(change: BlobChange) -> str:
+    return f"v:{change_digest(replace(change, etag=''))}"
 
 
 def _run_id(run_key: str) -> str:

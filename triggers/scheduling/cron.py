@@ -4,6 +4,7 @@ cronsim reads the expression and finds wall-clock readings; what a clock change 
 cronsim's own rule loses `*/15 2 * * *` on the spring day and doubles it in autumn.
 """
 
+import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -117,6 +118,9 @@ def fault_in(expression: str) -> str | None:
         return f"six fields: leave out the seconds in front and write {' '.join(fields[1:])!r}"
     if len(fields) != 5:
         return f"expected five fields (minute hour day-of-month month day-of-week), found {len(fields)}"
+    if single := re.search(r"(?:^|[\s,])((\w+)-\2/\d+)(?=[\s,]|$)", expression):
+        # cronsim reads 20-20/1 as 20-23/1.
+        return f"{single[1]!r} is a range of one value; write {single[2]}"
     try:
         next(iter(CronSim(expression, _ANY_TIME)))
     except CronSimError as error:

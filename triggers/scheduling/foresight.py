@@ -5,7 +5,7 @@ have come round.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
@@ -22,20 +22,22 @@ class _Field(NamedTuple):
 
     size: int | None
     anew: str
+    unit: timedelta
+    """The least distance between two values."""
     value: Callable[[datetime], int]
 
 
 _FIELDS: Final = (
-    _Field(60, "hour", lambda reading: reading.minute),
-    _Field(24, "day", lambda reading: reading.hour),
-    _Field(None, "month", lambda reading: reading.day),
-    _Field(12, "year", lambda reading: reading.month),
-    _Field(7, "week", lambda reading: reading.isoweekday() % 7),
+    _Field(60, "hour", timedelta(minutes=1), lambda reading: reading.minute),
+    _Field(24, "day", timedelta(hours=1), lambda reading: reading.hour),
+    _Field(None, "month", timedelta(days=1), lambda reading: reading.day),
+    _Field(12, "year", timedelta(days=28), lambda reading: reading.month),
+    _Field(7, "week", timedelta(days=1), lambda reading: reading.isoweekday() % 7),
 )
 _LOOKED_THROUGH: Final = 2000
 """Readings among which the place is looked for where a step begins anew."""
 
-_MONTHS: Final = 60
+_MONTHS: Final = 1200
 _DAY_FIELDS: Final = 2
 """From this field on, days count and not the times of a day."""
 
@@ -80,10 +82,10 @@ def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
 
 def _short_months(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
     """The next month that lacks a day which the trigger names for it."""
-    local = wall_clock(next_after(trigger, now, 1)[0], trigger.zone)
+    local = wall_clock(max(now, trigger.start or now), trigger.zone)
     first = local.year * 12 + local.month - 1
     for year, month in ((number // 12, number % 12 + 1) for number in range(first, first + _MONTHS)):
-        missing = () if _has_ended(trigger, year, month) else trigger.missing_days(year, month)
+        missing = () if _ends_within(trigger, year, month) else trigger.missing_days(year, month)
         if not missing:
             continue
         if isinstance(trigger, Recurrence) and not trigger.month_days:
@@ -102,12 +104,18 @@ def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:
             continue
         if field.size and field.size % int(step) == 0:
             continue
-        readings = _readings(trigger, now) if position < _DAY_FIELDS else _first_readings(trigger, now)
+        begin = max(now, trigger.start or now)
+        readings = _readings(trigger, begin) if position < _DAY_FIELDS else _first_readings(trigger, begin)
         for one, other in pairwise(islice(readings, _LOOKED_THROUGH)):
-            if field.value(other) < field.value(one):
+            is_anew = field.value(other) < field.value(one)
+            if is_anew and other - one < field.unit * int(step) and not _is_after_end(trigger, other):
                 pair = f"after {one:%Y-%m-%d %H:%M} comes {other:%Y-%m-%d %H:%M}"
                 yield f"{text} begins anew with every {field.anew}: {pair}"
                 break
+
+
+def _is_after_end(trigger: Cron, reading: datetime) -> bool:
+    return trigger.end is not None and reading > wall_clock(trigger.end, trigger.zone)
 
 
 def _readings(trigger: Cron, now: datetime) -> Iterator[datetime]:
@@ -120,8 +128,10 @@ def _first_readings(trigger: Cron, now: datetime) -> Iterator[datetime]:
     return (datetime.combine(date.fromordinal(day), trigger.clock_times[0]) for day in days)
 
 
-def _has_ended(trigger: TimeTrigger, year: int, month: int) -> bool:
-    return trigger.end is not None and datetime(year, month, 1, tzinfo=UTC) > trigger.end
+def _ends_within(trigger: TimeTrigger, year: int, month: int) -> bool:
+    """Whether a trigger ends before a month does."""
+    following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    return trigger.end is not None and following > trigger.end
 
 
 def _clock(seconds: int) -> str:

@@ -23,6 +23,11 @@ def pause_at(pauses: Sequence[Pause], moment: datetime) -> Pause | None:
     return next((one for one in pauses if one.begin <= moment and (one.end is None or moment < one.end)), None)
 
 
+def is_paused(pauses: Sequence[Pause], now: datetime) -> bool:
+    """Whether the present lies in a pause; one that lasts counts whatever the clock of who asked for it said."""
+    return pause_at(pauses, now) is not None or bool(pauses and pauses[-1].end is None)
+
+
 def paused_within(pauses: Sequence[Pause], since: datetime, until: datetime) -> timedelta:
     """How much of an interval was paused: so long the age of what is held stood still."""
     spans = (min(one.end or until, until) - max(one.begin, since) for one in pauses)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .config import Catchup, Retry, Schedule
-from .pauses import Pause, pause_at
+from .pauses import Pause, is_paused, pause_at
 from .run import SkipReason
 
 ON_TIME = timedelta(minutes=10)
@@ -38,7 +38,7 @@ def decide(
     Below `floor` an occurrence may have been pruned: it starts nothing. Nor does one that is decided in a pause, or
     whose nominal time lies in one.
     """
-    paused = frozenset(due) if pause_at(pauses, now) else frozenset(one for one in due if pause_at(pauses, one))
+    paused = frozenset(due) if is_paused(pauses, now) else frozenset(one for one in due if pause_at(pauses, one))
     alive = [moment for moment in due if moment >= max(first_seen, floor) and moment not in paused]
     missed = [moment for moment in alive if now - moment > ON_TIME]
     started = _caught_up(schedule, missed, now)
