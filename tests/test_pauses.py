@@ -218,3 +218,17 @@ def test_a_run_that_waits_for_its_jitter_is_held_by_a_pause(engine: Engine) -> N
     engine.reconcile(of)
 
     assert (held, hours(engine)) == (0, {"04:00": "submitted"})
+
+
+def test_the_age_of_a_run_with_jitter_counts_from_when_it_is_due(engine: Engine) -> None:
+    of = schedule(f"jitter: 2d\nretry: {{max_age: 1h}}\n{HOURLY}", name="c")
+    wake(engine, of, "2026-11-01T04:00:02")
+    [run] = engine.ledger.recent_runs("c", 9)
+    assert run.due_at is not None
+    assert run.due_at - engine.clock.now() > timedelta(hours=1)
+    engine.endpoint.next_outcomes = [UNSENT]
+    engine.clock.pass_time(run.due_at - engine.clock.now())
+
+    engine.reconcile(of)
+
+    assert engine.states("c")[run.key] == "unsent"

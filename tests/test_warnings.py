@@ -28,7 +28,11 @@ RIGA_FOLD = "03:30 comes twice on 2027-10-31 (clock change in Europe/Riga): it r
         (daily("03:30", "Europe/Riga"), "2027-05-01T12:00", [RIGA_FOLD, RIGA_GAP.replace("2027-03-28", "2028-03-26")]),
         (daily("03:30", "Europe/Riga", end_time="2027-06-01"), "2026-11-21T12:00", [RIGA_GAP]),
         (daily("04:00", "Europe/Riga"), "2026-11-21T12:00", []),
-        (daily("03:30", "Europe/Riga", end_time="2026-01-01"), "2026-11-21T12:00", []),
+        (
+            daily("03:30", "Europe/Riga", end_time="2026-01-01"),
+            "2026-11-21T12:00",
+            ["never runs again: its last occurrence is past"],
+        ),
         # Tehran keeps one offset since 2022; Lord Howe moves by half an hour.
         (daily("00:30", "Asia/Tehran"), "2026-11-21T12:00", []),
         (
@@ -70,7 +74,10 @@ def test_a_time_that_falls_into_a_clock_change_is_named_with_its_date(keys: str,
         ),
         ("recurrence: {frequency: Month, interval: 1, month_days: [31, last]}", None),
         ("recurrence: {frequency: Month, interval: 1, month_days: [28]}", None),
-        ("recurrence: {frequency: Month, interval: 1, month_days: [31], end_time: 2026-10-31T00:00:00}", None),
+        (
+            "recurrence: {frequency: Month, interval: 1, month_days: [31], end_time: 2026-11-01T00:00:00}",
+            "recurrence: never runs again: its last occurrence is past",
+        ),
         ("cron: {expression: 0 4 31 1 *}", None),
         ("cron: {expression: 0 4 1-31 * *}", None),
         ("cron: {expression: 0 4 L * *}", None),
@@ -89,6 +96,8 @@ def test_a_day_that_a_month_lacks_is_named_with_the_next_such_month(keys: str, e
         ("0 4 */2 * *", "*/2 begins anew with every month: after 2026-12-31 04:00 comes 2027-01-01 04:00"),
         ("0 4 1 */5 *", "*/5 begins anew with every year: after 2027-11-01 04:00 comes 2028-01-01 04:00"),
         ("0 4 * * */2", "*/2 begins anew with every week: after 2026-11-21 04:00 comes 2026-11-22 04:00"),
+        ("*/90 * * * *", "*/90 runs once every hour: a step counts within its field only"),
+        ("0 */36 * * *", "*/36 runs once every day: a step counts within its field only"),
         ("*/15 */6 * */3 *", None),
         ("5/20 * * * *", None),
         ("*/1 */1 */1 */1 */1", None),

@@ -223,7 +223,7 @@ class Firing:
             return known.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
         again = now + retry_delay(run.attempts, self._retry_first_delay, outcome.retry_after, self._spread())
         unsent = known.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
-        if is_used_up(retry, run.attempts, run.created_at, again):
+        if is_used_up(retry, run.attempts, max(run.created_at, run.due_at or run.created_at), again):
             return unsent.to(RunState.DEAD, now, next_attempt_at=None, ended_at=now)
         return unsent
 

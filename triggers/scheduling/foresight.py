@@ -45,7 +45,10 @@ _DAY_FIELDS: Final = 2
 def foreseen(schedule: Schedule, now: datetime) -> Iterator[tuple[str, str]]:
     """Keys of the schedule with a sentence each."""
     trigger = schedule.trigger
-    if isinstance(trigger, ChangeTrigger) or not next_after(trigger, now, 1):
+    if isinstance(trigger, ChangeTrigger):
+        return
+    if not next_after(trigger, now, 1):
+        yield _key(trigger), "never runs again: its last occurrence is past"
         return
     if follows_wall_clock(trigger):
         for sentence in _clock_changes(trigger, now):
@@ -103,6 +106,9 @@ def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:
         if not step.isdigit() or int(step) == 1 or not (span == "*" or span.isdigit()):
             continue
         if field.size and field.size % int(step) == 0:
+            continue
+        if span == "*" and field.size and int(step) >= field.size:
+            yield f"{text} runs once every {field.anew}: a step counts within its field only"
             continue
         begin = max(now, trigger.start or now)
         readings = _readings(trigger, begin) if position < _DAY_FIELDS else _first_readings(trigger, begin)
