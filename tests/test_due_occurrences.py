@@ -260,3 +260,12 @@ def test_a_pause_takes_hold_in_the_middle_of_a_backlog(engine: Engine) -> None:
 
     assert keys(engine, "submitted") == ["04:00", "10:00"]
     assert keys(engine, "skipped paused") == ["05:00", "06:00", "07:00", "08:00", "09:00"]
+
+
+def test_an_edited_schedule_whose_ledger_is_away_at_first_loses_nothing_of_its_new_life(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY))
+    edited = schedule("cron: {expression: '10 4 * * *'}")
+
+    wake(engine, edited, utc("2026-11-01T04:16"), started_at=utc("2026-11-01T04:05:30"))
+
+    assert engine.states() == {"s@2026-11-01T04:00:00Z": "submitted", "s@2026-11-01T04:10:00Z": "submitted"}

@@ -47,7 +47,7 @@ def fire_due(
     first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
     mark = ledger.mark(schedule.name)
     present = digest(trigger)
-    after = _after(schedule, mark, first_seen, first_sight(started_at, now))
+    after = _after(schedule, mark, first_seen, min(started_at, now))
     if until <= after:
         return 0
     due = list(between(trigger, after, until))
@@ -70,7 +70,7 @@ def fire_due(
     return _fire(schedule, starts, skips, firing, ledger, following, may_start)
 
 
-def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, first_sight: datetime) -> datetime:
+def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:
     """Where the occurrences begin that are decided now.
 
     An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its life
@@ -81,7 +81,7 @@ def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, first_si
     assert not isinstance(schedule.trigger, ChangeTrigger)
     if mark.trigger_digest == digest(schedule.trigger):
         return mark.until
-    return max(mark.until, first_sight - timedelta(microseconds=1))
+    return max(mark.until, started_at.replace(second=0, microsecond=0) - timedelta(microseconds=1))
 
 
 def _fire(
