@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with machine:
             print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
+            for fault in machine.get(f"{machine.url}/api/health")["faults"]:
+                print(f"{fault['file']}: {fault['path']}: {fault['message']}", file=sys.stderr)
             if own_file is None:
                 _show(machine, _both_halves(machine))
             if options.stay:
