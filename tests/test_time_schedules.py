@@ -352,3 +352,22 @@ def test_a_range_of_one_value_with_a_step_is_refused(field: str) -> None:
     [sentence] = sentences(file_of(f"cron: {{expression: '{field}'}}"))
 
     assert "is a range of one value; write" in sentence
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"])
+@pytest.mark.parametrize("microseconds", [1, 500_000, 999_999])
+def test_instants_between_two_seconds_find_the_same_way_over_a_clock_change(zone: str, microseconds: int) -> None:
+    """Marks and the present moment have microseconds; readings that fall on a transition itself are the hard ones."""
+    hourly = cron("0 * * * *", zone)
+    for moment in ("2026-03-29T00:30", "2026-10-25T00:30", "2026-10-03T15:15", "2026-04-04T14:45", "2011-12-30T09:15"):
+        after = utc(moment)
+
+        assert next_after(hourly, after + timedelta(microseconds=microseconds), 4) == next_after(hourly, after, 4)
+
+
+def test_the_days_of_an_expression_that_names_all_of_them_come_once() -> None:
+    every_day = cron("0 4 * * *")
+
+    days = list(every_day.days(date(9989, 12, 1).toordinal()))
+
+    assert days == list(range(date(9989, 12, 1).toordinal(), date(9990, 1, 1).toordinal()))

@@ -61,6 +61,7 @@ class Cron(Struct, frozen=True, kw_only=True):
         fields = CronSim(self.expression, _ANY_TIME)
         if self.expression.split()[2:] == ["*", "*", "*"]:
             yield from range(first, date(LAST_YEAR, 1, 1).toordinal())
+            return
         for year in range(date.fromordinal(first).year, LAST_YEAR):
             for month in sorted(fields.months):
                 for day in _candidates(fields, monthrange(year, month)[1]):

@@ -1,6 +1,7 @@
 """Time zones by IANA or Windows name, and the one function that turns a wall-clock reading into an instant."""
 
 import zoneinfo
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -83,13 +84,19 @@ def clock_change(reading: datetime, in_zone: ZoneInfo) -> ClockChange | None:
 
 def next_transition(before: datetime, after: datetime, in_zone: ZoneInfo) -> datetime:
     """A change of the zone's offset in (before, after], to the second; the two instants' offsets must differ."""
-    offset = before.astimezone(in_zone).utcoffset()
-    while after - before > timedelta(seconds=1):
-        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
-        if middle.astimezone(in_zone).utcoffset() == offset:
-            before = middle
-        else:
-            after = middle
+    return _first_other(before, after, lambda moment: offset_at(moment, in_zone))
+
+
+def _first_other(before: datetime, after: datetime, offset_of: Callable[[datetime], timedelta]) -> datetime:
+    """The first whole second in (before, after] with another offset than `before`; that of `after` must be another.
+
+    Either end may lie between two seconds; offsets change at whole ones.
+    """
+    before = before.replace(microsecond=0)
+    offset = offset_of(before)
+    while after - before > _SECOND:
+        middle = before + max((after - before) // 2 // _SECOND, 1) * _SECOND
+        before, after = (middle, after) if offset_of(middle) == offset else (before, middle)
     return after
 
 
@@ -116,21 +123,13 @@ def stretches(in_zone: ZoneInfo) -> tuple[Stretch, ...]:
     while before < last:
         after = min(before + _PROBE, last)
         if (following := _offset(after)) != offset:
-            after = _first_with(following, before, after)
+            after = _first_other(before, after, _offset)
             # Of a gap's and of a fold's readings the first offset is told, up to the end of the gap or fold.
             moment = after.replace(tzinfo=UTC) - max(offset, following)
             found.append(Stretch(start, moment, offset))
             start, offset = moment, following
         before = after
     return (*found, Stretch(start, FORESEEN_UNTIL, offset))
-
-
-def _first_with(offset: timedelta, before: datetime, after: datetime) -> datetime:
-    """The first reading, to the second, in (before, after] that has the offset of `after`."""
-    while after - before > _SECOND:
-        middle = before + (after - before) // 2 // _SECOND * _SECOND
-        before, after = (before, middle) if _offset(middle) == offset else (middle, after)
-    return after
 
 
 def _offset(reading: datetime) -> timedelta:
