@@ -3,10 +3,9 @@
 Nothing is submitted here: the runs wait in the ledger, and the reconciler sends them, whatever pauses and catch-up say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Final
 
 from .changes import Changes
@@ -14,10 +13,10 @@ from .clock import Clock
 from .ledger.changes import OWN_RUN
 from .occurrence import Asked, Occurrence, occurrence_of
 from .scheduling.batch import group_of
-from .scheduling.change import FoundBlob, change_digest, out_of_scope
+from .scheduling.change import FoundBlob, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.occurrences import between
-from .scheduling.run import Run, RunKind, RunState, change_key, time_key
+from .scheduling.run import Run, RunKind, RunState, change_key, schedule_of, time_key
 
 _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
 _MEANWHILE: Final = "started by somebody else meanwhile"
@@ -63,13 +62,7 @@ class Backfilling:
         """The blobs in scope that were modified in [first, before), by name."""
         continuation = None
         while True:
-            page = self.changes.blobs.page(
-                trigger.connection,
-                trigger.container,
-                trigger.folder,
-                recursive=trigger.recursive,
-                continuation=continuation,
-            )
+            page = self.changes.page(trigger, continuation)
             for found in page.blobs:
                 if out_of_scope(trigger, found) is None and first <= found.change.last_modified < before:
                     yield found
@@ -79,38 +72,25 @@ class Backfilling:
 
     def _change(self, schedule: Schedule, found: FoundBlob, asked: Asked, *, dry_run: bool) -> Item:
         rows, change, name = self.changes.rows, found.change, schedule.name
-        digest, present = self._next_attempt(name, change_digest(change))
-        key = f"{name}~{digest}"
+        own = change_key(name, change)
+        key, present = _next_attempt(own, self._attempt)
         if present is not None and not present.starts:
             return replace(present, what=change.path)
         why = "no row" if present is None else present.why
         if dry_run:
             return Item(key, change.path, starts=True, why=why)
-        newest = rows.newest(name, change)
-        noted = [] if newest is not None and newest.etag == change.etag else rows.noted(found, newest)
+        noted, digest = rows.noted(found, rows.newest(name, change)), _digest_in(key)
         if schedule.batch is not None:
             started = rows.add(name, group_of(schedule.batch, change), change, noted, digest)
         else:
-            occurrence = replace(occurrence_of(name, change, digest), beside=noted)
-            if present is not None:
-                occurrence = replace(occurrence, kind=RunKind.REPLAY, replay_of=change_key(name, change))
+            occurrence = _again(replace(occurrence_of(name, change, digest), beside=noted), own)
             self.changes.write_manifest(schedule, key, [change])
             started = self.changes.firing.wait(schedule, occurrence, asked) is not None
         return Item(key, change.path, starts=started, why=why if started else _MEANWHILE)
 
-    def _next_attempt(self, schedule: str, own: str) -> tuple[str, Item | None]:
-        """The digest of a change's next attempt, and what became of its newest one: a run of its own, or in a batch."""
-        digest, newest = own, None
-        for number in count(1):
-            present = self._attempt(schedule, digest)
-            if present is None:
-                return digest, newest
-            digest, newest = f"{own}.r{number}", present
-        raise AssertionError("unreachable")
-
-    def _attempt(self, schedule: str, digest: str) -> Item | None:
-        key = f"{schedule}~{digest}"
-        batch = self.changes.rows.batch_of(schedule, digest)
+    def _attempt(self, key: str) -> Item | None:
+        """What became of a change's attempt: a run of its own, or in a batch."""
+        batch = self.changes.rows.batch_of(schedule_of(key), _digest_in(key))
         if batch == "":
             return Item(key, "", starts=False, why="waits for its batch")
         run = self.changes.ledger.get(key)
@@ -120,29 +100,47 @@ class Backfilling:
                 return Item(batch, "", starts=False, why="its batch is being made")
         if run is None:
             return None if batch is None else Item(key, "", starts=True, why="its row is gone")
-        return Item(run.key, "", starts=run.state in _STARTABLE, why=_in_words(run))
+        return _item(run)
 
     def _start(self, schedule: Schedule, moment: datetime, asked: Asked, *, dry_run: bool) -> Item:
         own, what = time_key(schedule.name, moment), f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-        present, key = self._newest_of(own)
-        if present is not None and present.state not in _STARTABLE:
-            return Item(present.key, what, starts=False, why=present.state.value)
-        why = "no row" if present is None else _in_words(present)
+        key, present = _next_attempt(own, self._own_run)
+        if present is not None and not present.starts:
+            return replace(present, what=what)
+        why = "no row" if present is None else present.why
         if dry_run:
             return Item(key, what, starts=True, why=why)
-        occurrence = Occurrence(key=key, kind=RunKind.TIME, nominal_time=moment)
-        if present is not None:
-            occurrence = replace(occurrence, kind=RunKind.REPLAY, replay_of=own)
+        occurrence = _again(Occurrence(key=key, kind=RunKind.TIME, nominal_time=moment), own)
         started = self.changes.firing.wait(schedule, occurrence, asked)
         return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 
-    def _newest_of(self, key: str) -> tuple[Run | None, str]:
-        """The newest run of an occurrence, replays included, and the key that the next one has."""
-        newest, following, number = None, key, 0
-        while (present := self.changes.ledger.get(following)) is not None:
-            number += 1
-            newest, following = present, f"{key}.r{number}"
-        return newest, following
+    def _own_run(self, key: str) -> Item | None:
+        run = self.changes.ledger.get(key)
+        return None if run is None else _item(run)
+
+
+def _next_attempt(own: str, attempt: Callable[[str], Item | None]) -> tuple[str, Item | None]:
+    """The key of an occurrence's next attempt, and what became of its newest one."""
+    newest, key, number = None, own, 0
+    while (present := attempt(key)) is not None:
+        number += 1
+        newest, key = present, f"{own}.r{number}"
+    return key, newest
+
+
+def _again(occurrence: Occurrence, own: str) -> Occurrence:
+    """The occurrence; a replay where it has had a key of its own already."""
+    if occurrence.key == own:
+        return occurrence
+    return replace(occurrence, kind=RunKind.REPLAY, replay_of=own)
+
+
+def _digest_in(key: str) -> str:
+    return key.partition("~")[2]
+
+
+def _item(run: Run) -> Item:
+    return Item(run.key, "", starts=run.state in _STARTABLE, why=_in_words(run))
 
 
 def _in_words(run: Run) -> str:

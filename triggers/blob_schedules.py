@@ -5,7 +5,6 @@ would be loaded whole (measured: 44 MiB + 4 × its size).
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
@@ -41,6 +40,8 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
     polled = app.settings.blob_trigger_source != "EventGrid"
 
     def fire(client: BlobClient) -> None:
+        from .scheduling.policies import floor
+
         now = app.clock.now()
         app.changes.report(
             schedule,
@@ -49,7 +50,7 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
             now=now,
             first_seen=app.started_at if polled else now,
             held_against_first_seen=polled,
-            floor=now - app.settings.retention + timedelta(days=1),
+            floor=floor(now, app.settings.retention),
         )
 
     return fire

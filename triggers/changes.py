@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from .blob_storage import Blobs, BlobUnavailable
+from .blob_storage import Blobs, BlobUnavailable, Page
 from .firing import Firing
 from .ledger.change_rows import Version
 from .ledger.changes import ChangeLedger
@@ -32,6 +32,16 @@ class Changes:
     ledger: Ledger
     rows: ChangeLedger
     firing: Firing
+
+    def page(self, trigger: ChangeTrigger, continuation: str | None) -> Page:
+        """A page of what a trigger watches; raises BlobUnavailable, ListingExpired."""
+        return self.blobs.page(
+            trigger.connection,
+            trigger.container,
+            trigger.folder,
+            recursive=trigger.recursive,
+            continuation=continuation,
+        )
 
     def report(
         self,

@@ -9,7 +9,7 @@ from .ledger.ledger import Ledger, Mark
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.occurrences import between, digest
 from .scheduling.pauses import is_paused
-from .scheduling.policies import ON_TIME, Decision, decide
+from .scheduling.policies import ON_TIME, Decision, decide, floor
 
 _LATE = timedelta(minutes=15)
 """How old the occurrence may be for which a timer that sees its schedule first was woken."""
@@ -54,8 +54,7 @@ def fire_due(
     if not due and mark is not None and mark.trigger_digest == present:
         return 0  # woken for nothing: one row was read, and the mark may stay where it is
     pauses = ledger.pauses(schedule.name).intervals
-    floor = now - retention + timedelta(days=1)
-    decisions = decide(schedule, due, first_seen, now, floor=floor, pauses=pauses)
+    decisions = decide(schedule, due, first_seen, now, floor=floor(now, retention), pauses=pauses)
     following = Mark(until=until, trigger_digest=present, version=None if mark is None else mark.version)
 
     def may_start(number: int) -> bool:

@@ -16,6 +16,7 @@ from .clock import Clock
 from .ledger.change_rows import SweepState
 from .scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
+from .scheduling.policies import floor
 from .scheduling.run import Run, RunKind, RunState, SkipReason
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Sweeping:
         state = self._begun(schedule.name, trigger, server_now())
         while state is not None and state.listing:
             try:
-                page = self._page(trigger, state)
+                page = self.changes.page(trigger, state.continuation)
             except ListingExpired:
                 self.changes.rows.set_sweep(schedule.name, replace(state, continuation=None))
                 return
@@ -86,19 +87,10 @@ class Sweeping:
         )
         return self.changes.rows.set_sweep(schedule, begun)
 
-    def _page(self, trigger: ChangeTrigger, state: SweepState) -> Page:
-        return self.changes.blobs.page(
-            trigger.connection,
-            trigger.container,
-            trigger.folder,
-            recursive=trigger.recursive,
-            continuation=state.continuation,
-        )
-
     def _recorded(self, schedule: Schedule, found: FoundBlob) -> bool:
         now = self.clock.now()
-        floor = now - self.retention + timedelta(days=1)
-        recorded = self.changes.record(schedule, found, now=now, first_seen=None, floor=floor)
+        lowest = floor(now, self.retention)
+        recorded = self.changes.record(schedule, found, now=now, first_seen=None, floor=lowest)
         if recorded:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
             log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)

@@ -23,8 +23,8 @@ from ..scheduling.batch import Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
 from .change_rows import UNREADABLE, Head, SweepState, Version
 from .ledger import Ledger
-from .ports import Create, Delete, Merge, Operation, Replace, StoredRow
-from .rows import REGISTRY, after_prefix, columns_of, document_of, readable
+from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
+from .rows import REGISTRY, Kind, after_prefix, columns_of, document_of, readable
 
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
@@ -39,30 +39,25 @@ class ChangeLedger:
     """The rows of changes, in the table of a ledger. Every method raises LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
         self._table = ledger.table
 
     def newest(self, schedule: str, change: BlobChange) -> Version | None:
         """The newest version of a blob that has a row."""
         row = self._table.get(schedule, _version_key(change))
-        if row is None:
-            return None
-        known = next(readable(lambda one: document_of(one, Version), iter([row])), UNREADABLE)
-        return replace(known, row=row.etag)
+        return None if row is None else replace(_known(row, UNREADABLE), row=row.etag)
 
     def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
-        """What makes this version its path's newest, for a transaction; nothing for an older one.
+        """What makes this version its path's newest, for a transaction; nothing for an older one, or the newest itself.
 
         The transaction fails when somebody else has noted another version since `before` was read.
         """
         change = found.change
-        if before is not None and before.last_modified > change.last_modified:
+        if before is not None and (before.etag == change.etag or before.last_modified > change.last_modified):
             return []
         version = Version(
             etag=change.etag, size=change.size, content_md5=found.content_md5, last_modified=change.last_modified
         )
-        key, columns = _version_key(change), columns_of(version)
-        return [Create(key, columns) if before is None else Replace(key, columns, before.row)]
+        return [following(_version_key(change), columns_of(version), None if before is None else before.row)]
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
         """Whether the change is in a batch, or waits for one."""
@@ -128,7 +123,7 @@ class ChangeLedger:
             left = replace(head, count=head.count - 1, row=None)
             moved = Replace(_head_key(head.group), columns_of(left), head.row)
             return [
-                moved if left.count else Delete(_head_key(head.group), head.row),
+                *([moved] if left.count else self.ended(head)),
                 Replace(row.row_key, columns_of(rest), row.etag),
                 Merge(f"c:{member.digest}", {"run_key": OWN_RUN}),
             ]
@@ -157,11 +152,11 @@ class ChangeLedger:
         """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
         members = self._pending(schedule, head.group, limit - head.count)
         if members:
-            following = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
-            operations = _assigned(following, members)
+            moved_on = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
+            operations = _assigned(moved_on, members)
         else:
-            following, operations = replace(head, sealed_at=sealed_at, row=None), []
-        moved = Replace(_head_key(head.group), columns_of(following), head.row)
+            moved_on, operations = replace(head, sealed_at=sealed_at, row=None), []
+        moved = Replace(_head_key(head.group), columns_of(moved_on), head.row)
         return self._table.write(schedule, [moved, *operations]) is not None
 
     def members(self, schedule: str, run_key: str) -> list[Member]:
@@ -176,16 +171,11 @@ class ChangeLedger:
     def sweep(self, schedule: str) -> SweepState:
         """How far the sweep has come."""
         row = self._table.get(REGISTRY, f"w:{schedule}")
-        if row is None:
-            return SweepState()
-        known = next(readable(lambda one: document_of(one, SweepState), iter([row])), SweepState())
-        return replace(known, row=row.etag)
+        return SweepState() if row is None else replace(_known(row, SweepState()), row=row.etag)
 
     def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
         """Write a state that follows the one that was read: as written, or None when somebody else was first."""
-        columns = columns_of(replace(state, row=None))
-        key = f"w:{schedule}"
-        one = Create(key, columns) if state.row is None else Replace(key, columns, state.row)
+        one = following(f"w:{schedule}", columns_of(replace(state, row=None)), state.row)
         written = self._table.write(REGISTRY, [one])
         return None if written is None else replace(state, row=written.etag)
 
@@ -204,11 +194,11 @@ class ChangeLedger:
         """
         cursors = self._table.get(REGISTRY, f"x:{schedule}")
         making = {_run_id(head.run_key) for head in self.heads(schedule)}
-        following, deleted = {}, 0
+        cursor, deleted = {}, 0
         for prefix in ("c:", "m:", "v:"):
             first = str(cursors.columns.get(prefix[0], prefix)) if cursors else prefix
             rows = list(islice(self._table.query(schedule, first, after_prefix(prefix)), limit))
-            following[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
+            cursor[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
             old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
             # What still waits for its batch or its run, in a long pause say, is not past.
             old = [row for row in old if row.columns.get("run_key") != "" and row.row_key.split(":")[1] not in making]
@@ -216,8 +206,8 @@ class ChangeLedger:
                 piece = old[start : start + _ROWS_A_TRANSACTION]
                 if self._table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
                     deleted += len(piece)  # else somebody has written one of them meanwhile: next time
-        if cursors is not None or any(len(first) > _PREFIX for first in following.values()):
-            self._table.write(REGISTRY, [Replace(f"x:{schedule}", following)])
+        if cursors is not None or any(len(first) > _PREFIX for first in cursor.values()):
+            self._table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])
         return deleted
 
     def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
@@ -227,6 +217,11 @@ class ChangeLedger:
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))
+
+
+def _known(row: StoredRow, otherwise: Kind) -> Kind:
+    """What a row holds, or something else where somebody has spoilt it."""
+    return next(readable(lambda one: document_of(one, type(otherwise)), iter([row])), otherwise)
 
 
 def _member(row: StoredRow) -> Member:

@@ -11,14 +11,14 @@ from uuid import uuid4
 
 from ..scheduling.pauses import Pause
 from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
-from .ports import Create, Delete, Operation, Replace, StoredRow, Table
+from .ports import Create, Delete, Operation, Replace, StoredRow, Table, following
 from .rows import (
     REGISTRY,
     after_prefix,
+    columns_of,
     list_columns,
     list_key,
     open_columns,
-    pauses_columns,
     pauses_of,
     readable,
     run_columns,
@@ -170,7 +170,7 @@ class Ledger:
     def set_mark(self, schedule: str, mark: Mark) -> bool:
         """Write a mark that follows the one that was read; False when somebody else was first."""
         columns = {"until": mark.until.isoformat(), "trigger_digest": mark.trigger_digest}
-        return self.follow(schedule, "mark", columns, mark.version)
+        return self.table.write(schedule, [following("mark", columns, mark.version)]) is not None
 
     def pauses(self, schedule: str) -> Pauses:
         """The pauses of a schedule."""
@@ -183,7 +183,8 @@ class Ledger:
 
     def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
         """Write pauses that follow those that were read; False when somebody else was first."""
-        return self.follow(REGISTRY, f"p:{schedule}", pauses_columns(pauses.intervals), pauses.version)
+        one = following(f"p:{schedule}", columns_of(pauses.intervals), pauses.version)
+        return self.table.write(REGISTRY, [one]) is not None
 
     def note_pass(self, at: datetime) -> None:
         """Remember that a pass of the reconciler has ended."""
@@ -193,11 +194,6 @@ class Ledger:
         """When the newest pass of the reconciler ended."""
         row = self.table.get(REGISTRY, "reconcile")
         return None if row is None else time_of(row, "ended_at")
-
-    def follow(self, partition: str, row_key: str, columns: dict[str, str], version: str | None) -> bool:
-        """Write a row that follows the version that was read, None where there was none; False when it does not."""
-        one = Create(row_key, columns) if version is None else Replace(row_key, columns, version)
-        return self.table.write(partition, [one]) is not None
 
     def _written(self, run: Run, write_id: str, operations: list[Operation]) -> Run | None:
         """Write all rows or none; the first is the run's own. None when another write came first."""

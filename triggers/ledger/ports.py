@@ -60,6 +60,11 @@ class Delete:
 Operation: TypeAlias = Create | Replace | Merge | Delete
 
 
+def following(row_key: str, columns: Columns, etag: str | None) -> Operation:
+    """Write a row that follows the one whose ETag was read; None: there was none."""
+    return Create(row_key, columns) if etag is None else Replace(row_key, columns, etag)
+
+
 @dataclass(frozen=True)
 class Written:
     """What a write came to."""

@@ -79,11 +79,6 @@ def run_of(row: StoredRow) -> Run:
     return replace(document_of(row, Run), version=row.etag, written_at=row.written_at)
 
 
-def pauses_columns(pauses: tuple[Pause, ...]) -> Row:
-    """The row of a schedule's pauses."""
-    return columns_of(pauses)
-
-
 def pauses_of(row: StoredRow) -> tuple[Pause, ...]:
     """The pauses in a row; raises CorruptRow."""
     return document_of(row, tuple[Pause, ...])

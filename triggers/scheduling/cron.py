@@ -8,6 +8,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -47,7 +48,7 @@ class Cron(Struct, frozen=True, kw_only=True):
     @property
     def counts_instants(self) -> bool:
         """Whether the hour field admits every hour, so that gaps and folds are lived through instead of mapped."""
-        return len(CronSim(self.expression, _ANY_TIME).hours) == 24
+        return len(_fields(self.expression).hours) == 24
 
     def occurrences(self, after: datetime) -> Iterator[datetime]:
         """Instants after the given one, ascending, without start and end; a repeated instant may come twice."""
@@ -58,7 +59,7 @@ class Cron(Struct, frozen=True, kw_only=True):
 
     def days(self, first: int) -> Iterator[int]:
         """The days that it names from one on, as ordinals (1 is 0001-01-01), ascending."""
-        fields = CronSim(self.expression, _ANY_TIME)
+        fields = _fields(self.expression)
         if self.expression.split()[2:] == ["*", "*", "*"]:
             yield from range(first, date(LAST_YEAR, 1, 1).toordinal())
             return
@@ -72,13 +73,13 @@ class Cron(Struct, frozen=True, kw_only=True):
     @property
     def clock_times(self) -> tuple[time, ...]:
         """The readings of a day that it names, ascending."""
-        fields = CronSim(self.expression, _ANY_TIME)
+        fields = _fields(self.expression)
         return tuple(time(hour, minute) for hour in sorted(fields.hours) for minute in sorted(fields.minutes))
 
     @property
     def week_days_named(self) -> frozenset[int]:
         """The weekdays (0 is Monday) on which its days may fall."""
-        fields = CronSim(self.expression, _ANY_TIME)
+        fields = _fields(self.expression)
         if not fields.day_and:
             return frozenset(range(7))
         named = (item[0] if isinstance(item, tuple) else item for item in fields.weekdays)
@@ -86,7 +87,7 @@ class Cron(Struct, frozen=True, kw_only=True):
 
     def missing_days(self, year: int, month: int) -> list[int]:
         """The days that it names for a month and that the month lacks; a star or a step names none in particular."""
-        fields, day_of_month = CronSim(self.expression, _ANY_TIME), self.expression.split()[2]
+        fields, day_of_month = _fields(self.expression), self.expression.split()[2]
         if month not in fields.months or "*" in day_of_month or "/" in day_of_month or min(fields.days) < 0:
             return []
         return [] if len(fields.days) == 31 else sorted(day for day in fields.days if day > monthrange(year, month)[1])
@@ -106,6 +107,12 @@ class Cron(Struct, frozen=True, kw_only=True):
                 yield moment
             else:
                 return
+
+
+@lru_cache(1024)
+def _fields(expression: str) -> CronSim:
+    """What the fields of an expression admit; only looked at, never advanced. Parsing costs more than the next day."""
+    return CronSim(expression, _ANY_TIME)
 
 
 def fault_in(expression: str) -> str | None:

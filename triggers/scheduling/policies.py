@@ -16,6 +16,11 @@ LONGEST_DELAY = timedelta(minutes=15)
 """Between two attempts, unless the service asks for more."""
 
 
+def floor(now: datetime, retention: timedelta) -> datetime:
+    """Below this, a day above what is pruned, rows may be gone already: nothing starts but what people ask for."""
+    return now - retention + timedelta(days=1)
+
+
 @dataclass(frozen=True)
 class Decision:
     """What becomes of one occurrence: started when `skip` is None."""
