@@ -5,7 +5,7 @@ BIN := .venv/bin
 VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
 
-.PHONY: demo run test check format schema bench setup clean
+.PHONY: demo run test check format schema bench setup setup-python clean
 
 demo: setup ## the main job on this machine, then stop
 	$(BIN)/python -m local.demo
@@ -16,10 +16,14 @@ run: setup ## as demo, but stay up
 test: setup ## every test
 	$(BIN)/python -m pytest
 
-check: $(VENV) ## format, lint, types
+check: $(VENV) ## format, lint, types, the templates and pipelines
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.azure-pipelines --regex-variant python infra/azure-devops/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/python -m pytest tests/test_infrastructure.py tests/test_documentation.py
 
 format: $(VENV)
 	$(BIN)/ruff format .
@@ -36,6 +40,8 @@ bench: setup
 	$(BIN)/python -m bench.reconciler
 
 setup: $(VENV) $(STORAGE)
+
+setup-python: $(VENV) ## without Azurite, which a deployment does not need
 
 $(VENV): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \

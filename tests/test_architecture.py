@@ -26,7 +26,14 @@ def layer(module: str) -> int:
     if module.startswith("triggers.scheduling"):
         return 0
     if module.startswith(
-        ("triggers.ledger", "triggers.azureml", "triggers.blob_storage", "triggers.connections", "triggers.clock")
+        (
+            "triggers.ledger",
+            "triggers.azureml",
+            "triggers.blob_storage",
+            "triggers.connections",
+            "triggers.clock",
+            "triggers.log_lines",
+        )
     ):
         return 1
     if module.startswith(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .clock import SystemClock
-from .commands import backfilling, file, occurrences, pausing
+from .commands import backfilling, file, infra, occurrences, pausing
 from .commands.named import Refused
 from .settings import Settings, from_environment
 
@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("--etag", metavar="E", default=_EXAMPLE_ETAG, help="its version")
     request.add_argument("--json", action="store_true")
     request.set_defaults(command=occurrences.request)
+
+    deployed = commands.add_parser("infra", help="what Bicep needs to know of the schedules, as JSON")
+    deployed.set_defaults(command=infra.infra)
 
     _add_held(commands)
     _add_backfill(commands)

@@ -1,6 +1,5 @@
 """The objects of one process: the configuration read at once, everything that touches the network when first needed."""
 
-import logging
 import random
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import connections
 from .azureml.tokens import LateCredential, Tokens
 from .clock import Clock, SystemClock
+from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config
 from .scheduling.faults import Fault
 from .scheduling.loading import load, unreadable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .ledger.ledger import Ledger
     from .reconciliation import Reconciliation
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class App:

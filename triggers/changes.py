@@ -1,6 +1,5 @@
 """Decides what becomes of a blob that an event, a poll or a sweep has found, and records it: a run, a skip, a batch."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from .ledger.change_rows import Version
 from .ledger.changes import ChangeLedger
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable
+from .log_lines import logger
 from .occurrence import occurrence_of
 from .scheduling.batch import group_of, manifest, manifest_path
 from .scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
@@ -19,7 +19,7 @@ from .scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from .scheduling.pauses import Pause, is_paused, pause_at
 from .scheduling.run import SkipReason, change_key
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _TRIES: Final = 5
 

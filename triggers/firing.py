@@ -11,6 +11,7 @@ from uuid import uuid4
 from .clock import Clock
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable, Operation
+from .log_lines import logger
 from .occurrence import Asked, Occurrence
 from .scheduling.batch import BatchFacts
 from .scheduling.config import Retry, Schedule, Target
@@ -20,7 +21,7 @@ from .scheduling.policies import is_used_up, jitter_of, retry_delay
 from .scheduling.run import Run, RunKind, RunState, SkipReason, time_key
 from .scheduling.run_request import Submission, build_request
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Endpoint(Protocol):

@@ -1,7 +1,6 @@
 """One bounded pass over what is open in the ledger; safe on several instances at once: every write is conditional."""
 
-import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,15 +10,16 @@ from zlib import crc32
 from .batching import Batching
 from .clock import Clock
 from .due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
-from .firing import Firing, target_id
+from .firing import Firing, log_run, target_id
 from .ledger.ledger import Ledger, Registration
+from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config, Retry, Schedule
 from .scheduling.pauses import Pause, pause_at, paused_within
 from .scheduling.run import Run, RunState
 from .sweeping import Sweeping
 from .unknown_runs import UnknownRuns
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 PASS_LIMIT: Final = timedelta(minutes=4)
 """A pass stops here, well before functionTimeout; the next one goes on."""
@@ -59,7 +59,8 @@ class Reconciliation:
         registered = self._registered()
         server_now = _ServerClock(self.ledger.now(), self.clock)
         holds, pauses = self.ledger.holds(), self.ledger.all_pauses()
-        turns = deque(self._work(one, server_now, holds, pauses.get(one.schedule, ())) for one in registered)
+        seen = _Seen()
+        turns = deque(self._work(one, server_now, holds, pauses.get(one.schedule, ()), seen) for one in registered)
         faults: list[Exception] = []
         while turns and self.clock.monotonic() < until:
             turn = turns.popleft()
@@ -74,6 +75,7 @@ class Reconciliation:
                 faults.append(fault)
             turns.append(turn)
         self.ledger.note_pass(self.clock.now())
+        seen.log(len(faults))
         if faults:
             raise ExceptionGroup("the reconciler could not see to every schedule", faults)
 
@@ -96,6 +98,7 @@ class Reconciliation:
         server_now: Callable[[], datetime],
         holds: dict[str, datetime],
         pauses: Sequence[Pause],
+        seen: "_Seen",
     ) -> Iterator[Exception | None]:
         """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
         schedule = self.config.schedules.get(registration.schedule)
@@ -106,6 +109,7 @@ class Reconciliation:
             yield from _guarded(self._undelivered(schedule))
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
         for run in self.ledger.open_runs(registration.schedule):
+            seen.note(run, self.clock.now(), pauses)
             try:
                 self._see_to(run, retry, server_now(), holds, pauses)
             except Exception as error:  # noqa: BLE001  yielded: one run's fault shall not cost its neighbours
@@ -152,7 +156,7 @@ class Reconciliation:
         sentence = "the submitter fell silent after its claim; the service may have accepted the run"
         unknown = run.to(RunState.UNKNOWN, self.clock.now(), error=sentence, claimed_at=run.written_at)
         if self.ledger.update(run, unknown) is not None:
-            log.warning("a claim was never settled", extra={"action": "claim_stale", "run_key": run.key})
+            log_run(unknown)
 
 
 def _guarded(steps: Iterator[None]) -> Iterator[Exception | None]:
@@ -162,6 +166,30 @@ def _guarded(steps: Iterator[None]) -> Iterator[Exception | None]:
             yield None
     except Exception as error:  # noqa: BLE001  yielded, and raised with the others' at the end of the pass
         yield error
+
+
+class _Seen:
+    """What a pass met, for the line at its end that the alerts read."""
+
+    def __init__(self) -> None:
+        self._states: Counter[str] = Counter()
+        self._oldest = timedelta()
+
+    def note(self, run: Run, now: datetime, pauses: Sequence[Pause]) -> None:
+        """Count an open run; what a pause holds, or what is not due yet, does not age."""
+        self._states[run.state.value] += 1
+        due = max(run.created_at, run.due_at or run.created_at)
+        self._oldest = max(self._oldest, now - due - paused_within(pauses, due, now))
+
+    def log(self, faults: int) -> None:
+        """Say that a pass has ended."""
+        extra = {
+            "action": "pass",
+            "open": dict(self._states),
+            "oldest_open_minutes": self._oldest // timedelta(minutes=1),
+            "faults": faults,
+        }
+        log.info("a pass has ended, with %d open runs", self._states.total(), extra=extra)
 
 
 class _ServerClock:

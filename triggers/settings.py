@@ -16,6 +16,21 @@ _LEAST_IN_PRODUCTION: Final = {
     "UNKNOWN_SETTLE_SECONDS": 60,
     "RETRY_FIRST_DELAY_SECONDS": 5,
 }
+DEPLOYED: Final = frozenset(
+    {
+        "AZUREML_API",
+        "AZUREML_RESOURCE_GROUP",
+        "AZUREML_TOKEN_SCOPE",
+        "AZUREML_WORKSPACE_NAME",
+        "LEDGER_RETENTION_DAYS",
+        "RECONCILE_SCHEDULE",
+        "RETRY_FIRST_DELAY_SECONDS",
+        "SCHEDULES_FILE",
+        "SUBMIT_DEADLINE_SECONDS",
+        "UNKNOWN_SETTLE_SECONDS",
+    }
+)
+"""The settings that an environment's parameters may hold; the template itself makes the others."""
 _SHORTEST_RETENTION = 7
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
@@ -47,6 +62,11 @@ class Settings:
     worker_threads: int
     ca_bundle: str | None
     """A file of root certificates to trust; None: certifi's."""
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment alone, without what a laptop's local.settings.json holds."""
+    return dict(os.environ)
 
 
 def from_environment(folder: Path) -> Settings:

@@ -4,7 +4,6 @@ How far it has come is in the ledger, so any instance goes on where the last one
 mark was seen to by earlier sweeps and is passed over without a question to the ledger.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,12 +13,13 @@ from .blob_storage import ListingExpired, Page
 from .changes import Changes
 from .clock import Clock
 from .ledger.change_rows import SweepState
+from .log_lines import logger
 from .scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.policies import floor
 from .scheduling.run import Run, RunKind, RunState, SkipReason
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 MARGIN: Final = timedelta(minutes=2)
 """The mark stays so far behind the start of a listing: the clocks of storage servers differ."""

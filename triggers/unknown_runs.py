@@ -6,7 +6,6 @@ did know a run of ours on this target that was claimed after the unknown one was
 Until then the run stays unknown, and the next submission there supplies the proof.
 """
 
-import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -14,11 +13,12 @@ from typing import Final, Protocol
 from .clock import Clock
 from .firing import accepted
 from .ledger.ledger import Ledger
+from .log_lines import logger
 from .scheduling.look_up import LookUp
 from .scheduling.run import Run, RunState
 from .scheduling.run_request import RunRequest
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _WITNESSES: Final = 20
 """How many of a schedule's newest runs may serve as proof."""

@@ -15,7 +15,6 @@ A run is one JSON document, cut into columns of 15,000 characters (a column hold
 filters and for people who look into the table.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +22,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from ..log_lines import logger
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run
 from .ports import StoredRow
@@ -31,7 +31,7 @@ Row: TypeAlias = dict[str, Any]
 Kind = TypeVar("Kind")
 Item = TypeVar("Item")
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 REGISTRY: Final = "registry"
 _COLUMN: Final = 15_000

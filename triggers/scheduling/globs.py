@@ -37,6 +37,15 @@ def glob_problem(glob: str) -> str | None:
     return None
 
 
+def literal_ends(glob: str) -> tuple[str, str]:
+    """What every matching path begins and ends with: the characters before the first wildcard and after the last."""
+    parts = _PARTS.findall(glob)
+    wild = [at for at, part in enumerate(parts) if part in _STARS or part == "?" or len(part) > 1]
+    if not wild:
+        return glob, glob
+    return "".join(parts[: wild[0]]), "".join(parts[wild[-1] + 1 :])
+
+
 Part = tuple[str, Callable[[str], bool]]
 
 

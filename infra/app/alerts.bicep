@@ -1,0 +1,123 @@
+// What somebody must hear of. Each line of ours ends with its fields as JSON, "action" first (triggers/log_lines.py).
+param token string
+param location string
+param tags object
+param workspaceId string
+param functionAppName string
+
+@description('Who is told; empty: nobody, the alerts are seen in the portal.')
+param email string
+
+param oldestOpenRunMinutes int
+
+var ours = '''
+AppTraces
+| where AppRoleName =~ 'APP'
+| extend fields = parse_json(extract(@'(\{"action".*\})$', 1, Message))
+'''
+var lines = replace(ours, 'APP', functionAppName)
+
+var rules = [
+  {
+    name: 'runs-need-a-person'
+    description: 'A run is dead, rejected or unknown, or Azure ML has started one twice. README, "What happens when", says what to do.'
+    severity: 1
+    query: '${lines}| where fields.action in ("run_dead", "run_rejected", "run_unknown", "duplicate_run")'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT5M'
+  }
+  {
+    name: 'run-open-too-long'
+    description: 'A run that no pause holds has been open for more than ${oldestOpenRunMinutes} minutes.'
+    severity: 2
+    query: '${lines}| where fields.action == "pass" and toint(fields.oldest_open_minutes) > ${oldestOpenRunMinutes}'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
+    name: 'no-reconcile'
+    description: 'The function reconcile has ended no pass for 10 minutes: retries, batches, sweeps and unknown runs stand still.'
+    severity: 1
+    query: '${lines}| where fields.action == "pass"'
+    operator: 'LessThan'
+    threshold: 1
+    window: 'PT10M'
+  }
+  {
+    name: 'missed-by-events'
+    description: 'A sweep has found changes that no event had told: look at the subscription of the schedule.'
+    severity: 3
+    query: '${lines}| where fields.action == "found_by_sweep"'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
+    name: 'functions-fail'
+    description: 'Functions of the app fail again and again; the storage of the ledger may be away.'
+    severity: 2
+    query: 'AppRequests\n| where AppRoleName =~ "${functionAppName}" and Success == false'
+    operator: 'GreaterThan'
+    threshold: 5
+    window: 'PT15M'
+  }
+]
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
+  name: 'ag-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'pipelines'
+    emailReceivers: [
+      {
+        name: 'email'
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+var actionGroupIds = empty(email) ? [] : [people.id]
+
+resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: '${rule.name}-${token}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: '${functionAppName}: ${rule.name}'
+      description: rule.description
+      severity: rule.severity
+      enabled: true
+      scopes: [workspaceId]
+      evaluationFrequency: 'PT5M'
+      windowSize: rule.window
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: rule.operator
+            threshold: rule.threshold
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
+          }
+        ]
+      }
+      autoMitigate: true
+      // On the first day the tables do not exist yet.
+      skipQueryValidation: true
+      actions: { actionGroups: actionGroupIds }
+    }
+  }
+]
+
+output actionGroupIds array = actionGroupIds

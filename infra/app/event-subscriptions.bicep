@@ -1,0 +1,69 @@
+// One subscription for each change-based schedule of a topic; deployed by infra/connect_events.py once the app runs.
+import { subscriptionType } from 'types.bicep'
+
+param topicName string
+param functionAppName string
+param functionAppHost string
+param deadLetterAccountId string
+param deadLetterContainer string
+param subscriptions subscriptionType[]
+
+@secure()
+@description('The system key blobs_extension of the app.')
+param blobsExtensionKey string
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: topicName
+}
+
+resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
+  for one in subscriptions: {
+    parent: topic
+    name: '${functionAppName}-${one.name}'
+    properties: {
+      destination: {
+        endpointType: 'WebHook'
+        properties: {
+          endpointUrl: 'https://${functionAppHost}/runtime/webhooks/blobs?functionName=Host.Functions.${one.schedule}&code=${uriComponent(blobsExtensionKey)}'
+          // One bad event would take its whole batch with it.
+          maxEventsPerBatch: 1
+        }
+      }
+      filter: {
+        includedEventTypes: ['Microsoft.Storage.BlobCreated']
+        subjectBeginsWith: one.subjectBeginsWith
+        subjectEndsWith: one.subjectEndsWith
+        isSubjectCaseSensitive: true
+        enableAdvancedFilteringOnArrays: true
+        advancedFilters: concat(
+          [
+            {
+              // A file of a hierarchical namespace is created empty; only its flush says that it is written.
+              operatorType: 'StringIn'
+              key: 'data.api'
+              values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose']
+            }
+          ],
+          empty(one.subjectsNotBeginningWith)
+            ? []
+            : [{ operatorType: 'StringNotBeginsWith', key: 'subject', values: one.subjectsNotBeginningWith }]
+        )
+      }
+      eventDeliverySchema: 'EventGridSchema'
+      retryPolicy: {
+        maxDeliveryAttempts: 30
+        eventTimeToLiveInMinutes: 1440
+      }
+      deadLetterWithResourceIdentity: {
+        identity: { type: 'SystemAssigned' }
+        deadLetterDestination: {
+          endpointType: 'StorageBlob'
+          properties: {
+            resourceId: deadLetterAccountId
+            blobContainerName: deadLetterContainer
+          }
+        }
+      }
+    }
+  }
+]

@@ -1,0 +1,13 @@
+using 'event-subscriptions.bicep'
+
+// The key comes through the environment of the one process that deploys: it is on no command line and in no file.
+param blobsExtensionKey = readEnvironmentVariable('BLOBS_EXTENSION_KEY')
+param functionAppName = readEnvironmentVariable('FUNCTION_APP_NAME')
+param functionAppHost = readEnvironmentVariable('FUNCTION_APP_HOST')
+param deadLetterAccountId = readEnvironmentVariable('DEAD_LETTER_ACCOUNT_ID')
+param deadLetterContainer = readEnvironmentVariable('DEAD_LETTER_CONTAINER')
+param topicName = readEnvironmentVariable('TOPIC_NAME')
+param subscriptions = filter(
+  loadJsonContent('../schedules.json').subscriptions,
+  one => one.connection == readEnvironmentVariable('TOPIC_CONNECTION')
+)

@@ -1,0 +1,57 @@
+// Events that do not arrive, counted by Event Grid itself, of our subscriptions on one topic.
+param prefix string
+param tags object
+param topicId string
+
+@description('Names of the event subscriptions; a shared topic has others too.')
+param subscriptions string[]
+
+param actionGroupIds string[]
+
+// https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-eventgrid-systemtopics-metrics
+var metrics = {
+  DeliveryAttemptFailCount: { severity: 2, threshold: 5, description: 'Event Grid cannot deliver events to the app; it tries again for a day.' }
+  DeadLetteredCount: { severity: 1, threshold: 0, description: 'Events were given up; they lie in the container dead-letters, and the sweep finds what they told.' }
+  DroppedEventCount: { severity: 1, threshold: 0, description: 'Events were dropped; the sweep finds what they told.' }
+}
+
+resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for metric in items(metrics): {
+    name: '${prefix}-${metric.key}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: metric.value.description
+      severity: metric.value.severity
+      enabled: true
+      scopes: [topicId]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      autoMitigate: true
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            criterionType: 'StaticThresholdCriterion'
+            name: metric.key
+            metricNamespace: 'Microsoft.EventGrid/systemTopics'
+            metricName: metric.key
+            dimensions: [
+              {
+                name: 'EventSubscriptionName'
+                operator: 'Include'
+                values: subscriptions
+              }
+            ]
+            operator: 'GreaterThan'
+            threshold: metric.value.threshold
+            timeAggregation: 'Total'
+            // Before the first event of a subscription Azure Monitor does not know the metric.
+            skipMetricValidation: true
+          }
+        ]
+      }
+      actions: [for id in actionGroupIds: { actionGroupId: id }]
+    }
+  }
+]

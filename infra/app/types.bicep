@@ -1,0 +1,29 @@
+// What python -m triggers infra prints (triggers/deployment.py).
+@export()
+type schedulesType = {
+  maximumInstanceCount: int
+  settings: object
+  hostContainers: string[]
+  watchedAccounts: watchedAccountType[]
+  subscriptions: subscriptionType[]
+}
+
+@export()
+type watchedAccountType = {
+  connection: string
+  accountName: string
+  resourceGroup: string
+  containers: string[]
+  systemTopicName: string
+  systemTopicResourceGroup: string
+}
+
+@export()
+type subscriptionType = {
+  name: string
+  schedule: string
+  connection: string
+  subjectBeginsWith: string
+  subjectEndsWith: string
+  subjectsNotBeginningWith: string[]
+}

@@ -1,0 +1,115 @@
+"""After a deployment: one event subscription for each change-based schedule, and none for those that are gone.
+
+The webhook of blob triggers asks for the system key blobs_extension, which the host makes when it first runs with such
+a trigger, so the subscriptions come after the code. Safe to repeat: names are fixed, and Azure Resource Manager changes
+only what differs.
+"""
+
+import json
+import time
+from typing import Any, Final
+
+from .azure_cli import AzureRefused, az
+from .environment import ROOT, CannotDeploy, end, pause_seconds, schedules, value
+
+_LOOKS: Final = 60
+"""How often, ten seconds apart, a new app is asked for the key that its host makes."""
+_TRIES: Final = 5
+"""Event Grid asks the webhook to answer at once; a host that starts just then does not."""
+_WEBHOOK: Final = "/runtime/webhooks/blobs"
+_DEPLOYMENT: Final = ROOT / "infra" / "app" / "event-subscriptions.bicepparam"
+
+
+def main() -> None:
+    """Connect every topic, look whether it is so, and remove what is left of removed schedules."""
+    wanted = schedules()["subscriptions"]
+    key = _key() if wanted else ""
+    topics = json.loads(value("EVENT_TOPICS"))
+    for topic in topics:
+        mine = [one for one in wanted if one["connection"] == topic["connection"]]
+        _deploy(topic, key)
+        _verify(topic, mine)
+    for topic in _topics_of_the_group():
+        if topic["name"] not in {one["name"] for one in topics}:
+            _verify(topic, [])
+    print(f"{len(wanted)} event subscriptions are in place")
+
+
+def _topics_of_the_group() -> list[dict[str, str]]:
+    """Also those of accounts that no schedule watches any more."""
+    group = value("AZURE_RESOURCE_GROUP")
+    found = az("eventgrid", "system-topic", "list", "--resource-group", group)
+    return [{"name": one["name"], "resourceGroup": group} for one in found]
+
+
+def _key() -> str:
+    """The app's key for the webhook, as soon as there is one."""
+    group, app = value("AZURE_RESOURCE_GROUP"), value("FUNCTION_APP_NAME")
+    answer = ""
+    for _ in range(_LOOKS):
+        try:
+            keys = az("functionapp", "keys", "list", "--resource-group", group, "--name", app)
+            found: str | None = (keys.get("systemKeys") or {}).get("blobs_extension")
+        except AzureRefused as error:  # the host is not up yet
+            found, answer = None, f"; the last answer: {error}"
+        if found:
+            return found
+        print("waiting for the app to start …", flush=True)
+        time.sleep(pause_seconds())
+    raise CannotDeploy(
+        f"the app {app} has no system key blobs_extension: its host has not started, or sees no blob trigger; "
+        f"look at its functions in the portal{answer}"
+    )
+
+
+def _deploy(topic: dict[str, str], key: str) -> None:
+    values = {
+        "BLOBS_EXTENSION_KEY": key,
+        "TOPIC_NAME": topic["name"],
+        "TOPIC_CONNECTION": topic["connection"],
+    }
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            az(
+                *("deployment", "group", "create", "--resource-group", topic["resourceGroup"]),
+                *("--name", f"{value('FUNCTION_APP_NAME')}-{topic['connection']}", "--parameters", str(_DEPLOYMENT)),
+                extra_environment=values,
+            )
+        except AzureRefused as error:
+            sentence = str(error).replace(key, "…")
+            if not tries_left:
+                raise CannotDeploy(f"the topic {topic['name']}: {sentence}") from None
+            print(f"the topic {topic['name']}, once more in a moment: {sentence}", flush=True)
+            time.sleep(pause_seconds() * 3)
+        else:
+            return
+
+
+def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
+    """Every subscription stands as it should; those that no schedule has any more are deleted."""
+    app = value("FUNCTION_APP_NAME")
+    on = ("--resource-group", topic["resourceGroup"], "--system-topic-name", topic["name"])
+    there = {
+        one["name"]: one
+        for one in az("eventgrid", "system-topic", "event-subscription", "list", *on)
+        if one["name"].startswith(f"{app}-")
+    }
+    for one in wanted:
+        name = f"{app}-{one['name']}"
+        found = there.pop(name, None)
+        state = (found or {}).get("provisioningState")
+        if found is None or state != "Succeeded":
+            raise CannotDeploy(f"the event subscription {name} is {state or 'not there'}; run this again")
+        for what, is_so, should in (
+            ("watches", found["filter"]["subjectBeginsWith"], one["subjectBeginsWith"]),
+            ("tells", found["destination"]["endpointBaseUrl"], f"https://{value('FUNCTION_APP_HOST')}{_WEBHOOK}"),
+        ):
+            if is_so != should:
+                raise CannotDeploy(f"the event subscription {name} {what} {is_so}, not {should}; run this again")
+    for name in there:
+        az("eventgrid", "system-topic", "event-subscription", "delete", *on, "--name", name, "--yes")
+        print(f"{name}: deleted, its schedule is gone")
+
+
+if __name__ == "__main__":
+    end(main)

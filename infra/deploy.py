@@ -1,0 +1,59 @@
+"""Deploys an environment of infra/parameters with the Azure CLI, step by step; what the pipelines run.
+
+python -m infra.deploy dev --what-if    only shows what would change
+python -m infra.deploy dev              provisions, puts the code in, connects the events, and looks whether all is well
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from . import connect_events, package, preflight, smoke_test
+from .azure_cli import az, show
+from .environment import ROOT, end, load, value
+
+
+def main() -> None:
+    """Run every step, or only those that change nothing."""
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploys an environment.")
+    parser.add_argument("environment", metavar="ENVIRONMENT", help="the name of a file of infra/parameters: dev, prod")
+    parser.add_argument("--what-if", action="store_true", help="only show what would change")
+    options = parser.parse_args()
+    load(options.environment)
+    os.environ.setdefault("AZURE_ENV_NAME", options.environment)
+    os.environ.setdefault("AZURE_SUBSCRIPTION_ID", az("account", "show")["id"])
+    preflight.main()
+    if options.what_if:
+        show(*_subscription_deployment("what-if"))
+        return
+    outputs: dict[str, Any] = az(*_subscription_deployment("create"))["properties"]["outputs"]
+    for name, output in outputs.items():
+        found = output["value"]
+        # Azure Resource Manager answers with names whose first letters are small.
+        os.environ[name.upper()] = found if isinstance(found, str) else json.dumps(found)
+    _put_code_in()
+    connect_events.main()
+    smoke_test.main()
+
+
+def _subscription_deployment(verb: str) -> list[str]:
+    where = ["--location", value("AZURE_LOCATION"), "--subscription", value("AZURE_SUBSCRIPTION_ID")]
+    name = f"pipeline-triggers-{value('AZURE_ENV_NAME')}"
+    parameters = str(ROOT / "infra" / "main.bicepparam")
+    return ["deployment", "sub", verb, "--name", name, *where, "--parameters", parameters]
+
+
+def _put_code_in() -> None:
+    """Azure builds the package from requirements.txt, on the machine it will run on."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "app.zip"
+        package.write(archive)
+        app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
+        az("functionapp", "deployment", "source", "config-zip", *app, "--src", str(archive), "--build-remote", "true")
+
+
+if __name__ == "__main__":
+    end(main)

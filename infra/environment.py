@@ -1,0 +1,64 @@
+"""Where a deployment goes: the environment variables that infra/parameters explains, and what Bicep has answered."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from .azure_cli import AzureRefused
+
+ROOT: Final = Path(__file__).parent.parent
+SCHEDULES: Final = ROOT / "infra" / "schedules.json"
+"""What `python -m triggers infra` has printed for the environment."""
+_LINE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<quote>[\"']?)(?P<value>.*)(?P=quote)")
+
+
+class CannotDeploy(Exception):
+    """The deployment stops here; the message says why, and what to do."""
+
+
+def load(name: str) -> None:
+    """Put the lines NAME=VALUE of infra/parameters/<name>.env into the environment, which wins where it has them."""
+    file = ROOT / "infra" / "parameters" / f"{name}.env"
+    if not file.is_file():
+        there = ", ".join(sorted(one.stem for one in file.parent.glob("*.env")))
+        raise CannotDeploy(f"there is no environment {name!r} in infra/parameters; there are: {there}")
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _LINE.fullmatch(line.strip())
+        if found is None:
+            raise CannotDeploy(f"{file.name}, line {number}: {line!r} is not NAME=VALUE")
+        if found["value"]:
+            os.environ.setdefault(found["name"], found["value"])
+
+
+def value(name: str) -> str:
+    """A variable that must be there; raises CannotDeploy."""
+    found = os.environ.get(name)
+    if not found:
+        raise CannotDeploy(f"the environment variable {name} is not set")
+    return found
+
+
+def schedules() -> dict[str, Any]:
+    """The parameter `schedules`, as Bicep got it."""
+    found: dict[str, Any] = json.loads(SCHEDULES.read_text(encoding="utf-8"))
+    return found
+
+
+def pause_seconds() -> float:
+    """Between two looks at something that takes its time."""
+    return float(os.environ.get("PAUSE_SECONDS", "10"))
+
+
+def end(main: Callable[[], None]) -> None:
+    """Run a program; what Azure or we refuse is a sentence on stderr and exit code 1."""
+    try:
+        main()
+    except (AzureRefused, CannotDeploy) as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

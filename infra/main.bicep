@@ -1,0 +1,262 @@
+// The whole app: its resource group, and what it needs of the workspace and of the storage accounts that it watches.
+// Event subscriptions are not here: their webhook has a key that exists only once the app runs (infra/connect_events.py).
+targetScope = 'subscription'
+
+import { schedulesType } from 'app/types.bicep'
+
+@description('Names the resource group, rg-<environmentName>, and tells environments apart.')
+@minLength(1)
+@maxLength(40)
+param environmentName string
+
+@description('Where the app goes; the workspace may be elsewhere.')
+@minLength(1)
+param location string
+
+@description('The Azure ML workspace whose pipelines are started.')
+@minLength(3)
+@maxLength(33)
+param workspaceName string
+
+@description('Its resource group, in the same subscription.')
+@minLength(1)
+@maxLength(90)
+param workspaceResourceGroup string
+
+@description('What the app may do in the workspace: a built-in role, or a role of its own with the actions of a submission.')
+@allowed(['AzureML Data Scientist', 'custom'])
+param workspaceRole string = 'AzureML Data Scientist'
+
+@description('What python -m triggers infra prints.')
+param schedules schedulesType
+
+@description('Of each instance.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 512
+
+@description('Functions that one instance runs at a time.')
+@minValue(1)
+@maxValue(100)
+param threadsPerInstance int = 16
+
+@description('Of the app\'s own account, which holds the ledger; zones are not to be had everywhere.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+param storageSku string = 'Standard_LRS'
+
+@description('Days that logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 30
+
+@description('Who is told by alerts; empty: they are seen in the portal only.')
+param alertEmail string = ''
+
+@description('An alert tells of a run that is open for longer.')
+@minValue(15)
+@maxValue(1440)
+param oldestOpenRunMinutes int = 60
+
+@description('A subnet delegated to Microsoft.App/environments, through which the app reaches private endpoints; empty: none.')
+param subnetId string = ''
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName }
+var groupName = 'rg-${environmentName}'
+var functionAppName = 'func-${token}'
+var watchesHostStorage = !empty(schedules.hostContainers)
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: groupName
+  location: location
+  tags: tags
+}
+
+module identity 'app/identity.bicep' = {
+  scope: group
+  params: {
+    name: 'id-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module hostStorage 'app/host-storage.bicep' = {
+  scope: group
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    principalId: identity.outputs.principalId
+    sku: storageSku
+    watchedContainers: schedules.hostContainers
+  }
+}
+
+module monitoring 'app/monitoring.bicep' = {
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+    principalId: identity.outputs.principalId
+    retentionDays: logRetentionDays
+  }
+}
+
+module workspace 'app/workspace-role.bicep' = {
+  scope: resourceGroup(workspaceResourceGroup)
+  params: {
+    workspaceName: workspaceName
+    role: workspaceRole
+    principalId: identity.outputs.principalId
+  }
+}
+
+module watchedAccounts 'app/watched-account.bicep' = [
+  for account in schedules.watchedAccounts: {
+    name: 'watched-${account.connection}'
+    scope: resourceGroup(account.resourceGroup)
+    params: {
+      accountName: account.accountName
+      containers: account.containers
+      principalId: identity.outputs.principalId
+    }
+  }
+]
+
+module functionApp 'app/function-app.bicep' = {
+  scope: group
+  params: {
+    name: functionAppName
+    planName: 'plan-${token}'
+    location: location
+    tags: tags
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageName: hostStorage.outputs.name
+    deploymentContainer: hostStorage.outputs.deploymentContainer
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+    settings: schedules.settings
+    watchedAccounts: schedules.watchedAccounts
+    maximumInstanceCount: schedules.maximumInstanceCount
+    instanceMemoryMB: instanceMemoryMB
+    threadsPerInstance: threadsPerInstance
+    subnetId: subnetId
+  }
+  // An identity that gains its roles only after the app has started is refused for minutes.
+  dependsOn: [workspace, watchedAccounts]
+}
+
+module topics 'app/event-topic.bicep' = [
+  for (account, index) in schedules.watchedAccounts: {
+    name: 'topic-${account.connection}'
+    scope: resourceGroup(empty(account.systemTopicName) ? groupName : account.systemTopicResourceGroup)
+    params: {
+      name: empty(account.systemTopicName) ? 'evgt-${token}-${toLower(account.connection)}' : account.systemTopicName
+      create: empty(account.systemTopicName)
+      location: watchedAccounts[index].outputs.location
+      tags: tags
+      accountId: watchedAccounts[index].outputs.id
+    }
+    dependsOn: [group]
+  }
+]
+
+module hostTopic 'app/event-topic.bicep' = if (watchesHostStorage) {
+  name: 'topic-host'
+  scope: group
+  params: {
+    name: 'evgt-${token}-host'
+    create: true
+    location: location
+    tags: tags
+    accountId: hostStorage.outputs.id
+  }
+}
+
+module deadLetterRoles 'app/dead-letter-role.bicep' = [
+  for (account, index) in schedules.watchedAccounts: {
+    name: 'dead-letters-${account.connection}'
+    scope: group
+    params: {
+      storageName: hostStorage.outputs.name
+      container: hostStorage.outputs.deadLetterContainer
+      principalId: topics[index].outputs.principalId
+    }
+  }
+]
+
+module hostDeadLetterRole 'app/dead-letter-role.bicep' = if (watchesHostStorage) {
+  name: 'dead-letters-host'
+  scope: group
+  params: {
+    storageName: hostStorage.outputs.name
+    container: hostStorage.outputs.deadLetterContainer
+    principalId: hostTopic!.outputs.principalId
+  }
+}
+
+module alerts 'app/alerts.bicep' = {
+  scope: group
+  params: {
+    token: token
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    functionAppName: functionAppName
+    email: alertEmail
+    oldestOpenRunMinutes: oldestOpenRunMinutes
+  }
+}
+
+module topicAlerts 'app/topic-alerts.bicep' = [
+  for (account, index) in schedules.watchedAccounts: {
+    name: 'topic-alerts-${account.connection}'
+    scope: group
+    params: {
+      prefix: '${token}-${toLower(account.connection)}'
+      tags: tags
+      topicId: topics[index].outputs.id
+      subscriptions: map(
+        filter(schedules.subscriptions, one => one.connection == account.connection),
+        one => '${functionAppName}-${one.name}'
+      )
+      actionGroupIds: alerts.outputs.actionGroupIds
+    }
+  }
+]
+
+module hostTopicAlerts 'app/topic-alerts.bicep' = if (watchesHostStorage) {
+  name: 'topic-alerts-host'
+  scope: group
+  params: {
+    prefix: '${token}-host'
+    tags: tags
+    topicId: hostTopic!.outputs.id
+    subscriptions: map(
+      filter(schedules.subscriptions, one => one.connection == 'AzureWebJobsStorage'),
+      one => '${functionAppName}-${one.name}'
+    )
+    actionGroupIds: alerts.outputs.actionGroupIds
+  }
+}
+
+output AZURE_RESOURCE_GROUP string = group.name
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+output FUNCTION_APP_HOST string = functionApp.outputs.hostName
+output DEAD_LETTER_ACCOUNT_ID string = hostStorage.outputs.id
+output DEAD_LETTER_CONTAINER string = hostStorage.outputs.deadLetterContainer
+output EVENT_TOPICS array = concat(
+  map(range(0, length(schedules.watchedAccounts)), index => {
+    connection: schedules.watchedAccounts[index].connection
+    name: empty(schedules.watchedAccounts[index].systemTopicName)
+      ? 'evgt-${token}-${toLower(schedules.watchedAccounts[index].connection)}'
+      : schedules.watchedAccounts[index].systemTopicName
+    resourceGroup: empty(schedules.watchedAccounts[index].systemTopicName)
+      ? groupName
+      : schedules.watchedAccounts[index].systemTopicResourceGroup
+  }),
+  watchesHostStorage
+    ? [{ connection: 'AzureWebJobsStorage', name: 'evgt-${token}-host', resourceGroup: groupName }]
+    : []
+)

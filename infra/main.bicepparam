@@ -1,0 +1,18 @@
+using 'main.bicep'
+
+// Values come from the environment: azd's own, or the file of infra/parameters that a pipeline reads.
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+param workspaceName = readEnvironmentVariable('AZUREML_WORKSPACE_NAME')
+param workspaceResourceGroup = readEnvironmentVariable('AZUREML_RESOURCE_GROUP')
+param workspaceRole = readEnvironmentVariable('WORKSPACE_ROLE', 'AzureML Data Scientist')
+param instanceMemoryMB = int(readEnvironmentVariable('INSTANCE_MEMORY_MB', '512'))
+param threadsPerInstance = int(readEnvironmentVariable('THREADS_PER_INSTANCE', '16'))
+param storageSku = readEnvironmentVariable('STORAGE_SKU', 'Standard_LRS')
+param logRetentionDays = int(readEnvironmentVariable('LOG_RETENTION_DAYS', '30'))
+param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
+param oldestOpenRunMinutes = int(readEnvironmentVariable('OLDEST_OPEN_RUN_MINUTES', '60'))
+param subnetId = readEnvironmentVariable('SUBNET_ID', '')
+
+// What python -m triggers infra has written: azd runs it before it provisions, the pipelines before what-if.
+param schedules = loadJsonContent('schedules.json')

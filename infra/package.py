@@ -1,0 +1,29 @@
+"""The package that is deployed: every tracked file that .funcignore leaves."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from .environment import ROOT
+
+
+def packaged(root: Path = ROOT) -> list[str]:
+    """Names of the files; git reads .funcignore, whose rules are those of .gitignore."""
+
+    def listed(*more: str) -> set[str]:
+        command = ["git", "ls-files", "-z", "--cached", *more]
+        return set(subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0"))
+
+    return sorted((listed() - listed("--ignored", "--exclude-from=.funcignore")) - {""})
+
+
+def write(target: Path, root: Path = ROOT) -> None:
+    """Write them into a zip whose bytes depend on nothing else."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in packaged(root):
+            archive.writestr(zipfile.ZipInfo(name), (root / name).read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

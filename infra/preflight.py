@@ -1,0 +1,106 @@
+"""Before anything is provisioned: what Bicep needs of the schedules, and whether Azure has what they name.
+
+A template that fails after five minutes, with a sentence about its inside, is refused here in seconds, with one's own.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+from .azure_cli import AzureRefused, az
+from .environment import ROOT, SCHEDULES, CannotDeploy, end, schedules, value
+
+_PROVIDERS: Final = ("Microsoft.EventGrid", "Microsoft.Web", "Microsoft.Storage", "Microsoft.Insights")
+_WITHOUT_EVENTS: Final = "Storage"
+"""The kind of a general-purpose v1 account: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage"""
+
+
+def main() -> None:
+    """Write infra/schedules.json, and say everything that is wrong."""
+    write_schedules()
+    subscription = value("AZURE_SUBSCRIPTION_ID")
+    problems = [*_provider_problems(subscription), *_workspace_problems(subscription)]
+    for account in schedules()["watchedAccounts"]:
+        problems += _account_problems(account, subscription)
+    if problems:
+        raise CannotDeploy("\n".join(problems))
+    print("what the schedules name is there")
+
+
+def write_schedules() -> None:
+    """Ask the command line what Bicep needs; its refusal ends the deployment."""
+    done = subprocess.run([sys.executable, "-m", "triggers", "infra"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise CannotDeploy("python -m triggers infra has refused the schedules, for the reasons above")
+    SCHEDULES.write_bytes(done.stdout)
+
+
+def _provider_problems(subscription: str) -> Iterator[str]:
+    for name in _PROVIDERS:
+        found = az("provider", "show", "--namespace", name, "--subscription", subscription)
+        if found["registrationState"] != "Registered":
+            yield f"the subscription does not know {name} yet: az provider register --namespace {name} --wait"
+
+
+def _workspace_problems(subscription: str) -> Iterator[str]:
+    name, group = value("AZUREML_WORKSPACE_NAME"), value("AZUREML_RESOURCE_GROUP")
+    try:
+        _shown(subscription, group, "Microsoft.MachineLearningServices/workspaces", name)
+    except AzureRefused as error:
+        yield f"the workspace {name} in {group}: {error}"
+
+
+def _account_problems(account: dict[str, Any], subscription: str) -> Iterator[str]:
+    name, group = account["accountName"], account["resourceGroup"]
+    try:
+        found = _shown(subscription, group, "Microsoft.Storage/storageAccounts", name)
+    except AzureRefused as error:
+        yield f"the storage account {name} in {group}: {error}"
+        return
+    if found["kind"] == _WITHOUT_EVENTS:
+        yield f"the storage account {name} is of kind Storage, which has no events: upgrade it to StorageV2"
+        return
+    container = ("storage", "container-rm", "exists", "--storage-account", found["id"], "--name")
+    for one in account["containers"]:
+        if not az(*container, one)["exists"]:
+            yield f"the storage account {name} has no container {one}: create it, or mend schedules.yaml"
+    yield from _topic_problems(account, found["id"], subscription)
+
+
+def _topic_problems(account: dict[str, Any], account_id: str, subscription: str) -> Iterator[str]:
+    """An account has one system topic at most; another's is used only when it is named."""
+    topics = az("eventgrid", "system-topic", "list", "--subscription", subscription)
+    on_it = [one for one in topics if one["source"].lower() == account_id.lower()]
+    name, setting = account["accountName"], f"{account['connection']}__systemTopicId"
+    if account["systemTopicName"]:
+        yield from _named_topic_problems(account, on_it, setting)
+        return
+    for one in on_it:
+        if (one.get("tags") or {}).get("azd-env-name") != value("AZURE_ENV_NAME"):
+            yield (
+                f"the storage account {name} has the system topic {one['name']} already, and Azure allows one: "
+                f"set {setting} to {one['id']}"
+            )
+
+
+def _named_topic_problems(account: dict[str, Any], on_it: list[dict[str, Any]], setting: str) -> Iterator[str]:
+    name, group = account["systemTopicName"], account["systemTopicResourceGroup"]
+    found = next((one for one in on_it if one["name"].lower() == name.lower()), None)
+    if found is None:
+        yield f"{setting}: the storage account {account['accountName']} has no system topic {name}"
+    elif "SystemAssigned" not in ((found.get("identity") or {}).get("type") or ""):
+        yield (
+            f"the system topic {name} has no identity of its own, so it cannot put down dead letters: "
+            f"az eventgrid system-topic update --name {name} --resource-group {group} --identity systemassigned"
+        )
+
+
+def _shown(subscription: str, group: str, kind: str, name: str) -> Any:
+    return az(
+        "resource", "show", "--ids", f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{kind}/{name}"
+    )
+
+
+if __name__ == "__main__":
+    end(main)

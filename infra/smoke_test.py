@@ -1,0 +1,91 @@
+"""After a deployment: the app has all its functions, its file and settings are right, and its reconciler does its work.
+
+A pass of the reconciler that ended after the deployment has read the ledger with the app's own identity; it is what a
+deployment can show without starting a pipeline.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import requests
+
+from .azure_cli import AzureRefused, az
+from .environment import ROOT, CannotDeploy, end, pause_seconds, value
+
+_LOOKS: Final = 60
+_TIMEOUT: Final = 30
+
+
+def main() -> None:
+    """Wait until the app is well; say what it lacks when that lasts too long."""
+    begun = datetime.now(UTC)
+    complaint = "it was not asked"
+    for _ in range(_LOOKS):
+        try:
+            complaint = _functions_complaint() or _health_complaint(begun)
+        except (AzureRefused, requests.RequestException) as error:
+            complaint = str(error)
+        if not complaint:
+            print("the app is well: its functions are there, and its reconciler works")
+            return
+        print(f"not yet: {complaint}", flush=True)
+        time.sleep(pause_seconds())
+    raise CannotDeploy(f"the app {value('FUNCTION_APP_NAME')} is not well: {complaint}")
+
+
+def _functions_complaint() -> str:
+    """What the host has, against what the repository says that it should see; empty when they agree."""
+    app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
+    there = {one["name"].rpartition("/")[2] for one in az("functionapp", "function", "list", *app)}
+    expected = _expected_functions()
+    missing, surplus = sorted(expected - there), sorted(there - expected)
+    sentences = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("the host lacks the functions", missing), ("the host still has", surplus))
+        if names
+    ]
+    return "; ".join(sentences)
+
+
+def _expected_functions() -> set[str]:
+    command = [sys.executable, "-m", "triggers", "functions", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        raise CannotDeploy(f"python -m triggers functions: {done.stderr.decode(errors='replace').strip()}")
+    return {one["name"] for one in json.loads(done.stdout)}
+
+
+def _health_complaint(begun: datetime) -> str:
+    """What GET /api/health has to say; empty when all is well and a pass has ended since."""
+    app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
+    key = (az("functionapp", "keys", "list", *app).get("functionKeys") or {}).get("default", "")
+    answer = requests.get(
+        f"{_base()}/api/health", headers={"x-functions-key": key}, timeout=_TIMEOUT, allow_redirects=False
+    )
+    if answer.status_code not in {200, 503}:
+        return f"GET /api/health answers {answer.status_code}"
+    try:
+        health: dict[str, Any] = answer.json()
+    except ValueError:
+        return f"GET /api/health answers {answer.status_code} without JSON"
+    if health["status"] != "ok":
+        faults = [f"{fault['file']}: {fault['path']}: {fault['message']}" for fault in health["faults"]]
+        return "; ".join([*faults, *([health["ledger"]] if health["ledger"] != "ok" else [])])
+    last = health["last_reconcile"]
+    if last is None or datetime.fromisoformat(last) < begun:
+        return f"no pass of the reconciler has ended since {begun:%H:%M:%S} UTC"
+    return ""
+
+
+def _base() -> str:
+    """A loopback host speaks plain http; no other does."""
+    host = value("FUNCTION_APP_HOST")
+    return f"{'http' if host.startswith('127.0.0.1:') else 'https'}://{host}"
+
+
+if __name__ == "__main__":
+    end(main)

@@ -1,0 +1,161 @@
+"""The Azure CLI as the deployment meets it: a program on PATH with an Azure of its own in a JSON file.
+
+It takes only commands and options that `az` documents (https://learn.microsoft.com/cli/azure/reference-index), and it
+notes every call, so that tests can look for what must never stand on a command line.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+GLOBAL = {"--output", "--only-show-errors", "--subscription"}
+COMMANDS = {
+    "account show": set(),
+    "provider show": {"--namespace"},
+    "resource show": {"--ids"},
+    "storage container-rm exists": {"--storage-account", "--name"},
+    "eventgrid system-topic list": {"--resource-group"},
+    "eventgrid system-topic event-subscription list": {"--resource-group", "--system-topic-name"},
+    "eventgrid system-topic event-subscription delete": {
+        "--resource-group",
+        "--system-topic-name",
+        "--name",
+        "--yes",
+    },
+    "deployment sub create": {"--name", "--location", "--parameters"},
+    "deployment sub what-if": {"--name", "--location", "--parameters"},
+    "deployment group create": {"--resource-group", "--name", "--parameters"},
+    "functionapp keys list": {"--resource-group", "--name"},
+    "functionapp function list": {"--resource-group", "--name"},
+    "functionapp deployment source config-zip": {"--resource-group", "--name", "--src", "--build-remote"},
+}
+FLAGS = {"--yes", "--only-show-errors"}
+
+
+class Failed(Exception):
+    """What az writes to stderr before it exits with 1."""
+
+
+def parsed(arguments: list[str]) -> tuple[str, dict[str, str]]:
+    words = []
+    while arguments and not arguments[0].startswith("--"):
+        words.append(arguments.pop(0))
+    command = " ".join(words)
+    options = {}
+    while arguments:
+        name = arguments.pop(0)
+        options[name] = "" if name in FLAGS else arguments.pop(0)
+    if command not in COMMANDS:
+        sys.exit(f"'{command}' is misspelled or not recognized by the system.")
+    if unknown := set(options) - COMMANDS[command] - GLOBAL:
+        sys.exit(f"unrecognized arguments: {' '.join(sorted(unknown))}")
+    return command, options
+
+
+def answer(command: str, options: dict[str, str], azure: dict[str, Any]) -> Any:
+    """Do it; returns what is printed."""
+    if azure["fail"].get(command):
+        if sentence := azure["fail"][command].pop(0):
+            raise Failed(sentence)
+    elif command == "deployment sub create":
+        topics = json.loads(azure["outputs"]["EVENT_TOPICS"])
+        azure["topics"] += [
+            {
+                "name": one["name"],
+                "id": f"/topics/{one['name']}",
+                "source": "the watched account",
+                "resourceGroup": one["resourceGroup"],
+                "tags": {"azd-env-name": "dev"},
+                "identity": {"type": "SystemAssigned"},
+            }
+            for one in topics
+            if one["name"] not in {known["name"] for known in azure["topics"]}
+        ]
+        # Azure Resource Manager writes the first letters of output names small.
+        outputs = {name[0].lower() + name[1:]: {"value": value} for name, value in azure["outputs"].items()}
+        return {"properties": {"provisioningState": "Succeeded", "outputs": outputs}}
+    return PRINTED[command](options, azure)
+
+
+def resource(options: dict[str, str], azure: dict[str, Any]) -> Any:
+    if options["--ids"] not in azure["resources"]:
+        raise Failed(f"(ResourceNotFound) The Resource '{options['--ids']}' was not found.")
+    return azure["resources"][options["--ids"]]
+
+
+def topics_of(options: dict[str, str], azure: dict[str, Any]) -> Any:
+    group = options.get("--resource-group")
+    return [one for one in azure["topics"] if group in {None, one["resourceGroup"]}]
+
+
+def deploy_subscriptions(options: dict[str, str], azure: dict[str, Any]) -> Any:
+    """What the parameters file makes of the environment and of schedules.json."""
+    told = json.loads((Path(options["--parameters"]).parent.parent / "schedules.json").read_text())
+    app, host = os.environ["FUNCTION_APP_NAME"], os.environ["FUNCTION_APP_HOST"]
+    for one in told["subscriptions"]:
+        if one["connection"] == os.environ["TOPIC_CONNECTION"]:
+            azure["subscriptions"].setdefault(os.environ["TOPIC_NAME"], {})[f"{app}-{one['name']}"] = {
+                "name": f"{app}-{one['name']}",
+                "provisioningState": "Succeeded",
+                "filter": {"subjectBeginsWith": one["subjectBeginsWith"]},
+                "destination": {"endpointType": "WebHook", "endpointBaseUrl": f"https://{host}/runtime/webhooks/blobs"},
+                "key": os.environ["BLOBS_EXTENSION_KEY"],
+            }
+    return {"properties": {"provisioningState": "Succeeded"}}
+
+
+def subscriptions_of(options: dict[str, str], azure: dict[str, Any]) -> Any:
+    return list(azure["subscriptions"].get(options["--system-topic-name"], {}).values())
+
+
+def delete_subscription(options: dict[str, str], azure: dict[str, Any]) -> None:
+    del azure["subscriptions"][options["--system-topic-name"]][options["--name"]]
+
+
+def keep_package(options: dict[str, str], azure: dict[str, Any]) -> None:
+    Path(azure["package"]).write_bytes(Path(options["--src"]).read_bytes())
+
+
+PRINTED = {
+    "account show": lambda options, azure: {"id": azure["subscription"]},
+    "provider show": lambda options, azure: {
+        "registrationState": azure["providers"].get(options["--namespace"], "Registered")
+    },
+    "resource show": resource,
+    "storage container-rm exists": lambda options, azure: {"exists": options["--name"] in azure["containers"]},
+    "eventgrid system-topic list": topics_of,
+    "eventgrid system-topic event-subscription list": subscriptions_of,
+    "eventgrid system-topic event-subscription delete": delete_subscription,
+    "deployment sub what-if": lambda options, azure: None,
+    "deployment group create": deploy_subscriptions,
+    "functionapp keys list": lambda options, azure: {
+        "functionKeys": {"default": azure["function_key"]},
+        "systemKeys": {"blobs_extension": azure["webhook_key"]},
+    },
+    "functionapp function list": lambda options, azure: [
+        {"name": f"{options['--name']}/{name}"} for name in azure["functions"]
+    ],
+    "functionapp deployment source config-zip": keep_package,
+}
+
+
+def main() -> None:
+    file = Path(os.environ["AZURE_STAND_IN"])
+    azure = json.loads(file.read_text())
+    azure["calls"].append(sys.argv[1:])
+    try:
+        printed = answer(*parsed(sys.argv[1:]), azure)
+        failure = ""
+    except Failed as error:
+        printed, failure = None, f"ERROR: {error}"
+    file.write_text(json.dumps(azure))
+    if failure:
+        sys.exit(failure)
+    if printed is not None:
+        sys.stdout.write(json.dumps(printed))
+
+
+if __name__ == "__main__":
+    main()

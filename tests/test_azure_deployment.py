@@ -1,0 +1,368 @@
+"""A deployment against a stand-in for the Azure CLI: its steps, their repetition, and what is refused early."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+WORKSPACE = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ml/providers/Microsoft.MachineLearningServices/workspaces/ws"
+)
+ACCOUNT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/mydata"
+WEBHOOK_KEY, FUNCTION_KEY = "key/of+the=webhook", "key-of-the-functions"
+SCHEDULES = """
+pipelines: {score: {endpoint: "%PIPELINE_ENDPOINT%"}}
+schedules:
+  nightly: {pipeline: score, cron: {expression: "30 4 * * *"}}
+  uploads: {pipeline: score, change: {datastore: d, connection: DataStorage, container: inbox, path_on_datastore: raw}}
+"""
+FUNCTIONS = ["nightly", "uploads", "reconcile", "api_health"]
+TOPIC = "evgt-datastorage"
+HEALTHY: dict[str, Any] = {"status": "ok", "faults": [], "ledger": "ok", "last_reconcile": None}
+
+
+class Azure:
+    """A copy of the repository, an Azure in a file, and an app that answers GET /api/health."""
+
+    def __init__(self, folder: Path, host: str, health: dict[str, Any]) -> None:
+        self.folder, self._file, self.health = folder / "repository", folder / "azure.json", health
+        self.package = folder / "package.zip"
+        for name in ("triggers", "infra", "function_app.py", "host.json", "requirements.txt", ".funcignore"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            self.folder.mkdir(exist_ok=True)
+            copy(ROOT / name, self.folder / name)
+        (self.folder / "infra/schedules.json").unlink(missing_ok=True)
+        self.set_schedules(SCHEDULES)
+        subprocess.run(["git", "init", "--quiet"], cwd=self.folder, check=True)
+        subprocess.run(["git", "add", "."], cwd=self.folder, check=True)
+        programs = folder / "bin"
+        programs.mkdir()
+        (programs / "az").write_text(f"#!{sys.executable}\n" + (ROOT / "tests/az_stand_in.py").read_text())
+        (programs / "az").chmod(0o755)
+        self.environment = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "AZURE_STAND_IN": str(self._file),
+            "PAUSE_SECONDS": "0.01",
+            "AZUREML_RESOURCE_GROUP": "rg-ml",
+            "AZUREML_WORKSPACE_NAME": "ws",
+            "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
+            "DataStorage__accountId": ACCOUNT,
+        }
+        self.write(
+            subscription=SUBSCRIPTION,
+            providers={},
+            resources={WORKSPACE: {"id": WORKSPACE}, ACCOUNT: {"id": ACCOUNT, "kind": "StorageV2"}},
+            containers=["inbox"],
+            topics=[],
+            subscriptions={},
+            functions=FUNCTIONS,
+            function_key=FUNCTION_KEY,
+            webhook_key=WEBHOOK_KEY,
+            package=str(self.package),
+            fail={},
+            calls=[],
+            outputs={
+                "AZURE_RESOURCE_GROUP": "rg-dev",
+                "FUNCTION_APP_NAME": "func-dev",
+                "FUNCTION_APP_HOST": host,
+                "DEAD_LETTER_ACCOUNT_ID": "/dead",
+                "DEAD_LETTER_CONTAINER": "dead-letters",
+                "EVENT_TOPICS": json.dumps([{"connection": "DataStorage", "name": TOPIC, "resourceGroup": "rg-dev"}]),
+            },
+        )
+
+    def set_schedules(self, text: str) -> None:
+        (self.folder / "schedules.yaml").write_text(text)
+
+    def write(self, **parts: Any) -> None:
+        known = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._file.write_text(json.dumps({**known, **parts}))
+
+    @property
+    def state(self) -> Any:
+        return json.loads(self._file.read_text())
+
+    def deploy(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "infra.deploy", *(arguments or ("dev",))],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def commands(self) -> list[str]:
+        """The calls in order, without their options, repetitions once."""
+        names = [" ".join(takewhile(lambda word: not word.startswith("-"), call)) for call in self.state["calls"]]
+        return list(dict.fromkeys(names))
+
+    def connected(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.state["subscriptions"].get(TOPIC, {})
+        return found
+
+
+@contextmanager
+def serving(health: dict[str, Any]) -> Iterator[str]:
+    """An app whose health says what `health` says; a pass of its reconciler ends with each question."""
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            allowed = self.path == "/api/health" and self.headers["x-functions-key"] == FUNCTION_KEY
+            passed = datetime.now(UTC) + timedelta(seconds=1)
+            told = {"last_reconcile": f"{passed:%Y-%m-%dT%H:%M:%SZ}"} if health.get("passes", True) else {}
+            body = json.dumps({**health, **told}).encode()
+            self.send_response(401 if not allowed else 200 if health["status"] == "ok" else 503)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[Azure]:
+    health = dict(HEALTHY)
+    with serving(health) as host:
+        yield Azure(tmp_path, host, health)
+
+
+def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> None:
+    done = azure.deploy()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "what the schedules name is there",
+        "1 event subscriptions are in place",
+        "the app is well: its functions are there, and its reconciler works",
+    ]
+    assert list(azure.connected()) == ["func-dev-uploads"]
+    assert azure.connected()["func-dev-uploads"]["key"] == WEBHOOK_KEY
+    assert (
+        azure.connected()["func-dev-uploads"]["filter"]["subjectBeginsWith"]
+        == "/blobServices/default/containers/inbox/blobs/raw/"
+    )
+    order = ["deployment sub create", "functionapp deployment source config-zip", "deployment group create"]
+    assert [name for name in azure.commands() if name in order] == order
+
+
+def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> None:
+    azure.deploy()
+
+    names = zipfile.ZipFile(azure.package).namelist()
+    assert {"function_app.py", "host.json", "requirements.txt", "schedules.yaml", "triggers/firing.py"} <= set(names)
+    assert [name for name in names if name.startswith(("infra", "tests", ".")) or name.endswith(".pyc")] == []
+
+
+def test_no_key_is_on_a_command_line_or_in_what_is_printed(azure: Azure) -> None:
+    azure.write(fail={"deployment group create": [f"handshake with code={WEBHOOK_KEY} failed"]})
+
+    done = azure.deploy()
+
+    assert done.returncode == 0
+    seen = json.dumps(azure.state["calls"]) + done.stdout + done.stderr
+    assert WEBHOOK_KEY not in seen
+    assert FUNCTION_KEY not in seen
+    assert "handshake with code=… failed" in done.stdout
+
+
+def test_what_if_changes_nothing(azure: Azure) -> None:
+    done = azure.deploy("dev", "--what-if")
+
+    assert done.returncode == 0
+    assert azure.commands()[-1] == "deployment sub what-if"
+    assert [name for name in azure.commands() if "create" in name or "config-zip" in name] == []
+
+
+def test_it_waits_for_the_key_that_the_host_makes_when_it_starts(azure: Azure) -> None:
+    azure.write(fail={"functionapp keys list": ["Bad Gateway", "Bad Gateway", None]})
+
+    done = azure.deploy()
+
+    assert done.returncode == 0
+    assert done.stdout.count("waiting for the app to start") == 2
+    assert list(azure.connected()) == ["func-dev-uploads"]
+
+
+def test_a_host_that_never_starts_ends_the_deployment_with_a_sentence(azure: Azure) -> None:
+    azure.write(webhook_key=None)
+
+    done = azure.deploy()
+
+    assert done.returncode == 1
+    assert "the app func-dev has no system key blobs_extension: its host has not started" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_handshake_that_fails_is_tried_again_and_given_up_with_its_reason(azure: Azure) -> None:
+    azure.write(fail={"deployment group create": ["the handshake failed"] * 2})
+    assert azure.deploy().returncode == 0
+
+    azure.write(fail={"deployment group create": ["the handshake failed"] * 5})
+    given_up = azure.deploy()
+
+    assert given_up.returncode == 1
+    assert given_up.stderr.strip() == f"the topic {TOPIC}: ERROR: the handshake failed"
+
+
+def test_repeating_a_deployment_changes_nothing(azure: Azure) -> None:
+    azure.deploy()
+    first = azure.state["subscriptions"]
+
+    again = azure.deploy()
+
+    assert again.returncode == 0
+    assert azure.state["subscriptions"] == first
+
+
+def test_the_subscription_of_a_removed_schedule_goes_and_that_of_another_app_stays(azure: Azure) -> None:
+    azure.deploy()
+    state = azure.state
+    state["subscriptions"][TOPIC]["func-prod-uploads"] = {"name": "func-prod-uploads"}
+    azure.write(subscriptions=state["subscriptions"], functions=[*FUNCTIONS[:1], "fresh", *FUNCTIONS[2:]])
+    azure.set_schedules(SCHEDULES.replace("uploads:", "fresh:"))
+
+    done = azure.deploy()
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(azure.connected()) == ["func-dev-fresh", "func-prod-uploads"]
+    assert "func-dev-uploads: deleted, its schedule is gone" in done.stdout
+
+
+def test_the_subscriptions_of_an_account_that_nobody_watches_any_more_go_too(azure: Azure) -> None:
+    azure.deploy()
+    azure.write(outputs={**azure.state["outputs"], "EVENT_TOPICS": "[]"}, functions=["nightly", *FUNCTIONS[2:]])
+    azure.set_schedules(SCHEDULES.partition("  uploads")[0])
+
+    done = azure.deploy()
+
+    assert done.returncode == 0, done.stderr
+    assert azure.connected() == {}
+
+
+def test_everything_that_azure_lacks_is_told_at_once_before_anything_is_made(azure: Azure) -> None:
+    azure.write(
+        providers={"Microsoft.EventGrid": "NotRegistered"},
+        resources={ACCOUNT: {"id": ACCOUNT, "kind": "StorageV2"}},
+        containers=[],
+        topics=[{"name": "theirs", "id": "/topics/theirs", "source": ACCOUNT, "resourceGroup": "x", "tags": None}],
+    )
+
+    refused = azure.deploy()
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        "the subscription does not know Microsoft.EventGrid yet: "
+        "az provider register --namespace Microsoft.EventGrid --wait",
+        f"the workspace ws in rg-ml: ERROR: (ResourceNotFound) The Resource '{WORKSPACE}' was not found.",
+        "the storage account mydata has no container inbox: create it, or mend schedules.yaml",
+        "the storage account mydata has the system topic theirs already, and Azure allows one: "
+        "set DataStorage__systemTopicId to /topics/theirs",
+    ]
+    assert [name for name in azure.commands() if name.startswith("deployment")] == []
+
+
+def test_an_account_without_events_is_refused(azure: Azure) -> None:
+    azure.write(resources={WORKSPACE: {"id": WORKSPACE}, ACCOUNT: {"id": ACCOUNT, "kind": "Storage"}})
+
+    refused = azure.deploy()
+
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == (
+        "the storage account mydata is of kind Storage, which has no events: upgrade it to StorageV2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("topics", "sentence"),
+    [
+        ([], "DataStorage__systemTopicId: the storage account mydata has no system topic shared"),
+        (
+            [{"name": "shared", "id": "/t", "source": ACCOUNT, "resourceGroup": "rg-e", "identity": None}],
+            "the system topic shared has no identity of its own, so it cannot put down dead letters: az eventgrid "
+            "system-topic update --name shared --resource-group rg-e --identity systemassigned",
+        ),
+    ],
+)
+def test_a_topic_that_is_named_must_be_there_and_have_an_identity(
+    azure: Azure, topics: list[Any], sentence: str
+) -> None:
+    azure.write(topics=topics)
+    topic = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-e/providers/Microsoft.EventGrid/systemTopics/shared"
+
+    refused = azure.deploy(DataStorage__systemTopicId=topic)
+
+    assert (refused.returncode, refused.stderr.strip()) == (1, sentence)
+
+
+def test_a_wrong_schedules_file_is_refused_before_azure_is_asked(azure: Azure) -> None:
+    azure.set_schedules(SCHEDULES.replace("cron:", "corn:"))
+
+    refused = azure.deploy()
+
+    assert refused.returncode == 1
+    assert "corn" in refused.stderr
+    assert azure.commands() == ["account show"]
+
+
+@pytest.mark.parametrize(
+    ("health", "functions", "sentence"),
+    [
+        ({}, ["nightly", "reconcile", "api_health"], "the host lacks the functions uploads"),
+        ({}, [*FUNCTIONS, "old"], "the host still has old"),
+        (
+            {"status": "faulty", "faults": [{"file": "app settings", "path": "X", "message": "no"}]},
+            FUNCTIONS,
+            "app settings: X: no",
+        ),
+        ({"status": "faulty", "ledger": "the ledger is away"}, FUNCTIONS, "the ledger is away"),
+        ({"passes": False}, FUNCTIONS, "no pass of the reconciler has ended since"),
+    ],
+)
+def test_an_app_that_is_not_well_fails_the_deployment(
+    azure: Azure, health: dict[str, Any], functions: list[str], sentence: str
+) -> None:
+    azure.health.update(health)
+    azure.write(functions=functions)
+
+    failed = azure.deploy()
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"the app func-dev is not well: {sentence}")
+
+
+def test_what_is_no_environment_is_refused(azure: Azure) -> None:
+    (azure.folder / "infra/parameters/odd.env").write_text("# mine\n\nNAME: value\n")
+
+    assert azure.deploy("staging").stderr.strip() == (
+        "there is no environment 'staging' in infra/parameters; there are: dev, odd, prod"
+    )
+    assert azure.deploy("odd").stderr.strip() == "odd.env, line 3: 'NAME: value' is not NAME=VALUE"
+
+
+def test_without_the_azure_cli_the_deployment_says_so(azure: Azure) -> None:
+    done = azure.deploy(PATH="/nowhere")
+
+    assert (done.returncode, done.stderr.strip()) == (1, "the Azure CLI, az, is not installed")

@@ -1,0 +1,304 @@
+"""What `python -m triggers infra` tells Bicep: filters that every change in scope passes, and early refusals."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CHANGE, TIME, file_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers.deployment import Undeployable, parameters, subject, subject_filter
+from triggers.scheduling.change import path_out_of_scope
+from triggers.scheduling.config import ChangeTrigger
+from triggers.scheduling.loading import load
+
+ROOT = Path(__file__).parent.parent
+ACCOUNT = "/subscriptions/{}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/mydata"
+HERE = "00000000-0000-0000-0000-000000000001"
+ELSEWHERE = "00000000-0000-0000-0000-000000000002"
+ENVIRONMENT = {
+    "AZURE_ENV_NAME": "dev",
+    "AZURE_LOCATION": "westeurope",
+    "AZURE_SUBSCRIPTION_ID": HERE,
+    "AZUREML_RESOURCE_GROUP": "rg-ml",
+    "AZUREML_WORKSPACE_NAME": "ws",
+    "DataStorage__accountId": ACCOUNT.format(HERE),
+}
+TOPIC = f"/subscriptions/{HERE}/resourceGroups/rg-events/providers/Microsoft.EventGrid/systemTopics/shared"
+URL = "https://westeurope.api.azureml.ms/PipelineRuns/PipelineSubmit/1"
+
+
+def change_file(change: str, name: str = "s") -> str:
+    return (
+        f"pipelines: {{p: {{endpoint: '%PIPELINE_ENDPOINT%'}}}}\n"
+        f"schedules: {{{name}: {{pipeline: p, change: {{datastore: d, container: in-box, {change}}}}}}}\n"
+    )
+
+
+def values(environment: dict[str, str] | None = None) -> dict[str, str]:
+    found = {**ENVIRONMENT, "PIPELINE_ENDPOINT": URL, "ENDPOINT": URL, **(environment or {})}
+    return {name: value for name, value in found.items() if value}
+
+
+def told(text: str, **environment: str) -> dict[str, Any]:
+    return parameters(text, "schedules.yaml", values(environment))
+
+
+def trigger(change: str) -> ChangeTrigger:
+    found = load(change_file(change), "schedules.yaml", values()).schedules["s"].trigger
+    assert isinstance(found, ChangeTrigger)
+    return found
+
+
+def admits(change: str, path: str, container: str = "in-box") -> bool:
+    """Event Grid's own rule: the subject begins and ends so, and no advanced filter speaks against it."""
+    found, event = subject_filter(trigger(change)), subject(container, path)
+    return (
+        event.startswith(found["subjectBeginsWith"])
+        and event.endswith(found["subjectEndsWith"])
+        and not any(event.startswith(prefix) for prefix in found["subjectsNotBeginningWith"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "passes"),
+    [
+        ("path_on_datastore: raw", "raw/a.csv", True),
+        ("path_on_datastore: raw", "raw-old/a.csv", False),
+        ("path_on_datastore: raw", "rawer", False),
+        ("path_on_datastore: raw, include: ['*.csv']", "raw/a.csv", True),
+        ("path_on_datastore: raw, include: ['*.csv']", "raw/a.txt", False),
+        ("path_on_datastore: raw, include: ['*.csv', '*.tsv']", "raw/a.tsv", True),
+        ("path_on_datastore: raw, include: ['*.csv', '*.tsv']", "raw/a.txt", False),
+        ("path_on_datastore: raw, include: ['*.[ct]sv']", "raw/a.tsv", True),
+        ("path_on_datastore: raw, include: ['2026-*.csv']", "raw/2025-1.csv", False),
+        ("path_on_datastore: raw, recursive: true, include: ['**/*.csv']", "raw/b/a.csv", True),
+        ("path_on_datastore: 'raw/date=1'", "raw/date=1/a", True),
+        ("recursive: true", "any/where", True),
+        ("recursive: true", "pipeline-trigger-manifests/s/1.jsonl", False),
+    ],
+)
+def test_the_filter_admits_what_the_schedule_watches(change: str, path: str, *, passes: bool) -> None:
+    assert admits(change, path) is passes
+
+
+def test_the_filter_of_one_container_does_not_admit_another_that_begins_alike() -> None:
+    assert not admits("recursive: true", "a", container="in-box-old")
+
+
+_NAMES = st.text(alphabet="ab.-_=é %[]*?", min_size=1, max_size=4)
+_PATHS = st.lists(_NAMES, min_size=1, max_size=3).map("/".join)
+_GLOBS = st.lists(st.sampled_from(["*", "**/", "?", "[a-b]", "[!a]", ".csv", "a", "b", "é", "/", "="]), min_size=1).map(
+    "".join
+)
+
+
+@given(folder=st.just("") | _PATHS, globs=st.lists(_GLOBS, min_size=1, max_size=3), path=_PATHS, below=st.booleans())
+def test_no_change_in_scope_is_ever_filtered_away(folder: str, globs: list[str], path: str, *, below: bool) -> None:
+    watched = json.dumps(folder)
+    folded = f"path_on_datastore: {watched}, recursive: true, include: {json.dumps(globs)}"
+    if "s" not in load(change_file(folded), "schedules.yaml", values()).schedules:
+        return  # a folder or a glob that the file may not have
+    one = trigger(folded)
+    blob = f"{one.folder}/{path}" if below and one.folder else path
+
+    if path_out_of_scope(one, blob) is None:
+        assert admits(folded, blob)
+
+
+def test_the_shipped_file_gives_one_subscription_and_the_settings_it_names() -> None:
+    found = told((ROOT / "schedules.yaml").read_text())
+
+    assert found == {
+        "maximumInstanceCount": 40,
+        "settings": {
+            "AZUREML_RESOURCE_GROUP": "rg-ml",
+            "AZUREML_SUBSCRIPTION_ID": HERE,
+            "AZUREML_WORKSPACE_NAME": "ws",
+            "PIPELINE_ENDPOINT": URL,
+        },
+        "hostContainers": ["azureml-blobstore"],
+        "watchedAccounts": [],
+        "subscriptions": [
+            {
+                "name": "score-uploads",
+                "schedule": "score-uploads",
+                "connection": "AzureWebJobsStorage",
+                "subjectBeginsWith": "/blobServices/default/containers/azureml-blobstore/blobs/incoming/",
+                "subjectEndsWith": "",
+                "subjectsNotBeginningWith": [],
+            }
+        ],
+    }
+
+
+def test_a_watched_account_is_named_once_with_its_containers() -> None:
+    text = (
+        "pipelines: {p: {endpoint: https://x.example/1}}\nschedules:\n"
+        "  a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: two}}\n"
+        "  b: {pipeline: p, change: {datastore: d, connection: DataStorage, container: one}}\n"
+        "  c: {pipeline: p, change: {datastore: d, connection: DataStorage, container: one, path_on_datastore: x}}\n"
+    )
+
+    account = {
+        "connection": "DataStorage",
+        "accountName": "mydata",
+        "resourceGroup": "rg-data",
+        "containers": ["one", "two"],
+    }
+    own = {"systemTopicName": "", "systemTopicResourceGroup": ""}
+    shared = {"systemTopicName": "shared", "systemTopicResourceGroup": "rg-events"}
+    assert told(text)["watchedAccounts"] == [account | own]
+    assert told(text, DataStorage__systemTopicId=TOPIC)["watchedAccounts"] == [account | shared]
+    assert told(text)["hostContainers"] == []
+    assert [one["name"] for one in told(text)["subscriptions"]] == ["a", "b", "c"]
+
+
+def test_settings_of_the_app_go_along_and_those_of_the_machine_do_not() -> None:
+    found = told(
+        file_of(TIME),
+        RECONCILE_SCHEDULE="*/30 * * * * *",
+        LEDGER_RETENTION_DAYS="30",
+        AZURE_CLIENT_ID="of the deployer",
+        REQUESTS_CA_BUNDLE="/etc/ssl/mine.pem",
+        PATH="/usr/bin",
+    )["settings"]
+
+    assert found["RECONCILE_SCHEDULE"] == "*/30 * * * * *"
+    assert found["LEDGER_RETENTION_DAYS"] == "30"
+    assert not {"AZURE_CLIENT_ID", "REQUESTS_CA_BUNDLE", "PATH"} & set(found)
+
+
+def test_many_timers_get_room_to_run_at_once() -> None:
+    times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(60))
+
+    assert (
+        told(f"pipelines: {{p: {{endpoint: https://x.example/1}}}}\nschedules:\n{times}")["maximumInstanceCount"] == 70
+    )
+
+
+def test_long_or_unusual_names_of_schedules_give_names_that_event_grid_takes() -> None:
+    text = "pipelines: {p: {endpoint: https://x.example/1}}\nschedules:\n" + "".join(
+        f"  {name}: {{pipeline: p, change: {{datastore: d, container: one}}}}\n"
+        for name in ("a_b", "a-b", "x" * 100, "x" * 99 + "y")
+    )
+
+    names = [one["name"] for one in told(text)["subscriptions"]]
+
+    assert len(set(names)) == 4
+    assert names[1] == "a-b"
+    assert [name for name in names if len(name) > 40 or not name.replace("-", "").isalnum()] == []
+
+
+WATCHING = change_file("connection: DataStorage")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"AZURE_ENV_NAME": ""}, "AZURE_ENV_NAME is not set"),
+        ({"AZURE_ENV_NAME": "x" * 41}, "AZURE_ENV_NAME is 41 characters long; 40 are the most"),
+        (
+            {"AZURE_ENV_NAME": "dev env"},
+            "AZURE_ENV_NAME: 'dev env' has other characters than letters, digits and hyphens",
+        ),
+        ({"AZUREML_WORKSPACE_NAME": ""}, "AZUREML_WORKSPACE_NAME is not set"),
+        ({"AZUREML_WORKSPACE_NAME": "w" * 34}, "AZUREML_WORKSPACE_NAME is 34 characters long; 33 are the most"),
+        (
+            {"AZUREML_SUBSCRIPTION_ID": ELSEWHERE},
+            f"the workspace ws is in the subscription {ELSEWHERE}, the app goes into {HERE}: "
+            "deploy the app into the workspace's subscription",
+        ),
+        (
+            {"DataStorage__accountId": ""},
+            "DataStorage__accountId is not set: the resource id of the storage account that schedules.yaml watches "
+            "as DataStorage",
+        ),
+        (
+            {"DataStorage__accountId": "mydata"},
+            "DataStorage__accountId: 'mydata' is not the resource id of a storage account "
+            "(/subscriptions/…/resourceGroups/…/providers/Microsoft.Storage/storageAccounts/NAME)",
+        ),
+        (
+            {"DataStorage__accountId": ACCOUNT.format(ELSEWHERE)},
+            f"the storage account mydata is in the subscription {ELSEWHERE}, the app goes into {HERE}: "
+            "a system topic has to be in its account's subscription",
+        ),
+        (
+            {"DataStorage__systemTopicId": "shared"},
+            "DataStorage__systemTopicId: 'shared' is not the resource id of a system topic "
+            "(/subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/systemTopics/NAME)",
+        ),
+        (
+            {"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan"},
+            "BLOB_TRIGGER_SOURCE is LogsAndContainerScan: Flex Consumption has only EventGrid",
+        ),
+        (
+            {"LEDGER_CONNECTION": "Other"},
+            "LEDGER_CONNECTION is Other: this template keeps the ledger in the app's own account; leave it out",
+        ),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused_before_anything_is(environment: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Undeployable) as refused:
+        told(WATCHING, **environment)
+
+    assert refused.value.sentences == (sentence,)
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    with pytest.raises(Undeployable) as refused:
+        told(WATCHING, AZURE_ENV_NAME="", AZURE_LOCATION="", DataStorage__accountId="")
+
+    assert [sentence.split()[0] for sentence in refused.value.sentences] == [
+        "AZURE_ENV_NAME",
+        "AZURE_LOCATION",
+        "DataStorage__accountId",
+    ]
+
+
+def test_a_thousand_timers_are_refused() -> None:
+    times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(1000))
+
+    with pytest.raises(Undeployable, match="1000 time-based schedules want 1010 instances; Flex Consumption has 1000"):
+        told(f"pipelines: {{p: {{endpoint: https://x.example/1}}}}\nschedules:\n{times}")
+
+
+def run(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "triggers", "infra"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_reads_the_environment_and_never_the_laptops_settings(tmp_path: Path) -> None:
+    (tmp_path / "schedules.yaml").write_text(change_file("connection: DataStorage"))
+    (tmp_path / "local.settings.json").write_text(
+        json.dumps({"IsEncrypted": False, "Values": {"PIPELINE_ENDPOINT": "http://127.0.0.1", "SCHEDULES_FILE": "no"}})
+    )
+
+    refused = run(tmp_path, ENVIRONMENT)
+    done = run(tmp_path, {**ENVIRONMENT, "PIPELINE_ENDPOINT": URL})
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "the app setting PIPELINE_ENDPOINT does not exist; add it" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == told(change_file("connection: DataStorage"))
+
+
+def test_a_broken_file_is_not_deployed(tmp_path: Path) -> None:
+    (tmp_path / "schedules.yaml").write_text(file_of(CHANGE.replace("datastore", "data_store")))
+
+    refused = run(tmp_path, ENVIRONMENT)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "data_store" in refused.stderr
