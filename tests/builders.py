@@ -1,8 +1,11 @@
 """Small makers of the objects that tests talk about."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from triggers.azureml.wire import Reply
 from triggers.batching import Batching
 from triggers.blob_storage import Page
 from triggers.changes import Changes
@@ -19,10 +22,26 @@ from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
+from triggers.webhooks import Webhooks
 
 SETTINGS = {"ENDPOINT": "https://westeurope.api.azureml.ms/pipelines/v1.0/x/PipelineRuns/PipelineSubmit/1"}
 
 TIME = "cron: {expression: '0 4 * * *'}"
+API = [
+    "api_health",
+    "api_openapi",
+    "api_schedules",
+    "api_schedule",
+    "api_trigger",
+    "api_pause",
+    "api_resume",
+    "api_backfill",
+    "api_runs",
+    "api_run",
+    "api_replay",
+    "api_cancel",
+]
+"""The HTTP functions that exist by now."""
 CHANGE = "change: {datastore: blobs, container: data, path_on_datastore: incoming, data_path_parameter_name: input}"
 
 
@@ -177,6 +196,23 @@ class MemoryBlobs:
         self.written[path] = content
 
 
+class ScriptedHook:
+    """A webhook whose answers are given beforehand; afterwards it takes everything."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    def prepared(self, url: str, data: bytes, *, content_type: str, with_token: bool) -> Callable[[], Reply]:
+        assert (content_type, with_token) == ("application/cloudevents+json", False)
+
+        def call() -> Reply:
+            self.told.append((url, json.loads(data)))
+            return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
+
+        return call
+
+
 class Engine:
     """Firing over a ledger in memory, a scripted endpoint and a clock in the hand."""
 
@@ -188,6 +224,7 @@ class Engine:
         self.history = ScriptedHistory(self.endpoint)
         self.firing = self._firing()
         self.blobs = MemoryBlobs()
+        self.hook = ScriptedHook()
 
     @property
     def rows(self) -> ChangeLedger:
@@ -224,7 +261,7 @@ class Engine:
         """Another process over the same ledger, endpoint and clock."""
         other = Engine(self.clock.now())
         other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
-        other.firing, other.blobs = other._firing(), self.blobs
+        other.firing, other.blobs, other.hook = other._firing(), self.blobs, self.hook
         return other
 
     def reconcile(self, *schedules: Schedule) -> None:
@@ -244,6 +281,13 @@ class Engine:
             unknown_runs=UnknownRuns(ledger=self.ledger, history=self.history, clock=self.clock, settle=settle),
             sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=timedelta(days=90)),
             batching=Batching(changes=self.changes, clock=self.clock),
+            webhooks=Webhooks(
+                ledger=self.ledger,
+                wire=self.hook,
+                settings={},
+                first_delay=timedelta(seconds=30),
+                spread=lambda: 0.0,
+            ),
             clock=self.clock,
             started_at=self.started_at,
             submit_deadline=timedelta(seconds=300),

@@ -48,6 +48,8 @@ def layer(module: str) -> int:
             "triggers.due_occurrences",
             "triggers.reconciliation",
             "triggers.unknown_runs",
+            "triggers.steering",
+            "triggers.webhooks",
         )
     ):
         return 2

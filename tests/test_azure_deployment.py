@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from builders import API
 
 ROOT = Path(__file__).parent.parent
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -30,7 +31,7 @@ schedules:
   nightly: {pipeline: score, cron: {expression: "30 4 * * *"}}
   uploads: {pipeline: score, change: {datastore: d, connection: DataStorage, container: inbox, path_on_datastore: raw}}
 """
-FUNCTIONS = ["nightly", "uploads", "reconcile", "api_health"]
+FUNCTIONS = ["nightly", "uploads", "reconcile", *API]
 TOPIC = "evgt-datastorage"
 HEALTHY: dict[str, Any] = {"status": "ok", "faults": [], "ledger": "ok", "last_reconcile": None}
 
@@ -241,7 +242,7 @@ def test_the_subscription_of_a_removed_schedule_goes_and_that_of_another_app_sta
     azure.deploy()
     state = azure.state
     state["subscriptions"][TOPIC]["func-prod-uploads"] = {"name": "func-prod-uploads"}
-    azure.write(subscriptions=state["subscriptions"], functions=[*FUNCTIONS[:1], "fresh", *FUNCTIONS[2:]])
+    azure.write(subscriptions=state["subscriptions"], functions=["nightly", "fresh", *FUNCTIONS[2:]])
     azure.set_schedules(SCHEDULES.replace("uploads:", "fresh:"))
 
     done = azure.deploy()
@@ -330,7 +331,7 @@ def test_a_wrong_schedules_file_is_refused_before_azure_is_asked(azure: Azure) -
 @pytest.mark.parametrize(
     ("health", "functions", "sentence"),
     [
-        ({}, ["nightly", "reconcile", "api_health"], "the host lacks the functions uploads"),
+        ({}, ["nightly", "reconcile", *API], "the host lacks the functions uploads"),
         ({}, [*FUNCTIONS, "old"], "the host still has old"),
         (
             {"status": "faulty", "faults": [{"file": "app settings", "path": "X", "message": "no"}]},

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import API
 
 from local.azurite import Azurite
 
@@ -95,7 +96,7 @@ def test_functions_lists_what_the_host_will_see(run: Run) -> None:
 
     table = json.loads(out)
     assert code == 0
-    assert [row["name"] for row in table] == ["nightly", "later", "uploads", "reconcile", "api_health"]
+    assert [row["name"] for row in table] == ["nightly", "later", "uploads", "reconcile", *API]
     assert table[0]["bindings"] == [
         {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0,30 0-1 * * *"}
     ]

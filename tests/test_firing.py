@@ -208,14 +208,14 @@ def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
         engine.ledger.register(of.name, NOW)
         engine.firing.fire_time(of, NOW, None)
     engine.clock.pass_time(timedelta(minutes=5))
-    plain = engine.ledger.open_runs
+    plain = engine.ledger.open_work
 
-    def open_runs(name: str) -> Any:
+    def open_work(name: str) -> Any:
         if name == "a":
             raise LedgerUnavailable("this partition is away")
         return plain(name)
 
-    engine.ledger.open_runs = open_runs  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
+    engine.ledger.open_work = open_work  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
 
     with pytest.raises(ExceptionGroup, match="could not see to every schedule") as raised:
         engine.reconcile(bad, good)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tree_sitter_bicep
 import yaml
+from builders import API
 from test_infra_command import ENVIRONMENT, URL, told
 from tree_sitter import Language, Parser
 
@@ -267,7 +268,7 @@ def test_the_package_imports_with_its_requirements_alone(tmp_path: Path) -> None
         "nightly-training",
         "score-uploads",
         "reconcile",
-        "api_health",
+        *API,
     ]
 
 

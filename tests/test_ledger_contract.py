@@ -20,9 +20,10 @@ from triggers.firing import Firing
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.calls import TABLE
 from triggers.ledger.changes import ChangeLedger
-from triggers.ledger.ledger import Ledger, Mark, Pauses
+from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.records import Mark, Pauses
 from triggers.occurrence import occurrence_of
 from triggers.scheduling.change import change_digest
 from triggers.scheduling.pauses import Pause

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import BoundedSemaphore, RLock
 from typing import TYPE_CHECKING
 
 from . import connections
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .ledger.changes import ChangeLedger
     from .ledger.ledger import Ledger
     from .reconciliation import Reconciliation
+    from .steering.service import Steering
 
 log = logger(__name__)
 
@@ -69,7 +70,7 @@ class App:
             clock=self.clock,
             submit_deadline=self.settings.submit_deadline,
             retry_first_delay=self.settings.retry_first_delay,
-            spread=lambda: random.uniform(-1, 1),
+            spread=_spread,
         )
 
     @cached_property
@@ -79,6 +80,7 @@ class App:
         from .reconciliation import Reconciliation
         from .sweeping import Sweeping
         from .unknown_runs import UnknownRuns
+        from .webhooks import Webhooks
 
         history = RunHistory(self._wire, self.config.settings)
         settle = self.settings.unknown_settle
@@ -89,6 +91,13 @@ class App:
             unknown_runs=UnknownRuns(ledger=self.ledger, history=history, clock=self.clock, settle=settle),
             sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=self.settings.retention),
             batching=Batching(changes=self.changes, clock=self.clock),
+            webhooks=Webhooks(
+                ledger=self.ledger,
+                wire=self._wire,
+                settings=self.config.settings,
+                first_delay=self.settings.retry_first_delay,
+                spread=_spread,
+            ),
             clock=self.clock,
             started_at=self.started_at,
             submit_deadline=self.settings.submit_deadline,
@@ -126,6 +135,22 @@ class App:
         return Backfilling(changes=self.changes, clock=self.clock)
 
     @cached_property
+    def steering(self) -> "Steering":
+        from .azureml.cancellation import Cancellation
+        from .steering.asking import Asking
+        from .steering.service import Steering
+
+        cancellation = Cancellation(self._wire, self.config.settings)
+        return Steering(
+            config=self.config,
+            ledger=self.ledger,
+            asking=Asking(ledger=self.ledger, changes=self.changes, clock=self.clock, service=cancellation),
+            backfilling=self.backfilling,
+            clock=self.clock,
+            waiters=BoundedSemaphore(max(1, self.settings.threads_that_run // 3)),
+        )
+
+    @cached_property
     def change_ledger(self) -> "ChangeLedger":
         from .ledger.changes import ChangeLedger
 
@@ -148,6 +173,10 @@ class App:
         for prefix, services in wanted.items():
             if sentence := connections.problem(prefix, self.settings.values, services):
                 yield Fault(file="app settings", path=prefix, value="", message=sentence)
+
+
+def _spread() -> float:
+    return random.uniform(-1, 1)
 
 
 def read_config(path: Path, settings: Settings) -> Config:

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from .clock import Clock
 from .firing import Firing
-from .ledger.ledger import Ledger, Mark
+from .ledger.ledger import Ledger
+from .ledger.records import Mark
 from .scheduling.config import ChangeTrigger, Schedule
 from .scheduling.occurrences import between, digest
 from .scheduling.pauses import is_paused

@@ -19,7 +19,7 @@ from .scheduling.not_yet import refusal
 from .scheduling.outcome import Answer, Outcome
 from .scheduling.policies import is_used_up, jitter_of, retry_delay
 from .scheduling.run import Run, RunKind, RunState, SkipReason, time_key
-from .scheduling.run_request import Submission, build_request
+from .scheduling.run_request import Submission, build_request, with_parameters
 
 log = logger(__name__)
 
@@ -82,6 +82,7 @@ class Firing:
         now = self._clock.now()
         request = build_request(schedule, occurrence.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
         run = self._unclaimed(schedule, occurrence, now)
+        request = with_parameters(request, asked.parameters)
         waiting = replace(
             run,
             state=RunState.WAITING,
@@ -89,9 +90,16 @@ class Firing:
             due_at=now,
             requested_by=asked.by,
             note=asked.note,
+            request_id=asked.request_id,
+            request_digest=asked.digest,
+            parameters=asked.parameters,
             by_person=True,
         )
         return self._noted(waiting, occurrence.beside)
+
+    def submit_at_once(self, run: Run, retry: Retry) -> Run:
+        """Submit a run that was just claimed for a person; as it is now, also when the reconciler was first."""
+        return self.submit_open(run, retry) or self._ledger.get(run.key) or run
 
     def submit_open(self, run: Run, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so."""
@@ -149,6 +157,7 @@ class Firing:
             blob=occurrence.blob,
             batch=occurrence.batch,
             replay_of=occurrence.replay_of,
+            webhook=schedule.webhook,
         )
 
     def _noted(self, run: Run, beside: Sequence[Operation]) -> Run | None:

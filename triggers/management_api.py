@@ -1,25 +1,154 @@
-"""HTTP functions: what the app says about itself. They only translate; what is said is worked out elsewhere."""
+"""The HTTP functions: they take requests apart, and say answers and refusals in JSON; others work out what is said.
 
+Only what the host needs to know of a function is imported when the app starts; the rest with the first request.
+"""
+
+import base64
+import binascii
 import json
-from typing import Any
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import azure.functions as func
 
 from .app import App
 
+if TYPE_CHECKING:
+    import msgspec
+
+    from .routes import Question, Route
+
+TABLE: Final = (
+    ("api_health", "GET", "health"),
+    ("api_openapi", "GET", "openapi.json"),
+    ("api_schedules", "GET", "schedules"),
+    ("api_schedule", "GET", "schedules/{schedule}"),
+    ("api_trigger", "POST", "schedules/{schedule}/trigger"),
+    ("api_pause", "POST", "schedules/{schedule}/pause"),
+    ("api_resume", "POST", "schedules/{schedule}/resume"),
+    ("api_backfill", "POST", "schedules/{schedule}/backfill"),
+    ("api_runs", "GET", "runs"),
+    ("api_run", "GET", "runs/{key}"),
+    ("api_replay", "POST", "runs/{key}/replay"),
+    ("api_cancel", "POST", "runs/{key}/cancel"),
+)
+"""Function, method and route: so few words because a cold start reads them; `routes.py` says the rest."""
+
+_LARGEST_BODY: Final = 65_536
+"""A run's row holds what was asked for, more than once."""
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_RETRY_AFTER: Final = "5"
+
+log = logging.getLogger(__name__)
+
 
 def register(functions: func.FunctionApp, app: App) -> None:
-    """Add one function per route and method."""
-
-    def api_health(req: func.HttpRequest) -> func.HttpResponse:
-        from .health import health
-
-        answer = health(app)
-        return _json(answer, 200 if answer["status"] == "ok" else 503)
-
-    route = functions.route(route="health", methods=[func.HttpMethod.GET], auth_level=func.AuthLevel.FUNCTION)
-    functions.function_name("api_health")(route(api_health))
+    """Add one function for each route and method, so that keys can be given for each right."""
+    for name, method, route in TABLE:
+        decorate = functions.route(
+            route=route, methods=[func.HttpMethod[method]], auth_level=func.AuthLevel.FUNCTION, trigger_arg_name="req"
+        )
+        functions.function_name(name)(decorate(_function(app, name)))
 
 
-def _json(answer: dict[str, Any], status: int) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps(answer), status_code=status, mimetype="application/json")
+def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResponse]:
+    def answer(req: func.HttpRequest) -> func.HttpResponse:
+        if name == "api_health":
+            from .health import health
+
+            told = health(app)
+            return _json(told, 200 if told["status"] == "ok" else 503)
+        if name == "api_openapi":
+            from .openapi import document
+
+            return _json(document(), 200)
+        return _answered(app, name, req)
+
+    return answer
+
+
+def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
+    from .blob_storage import BlobUnavailable
+    from .connections import UnusableConnection
+    from .ledger.ports import LedgerUnavailable
+    from .routes import ROUTES
+    from .steering.declined import Declined
+
+    route = next(one for one in ROUTES if one.function == name)
+    assert route.handle is not None
+    try:
+        answered = route.handle(app.steering, _question(route, req, auth=app.settings.has_app_service_authentication))
+    except Declined as error:
+        return _json({"error": str(error)}, error.status)
+    except (LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
+        log.warning("%s cannot be answered: %s", name, error)
+        return _json({"error": str(error)}, 503)
+    return _json(answered.body, answered.status)
+
+
+def _question(route: "Route", req: func.HttpRequest, *, auth: bool) -> "Question":
+    """The parts of a request, checked; raises BadInput and TooLarge."""
+    from urllib.parse import unquote
+
+    from .routes import Question
+
+    names = list(req.route_params.values())
+    # No name holds a percent sign: one that does was not decoded by the host.
+    name = unquote(names[0]) if names else ""
+    body = None if route.body is None else _body(route.body, req.get_body())
+    query = _query(route.query, dict(req.params))
+    claimed = getattr(body, "by", None)
+    return Question(name=name, body=body, query=query, by=_principal(req) if auth else claimed)
+
+
+def _body(kind: "type[msgspec.Struct]", content: bytes) -> Any:
+    import msgspec
+
+    from .steering.declined import BadInput, TooLarge
+
+    if len(content) > _LARGEST_BODY:
+        raise TooLarge(f"the body has {len(content)} bytes; {_LARGEST_BODY} are the most")
+    try:
+        return msgspec.json.decode(content or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the body: {_sentence(error)}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"the body is not JSON: {error}") from error
+
+
+def _query(kind: "type[msgspec.Struct]", params: dict[str, str]) -> Any:
+    import msgspec
+
+    from .steering.declined import BadInput
+
+    params.pop("code", None)  # a key in the URL is the host's affair
+    try:
+        return msgspec.convert(params, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the query: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _principal(req: func.HttpRequest) -> str | None:
+    """Who is signed in, as App Service authentication says; without it anybody could send the header."""
+    try:
+        principal = json.loads(base64.b64decode(req.headers.get("x-ms-client-principal", ""), validate=True))
+        claims = {one["typ"]: one["val"] for one in principal["claims"]}
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        return None
+    names = (principal.get("name_typ"), "preferred_username", "name")
+    return next((str(claims[one]) for one in names if claims.get(one)), None)
+
+
+def _json(answer: Any, status: int) -> func.HttpResponse:
+    import msgspec
+
+    headers = {**_HEADERS, "Retry-After": _RETRY_AFTER} if status == 202 else dict(_HEADERS)
+    return func.HttpResponse(
+        msgspec.json.encode(answer), status_code=status, mimetype="application/json", headers=headers
+    )

@@ -1,7 +1,7 @@
 """What a run is for: a time, a version of a blob, a batch of them, or a person's request."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from .ledger.ports import Operation
@@ -32,6 +32,11 @@ class Asked:
 
     by: str | None = None
     note: str | None = None
+    request_id: str | None = None
+    digest: str | None = None
+    """Of everything that was asked for under the id."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Pipeline parameters in place of the schedule's, by name."""
 
 
 def occurrence_of(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from .ledger.ledger import Ledger, Pauses
+from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable
+from .ledger.records import Pauses
 from .scheduling.pauses import Pause, begun, ended
 
 _TRIES: Final = 5

@@ -11,13 +11,15 @@ from .batching import Batching
 from .clock import Clock
 from .due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
 from .firing import Firing, log_run, target_id
-from .ledger.ledger import Ledger, Registration
+from .ledger.ledger import Ledger
+from .ledger.records import Notice, Registration
 from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config, Retry, Schedule
 from .scheduling.pauses import Pause, pause_at, paused_within
 from .scheduling.run import Run, RunState
 from .sweeping import Sweeping
 from .unknown_runs import UnknownRuns
+from .webhooks import Webhooks
 
 log = logger(__name__)
 
@@ -43,6 +45,7 @@ class Reconciliation:
     unknown_runs: UnknownRuns
     sweeping: Sweeping
     batching: Batching
+    webhooks: Webhooks
     clock: Clock
     started_at: datetime
     """The start of the worker process."""
@@ -108,10 +111,13 @@ class Reconciliation:
         elif schedule is not None:
             yield from _guarded(self._undelivered(schedule))
         retry = schedule.retry if schedule else _RETRY_OF_REMOVED
-        for run in self.ledger.open_runs(registration.schedule):
-            seen.note(run, self.clock.now(), pauses)
+        for one in self.ledger.open_work(registration.schedule):
             try:
-                self._see_to(run, retry, server_now(), holds, pauses)
+                if isinstance(one, Notice):
+                    self.webhooks.see_to(one, server_now())
+                else:
+                    seen.note(one, self.clock.now(), pauses)
+                    self._see_to(one, retry, server_now(), holds, pauses)
             except Exception as error:  # noqa: BLE001  yielded: one run's fault shall not cost its neighbours
                 yield error
             else:

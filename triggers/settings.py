@@ -31,6 +31,7 @@ DEPLOYED: Final = frozenset(
     }
 )
 """The settings that an environment's parameters may hold; the template itself makes the others."""
+_THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 _SHORTEST_RETENTION = 7
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
@@ -60,6 +61,11 @@ class Settings:
     retention: timedelta
     """How long ended runs are kept."""
     worker_threads: int
+    """Connections that are kept: as many as may be needed at once."""
+    threads_that_run: int
+    """Functions that run at a time: the setting, or what the Python worker makes of the machine."""
+    has_app_service_authentication: bool
+    """Whether the host itself says who asks."""
     ca_bundle: str | None
     """A file of root certificates to trust; None: certifi's."""
 
@@ -91,6 +97,7 @@ def read(values: Mapping[str, str]) -> Settings:
     def seconds(name: str, default: int) -> timedelta:
         return timedelta(seconds=float(checked(name, str(default), _seconds_problem)))
 
+    threads = int(checked(_THREADS, "32", _count_problem))
     return Settings(
         values=dict(values),
         schedules_file=values.get("SCHEDULES_FILE") or "schedules.yaml",
@@ -103,7 +110,10 @@ def read(values: Mapping[str, str]) -> Settings:
         unknown_settle=seconds("UNKNOWN_SETTLE_SECONDS", 120),
         retention=timedelta(days=int(checked("LEDGER_RETENTION_DAYS", "90", _retention_problem))),
         retry_first_delay=seconds("RETRY_FIRST_DELAY_SECONDS", 30),
-        worker_threads=int(checked("PYTHON_THREADPOOL_THREAD_COUNT", "32", _count_problem)),
+        worker_threads=threads,
+        # Unset, the worker has as many as concurrent.futures gives the machine.
+        threads_that_run=threads if values.get(_THREADS) else min(32, (os.cpu_count() or 1) + 4),
+        has_app_service_authentication=values.get("WEBSITE_AUTH_ENABLED", "").lower() in {"true", "1"},
         ca_bundle=values.get("REQUESTS_CA_BUNDLE") or values.get("SSL_CERT_FILE") or None,
         faults=tuple(faults),
         warnings=tuple(

@@ -43,8 +43,8 @@ class SimTable:
     def get(self, partition: str, row_key: str) -> StoredRow | None:
         return self._asked(f"get {row_key}", lambda: self._store.get(partition, row_key))
 
-    def query(self, partition: str, first: str, before: str) -> Iterator[StoredRow]:
-        return iter(self._asked(f"query {first}", lambda: list(self._store.query(partition, first, before))))
+    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+        return iter(self._asked(f"query {first}", lambda: list(self._store.query(partition, first, before, limit))))
 
     def now(self) -> datetime:
         return self._asked("now", self._store.now)

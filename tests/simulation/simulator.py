@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from builders import config
+from builders import ScriptedHook, config
 
 from triggers.batching import Batching
 from triggers.changes import Changes
@@ -26,6 +26,7 @@ from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import Run, RunKind, RunState, change_key, time_key
 from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
+from triggers.webhooks import Webhooks
 
 from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimTable
 from .world import Instance, World
@@ -235,6 +236,9 @@ class Simulation:
             unknown_runs=parts.unknown_runs(ledger=ledger, history=history, clock=clock, settle=SETTLE),
             sweeping=Sweeping(changes=changes, clock=clock, retention=RETENTION),
             batching=Batching(changes=changes, clock=clock),
+            webhooks=Webhooks(
+                ledger=ledger, wire=ScriptedHook(), settings={}, first_delay=timedelta(seconds=30), spread=lambda: 0.0
+            ),
             clock=clock,
             started_at=clock.now(),
             submit_deadline=DEADLINE,

@@ -13,8 +13,9 @@ import pytest
 
 from triggers.ledger.change_rows import Head, SweepState
 from triggers.ledger.changes import ChangeLedger
-from triggers.ledger.ledger import Ledger, Pauses
+from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Operation
+from triggers.ledger.records import Pauses
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Outcome
 from triggers.scheduling.run import Run

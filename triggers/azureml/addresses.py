@@ -73,4 +73,13 @@ def history_url(submit_url: str, experiment: str) -> str | None:
     return f"{match[1]}/history/v1.0{match[2]}/experiments/{quote(experiment, safe='')}/runs:query"
 
 
+def cancel_url(submit_url: str, run_id: str) -> str | None:
+    """What a DELETE cancels the run at; None when the submit address does not tell.
+
+    It is what the SDK asks (azureml-pipeline-core 1.62, cancel of a pipeline run).
+    """
+    match = _PIPELINES.match(submit_url)
+    return match and f"{match[0]}PipelineRuns/{quote(run_id, safe='')}/Execution"
+
+
 _PIPELINES: Final = re.compile(r"(https?://[^/]+)/pipelines/v1\.0(/subscriptions/.*?/workspaces/[^/]+)/", re.IGNORECASE)

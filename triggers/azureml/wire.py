@@ -60,7 +60,15 @@ class Wire:
         self._lock = Lock()
         self._session: requests.Session | None = None
 
-    def prepared(self, url: str, data: bytes) -> Callable[[], Reply]:
+    def prepared(
+        self,
+        url: str,
+        data: bytes,
+        *,
+        method: str = "POST",
+        content_type: str = "application/json",
+        with_token: bool = True,
+    ) -> Callable[[], Reply]:
         """Everything that can be done before sending, the token first; the call sends, once.
 
         Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
@@ -68,13 +76,11 @@ class Wire:
         from requests import Request, RequestException
 
         session = self._shared_session()
-        headers = {
-            "Authorization": f"Bearer {self._tokens.bearer(self._scope)}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-        }
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        if with_token:
+            headers["Authorization"] = f"Bearer {self._tokens.bearer(self._scope)}"
         try:
-            request = Request("POST", url, headers=headers, data=data).prepare()
+            request = Request(method, url, headers=headers, data=data).prepare()
         except RequestException as error:
             # Without its text, which may hold the token.
             raise NeverSent(f"the request cannot be put together: {type(error).__name__}") from None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _UNFIT: Final = frozenset({404, 409, 412})
 """A condition does not hold: there is no such row, there is one, or it has changed."""
+
+
+_ROWS_A_REQUEST: Final = 1000
+"""As many as the service gives at once."""
 
 
 class AzureTable:
@@ -41,13 +46,14 @@ class AzureTable:
                 return None
         return None
 
-    def query(self, partition: str, first: str, before: str) -> Iterator[StoredRow]:
+    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
         with self._reached() as table:
             found = table.query_entities(
                 "PartitionKey eq @partition and RowKey ge @first and RowKey lt @before",
                 parameters={"partition": partition, "first": first, "before": before},
+                results_per_page=None if limit is None else min(limit, _ROWS_A_REQUEST),
             )
-            yield from map(_stored, found)
+            yield from map(_stored, islice(found, limit))
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         translated = [_translated(partition, one) for one in operations]

@@ -197,7 +197,7 @@ class ChangeLedger:
         cursor, deleted = {}, 0
         for prefix in ("c:", "m:", "v:"):
             first = str(cursors.columns.get(prefix[0], prefix)) if cursors else prefix
-            rows = list(islice(self._table.query(schedule, first, after_prefix(prefix)), limit))
+            rows = list(self._table.query(schedule, first, after_prefix(prefix), limit))
             cursor[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
             old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
             # What still waits for its batch or its run, in a long pause say, is not past.

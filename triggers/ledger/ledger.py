@@ -4,7 +4,7 @@ Every method raises LedgerUnavailable. Writes are conditional: the store, not th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
@@ -12,6 +12,17 @@ from uuid import uuid4
 from ..scheduling.pauses import Pause
 from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
 from .ports import Create, Delete, Operation, Replace, StoredRow, Table, following
+from .records import (
+    Listing,
+    Mark,
+    Notice,
+    Pauses,
+    Registration,
+    listed_of,
+    notice_of,
+    notices_of,
+    registration_of,
+)
 from .rows import (
     REGISTRY,
     after_prefix,
@@ -28,33 +39,6 @@ from .rows import (
 
 _RUNS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; a run has two once it has ended."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """A schedule that has been seen; occurrences before `first_seen` start nothing."""
-
-    schedule: str
-    first_seen: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mark:
-    """The instant up to which every occurrence of a time-based schedule has a row."""
-
-    until: datetime
-    trigger_digest: str
-    version: str | None = None
-    """The ledger's mark of what was read; None for a mark that is not in it yet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pauses:
-    """A schedule's pauses, oldest first."""
-
-    intervals: tuple[Pause, ...] = ()
-    version: str | None = None
-    """The ledger's mark of what was read; None for a schedule that was never paused."""
 
 
 class Ledger:
@@ -80,12 +64,12 @@ class Ledger:
         self._forget_a_table_that_is_gone()
         if schedule not in self._registered:
             row = self._created_or_present(REGISTRY, f"s:{schedule}", {"first_seen": first_seen.isoformat()})
-            self._registered[schedule] = _registration(row)
+            self._registered[schedule] = registration_of(row)
         return self._registered[schedule]
 
     def registrations(self) -> list[Registration]:
         """Every schedule ever seen, also those that have left the file since."""
-        return list(readable(_registration, self._query(REGISTRY, "s:")))
+        return list(readable(registration_of, self._query(REGISTRY, "s:")))
 
     def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
         """Claim the run's key: the run as written, or None when the key has a row already.
@@ -99,7 +83,7 @@ class Ledger:
         ]
         if run.state in OPEN_STATES:
             operations.append(Create(f"o:{run.key}", open_columns(run)))
-        return self._written(run, write_id, [*operations, *beside])
+        return self._written(run, write_id, [*operations, *notices_of(None, run), *beside])
 
     def update(self, before: Run, after: Run) -> Run | None:
         """Write what became of a run: as written, or None when somebody else has written since `before` was read."""
@@ -112,7 +96,22 @@ class Ledger:
             operations.append(Replace(f"o:{after.key}", open_columns(after)))
         elif before.state in OPEN_STATES:
             operations.append(Delete(f"o:{after.key}"))
-        return self._written(after, write_id, operations)
+        return self._written(after, write_id, [*operations, *notices_of(before, after)])
+
+    def put_off(self, notice: Notice, since: datetime, until: datetime) -> None:
+        """Remember that a webhook did not take a notice, and when it is to be tried again."""
+        columns = {
+            "run_key": notice.run_key,
+            "state": notice.state.value,
+            "attempts": notice.attempts + 1,
+            "since": since.isoformat(),
+            "until": until.isoformat(),
+        }
+        self.table.write(notice.schedule, [Replace(notice.row_key, columns)])
+
+    def drop(self, notice: Notice) -> None:
+        """Forget a notice: it was taken, or given up."""
+        self.table.write(notice.schedule, [Delete(notice.row_key)])
 
     def get(self, key: str) -> Run | None:
         """The run of a key, or None."""
@@ -121,16 +120,41 @@ class Ledger:
 
     def open_runs(self, schedule: str) -> Iterator[Run]:
         """The runs of a schedule that are not ended; costs what is open, not what is past."""
-        return self._runs(schedule, (row.row_key[2:] for row in self._query(schedule, "o:")))
+        return (one for one in self.open_work(schedule, "o:") if isinstance(one, Run))
+
+    def open_work(self, schedule: str, first: str = "n:") -> Iterator[Notice | Run]:
+        """What the reconciler has to see to: the notices that nobody has taken yet, then the open runs; one query."""
+        for row in self.table.query(schedule, first, after_prefix("o:")):
+            if row.row_key.startswith("n:"):
+                yield from readable(lambda row: notice_of(schedule, row), iter([row]))
+            else:
+                yield from self.runs([row.row_key[2:]])
+
+    def runs(self, keys: Sequence[str]) -> Iterator[Run]:
+        """The runs of these keys, as far as they are there."""
+        rows = (self.table.get(schedule_of(key), f"k:{key}") for key in keys)
+        return readable(run_of, (row for row in rows if row is not None))
 
     def recent_runs(self, schedule: str, limit: int) -> list[Run]:
         """The newest runs of a schedule, newest first."""
-        keys = []
-        for row in self._query(schedule, "t:"):
-            keys.append(str(row.columns["key"]))
-            if len(keys) == limit:
-                break
-        return list(self._runs(schedule, iter(keys)))
+        return list(self.runs([one.key for one in self.listed(schedule, limit=limit).runs]))
+
+    def listed(
+        self,
+        schedule: str,
+        *,
+        limit: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: str | None = None,
+    ) -> Listing:
+        """At most `limit` of a schedule's runs whose rows are of [since, until), newest first, behind a place."""
+        newest = "t:" if until is None else f"{list_key(until)};"
+        oldest = after_prefix("t:") if since is None else f"{list_key(since)};"
+        first = newest if after is None else max(newest, f"{after}!")  # no character of a key comes before it
+        rows = list(self.table.query(schedule, first, oldest, limit))
+        end = rows[-1].row_key if len(rows) == limit else None
+        return Listing(runs=list(readable(listed_of, iter(rows))), end=end)
 
     def now(self) -> datetime:
         """The time by the ledger's own clock, which all instances share; costs a call."""
@@ -204,11 +228,6 @@ class Ledger:
         row = self.table.get(run.schedule, operations[0].row_key)
         return run_of(row) if row is not None and row.columns.get("written_by") == write_id else None
 
-    def _runs(self, schedule: str, keys: Iterator[str]) -> Iterator[Run]:
-        """The runs of these keys."""
-        rows = (self.table.get(schedule, f"k:{key}") for key in keys)
-        return readable(run_of, (row for row in rows if row is not None))
-
     def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
         """Insert a row, or read the one that is there already."""
         written = self.table.write(partition, [Create(row_key, columns)])
@@ -225,7 +244,3 @@ class Ledger:
         if self._incarnation != self.table.incarnation:
             self._incarnation, self._id = self.table.incarnation, None
             self._registered.clear()
-
-
-def _registration(row: StoredRow) -> Registration:
-    return Registration(schedule=row.row_key[2:], first_seen=time_of(row, "first_seen"))

@@ -24,10 +24,10 @@ class MemoryTable:
         with self._lock:
             return self._partitions.get(partition, {}).get(row_key)
 
-    def query(self, partition: str, first: str, before: str) -> Iterator[StoredRow]:
+    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
         with self._lock:
             rows = self._partitions.get(partition, {})
-            return iter([rows[key] for key in sorted(rows) if first <= key < before])
+            return iter([rows[key] for key in sorted(rows) if first <= key < before][:limit])
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         with self._lock:

@@ -85,8 +85,8 @@ class Table(Protocol):
     def get(self, partition: str, row_key: str) -> StoredRow | None:
         """One row, or None."""
 
-    def query(self, partition: str, first: str, before: str) -> Iterator[StoredRow]:
-        """The rows with keys in [first, before), in order, fetched as they are asked for."""
+    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+        """The rows with keys in [first, before), in order, fetched as they are asked for; the first `limit` of them."""
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         """All operations (at most 100) or none; None when a condition does not hold.

@@ -2,6 +2,7 @@
 
     partition = schedule    k:<key>                    the run
                             o:<key>                    exists while the run is open: what the reconciler walks
+                            n:<key>:<state>            an end that the run's webhook has not been told yet
                             t:<inverted time>:<key>    newest first: what lists walk
                             mark                       up to when a time-based schedule's occurrences have rows
     partition = registry    s:<schedule>               first_seen
@@ -90,6 +91,14 @@ def time_of(row: StoredRow, column: str) -> datetime:
         return datetime.fromisoformat(row.columns[column])
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error!r}") from error
+
+
+def text_of(row: StoredRow, column: str) -> str:
+    """A text that we wrote; raises CorruptRow."""
+    found = row.columns.get(column)
+    if not isinstance(found, str):
+        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: it has no {column}")
+    return found
 
 
 def columns_of(document: object) -> Row:

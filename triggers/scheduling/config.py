@@ -140,6 +140,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
     target: Target
     request: RequestTemplate
     trigger: Trigger
+    written: Mapping[str, object]
+    """The trigger's key as the file has it."""
     enabled: bool
     catchup_window: timedelta
     catchup: Catchup

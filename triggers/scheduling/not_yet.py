@@ -13,8 +13,6 @@ def not_acted_on(schedule: Schedule) -> Iterator[tuple[str, str]]:
         yield "overlap", "runs may still overlap: only `allow` is acted on in this version"
     if schedule.max_concurrent_runs is not None:
         yield "max_concurrent_runs", "not acted on in this version: runs do not wait for one another"
-    if schedule.webhook is not None:
-        yield "webhook", "not acted on in this version: nobody is told when a run ends"
     if problem := refusal(schedule):
         yield problem
 

@@ -73,6 +73,12 @@ class RunKind(Enum):
 OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
 """The states that the reconciler still has to do with. (What a submitted run comes to is not followed yet.)"""
 
+ENDED_STATES = frozenset(set(RunState) - OPEN_STATES - {RunState.SUBMITTED})
+"""The states in which nothing more happens to a run by itself."""
+
+TOLD_STATES = ENDED_STATES - {RunState.SKIPPED}
+"""The ends that a webhook is told; a skipped occurrence never was a run."""
+
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.WAITING: frozenset({RunState.SUBMITTING, RunState.SKIPPED, RunState.CANCELED}),
     RunState.SUBMITTING: frozenset(
@@ -82,6 +88,7 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.UNKNOWN: frozenset({RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.CANCELED}),
     RunState.DEAD: frozenset({RunState.SUBMITTED}),
     RunState.REJECTED: frozenset({RunState.SUBMITTED}),
+    RunState.CANCELED: frozenset({RunState.SUBMITTED}),
     RunState.SUBMITTED: frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}),
 }
 """What may follow what; a state that is no key is final. SUBMITTED may follow where an id arrives late."""
@@ -132,6 +139,14 @@ class Run:
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
     replay_of: str | None = None
+    request_id: str | None = None
+    """Of a person's trigger: the same id is the same run."""
+    request_digest: str | None = None
+    """Of what was asked for under that id."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Pipeline parameters that the person gave, by name; a replay gives them again."""
+    webhook: str | None = None
+    """Who is told when the run ends, settings not put in."""
     requested_by: str | None = None
     note: str | None = None
     """Of the person who asked for the run."""
@@ -167,6 +182,16 @@ def time_key(schedule: str, nominal_time: datetime) -> str:
 def change_key(schedule: str, change: BlobChange) -> str:
     """`score-uploads~<digest>`: one version of a blob."""
     return f"{schedule}~{change_digest(change)}"
+
+
+def request_key(schedule: str, request_id: str) -> str:
+    """`nightly!42`: what a person asked for."""
+    return f"{schedule}!{request_id}"
+
+
+def replay_key(root: str, number: int) -> str:
+    """`<key>.r<n>`: the n-th replay of an occurrence."""
+    return f"{root}.r{number}"
 
 
 def schedule_of(key: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .batch import BatchFacts, manifest_path
 from .change import BlobChange
@@ -80,6 +81,12 @@ def build_request(
         continue_on_step_failure=template.continue_on_step_failure,
         parent_run_id=_optional(template.parent_run_id, values),
     )
+
+
+def with_parameters(request: RunRequest, parameters: Mapping[str, str]) -> RunRequest:
+    """The request with a person's parameters in place of the schedule's; their values are plain text."""
+    given = {escaped(name): escaped(value) for name, value in parameters.items()}
+    return replace(request, pipeline_parameters={**request.pipeline_parameters, **given})
 
 
 def _values(

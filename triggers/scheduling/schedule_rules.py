@@ -52,7 +52,7 @@ def checked_schedule(
     check_settings(texts, converter.settings, faults)
     if not whole or target is None or trigger is None:
         return None
-    return _schedule(name, ScheduleKeys(**parts), target, trigger)
+    return _schedule(name, ScheduleKeys(**parts), target, trigger, {str(kind): own.get(str(kind))})
 
 
 def _kind(own: dict[str, Tree], path: str, faults: FaultList) -> str | None:
@@ -156,13 +156,16 @@ def _is_under(text_path: str, schedule_path: str, inherited: set[str]) -> bool:
     return any(below == key or below.startswith(f"{key}.") for key in inherited)
 
 
-def _schedule(name: str, keys: ScheduleKeys, target: Target, trigger: Trigger) -> Schedule:
+def _schedule(
+    name: str, keys: ScheduleKeys, target: Target, trigger: Trigger, written: Mapping[str, object]
+) -> Schedule:
     return Schedule(
         name=name,
         pipeline=keys.pipeline or "",
         target=target,
         request=_request_template(name, keys),
         trigger=trigger,
+        written=written,
         enabled=keys.status == "Enabled",
         catchup_window=duration(keys.catchup_window),
         catchup=Catchup(keys.catchup),

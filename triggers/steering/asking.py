@@ -1,0 +1,197 @@
+"""What people ask for: a run of their own, one more time, or that a run be given up.
+
+The claim comes first, as with every run; then it is submitted at once, and should that fail the reconciler goes on.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import uuid4
+
+import msgspec
+
+from ..changes import Changes
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..occurrence import Asked, Occurrence
+from ..scheduling.batch import BatchFacts, group_of, manifest_path
+from ..scheduling.change import BlobChange, path_out_of_scope
+from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.not_yet import refusal
+from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
+from .declined import BadInput, NotAllowed, NotKnown, WrongState
+from .questions import ReplayBody, TriggerBody, instant
+
+REPLAYABLE: Final = frozenset(
+    {
+        RunState.SKIPPED,
+        RunState.REJECTED,
+        RunState.DEAD,
+        RunState.UNKNOWN,
+        RunState.FAILED,
+        RunState.CANCELED,
+    }
+)
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
+_CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN})
+
+
+class Service(Protocol):
+    """Azure ML, as far as runs are canceled."""
+
+    def cancel(self, run: Run) -> str | None:
+        """Ask for the cancellation of a submitted run: None when it is accepted, else why not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """What requests of people work with."""
+
+    ledger: Ledger
+    changes: Changes
+    clock: Clock
+    service: Service
+
+    def trigger(self, schedule: Schedule, body: TriggerBody, by: str | None) -> tuple[Run, bool]:
+        """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run."""
+        _check_overrides(schedule, body)
+        request_id = body.request_id or str(uuid4())
+        if not _REQUEST_ID.match(request_id):  # the type's pattern lets a line's end pass
+            raise BadInput(f"request_id: {request_id!r} is not 1 to 64 letters, digits, '.', '_' and '-'")
+        key = request_key(schedule.name, request_id)
+        asked = Asked(
+            by=by,
+            note=body.note,
+            request_id=request_id,
+            digest=hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
+            parameters={name: str(value) for name, value in body.pipeline_parameters.items()},
+        )
+        if (present := self.ledger.get(key)) is not None:
+            return _same(present, asked), False
+        if problem := refusal(schedule):
+            raise WrongState(f"{schedule.name}: {problem[1]}")
+        at = self.clock.now() if body.scheduled_time is None else instant(body.scheduled_time, "scheduled_time")
+        occurrence = self._requested(schedule, key, at, body.blob)
+        claimed = self._claimed(schedule, occurrence, asked)
+        if claimed is None:
+            present = self.ledger.get(key)
+            if present is None:
+                raise WrongState(f"{key} was claimed and is gone; use another request_id")
+            return _same(present, asked), False
+        return self.changes.firing.submit_at_once(claimed, schedule.retry), True
+
+    def replay(self, schedule: Schedule, run: Run, body: ReplayBody, by: str | None) -> Run:
+        """One more run of what a run was for, built anew from the file as it is now."""
+        root = run.replay_of or run.key
+        newest, number = run, 1
+        while (later := self.ledger.get(replay_key(root, number))) is not None:
+            newest, number = later, number + 1
+        if newest.state not in REPLAYABLE and not (newest.state is RunState.FINISHED and body.force):
+            hint = "; with force it is run again" if newest.state is RunState.FINISHED else ""
+            raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
+        if problem := refusal(schedule):
+            raise WrongState(f"{schedule.name}: {problem[1]}")
+        occurrence = self._again(schedule, newest, root, replay_key(root, number))
+        if newest.state is RunState.UNKNOWN:
+            self._given_up(newest, f"given up for its replay {occurrence.key}")
+        asked = Asked(by=by, note=body.note, parameters=newest.parameters)
+        claimed = self._claimed(schedule, occurrence, asked)
+        if claimed is None:
+            raise WrongState(f"{occurrence.key} was started by somebody else meanwhile")
+        return self.changes.firing.submit_at_once(claimed, schedule.retry)
+
+    def cancel(self, run: Run, note: str | None, by: str | None) -> Run:
+        """Give a run up: one that is not sent yet at once, one that Azure ML runs by asking it to."""
+        sentence = ": ".join(part for part in (f"canceled by {by}" if by else "canceled by a person", note) if part)
+        if run.state in _CANCELABLE:
+            return self._given_up(run, sentence)
+        if run.state is RunState.SUBMITTING:
+            raise WrongState(f"{run.key} is being submitted at this moment; try again")
+        if run.state is not RunState.SUBMITTED:
+            raise WrongState(f"{run.key} has ended: {run.state.value}")
+        if refused := self.service.cancel(run):
+            raise WrongState(f"{run.key}: {refused}")
+        return self._given_up(replace(run, azureml_status="CancelRequested"), sentence)
+
+    def _given_up(self, run: Run, sentence: str) -> Run:
+        now = self.clock.now()
+        canceled = run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
+        written = self.ledger.update(run, canceled)
+        if written is None:
+            raise WrongState(f"{run.key} has changed meanwhile; look at it again")
+        return written
+
+    def _claimed(self, schedule: Schedule, occurrence: Occurrence, asked: Asked) -> Run | None:
+        self.ledger.register(schedule.name, self.clock.now())
+        return self.changes.firing.wait(schedule, occurrence, asked)
+
+    def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
+        """What a person's run is for: a time, or a blob as it is now."""
+        occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at)
+        trigger = schedule.trigger
+        if not isinstance(trigger, ChangeTrigger):
+            if path is not None:
+                raise BadInput(f"{schedule.name} is time-based: it takes no blob")
+            return occurrence
+        if path is None:
+            raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
+        found = self.changes.blobs.of(trigger.connection, trigger.container, path)
+        if found is None:
+            raise NotKnown(f"there is no blob {path!r} in the container {trigger.container}")
+        return self._of_blob(schedule, trigger, replace(occurrence, blob=found.change), found.change)
+
+    def _of_blob(
+        self, schedule: Schedule, trigger: ChangeTrigger, occurrence: Occurrence, change: BlobChange
+    ) -> Occurrence:
+        """With its manifest, and as a batch of one where the schedule's templates speak of a batch."""
+        self.changes.write_manifest(schedule, occurrence.key, [change])
+        if schedule.batch is None:
+            return occurrence
+        manifest = manifest_path(schedule.name, occurrence.key) if trigger.data_path is DataPathKind.MANIFEST else None
+        facts = BatchFacts(group=group_of(schedule.batch, change), count=1, manifest=manifest)
+        return replace(occurrence, batch=facts)
+
+    def _again(self, schedule: Schedule, run: Run, root: str, key: str) -> Occurrence:
+        """The occurrence of a run, under another key."""
+        occurrence = Occurrence(
+            key=key,
+            kind=RunKind.REPLAY,
+            nominal_time=run.nominal_time or run.created_at,
+            blob=run.blob,
+            replay_of=root,
+        )
+        trigger = schedule.trigger
+        if not isinstance(trigger, ChangeTrigger):
+            return occurrence
+        if run.blob is not None:
+            return self._of_blob(schedule, trigger, occurrence, run.blob)
+        if run.batch is None:
+            raise WrongState(f"{run.key} is of the time when {schedule.name} was time-based")
+        members = [member.change for member in self.changes.rows.members(schedule.name, root)]
+        if not members:
+            raise WrongState(f"the changes of {root} are not known any more; start them with backfill")
+        manifest = self.changes.write_manifest(schedule, key, members)
+        return replace(occurrence, batch=replace(run.batch, manifest=manifest))
+
+
+def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
+    """What the schedule's trigger_overrides let a person change; raises NotAllowed."""
+    allowed, named = schedule.trigger_overrides, schedule.request.pipeline_parameters
+    if allowed == "any":
+        return
+    given = [repr(name) for name in body.pipeline_parameters if allowed == "none" or name not in named]
+    if given:
+        known = "none of them" if allowed == "none" else ", ".join(map(repr, named)) or "none, as it names none"
+        raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)}: trigger_overrides lets {known}")
+    if body.blob is None or not isinstance(schedule.trigger, ChangeTrigger):
+        return
+    if because := path_out_of_scope(schedule.trigger, body.blob):
+        raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")
+
+
+def _same(present: Run, asked: Asked) -> Run:
+    if present.request_digest != asked.digest:
+        raise WrongState(f"{present.key} was asked for with another body; use another request_id")
+    return present

@@ -1,0 +1,91 @@
+"""The JSON and the query parameters that the app is asked with; unknown fields are faults."""
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Struct
+
+from ..scheduling.run import RunState
+from .declined import BadInput
+
+Text: TypeAlias = Annotated[str, Meta(max_length=1000)]
+Note: TypeAlias = Annotated[str | None, Meta(description="Why; kept with what is done")]
+Moment: TypeAlias = Annotated[str, Meta(max_length=40, description="ISO 8601; without offset it is UTC")]
+Scalar: TypeAlias = str | int | float | bool
+
+_YEARS = range(1901, 8999)
+
+
+class HeldBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of pause, resume and cancel."""
+
+    note: Text | None = None
+    by: Text | None = None
+    """Who; where App Service authentication is on, what it says counts instead."""
+
+
+class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a replay."""
+
+    note: Text | None = None
+    by: Text | None = None
+    force: bool = False
+    """Also a run that has finished."""
+
+
+class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a trigger; `request_id` makes a repetition harmless."""
+
+    request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    pipeline_parameters: dict[Annotated[str, Meta(min_length=1, max_length=255)], Scalar] = {}
+    blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    """A path below the container; of a change-based schedule."""
+    scheduled_time: Moment | None = None
+    note: Text | None = None
+    by: Text | None = None
+
+
+_FROM_TO = {"first": "from", "before": "to"}
+
+
+class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_FROM_TO):
+    """The body of a backfill: [from, to) of nominal or modification times."""
+
+    first: Moment
+    before: Moment
+    dry_run: bool = False
+    note: Text | None = None
+    by: Text | None = None
+
+
+class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which runs; `since` is inclusive, `until` exclusive, both by the time of the row."""
+
+    schedule: Annotated[str, Meta(max_length=100)] | None = None
+    state: RunState | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    continuation: Annotated[str, Meta(max_length=600)] | None = None
+
+
+class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long to wait for the end of a run, in seconds."""
+
+    wait: Annotated[int, Meta(ge=0, le=200)] = 0
+
+
+class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No query parameter is known."""
+
+
+def instant(text: str, what: str) -> datetime:
+    """A time that somebody wrote; raises BadInput."""
+    try:
+        found = datetime.fromisoformat(text)
+        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        raise BadInput(f"{what}: {text!r} is not a time such as 2026-11-01T04:30:00Z") from None
+    if at.year not in _YEARS:
+        raise BadInput(f"{what}: {text!r}: the year is not between {_YEARS.start} and {_YEARS.stop - 1}")
+    return at

@@ -1,0 +1,201 @@
+"""Everything that people and programs can look at and ask for; raises Declined and what the stores raise."""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from threading import BoundedSemaphore
+from typing import Final
+
+from ..backfilling import Backfilling, Item
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..occurrence import Asked
+from ..pausing import pause, resume
+from ..scheduling.config import ChangeTrigger, Config, Schedule
+from ..scheduling.faults import nearest
+from ..scheduling.not_yet import refusal
+from ..scheduling.occurrences import change_at, next_after
+from ..scheduling.pauses import is_paused
+from ..scheduling.run import ENDED_STATES, Run, schedule_of
+from .answers import (
+    BackfillAnswer,
+    ItemAnswer,
+    NextAnswer,
+    RunAnswer,
+    RunsAnswer,
+    ScheduleAnswer,
+    SchedulesAnswer,
+    moment,
+    run_answer,
+)
+from .asking import Asking
+from .declined import BadInput, NotKnown, WrongState
+from .pages import Wanted, page
+from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, instant
+
+_KEY: Final = re.compile(r"[A-Za-z0-9_.:@~!-]{1,300}\Z", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
+_NEXT: Final = 10
+_LAST: Final = 5
+_SHOWN: Final = 1000
+_BACKFILL_SECONDS: Final = 100
+"""An answer of the Functions host may take 230 seconds."""
+_LOOK_EVERY: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steering:
+    """The service object of the HTTP API and of the command line."""
+
+    config: Config
+    ledger: Ledger
+    asking: Asking
+    backfilling: Backfilling
+    clock: Clock
+    waiters: BoundedSemaphore
+    """A place for each long poll: waiting requests hold threads that functions need."""
+    sleep: Callable[[float], None] = time.sleep
+
+    def schedules(self) -> SchedulesAnswer:
+        """Every schedule of the file."""
+        return SchedulesAnswer(schedules=[self._schedule(one) for one in self.config.schedules.values()])
+
+    def schedule(self, name: str) -> ScheduleAnswer:
+        """One schedule."""
+        return self._schedule(self.named(name))
+
+    def trigger(self, name: str, body: TriggerBody, by: str | None) -> tuple[RunAnswer, bool]:
+        """A run that a person wants now, and whether it is new."""
+        run, is_new = self.asking.trigger(self.named(name), body, by)
+        return run_answer(run), is_new
+
+    def pause(self, name: str, body: HeldBody, by: str | None) -> ScheduleAnswer:
+        """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
+        schedule = self.named(name)
+        pause(self.ledger, schedule.name, self.clock.now(), body.note, by)
+        return self._schedule(schedule)
+
+    def resume(self, name: str, body: HeldBody, by: str | None) -> ScheduleAnswer:
+        """Let a schedule start runs again; a repetition changes nothing."""
+        schedule = self.named(name)
+        resume(self.ledger, schedule.name, self.clock.now(), body.note, by)
+        return self._schedule(schedule)
+
+    def backfill(self, name: str, body: BackfillBody, by: str | None) -> BackfillAnswer:
+        """Start what a schedule did not in [from, to), or show it; after a time it stops, and a repetition goes on."""
+        schedule = self.named(name)
+        first, before = instant(body.first, "from"), instant(body.before, "to")
+        if before <= first:
+            raise BadInput("to lies at or before from: nothing is between them")
+        if problem := refusal(schedule):
+            raise WrongState(f"{schedule.name}: {problem[1]}")
+        asked = Asked(by=by, note=body.note)
+        items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run)
+        started: list[Item] = []
+        already: list[Item] = []
+        complete, until = True, self.clock.monotonic() + _BACKFILL_SECONDS
+        for item in items:
+            (started if item.starts else already).append(item)
+            if self.clock.monotonic() > until:
+                complete = False
+                break
+        return BackfillAnswer(
+            dry_run=body.dry_run,
+            started=_items(started),
+            already=_items(already),
+            started_count=len(started),
+            already_count=len(already),
+            complete=complete,
+        )
+
+    def runs(self, query: RunsQuery) -> RunsAnswer:
+        """A page of runs, newest first."""
+        if query.schedule is not None and not _NAME.match(query.schedule):
+            raise BadInput(f"schedule: {query.schedule!r} is not the name of a schedule")
+        wanted = Wanted(
+            schedule=query.schedule,
+            state=query.state,
+            since=None if query.since is None else instant(query.since, "since"),
+            until=None if query.until is None else instant(query.until, "until"),
+            limit=query.limit,
+            continuation=query.continuation,
+        )
+        found, continuation = page(self.ledger, wanted)
+        return RunsAnswer(runs=[run_answer(run) for run in found], continuation=continuation)
+
+    def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
+        """A run, and whether that is all there is to say: False when it was waited for, or should be, in vain."""
+        run = self._run(key)
+        if not wait or run.state in ENDED_STATES:
+            return run_answer(run), True
+        if not self.waiters.acquire(blocking=False):
+            return run_answer(run), False
+        try:
+            until = self.clock.monotonic() + wait
+            while run.state not in ENDED_STATES and self.clock.monotonic() < until:
+                self.sleep(min(_LOOK_EVERY, max(0.0, until - self.clock.monotonic())))
+                run = self._run(key)
+        finally:
+            self.waiters.release()
+        return run_answer(run), run.state in ENDED_STATES
+
+    def replay(self, key: str, body: ReplayBody, by: str | None) -> RunAnswer:
+        """One more run of what a run was for."""
+        run = self._run(key)
+        schedule = self.config.schedules.get(run.schedule)
+        if schedule is None:
+            raise WrongState(f"{run.schedule} is not in the file any more: there is nothing to build a run from")
+        return run_answer(self.asking.replay(schedule, run, body, by))
+
+    def cancel(self, key: str, body: HeldBody, by: str | None) -> RunAnswer:
+        """Give a run up."""
+        return run_answer(self.asking.cancel(self._run(key), body.note, by))
+
+    def named(self, name: str) -> Schedule:
+        """The schedule of a name; raises NotKnown, and WrongState for one that is left out for its faults."""
+        found = self.config.schedules.get(name)
+        if found is not None:
+            return found
+        if name in self.config.left_out:
+            raise WrongState(f"{name} is left out for the faults that GET /api/health tells")
+        raise NotKnown(f"no schedule {name!r}{nearest(name, list(self.config.schedules))}")
+
+    def _run(self, key: str) -> Run:
+        found = self.ledger.get(key) if _KEY.match(key) and schedule_of(key) else None
+        if found is None:
+            raise NotKnown(f"no run {key!r}")
+        return found
+
+    def _schedule(self, one: Schedule) -> ScheduleAnswer:
+        now, pauses = self.clock.now(), self.ledger.pauses(one.name).intervals
+        paused = is_paused(pauses, now)
+        return ScheduleAnswer(
+            name=one.name,
+            kind="change" if isinstance(one.trigger, ChangeTrigger) else "time",
+            trigger=dict(one.written),
+            pipeline=one.pipeline,
+            status="Enabled" if one.enabled else "Disabled",
+            paused=paused,
+            pause_note=pauses[-1].note if paused else None,
+            next=self._next(one),
+            last_runs=[run_answer(run) for run in self.ledger.recent_runs(one.name, _LAST)],
+        )
+
+    def _next(self, one: Schedule) -> list[NextAnswer]:
+        trigger = one.trigger
+        if isinstance(trigger, ChangeTrigger):
+            return []
+        return [
+            NextAnswer(
+                nominal_time=moment(at),
+                local_time=at.astimezone(trigger.zone).isoformat(),
+                clock_change=(change := change_at(trigger, at)) and change.value,
+            )
+            for at in next_after(trigger, self.clock.now(), _NEXT)
+        ]
+
+
+def _items(items: Iterable[Item]) -> list[ItemAnswer]:
+    return [ItemAnswer(key=one.key, what=one.what, why=one.why) for one in islice(items, _SHOWN)]
