@@ -18,7 +18,7 @@ def az(*arguments: str, extra_environment: Mapping[str, str] | None = None) -> A
     Secrets go through `extra_environment`: other processes of the machine can read a command line.
     """
     done = subprocess.run(
-        [_program(), *arguments, "--output", "json", "--only-show-errors"],
+        [_program(), *_placed(arguments), "--output", "json", "--only-show-errors"],
         env={**os.environ, **(extra_environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -27,13 +27,23 @@ def az(*arguments: str, extra_environment: Mapping[str, str] | None = None) -> A
     )
     if done.returncode:
         raise AzureRefused(done.stderr.strip() or f"az {' '.join(arguments[:3])} failed with code {done.returncode}")
-    return json.loads(done.stdout) if done.stdout.strip() else None
+    try:
+        return json.loads(done.stdout) if done.stdout.strip() else None
+    except ValueError:
+        raise AzureRefused(f"az {' '.join(arguments[:3])} printed something else than JSON") from None
 
 
 def show(*arguments: str) -> None:
     """Run `az` for its reader, who sees what it prints; raises AzureRefused."""
-    if subprocess.run([_program(), *arguments], stdin=subprocess.DEVNULL, check=False).returncode:
+    if subprocess.run([_program(), *_placed(arguments)], stdin=subprocess.DEVNULL, check=False).returncode:
         raise AzureRefused(f"az {' '.join(arguments[:3])} failed, see above")
+
+
+def _placed(arguments: tuple[str, ...]) -> list[str]:
+    """With the subscription that is deployed to, which need not be the one that `az` would take."""
+    subscription = os.environ.get("AZURE_SUBSCRIPTION_ID")
+    placed = arguments[:2] == ("account", "show") or "--ids" in arguments or not subscription
+    return [*arguments] if placed else [*arguments, "--subscription", str(subscription)]
 
 
 def _program() -> str:

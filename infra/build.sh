@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
-# Compiles and lints the templates with the Bicep of the Azure CLI; the pipelines run it, nothing is signed in.
+# Compiles and lints the templates, with parameters that mean nothing; the pipelines run it, nobody is signed in.
 set -euo pipefail
 cd "$(dirname "$0")"
-for template in main.bicep app/event-subscriptions.bicep; do
-    az bicep build --file "$template" --stdout > /dev/null
-    az bicep lint --file "$template"
+export AZURE_ENV_NAME=build AZURE_LOCATION=westeurope AZUREML_WORKSPACE_NAME=build AZUREML_RESOURCE_GROUP=build
+export BLOBS_EXTENSION_KEY=build FUNCTION_APP_NAME=build FUNCTION_APP_HOST=build DEAD_LETTER_ACCOUNT_ID=build
+export DEAD_LETTER_CONTAINER=build TOPIC_NAME=build TOPIC_CONNECTION=build
+if [[ ! -e schedules.json ]]; then
+    trap 'rm -f schedules.json' EXIT
+    echo '{"maximumInstanceCount": 40, "settings": {}, "hostContainers": [], "watchedAccounts": [], "subscriptions": []}' > schedules.json
+fi
+for template in main app/event-subscriptions; do
+    az bicep build --file "$template.bicep" --stdout > /dev/null
+    az bicep lint --file "$template.bicep"
+    az bicep build-params --file "$template.bicepparam" --stdout > /dev/null
 done

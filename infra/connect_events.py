@@ -8,9 +8,11 @@ only what differs.
 import json
 import time
 from typing import Any, Final
+from urllib.parse import quote
 
 from .azure_cli import AzureRefused, az
 from .environment import ROOT, CannotDeploy, end, pause_seconds, schedules, value
+from .preflight import write_schedules
 
 _LOOKS: Final = 60
 """How often, ten seconds apart, a new app is asked for the key that its host makes."""
@@ -22,24 +24,27 @@ _DEPLOYMENT: Final = ROOT / "infra" / "app" / "event-subscriptions.bicepparam"
 
 def main() -> None:
     """Connect every topic, look whether it is so, and remove what is left of removed schedules."""
+    write_schedules()
     wanted = schedules()["subscriptions"]
-    key = _key() if wanted else ""
     topics = json.loads(value("EVENT_TOPICS"))
+    lacking = sorted({one["connection"] for one in wanted} - {topic["connection"] for topic in topics})
+    if lacking:
+        raise CannotDeploy(f"there is no event topic for {', '.join(lacking)} yet: provision first (azd provision)")
+    key = _key() if wanted else ""
     for topic in topics:
         mine = [one for one in wanted if one["connection"] == topic["connection"]]
         _deploy(topic, key)
         _verify(topic, mine)
-    for topic in _topics_of_the_group():
-        if topic["name"] not in {one["name"] for one in topics}:
-            _verify(topic, [])
+    for topic in _other_topics(topics):
+        _verify(topic, [])
     print(f"{len(wanted)} event subscriptions are in place")
 
 
-def _topics_of_the_group() -> list[dict[str, str]]:
-    """Also those of accounts that no schedule watches any more."""
-    group = value("AZURE_RESOURCE_GROUP")
-    found = az("eventgrid", "system-topic", "list", "--resource-group", group)
-    return [{"name": one["name"], "resourceGroup": group} for one in found]
+def _other_topics(topics: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Those of accounts that no schedule watches any more, or that were never ours."""
+    names = {(one["name"].lower(), one["resourceGroup"].lower()) for one in topics}
+    found = az("eventgrid", "system-topic", "list") or []
+    return [one for one in found if (one["name"].lower(), one["resourceGroup"].lower()) not in names]
 
 
 def _key() -> str:
@@ -48,7 +53,7 @@ def _key() -> str:
     answer = ""
     for _ in range(_LOOKS):
         try:
-            keys = az("functionapp", "keys", "list", "--resource-group", group, "--name", app)
+            keys = az("functionapp", "keys", "list", "--resource-group", group, "--name", app) or {}
             found: str | None = (keys.get("systemKeys") or {}).get("blobs_extension")
         except AzureRefused as error:  # the host is not up yet
             found, answer = None, f"; the last answer: {error}"
@@ -72,11 +77,12 @@ def _deploy(topic: dict[str, str], key: str) -> None:
         try:
             az(
                 *("deployment", "group", "create", "--resource-group", topic["resourceGroup"]),
-                *("--name", f"{value('FUNCTION_APP_NAME')}-{topic['connection']}", "--parameters", str(_DEPLOYMENT)),
+                *("--name", f"{value('FUNCTION_APP_NAME')}-{topic['connection']}"[:64]),
+                *("--template-file", str(_DEPLOYMENT.with_suffix(".bicep")), "--parameters", str(_DEPLOYMENT)),
                 extra_environment=values,
             )
         except AzureRefused as error:
-            sentence = str(error).replace(key, "…")
+            sentence = str(error).replace(quote(key, safe=""), "…").replace(key, "…")
             if not tries_left:
                 raise CannotDeploy(f"the topic {topic['name']}: {sentence}") from None
             print(f"the topic {topic['name']}, once more in a moment: {sentence}", flush=True)
@@ -91,7 +97,7 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
     on = ("--resource-group", topic["resourceGroup"], "--system-topic-name", topic["name"])
     there = {
         one["name"]: one
-        for one in az("eventgrid", "system-topic", "event-subscription", "list", *on)
+        for one in az("eventgrid", "system-topic", "event-subscription", "list", *on) or []
         if one["name"].startswith(f"{app}-")
     }
     for one in wanted:

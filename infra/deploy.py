@@ -13,7 +13,7 @@ from typing import Any
 
 from . import connect_events, package, preflight, smoke_test
 from .azure_cli import az, show
-from .environment import ROOT, end, load, value
+from .environment import ROOT, CannotDeploy, end, load, value
 
 
 def main() -> None:
@@ -27,8 +27,11 @@ def main() -> None:
     os.environ.setdefault("AZURE_SUBSCRIPTION_ID", az("account", "show")["id"])
     preflight.main()
     if options.what_if:
-        show(*_subscription_deployment("what-if"))
+        show(*_subscription_deployment("what-if"), "--validation-level", "ProviderNoRbac")
         return
+    schedules_file = os.environ.get("SCHEDULES_FILE", "schedules.yaml")
+    if schedules_file not in package.packaged():
+        raise CannotDeploy(f"{schedules_file} is not packaged: git does not track it, or .funcignore leaves it out")
     outputs: dict[str, Any] = az(*_subscription_deployment("create"))["properties"]["outputs"]
     for name, output in outputs.items():
         found = output["value"]
@@ -40,7 +43,7 @@ def main() -> None:
 
 
 def _subscription_deployment(verb: str) -> list[str]:
-    where = ["--location", value("AZURE_LOCATION"), "--subscription", value("AZURE_SUBSCRIPTION_ID")]
+    where = ["--location", value("AZURE_LOCATION"), "--template-file", str(ROOT / "infra" / "main.bicep")]
     name = f"pipeline-triggers-{value('AZURE_ENV_NAME')}"
     parameters = str(ROOT / "infra" / "main.bicepparam")
     return ["deployment", "sub", verb, "--name", name, *where, "--parameters", parameters]

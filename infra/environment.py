@@ -13,7 +13,10 @@ from .azure_cli import AzureRefused
 ROOT: Final = Path(__file__).parent.parent
 SCHEDULES: Final = ROOT / "infra" / "schedules.json"
 """What `python -m triggers infra` has printed for the environment."""
-_LINE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<quote>[\"']?)(?P<value>.*)(?P=quote)")
+_LINE: Final = re.compile(
+    r"""(?P<name>[A-Za-z_][A-Za-z0-9_]*)="""
+    r"""(?:(?P<quote>["'])(?P<quoted>[^"']*)(?P=quote)|(?P<value>[^"'\s#][^"'#]*)?)(?:\s*#.*)?"""
+)
 
 
 class CannotDeploy(Exception):
@@ -26,14 +29,18 @@ def load(name: str) -> None:
     if not file.is_file():
         there = ", ".join(sorted(one.stem for one in file.parent.glob("*.env")))
         raise CannotDeploy(f"there is no environment {name!r} in infra/parameters; there are: {there}")
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CannotDeploy(f"{file.name} is not UTF-8: byte {error.start} does not belong there") from None
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         found = _LINE.fullmatch(line.strip())
         if found is None:
             raise CannotDeploy(f"{file.name}, line {number}: {line!r} is not NAME=VALUE")
-        if found["value"]:
-            os.environ.setdefault(found["name"], found["value"])
+        if not os.environ.get(found["name"]):
+            os.environ[found["name"]] = found["quoted"] or (found["value"] or "").strip()
 
 
 def value(name: str) -> str:
@@ -46,6 +53,8 @@ def value(name: str) -> str:
 
 def schedules() -> dict[str, Any]:
     """The parameter `schedules`, as Bicep got it."""
+    if not SCHEDULES.is_file():
+        raise CannotDeploy("infra/schedules.json is not there: python -m infra.preflight writes it")
     found: dict[str, Any] = json.loads(SCHEDULES.read_text(encoding="utf-8"))
     return found
 

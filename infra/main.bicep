@@ -4,7 +4,7 @@ targetScope = 'subscription'
 
 import { schedulesType } from 'app/types.bicep'
 
-@description('Names the resource group, rg-<environmentName>, and tells environments apart.')
+@description('Names the resource group, rg-pipeline-triggers-<environmentName>, and tells environments apart.')
 @minLength(1)
 @maxLength(40)
 param environmentName string
@@ -43,6 +43,10 @@ param threadsPerInstance int = 16
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_LRS'
 
+@description('Of its firewall; with Deny the app needs a subnet with private endpoints.')
+@allowed(['Allow', 'Deny'])
+param storageDefaultAction string = 'Allow'
+
 @description('Days that logs are kept.')
 @minValue(30)
 @maxValue(730)
@@ -61,8 +65,9 @@ param subnetId string = ''
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
-var groupName = 'rg-${environmentName}'
+var groupName = 'rg-pipeline-triggers-${environmentName}'
 var functionAppName = 'func-${token}'
+var hostTopicName = 'evgt-${token}-host'
 var watchesHostStorage = !empty(schedules.hostContainers)
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -88,6 +93,7 @@ module hostStorage 'app/host-storage.bicep' = {
     tags: tags
     principalId: identity.outputs.principalId
     sku: storageSku
+    defaultAction: storageDefaultAction
     watchedContainers: schedules.hostContainers
   }
 }
@@ -150,10 +156,10 @@ module functionApp 'app/function-app.bicep' = {
 module topics 'app/event-topic.bicep' = [
   for (account, index) in schedules.watchedAccounts: {
     name: 'topic-${account.connection}'
-    scope: resourceGroup(empty(account.systemTopicName) ? groupName : account.systemTopicResourceGroup)
+    scope: resourceGroup(account.createTopic ? groupName : account.topicResourceGroup)
     params: {
-      name: empty(account.systemTopicName) ? 'evgt-${token}-${toLower(account.connection)}' : account.systemTopicName
-      create: empty(account.systemTopicName)
+      name: account.topicName
+      create: account.createTopic
       location: watchedAccounts[index].outputs.location
       tags: tags
       accountId: watchedAccounts[index].outputs.id
@@ -166,7 +172,7 @@ module hostTopic 'app/event-topic.bicep' = if (watchesHostStorage) {
   name: 'topic-host'
   scope: group
   params: {
-    name: 'evgt-${token}-host'
+    name: hostTopicName
     create: true
     location: location
     tags: tags
@@ -247,16 +253,12 @@ output FUNCTION_APP_HOST string = functionApp.outputs.hostName
 output DEAD_LETTER_ACCOUNT_ID string = hostStorage.outputs.id
 output DEAD_LETTER_CONTAINER string = hostStorage.outputs.deadLetterContainer
 output EVENT_TOPICS array = concat(
-  map(range(0, length(schedules.watchedAccounts)), index => {
-    connection: schedules.watchedAccounts[index].connection
-    name: empty(schedules.watchedAccounts[index].systemTopicName)
-      ? 'evgt-${token}-${toLower(schedules.watchedAccounts[index].connection)}'
-      : schedules.watchedAccounts[index].systemTopicName
-    resourceGroup: empty(schedules.watchedAccounts[index].systemTopicName)
-      ? groupName
-      : schedules.watchedAccounts[index].systemTopicResourceGroup
+  map(schedules.watchedAccounts, account => {
+    connection: account.connection
+    name: account.topicName
+    resourceGroup: account.createTopic ? groupName : account.topicResourceGroup
   }),
   watchesHostStorage
-    ? [{ connection: 'AzureWebJobsStorage', name: 'evgt-${token}-host', resourceGroup: groupName }]
+    ? [{ connection: 'AzureWebJobsStorage', name: hostTopicName, resourceGroup: groupName }]
     : []
 )

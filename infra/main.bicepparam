@@ -9,6 +9,7 @@ param workspaceRole = readEnvironmentVariable('WORKSPACE_ROLE', 'AzureML Data Sc
 param instanceMemoryMB = int(readEnvironmentVariable('INSTANCE_MEMORY_MB', '512'))
 param threadsPerInstance = int(readEnvironmentVariable('THREADS_PER_INSTANCE', '16'))
 param storageSku = readEnvironmentVariable('STORAGE_SKU', 'Standard_LRS')
+param storageDefaultAction = readEnvironmentVariable('STORAGE_DEFAULT_ACTION', 'Allow')
 param logRetentionDays = int(readEnvironmentVariable('LOG_RETENTION_DAYS', '30'))
 param alertEmail = readEnvironmentVariable('ALERT_EMAIL', '')
 param oldestOpenRunMinutes = int(readEnvironmentVariable('OLDEST_OPEN_RUN_MINUTES', '60'))

@@ -5,15 +5,18 @@ import sys
 import zipfile
 from pathlib import Path
 
-from .environment import ROOT
+from .environment import ROOT, CannotDeploy
 
 
 def packaged(root: Path = ROOT) -> list[str]:
-    """Names of the files; git reads .funcignore, whose rules are those of .gitignore."""
+    """Names of the files; raises CannotDeploy. git reads .funcignore, whose rules are those of .gitignore."""
 
     def listed(*more: str) -> set[str]:
         command = ["git", "ls-files", "-z", "--cached", *more]
-        return set(subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0"))
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotDeploy(f"what is deployed is what git tracks: {done.stderr.strip()}")
+        return set(done.stdout.split("\0"))
 
     return sorted((listed() - listed("--ignored", "--exclude-from=.funcignore")) - {""})
 
@@ -22,7 +25,9 @@ def write(target: Path, root: Path = ROOT) -> None:
     """Write them into a zip whose bytes depend on nothing else."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in packaged(root):
-            archive.writestr(zipfile.ZipInfo(name), (root / name).read_bytes(), zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, (root / name).read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":

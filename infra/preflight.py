@@ -3,6 +3,7 @@
 A template that fails after five minutes, with a sentence about its inside, is refused here in seconds, with one's own.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from .azure_cli import AzureRefused, az
 from .environment import ROOT, SCHEDULES, CannotDeploy, end, schedules, value
 
 _PROVIDERS: Final = ("Microsoft.EventGrid", "Microsoft.Web", "Microsoft.Storage", "Microsoft.Insights")
+_OF_A_SUBNET: Final = "Microsoft.App"
+"""What a subnet is delegated to."""
 _WITHOUT_EVENTS: Final = "Storage"
 """The kind of a general-purpose v1 account: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage"""
 
@@ -20,7 +23,7 @@ def main() -> None:
     """Write infra/schedules.json, and say everything that is wrong."""
     write_schedules()
     subscription = value("AZURE_SUBSCRIPTION_ID")
-    problems = [*_provider_problems(subscription), *_workspace_problems(subscription)]
+    problems = [*_provider_problems(), *_workspace_problems(subscription)]
     for account in schedules()["watchedAccounts"]:
         problems += _account_problems(account, subscription)
     if problems:
@@ -36,10 +39,10 @@ def write_schedules() -> None:
     SCHEDULES.write_bytes(done.stdout)
 
 
-def _provider_problems(subscription: str) -> Iterator[str]:
-    for name in _PROVIDERS:
-        found = az("provider", "show", "--namespace", name, "--subscription", subscription)
-        if found["registrationState"] != "Registered":
+def _provider_problems() -> Iterator[str]:
+    for name in (*_PROVIDERS, *([_OF_A_SUBNET] if os.environ.get("SUBNET_ID") else [])):
+        found = az("provider", "show", "--namespace", name) or {}
+        if found.get("registrationState") != "Registered":
             yield f"the subscription does not know {name} yet: az provider register --namespace {name} --wait"
 
 
@@ -63,29 +66,33 @@ def _account_problems(account: dict[str, Any], subscription: str) -> Iterator[st
         return
     container = ("storage", "container-rm", "exists", "--storage-account", found["id"], "--name")
     for one in account["containers"]:
-        if not az(*container, one)["exists"]:
-            yield f"the storage account {name} has no container {one}: create it, or mend schedules.yaml"
-    yield from _topic_problems(account, found["id"], subscription)
+        try:
+            if not az(*container, one)["exists"]:
+                yield f"the storage account {name} has no container {one}: create it, or mend schedules.yaml"
+        except AzureRefused as error:
+            yield f"the container {one} of {name}: {error}"
+    yield from _topic_problems(account, found["id"])
 
 
-def _topic_problems(account: dict[str, Any], account_id: str, subscription: str) -> Iterator[str]:
+def _topic_problems(account: dict[str, Any], account_id: str) -> Iterator[str]:
     """An account has one system topic at most; another's is used only when it is named."""
-    topics = az("eventgrid", "system-topic", "list", "--subscription", subscription)
+    topics = az("eventgrid", "system-topic", "list") or []
     on_it = [one for one in topics if one["source"].lower() == account_id.lower()]
-    name, setting = account["accountName"], f"{account['connection']}__systemTopicId"
-    if account["systemTopicName"]:
+    setting = f"{account['connection']}__systemTopicId"
+    if not account["createTopic"]:
         yield from _named_topic_problems(account, on_it, setting)
         return
+    group = f"rg-pipeline-triggers-{value('AZURE_ENV_NAME')}"
     for one in on_it:
-        if (one.get("tags") or {}).get("azd-env-name") != value("AZURE_ENV_NAME"):
+        if (one["name"].lower(), one["resourceGroup"].lower()) != (account["topicName"], group.lower()):
             yield (
-                f"the storage account {name} has the system topic {one['name']} already, and Azure allows one: "
-                f"set {setting} to {one['id']}"
+                f"the storage account {account['accountName']} has the system topic {one['name']} already, and Azure "
+                f"allows one: set {setting} to {one['id']}"
             )
 
 
 def _named_topic_problems(account: dict[str, Any], on_it: list[dict[str, Any]], setting: str) -> Iterator[str]:
-    name, group = account["systemTopicName"], account["systemTopicResourceGroup"]
+    name, group = account["topicName"], account["topicResourceGroup"]
     found = next((one for one in on_it if one["name"].lower() == name.lower()), None)
     if found is None:
         yield f"{setting}: the storage account {account['accountName']} has no system topic {name}"

@@ -5,6 +5,7 @@ deployment can show without starting a pipeline.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -40,7 +41,7 @@ def main() -> None:
 def _functions_complaint() -> str:
     """What the host has, against what the repository says that it should see; empty when they agree."""
     app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
-    there = {one["name"].rpartition("/")[2] for one in az("functionapp", "function", "list", *app)}
+    there = {one["name"].rpartition("/")[2] for one in az("functionapp", "function", "list", *app) or []}
     expected = _expected_functions()
     missing, surplus = sorted(expected - there), sorted(there - expected)
     sentences = [
@@ -53,7 +54,9 @@ def _functions_complaint() -> str:
 
 def _expected_functions() -> set[str]:
     command = [sys.executable, "-m", "triggers", "functions", "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    # What a laptop's local.settings.json says otherwise is not deployed.
+    deployed = {"SCHEDULES_FILE": "schedules.yaml", **os.environ, "BLOB_TRIGGER_SOURCE": "EventGrid"}
+    done = subprocess.run(command, cwd=ROOT, env=deployed, capture_output=True, check=False)
     if done.returncode:
         raise CannotDeploy(f"python -m triggers functions: {done.stderr.decode(errors='replace').strip()}")
     return {one["name"] for one in json.loads(done.stdout)}
@@ -62,7 +65,7 @@ def _expected_functions() -> set[str]:
 def _health_complaint(begun: datetime) -> str:
     """What GET /api/health has to say; empty when all is well and a pass has ended since."""
     app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
-    key = (az("functionapp", "keys", "list", *app).get("functionKeys") or {}).get("default", "")
+    key = ((az("functionapp", "keys", "list", *app) or {}).get("functionKeys") or {}).get("default", "")
     answer = requests.get(
         f"{_base()}/api/health", headers={"x-functions-key": key}, timeout=_TIMEOUT, allow_redirects=False
     )

@@ -24,9 +24,9 @@ COMMANDS = {
         "--name",
         "--yes",
     },
-    "deployment sub create": {"--name", "--location", "--parameters"},
-    "deployment sub what-if": {"--name", "--location", "--parameters"},
-    "deployment group create": {"--resource-group", "--name", "--parameters"},
+    "deployment sub create": {"--name", "--location", "--template-file", "--parameters"},
+    "deployment sub what-if": {"--name", "--location", "--template-file", "--parameters", "--validation-level"},
+    "deployment group create": {"--resource-group", "--name", "--template-file", "--parameters"},
     "functionapp keys list": {"--resource-group", "--name"},
     "functionapp function list": {"--resource-group", "--name"},
     "functionapp deployment source config-zip": {"--resource-group", "--name", "--src", "--build-remote"},
@@ -49,6 +49,8 @@ def parsed(arguments: list[str]) -> tuple[str, dict[str, str]]:
         options[name] = "" if name in FLAGS else arguments.pop(0)
     if command not in COMMANDS:
         sys.exit(f"'{command}' is misspelled or not recognized by the system.")
+    if command != "account show" and "--ids" not in options and "--subscription" not in options:
+        sys.exit(f"{command}: of which subscription? az may have another one selected")
     if unknown := set(options) - COMMANDS[command] - GLOBAL:
         sys.exit(f"unrecognized arguments: {' '.join(sorted(unknown))}")
     return command, options
@@ -65,7 +67,7 @@ def answer(command: str, options: dict[str, str], azure: dict[str, Any]) -> Any:
             {
                 "name": one["name"],
                 "id": f"/topics/{one['name']}",
-                "source": "the watched account",
+                "source": azure["watched"],
                 "resourceGroup": one["resourceGroup"],
                 "tags": {"azd-env-name": "dev"},
                 "identity": {"type": "SystemAssigned"},

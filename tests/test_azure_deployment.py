@@ -1,5 +1,6 @@
 """A deployment against a stand-in for the Azure CLI: its steps, their repetition, and what is refused early."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from builders import API
 ROOT = Path(__file__).parent.parent
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 WORKSPACE = (
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ml/providers/Microsoft.MachineLearningServices/workspaces/ws"
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-ml/providers/Microsoft.MachineLearningServices/workspaces/mlw"
 )
 ACCOUNT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/mydata"
 WEBHOOK_KEY, FUNCTION_KEY = "key/of+the=webhook", "key-of-the-functions"
@@ -32,7 +33,8 @@ schedules:
   uploads: {pipeline: score, change: {datastore: d, connection: DataStorage, container: inbox, path_on_datastore: raw}}
 """
 FUNCTIONS = ["nightly", "uploads", "reconcile", *API]
-TOPIC = "evgt-datastorage"
+TOPIC = f"evgt-{hashlib.sha256(ACCOUNT.lower().encode()).hexdigest()[:12]}"
+GROUP = "rg-pipeline-triggers-dev"
 HEALTHY: dict[str, Any] = {"status": "ok", "faults": [], "ledger": "ok", "last_reconcile": None}
 
 
@@ -59,12 +61,13 @@ class Azure:
             "AZURE_STAND_IN": str(self._file),
             "PAUSE_SECONDS": "0.01",
             "AZUREML_RESOURCE_GROUP": "rg-ml",
-            "AZUREML_WORKSPACE_NAME": "ws",
+            "AZUREML_WORKSPACE_NAME": "mlw",
             "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
             "DataStorage__accountId": ACCOUNT,
         }
         self.write(
             subscription=SUBSCRIPTION,
+            watched=ACCOUNT,
             providers={},
             resources={WORKSPACE: {"id": WORKSPACE}, ACCOUNT: {"id": ACCOUNT, "kind": "StorageV2"}},
             containers=["inbox"],
@@ -77,12 +80,12 @@ class Azure:
             fail={},
             calls=[],
             outputs={
-                "AZURE_RESOURCE_GROUP": "rg-dev",
+                "AZURE_RESOURCE_GROUP": GROUP,
                 "FUNCTION_APP_NAME": "func-dev",
                 "FUNCTION_APP_HOST": host,
                 "DEAD_LETTER_ACCOUNT_ID": "/dead",
                 "DEAD_LETTER_CONTAINER": "dead-letters",
-                "EVENT_TOPICS": json.dumps([{"connection": "DataStorage", "name": TOPIC, "resourceGroup": "rg-dev"}]),
+                "EVENT_TOPICS": json.dumps([{"connection": "DataStorage", "name": TOPIC, "resourceGroup": GROUP}]),
             },
         )
 
@@ -277,7 +280,7 @@ def test_everything_that_azure_lacks_is_told_at_once_before_anything_is_made(azu
     assert refused.stderr.splitlines() == [
         "the subscription does not know Microsoft.EventGrid yet: "
         "az provider register --namespace Microsoft.EventGrid --wait",
-        f"the workspace ws in rg-ml: ERROR: (ResourceNotFound) The Resource '{WORKSPACE}' was not found.",
+        f"the workspace mlw in rg-ml: ERROR: (ResourceNotFound) The Resource '{WORKSPACE}' was not found.",
         "the storage account mydata has no container inbox: create it, or mend schedules.yaml",
         "the storage account mydata has the system topic theirs already, and Azure allows one: "
         "set DataStorage__systemTopicId to /topics/theirs",
@@ -352,6 +355,72 @@ def test_an_app_that_is_not_well_fails_the_deployment(
 
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"the app func-dev is not well: {sentence}")
+
+
+def test_a_connection_that_was_never_provisioned_is_refused_when_events_are_connected(azure: Azure) -> None:
+    azure.deploy()
+    other = ACCOUNT.replace("mydata", "other")
+    more = "  more: {pipeline: score, change: {datastore: d, connection: Other, container: out-box}}\n"
+    azure.set_schedules(SCHEDULES + more)
+    outputs = {name: str(one) for name, one in azure.state["outputs"].items()}
+    own = {"AZURE_ENV_NAME": "dev", "AZURE_LOCATION": "westeurope", "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.connect_events"],
+        cwd=azure.folder,
+        env={**azure.environment, **outputs, **own, "Other__accountId": other},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        "there is no event topic for Other yet: provision first (azd provision)\n",
+    )
+
+
+def test_subscriptions_on_a_shared_topic_that_is_not_named_any_more_go_too(azure: Azure) -> None:
+    shared = {"name": "shared", "id": "/t", "source": "elsewhere", "resourceGroup": "rg-e", "tags": None}
+    azure.write(topics=[shared], subscriptions={"shared": {"func-dev-old": {"name": "func-dev-old"}}})
+
+    assert azure.deploy().returncode == 0
+    assert azure.state["subscriptions"]["shared"] == {}
+
+
+def test_a_file_that_git_does_not_track_is_refused_before_anything_is_made(azure: Azure) -> None:
+    (azure.folder / "mine.yaml").write_text(SCHEDULES)
+
+    refused = azure.deploy(SCHEDULES_FILE="mine.yaml")
+
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "mine.yaml is not packaged: git does not track it, or .funcignore leaves it out\n",
+    )
+    assert "deployment sub create" not in azure.commands()
+
+
+def test_what_az_prints_beside_json_is_no_traceback(azure: Azure) -> None:
+    (azure.folder.parent / "bin/az").write_text("#!/bin/sh\necho Hello\n")
+
+    refused = azure.deploy()
+
+    assert (refused.returncode, refused.stderr) == (1, "az account show printed something else than JSON\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [("A=b c", "b c"), ("A='b # c'", "b # c"), ('A="b"', "b"), ("A=b # why", "b"), ("A=", None), ('A="b', None)],
+)
+def test_lines_of_an_environment_are_read_as_a_shell_would(azure: Azure, line: str, value: str | None) -> None:
+    (azure.folder / "infra/parameters/odd.env").write_text(f"{line}\n")
+    show = "from infra.environment import load; import os; load('odd'); print(os.environ.get('A') or None)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", show], cwd=azure.folder, capture_output=True, text=True, check=False, env={"A": ""}
+    )
+
+    assert done.stdout.strip() == str(value) or (value is None and "is not NAME=VALUE" in done.stderr)
 
 
 def test_what_is_no_environment_is_refused(azure: Azure) -> None:

@@ -93,6 +93,7 @@ def test_the_readmes_commands_print_what_it_says(command: str, output: str) -> N
         "PATH": "/usr/bin:/bin",
         "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+        "DataStorage": "UseDevelopmentStorage=true",
     }
 
     done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -139,6 +140,8 @@ def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
     host = json.loads((ROOT / "host.json").read_text())
 
     assert host["functionTimeout"] == "00:10:00"
+    # The alerts read our lines: a burst must not thin them out.
+    assert host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"] == "Request;Exception;Trace"
     assert host["extensionBundle"]["version"] == "[4.*, 5.0.0)"
 
 

@@ -1,5 +1,6 @@
 """What `python -m triggers infra` tells Bicep: filters that every change in scope passes, and early refusals."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -26,9 +27,10 @@ ENVIRONMENT = {
     "AZURE_LOCATION": "westeurope",
     "AZURE_SUBSCRIPTION_ID": HERE,
     "AZUREML_RESOURCE_GROUP": "rg-ml",
-    "AZUREML_WORKSPACE_NAME": "ws",
+    "AZUREML_WORKSPACE_NAME": "mlw",
     "DataStorage__accountId": ACCOUNT.format(HERE),
 }
+OWN_TOPIC = f"evgt-{hashlib.sha256(ACCOUNT.format(HERE).lower().encode()).hexdigest()[:12]}"
 TOPIC = f"/subscriptions/{HERE}/resourceGroups/rg-events/providers/Microsoft.EventGrid/systemTopics/shared"
 URL = "https://westeurope.api.azureml.ms/PipelineRuns/PipelineSubmit/1"
 
@@ -119,16 +121,26 @@ def test_the_shipped_file_gives_one_subscription_and_the_settings_it_names() -> 
         "settings": {
             "AZUREML_RESOURCE_GROUP": "rg-ml",
             "AZUREML_SUBSCRIPTION_ID": HERE,
-            "AZUREML_WORKSPACE_NAME": "ws",
+            "AZUREML_WORKSPACE_NAME": "mlw",
             "PIPELINE_ENDPOINT": URL,
         },
-        "hostContainers": ["azureml-blobstore"],
-        "watchedAccounts": [],
+        "hostContainers": [],
+        "watchedAccounts": [
+            {
+                "connection": "DataStorage",
+                "accountName": "mydata",
+                "resourceGroup": "rg-data",
+                "containers": ["azureml-blobstore"],
+                "topicName": OWN_TOPIC,
+                "topicResourceGroup": "",
+                "createTopic": True,
+            }
+        ],
         "subscriptions": [
             {
                 "name": "score-uploads",
                 "schedule": "score-uploads",
-                "connection": "AzureWebJobsStorage",
+                "connection": "DataStorage",
                 "subjectBeginsWith": "/blobServices/default/containers/azureml-blobstore/blobs/incoming/",
                 "subjectEndsWith": "",
                 "subjectsNotBeginningWith": [],
@@ -151,8 +163,8 @@ def test_a_watched_account_is_named_once_with_its_containers() -> None:
         "resourceGroup": "rg-data",
         "containers": ["one", "two"],
     }
-    own = {"systemTopicName": "", "systemTopicResourceGroup": ""}
-    shared = {"systemTopicName": "shared", "systemTopicResourceGroup": "rg-events"}
+    own = {"topicName": OWN_TOPIC, "topicResourceGroup": "", "createTopic": True}
+    shared = {"topicName": "shared", "topicResourceGroup": "rg-events", "createTopic": False}
     assert told(text)["watchedAccounts"] == [account | own]
     assert told(text, DataStorage__systemTopicId=TOPIC)["watchedAccounts"] == [account | shared]
     assert told(text)["hostContainers"] == []
@@ -205,13 +217,25 @@ WATCHING = change_file("connection: DataStorage")
         ({"AZURE_ENV_NAME": "x" * 41}, "AZURE_ENV_NAME is 41 characters long; 40 are the most"),
         (
             {"AZURE_ENV_NAME": "dev env"},
-            "AZURE_ENV_NAME: 'dev env' has other characters than letters, digits and hyphens",
+            "AZURE_ENV_NAME: 'dev env': expected letters, digits, and hyphens between them",
         ),
+        ({"AZURE_ENV_NAME": "-dev"}, "AZURE_ENV_NAME: '-dev': expected letters, digits, and hyphens between them"),
+        (
+            {"LEDGER_RETENTION_DAYS": "abc"},
+            "app settings: LEDGER_RETENTION_DAYS: 'abc': expected a whole number of days, 7 or more",
+        ),
+        (
+            {"RECONCILE_SCHEDULE": "0 0 * * * *"},
+            "RECONCILE_SCHEDULE: '0 0 * * * *': expected an NCRONTAB of at least every five minutes, such as "
+            "0 */2 * * * *: an alert tells of ten minutes without a pass",
+        ),
+        ({"INSTANCE_MEMORY_MB": "1024"}, "INSTANCE_MEMORY_MB: '1024': this template has 512 or 2048 or 4096"),
+        ({"LOG_RETENTION_DAYS": "3"}, "LOG_RETENTION_DAYS: '3': expected a whole number from 30 to 730"),
         ({"AZUREML_WORKSPACE_NAME": ""}, "AZUREML_WORKSPACE_NAME is not set"),
         ({"AZUREML_WORKSPACE_NAME": "w" * 34}, "AZUREML_WORKSPACE_NAME is 34 characters long; 33 are the most"),
         (
             {"AZUREML_SUBSCRIPTION_ID": ELSEWHERE},
-            f"the workspace ws is in the subscription {ELSEWHERE}, the app goes into {HERE}: "
+            f"the workspace mlw is in the subscription {ELSEWHERE}, the app goes into {HERE}: "
             "deploy the app into the workspace's subscription",
         ),
         (
@@ -236,11 +260,11 @@ WATCHING = change_file("connection: DataStorage")
         ),
         (
             {"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan"},
-            "BLOB_TRIGGER_SOURCE is LogsAndContainerScan: Flex Consumption has only EventGrid",
+            "BLOB_TRIGGER_SOURCE: 'LogsAndContainerScan': this template has EventGrid",
         ),
         (
             {"LEDGER_CONNECTION": "Other"},
-            "LEDGER_CONNECTION is Other: this template keeps the ledger in the app's own account; leave it out",
+            "LEDGER_CONNECTION: 'Other': this template has AzureWebJobsStorage",
         ),
     ],
 )
@@ -249,6 +273,28 @@ def test_what_cannot_be_deployed_is_refused_before_anything_is(environment: dict
         told(WATCHING, **environment)
 
     assert refused.value.sentences == (sentence,)
+
+
+def test_two_connections_to_one_account_are_refused() -> None:
+    text = (
+        "pipelines: {p: {endpoint: https://x.example/1}}\nschedules:\n"
+        "  a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: one}}\n"
+        "  b: {pipeline: p, change: {datastore: d, connection: Other, container: two}}\n"
+    )
+
+    with pytest.raises(Undeployable, match="Other__accountId is the same storage account as DataStorage__accountId"):
+        told(text, Other__accountId=ACCOUNT.format(HERE).upper())
+
+
+def test_the_apps_own_containers_are_not_watched() -> None:
+    with pytest.raises(Undeployable, match="the container dead-letters of the app's own account is not to be watched"):
+        told(change_file("recursive: true").replace("in-box", "dead-letters"))
+
+
+def test_a_key_vault_reference_stands_for_a_value_that_fits() -> None:
+    reference = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"
+
+    assert told(file_of(TIME), ENDPOINT=reference)["settings"]["ENDPOINT"] == reference
 
 
 def test_everything_wrong_is_told_at_once() -> None:

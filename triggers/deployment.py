@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from .deployment_rules import RESOURCE_ID, account_problems, target_problems
 from .scheduling.change import MANIFESTS
 from .scheduling.config import ChangeTrigger
 from .scheduling.globs import literal_ends
 from .scheduling.loading import load
 from .scheduling.templates import Setting, tokens
 from .scheduling.yaml_text import Tree, parse
-from .settings import DEPLOYED
+from .settings import DEPLOYED, read
 
 HOST_CONNECTION: Final = "AzureWebJobsStorage"
+_OWN_CONTAINERS: Final = frozenset({"code", "dead-letters"})
 _LEAST_INSTANCES: Final = 40
 _MOST_INSTANCES: Final = 1000
 _OTHER_INSTANCES: Final = 10
@@ -26,11 +28,6 @@ _OTHER_INSTANCES: Final = 10
 _SURE_IN_A_SUBJECT: Final = re.compile(r"[A-Za-z0-9._/-]*", re.ASCII)
 """Beyond these it is not documented how a subject writes a character."""
 _LONGEST_NAME: Final = 40
-_RESOURCE_ID: Final = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
-    r"/providers/(?P<type>[^/]+/[^/]+)/(?P<name>[^/]+)/?",
-    re.IGNORECASE,
-)
 
 
 class Undeployable(Exception):
@@ -46,7 +43,7 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
 
     `environment` holds the app settings that are to be, and where the app goes: infra/parameters explains each.
     """
-    config = load(text, file, environment)
+    config = load(text, file, {name: _resolved(value) for name, value in environment.items()})
     changes = {name: one.trigger for name, one in config.schedules.items() if isinstance(one.trigger, ChangeTrigger)}
     timers = len(config.schedules) - len(changes)
     instances = max(_LEAST_INSTANCES, timers + _OTHER_INSTANCES)
@@ -54,10 +51,12 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
     for trigger in changes.values():
         watched.setdefault(trigger.connection, set()).add(trigger.container)
     host_containers = watched.pop(HOST_CONNECTION, set())
-    problems = [str(fault) for fault in config.faults]
-    problems += _target_problems(environment)
-    for connection in watched:
-        problems += _account_problems(connection, environment)
+    problems = [str(fault) for fault in (*config.faults, *read(environment).faults)]
+    problems += [*target_problems(environment), *account_problems(sorted(watched), environment)]
+    problems += [
+        f"the container {name} of the app's own account is not to be watched: it is the app's"
+        for name in sorted(host_containers & _OWN_CONTAINERS)
+    ]
     if instances > _MOST_INSTANCES:
         problems.append(
             f"{timers} time-based schedules want {instances} instances; Flex Consumption has {_MOST_INSTANCES}"
@@ -111,16 +110,18 @@ def _subscription(schedule: str, trigger: ChangeTrigger) -> dict[str, Any]:
 
 
 def _watched(connection: str, containers: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    account = _RESOURCE_ID.fullmatch(environment[f"{connection}__accountId"])
-    topic = _RESOURCE_ID.fullmatch(environment.get(f"{connection}__systemTopicId", ""))
+    account = RESOURCE_ID.fullmatch(environment[f"{connection}__accountId"])
+    topic = RESOURCE_ID.fullmatch(environment.get(f"{connection}__systemTopicId", ""))
     assert account, "checked before"
+    own = f"evgt-{hashlib.sha256(account[0].lower().encode()).hexdigest()[:12]}"
     return {
         "connection": connection,
         "accountName": account["name"],
         "resourceGroup": account["group"],
         "containers": containers,
-        "systemTopicName": topic["name"] if topic else "",
-        "systemTopicResourceGroup": topic["group"] if topic else "",
+        "topicName": topic["name"] if topic else own,
+        "topicResourceGroup": topic["group"] if topic else "",
+        "createTopic": topic is None,
     }
 
 
@@ -133,67 +134,14 @@ def _settings(text: str, file: str, environment: Mapping[str, str]) -> dict[str,
     return dict(sorted(found.items()))
 
 
+def _resolved(value: str) -> str:
+    """A Key Vault reference stands for a value that only the deployed app sees; here it is taken for one that fits."""
+    return "https://key-vault.invalid/secret" if value.startswith("@Microsoft.KeyVault(") else value
+
+
 def _settings_named(tree: Tree) -> Iterator[str]:
     if isinstance(tree, str):
         yield from (token.name for token in tokens(tree) if isinstance(token, Setting))
     elif isinstance(tree, list | dict):
         for one in tree.values() if isinstance(tree, dict) else tree:
             yield from _settings_named(one)
-
-
-def _target_problems(environment: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with where the app and its workspace are."""
-    for name, longest, allowed, in_words in (
-        ("AZURE_ENV_NAME", 40, r"[A-Za-z0-9-]+", "letters, digits and hyphens"),
-        ("AZURE_LOCATION", 40, r"[a-z0-9]+", "lower-case letters and digits"),
-        ("AZURE_SUBSCRIPTION_ID", 36, r"[0-9a-fA-F-]+", "a GUID's"),
-        ("AZUREML_RESOURCE_GROUP", 90, r"[\w.()-]+", "letters, digits and .-_()"),
-        ("AZUREML_WORKSPACE_NAME", 33, r"[A-Za-z0-9_-]+", "letters, digits, - and _"),
-    ):
-        value = environment.get(name)
-        if not value:
-            yield f"{name} is not set"
-        elif len(value) > longest:
-            yield f"{name} is {len(value)} characters long; {longest} are the most"
-        elif not re.fullmatch(allowed, value):
-            yield f"{name}: {value!r} has other characters than {in_words}"
-    target = environment.get("AZURE_SUBSCRIPTION_ID", "")
-    workspace = environment.get("AZUREML_SUBSCRIPTION_ID", target)
-    if workspace.lower() != target.lower():
-        yield (
-            f"the workspace {environment.get('AZUREML_WORKSPACE_NAME')} is in the subscription {workspace}, "
-            f"the app goes into {target}: deploy the app into the workspace's subscription"
-        )
-    if (source := environment.get("BLOB_TRIGGER_SOURCE", "EventGrid")) != "EventGrid":
-        yield f"BLOB_TRIGGER_SOURCE is {source}: Flex Consumption has only EventGrid"
-    if (ledger := environment.get("LEDGER_CONNECTION", HOST_CONNECTION)) != HOST_CONNECTION:
-        yield f"LEDGER_CONNECTION is {ledger}: this template keeps the ledger in the app's own account; leave it out"
-
-
-def _account_problems(connection: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with a watched account, and with the system topic that it may have."""
-    target = environment.get("AZURE_SUBSCRIPTION_ID", "")
-
-    account, topic = f"{connection}__accountId", f"{connection}__systemTopicId"
-    if not environment.get(account):
-        yield (
-            f"{account} is not set: the resource id of the storage account that schedules.yaml watches as {connection}"
-        )
-    for setting, kind, in_words in (
-        (account, "Microsoft.Storage/storageAccounts", "storage account"),
-        (topic, "Microsoft.EventGrid/systemTopics", "system topic"),
-    ):
-        if value := environment.get(setting):
-            yield from _id_problems(setting, value, kind, in_words, target)
-
-
-def _id_problems(setting: str, value: str, kind: str, in_words: str, target: str) -> Iterator[str]:
-    found = _RESOURCE_ID.fullmatch(value)
-    if found is None or found["type"].lower() != kind.lower():
-        shown = f"/subscriptions/…/resourceGroups/…/providers/{kind}/NAME"
-        yield f"{setting}: {value!r} is not the resource id of a {in_words} ({shown})"
-    elif target and found["subscription"].lower() != target.lower():
-        yield (
-            f"the {in_words} {found['name']} is in the subscription {found['subscription']}, "
-            f"the app goes into {target}: a system topic has to be in its account's subscription"
-        )

@@ -41,7 +41,7 @@ resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions
               // A file of a hierarchical namespace is created empty; only its flush says that it is written.
               operatorType: 'StringIn'
               key: 'data.api'
-              values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose']
+              values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose', 'SftpCommit']
             }
           ],
           empty(one.subjectsNotBeginningWith)

@@ -7,7 +7,6 @@ param functionAppHost = readEnvironmentVariable('FUNCTION_APP_HOST')
 param deadLetterAccountId = readEnvironmentVariable('DEAD_LETTER_ACCOUNT_ID')
 param deadLetterContainer = readEnvironmentVariable('DEAD_LETTER_CONTAINER')
 param topicName = readEnvironmentVariable('TOPIC_NAME')
-param subscriptions = filter(
-  loadJsonContent('../schedules.json').subscriptions,
-  one => one.connection == readEnvironmentVariable('TOPIC_CONNECTION')
-)
+
+var connection = readEnvironmentVariable('TOPIC_CONNECTION')
+param subscriptions = filter(loadJsonContent('../schedules.json').subscriptions, one => one.connection == connection)

@@ -7,6 +7,9 @@ param principalId string
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param sku string
 
+@allowed(['Allow', 'Deny'])
+param defaultAction string
+
 @description('Containers that schedules watch here, where no account of their own is named.')
 param watchedContainers string[]
 
@@ -33,7 +36,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
     networkAcls: {
-      defaultAction: 'Allow'
+      defaultAction: defaultAction
       bypass: 'AzureServices'
     }
   }

@@ -14,8 +14,9 @@ type watchedAccountType = {
   accountName: string
   resourceGroup: string
   containers: string[]
-  systemTopicName: string
-  systemTopicResourceGroup: string
+  topicName: string
+  topicResourceGroup: string
+  createTopic: bool
 }
 
 @export()

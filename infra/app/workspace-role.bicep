@@ -17,7 +17,7 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-12-01' exi
 resource submitter 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (custom) {
   name: guid(workspace.id, 'pipeline-triggers')
   properties: {
-    roleName: 'Azure ML pipeline triggers (${workspaceName})'
+    roleName: 'Azure ML pipeline triggers (${workspaceName}, ${uniqueString(workspace.id)})'
     description: 'Submits published pipelines and reads their runs.'
     assignableScopes: [resourceGroup().id]
     permissions: [
