@@ -40,6 +40,7 @@ from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.steering.pages import Wanted, page
 from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
 from triggers.webhooks import Webhooks
@@ -102,9 +103,19 @@ def main() -> None:
         empty = cost(reconciliation, ledger, session)
         fill(ledger.table, ended, now)
         full = cost(reconciliation, ledger, session)
+        pages = [paged(ledger, session, wanted) for wanted in (Wanted(), Wanted(state=RunState.DEAD))]
     print(f"{OPEN} open runs alone: {empty}")
     print(f"beside {ended} ended: {full}")
+    for title, (sent, rows, taken) in zip(("newest runs", "dead ones, of which there are none"), pages, strict=True):
+        print(f"a page of the {title}: {sent} requests, {rows} rows, {taken * 1000:.0f} ms")
     print(f"a pass took {full.pass_time / empty.pass_time:.2f} x, a read {full.read_time / empty.read_time:.2f} x")
+
+
+def paged(ledger: Ledger, session: CountedSession, wanted: Wanted) -> tuple[int, int, float]:
+    """Requests, rows and seconds of a page of runs."""
+    session.sent, session.rows = 0, 0
+    taken = seconds(lambda: page(ledger, wanted))
+    return session.sent, session.rows, taken
 
 
 def cost(reconciliation: Reconciliation, ledger: Ledger, session: CountedSession) -> Cost:

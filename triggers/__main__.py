@@ -1,16 +1,19 @@
 """The command line: python -m triggers COMMAND. Exit codes: 0 done, 1 fault or refusal, 2 usage."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from .clock import SystemClock
-from .commands import backfilling, file, infra, occurrences, pausing
+from .commands import asking, backfilling, file, infra, looking, occurrences, pausing
 from .commands.named import Refused
+from .scheduling.run import RunState
 from .settings import Settings, from_environment
 
 _EXAMPLE_ETAG = "0x0"
@@ -19,6 +22,8 @@ _YEARS = range(1900, 9000)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    # A command says itself what becomes of things; without a handler Python would print our warnings beside it.
+    logging.getLogger("triggers").addHandler(logging.NullHandler())
     options = _parser().parse_args(arguments)
     folder = Path.cwd()
     settings = from_environment(folder)
@@ -52,6 +57,13 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
     return int(text)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,29 +101,104 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_held(commands)
     _add_backfill(commands)
+    _add_looking(commands)
+    _add_asking(commands)
     return parser
 
 
-def _add_held(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  argparse has no other name for it
+
+
+def _add_looking(commands: _Commands) -> None:
+    listed = commands.add_parser("schedules", help="every schedule, its next occurrence and its last run")
+    _add_where(listed, json=True)
+    listed.set_defaults(command=looking.schedules)
+
+    runs = commands.add_parser("runs", help="runs, newest first")
+    _add_filter(runs)
+    runs.add_argument("-n", dest="number", metavar="N", type=_positive, default=50, help="how many; default 50")
+    _add_where(runs, json=True)
+    runs.set_defaults(command=looking.runs)
+
+    explain = commands.add_parser("explain", help="why an occurrence did, or did not, start")
+    explain.add_argument("schedule", metavar="SCHEDULE")
+    which = explain.add_mutually_exclusive_group(required=True)
+    which.add_argument("--at", metavar="ISO", type=_moment, help="a nominal time")
+    which.add_argument("--blob", metavar="PATH", help="a blob, below the container")
+    explain.set_defaults(command=looking.explain)
+
+
+def _add_asking(commands: _Commands) -> None:
+    trigger = commands.add_parser("trigger", help="start a run now")
+    trigger.add_argument("schedule", metavar="SCHEDULE")
+    trigger.add_argument(
+        "--parameter", dest="parameters", metavar="NAME=VALUE", type=_parameter, action="append", help="of the pipeline"
+    )
+    trigger.add_argument("--blob", metavar="PATH", help="a blob, below the container; of a change-based schedule")
+    trigger.add_argument("--at", metavar="ISO", type=_moment, help="the nominal time; default: now")
+    trigger.add_argument(
+        "--request-id", metavar="ID", help="the same id is the same run, however often it is asked for"
+    )
+    _add_person(trigger)
+    _add_where(trigger, json=True)
+    trigger.set_defaults(command=asking.trigger)
+
+    replay = commands.add_parser("replay", help="one more run of what a run was for, or of all in a state")
+    replay.add_argument("key_of_run", metavar="KEY", nargs="?")
+    _add_filter(replay)
+    replay.add_argument("--force", action="store_true", help="also runs that have finished")
+    _add_person(replay)
+    _add_where(replay, json=True)
+    replay.set_defaults(command=asking.replay)
+
+    cancel = commands.add_parser("cancel", help="give a run up")
+    cancel.add_argument("key_of_run", metavar="KEY")
+    _add_person(cancel)
+    _add_where(cancel, json=True)
+    cancel.set_defaults(command=asking.cancel)
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--schedule", metavar="S", help="of one schedule")
+    parser.add_argument("--state", choices=[state.value for state in RunState], metavar="STATE", help="in one state")
+    parser.add_argument("--since", metavar="ISO", type=_moment, help="created then or later")
+    parser.add_argument("--until", metavar="ISO", type=_moment, help="created before then")
+
+
+def _add_person(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
+    parser.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+
+
+def _add_where(parser: argparse.ArgumentParser, *, json: bool = False) -> None:
+    parser.add_argument(
+        "--url", metavar="URL", help="a deployed app; default: straight the ledger that the settings name"
+    )
+    parser.add_argument("--key", metavar="KEY", help="its function key; better in the variable TRIGGERS_KEY")
+    if json:
+        parser.add_argument("--json", action="store_true")
+
+
+def _add_held(commands: "_Commands") -> None:
     for name, command, summary in (
         ("pause", pausing.pause, "let a schedule start nothing; what comes due is skipped, not saved up"),
         ("resume", pausing.resume, "let a paused schedule start runs again"),
     ):
         held = commands.add_parser(name, help=summary)
         held.add_argument("schedule", metavar="SCHEDULE")
-        held.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
-        held.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+        _add_person(held)
+        _add_where(held)
         held.set_defaults(command=command)
 
 
-def _add_backfill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_backfill(commands: "_Commands") -> None:
     filled = commands.add_parser("backfill", help="start what a schedule did not; --dry-run shows what that would be")
     filled.add_argument("schedule", metavar="SCHEDULE")
     filled.add_argument("--from", dest="first", metavar="ISO", type=_moment, required=True, help="inclusive")
     filled.add_argument("--to", dest="before", metavar="ISO", type=_moment, required=True, help="exclusive")
     filled.add_argument("--dry-run", action="store_true", help="start nothing")
-    filled.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
-    filled.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+    _add_person(filled)
+    _add_where(filled)
     filled.set_defaults(command=backfilling.backfill)
 
 

@@ -91,6 +91,8 @@ def _question(route: "Route", req: func.HttpRequest, *, auth: bool) -> "Question
     """The parts of a request, checked; raises BadInput and TooLarge."""
     from urllib.parse import unquote
 
+    from msgspec import structs
+
     from .routes import Question
 
     names = list(req.route_params.values())
@@ -98,8 +100,10 @@ def _question(route: "Route", req: func.HttpRequest, *, auth: bool) -> "Question
     name = unquote(names[0]) if names else ""
     body = None if route.body is None else _body(route.body, req.get_body())
     query = _query(route.query, dict(req.params))
-    claimed = getattr(body, "by", None)
-    return Question(name=name, body=body, query=query, by=_principal(req) if auth else claimed)
+    if auth and body is not None:
+        # What the host says counts, not what the body claims.
+        body = structs.replace(body, by=_principal(req))
+    return Question(name=name, body=body, query=query)
 
 
 def _body(kind: "type[msgspec.Struct]", content: bytes) -> Any:

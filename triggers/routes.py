@@ -26,8 +26,6 @@ class Question:
     """The part of the path that names a schedule or a run; empty where there is none."""
     body: Any
     query: Any
-    by: str | None
-    """Who asks, as far as it is known."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Route:
 
 
 def _trigger(steering: Steering, asked: Question) -> Answered:
-    run, is_new = steering.trigger(asked.name, asked.body, asked.by)
+    run, is_new = steering.trigger(asked.name, asked.body)
     return Answered(run, 202 if is_new else 200)
 
 
@@ -108,7 +106,7 @@ ROUTES = (
         summary="Let a schedule start nothing; what comes due is skipped",
         answer=ScheduleAnswer,
         statuses={200: "The schedule, paused"},
-        handle=lambda steering, asked: Answered(steering.pause(asked.name, asked.body, asked.by)),
+        handle=lambda steering, asked: Answered(steering.pause(asked.name, asked.body)),
         body=HeldBody,
         refusals=(404, 409, 413),
     ),
@@ -119,7 +117,7 @@ ROUTES = (
         summary="Let a paused schedule start runs again",
         answer=ScheduleAnswer,
         statuses={200: "The schedule, not paused"},
-        handle=lambda steering, asked: Answered(steering.resume(asked.name, asked.body, asked.by)),
+        handle=lambda steering, asked: Answered(steering.resume(asked.name, asked.body)),
         body=HeldBody,
         refusals=(404, 409, 413),
     ),
@@ -130,7 +128,7 @@ ROUTES = (
         summary="Start what a schedule did not in [from, to), or show it",
         answer=BackfillAnswer,
         statuses={200: "What is started, and what needs none"},
-        handle=lambda steering, asked: Answered(steering.backfill(asked.name, asked.body, asked.by)),
+        handle=lambda steering, asked: Answered(steering.backfill(asked.name, asked.body)),
         body=BackfillBody,
         refusals=(404, 409, 413),
     ),
@@ -162,7 +160,7 @@ ROUTES = (
         summary="One more run of what a run was for",
         answer=RunAnswer,
         statuses={202: "The new run"},
-        handle=lambda steering, asked: Answered(steering.replay(asked.name, asked.body, asked.by), 202),
+        handle=lambda steering, asked: Answered(steering.replay(asked.name, asked.body), 202),
         body=ReplayBody,
         refusals=(404, 409, 413),
     ),
@@ -173,7 +171,7 @@ ROUTES = (
         summary="Give a run up; one that Azure ML runs is canceled there",
         answer=RunAnswer,
         statuses={200: "The run, canceled"},
-        handle=lambda steering, asked: Answered(steering.cancel(asked.name, asked.body, asked.by)),
+        handle=lambda steering, asked: Answered(steering.cancel(asked.name, asked.body)),
         body=HeldBody,
         refusals=(404, 409, 413),
     ),

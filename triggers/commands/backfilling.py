@@ -4,17 +4,24 @@ import argparse
 from pathlib import Path
 
 from ..app import App
+from ..backfilling import Item
 from ..blob_storage import BlobUnavailable
 from ..connections import UnusableConnection
 from ..ledger.ports import LedgerUnavailable
 from ..occurrence import Asked
 from ..scheduling.not_yet import refusal
 from ..settings import Settings
+from ..steering.answers import ItemAnswer
+from ..steering.questions import BackfillBody
+from .levers import levers, refusals
 from .named import Refused, named_schedule
+from .progress import Progress
 
 
 def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Start what a schedule did not, or show what that would be."""
+    if options.url:
+        return _remote(options, settings, folder)
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
     if refused := refusal(schedule):
@@ -23,11 +30,44 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
         raise Refused("--to lies at or before --from: nothing is between them")
     asked = Asked(by=options.by, note=options.note)
     verb, starts, already = ("would start" if options.dry_run else "start"), 0, 0
+    progress = Progress(None)
     try:
         for item in app.backfilling.backfill(schedule, options.first, options.before, asked, dry_run=options.dry_run):
             starts, already = starts + item.starts, already + (not item.starts)
-            print(f"{verb if item.starts else 'already':<12} {item.what}  {item.key}  {item.why}")
+            progress.say(_line(verb if item.starts else "already", item))
+            progress.step()
     except (LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
         raise Refused(f"{error}; what is shown above is done, and the same command goes on") from error
+    finally:
+        progress.end()
     print(f"{starts} {verb}, {already} already")
     return 0
+
+
+def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Through the API: as many requests as it takes."""
+    verb, starts = ("would start" if options.dry_run else "start"), 0
+    body = BackfillBody(
+        first=options.first.isoformat(),
+        before=options.before.isoformat(),
+        dry_run=options.dry_run,
+        note=options.note,
+        by=options.by,
+    )
+    with refusals("; what is shown above is done, and the same command goes on"):
+        acting = levers(options, settings, folder)
+        while True:
+            answer = acting.backfill(options.schedule, body)
+            for item in answer.started:
+                print(_line(verb, item))
+            starts += answer.started_count
+            if answer.complete or options.dry_run:
+                break
+    for item in answer.already:
+        print(_line("already", item))
+    print(f"{starts} {verb}, {answer.already_count} already{'' if answer.complete else ', and more'}")
+    return 0
+
+
+def _line(verb: str, item: Item | ItemAnswer) -> str:
+    return f"{verb:<12} {item.what}  {item.key}  {item.why}"

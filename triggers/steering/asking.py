@@ -22,7 +22,7 @@ from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.not_yet import refusal
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
-from .questions import ReplayBody, TriggerBody, instant
+from .questions import HeldBody, ReplayBody, TriggerBody, instant
 
 REPLAYABLE: Final = frozenset(
     {
@@ -54,7 +54,7 @@ class Asking:
     clock: Clock
     service: Service
 
-    def trigger(self, schedule: Schedule, body: TriggerBody, by: str | None) -> tuple[Run, bool]:
+    def trigger(self, schedule: Schedule, body: TriggerBody) -> tuple[Run, bool]:
         """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run."""
         _check_overrides(schedule, body)
         request_id = body.request_id or str(uuid4())
@@ -62,7 +62,7 @@ class Asking:
             raise BadInput(f"request_id: {request_id!r} is not 1 to 64 letters, digits, '.', '_' and '-'")
         key = request_key(schedule.name, request_id)
         asked = Asked(
-            by=by,
+            by=body.by,
             note=body.note,
             request_id=request_id,
             digest=hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
@@ -82,7 +82,7 @@ class Asking:
             return _same(present, asked), False
         return self.changes.firing.submit_at_once(claimed, schedule.retry), True
 
-    def replay(self, schedule: Schedule, run: Run, body: ReplayBody, by: str | None) -> Run:
+    def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
         """One more run of what a run was for, built anew from the file as it is now."""
         root = run.replay_of or run.key
         newest, number = run, 1
@@ -96,15 +96,15 @@ class Asking:
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
             self._given_up(newest, f"given up for its replay {occurrence.key}")
-        asked = Asked(by=by, note=body.note, parameters=newest.parameters)
+        asked = Asked(by=body.by, note=body.note, parameters=newest.parameters)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
             raise WrongState(f"{occurrence.key} was started by somebody else meanwhile")
         return self.changes.firing.submit_at_once(claimed, schedule.retry)
 
-    def cancel(self, run: Run, note: str | None, by: str | None) -> Run:
+    def cancel(self, run: Run, body: HeldBody) -> Run:
         """Give a run up: one that is not sent yet at once, one that Azure ML runs by asking it to."""
-        sentence = ": ".join(part for part in (f"canceled by {by}" if by else "canceled by a person", note) if part)
+        sentence = ": ".join(part for part in (f"canceled by {body.by or 'a person'}", body.note) if part)
         if run.state in _CANCELABLE:
             return self._given_up(run, sentence)
         if run.state is RunState.SUBMITTING:

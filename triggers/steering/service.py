@@ -66,24 +66,24 @@ class Steering:
         """One schedule."""
         return self._schedule(self.named(name))
 
-    def trigger(self, name: str, body: TriggerBody, by: str | None) -> tuple[RunAnswer, bool]:
+    def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
         """A run that a person wants now, and whether it is new."""
-        run, is_new = self.asking.trigger(self.named(name), body, by)
+        run, is_new = self.asking.trigger(self.named(name), body)
         return run_answer(run), is_new
 
-    def pause(self, name: str, body: HeldBody, by: str | None) -> ScheduleAnswer:
+    def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
         schedule = self.named(name)
-        pause(self.ledger, schedule.name, self.clock.now(), body.note, by)
+        pause(self.ledger, schedule.name, self.clock.now(), body.note, body.by)
         return self._schedule(schedule)
 
-    def resume(self, name: str, body: HeldBody, by: str | None) -> ScheduleAnswer:
+    def resume(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start runs again; a repetition changes nothing."""
         schedule = self.named(name)
-        resume(self.ledger, schedule.name, self.clock.now(), body.note, by)
+        resume(self.ledger, schedule.name, self.clock.now(), body.note, body.by)
         return self._schedule(schedule)
 
-    def backfill(self, name: str, body: BackfillBody, by: str | None) -> BackfillAnswer:
+    def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule did not in [from, to), or show it; after a time it stops, and a repetition goes on."""
         schedule = self.named(name)
         first, before = instant(body.first, "from"), instant(body.before, "to")
@@ -91,7 +91,7 @@ class Steering:
             raise BadInput("to lies at or before from: nothing is between them")
         if problem := refusal(schedule):
             raise WrongState(f"{schedule.name}: {problem[1]}")
-        asked = Asked(by=by, note=body.note)
+        asked = Asked(by=body.by, note=body.note)
         items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run)
         started: list[Item] = []
         already: list[Item] = []
@@ -141,17 +141,17 @@ class Steering:
             self.waiters.release()
         return run_answer(run), run.state in ENDED_STATES
 
-    def replay(self, key: str, body: ReplayBody, by: str | None) -> RunAnswer:
+    def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """One more run of what a run was for."""
         run = self._run(key)
         schedule = self.config.schedules.get(run.schedule)
         if schedule is None:
             raise WrongState(f"{run.schedule} is not in the file any more: there is nothing to build a run from")
-        return run_answer(self.asking.replay(schedule, run, body, by))
+        return run_answer(self.asking.replay(schedule, run, body))
 
-    def cancel(self, key: str, body: HeldBody, by: str | None) -> RunAnswer:
+    def cancel(self, key: str, body: HeldBody) -> RunAnswer:
         """Give a run up."""
-        return run_answer(self.asking.cancel(self._run(key), body.note, by))
+        return run_answer(self.asking.cancel(self._run(key), body))
 
     def named(self, name: str) -> Schedule:
         """The schedule of a name; raises NotKnown, and WrongState for one that is left out for its faults."""

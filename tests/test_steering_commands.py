@@ -1,0 +1,384 @@
+"""The command line against a running app, through its API and straight on its ledger."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import Engine, schedule, utc
+
+from local.azurite import free_ports
+from local.machine import Machine
+from triggers.ledger.ports import StoredRow
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.steering.pages import ROWS_A_PAGE, Wanted, page
+
+ROOT = Path(__file__).parent.parent
+FILE = """
+pipelines:
+  score: {endpoint: "%PIPELINE_ENDPOINT%"}
+  typo: {endpoint: "%TYPO_ENDPOINT%"}
+schedules:
+  nightly: {pipeline: score, cron: {expression: "30 4 * * *"}, pipeline_parameters: {epochs: 20}}
+  hourly: {pipeline: score, recurrence: {frequency: Hour, interval: 1}}
+  wrong: {pipeline: typo, cron: {expression: "30 4 * * *"}}
+  wrong-url: {pipeline: typo, cron: {expression: "30 4 * * *"}}
+  wrong-ledger: {pipeline: typo, cron: {expression: "30 4 * * *"}}
+  off: {pipeline: score, cron: {expression: "30 4 * * *"}, status: Disabled}
+  uploads:
+    pipeline: score
+    change:
+      {datastore: blobs, connection: DataStorage, container: inbox, path_on_datastore: raw,
+       data_path_parameter_name: input, polling_interval: 0}
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("steered")
+    (folder / "schedules.yaml").write_text(FILE)
+    ports = free_ports(5)
+    settings = {
+        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
+        "RECONCILE_SCHEDULE": "*/2 * * * * *",
+        "BLOB_TRIGGER_SOURCE": "EventGrid",
+        "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
+    }
+    with Machine(folder, ports, settings) as running:
+        running.upload("inbox", "raw/a.csv", b"1,2")
+        running.wait_until_registered("nightly")
+        yield running
+
+
+class Command:
+    """Runs a command as its user would, in one of the two ways."""
+
+    def __init__(self, machine: Machine, *, remote: bool) -> None:
+        self.where = ("--url", machine.url) if remote else ()
+        self.environment = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            **machine.app_settings,
+            **({"AzureWebJobsStorage": "", "DataStorage": ""} if remote else {}),
+        }
+
+    def __call__(self, command: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "triggers", command, *arguments, *self.where],
+            cwd=ROOT,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(params=[True, False], ids=["url", "ledger"])
+def run(request: pytest.FixtureRequest, machine: Machine) -> Command:
+    return Command(machine, remote=request.param)
+
+
+@pytest.fixture
+def ledger(machine: Machine) -> Command:
+    return Command(machine, remote=False)
+
+
+def test_schedules_are_shown_with_what_comes_next(run: Command) -> None:
+    code, out, err = run("schedules")
+
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["schedule", "kind", "status", "next", "last", "run"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        "nightly",
+        "hourly",
+        "wrong",
+        "wrong-url",
+        "wrong-ledger",
+        "off",
+        "uploads",
+    ]
+    assert "T04:30:00Z" in lines[1]
+    assert "Disabled" in lines[6]
+    assert [one["name"] for one in json.loads(run("schedules", "--json")[1])] == names
+
+
+def test_a_run_is_triggered_shown_and_canceled(run: Command) -> None:
+    request = "cli" if run.where else "own"
+    arguments = ("nightly", "--request-id", request, "--parameter", "epochs=3", "--note", "a try", "--by", "ann")
+
+    code, out, err = run("trigger", *arguments)
+    again = run("trigger", *arguments)
+    listed = json.loads(run("runs", "--schedule", "nightly", "-n", "1", "--json")[1])
+    canceled = run("cancel", f"nightly!{request}", "--by", "ann")
+
+    assert (code, err) == (0, "")
+    assert out.startswith(f"nightly!{request}: submitted, run ")
+    assert again[1].startswith(f"it was asked for before: nightly!{request}: submitted")
+    assert (listed[0]["key"], listed[0]["requested_by"]) == (f"nightly!{request}", "ann")
+    assert canceled[1].startswith(f"nightly!{request}: canceled, run ")
+    assert "canceled by ann" in canceled[1]
+
+
+def test_runs_are_a_table(run: Command) -> None:
+    run("trigger", "hourly")
+
+    code, out, _ = run("runs", "--schedule", "hourly", "--state", "submitted", "-n", "1")
+
+    assert code == 0
+    assert out.splitlines()[0].split()[:3] == ["key", "state", "created"]
+    assert out.splitlines()[1].startswith("hourly!")
+    assert run("runs", "--state", "dead")[1].splitlines() == ["key  state  created  run id, or why not"]
+
+
+def test_all_of_a_schedule_that_are_in_a_state_are_replayed_once_each(run: Command) -> None:
+    name = "wrong-url" if run.where else "wrong-ledger"
+    for number in range(3):
+        run("trigger", name, "--request-id", f"{number}")
+
+    code, out, err = run("replay", "--schedule", name, "--state", "rejected")
+    again = run("replay", "--schedule", name, "--state", "rejected")
+
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        *(f"{name}!{number} → {name}!{number}.r1: rejected" for number in range(3)),
+        "3 replayed, 0 not",
+    ]
+    assert again[1].splitlines()[-1] == "3 replayed, 0 not"
+    assert [line.partition("→ ")[2] for line in sorted(again[1].splitlines()[:-1])] == [
+        f"{name}!{number}.r2: rejected" for number in range(3)
+    ]
+
+
+def test_a_pause_and_a_backfill_go_the_same_way(run: Command) -> None:
+    day = "2026-02-01" if run.where else "2026-02-02"
+    interval = ("--from", day, "--to", f"{day}T02:00:00Z")
+
+    paused = run("pause", "hourly", "--note", "inventory")
+    shown = run("backfill", "hourly", *interval, "--dry-run")
+    begun = run("backfill", "hourly", *interval)
+    again = run("backfill", "hourly", *interval)
+    resumed = run("resume", "hourly")
+
+    assert [one[0] for one in (paused, shown, begun, again, resumed)] == [0] * 5
+    assert "hourly is paused" in paused[1]
+    assert shown[1].splitlines()[-1] == "2 would start, 0 already"
+    assert begun[1].splitlines()[0] == f"start        {day}T00:00:00Z  hourly@{day}T00:00:00Z  no row"
+    assert begun[1].splitlines()[-1] == "2 start, 0 already"
+    assert again[1].splitlines()[-1] == "0 start, 2 already"
+    assert "runs again" in resumed[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("trigger", "nightli"), "no schedule 'nightli'; did you mean 'nightly'?"),
+        (("trigger", "nightly", "--parameter", "lr=1"), "'lr': trigger_overrides lets 'epochs'"),
+        (("trigger", "uploads"), "say which blob"),
+        (("cancel", "nightly!none"), "no run 'nightly!none'"),
+        (("replay", "nightly!none"), "no run 'nightly!none'"),
+        (("replay",), "say which run by its KEY"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_exit_code_1(run: Command, arguments: tuple[str, ...], sentence: str) -> None:
+    code, out, err = run(*arguments)
+
+    assert (code, out) == (1, "")
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("trigger", "nightly", "--parameter", "epochs"), ("runs", "--state", "gone"), ("explain", "nightly")]
+)
+def test_wrong_usage_is_exit_code_2(run: Command, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://127.0.0.1:9", "http://127.0.0.1:9/api cannot be reached"),
+        ("http://app.example", "--url: a key is never sent over plain http; expected https://"),
+        ("app", "--url: expected a URL that begins with https://"),
+    ],
+)
+def test_an_app_that_cannot_be_asked_is_a_sentence(ledger: Command, url: str, sentence: str) -> None:
+    code, out, err = ledger("schedules", "--url", url, "--key", "secret")
+
+    assert (code, out) == (1, "")
+    assert sentence in err
+    assert "secret" not in err
+
+
+def test_the_key_travels_in_a_header_and_a_wrong_one_is_told(machine: Machine, tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    keyed = subprocess.Popen(
+        [sys.executable, "-m", "local.host", "--port", str(port), "--key", "the-key"],
+        cwd=ROOT,
+        env={**os.environ, **machine.app_settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert keyed.stdout is not None
+        assert "host stand-in" in keyed.stdout.readline()
+        ask = Command(machine, remote=False)
+        ask.where = ("--url", f"http://127.0.0.1:{port}")
+
+        wrong, right = ask("schedules", TRIGGERS_KEY="other"), ask("schedules", TRIGGERS_KEY="the-key")
+    finally:
+        keyed.kill()
+        keyed.communicate()
+
+    assert wrong[0] == 1
+    assert "401: the key is missing or wrong" in wrong[2]
+    assert right[0] == 0
+
+
+def test_explain_tells_the_chain_of_decisions_for_a_time(ledger: Command) -> None:
+    ledger("trigger", "wrong", "--request-id", "x")
+    ledger("backfill", "hourly", "--from", "2026-03-01", "--to", "2026-03-01T01:00:00Z")
+
+    none = ledger("explain", "nightly", "--at", "2026-03-01T05:00:00Z")[1]
+    before = ledger("explain", "nightly", "--at", "2026-03-01T04:30:00Z")[1]
+    future = ledger("explain", "off", "--at", "2049-03-01T04:30:00Z")[1]
+    filled = ledger("explain", "hourly", "--at", "2026-03-01")[1]
+
+    assert none == "2026-03-01T05:00:00Z is no occurrence of nightly; the next one is 2026-03-02T04:30:00Z\n"
+    assert "that is before the schedule's life, which began at" in before
+    assert "it has no row (nightly@2026-03-01T04:30:00Z)" in before
+    assert "the schedule is disabled" in future
+    assert "it is not due yet" in future
+    assert "hourly@2026-03-01T00:00:00Z: " in filled
+
+
+def test_explain_tells_the_chain_of_decisions_for_a_blob(ledger: Command) -> None:
+    absent = ledger("explain", "uploads", "--blob", "raw/none.csv")[1]
+    unseen = ledger("explain", "uploads", "--blob", "raw/a.csv")[1]
+    wrong = ledger("explain", "nightly", "--blob", "raw/a.csv")
+
+    assert absent == "there is no blob 'raw/none.csv' in the container inbox\n"
+    assert "uploads watches it" in unseen
+    assert "this version has no row" in unseen
+    assert "polling_interval is 0, so no sweep finds it" in unseen
+    assert wrong == (1, "", "nightly is time-based: ask with --at\n")
+
+
+def test_who_is_signed_in_counts_and_not_what_the_body_claims(machine: Machine) -> None:
+    claims = {"name_typ": "name", "claims": [{"typ": "name", "val": "ann@contoso.example"}]}
+    principal = base64.b64encode(json.dumps(claims).encode()).decode()
+    script = f"""
+import json
+import azure.functions as func
+from function_app import app
+trigger = {{f.get_function_name(): f for f in app.get_functions()}}["api_trigger"].get_user_function()
+for headers in ({{"x-ms-client-principal": "{principal}"}}, {{"x-ms-client-principal": "!"}}, {{}}):
+    request = func.HttpRequest(method="POST", url="/", headers=headers, params={{}},
+        route_params={{"schedule": "nightly"}}, body=b'{{"by": "mallory"}}')
+    print(json.loads(trigger(request).get_body())["requested_by"])
+"""
+
+    def asked(**settings: str) -> list[str]:
+        environment = {**os.environ, **machine.app_settings, **settings}
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
+    assert asked(WEBSITE_AUTH_ENABLED="True") == ["ann@contoso.example", "None", "None"]
+    assert asked() == ["mallory"] * 3
+
+
+class CountedRows:
+    """A table that counts what is read from it."""
+
+    def __init__(self, table: Any) -> None:
+        self._table, self.read = table, 0
+
+    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+        for row in self._table.query(partition, first, before, limit):
+            self.read += 1
+            yield row
+
+    def get(self, partition: str, row_key: str) -> StoredRow | None:
+        self.read += 1
+        found: StoredRow | None = self._table.get(partition, row_key)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+@pytest.mark.parametrize("schedules", [1, 3, 40])
+def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_nothing(schedules: int) -> None:
+    engine = Engine(utc("2026-11-01T00:00:00"))
+    names = [f"s{number}" for number in range(schedules)]
+    for number in range(3000):
+        name = names[number * 7 % schedules if number % 3 else 0]
+        state = RunState.DEAD if number % 500 == 0 else RunState.SKIPPED
+        run = Run(
+            key=f"{name}@{number}",
+            schedule=name,
+            kind=RunKind.TIME,
+            state=state,
+            created_at=utc(f"2026-10-{1 + number // 200:02d}T00:00:{number % 60:02d}"),
+            pipeline="p",
+        )
+        engine.ledger.insert(run)
+    for name in names:
+        engine.ledger.register(name, engine.clock.now())
+    rows = CountedRows(engine.ledger.table)
+    engine.ledger.table = rows
+
+    for wanted, expected in (
+        (Wanted(state=RunState.DEAD), 6),
+        (Wanted(limit=200), 3000),
+        (Wanted(limit=7, since=utc("2026-10-03T00:00:00"), until=utc("2026-10-04T00:00:00")), 200),
+    ):
+        found: list[Run] = []
+        continuation = None
+        while True:
+            rows.read = 0
+            part, continuation = page(
+                engine.ledger,
+                Wanted(
+                    state=wanted.state,
+                    limit=wanted.limit,
+                    since=wanted.since,
+                    until=wanted.until,
+                    continuation=continuation,
+                ),
+            )
+            assert rows.read <= ROWS_A_PAGE + schedules  # the registrations are rows too
+            found += part
+            if continuation is None:
+                break
+        assert len(found) == len({run.key for run in found}) == expected
+        created = [run.created_at for run in found]
+        assert created == sorted(created, reverse=True)
+
+
+def test_a_canceled_run_whose_id_arrives_late_has_it_written() -> None:
+    engine = Engine(utc("2026-11-01T04:30:00"))
+    one = schedule()
+    engine.ledger.register(one.name, engine.clock.now())
+
+    def canceled_meanwhile() -> None:
+        run = next(engine.ledger.open_runs(one.name))
+        unknown = engine.ledger.update(run, run.to(RunState.UNKNOWN, engine.clock.now()))
+        assert unknown is not None
+        engine.ledger.update(unknown, unknown.to(RunState.CANCELED, engine.clock.now()))
+
+    engine.endpoint.before_the_reply = canceled_meanwhile
+    run = engine.firing.fire_time(one, engine.clock.now(), None)
+
+    assert run is not None
+    assert (run.state, run.run_id is not None) == (RunState.SUBMITTED, True)

@@ -1,0 +1,79 @@
+"""Asking: a run now, one more time, or no more."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from ..settings import Settings
+from ..steering.answers import RunAnswer
+from ..steering.declined import Declined
+from ..steering.questions import HeldBody, ReplayBody, TriggerBody
+from .levers import levers, refusals
+from .looking import every_run
+from .named import Refused
+from .progress import Progress
+
+_MOST_AT_ONCE = 10_000
+
+
+def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Start a run now."""
+    body = TriggerBody(
+        request_id=options.request_id,
+        pipeline_parameters=dict(options.parameters or []),
+        blob=options.blob,
+        scheduled_time=options.at.isoformat() if options.at else None,
+        note=options.note,
+        by=options.by,
+    )
+    with refusals():
+        run, is_new = levers(options, settings, folder).trigger(options.schedule, body)
+    _print_run(run, options, "" if is_new else "it was asked for before: ")
+    return 0
+
+
+def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Start one run again, or all of a schedule that are in a state."""
+    body = ReplayBody(note=options.note, by=options.by, force=options.force)
+    with refusals():
+        acting = levers(options, settings, folder)
+        if options.key_of_run is not None:
+            _print_run(acting.replay(options.key_of_run, body), options, "")
+            return 0
+        if not options.schedule or not options.state:
+            raise Refused("say which run by its KEY, or all of a schedule with --schedule and --state")
+        # An occurrence and its replays may all be in that state; it is replayed once.
+        keys = list(dict.fromkeys(run.replay_of or run.key for run in every_run(acting, options, _MOST_AT_ONCE)))
+    refused, progress = [], Progress(len(keys))
+    for key in reversed(keys):
+        try:
+            with_state = acting.replay(key, body)
+        except Declined as error:
+            refused.append(str(error))
+        else:
+            progress.say(f"{key} → {with_state.key}: {with_state.state}")
+        progress.step()
+    progress.end()
+    print(f"{len(keys) - len(refused)} replayed, {len(refused)} not")
+    for sentence in refused:
+        print(sentence, file=sys.stderr)
+    return 1 if refused else 0
+
+
+def cancel(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Give a run up."""
+    with refusals():
+        run = levers(options, settings, folder).cancel(options.key_of_run, HeldBody(note=options.note, by=options.by))
+    _print_run(run, options, "")
+    return 0
+
+
+def _print_run(run: RunAnswer, options: argparse.Namespace, before: str) -> None:
+    if options.json:
+        print(json.dumps(msgspec.to_builtins(run), indent=2, ensure_ascii=False))
+        return
+    why = ": ".join(part for part in (run.reason, run.error) if part)
+    print(f"{before}{run.key}: {run.state}{f', run {run.run_id}' if run.run_id else ''}{f' ({why})' if why else ''}")

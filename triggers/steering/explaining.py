@@ -1,0 +1,146 @@
+"""Why something did, or did not, start: the decisions in the order in which they are made, a sentence each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..changes import Changes
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..scheduling.change import BlobChange, change_digest, out_of_scope
+from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.occurrences import next_after
+from ..scheduling.pauses import pause_at
+from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
+from .answers import moment
+from .declined import BadInput
+
+_SECOND = timedelta(seconds=1)
+_STATES = {
+    RunState.WAITING: "it waits, and the reconciler sends it when it is due",
+    RunState.SUBMITTING: "it is being submitted",
+    RunState.SUBMITTED: "Azure ML has accepted it",
+    RunState.UNSENT: "it was certainly not accepted, and is tried again",
+    RunState.UNKNOWN: "it may have been accepted: it is looked up in run history, and never simply sent again",
+    RunState.REJECTED: "Azure ML has refused it: mend the cause, then replay it",
+    RunState.DEAD: "its attempts are used up: mend the cause, then replay it",
+    RunState.SKIPPED: "it was decided to start nothing",
+    RunState.CANCELED: "it was given up by a person",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explaining:
+    """What explanations are read from."""
+
+    ledger: Ledger
+    changes: Changes
+    clock: Clock
+
+    def time(self, schedule: Schedule, at: datetime) -> Iterator[str]:
+        """Of one nominal time. Raises BadInput, LedgerUnavailable."""
+        trigger, now = schedule.trigger, self.clock.now()
+        if isinstance(trigger, ChangeTrigger):
+            raise BadInput(f"{schedule.name} is change-based: it runs when a blob changes; ask with --blob")
+        if next_after(trigger, at - _SECOND, 1) != [at]:
+            following = next(iter(next_after(trigger, at, 1)), None)
+            later = f"the next one is {moment(following)}" if following else "there is none later"
+            yield f"{moment(at)} is no occurrence of {schedule.name}; {later}"
+            return
+        yield f"{moment(at)} is an occurrence of {schedule.name}"
+        yield from self._life(schedule, at)
+        key = time_key(schedule.name, at)
+        run = self.ledger.get(key)
+        if run is not None:
+            yield from self._chain(run)
+            return
+        yield f"it has no row ({key})"
+        mark = self.ledger.mark(schedule.name)
+        if at > now:
+            yield "it is not due yet"
+        elif mark is None:
+            yield "nothing of this schedule has been decided yet: its timer or the reconciler does that when it is due"
+        elif at <= mark.until:
+            yield (
+                f"everything until {moment(mark.until)} has been decided: its row was pruned, or it lies before the "
+                "schedule's life or before an edit of its trigger; backfill starts it"
+            )
+        else:
+            yield f"only what is until {moment(mark.until)} has been decided; the reconciler is due within two minutes"
+
+    def blob(self, schedule: Schedule, path: str) -> Iterator[str]:
+        """Of the present version of a blob. Raises BadInput, LedgerUnavailable, BlobUnavailable."""
+        trigger = schedule.trigger
+        if not isinstance(trigger, ChangeTrigger):
+            raise BadInput(f"{schedule.name} is time-based: ask with --at")
+        found = self.changes.blobs.of(trigger.connection, trigger.container, path)
+        if found is None:
+            yield f"there is no blob {path!r} in the container {trigger.container}"
+            return
+        change = found.change
+        yield f"{path!r}, modified at {moment(change.last_modified)}: {change.size} bytes, ETag {change.etag}"
+        if because := out_of_scope(trigger, found):
+            yield f"{schedule.name} does not watch it: {because}"
+            return
+        yield f"{schedule.name} watches it"
+        yield from self._life(schedule, change.last_modified)
+        if trigger.start is not None and change.last_modified < trigger.start:
+            yield f"it is older than start_time, {moment(trigger.start)}"
+        yield from self._change(schedule, trigger, change)
+
+    def _change(self, schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Iterator[str]:
+        run = self.ledger.get(change_key(schedule.name, change))
+        batch = self.changes.rows.batch_of(schedule.name, change_digest(change))
+        if batch:
+            yield f"it is in the batch {batch}"
+            run = run or self.ledger.get(batch)
+        elif batch is not None:
+            yield "it waits for its batch to be closed"
+        if run is not None:
+            yield from self._chain(run)
+        if run is not None or batch is not None:
+            return
+        yield f"this version has no row ({change_key(schedule.name, change)}): no event has told it yet"
+        newest = self.changes.rows.newest(schedule.name, change)
+        if newest is not None:
+            yield f"the newest version that was told is that of {moment(newest.last_modified)}, ETag {newest.etag}"
+        if not trigger.polling_interval:
+            yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
+            return
+        swept = self.changes.rows.sweep(schedule.name)
+        if swept.mark is not None and change.last_modified < swept.mark:
+            yield f"sweeps have seen to everything before {moment(swept.mark)}; backfill starts what is older"
+        else:
+            begun = "never yet" if swept.started_at is None else f"last at {moment(swept.started_at)}"
+            yield f"the sweep finds it: every {trigger.polling_interval.total_seconds() / 60:.0f} minutes, {begun}"
+
+    def _life(self, schedule: Schedule, at: datetime) -> Iterator[str]:
+        """What concerns every occurrence of the schedule."""
+        seen = next((one.first_seen for one in self.ledger.registrations() if one.schedule == schedule.name), None)
+        if seen is None:
+            yield "the schedule has not been seen by a reconciler yet: is the app deployed, and does it run?"
+        elif at < seen:
+            yield f"that is before the schedule's life, which began at {moment(seen)}"
+        if not schedule.enabled:
+            yield "the schedule is disabled"
+        pauses = self.ledger.pauses(schedule.name).intervals
+        for pause in {one for one in (pause_at(pauses, at), pause_at(pauses, self.clock.now())) if one is not None}:
+            note = f" ({pause.note})" if pause.note else ""
+            end = f"until {moment(pause.end)}" if pause.end else "and is still paused"
+            yield f"the schedule was paused from {moment(pause.begin)} {end}{note}"
+
+    def _chain(self, run: Run) -> Iterator[str]:
+        """A run, its history, and its replays."""
+        root, number, present = run.key, 1, run
+        while True:
+            yield f"{present.key}: {present.state.value}{f' ({present.reason})' if present.reason else ''}"
+            for event in present.history:
+                yield f"  {moment(event.at)}  {event.state.value}{f': {event.reason}' if event.reason else ''}"
+            if sentence := _STATES.get(present.state):
+                yield f"  {sentence}"
+            if present.run_id:
+                yield f"  run {present.run_id}{f', {present.studio_url}' if present.studio_url else ''}"
+            following = self.ledger.get(replay_key(root, number))
+            if following is None:
+                return
+            present, number = following, number + 1
