@@ -95,15 +95,8 @@ def test_schedules_are_shown_with_what_comes_next(run: Command) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].split() == ["schedule", "kind", "status", "next", "last", "run"]
-    assert [line.split()[0] for line in lines[1:]] == [
-        "nightly",
-        "hourly",
-        "wrong",
-        "wrong-url",
-        "wrong-ledger",
-        "off",
-        "uploads",
-    ]
+    names = ["nightly", "hourly", "wrong", "wrong-url", "wrong-ledger", "off", "uploads"]
+    assert [line.split()[0] for line in lines[1:]] == names
     assert "T04:30:00Z" in lines[1]
     assert "Disabled" in lines[6]
     assert [one["name"] for one in json.loads(run("schedules", "--json")[1])] == names
