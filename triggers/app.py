@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import BoundedSemaphore, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from . import connections
 from .azureml.tokens import LateCredential, Tokens
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .steering.service import Steering
 
 log = logger(__name__)
+
+_PATIENCE_WITH_WEBHOOKS: Final = timedelta(seconds=15)
 
 
 class App:
@@ -93,7 +96,7 @@ class App:
             batching=Batching(changes=self.changes, clock=self.clock),
             webhooks=Webhooks(
                 ledger=self.ledger,
-                wire=self._wire,
+                wire=self._new_wire(_PATIENCE_WITH_WEBHOOKS),
                 settings=self.config.settings,
                 first_delay=self.settings.retry_first_delay,
                 spread=_spread,
@@ -106,12 +109,15 @@ class App:
 
     @cached_property
     def _wire(self) -> "Wire":
+        return self._new_wire(self.settings.submit_deadline * 0.4)
+
+    def _new_wire(self, patience: timedelta) -> "Wire":
         from .azureml.wire import Wire
 
         return Wire(
             tokens=self._tokens,
             scope=self.settings.token_scope,
-            patience=self.settings.submit_deadline * 0.4,
+            patience=patience,
             threads=self.settings.worker_threads,
             ca_bundle=self.settings.ca_bundle,
         )

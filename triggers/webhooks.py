@@ -5,7 +5,7 @@ What is sent is a CloudEvent 1.0 (structured JSON); its id is the same each time
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -23,6 +23,7 @@ from .steering.answers import moment, run_answer
 
 log = logger(__name__)
 
+_REST: Final = timedelta(seconds=20)
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
 
 
@@ -43,10 +44,14 @@ class Webhooks:
     first_delay: timedelta
     spread: Callable[[], float]
     """A number in [-1, 1]."""
+    left_alone: dict[str, datetime] = field(default_factory=dict)
+    """Schedules whose webhook did not answer this process well, and until when: it shall not hold a pass up."""
 
     def see_to(self, notice: Notice, server_now: datetime) -> None:
         """Deliver a notice that is due; put it off when that fails, give it up after a day."""
         if notice.next_attempt_at is not None and server_now < notice.next_attempt_at:
+            return
+        if server_now < self.left_alone.get(notice.schedule, server_now):
             return
         run = self.ledger.get(notice.run_key)
         if run is None or run.webhook is None:
@@ -63,6 +68,7 @@ class Webhooks:
             self.ledger.drop(notice)
             return
         log.warning("the webhook was not told, it will be tried again: %s", problem, extra=extra)
+        self.left_alone[notice.schedule] = server_now + _REST
         delay = retry_delay(notice.attempts + 1, self.first_delay, None, self.spread())
         self.ledger.put_off(notice, since, server_now + delay)
 

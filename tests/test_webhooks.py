@@ -1,0 +1,134 @@
+"""A webhook is told of every end at least once, with an id that stays the same; nobody else waits for it."""
+
+from datetime import timedelta
+
+import pytest
+from builders import Engine, schedule, utc
+
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import RunState
+
+NOW = utc("2026-11-01T04:00")
+TOLD = schedule("cron: {expression: '0 4 * * *'}\nwebhook: https://hook.example/ended")
+KEY = "s@2026-11-01T04:00:00Z"
+REJECTED = Outcome(answer=Answer.REJECTED, sentence="no such pipeline")
+
+
+@pytest.fixture
+def engine() -> Engine:
+    found = Engine(NOW)
+    found.ledger.register("s", NOW)
+    return found
+
+
+def rejected(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [REJECTED]
+    run = engine.firing.fire_time(TOLD, NOW, None)
+    assert run is not None
+    assert run.state is RunState.REJECTED
+
+
+def ids(engine: Engine) -> list[str]:
+    return [event["id"] for _, event in engine.hook.told]
+
+
+def test_an_end_is_told_once_when_the_webhook_listens(engine: Engine) -> None:
+    rejected(engine)
+
+    for _ in range(3):
+        engine.reconcile(TOLD)
+
+    assert ids(engine) == [f"{KEY}#rejected"]
+    [(url, event)] = engine.hook.told
+    assert url == "https://hook.example/ended"
+    assert (event["type"], event["subject"]) == ("azureml-triggers.run.ended", KEY)
+    assert (event["data"]["state"], event["data"]["error"]) == ("rejected", "no such pipeline")
+
+
+def test_a_webhook_that_does_not_listen_is_told_again_later_with_the_same_id(engine: Engine) -> None:
+    rejected(engine)
+    engine.hook.statuses = [500, 302]
+
+    engine.reconcile(TOLD)
+    engine.reconcile(TOLD)
+    assert len(ids(engine)) == 1  # the second pass comes too early
+    for _ in range(4):
+        engine.clock.pass_time(timedelta(minutes=2))
+        engine.reconcile(TOLD)
+
+    assert ids(engine) == [f"{KEY}#rejected"] * 3
+
+
+def test_a_day_later_it_is_given_up_and_logged(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    rejected(engine)
+    engine.hook.statuses = [500] * 1000
+
+    for _ in range(30):
+        engine.reconcile(TOLD)
+        engine.clock.pass_time(timedelta(hours=1))
+
+    assert 20 < len(ids(engine)) < 30
+    assert [one.action for one in caplog.records if one.levelname == "ERROR"] == ["webhook_given_up"]  # type: ignore[attr-defined]  # of extra
+
+
+def test_skipped_occurrences_and_schedules_without_a_webhook_tell_nobody(engine: Engine) -> None:
+    from triggers.scheduling.run import SkipReason
+
+    engine.firing.fire_time(TOLD, NOW, SkipReason.DISABLED)
+    engine.endpoint.next_outcomes = [REJECTED]
+    engine.firing.fire_time(schedule(), NOW + timedelta(days=1), None)
+    engine.reconcile(TOLD)
+
+    assert ids(engine) == []
+
+
+def test_the_notice_lies_in_the_ledger_before_anybody_is_told(engine: Engine) -> None:
+    """Whoever dies after the end, dies with the notice written: it is one transaction."""
+    rejected(engine)
+    other = engine.with_new_process()
+
+    other.reconcile()  # the schedule has even left the file
+
+    assert ids(other) == [f"{KEY}#rejected"]
+
+
+def test_an_end_is_told_when_its_deletion_from_the_ledger_failed(engine: Engine) -> None:
+    rejected(engine)
+    plain = engine.ledger.drop
+
+    def away(*_: object) -> None:
+        raise LedgerUnavailable("away")
+
+    engine.ledger.drop = away  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
+    with pytest.raises(ExceptionGroup):
+        engine.reconcile(TOLD)
+    engine.ledger.drop = plain  # type: ignore[method-assign]
+    engine.reconcile(TOLD)
+
+    assert ids(engine) == [f"{KEY}#rejected"] * 2
+
+
+@pytest.mark.parametrize("url", ["http://hook.example/ended", "%ENDPOINT%", "ftp://x"])
+def test_a_url_that_is_not_called_is_told_in_the_log(
+    engine: Engine, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    one = schedule(f"cron: {{expression: '0 4 * * *'}}\nwebhook: '{url}'")
+    engine.endpoint.next_outcomes = [REJECTED]
+    engine.firing.fire_time(one, NOW, None)
+
+    engine.reconcile(one)
+
+    assert ids(engine) == []
+    assert "webhook_failed" in caplog.text
+
+
+def test_a_webhook_that_fails_holds_up_one_call_a_pass_and_not_one_for_each_run(engine: Engine) -> None:
+    for day in range(5):
+        engine.endpoint.next_outcomes = [REJECTED]
+        engine.firing.fire_time(TOLD, NOW - timedelta(days=day), None)
+    engine.hook.statuses = [500] * 100
+
+    engine.reconcile(TOLD)
+
+    assert len(ids(engine)) == 1
