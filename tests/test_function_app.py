@@ -200,3 +200,12 @@ def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tm
         "AzureWebJobsStorage__accountName alone does not do here; "
         "add AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__queueServiceUri"
     ]
+
+
+def test_the_functions_and_the_routes_are_the_same_table() -> None:
+    from triggers.management_api import TABLE
+    from triggers.routes import HEALTH, ROUTES
+
+    described = {(one.function, one.method, one.path) for one in (*ROUTES, HEALTH)}
+
+    assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json")}
