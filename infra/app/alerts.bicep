@@ -28,6 +28,15 @@ var rules = [
     window: 'PT5M'
   }
   {
+    name: 'webhook-given-up'
+    description: 'A webhook did not take the end of a run for a day; the notice is gone, the run is in the ledger.'
+    severity: 3
+    query: '${lines}| where fields.action == "webhook_given_up"'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
     name: 'run-open-too-long'
     description: 'A run that no pause holds has been open for more than ${oldestOpenRunMinutes} minutes.'
     severity: 2
