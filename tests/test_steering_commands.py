@@ -140,11 +140,11 @@ def test_all_of_a_schedule_that_are_in_a_state_are_replayed_once_each(run: Comma
 
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        *(f"{name}!{number} → {name}!{number}.r1: rejected" for number in range(3)),
+        *(f"{name}!{number} -> {name}!{number}.r1: rejected" for number in range(3)),
         "3 replayed, 0 not",
     ]
     assert again[1].splitlines()[-1] == "3 replayed, 0 not"
-    assert [line.partition("→ ")[2] for line in sorted(again[1].splitlines()[:-1])] == [
+    assert [line.partition("-> ")[2] for line in sorted(again[1].splitlines()[:-1])] == [
         f"{name}!{number}.r2: rejected" for number in range(3)
     ]
 

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # the reader, head say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return int(getattr(options, "acts", False))  # what it had still to do is not done
     return code
 
 
@@ -168,6 +168,7 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
 def _add_person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
     parser.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+    parser.set_defaults(acts=True)
 
 
 def _add_where(parser: argparse.ArgumentParser, *, json: bool = False) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import BoundedSemaphore, RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from . import connections
 from .azureml.tokens import LateCredential, Tokens
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .steering.service import Steering
 
 log = logger(__name__)
-
-_PATIENCE_WITH_WEBHOOKS: Final = timedelta(seconds=15)
 
 
 class App:
@@ -83,7 +81,7 @@ class App:
         from .reconciliation import Reconciliation
         from .sweeping import Sweeping
         from .unknown_runs import UnknownRuns
-        from .webhooks import Webhooks
+        from .webhooks import PATIENCE, Webhooks
 
         history = RunHistory(self._wire, self.config.settings)
         settle = self.settings.unknown_settle
@@ -96,7 +94,7 @@ class App:
             batching=Batching(changes=self.changes, clock=self.clock),
             webhooks=Webhooks(
                 ledger=self.ledger,
-                wire=self._new_wire(_PATIENCE_WITH_WEBHOOKS),
+                wire=self._new_wire(PATIENCE),
                 settings=self.config.settings,
                 first_delay=self.settings.retry_first_delay,
                 spread=_spread,

@@ -63,7 +63,7 @@ class Reconciliation:
         server_now = _ServerClock(self.ledger.now(), self.clock)
         holds, pauses = self.ledger.holds(), self.ledger.all_pauses()
         seen = _Seen()
-        turns = deque(self._work(one, server_now, holds, pauses.get(one.schedule, ()), seen) for one in registered)
+        turns = deque(self._work(one, server_now, holds, self._held(one, pauses), seen) for one in registered)
         faults: list[Exception] = []
         while turns and self.clock.monotonic() < until:
             turn = turns.popleft()
@@ -126,6 +126,12 @@ class Reconciliation:
             self.ledger.prune(registration.schedule, server_now() - self.retention, _PRUNED_A_PASS)
             changes = self.batching.changes.rows
             changes.prune(registration.schedule, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
+
+    def _held(self, registration: Registration, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
+        """A schedule's pauses; one that has left the file cannot be resumed, so its open runs are finished."""
+        name = registration.schedule
+        stays = name in self.config.schedules or name in self.config.left_out
+        return pauses.get(name, ()) if stays or not self.config.schedules else ()
 
     def _undelivered(self, schedule: Schedule) -> Iterator[None]:
         fire_due(

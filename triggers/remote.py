@@ -24,6 +24,12 @@ class Remote:
         """Raises BadInput for a URL that no key is sent to."""
         if problem := url_problem(url):
             raise BadInput(f"--url: {problem.replace('a token', 'a key')}")
+        if "?" in url or "#" in url:
+            raise BadInput(
+                "--url: only the app's address, https://APP.azurewebsites.net; the key goes into TRIGGERS_KEY"
+            )
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise BadInput("--key: this is no function key: it has other characters than they have")
         self._base = f"{url.rstrip('/').removesuffix('/api')}/api"
         self._headers = {"x-functions-key": key} if key else {}
 

@@ -7,6 +7,7 @@ What is sent is a CloudEvent 1.0 (structured JSON); its id is the same each time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Thread
 from typing import Final, Protocol
 
 import msgspec
@@ -23,6 +24,7 @@ from .steering.answers import moment, run_answer
 
 log = logger(__name__)
 
+PATIENCE: Final = timedelta(seconds=15)
 _REST: Final = timedelta(seconds=20)
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
 
@@ -44,6 +46,9 @@ class Webhooks:
     first_delay: timedelta
     spread: Callable[[], float]
     """A number in [-1, 1]."""
+    patience: timedelta = PATIENCE
+    calls: dict[str, Thread] = field(default_factory=dict)
+    """The newest call of each schedule."""
     left_alone: dict[str, datetime] = field(default_factory=dict)
     """Schedules whose webhook did not answer this process well, and until when: it shall not hold a pass up."""
 
@@ -81,11 +86,23 @@ class Webhooks:
         if url_problem(url):
             return "its URL is none that we call: expected https://, http only to this machine"
         body = msgspec.json.encode(event_of(run, notice))
-        try:
-            reply = self.wire.prepared(url, body, content_type="application/cloudevents+json", with_token=False)()
-        except (NeverSent, CutOff) as error:
-            return str(error)
-        return None if 200 <= reply.status < 300 else f"it answered {reply.status}"
+        if (still := self.calls.get(notice.schedule)) is not None and still.is_alive():
+            return "its last answer has not come to an end yet"
+        answers: list[str | None] = []
+
+        def call() -> None:
+            try:
+                reply = self.wire.prepared(url, body, content_type="application/cloudevents+json", with_token=False)()
+            except (NeverSent, CutOff) as error:
+                answers.append(str(error))
+            else:
+                answers.append(None if 200 <= reply.status < 300 else f"it answered {reply.status}")
+
+        # A reply that drips in byte by byte has no end: nobody waits for it beyond the patience.
+        self.calls[notice.schedule] = thread = Thread(target=call, daemon=True)
+        thread.start()
+        thread.join(self.patience.total_seconds())
+        return answers[0] if answers else f"it has not answered within {self.patience.total_seconds():.0f} s"
 
 
 def event_of(run: Run, notice: Notice) -> dict[str, object]:

@@ -3,25 +3,28 @@
 import argparse
 import json
 import sys
+from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from ..settings import Settings
 from ..steering.answers import RunAnswer
-from ..steering.declined import Declined
 from ..steering.questions import HeldBody, ReplayBody, TriggerBody
-from .levers import levers, refusals
+from .levers import checked, levers, refusals
 from .looking import every_run
 from .named import Refused
 from .progress import Progress
 
 _MOST_AT_ONCE = 10_000
+_A_PAGE = 200
 
 
 def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Start a run now."""
-    body = TriggerBody(
+    body = checked(
+        TriggerBody,
         request_id=options.request_id,
         pipeline_parameters=dict(options.parameters or []),
         blob=options.blob,
@@ -37,7 +40,7 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Start one run again, or all of a schedule that are in a state."""
-    body = ReplayBody(note=options.note, by=options.by, force=options.force)
+    body = checked(ReplayBody, note=options.note, by=options.by, force=options.force)
     with refusals():
         acting = levers(options, settings, folder)
         if options.key_of_run is not None:
@@ -45,16 +48,21 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
             return 0
         if not options.schedule or not options.state:
             raise Refused("say which run by its KEY, or all of a schedule with --schedule and --state")
-        # An occurrence and its replays may all be in that state; it is replayed once.
-        keys = list(dict.fromkeys(run.replay_of or run.key for run in every_run(acting, options, _MOST_AT_ONCE)))
+        # Newest first: of an occurrence and its replays that are all in that state, the newest is replayed.
+        newest: dict[str, str] = {}
+        for run in islice(every_run(acting, options, _A_PAGE), _MOST_AT_ONCE):
+            newest.setdefault(run.replay_of or run.key, run.key)
+    body = replace(body, unless_replayed=True)
+    keys = list(newest.values())
     refused, progress = [], Progress(len(keys))
     for key in reversed(keys):
         try:
-            with_state = acting.replay(key, body)
-        except Declined as error:
+            with refusals():
+                again = acting.replay(key, body)
+        except Refused as error:
             refused.append(str(error))
         else:
-            progress.say(f"{key} → {with_state.key}: {with_state.state}")
+            progress.say(f"{key} -> {again.key}: {again.state}")
         progress.step()
     progress.end()
     print(f"{len(keys) - len(refused)} replayed, {len(refused)} not")
@@ -66,7 +74,8 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
 def cancel(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Give a run up."""
     with refusals():
-        run = levers(options, settings, folder).cancel(options.key_of_run, HeldBody(note=options.note, by=options.by))
+        body = checked(HeldBody, note=options.note, by=options.by)
+        run = levers(options, settings, folder).cancel(options.key_of_run, body)
     _print_run(run, options, "")
     return 0
 

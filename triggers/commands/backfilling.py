@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from ..app import App
 from ..backfilling import Item
 from ..blob_storage import BlobUnavailable
@@ -13,7 +15,7 @@ from ..scheduling.not_yet import refusal
 from ..settings import Settings
 from ..steering.answers import ItemAnswer
 from ..steering.questions import BackfillBody
-from .levers import levers, refusals
+from .levers import checked, levers, refusals
 from .named import Refused, named_schedule
 from .progress import Progress
 
@@ -47,9 +49,10 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
 def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Through the API: as many requests as it takes."""
     verb, starts = ("would start" if options.dry_run else "start"), 0
-    body = BackfillBody(
-        first=options.first.isoformat(),
-        before=options.before.isoformat(),
+    already: list[str] = []
+    body = checked(
+        BackfillBody,
+        **{"from": options.first.isoformat(), "to": options.before.isoformat()},
         dry_run=options.dry_run,
         note=options.note,
         by=options.by,
@@ -61,11 +64,16 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
             for item in answer.started:
                 print(_line(verb, item))
             starts += answer.started_count
-            if answer.complete or options.dry_run:
+            already += [_line("already", item) for item in answer.already]
+            if answer.complete:
                 break
-    for item in answer.already:
-        print(_line("already", item))
-    print(f"{starts} {verb}, {answer.already_count} already{'' if answer.complete else ', and more'}")
+            if answer.continue_from is not None:
+                body = replace(body, first=answer.continue_from)
+            elif not answer.started_count or options.dry_run:
+                raise Refused("there is more than one answer has time for: take shorter spans, or leave --url out")
+    if already:
+        print("\n".join(already))
+    print(f"{starts} {verb}, {len(already)} already")
     return 0
 
 

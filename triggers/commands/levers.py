@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+import msgspec
 
 from ..app import App
 from ..blob_storage import BlobUnavailable
@@ -17,6 +19,7 @@ from ..steering.service import Steering
 from .named import Refused
 
 Levers: TypeAlias = Remote | Steering
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 def levers(options: argparse.Namespace, settings: Settings, folder: Path) -> Levers:
@@ -24,6 +27,16 @@ def levers(options: argparse.Namespace, settings: Settings, folder: Path) -> Lev
     if options.url:
         return Remote(options.url, options.key or environment().get("TRIGGERS_KEY"))
     return App(settings, folder).steering
+
+
+def checked(kind: type[Body], **fields: object) -> Body:
+    """A body as the API would take it; raises Refused for what it would not."""
+    try:
+        body = msgspec.convert({name: value for name, value in fields.items() if value is not None}, kind)
+        msgspec.json.encode(body)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise Refused(f"{error}") from error
+    return body
 
 
 @contextmanager

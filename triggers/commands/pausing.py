@@ -12,7 +12,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable
 from ..settings import Settings
 from ..steering.questions import HeldBody
-from .levers import levers, refusals
+from .levers import checked, levers, refusals
 from .named import Refused, named_schedule
 
 _Change: TypeAlias = Callable[[Ledger, str, datetime, str | None, str | None], bool]
@@ -41,7 +41,7 @@ def resume(options: argparse.Namespace, settings: Settings, folder: Path) -> int
 
 
 def _body(options: argparse.Namespace) -> HeldBody:
-    return HeldBody(note=options.note, by=options.by)
+    return checked(HeldBody, note=options.note, by=options.by)
 
 
 def _changed(app: App, options: argparse.Namespace, change: _Change, said: tuple[str, str]) -> int:

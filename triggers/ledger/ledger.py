@@ -88,15 +88,19 @@ class Ledger:
     def update(self, before: Run, after: Run) -> Run | None:
         """Write what became of a run: as written, or None when somebody else has written since `before` was read."""
         write_id = str(uuid4())
+        return self._written(after, write_id, self.update_operations(before, after, write_id))
+
+    def update_operations(self, before: Run, after: Run, write_id: str | None = None) -> list[Operation]:
+        """What writes what became of a run, for a transaction that fails when somebody else has written since."""
         operations: list[Operation] = [
-            Replace(f"k:{after.key}", run_columns(after, write_id), before.version),
+            Replace(f"k:{after.key}", run_columns(after, write_id or str(uuid4())), before.version),
             Replace(f"{list_key(after.created_at)}:{after.key}", list_columns(after)),
         ]
         if after.state in OPEN_STATES:
             operations.append(Replace(f"o:{after.key}", open_columns(after)))
         elif before.state in OPEN_STATES:
             operations.append(Delete(f"o:{after.key}"))
-        return self._written(after, write_id, [*operations, *notices_of(before, after)])
+        return [*operations, *notices_of(before, after)]
 
     def put_off(self, notice: Notice, since: datetime, until: datetime) -> None:
         """Remember that a webhook did not take a notice, and when it is to be tried again."""
@@ -128,7 +132,8 @@ class Ledger:
             if row.row_key.startswith("n:"):
                 yield from readable(lambda row: notice_of(schedule, row), iter([row]))
             else:
-                yield from self.runs([row.row_key[2:]])
+                # The rows come in pages: what was open when they were read may have ended since.
+                yield from (run for run in self.runs([row.row_key[2:]]) if run.state in OPEN_STATES)
 
     def runs(self, keys: Sequence[str]) -> Iterator[Run]:
         """The runs of these keys, as far as they are there."""

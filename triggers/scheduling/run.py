@@ -161,7 +161,8 @@ class Run:
 
     def to(self, state: RunState, at: datetime, **changes: object) -> "Run":
         """The run after a transition; an illegal one is a programming error."""
-        assert state in TRANSITIONS.get(self.state, frozenset()), f"{self.key}: {self.state} → {state}"
+        if state not in TRANSITIONS.get(self.state, frozenset()):
+            raise AssertionError(f"{self.key}: {self.state} → {state}")
         return self._with_event(state, at, changes)
 
     def first(self, at: datetime) -> "Run":

@@ -120,7 +120,9 @@ class BackfillAnswer(Struct, frozen=True, kw_only=True):
     started_count: Count
     already_count: Count
     complete: bool
-    """False: the time of one answer was up; the same request goes on."""
+    """False: the time of one answer was up."""
+    continue_from: Utc | None
+    """Where a time-based schedule goes on, as `from`; None where the same request does."""
 
 
 class ErrorAnswer(Struct, frozen=True, kw_only=True):

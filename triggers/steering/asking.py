@@ -15,6 +15,8 @@ import msgspec
 from ..changes import Changes
 from ..clock import Clock
 from ..ledger.ledger import Ledger
+from ..ledger.ports import LedgerUnavailable
+from ..log_lines import logger
 from ..occurrence import Asked, Occurrence
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
@@ -22,7 +24,9 @@ from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.not_yet import refusal
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
-from .questions import HeldBody, ReplayBody, TriggerBody, instant
+from .questions import HeldBody, ReplayBody, TriggerBody, blob_path, instant
+
+log = logger(__name__)
 
 REPLAYABLE: Final = frozenset(
     {
@@ -34,7 +38,7 @@ REPLAYABLE: Final = frozenset(
         RunState.CANCELED,
     }
 )
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
+_REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
 _CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN})
 
 
@@ -56,10 +60,12 @@ class Asking:
 
     def trigger(self, schedule: Schedule, body: TriggerBody) -> tuple[Run, bool]:
         """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run."""
-        _check_overrides(schedule, body)
         request_id = body.request_id or str(uuid4())
         if not _REQUEST_ID.match(request_id):  # the type's pattern lets a line's end pass
-            raise BadInput(f"request_id: {request_id!r} is not 1 to 64 letters, digits, '.', '_' and '-'")
+            raise BadInput(
+                f"request_id: {request_id!r} is not 1 to 64 letters, digits, '.', '_' and '-', or ends like a replay's "
+                "(.r1)"
+            )
         key = request_key(schedule.name, request_id)
         asked = Asked(
             by=body.by,
@@ -70,6 +76,7 @@ class Asking:
         )
         if (present := self.ledger.get(key)) is not None:
             return _same(present, asked), False
+        _check_overrides(schedule, body)
         if problem := refusal(schedule):
             raise WrongState(f"{schedule.name}: {problem[1]}")
         at = self.clock.now() if body.scheduled_time is None else instant(body.scheduled_time, "scheduled_time")
@@ -80,7 +87,7 @@ class Asking:
             if present is None:
                 raise WrongState(f"{key} was claimed and is gone; use another request_id")
             return _same(present, asked), False
-        return self.changes.firing.submit_at_once(claimed, schedule.retry), True
+        return self._submitted(schedule, claimed), True
 
     def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
         """One more run of what a run was for, built anew from the file as it is now."""
@@ -88,6 +95,8 @@ class Asking:
         newest, number = run, 1
         while (later := self.ledger.get(replay_key(root, number))) is not None:
             newest, number = later, number + 1
+        if body.unless_replayed and newest.key != run.key:
+            raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
         if newest.state not in REPLAYABLE and not (newest.state is RunState.FINISHED and body.force):
             hint = "; with force it is run again" if newest.state is RunState.FINISHED else ""
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
@@ -95,16 +104,20 @@ class Asking:
             raise WrongState(f"{schedule.name}: {problem[1]}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
-            self._given_up(newest, f"given up for its replay {occurrence.key}")
+            # In the transaction of the claim: there is always one of the two, and never both.
+            given_up = self._canceled(newest, f"given up for its replay {occurrence.key}")
+            occurrence = replace(occurrence, beside=self.ledger.update_operations(newest, given_up))
         asked = Asked(by=body.by, note=body.note, parameters=newest.parameters)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
-            raise WrongState(f"{occurrence.key} was started by somebody else meanwhile")
-        return self.changes.firing.submit_at_once(claimed, schedule.retry)
+            raise WrongState(f"{newest.key} has changed, or was replayed by somebody else meanwhile; look at it again")
+        return self._submitted(schedule, claimed)
 
     def cancel(self, run: Run, body: HeldBody) -> Run:
         """Give a run up: one that is not sent yet at once, one that Azure ML runs by asking it to."""
         sentence = ": ".join(part for part in (f"canceled by {body.by or 'a person'}", body.note) if part)
+        if run.state is RunState.UNKNOWN:
+            sentence += f"; Azure ML may run it all the same: look for the tag trigger_run_key {run.key} in the studio"
         if run.state in _CANCELABLE:
             return self._given_up(run, sentence)
         if run.state is RunState.SUBMITTING:
@@ -116,16 +129,32 @@ class Asking:
         return self._given_up(replace(run, azureml_status="CancelRequested"), sentence)
 
     def _given_up(self, run: Run, sentence: str) -> Run:
-        now = self.clock.now()
-        canceled = run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
-        written = self.ledger.update(run, canceled)
+        written = self.ledger.update(run, self._canceled(run, sentence))
         if written is None:
             raise WrongState(f"{run.key} has changed meanwhile; look at it again")
         return written
 
+    def _canceled(self, run: Run, sentence: str) -> Run:
+        now = self.clock.now()
+        return run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
+
+    def _submitted(self, schedule: Schedule, claimed: Run) -> Run:
+        """Submitted at once; once a run is claimed, whatever fails is the reconciler's to mend."""
+        try:
+            return self.changes.firing.submit_at_once(claimed, schedule.retry)
+        except LedgerUnavailable as error:
+            extra = {"action": "left_to_the_reconciler", "run_key": claimed.key}
+            log.warning("the run was claimed, and could not be submitted at once: %s", error, extra=extra)
+            return claimed
+
     def _claimed(self, schedule: Schedule, occurrence: Occurrence, asked: Asked) -> Run | None:
         self.ledger.register(schedule.name, self.clock.now())
-        return self.changes.firing.wait(schedule, occurrence, asked)
+        try:
+            return self.changes.firing.wait(schedule, occurrence, asked)
+        except KeyError as error:
+            raise WrongState(
+                f"{schedule.name} has been edited since: its templates ask for {error.args[0]}, which this run has not"
+            ) from error
 
     def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
         """What a person's run is for: a time, or a blob as it is now."""
@@ -137,7 +166,7 @@ class Asking:
             return occurrence
         if path is None:
             raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
-        found = self.changes.blobs.of(trigger.connection, trigger.container, path)
+        found = self.changes.blobs.of(trigger.connection, trigger.container, blob_path(path))
         if found is None:
             raise NotKnown(f"there is no blob {path!r} in the container {trigger.container}")
         return self._of_blob(schedule, trigger, replace(occurrence, blob=found.change), found.change)

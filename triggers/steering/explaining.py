@@ -14,6 +14,7 @@ from ..scheduling.pauses import pause_at
 from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
 from .answers import moment
 from .declined import BadInput
+from .questions import blob_path
 
 _SECOND = timedelta(seconds=1)
 _STATES = {
@@ -73,7 +74,7 @@ class Explaining:
         trigger = schedule.trigger
         if not isinstance(trigger, ChangeTrigger):
             raise BadInput(f"{schedule.name} is time-based: ask with --at")
-        found = self.changes.blobs.of(trigger.connection, trigger.container, path)
+        found = self.changes.blobs.of(trigger.connection, trigger.container, blob_path(path))
         if found is None:
             yield f"there is no blob {path!r} in the container {trigger.container}"
             return

@@ -3,14 +3,13 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import merge
+from heapq import heappop, heappush
 from typing import Final
 
 from ..ledger.ledger import Ledger
-from ..ledger.records import Listed, Listing
+from ..ledger.records import Listed
 from ..scheduling.run import Run, RunState
 from .declined import BadInput
 
@@ -33,27 +32,40 @@ class Wanted:
 def page(ledger: Ledger, wanted: Wanted) -> tuple[list[Run], str | None]:
     """The runs, and where the next page begins, or None at the end. Raises BadInput, LedgerUnavailable."""
     after = None if wanted.continuation is None else _place(wanted.continuation)
-    schedules = [wanted.schedule] if wanted.schedule is not None else [one.schedule for one in ledger.registrations()]
-    share = max(1, (ROWS_A_PAGE - wanted.limit) // max(1, len(schedules)))
-    parts = [ledger.listed(one, since=wanted.since, until=wanted.until, after=after, limit=share) for one in schedules]
-    # What lies behind the last row of a part that was cut off is not known, so no other part may run ahead of it.
-    horizon = min((part.end for part in parts if part.end is not None), default=None)
+    names = [wanted.schedule] if wanted.schedule is not None else [one.schedule for one in ledger.registrations()]
+    left = ROWS_A_PAGE - wanted.limit
+    """Rows of lists that may be read; each run of the page is a row besides."""
+    first = max(1, min(wanted.limit, left // (2 * len(names) or 1)))
+    waiting: list[tuple[str, int, Listed | None]] = []
+    """What comes next of each schedule; None stands for the rows behind the last that was read."""
+
+    def read(number: int, behind: str | None, limit: int) -> None:
+        nonlocal left
+        part = ledger.listed(names[number], since=wanted.since, until=wanted.until, after=behind, limit=limit)
+        left -= limit
+        for one in part.runs:
+            heappush(waiting, (one.place, number, one))
+        if part.end is not None:
+            heappush(waiting, (f"{part.end}!", number, None))
+
+    for number in range(len(names)):
+        read(number, after, first)
     found: list[Listed] = []
-    last = None
-    for one in _in_order(parts, horizon):
-        if len(found) == wanted.limit:
-            return _runs(ledger, found), _token(last)
-        last = one.place
-        if wanted.state in {None, one.state}:
-            found.append(one)
-    return _runs(ledger, found), _token(horizon)
-
-
-def _in_order(parts: list[Listing], horizon: str | None) -> Iterator[Listed]:
-    for one in merge(*(part.runs for part in parts), key=lambda listed: listed.place):
-        if horizon is not None and one.place > horizon:
-            return
-        yield one
+    last = after
+    while waiting:
+        place, number, one = heappop(waiting)
+        if one is not None:
+            last = place
+            if wanted.state in {None, one.state}:
+                found.append(one)
+            if len(found) < wanted.limit:
+                continue
+            return _runs(ledger, found), _token(last) if waiting else None
+        behind = place[:-1]
+        if left <= 0:
+            return _runs(ledger, found), _token(max(behind, last or behind))
+        read(number, behind, min(left, wanted.limit))
+    return _runs(ledger, found), None
 
 
 def _runs(ledger: Ledger, listed: list[Listed]) -> list[Run]:

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from ..scheduling.run import RunState
 from .declined import BadInput
 
-Text: TypeAlias = Annotated[str, Meta(max_length=1000)]
+Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
 Note: TypeAlias = Annotated[str | None, Meta(description="Why; kept with what is done")]
 Moment: TypeAlias = Annotated[str, Meta(max_length=40, description="ISO 8601; without offset it is UTC")]
 Scalar: TypeAlias = str | int | float | bool
@@ -31,6 +31,8 @@ class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     by: Text | None = None
     force: bool = False
     """Also a run that has finished."""
+    unless_replayed: bool = False
+    """Only where nothing has replayed it since."""
 
 
 class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +79,15 @@ class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No query parameter is known."""
+
+
+def blob_path(path: str) -> str:
+    """A blob's path below the container; raises BadInput for one that would lead out of it, or is none."""
+    if {".", ".."} & set(path.replace("\\", "/").split("/")):
+        raise BadInput(f"blob: {path!r} has a part that is . or ..: it would name another blob")
+    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in path):
+        raise BadInput(f"blob: {path!r} has characters that no blob's name has")
+    return path
 
 
 def instant(text: str, what: str) -> datetime:

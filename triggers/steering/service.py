@@ -96,11 +96,14 @@ class Steering:
         started: list[Item] = []
         already: list[Item] = []
         complete, until = True, self.clock.monotonic() + _BACKFILL_SECONDS
+        continue_from = None
         for item in items:
-            (started if item.starts else already).append(item)
-            if self.clock.monotonic() > until:
+            if self.clock.monotonic() > until and (started or already):
                 complete = False
+                continue_from = None if isinstance(schedule.trigger, ChangeTrigger) else item.what
+                (started if item.starts else already).append(item)
                 break
+            (started if item.starts else already).append(item)
         return BackfillAnswer(
             dry_run=body.dry_run,
             started=_items(started),
@@ -108,6 +111,7 @@ class Steering:
             started_count=len(started),
             already_count=len(already),
             complete=complete,
+            continue_from=continue_from,
         )
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
