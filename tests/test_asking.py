@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from threading import Event
+from threading import BoundedSemaphore, Event
 from typing import Any
 
 import pytest
-from builders import CHANGE, TIME, Engine, ScriptedHook, schedule, utc
+from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, schedule, utc
 
 from triggers.azureml.wire import Reply
+from triggers.backfilling import Backfilling
 from triggers.ledger.ports import LedgerUnavailable
 from triggers.pausing import pause
 from triggers.scheduling.config import Schedule
@@ -16,7 +17,8 @@ from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
 from triggers.steering.asking import Asking
 from triggers.steering.declined import BadInput, WrongState
-from triggers.steering.questions import ReplayBody, TriggerBody
+from triggers.steering.questions import BackfillBody, ReplayBody, TriggerBody
+from triggers.steering.service import Steering
 from triggers.webhooks import Webhooks
 
 NOW = utc("2026-11-01T04:00")
@@ -184,3 +186,35 @@ def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engin
 
     assert len(hook.told) == 1
     let_go.set()
+
+
+@pytest.mark.parametrize(("seconds_each", "answers"), [(1, 1), (40, 3), (1000, 9)])
+def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_each: int, answers: int) -> None:
+    one = schedule("recurrence: {frequency: Hour, interval: 1}")
+    backfilling = Backfilling(changes=engine.changes, clock=engine.clock)
+    steering = Steering(
+        config=config(file_of("recurrence: {frequency: Hour, interval: 1}")),
+        ledger=engine.ledger,
+        asking=asking(engine),
+        backfilling=backfilling,
+        clock=engine.clock,
+        waiters=BoundedSemaphore(1),
+    )
+    plain = engine.ledger.insert
+
+    def slow(run: Run, beside: Any = ()) -> Run | None:
+        engine.clock.pass_time(timedelta(seconds=seconds_each))
+        return plain(run, beside)
+
+    engine.ledger.insert = slow  # type: ignore[method-assign]  # time passes with every row
+    body = BackfillBody(first="2026-10-31", before="2026-10-31T08:00:00Z")
+    what: list[str] = []
+    for number in range(answers):
+        answer = steering.backfill(one.name, body)
+        what += [item.what for item in answer.started]
+        assert answer.already_count == 0
+        assert answer.complete == (number == answers - 1)
+        if answer.continue_from is not None:
+            body = BackfillBody(first=answer.continue_from, before=body.before)
+
+    assert what == [f"2026-10-31T0{hour}:00:00Z" for hour in range(8)]

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from threading import BoundedSemaphore
 from typing import Final
@@ -29,6 +30,7 @@ from .answers import (
     SchedulesAnswer,
     moment,
     run_answer,
+    utc,
 )
 from .asking import Asking
 from .declined import BadInput, NotKnown, WrongState
@@ -98,12 +100,12 @@ class Steering:
         complete, until = True, self.clock.monotonic() + _BACKFILL_SECONDS
         continue_from = None
         for item in items:
-            if self.clock.monotonic() > until and (started or already):
-                complete = False
-                continue_from = None if isinstance(schedule.trigger, ChangeTrigger) else item.what
-                (started if item.starts else already).append(item)
-                break
             (started if item.starts else already).append(item)
+            if self.clock.monotonic() > until:
+                behind = _behind(schedule, item)
+                complete = behind is not None and behind >= before
+                continue_from = None if complete else utc(behind)
+                break
         return BackfillAnswer(
             dry_run=body.dry_run,
             started=_items(started),
@@ -203,3 +205,10 @@ class Steering:
 
 def _items(items: Iterable[Item]) -> list[ItemAnswer]:
     return [ItemAnswer(key=one.key, what=one.what, why=one.why) for one in islice(items, _SHOWN)]
+
+
+def _behind(schedule: Schedule, item: Item) -> datetime | None:
+    """The first instant behind an occurrence; None for changes, which are gone through by name."""
+    if isinstance(schedule.trigger, ChangeTrigger):
+        return None
+    return datetime.fromisoformat(item.what) + timedelta(seconds=1)
