@@ -11,11 +11,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from .azure_cli import AzureRefused, az
-from .environment import ROOT, CannotDeploy, end, pause_seconds, schedules, value
+from .environment import ROOT, CannotDeploy, end, looks, pause_seconds, schedules, value
 from .preflight import write_schedules
 
-_LOOKS: Final = 60
-"""How often, ten seconds apart, a new app is asked for the key that its host makes."""
 _TRIES: Final = 5
 """Event Grid asks the webhook to answer at once; a host that starts just then does not."""
 _WEBHOOK: Final = "/runtime/webhooks/blobs"
@@ -51,7 +49,7 @@ def _key() -> str:
     """The app's key for the webhook, as soon as there is one."""
     group, app = value("AZURE_RESOURCE_GROUP"), value("FUNCTION_APP_NAME")
     answer = ""
-    for _ in range(_LOOKS):
+    for _ in looks():
         try:
             keys = az("functionapp", "keys", "list", "--resource-group", group, "--name", app) or {}
             found: str | None = (keys.get("systemKeys") or {}).get("blobs_extension")

@@ -59,6 +59,11 @@ def schedules() -> dict[str, Any]:
     return found
 
 
+def looks() -> range:
+    """How often something that takes its time is looked at before it is given up: ten minutes, with the pauses."""
+    return range(int(os.environ.get("LOOKS", "60")))
+
+
 def pause_seconds() -> float:
     """Between two looks at something that takes its time."""
     return float(os.environ.get("PAUSE_SECONDS", "10"))

@@ -15,9 +15,8 @@ from typing import Any, Final
 import requests
 
 from .azure_cli import AzureRefused, az
-from .environment import ROOT, CannotDeploy, end, pause_seconds, value
+from .environment import ROOT, CannotDeploy, end, looks, pause_seconds, value
 
-_LOOKS: Final = 60
 _TIMEOUT: Final = 30
 
 
@@ -25,7 +24,7 @@ def main() -> None:
     """Wait until the app is well; say what it lacks when that lasts too long."""
     begun = datetime.now(UTC)
     complaint = "it was not asked"
-    for _ in range(_LOOKS):
+    for _ in looks():
         try:
             complaint = _functions_complaint() or _health_complaint(begun)
         except (AzureRefused, requests.RequestException) as error:

@@ -60,6 +60,7 @@ class Azure:
             "PATH": f"{programs}:{os.environ['PATH']}",
             "AZURE_STAND_IN": str(self._file),
             "PAUSE_SECONDS": "0.01",
+            "LOOKS": "5",
             "AZUREML_RESOURCE_GROUP": "rg-ml",
             "AZUREML_WORKSPACE_NAME": "mlw",
             "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
