@@ -14,6 +14,8 @@ from ..scheduling.run import Run, RunState
 from .declined import BadInput
 
 ROWS_A_PAGE: Final = 1000
+_SEARCHED: Final = 500
+"""Rows of one schedule that are read at a time where most may be of another state."""
 _PLACE: Final = re.compile(r"t:\d{15}(:[A-Za-z0-9_.:@~!-]{1,400})?\Z", re.ASCII)
 
 
@@ -64,7 +66,7 @@ def page(ledger: Ledger, wanted: Wanted) -> tuple[list[Run], str | None]:
         behind = place[:-1]
         if left <= 0:
             return _runs(ledger, found), _token(max(behind, last or behind))
-        read(number, behind, min(left, wanted.limit))
+        read(number, behind, min(left, wanted.limit if wanted.state is None else _SEARCHED))
     return _runs(ledger, found), None
 
 
