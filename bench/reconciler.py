@@ -22,7 +22,7 @@ from azure.data.tables import TableServiceClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from builders import MemoryBlobs, ScriptedHook
+from builders import MemoryBlobs, Outside, open_runs_of
 
 from local.azurite import Azurite, free_ports
 from triggers.batching import Batching
@@ -42,8 +42,6 @@ from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.steering.pages import Wanted, page
 from triggers.sweeping import Sweeping
-from triggers.unknown_runs import UnknownRuns
-from triggers.webhooks import Webhooks
 
 FILE = "pipelines: {p: {endpoint: 'https://x.example/y'}}\nschedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
 OPEN = 50
@@ -143,15 +141,11 @@ def wired(ledger: Ledger) -> Reconciliation:
         config=load(FILE, "bench", {}),
         ledger=ledger,
         firing=firing,
-        unknown_runs=UnknownRuns(ledger=ledger, history=nobody, clock=clock, settle=timedelta(seconds=120)),
+        open_runs=open_runs_of(ledger, firing, clock, Outside(history=nobody)),
         sweeping=Sweeping(changes=changes, clock=clock, retention=timedelta(days=9000)),
         batching=Batching(changes=changes, clock=clock),
-        webhooks=Webhooks(
-            ledger=ledger, wire=ScriptedHook(), settings={}, first_delay=timedelta(seconds=30), spread=lambda: 0.0
-        ),
         clock=clock,
         started_at=clock.now(),
-        submit_deadline=timedelta(seconds=300),
         retention=timedelta(days=9000),
     )
 

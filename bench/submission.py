@@ -18,7 +18,7 @@ from pathlib import Path
 import certifi
 import requests
 
-from triggers.azureml.published_pipeline import PublishedPipeline
+from triggers.azureml.service import AzureMl
 from triggers.azureml.tokens import Tokens
 from triggers.azureml.wire import Wire
 from triggers.scheduling.loading import load
@@ -88,7 +88,7 @@ def measure(url: str, bundle: str, calls: int) -> None:
     submission = Submission(request=request, run_key="s@2026-11-01T04:00:00Z", ledger_id="L", attempt="A")
     patience = timedelta(seconds=60)
     wire = Wire(tokens=NoTokens(None), scope="x", patience=patience, threads=8, ca_bundle=bundle)
-    endpoint = PublishedPipeline(wire, {})
+    endpoint = AzureMl(wire, {})
     session = requests.Session()
 
     def ours() -> None:

@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,16 +18,12 @@ from threading import Thread
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from . import azureml_jobs
+from .azureml_calls import WORKSPACE, Call, Reply, Route, cancel, faulty
 from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault, Service, error_body
 
-WORKSPACE = (
-    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg1"
-    "/providers/Microsoft.MachineLearningServices/workspaces/ws1"
-)
 PIPELINES = f"/pipelines/v1.0{WORKSPACE}"
 IDENTITY_HEADER = "stand-in"
-
-Reply = tuple[int, Any]
 
 
 class AzureMl(ThreadingHTTPServer):
@@ -92,18 +88,26 @@ class _Request(BaseHTTPRequestHandler):
         for route_method, pattern, needs_token, reply in _ROUTES:
             match = re.fullmatch(pattern, parts.path)
             if match and route_method == method:
-                if needs_token and not self.server.service.knows(self.headers.get("Authorization", "")):
-                    self._send(401, error_body("Unauthorized", "a bearer token of IDENTITY_ENDPOINT is needed"))
+                audience = "ml.azure" if pattern.startswith("/jobs") else ""  # batch endpoints take no other
+                if needs_token and not self.server.service.knows(self.headers.get("Authorization", ""), audience):
+                    self.send(401, error_body("Unauthorized", "a bearer token of IDENTITY_ENDPOINT is needed"))
                     return
-                call = _Call(self, parts.path, [unquote(group or "") for group in match.groups()], query, raw)
+                call = Call(
+                    self,
+                    self.server.service,
+                    parts.path,
+                    [unquote(group or "") for group in match.groups()],
+                    query,
+                    raw,
+                )
                 answer = reply(call)
                 if answer is not None:
-                    self._send(*answer)
+                    self.send(*answer)
                 return
         message = f"The HTTP resource that matches the request URI '{parts.path}' does not support {method}"
-        self._send(404, error_body("UnsupportedApiVersion", message))
+        self.send(404, error_body("UnsupportedApiVersion", message))
 
-    def _send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+    def send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
         kind = "text/html" if data.startswith(b"<") else "application/json; charset=utf-8"
@@ -119,31 +123,22 @@ class _Request(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Call:
-    """One request on its way through a route."""
-
-    def __init__(self, request: _Request, path: str, groups: list[str], query: dict[str, str], raw: bytes) -> None:
-        self.request, self.path, self.groups, self.query, self.raw = request, path, groups, query, raw
-        self.service = request.server.service
-
-    def json(self) -> Any:
-        """The body; an empty one is an empty object."""
-        return json.loads(self.raw or b"{}")
-
-
-def _submit(call: _Call) -> Reply | None:
+def _submit(call: Call) -> Reply | None:
     pipeline_id = call.groups[0]
     return _submitted(call, pipeline_id, call.service.pipelines.get(pipeline_id))
 
 
-def _submit_endpoint(call: _Call) -> Reply | None:
+def _submit_endpoint(call: Call) -> Reply | None:
     name = call.query.get("name")
     endpoint = call.groups[0] if call.groups else DEMO_ENDPOINT if name == DEMO_ENDPOINT_NAME else ""
+    version = call.query.get("pipelineVersion") or (call.groups[1] if len(call.groups) > 1 else "")
+    if version and not (version.isdigit() and int(version) < call.service.versions):
+        return 404, error_body("UserError", f"Version {version} of the pipeline endpoint not found")
     pipeline_id = call.service.endpoints.get(endpoint, "")
     return _submitted(call, pipeline_id, call.service.pipelines.get(pipeline_id))
 
 
-def _submitted(call: _Call, pipeline_id: str, status: str | None) -> Reply | None:
+def _submitted(call: Call, pipeline_id: str, status: str | None) -> Reply | None:
     service, request = call.service, call.request
     try:
         body = call.json()
@@ -152,7 +147,7 @@ def _submitted(call: _Call, pipeline_id: str, status: str | None) -> Reply | Non
     service.receive(call.path, call.query, dict(request.headers), body)
     fault = service.next_fault()
     if fault is not None and fault.kind != "slow":
-        return _faulty(call, fault, pipeline_id, body)
+        return faulty(call, fault, pipeline_id, body)
     if fault is not None:
         time.sleep(fault.seconds)
     if status is None:
@@ -162,44 +157,17 @@ def _submitted(call: _Call, pipeline_id: str, status: str | None) -> Reply | Non
     return 200, service.accept(pipeline_id, call.query, body)
 
 
-def _faulty(call: _Call, fault: Fault, pipeline_id: str, body: Any) -> Reply | None:
-    request = call.request
-    if fault.kind == "cut":
-        request.cut()
-    elif fault.kind == "lose_reply":
-        call.service.accept(pipeline_id, call.query, body)
-        request.cut()
-    elif fault.kind == "html":
-        return fault.status, b"<html><body>Service Unavailable</body></html>"
-    elif fault.kind == "without_id":
-        return 200, {**call.service.accept(pipeline_id, call.query, body), "Id": None, "PipelineRunId": None}
-    else:
-        headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-        if fault.kind == "redirect":
-            headers["Location"] = f"{request.server.url}{call.path}"
-        request._send(fault.status, error_body(fault.code, f"fault switch: {fault.status}"), headers)  # noqa: SLF001
-    return None
-
-
-def _run(call: _Call) -> Reply:
+def _run(call: Call) -> Reply:
     run = call.service.runs.get(call.groups[0])
     return (404, error_body("UserError", "no such run")) if run is None else (200, call.service.entity(run))
 
 
-def _cancel(call: _Call) -> Reply:
-    run = call.service.runs.get(call.groups[0])
-    if run is None:
-        return 404, error_body("UserError", "no such run")
-    run.canceled = True
-    return 200, None
-
-
-def _runs_of_pipeline(call: _Call) -> Reply:
+def _runs_of_pipeline(call: Call) -> Reply:
     service = call.service
     return 200, [service.entity(run) for run in list(service.runs.values()) if run.pipeline_id == call.groups[0]]
 
 
-def _history(call: _Call) -> Reply:
+def _history(call: Call) -> Reply:
     run = call.service.runs.get(call.groups[0])
     return (
         (404, {"error": {"code": "UserError", "message": "no such run"}})
@@ -211,7 +179,7 @@ def _history(call: _Call) -> Reply:
     )
 
 
-def _history_query(call: _Call) -> Reply:
+def _history_query(call: Call) -> Reply:
     """Tags joined by `and`, as the SDK writes them: (Tags/key eq "value")."""
     wanted = re.findall(r'\(?Tags/([^ ]+) eq "?([^")]*)"?\)?', str(call.json().get("filter") or ""))
     found = []
@@ -222,36 +190,41 @@ def _history_query(call: _Call) -> Reply:
     return 200, {"value": found, "continuationToken": None}
 
 
-def _pipeline(call: _Call) -> Reply:
+def _pipeline(call: Call) -> Reply:
     status = call.service.pipelines.get(call.groups[0])
     if status is None:
         return 404, error_body("UserError", "no such pipeline")
-    return 200, {"Id": call.groups[0], "Name": "demo", "EntityStatus": status, "Url": call.request.server.endpoint}
+    return 200, {
+        "Id": call.groups[0],
+        "Name": "demo",
+        "EntityStatus": status,
+        "Url": f"http://{call.request.headers['Host']}{PIPELINES}/PipelineRuns/PipelineSubmit/{call.groups[0]}",
+    }
 
 
-def _pipelines(call: _Call) -> Reply:
+def _pipelines(call: Call) -> Reply:
     names = list(call.service.pipelines)
     return 200, [{"Id": one, "Name": "demo", "EntityStatus": call.service.pipelines[one]} for one in names]
 
 
-def _set_status(call: _Call) -> Reply:
+def _set_status(call: Call) -> Reply:
     call.service.pipelines[call.groups[0]] = call.json()
     return 200, None
 
 
-def _token(call: _Call) -> Reply:
+def _token(call: Call) -> Reply:
     if call.request.headers.get("X-IDENTITY-HEADER") != IDENTITY_HEADER:
         return 401, {"error": "X-IDENTITY-HEADER is wrong"}
     return 200, call.service.issue_token(call.query.get("resource", ""))
 
 
-def _submissions(call: _Call) -> Reply:
+def _submissions(call: Call) -> Reply:
     service = call.service
     with service.lock:
         return 200, {"received": list(service.received), "runs": [service.entity(run) for run in service.runs.values()]}
 
 
-def _add_fault(call: _Call) -> Reply:
+def _add_fault(call: Call) -> Reply:
     fault = Fault(**call.json())
     call.service.add_fault(fault)
     return 200, asdict(fault)
@@ -259,17 +232,18 @@ def _add_fault(call: _Call) -> Reply:
 
 _RUN = rf"{PIPELINES}/PipelineRuns/([^/]+)"
 _HISTORY = rf"/history/v1\.0{WORKSPACE}(?:/experiments/[^/]+|/experimentids/[^/]+)?"
-_ROUTES: list[tuple[str, str, bool, Callable[[_Call], Reply | None]]] = [
+_ROUTES: list[Route] = [
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineSubmit/([^/]+)", True, _submit),
-    ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Id/([^/]+)(?:/[^/]+)?", True, _submit_endpoint),
+    ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Id/([^/]+)(?:/([^/]+))?", True, _submit_endpoint),
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Name", True, _submit_endpoint),
     ("GET", rf"{PIPELINES}/PipelineRuns/Pipeline/([^/]+)", True, _runs_of_pipeline),
     ("GET", _RUN, True, _run),
-    ("DELETE", rf"{_RUN}/Execution", True, _cancel),
-    ("POST", rf"{_RUN}/[Cc]ancel", True, _cancel),
+    ("DELETE", rf"{_RUN}/Execution", True, cancel),
+    ("POST", rf"{_RUN}/[Cc]ancel", True, cancel),
     ("POST", rf"{_HISTORY}/runs:query", True, _history_query),
     ("GET", rf"{_HISTORY}/runs/([^/]+)(?:/details)?", True, _history),
-    ("POST", rf"{_HISTORY}/runs/([^/]+)/cancel", True, _cancel),
+    ("POST", rf"{_HISTORY}/runs/([^/]+)/cancel", True, cancel),
+    *azureml_jobs.ROUTES,
     ("GET", rf"{PIPELINES}/Pipelines/([^/]+)", True, _pipeline),
     ("GET", rf"{PIPELINES}/Pipelines", True, _pipelines),
     ("PUT", rf"{PIPELINES}/Pipelines/([^/]+)/status", True, _set_status),

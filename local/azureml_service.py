@@ -33,10 +33,12 @@ class ServedRun:
     canceled: bool = False
 
     def status(self, seconds: float, now: float) -> str:
-        """Running for `seconds`, then finished."""
+        """Running for `seconds`, then finished, or failed where a parameter `fail` asks for it."""
         if self.canceled:
             return "Canceled"
-        return "Running" if now - self.accepted_at < seconds else "Finished"
+        if now - self.accepted_at < seconds:
+            return "Running"
+        return "Failed" if (self.body.get("parameterassignments") or {}).get("fail") else "Finished"
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Service:
     status_as_text: bool = False
     pipelines: dict[str, str] = field(default_factory=lambda: {DEMO_PIPELINE: "Active"})
     endpoints: dict[str, str] = field(default_factory=lambda: {DEMO_ENDPOINT: DEMO_PIPELINE})
+    versions: int = 4
+    """Of every pipeline endpoint: "0" to one less."""
     runs: dict[str, ServedRun] = field(default_factory=dict)
     received: list[dict[str, Any]] = field(default_factory=list)
     """Every submission that came in, accepted or not."""
@@ -76,11 +80,11 @@ class Service:
         expires = str(int(time.time()) + 3600)
         return {"access_token": token, "expires_on": expires, "resource": resource, "token_type": "Bearer"}
 
-    def knows(self, authorization: str) -> bool:
-        """Whether the header holds a bearer token that we issued."""
+    def knows(self, authorization: str, audience: str = "") -> bool:
+        """Whether the header holds a bearer token that we issued, for that audience where one is asked for."""
         scheme, _, token = authorization.partition(" ")
         with self.lock:
-            return scheme == "Bearer" and token in self.tokens
+            return scheme == "Bearer" and token in self.tokens and audience in self.tokens[token]
 
     def next_fault(self) -> Fault | None:
         """The fault that the submission at hand meets."""
@@ -107,14 +111,24 @@ class Service:
     def accept(self, pipeline_id: str, query: Mapping[str, str], body: dict[str, Any]) -> dict[str, Any]:
         """Start a run; always a new one."""
         keys = {key.lower(): value for key, value in body.items()}
-        run = ServedRun(str(uuid4()), pipeline_id, keys, query, time.monotonic())
+        return self.entity(self.start(str(uuid4()), pipeline_id, keys, query))
+
+    def start(
+        self, run_id: str, pipeline_id: str, body: dict[str, Any], query: Mapping[str, str] | None = None
+    ) -> ServedRun:
+        """Start a run under an id; the body's keys are in lower case."""
+        run = ServedRun(run_id, pipeline_id, body, query or {}, time.monotonic())
         with self.lock:
-            self.runs[run.run_id] = run
-        return self.entity(run)
+            self.runs[run_id] = run
+        return run
+
+    def status(self, run: ServedRun) -> str:
+        """The pipelines service's word for what has become of a run."""
+        return run.status(self.run_seconds, time.monotonic())
 
     def entity(self, run: ServedRun) -> dict[str, Any]:
         """PipelineRunEntity. Real replies carry numbers for enums; words are what the SDK expects one day."""
-        word = run.status(self.run_seconds, time.monotonic())
+        word = self.status(run)
         return {
             "Description": run.body.get("description"),
             "Status": {"StatusCode": word if self.status_as_text else _STATUS_NUMBERS[word], "StatusDetail": None},
@@ -134,7 +148,7 @@ class Service:
 
     def history(self, run: ServedRun) -> dict[str, Any]:
         """RunDto, whose word for success differs."""
-        word = run.status(self.run_seconds, time.monotonic())
+        word = self.status(run)
         return {
             "runId": run.run_id,
             "status": _HISTORY_WORDS.get(word, word),

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
+from azure.functions import meta
+from azure.functions.eventgrid import EventGridEventInConverter
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,9 @@ def blob_client(connection: str, container: str, blob: str) -> Any:
     content = json.dumps({"Connection": connection, "ContainerName": container, "BlobName": blob})
     data = SimpleNamespace(version="1.0", source="AzureStorageBlobs", content_type="application/json", content=content)
     return BlobClient(data=data).get_sdk_type()
+
+
+def event_grid_event(event: Mapping[str, Any]) -> object:
+    """What the worker hands to a function with an Event Grid trigger."""
+    datum = meta.Datum(json.dumps(event), "json")
+    return EventGridEventInConverter.decode(datum, trigger_metadata=None)

@@ -3,6 +3,7 @@
 /api/…                                                    HTTP functions
 POST /admin/functions/NAME                                wakes a function ({"input": "container/blob"})
 POST /runtime/webhooks/blobs?functionName=Host.Functions.NAME    Event Grid, with its validation handshake
+POST /runtime/webhooks/eventgrid?functionName=NAME        Event Grid, for functions with an Event Grid trigger
 """
 
 import argparse
@@ -23,7 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import azure.functions as func
 from azure.functions.timer import TimerRequest
 
-from .function_table import HostedFunction, blob_client, load
+from .function_table import HostedFunction, blob_client, event_grid_event, load
 from .host_blobs import BlobTriggers
 from .ncrontab import Ncrontab
 
@@ -140,6 +141,8 @@ class _Request(BaseHTTPRequestHandler):
             self._wake(unquote(parts.path.removeprefix("/admin/functions/")), body)
         elif parts.path == "/runtime/webhooks/blobs" and self.command == "POST":
             self._webhook(query.get("functionName", ""), body)
+        elif parts.path == "/runtime/webhooks/eventgrid" and self.command == "POST":
+            self._events(query.get("functionName", ""), body)
         elif parts.path.startswith("/api/"):
             self._function(parts.path.removeprefix("/api/"), query, body)
         else:
@@ -174,6 +177,26 @@ class _Request(BaseHTTPRequestHandler):
                 name = function_name.removeprefix("Host.Functions.")
                 etag = str(event.get("data", {}).get("eTag", ""))
                 self.server.host.blobs.enqueue(name, match[1], match[2], etag)
+        self._send(202, b"")
+
+    def _events(self, function_name: str, body: bytes) -> None:
+        """As the Event Grid extension: the function runs within the request; after an error Event Grid repeats."""
+        function = self.server.host.functions.get(function_name)
+        if function is None or function.trigger["type"] != "eventGridTrigger":
+            self._send(404, b"")
+            return
+        try:
+            events = json.loads(body)
+            if self.headers.get("aeg-event-type") == "SubscriptionValidation":
+                code = {"validationResponse": events[0]["data"]["validationCode"]}
+                self._send(200, json.dumps(code).encode(), "application/json")
+                return
+            for event in events if isinstance(events, list) else [events]:
+                self.server.host.workers.submit(function.invoke, event_grid_event(event)).result()
+        except Exception:
+            log.exception("%s failed", function_name)
+            self._send(500, b"")
+            return
         self._send(202, b"")
 
     def _function(self, route: str, query: dict[str, str], body: bytes) -> None:

@@ -2,26 +2,33 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from triggers.azureml.wire import Reply
 from triggers.batching import Batching
 from triggers.blob_storage import Page
+from triggers.callbacks import Callbacks
 from triggers.changes import Changes
 from triggers.firing import Firing
 from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
+from triggers.open_runs import OpenRuns
 from triggers.reconciliation import Reconciliation
+from triggers.run_ends import RunEnds
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.loading import load
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.scheduling.run_status import Seen
 from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
+from triggers.waiting_line import WaitingLine
 from triggers.webhooks import Webhooks
 
 SETTINGS = {"ENDPOINT": "https://westeurope.api.azureml.ms/pipelines/v1.0/x/PipelineRuns/PipelineSubmit/1"}
@@ -203,14 +210,88 @@ class ScriptedHook:
         self.statuses: list[int] = []
         self.told: list[tuple[str, dict[str, Any]]] = []
 
-    def prepared(self, url: str, data: bytes, *, content_type: str, with_token: bool) -> Callable[[], Reply]:
-        assert (content_type, with_token) == ("application/cloudevents+json", False)
+    def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
+        assert (content_type, audience) == ("application/cloudevents+json", None)
 
         def call() -> Reply:
             self.told.append((url, json.loads(data)))
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
 
         return call
+
+
+class ScriptedService:
+    """Azure ML, as far as submitted runs are asked for and canceled; they run until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Seen] = {}
+        """By run id, or by key."""
+        self.asked: list[str] = []
+        self.canceled: list[str] = []
+        self.refusal: str | None = None
+
+    def of(self, run: Run) -> Seen:
+        self.asked.append(run.key)
+        return self.seen.get(str(run.run_id)) or self.seen.get(run.key) or Seen(status="Running")
+
+    def cancel(self, run: Run) -> str | None:
+        self.canceled.append(run.key)
+        return self.refusal
+
+
+class ScriptedDevOps:
+    """Azure DevOps, whose answers are given beforehand; afterwards it takes everything."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.told: list[tuple[str, dict[str, Any], str]] = []
+
+    def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
+        assert audience is None
+
+        def call() -> Reply:
+            self.told.append((url, json.loads(data), headers["Authorization"]))
+            return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
+
+        return call
+
+
+@dataclass
+class Outside:
+    """Everything outside that the reconciler talks to, but for storage and submissions."""
+
+    history: Any
+    status: Any = field(default_factory=ScriptedService)
+    service: Any = field(default_factory=ScriptedService)
+    hook: Any = field(default_factory=ScriptedHook)
+    devops: Any = field(default_factory=ScriptedDevOps)
+
+
+def open_runs_of(
+    ledger: Ledger,
+    firing: Firing,
+    clock: Any,
+    outside: Outside,
+    *,
+    settle: timedelta = timedelta(seconds=120),
+    unknown_runs: Callable[..., UnknownRuns] = UnknownRuns,
+    run_ends: Callable[..., RunEnds] = RunEnds,
+) -> OpenRuns:
+    """What sees to open runs, with these surroundings."""
+    first_delay = timedelta(seconds=30)
+    return OpenRuns(
+        ledger=ledger,
+        firing=firing,
+        unknown_runs=unknown_runs(ledger=ledger, history=outside.history, clock=clock, settle=settle),
+        run_ends=run_ends(ledger=ledger, service=outside.status, clock=clock, tracking=timedelta(days=30)),
+        waiting_line=WaitingLine(ledger=ledger, firing=firing, service=outside.service, clock=clock),
+        webhooks=Webhooks(ledger=ledger, wire=outside.hook, settings={}, first_delay=first_delay, spread=lambda: 0.0),
+        callbacks=Callbacks(
+            ledger=ledger, wire=outside.devops, allowed=(), first_delay=first_delay, spread=lambda: 0.0
+        ),
+        clock=clock,
+        submit_deadline=timedelta(seconds=300),
+    )
 
 
 class Engine:
@@ -225,6 +306,8 @@ class Engine:
         self.firing = self._firing()
         self.blobs = MemoryBlobs()
         self.hook = ScriptedHook()
+        self.service = ScriptedService()
+        self.devops = ScriptedDevOps()
 
     @property
     def rows(self) -> ChangeLedger:
@@ -262,37 +345,40 @@ class Engine:
         other = Engine(self.clock.now())
         other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
         other.firing, other.blobs, other.hook = other._firing(), self.blobs, self.hook
+        other.service, other.devops = self.service, self.devops
         return other
 
-    def reconcile(self, *schedules: Schedule) -> None:
+    @property
+    def open_runs(self) -> OpenRuns:
+        outside = Outside(
+            history=self.history, status=self.service, service=self.service, hook=self.hook, devops=self.devops
+        )
+        return open_runs_of(self.ledger, self.firing, self.clock, outside)
+
+    def reconcile(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> None:
         """One pass with these schedules in the file."""
-        settle = timedelta(seconds=120)
-        Reconciliation(
+        self.reconciliation(*schedules, left_out=left_out).run_pass()
+
+    def reconciliation(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> Reconciliation:
+        """A process's reconciler, with these schedules in the file."""
+        return Reconciliation(
             config=Config(
                 schedules={one.name: one for one in schedules},
                 faults=(),
-                left_out=(),
+                left_out=left_out,
                 settings={},
                 file="",
                 lines={},
             ),
             ledger=self.ledger,
             firing=self.firing,
-            unknown_runs=UnknownRuns(ledger=self.ledger, history=self.history, clock=self.clock, settle=settle),
+            open_runs=self.open_runs,
             sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=timedelta(days=90)),
             batching=Batching(changes=self.changes, clock=self.clock),
-            webhooks=Webhooks(
-                ledger=self.ledger,
-                wire=self.hook,
-                settings={},
-                first_delay=timedelta(seconds=30),
-                spread=lambda: 0.0,
-            ),
             clock=self.clock,
             started_at=self.started_at,
-            submit_deadline=timedelta(seconds=300),
             retention=timedelta(days=90),
-        ).run_pass()
+        )
 
     def states(self, name: str = "s") -> dict[str, str]:
         """Every run of the schedule with its state, and the reason where it was skipped."""

@@ -50,6 +50,12 @@ def layer(module: str) -> int:
             "triggers.unknown_runs",
             "triggers.steering",
             "triggers.webhooks",
+            "triggers.callbacks",
+            "triggers.settling",
+            "triggers.run_ends",
+            "triggers.run_hints",
+            "triggers.waiting_line",
+            "triggers.open_runs",
         )
     ):
         return 2

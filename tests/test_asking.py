@@ -11,6 +11,7 @@ from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, schedu
 from triggers.azureml.wire import Reply
 from triggers.backfilling import Backfilling
 from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.records import Notice
 from triggers.pausing import pause
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
@@ -39,7 +40,9 @@ def engine() -> Engine:
 
 
 def asking(engine: Engine) -> Asking:
-    return Asking(ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=NoService())
+    return Asking(
+        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=NoService(), callback_hosts=()
+    )
 
 
 def triggered(engine: Engine, request_id: str, *, outcome: Outcome, one: Schedule | None = None, **body: Any) -> Run:
@@ -50,7 +53,7 @@ def triggered(engine: Engine, request_id: str, *, outcome: Outcome, one: Schedul
 
 def test_a_run_that_ended_while_a_pass_reads_the_open_ones_is_left_alone(engine: Engine) -> None:
     first, second = (triggered(engine, name, outcome=UNSENT) for name in ("a", "b"))
-    reading = engine.ledger.open_work("s")
+    reading = engine.ledger.open_runs("s")
     next(reading)
     engine.ledger.update(second, second.to(RunState.CANCELED, NOW))
 
@@ -158,8 +161,8 @@ def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engin
     let_go = Event()
 
     class Dripping(ScriptedHook):
-        def prepared(self, url: str, data: bytes, *, content_type: str, with_token: bool) -> Callable[[], Reply]:
-            plain = super().prepared(url, data, content_type=content_type, with_token=with_token)
+        def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
+            plain = super().prepared(url, data, content_type=content_type, audience=audience)
 
             def call() -> Reply:
                 reply = plain()
@@ -181,7 +184,7 @@ def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engin
     triggered(engine, "a", outcome=rejected, one=schedule(f"{TIME}\nwebhook: https://hook.example/"))
     for minutes in (0, 10, 20):
         for notice in list(engine.ledger.open_work("s")):
-            assert not isinstance(notice, Run)
+            assert isinstance(notice, Notice)
             webhooks.see_to(notice, NOW + timedelta(minutes=minutes))
 
     assert len(hook.told) == 1

@@ -32,7 +32,7 @@ schedules:
   nightly: {pipeline: score, cron: {expression: "30 4 * * *"}}
   uploads: {pipeline: score, change: {datastore: d, connection: DataStorage, container: inbox, path_on_datastore: raw}}
 """
-FUNCTIONS = ["nightly", "uploads", "reconcile", *API]
+FUNCTIONS = ["nightly", "uploads", "reconcile", "run_status_changed", *API]
 TOPIC = f"evgt-{hashlib.sha256(ACCOUNT.lower().encode()).hexdigest()[:12]}"
 GROUP = "rg-pipeline-triggers-dev"
 HEALTHY: dict[str, Any] = {"status": "ok", "faults": [], "ledger": "ok", "last_reconcile": None}
@@ -335,7 +335,7 @@ def test_a_wrong_schedules_file_is_refused_before_azure_is_asked(azure: Azure) -
 @pytest.mark.parametrize(
     ("health", "functions", "sentence"),
     [
-        ({}, ["nightly", "reconcile", *API], "the host lacks the functions uploads"),
+        ({}, ["nightly", "reconcile", "run_status_changed", *API], "the host lacks the functions uploads"),
         ({}, [*FUNCTIONS, "old"], "the host still has old"),
         (
             {"status": "faulty", "faults": [{"file": "app settings", "path": "X", "message": "no"}]},

@@ -62,7 +62,6 @@ def test_validate_says_that_all_is_well(run: Run) -> None:
         "the gap ends, at 03:00 (warning)",
         "my.yaml:6: schedules.nightly.recurrence: 02:30 comes twice (clock change in Europe/Berlin): it runs once, the "
         "first time (warning)",
-        "my.yaml:8: schedules.later.pipeline: this version cannot submit to a batch_endpoint yet (warning)",
     }
     assert out.splitlines()[-1] == f"{run.file}: 3 schedules, no faults"
 
@@ -96,7 +95,7 @@ def test_functions_lists_what_the_host_will_see(run: Run) -> None:
 
     table = json.loads(out)
     assert code == 0
-    assert [row["name"] for row in table] == ["nightly", "later", "uploads", "reconcile", *API]
+    assert [row["name"] for row in table] == ["nightly", "later", "uploads", "reconcile", "run_status_changed", *API]
     assert table[0]["bindings"] == [
         {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0,30 0-1 * * *"}
     ]
@@ -173,7 +172,6 @@ def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run)
         (["next", "nightli"], {}, "no schedule 'nightli'; did you mean 'nightly'?; there are: nightly, uploads, later"),
         (["request", "uploads"], {}, "uploads is change-based: say which blob with --blob PATH (below the container)"),
         (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: it takes --at, not --blob"),
-        (["request", "later"], {}, "later: this version cannot submit to a batch_endpoint yet"),
         (
             ["request", "nightly"],
             {"ENDPOINT": "http://x.example/y"},

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -136,15 +137,6 @@ def test_an_id_that_arrives_late_is_written_although_the_run_was_given_up_as_unk
     assert run.run_id == "run-1"
 
 
-def test_a_batch_endpoint_is_refused_in_a_row_until_it_is_built(engine: Engine) -> None:
-    of = schedule(TIME, pipeline="{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}")
-
-    run = engine.firing.fire_time(of, NOW, None)
-
-    assert run is not None
-    assert (run.state, run.error) == (RunState.REJECTED, "this version cannot submit to a batch_endpoint yet")
-
-
 class Crash(BaseException):
     """The process ends here."""
 
@@ -176,7 +168,9 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
             raise Crash
 
     plain_ledger, plain_endpoint = engine.firing._ledger, engine.firing._endpoint
+    plain_settling = engine.firing._settling
     engine.firing._ledger = Crashing(plain_ledger, crash)  # type: ignore[assignment]  # a stand-in
+    engine.firing._settling = replace(plain_settling, ledger=engine.firing._ledger)
     engine.firing._endpoint = Crashing(plain_endpoint, crash)
     crashed = False
     try:
@@ -184,6 +178,7 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
     except Crash:
         crashed = True
     engine.firing._ledger, engine.firing._endpoint = plain_ledger, plain_endpoint
+    engine.firing._settling = plain_settling
 
     engine.firing.fire_time(schedule(), NOW, None)
     for _ in range(10):
@@ -285,11 +280,12 @@ def test_a_waiting_run_is_submitted_when_it_is_due(engine: Engine) -> None:
     engine.ledger.register("s", NOW)
     engine.ledger.insert(waiting.first(NOW))
 
+    other = schedule(name="other")
     engine.clock.pass_time(timedelta(minutes=4))
-    engine.reconcile()
+    engine.reconcile(other)
     early = engine.states()[KEY]
     engine.clock.pass_time(timedelta(minutes=1))
-    engine.reconcile()
+    engine.reconcile(other)
 
     assert (early, engine.states()[KEY]) == ("waiting", "submitted")
 

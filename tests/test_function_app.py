@@ -70,7 +70,7 @@ def indexed(tmp_path: Path, schedules: str | bytes | None, **settings: str) -> t
 def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> None:
     table, _ = indexed(tmp_path, BOTH)
 
-    assert list(table) == ["nightly", "uploads", "reconcile", *API]
+    assert list(table) == ["nightly", "uploads", "reconcile", "run_status_changed", *API]
     assert table["nightly"] == [{"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0 4 * * *"}]
     assert table["uploads"] == [
         {
@@ -128,7 +128,7 @@ def test_a_broken_file_costs_the_app_nothing_but_what_is_broken(
 ) -> None:
     table, _ = indexed(tmp_path, schedules)
 
-    assert list(table) == [*functions, "reconcile", *API]
+    assert list(table) == [*functions, "reconcile", "run_status_changed", *API]
 
 
 HEALTH = """

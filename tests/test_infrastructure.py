@@ -268,6 +268,7 @@ def test_the_package_imports_with_its_requirements_alone(tmp_path: Path) -> None
         "nightly-training",
         "score-uploads",
         "reconcile",
+        "run_status_changed",
         *API,
     ]
 

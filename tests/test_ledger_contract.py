@@ -110,6 +110,11 @@ def test_a_settle_is_read_back_and_ends_what_was_open(ledger: Ledger, name: str)
     assert settled is not None
     assert ledger.get(run.key) == settled
     assert [event.state for event in settled.history] == [RunState.SUBMITTING, RunState.SUBMITTED]
+    assert list(ledger.open_runs(name)) == [settled]
+
+    ended = ledger.update(settled, settled.to(RunState.FINISHED, NOW, ended_at=NOW))
+
+    assert ended is not None
     assert list(ledger.open_runs(name)) == []
 
 

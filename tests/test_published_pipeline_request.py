@@ -1,6 +1,7 @@
 """The POST, key by key: against what the SDK itself puts on the wire, and what the SDK cannot send."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from builders import CHANGE, TIME, change, schedule, utc
 
 from triggers.azureml.addresses import UnfitAddress, history_url, studio_url
-from triggers.azureml.published_pipeline import Post, post_of
+from triggers.azureml.call import Call
+from triggers.azureml.published_pipeline import call_of
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run_request import Submission, build_request
@@ -23,10 +25,15 @@ SDK_CONSTANTS = {"Description", "RunSource", "RunType", "Properties", "DisplayNa
 """What differs on purpose: the SDK's own words, and ours beside them."""
 
 
-def posted(of: Schedule, blob: BlobChange | None = None, settings: dict[str, str] | None = None) -> Post:
+def body_of(call: Call) -> Mapping[str, Any]:
+    assert call.body is not None
+    return call.body
+
+
+def posted(of: Schedule, blob: BlobChange | None = None, settings: dict[str, str] | None = None) -> Call:
     request = build_request(of, "the-key", utc("2026-11-01T04:00"), blob)
     submission = Submission(request=request, run_key="the-key", ledger_id="L", attempt="A")
-    return post_of(submission, SETTINGS if settings is None else settings)
+    return call_of(submission, SETTINGS if settings is None else settings)
 
 
 def keys_of(case: dict[str, Any]) -> str:
@@ -73,7 +80,7 @@ def test_the_post_is_the_sdks(case: dict[str, Any]) -> None:
     expected = case["expected"]
     query = f"?{expected['query']}" if expected["query"] else ""
     assert post.url == BASE + expected["path"] + query
-    assert {key: value for key, value in post.body.items() if key not in SDK_CONSTANTS} == {
+    assert {key: value for key, value in body_of(post).items() if key not in SDK_CONSTANTS} == {
         key: value for key, value in expected["body"].items() if key not in SDK_CONSTANTS
     }
 
@@ -81,7 +88,7 @@ def test_the_post_is_the_sdks(case: dict[str, Any]) -> None:
 def test_a_changed_blob_is_the_data_path_and_goes_verbatim() -> None:
     odd = "incoming/a b%20c+d#e&f=g?h/%KEY%/{run_key}/Zoë\\.csv"
 
-    body = posted(schedule(CHANGE.replace("input}", "input, recursive: true}")), change(odd)).body
+    body = body_of(posted(schedule(CHANGE.replace("input}", "input, recursive: true}")), change(odd)))
 
     assert body["DataPathAssignments"] == {"input": {"DataStoreName": "blobs", "RelativePath": odd}}
 
@@ -89,7 +96,7 @@ def test_a_changed_blob_is_the_data_path_and_goes_verbatim() -> None:
 def test_data_path_folder_points_at_the_folder() -> None:
     keys = CHANGE.replace("input}", "input, data_path: folder, recursive: true}")
 
-    body = posted(schedule(keys), change("incoming/sub/a.csv")).body
+    body = body_of(posted(schedule(keys), change("incoming/sub/a.csv")))
 
     assert body["DataPathAssignments"] == {"input": {"DataStoreName": "blobs", "RelativePath": "incoming/sub"}}
 
@@ -97,7 +104,7 @@ def test_data_path_folder_points_at_the_folder() -> None:
 def test_without_a_parameter_name_the_pipeline_keeps_its_own_data_path() -> None:
     keys = CHANGE.replace(", data_path_parameter_name: input", "")
 
-    assert posted(schedule(keys), change()).body["DataPathAssignments"] == {}
+    assert body_of(posted(schedule(keys), change()))["DataPathAssignments"] == {}
 
 
 def test_what_the_sdk_cannot_send_is_sent_too() -> None:
@@ -107,7 +114,9 @@ datasets: {{train: {{name: iris, version: "3"}}, test: {{name: iris}}}}
 pipeline_parameters: {{size: '{{blob.size}}', at: '{{blob.last_modified:%H:%M}}', version: '{{blob.etag}}'}}
 {CHANGE}"""
 
-    body = posted(schedule(keys.replace("%KEY%", "%ENDPOINT%")), change(), {**SETTINGS, "ENDPOINT": f"{BASE}/x"}).body
+    body = body_of(
+        posted(schedule(keys.replace("%KEY%", "%ENDPOINT%")), change(), {**SETTINGS, "ENDPOINT": f"{BASE}/x"})
+    )
 
     assert body == {
         "ExperimentName": "s",

@@ -17,7 +17,7 @@ from builders import TIME, schedule, utc
 
 from local.azureml import AzureMl
 from local.azureml_service import Fault
-from triggers.azureml.published_pipeline import PublishedPipeline
+from triggers.azureml.service import AzureMl as Endpoint
 from triggers.azureml.tokens import NoToken, Tokens
 from triggers.azureml.wire import Wire
 from triggers.scheduling.outcome import Answer, Outcome
@@ -43,7 +43,7 @@ def endpoint_of(
     patience: float = 2.0,
     ca_bundle: str | None = None,
     max_idle: float = 30.0,
-) -> PublishedPipeline:
+) -> Endpoint:
     wire = Wire(
         tokens=IssuedTokens(token),
         scope="https://management.azure.com/.default",
@@ -52,7 +52,7 @@ def endpoint_of(
         ca_bundle=ca_bundle,
         max_idle=timedelta(seconds=max_idle),
     )
-    return PublishedPipeline(wire, {} if url is None else {"ENDPOINT": url})
+    return Endpoint(wire, {} if url is None else {"ENDPOINT": url})
 
 
 def submission(key: str = "s@2026-11-01T04:00:00Z") -> Submission:
@@ -60,17 +60,17 @@ def submission(key: str = "s@2026-11-01T04:00:00Z") -> Submission:
     return Submission(request=request, run_key=key, ledger_id="L", attempt="A")
 
 
-def submit(endpoint: PublishedPipeline, fresh: Callable[[], bool] = lambda: True) -> Outcome:
+def submit(endpoint: Endpoint, fresh: Callable[[], bool] = lambda: True) -> Outcome:
     return endpoint.submit(submission(), fresh)
 
 
 @pytest.fixture
-def pipeline(azureml: AzureMl) -> PublishedPipeline:
+def pipeline(azureml: AzureMl) -> Endpoint:
     token = azureml.service.issue_token("x")["access_token"]
     return endpoint_of(azureml.endpoint, token)
 
 
-def test_a_run_is_started_and_its_id_read(azureml: AzureMl, pipeline: PublishedPipeline) -> None:
+def test_a_run_is_started_and_its_id_read(azureml: AzureMl, pipeline: Endpoint) -> None:
     outcome = submit(pipeline)
 
     (run_id,) = azureml.service.runs
@@ -97,7 +97,7 @@ def test_a_run_is_started_and_its_id_read(azureml: AzureMl, pipeline: PublishedP
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",
 )
 def test_answers_that_start_nothing(
-    azureml: AzureMl, pipeline: PublishedPipeline, fault: Fault, answer: Answer, sentence: str
+    azureml: AzureMl, pipeline: Endpoint, fault: Fault, answer: Answer, sentence: str
 ) -> None:
     azureml.service.add_fault(fault)
 
@@ -109,7 +109,7 @@ def test_answers_that_start_nothing(
 
 @pytest.mark.parametrize("kind", ["cut", "lose_reply"])
 def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_again(
-    azureml: AzureMl, pipeline: PublishedPipeline, kind: str
+    azureml: AzureMl, pipeline: Endpoint, kind: str
 ) -> None:
     azureml.service.add_fault(Fault(kind))
 
@@ -141,7 +141,7 @@ def test_a_slow_answer_is_unknown_once_the_patience_ends(azureml: AzureMl) -> No
     assert outcome.answer is Answer.UNKNOWN
 
 
-def test_a_redirect_is_not_followed(azureml: AzureMl, pipeline: PublishedPipeline) -> None:
+def test_a_redirect_is_not_followed(azureml: AzureMl, pipeline: Endpoint) -> None:
     azureml.service.add_fault(Fault("redirect", status=307))
 
     outcome = submit(pipeline)
@@ -164,7 +164,7 @@ def test_without_a_token_nothing_is_sent(azureml: AzureMl) -> None:
     assert azureml.service.received == []
 
 
-def test_a_claim_that_grew_old_is_not_sent(azureml: AzureMl, pipeline: PublishedPipeline) -> None:
+def test_a_claim_that_grew_old_is_not_sent(azureml: AzureMl, pipeline: Endpoint) -> None:
     outcome = submit(pipeline, lambda: False)
 
     assert outcome.answer is Answer.UNSENT

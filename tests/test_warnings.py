@@ -140,12 +140,15 @@ def test_a_warning_is_found_in_the_file_and_does_not_fail_it() -> None:
     assert loaded.faults == ()
 
 
-def test_what_is_read_but_not_acted_on_yet_is_named() -> None:
-    found = warned("overlap: skip\nmax_concurrent_runs: 2\ncron: {expression: 0 4 * * *}")
+def test_limits_that_have_no_effect_are_named() -> None:
+    both = warned("overlap: skip\nmax_concurrent_runs: 2\ncron: {expression: 0 4 * * *}")
+    batch = "{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}"
+    text = file_of("overlap: cancel_other\ncron: {expression: 0 4 * * *}", pipeline=batch)
+    unreachable = [str(warning) for warning in warnings_of(config(text), utc("2026-11-21T12:00"))]
 
-    assert [sentence.partition(":")[0] for sentence in found] == [
-        "schedules.s.overlap",
-        "schedules.s.max_concurrent_runs",
+    assert both == ["schedules.s.max_concurrent_runs: has no effect: overlap skip lets one run be open at a time"]
+    assert [sentence.partition(" schedules.s.")[2] for sentence in unreachable] == [
+        "overlap: a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait"
     ]
 
 

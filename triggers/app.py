@@ -20,6 +20,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
+    from .azureml.cancellation import Cancellation
     from .azureml.wire import Wire
     from .backfilling import Backfilling
     from .blob_storage import StorageBlobs
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from .firing import Firing
     from .ledger.changes import ChangeLedger
     from .ledger.ledger import Ledger
+    from .open_runs import OpenRuns
     from .reconciliation import Reconciliation
+    from .run_hints import RunHints
     from .steering.service import Steering
 
 log = logger(__name__)
@@ -62,12 +65,12 @@ class App:
 
     @cached_property
     def firing(self) -> "Firing":
-        from .azureml.published_pipeline import PublishedPipeline
+        from .azureml.service import AzureMl
         from .firing import Firing
 
         return Firing(
             ledger=self.ledger,
-            endpoint=PublishedPipeline(self._wire, self.config.settings),
+            endpoint=AzureMl(self._wire, self.config.settings),
             clock=self.clock,
             submit_deadline=self.settings.submit_deadline,
             retry_first_delay=self.settings.retry_first_delay,
@@ -76,34 +79,69 @@ class App:
 
     @cached_property
     def reconciliation(self) -> "Reconciliation":
-        from .azureml.run_history import RunHistory
         from .batching import Batching
         from .reconciliation import Reconciliation
         from .sweeping import Sweeping
-        from .unknown_runs import UnknownRuns
-        from .webhooks import PATIENCE, Webhooks
 
-        history = RunHistory(self._wire, self.config.settings)
-        settle = self.settings.unknown_settle
         return Reconciliation(
             config=self.config,
             ledger=self.ledger,
             firing=self.firing,
-            unknown_runs=UnknownRuns(ledger=self.ledger, history=history, clock=self.clock, settle=settle),
+            open_runs=self.open_runs,
             sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=self.settings.retention),
             batching=Batching(changes=self.changes, clock=self.clock),
-            webhooks=Webhooks(
-                ledger=self.ledger,
-                wire=self._new_wire(PATIENCE),
-                settings=self.config.settings,
-                first_delay=self.settings.retry_first_delay,
-                spread=_spread,
-            ),
             clock=self.clock,
             started_at=self.started_at,
-            submit_deadline=self.settings.submit_deadline,
             retention=self.settings.retention,
         )
+
+    @cached_property
+    def open_runs(self) -> "OpenRuns":
+        from .azureml.run_history import RunHistory
+        from .azureml.run_status import RunStatus
+        from .callbacks import Callbacks
+        from .open_runs import OpenRuns
+        from .run_ends import PATIENCE as STATUS_PATIENCE
+        from .run_ends import RunEnds
+        from .unknown_runs import UnknownRuns
+        from .waiting_line import WaitingLine
+        from .webhooks import PATIENCE, Webhooks
+
+        ledger, clock, settings = self.ledger, self.clock, self.settings
+        history = RunHistory(self._wire, self.config.settings)
+        status = RunStatus(self._new_wire(min(STATUS_PATIENCE, settings.submit_deadline * 0.4)), self.config.settings)
+        outward, first_delay = self._new_wire(PATIENCE), settings.retry_first_delay
+        return OpenRuns(
+            ledger=ledger,
+            firing=self.firing,
+            unknown_runs=UnknownRuns(ledger=ledger, history=history, clock=clock, settle=settings.unknown_settle),
+            run_ends=RunEnds(ledger=ledger, service=status, clock=clock, tracking=settings.tracking),
+            waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=self.cancellation, clock=clock),
+            webhooks=Webhooks(
+                ledger=ledger, wire=outward, settings=self.config.settings, first_delay=first_delay, spread=_spread
+            ),
+            callbacks=Callbacks(
+                ledger=ledger,
+                wire=outward,
+                allowed=settings.callback_hosts,
+                first_delay=first_delay,
+                spread=_spread,
+            ),
+            clock=clock,
+            submit_deadline=settings.submit_deadline,
+        )
+
+    @cached_property
+    def run_hints(self) -> "RunHints":
+        from .run_hints import RunHints
+
+        return RunHints(config=self.config, ledger=self.ledger, open_runs=self.open_runs, clock=self.clock)
+
+    @cached_property
+    def cancellation(self) -> "Cancellation":
+        from .azureml.cancellation import Cancellation
+
+        return Cancellation(self._wire, self.config.settings)
 
     @cached_property
     def _wire(self) -> "Wire":
@@ -140,15 +178,19 @@ class App:
 
     @cached_property
     def steering(self) -> "Steering":
-        from .azureml.cancellation import Cancellation
         from .steering.asking import Asking
         from .steering.service import Steering
 
-        cancellation = Cancellation(self._wire, self.config.settings)
         return Steering(
             config=self.config,
             ledger=self.ledger,
-            asking=Asking(ledger=self.ledger, changes=self.changes, clock=self.clock, service=cancellation),
+            asking=Asking(
+                ledger=self.ledger,
+                changes=self.changes,
+                clock=self.clock,
+                service=self.cancellation,
+                callback_hosts=self.settings.callback_hosts,
+            ),
             backfilling=self.backfilling,
             clock=self.clock,
             waiters=BoundedSemaphore(max(1, self.settings.threads_that_run // 3)),

@@ -1,7 +1,5 @@
 """Build → claim → submit → settle: the only place where that order exists."""
 
-import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,12 +12,13 @@ from .ledger.ports import LedgerUnavailable, Operation
 from .log_lines import logger
 from .occurrence import Asked, Occurrence
 from .scheduling.batch import BatchFacts
-from .scheduling.config import Retry, Schedule, Target
-from .scheduling.not_yet import refusal
+from .scheduling.config import Retry, Schedule
 from .scheduling.outcome import Answer, Outcome
-from .scheduling.policies import is_used_up, jitter_of, retry_delay
+from .scheduling.overlap import Turn, has_a_slot, slots_of, turn_of
+from .scheduling.policies import jitter_of
 from .scheduling.run import Run, RunKind, RunState, SkipReason, time_key
 from .scheduling.run_request import Submission, build_request, with_parameters
+from .settling import Settling, log_run, target_id
 
 log = logger(__name__)
 
@@ -49,8 +48,7 @@ class Firing:
         self._endpoint = endpoint
         self._clock = clock
         self._freshness = submit_deadline.total_seconds() / 5
-        self._retry_first_delay = retry_first_delay
-        self._spread = spread
+        self._settling = Settling(ledger=ledger, clock=clock, retry_first_delay=retry_first_delay, spread=spread)
         self._held: dict[str, float] = {}
         """Targets that asked this process to be left alone, until when by the monotonic clock."""
 
@@ -77,8 +75,13 @@ class Firing:
         occurrence = Occurrence(key=key, kind=RunKind.BATCH, nominal_time=sealed_at, batch=batch, beside=beside)
         return self._fire(schedule, occurrence, None)
 
-    def wait(self, schedule: Schedule, occurrence: Occurrence, asked: Asked) -> Run | None:
-        """Claim a run that a person asked for, and leave its submission to the reconciler; None when it was claimed."""
+    def wait(
+        self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
+    ) -> Run | None:
+        """Claim a run that a person asked for, and leave its submission to the reconciler; None when it was claimed.
+
+        Where the schedule says so and `may_be_skipped`, it is skipped while another run is open.
+        """
         now = self._clock.now()
         request = build_request(schedule, occurrence.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
         run = self._unclaimed(schedule, occurrence, now)
@@ -95,14 +98,30 @@ class Firing:
             parameters=asked.parameters,
             by_person=True,
         )
+        if may_be_skipped and slots_of(schedule) is not None:
+            open_runs = self._ledger.slots(schedule.name).open_runs
+            if turn_of(schedule, open_runs, now) is Turn.SKIP:
+                waiting = _overlapping(replace(waiting, request=None, due_at=None), now)
         return self._noted(waiting, occurrence.beside)
 
-    def submit_at_once(self, run: Run, retry: Retry) -> Run:
+    def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
         """Submit a run that was just claimed for a person; as it is now, also when the reconciler was first."""
-        return self.submit_open(run, retry) or self._ledger.get(run.key) or run
+        return self.submit_open(run, schedule, schedule.retry) or self._ledger.get(run.key) or run
 
-    def submit_open(self, run: Run, retry: Retry) -> Run | None:
-        """Submit a run that waits or is unsent; None when somebody else has done so."""
+    def submit_open(self, run: Run, schedule: Schedule | None, retry: Retry) -> Run | None:
+        """Submit a run that waits or is unsent; None when somebody else has done so, or no slot is free for it.
+
+        `schedule` is None for one that has left the file, which has no limits any more.
+        """
+        beside: list[Operation] = []
+        due_at = run.due_at
+        if schedule is not None and slots_of(schedule) is not None:
+            slots = self._ledger.slots(schedule.name)
+            if not has_a_slot(schedule, slots.open_runs, self._clock.now()):
+                return None
+            beside.append(slots.taken(run.key))
+            if run.state is RunState.WAITING:
+                due_at = self._clock.now()  # the patience with the service begins where the wait for a slot ends
         ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
         now = self._clock.now()
@@ -114,10 +133,11 @@ class Firing:
             unknown_since=None,
             first_look_up_at=None,
             attempts=run.attempts + 1,
+            due_at=due_at,
             next_attempt_at=None,
             error=None,
         )
-        claimed = self._ledger.update(run, claim)
+        claimed = self._ledger.update(run, claim, beside)
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
     def _fire(
@@ -127,22 +147,38 @@ class Firing:
         run, beside = self._unclaimed(schedule, occurrence, now), occurrence.beside
         if skip is not None:
             return self._noted(replace(run, reason=skip.value, ended_at=now, error=because), beside)
-        if refused := refusal(schedule):
-            return self._noted(replace(run, state=RunState.REJECTED, ended_at=now, error=refused[1]), beside)
         request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
         if occurrence.due_at is not None and occurrence.due_at > now:
             return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=occurrence.due_at), beside)
+        if slots_of(schedule) is not None:
+            return self._in_turn(schedule, replace(run, request=request), beside)
+        return self._claimed(replace(run, request=request), beside, schedule.retry)
+
+    def _in_turn(self, schedule: Schedule, run: Run, beside: Sequence[Operation]) -> Run | None:
+        """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
+        seen = None
+        for _ in range(_SLOT_TRIES):
+            slots = self._ledger.slots(schedule.name)
+            if seen is not None and seen.version == slots.version:
+                return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
+            seen, now = slots, self._clock.now()
+            turn = turn_of(schedule, slots.open_runs, now)
+            if turn is Turn.SKIP:
+                return self._noted(_overlapping(replace(run, request=None), now), beside)
+            if turn is Turn.WAIT:
+                return self._noted(replace(run, state=RunState.WAITING, due_at=now), beside)
+            claimed = self._claimed(run, [*beside, slots.taken(run.key)], schedule.retry)
+            if claimed is not None:
+                return claimed
+        raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
+
+    def _claimed(self, run: Run, beside: Sequence[Operation], retry: Retry) -> Run | None:
+        """Claim a run and submit it; None when its key was claimed before."""
         ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
-        claim = replace(
-            run,
-            state=RunState.SUBMITTING,
-            request=request,
-            claim_id=str(uuid4()),
-            attempts=1,
-        )
-        claimed = self._ledger.insert(claim.first(now), beside)
-        return claimed and self._submit(claimed, claimed_at, ledger_id, schedule.retry)
+        claim = replace(run, state=RunState.SUBMITTING, claim_id=str(uuid4()), attempts=1)
+        claimed = self._ledger.insert(claim.first(run.created_at), beside)
+        return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
     def _unclaimed(self, schedule: Schedule, occurrence: Occurrence, now: datetime) -> Run:
         """The run of an occurrence before it is decided what becomes of it."""
@@ -175,7 +211,7 @@ class Firing:
         if held_for > 0:
             sentence = "the service asked to be left alone (Retry-After); nothing was sent"
             held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=timedelta(seconds=held_for))
-            return self._settle(claimed, held, retry)
+            return self._settling.settle(claimed, held, retry)
         submission = Submission(
             request=claimed.request,
             run_key=claimed.key,
@@ -187,7 +223,7 @@ class Firing:
             # Before the settle: should the ledger fail now, this line is what is left of the id.
             extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
             log.info("the service accepted the run", extra=extra)
-        settled = self._settle(claimed, outcome, retry)
+        settled = self._settling.settle(claimed, outcome, retry)
         if outcome.retry_after:
             self._hold(target, claimed, claimed_at, outcome.retry_after)
         return settled
@@ -199,88 +235,11 @@ class Firing:
         if claimed.written_at is not None:
             self._ledger.hold(target, claimed.written_at + timedelta(seconds=now - claimed_at) + retry_after)
 
-    def _settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
-        """Write what the submission came to, also when the reconciler has given it up as unknown meanwhile."""
-        present = claimed
-        for _ in range(_SETTLE_TRIES):
-            if present.claim_id == claimed.claim_id and present.state in _UNSETTLED:
-                settled = self._settled(present, outcome, retry)
-            elif outcome.run_id is not None and outcome.run_id not in (present.run_id, present.duplicate_run_id):
-                settled = with_late_id(present, outcome.run_id, outcome.studio_url, self._clock.now())
-            else:
-                return present
-            written = self._ledger.update(present, settled)
-            if written is not None:
-                log_run(written)
-                return written
-            reread = self._ledger.get(claimed.key)
-            if reread is None:
-                return claimed
-            present = reread
-        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although nobody else writes it")
 
-    def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
-        now = self._clock.now()
-        claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
-        known = replace(run, claimed_at=claimed_at)
-        if outcome.answer is Answer.SUBMITTED:
-            return accepted(known, str(outcome.run_id), outcome.studio_url, now)
-        if outcome.answer is Answer.UNKNOWN:
-            if run.state is RunState.UNKNOWN:
-                return replace(known, error=outcome.sentence)
-            return known.to(RunState.UNKNOWN, now, error=outcome.sentence)
-        if outcome.answer is Answer.REJECTED:
-            return known.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
-        again = now + retry_delay(run.attempts, self._retry_first_delay, outcome.retry_after, self._spread())
-        unsent = known.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
-        if is_used_up(retry, run.attempts, max(run.created_at, run.due_at or run.created_at), again):
-            return unsent.to(RunState.DEAD, now, next_attempt_at=None, ended_at=now)
-        return unsent
+_SLOT_TRIES = 30
+"""Each failure means that somebody else has taken a slot, of which there are only so many."""
 
 
-_SETTLE_TRIES = 10
-_UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
-_WORRYING = frozenset({RunState.UNSENT, RunState.UNKNOWN, RunState.REJECTED, RunState.DEAD})
-
-
-def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
-    """The run once it is known that the service has accepted it."""
-    return run.to(
-        RunState.SUBMITTED,
-        now,
-        run_id=run_id,
-        studio_url=studio_url,
-        submitted_at=now,
-        next_attempt_at=None,
-        ended_at=None,
-        error=None,
-    )
-
-
-def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
-    """The run with an id that arrived when nobody waited for it any more; a second id for one key is kept and told."""
-    if run.run_id is None:
-        return accepted(run, run_id, studio_url, now)
-    extra = {"action": "duplicate_run", "run_key": run.key, "run_id": run.run_id, "duplicate_run_id": run_id}
-    log.error("the service has started a run twice", extra=extra)
-    return replace(run, duplicate_run_id=run_id)
-
-
-def target_id(target: Target) -> str:
-    """A target by a short name that can stand in a row key."""
-    return hashlib.sha256(repr(target).encode()).hexdigest()[:32]
-
-
-def log_run(run: Run) -> None:
-    """One line for what has become of a run; an error or a reason is data and is shown as such."""
-    level = logging.WARNING if run.state in _WORRYING else logging.INFO
-    because = ": ".join(part for part in (run.reason, run.error) if part)
-    what = f" ({run.blob.path!r})" if run.blob else ""
-    extra = {
-        "action": f"run_{run.state.value}",
-        "run_key": run.key,
-        "schedule": run.schedule,
-        "run_id": run.run_id,
-    }
-    tail = f": {because}" if because else ""
-    log.log(level, "run %s: %s%s%s", run.state.value, run.key, what, tail, extra=extra)
+def _overlapping(run: Run, now: datetime) -> Run:
+    """The run, skipped because another one of its schedule is open."""
+    return replace(run, state=RunState.SKIPPED, reason=SkipReason.OVERLAP.value, ended_at=now)

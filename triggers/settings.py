@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from .scheduling.faults import Fault
+from .scheduling.targets import url_problem
 
 _LEAST_IN_PRODUCTION: Final = {
     "SUBMIT_DEADLINE_SECONDS": 60,
@@ -22,9 +23,12 @@ DEPLOYED: Final = frozenset(
         "AZUREML_RESOURCE_GROUP",
         "AZUREML_TOKEN_SCOPE",
         "AZUREML_WORKSPACE_NAME",
+        "AZUREML_ARM",
+        "CALLBACK_HOSTS",
         "LEDGER_RETENTION_DAYS",
         "RECONCILE_SCHEDULE",
         "RETRY_FIRST_DELAY_SECONDS",
+        "RUN_TRACKING_DAYS",
         "SCHEDULES_FILE",
         "SUBMIT_DEADLINE_SECONDS",
         "UNKNOWN_SETTLE_SECONDS",
@@ -52,7 +56,8 @@ class Settings:
     """The app-setting prefix of the storage account that keeps the ledger."""
     client_id: str | None
     """Of the user-assigned identity; None: whatever DefaultAzureCredential finds."""
-    token_scope: str
+    token_scope: str | None
+    """Of Azure Resource Manager's tokens; None: the one of the target's cloud."""
     submit_deadline: timedelta
     """A claim older than this without a settle is unknown."""
     unknown_settle: timedelta
@@ -60,6 +65,10 @@ class Settings:
     retry_first_delay: timedelta
     retention: timedelta
     """How long ended runs are kept."""
+    tracking: timedelta
+    """How long the end of a submitted run is waited for."""
+    callback_hosts: tuple[str, ...]
+    """Hosts that are called back beside Azure DevOps' own."""
     worker_threads: int
     """Connections that are kept: as many as may be needed at once."""
     threads_that_run: int
@@ -97,6 +106,7 @@ def read(values: Mapping[str, str]) -> Settings:
     def seconds(name: str, default: int) -> timedelta:
         return timedelta(seconds=float(checked(name, str(default), _seconds_problem)))
 
+    checked("AZUREML_ARM", "", _url_problem)
     threads = int(checked(_THREADS, "32", _count_problem))
     return Settings(
         values=dict(values),
@@ -105,12 +115,14 @@ def read(values: Mapping[str, str]) -> Settings:
         blob_trigger_source=checked("BLOB_TRIGGER_SOURCE", "EventGrid", _source_problem),
         ledger_connection=values.get("LEDGER_CONNECTION") or "AzureWebJobsStorage",
         client_id=values.get("AZURE_CLIENT_ID") or None,
-        token_scope=values.get("AZUREML_TOKEN_SCOPE") or "https://management.azure.com/.default",
+        token_scope=values.get("AZUREML_TOKEN_SCOPE") or None,
         submit_deadline=seconds("SUBMIT_DEADLINE_SECONDS", 300),
         unknown_settle=seconds("UNKNOWN_SETTLE_SECONDS", 120),
         retention=timedelta(days=int(checked("LEDGER_RETENTION_DAYS", "90", _retention_problem))),
         retry_first_delay=seconds("RETRY_FIRST_DELAY_SECONDS", 30),
         worker_threads=threads,
+        tracking=timedelta(days=int(checked("RUN_TRACKING_DAYS", "30", _count_problem))),
+        callback_hosts=tuple(filter(None, re.split(r"[,\s]+", values.get("CALLBACK_HOSTS", "").lower()))),
         # Unset, the worker has as many as concurrent.futures gives the machine.
         threads_that_run=threads if values.get(_THREADS) else min(32, (os.cpu_count() or 1) + 4),
         has_app_service_authentication=values.get("WEBSITE_AUTH_ENABLED", "").lower() in {"true", "1"},
@@ -136,6 +148,10 @@ def _count_problem(value: str) -> str | None:
 def _retention_problem(value: str) -> str | None:
     right = re.fullmatch(r"\d{1,4}", value) and int(value) >= _SHORTEST_RETENTION
     return None if right else f"expected a whole number of days, {_SHORTEST_RETENTION} or more"
+
+
+def _url_problem(value: str) -> str | None:
+    return url_problem(value) if value else None
 
 
 def _source_problem(value: str) -> str | None:

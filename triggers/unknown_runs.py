@@ -11,17 +11,22 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from .clock import Clock
-from .firing import accepted
 from .ledger.ledger import Ledger
 from .log_lines import logger
 from .scheduling.look_up import LookUp
 from .scheduling.run import Run, RunState
 from .scheduling.run_request import RunRequest
+from .settling import accepted
 
 log = logger(__name__)
 
 _WITNESSES: Final = 20
-"""How many of a schedule's newest runs may serve as proof."""
+"""How many of a schedule's newest accepted runs may serve as proof."""
+_LISTED: Final = 1000
+"""Among how many of its newest rows they are looked for: many may wait, or be skipped."""
+_WITNESS_STATES: Final = frozenset(
+    {RunState.SUBMITTED, RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}
+)
 
 _CLOCK_GRAIN: Final = timedelta(seconds=2)
 """The ledger's clock is read in whole seconds."""
@@ -50,7 +55,9 @@ class UnknownRuns:
         since = run.unknown_since or run.written_at
         if since is None:
             return
-        has_caught_up = self._may_be_freed(run, since, server_now) and self._index_has_caught_up(run, since)
+        may_be_freed = self._may_be_freed(run, since, server_now)
+        # Before the look-up that it is the proof for.
+        has_caught_up = may_be_freed and self._index_has_caught_up(run, since)
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
         if found.run_ids:
             self._adopt(run, found)
@@ -58,9 +65,10 @@ class UnknownRuns:
             log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
         elif run.first_look_up_at is None:
             self._ledger.update(run, replace(run, unknown_since=since, first_look_up_at=server_now))
-        elif has_caught_up:
+        elif has_caught_up or (may_be_freed and found.is_proof):
             now = self._clock.now()
-            sentence = "the service has not accepted it: run history knows later runs, but not this one"
+            knows = "knows no job of its name" if found.is_proof else "knows later runs, but not this one"
+            sentence = f"the service has not accepted it: Azure ML {knows}"
             self._ledger.update(run, run.to(RunState.UNSENT, now, next_attempt_at=now, error=sentence))
             log.info("an unknown run was not accepted", extra={"action": "unknown_unsent", "run_key": run.key})
 
@@ -72,7 +80,9 @@ class UnknownRuns:
 
     def _index_has_caught_up(self, run: Run, since: datetime) -> bool:
         """Whether history knows a run that was claimed, so accepted, after the unknown one was sent."""
-        for witness in self._ledger.recent_runs(run.schedule, _WITNESSES):
+        listed = self._ledger.listed(run.schedule, limit=_LISTED).runs
+        keys = [one.key for one in listed if one.state in _WITNESS_STATES][:_WITNESSES]
+        for witness in self._ledger.runs(keys):
             if not _is_later(witness, run, since):
                 continue
             assert witness.request is not None

@@ -32,7 +32,7 @@ _GIVEN_UP_AFTER: Final = timedelta(hours=24)
 class Wire(Protocol):
     """How an event is delivered: as runs are submitted, but without a token. No redirect is followed."""
 
-    def prepared(self, url: str, data: bytes, *, content_type: str, with_token: bool) -> Callable[[], Reply]:
+    def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
         """The call POSTs, once. Both raise NeverSent, the call also CutOff."""
 
 
@@ -92,7 +92,7 @@ class Webhooks:
 
         def call() -> None:
             try:
-                reply = self.wire.prepared(url, body, content_type="application/cloudevents+json", with_token=False)()
+                reply = self.wire.prepared(url, body, content_type="application/cloudevents+json", audience=None)()
             except (NeverSent, CutOff) as error:
                 answers.append(str(error))
             else:

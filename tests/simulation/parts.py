@@ -1,5 +1,6 @@
 """The engine's surroundings with their faults: ledger, endpoint, run history, blobs and clock of one instance."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,9 @@ from triggers.ledger.ports import LedgerUnavailable, Operation, StoredRow, Table
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run, RunState, schedule_of
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.scheduling.run_status import Seen
 
 from .world import Instance, World
 
@@ -83,6 +86,8 @@ class Accepted:
     key: str
     ledger_id: str
     run_id: str
+    ends_at: float
+    """Unless it is canceled before."""
 
 
 @dataclass
@@ -94,11 +99,31 @@ class Service:
     indexed_until: float = 0.0
     storm_until: float = 0.0
     lag: float = 5.0
+    canceled: dict[str, float] = field(default_factory=dict)
+    """Run id → when."""
+    at_once: Counter[str] = field(default_factory=Counter)
+    """Schedule → the most runs that ran at a time."""
+
+    def most_at_once(self, schedule: str) -> None:
+        """Note how many runs of a schedule run now."""
+        running = sum(schedule_of(one.key) == schedule and self.status_of(one) == "Running" for one in self.accepted)
+        self.at_once[schedule] = max(self.at_once[schedule], running)
+
+    def status_of(self, one: Accepted) -> str:
+        """What the service says of a run."""
+        if self.canceled.get(one.run_id, self.world.now + 1) <= self.world.now:
+            return "Canceled"
+        if self.world.now < one.ends_at:
+            return "Running"
+        return "Failed" if one.run_id.endswith("7") else "Finished"
 
     def accept(self, submission: Submission) -> Accepted:
         """Start a run; two identical submissions are two runs."""
-        one = Accepted(self.world.now, submission.run_key, submission.ledger_id, f"run-{len(self.accepted) + 1}")
+        name = f"run-{len(self.accepted) + 1}"
+        ends_at = self.world.now + self.world.rng.uniform(20, 240)
+        one = Accepted(self.world.now, submission.run_key, submission.ledger_id, name, ends_at)
         self.accepted.append(one)
+        self.most_at_once(schedule_of(one.key))
         self.world.note(f"service: accepts {one.key} as {one.run_id} attempt {submission.attempt[:4]}")
         return one
 
@@ -159,6 +184,38 @@ class SimHistory:
         found = tuple(one.run_id for one in known if (one.key, one.ledger_id) == (run_key, ledger_id))
         self._world.step(self._instance, "answer of history")
         return LookUp(complete=True, run_ids=found)
+
+
+class SimService:
+    """Azure ML, as far as accepted runs are asked for and canceled."""
+
+    def __init__(self, world: World, instance: Instance, service: Service) -> None:
+        self._world, self._instance, self._service = world, instance, service
+
+    def of(self, run: Run) -> Seen:
+        word = self._asked("status of " + run.key, lambda: self._service.status_of(self._run(run)))
+        return Seen(is_away=True, sentence="away") if word is None else Seen(status=word, end=_ENDS.get(word))
+
+    def cancel(self, run: Run) -> str | None:
+        run_id = str(run.run_id)
+        done = self._asked(
+            "cancel " + run.key, lambda: self._service.canceled.setdefault(run_id, self._world.now) is not None
+        )
+        return None if done else "the service is away"
+
+    def _run(self, run: Run) -> Accepted:
+        return next(one for one in self._service.accepted if one.run_id == run.run_id)
+
+    def _asked(self, what: str, ask: Callable[[], Answered]) -> Answered | None:
+        self._world.step(self._instance, what)
+        if self._world.happens(self._world.rates.history_away, "history away"):
+            return None
+        answer = ask()
+        self._world.step(self._instance, what + " comes back")
+        return answer
+
+
+_ENDS = {"Finished": RunState.FINISHED, "Failed": RunState.FAILED, "Canceled": RunState.CANCELED}
 
 
 @dataclass

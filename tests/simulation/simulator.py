@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from builders import ScriptedHook, config
+from builders import Outside, config, open_runs_of
 
 from triggers.batching import Batching
 from triggers.changes import Changes
@@ -21,23 +21,29 @@ from triggers.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeTrigger, Config, Schedule
 from triggers.scheduling.occurrences import between
+from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
-from triggers.scheduling.run import Run, RunKind, RunState, change_key, time_key
+from triggers.scheduling.run import OPEN_STATES, Run, RunKind, RunState, change_key, time_key
 from triggers.sweeping import Sweeping
 from triggers.unknown_runs import UnknownRuns
-from triggers.webhooks import Webhooks
 
-from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimTable
+from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
 from .world import Instance, World
 
 FILE = """
 pipelines: {p: {endpoint: "%ENDPOINT%"}}
 schedules:
   often: {pipeline: p, cron: {expression: "*/5 * * * *"}}
-  all: {pipeline: p, recurrence: {frequency: Minute, interval: 7}, catchup: all, catchup_window: 2h}
-  hourly: {pipeline: p, cron: {expression: "10 0-12,14-23 * * *", time_zone: Europe/Berlin}, catchup: none, jitter: 9m}
-  uploads: {pipeline: p, change: {datastore: d, container: ccc, data_path_parameter_name: input}}
+  all:
+    {pipeline: p, recurrence: {frequency: Minute, interval: 11}, catchup: all, catchup_window: 2h, overlap: buffer_all}
+  hourly:
+    {pipeline: p, cron: {expression: "10 0-12,14-23 * * *", time_zone: Europe/Berlin}, catchup: none, jitter: 9m,
+     overlap: skip}
+  newest: {pipeline: p, cron: {expression: "*/4 * * * *"}, overlap: buffer_one}
+  pushy: {pipeline: p, cron: {expression: "*/9 * * * *"}, overlap: cancel_other}
+  uploads:
+    {pipeline: p, change: {datastore: d, container: ccc, data_path_parameter_name: input}, max_concurrent_runs: 2}
   gathered:
     pipeline: p
     change: {datastore: d, container: ccc, path_on_datastore: in, recursive: true, data_path: manifest,
@@ -57,6 +63,7 @@ class Parts:
     rows: Callable[[Ledger], ChangeLedger] = ChangeLedger
     endpoint: Callable[..., Any] = SimEndpoint
     history: Callable[..., Any] = SimHistory
+    service: Callable[..., Any] = SimService
     unknown_runs: Callable[..., UnknownRuns] = UnknownRuns
 
 
@@ -229,19 +236,17 @@ class Simulation:
             spread=lambda: world.rng.uniform(-1, 1),
         )
         changes = self._changes(ledger, firing, SimBlobs(world, instance, self.container))
+        service = parts.service(world, instance, self.service)
+        outside = Outside(history=history, status=service, service=service)
         reconciliation = Reconciliation(
             config=self.config,
             ledger=ledger,
             firing=firing,
-            unknown_runs=parts.unknown_runs(ledger=ledger, history=history, clock=clock, settle=SETTLE),
+            open_runs=open_runs_of(ledger, firing, clock, outside, settle=SETTLE, unknown_runs=parts.unknown_runs),
             sweeping=Sweeping(changes=changes, clock=clock, retention=RETENTION),
             batching=Batching(changes=changes, clock=clock),
-            webhooks=Webhooks(
-                ledger=ledger, wire=ScriptedHook(), settings={}, first_delay=timedelta(seconds=30), spread=lambda: 0.0
-            ),
             clock=clock,
             started_at=clock.now(),
-            submit_deadline=DEADLINE,
             retention=RETENTION,
         )
         return Process(instance, firing, ledger, clock, reconciliation)
@@ -261,6 +266,9 @@ class Simulation:
         found += self._violations_of_changes(runs)
         for run in runs.values():
             found += self._violations_of(run, accepted[run.key], ids)
+        for name, schedule in self.config.schedules.items():
+            if (slots := slots_of(schedule)) is not None and self.service.at_once[name] > slots:
+                found.append(f"{name} had {self.service.at_once[name]} runs at a time instead of {slots}")
         return found
 
     def _expected(self) -> list[str]:
@@ -303,9 +311,10 @@ class Simulation:
     def _violations_of(self, run: Run, accepted: int, ids: dict[str, str]) -> list[str]:
         found = []
         age = self.world.time - run.created_at
-        if run.state not in _FINAL and age > timedelta(hours=1):
+        if run.state in OPEN_STATES and age > timedelta(hours=3):
             found.append(f"{run.key} is still {run.state.value} after {age}")
-        if run.state in _FINAL and (run.state is RunState.SUBMITTED) != bool(accepted):
+        was_accepted = run.state in _ACCEPTED or run.run_id is not None
+        if run.state not in OPEN_STATES and was_accepted != bool(accepted):
             found.append(f"{run.key} is {run.state.value}, but was accepted {accepted} times")
         if run.run_id is not None and ids.get(run.run_id) != run.key:
             found.append(f"{run.key} has the id {run.run_id} of another run")
@@ -329,7 +338,7 @@ _PAUSED, _RESUMED = 0.01, 0.1
 _MOST_SKEWED = timedelta(minutes=11)
 """An instance whose clock is ahead decides about an occurrence before its time, so perhaps before the pause."""
 
-_FINAL = frozenset({RunState.SUBMITTED, RunState.SKIPPED, RunState.REJECTED, RunState.DEAD})
+_ACCEPTED = frozenset({RunState.FINISHED, RunState.FAILED})
 
 
 def story(simulation: Simulation, violations: list[str]) -> str:

@@ -14,18 +14,19 @@ import pytest
 from triggers.ledger.change_rows import Head, SweepState
 from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
-from triggers.ledger.ports import Operation
-from triggers.ledger.records import Pauses
+from triggers.ledger.ports import Operation, Replace
+from triggers.ledger.records import Pauses, Slots
 from triggers.scheduling.look_up import LookUp
 from triggers.scheduling.outcome import Outcome
 from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.scheduling.run_status import Seen
 from triggers.unknown_runs import UnknownRuns
 
-from .parts import SimEndpoint, SimHistory
+from .parts import SimEndpoint, SimHistory, SimService
 from .simulator import Parts, Simulation, story
 
-SEEDS = 120
+SEEDS = 105
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +119,29 @@ class NeverSweeps(ChangeLedger):
         return None
 
 
+class Unmarked(Slots):
+    """Slots that can be taken whoever has taken one since."""
+
+    def taken(self, key: str) -> Operation:
+        return Replace("slots", {"taken_by": key})
+
+
+class Overbooked(Ledger):
+    """A ledger in which several claims may take the same slot."""
+
+    def slots(self, schedule: str) -> Slots:
+        seen = super().slots(schedule)
+        return Unmarked(open_runs=seen.open_runs, version=seen.version)
+
+
+class MarksTime(SimService):
+    """A service in which no run ever ends, as far as it tells."""
+
+    def of(self, run: Run) -> Seen:
+        super().of(run)
+        return Seen(status="Running")
+
+
 TWICE = "accepted 2 times"
 
 
@@ -131,8 +155,20 @@ TWICE = "accepted 2 times"
         (Parts(ledger=Deaf), "although its time lies in a pause"),
         (Parts(rows=SealsBlindly), "batch"),
         (Parts(rows=NeverSweeps), "has no row"),
+        (Parts(ledger=Overbooked), "runs at a time instead of"),
+        (Parts(service=MarksTime), "is still"),
     ],
-    ids=["claim", "freshness check", "tag look-up", "index has caught up", "pause", "sealing", "sweep"],
+    ids=[
+        "claim",
+        "freshness check",
+        "tag look-up",
+        "index has caught up",
+        "pause",
+        "sealing",
+        "sweep",
+        "slots",
+        "ends",
+    ],
 )
 def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str) -> None:
     found = (sentence for seed in range(40) for sentence in Simulation(seed, broken).run())

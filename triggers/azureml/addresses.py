@@ -8,6 +8,10 @@ from urllib.parse import quote, urlsplit
 from ..scheduling.config import PipelineKind, Target, Workspace
 from ..scheduling.targets import url_problem
 from ..scheduling.templates import expand
+from .clouds import cloud_of
+
+API_VERSION: Final = "2023-10-01"
+"""Of Azure Resource Manager: general availability, with the path that azure-ai-ml 1.35 puts pipeline jobs to."""
 
 
 class UnfitAddress(ValueError):
@@ -15,51 +19,54 @@ class UnfitAddress(ValueError):
 
 
 def url_of(target: Target, settings: Mapping[str, str]) -> str:
-    """The address of a target; raises MissingSetting and UnfitAddress."""
+    """The address that a target's runs are POSTed to; raises MissingSetting and UnfitAddress."""
     name = expand(target.name, settings)
-    url = (
-        name if target.workspace is None else _workspace_url(target.workspace, settings) + _path(target, name, settings)
-    )
-    if problem := url_problem(url):
-        raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
-    return url
+    if target.kind in (PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT):
+        return _fit(name, target)
+    assert target.workspace is not None, "what is named by id or name is in a workspace"
+    api = expand(target.workspace.api, settings).rstrip("/")
+    scope = workspace_path(target.workspace, settings)
+    return _fit(f"{api}/pipelines/v1.0{scope}/PipelineRuns{_path(target, name, settings)}", target)
 
 
-def studio_url(url: str, run_id: str) -> str | None:
-    """The studio's page of a run; None when the address it was POSTed to does not say in which workspace it is."""
-    workspace = _WORKSPACE.search(urlsplit(url).path)
-    if workspace is None:
-        return None
-    subscription, group, name = workspace.groups()
-    wsid = f"/subscriptions/{subscription}/resourcegroups/{group}/workspaces/{name}"
-    return f"https://ml.azure.com/runs/{quote(run_id, safe='')}?wsid={wsid}"
+def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
+    """Where Azure Resource Manager has a job of the target's workspace; raises MissingSetting and UnfitAddress."""
+    assert target.workspace is not None, "a job is in a workspace"
+    arm = settings.get("AZUREML_ARM") or cloud_of(expand(target.workspace.api, settings)).arm
+    path = f"{workspace_path(target.workspace, settings)}/jobs/{quote(name, safe='')}"
+    return _fit(f"{arm.rstrip('/')}{path}?api-version={API_VERSION}", target)
 
 
-_WORKSPACE: Final = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.*?/workspaces/([^/]+)/", re.IGNORECASE)
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+def batch_job_url(scoring_url: str, name: str) -> str:
+    """Where a batch endpoint tells of one of its jobs: below the address that they are POSTed to."""
+    return f"{scoring_url.partition('?')[0].rstrip('/')}/{quote(name, safe='')}"
 
 
-def _workspace_url(workspace: Workspace, settings: Mapping[str, str]) -> str:
+def workspace_path(workspace: Workspace, settings: Mapping[str, str]) -> str:
+    """The workspace's resource id; raises MissingSetting."""
+
     def segment(stored: str) -> str:
         return quote(expand(stored, settings), safe="")
 
     return (
-        f"{expand(workspace.api, settings).rstrip('/')}/pipelines/v1.0"
         f"/subscriptions/{segment(workspace.subscription_id)}/resourceGroups/{segment(workspace.resource_group)}"
-        f"/providers/Microsoft.MachineLearningServices/workspaces/{segment(workspace.name)}/PipelineRuns"
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{segment(workspace.name)}"
     )
 
 
-def _path(target: Target, name: str, settings: Mapping[str, str]) -> str:
-    """The part behind the workspace. The SDK sends an endpoint's version both in the path and as a query."""
-    version = quote(expand(target.version, settings), safe="") if target.version is not None else None
-    if target.kind is PipelineKind.PUBLISHED_PIPELINE:
-        return f"/PipelineSubmit/{quote(name, safe='')}"
-    if _GUID.match(name):
-        path = f"/PipelineEndpointSubmit/Id/{quote(name, safe='')}"
-        return f"{path}/{version}?pipelineVersion={version}" if version else path
-    query = f"&pipelineVersion={version}" if version else ""
-    return f"/PipelineEndpointSubmit/Name?name={quote(name, safe='')}{query}"
+def run_url(submit_url: str, run_id: str) -> str | None:
+    """Where the pipelines service tells of a run; None when the submit address does not tell.
+
+    azureml-pipeline-core 1.62, get of a pipeline run.
+    """
+    match = _PIPELINES.match(submit_url)
+    return match and f"{match[0]}PipelineRuns/{quote(run_id, safe='')}"
+
+
+def cancel_url(submit_url: str, run_id: str) -> str | None:
+    """What a DELETE cancels the run at (azureml-pipeline-core 1.62, cancel of a pipeline run); None as for run_url."""
+    url = run_url(submit_url, run_id)
+    return url and f"{url}/Execution"
 
 
 def history_url(submit_url: str, experiment: str) -> str | None:
@@ -73,13 +80,34 @@ def history_url(submit_url: str, experiment: str) -> str | None:
     return f"{match[1]}/history/v1.0{match[2]}/experiments/{quote(experiment, safe='')}/runs:query"
 
 
-def cancel_url(submit_url: str, run_id: str) -> str | None:
-    """What a DELETE cancels the run at; None when the submit address does not tell.
+def studio_url(url: str, run_id: str) -> str | None:
+    """The studio's page of a run; None when the address does not say in which workspace it is."""
+    workspace = _WORKSPACE.search(urlsplit(url).path)
+    if workspace is None:
+        return None
+    subscription, group, name = workspace.groups()
+    wsid = f"/subscriptions/{subscription}/resourcegroups/{group}/workspaces/{name}"
+    return f"{cloud_of(url).studio}/runs/{quote(run_id, safe='')}?wsid={wsid}"
 
-    It is what the SDK asks (azureml-pipeline-core 1.62, cancel of a pipeline run).
-    """
-    match = _PIPELINES.match(submit_url)
-    return match and f"{match[0]}PipelineRuns/{quote(run_id, safe='')}/Execution"
 
-
+_WORKSPACE: Final = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.*?/workspaces/([^/]+)/", re.IGNORECASE)
 _PIPELINES: Final = re.compile(r"(https?://[^/]+)/pipelines/v1\.0(/subscriptions/.*?/workspaces/[^/]+)/", re.IGNORECASE)
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+
+
+def _fit(url: str, target: Target) -> str:
+    if problem := url_problem(url):
+        raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
+    return url
+
+
+def _path(target: Target, name: str, settings: Mapping[str, str]) -> str:
+    """The part behind PipelineRuns. The SDK sends an endpoint's version both in the path and as a query."""
+    version = quote(expand(target.version, settings), safe="") if target.version is not None else None
+    if target.kind is PipelineKind.PUBLISHED_PIPELINE:
+        return f"/PipelineSubmit/{quote(name, safe='')}"
+    if _GUID.match(name):
+        path = f"/PipelineEndpointSubmit/Id/{quote(name, safe='')}"
+        return f"{path}/{version}?pipelineVersion={version}" if version else path
+    query = f"&pipelineVersion={version}" if version else ""
+    return f"/PipelineEndpointSubmit/Name?name={quote(name, safe='')}{query}"

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 from ..scheduling.run import Run
 from ..scheduling.templates import MissingSetting
-from .addresses import UnfitAddress, cancel_url, url_of
+from .addresses import UnfitAddress, cancel_url, job_url, url_of
+from .call import Call
 from .outcomes import of_reply
+from .service import JOBS
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
 
 class Cancellation:
-    """Cancels runs that were submitted to a published pipeline."""
+    """Cancels runs that were submitted."""
 
     def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
         self._wire = wire
@@ -19,15 +21,26 @@ class Cancellation:
 
     def cancel(self, run: Run) -> str | None:
         """Ask for the cancellation of a run: None when it is accepted, else why not."""
-        assert run.request is not None, "a submitted run has its request"
-        assert run.run_id is not None
         try:
-            url = cancel_url(url_of(run.request.target, self._settings), run.run_id)
-            if url is None:
-                return "the endpoint's address does not tell where its runs are canceled; use the studio"
-            reply = self._wire.prepared(url, b"", method="DELETE")()
+            call = self._call(run)
+            if call is None:
+                return "its address does not tell where its runs are canceled; use the studio"
+            reply = call.prepared(self._wire)()
         except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
             return str(error)
         if 200 <= reply.status < 300:
             return None
         return of_reply(reply.status, reply.headers, reply.body).sentence
+
+    def _call(self, run: Run) -> Call | None:
+        """The SDK's own ways; of a batch endpoint's jobs only where the file has the workspace."""
+        assert run.request is not None, "a submitted run has its request"
+        assert run.run_id is not None
+        target = run.request.target
+        if target.kind not in JOBS:
+            url = cancel_url(url_of(target, self._settings), run.run_id)
+            return None if url is None else Call(url=url, method="DELETE")
+        if target.workspace is None:
+            return None
+        path, _, version = job_url(target, run.run_id, self._settings).partition("?")
+        return Call(url=f"{path}/cancel?{version}")

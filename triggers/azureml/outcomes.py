@@ -13,16 +13,20 @@ from urllib.parse import urlsplit
 
 from ..scheduling.outcome import Answer, Outcome
 
+RUN_ID: Final = ("Id", "PipelineRunId")
+"""Where a published pipeline's reply has the id of the run."""
+JOB_ID: Final = ("name",)
+"""Where the reply about a v2 job has it."""
 _LATER: Final = frozenset({401, 403, 429})
 """Not accepted now, perhaps accepted later: a role that is still being granted, a limit."""
 _MAY_HAVE_BEEN_ACCEPTED: Final = frozenset({408, 409, 425})
 _LONGEST_RETRY_AFTER: Final = timedelta(days=1)
 
 
-def of_reply(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+def of_reply(status: int, headers: Mapping[str, str], body: bytes, ids: tuple[str, ...] = RUN_ID) -> Outcome:
     """The outcome of a reply that came in whole; `headers` must look names up without regard to case."""
     if 200 <= status < 300:
-        return _accepted(status, body)
+        return _accepted(status, body, ids)
     retry_after = _retry_after(headers)
     if status < 200:
         return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} and no more")
@@ -45,13 +49,11 @@ def cut_off(sentence: str) -> Outcome:
     return Outcome(answer=Answer.UNKNOWN, sentence=sentence)
 
 
-def _accepted(status: int, body: bytes) -> Outcome:
+def _accepted(status: int, body: bytes, ids: tuple[str, ...]) -> Outcome:
     reply = _parsed(body)
-    run_id = next(
-        (reply[key] for key in ("Id", "PipelineRunId") if isinstance(reply.get(key), str) and reply[key]), None
-    )
+    run_id = next((reply[key] for key in ids if isinstance(reply.get(key), str) and reply[key]), None)
     if run_id is None:
-        found = "HTML" if body.lstrip()[:1] == b"<" else "no Id and no PipelineRunId"
+        found = "HTML" if body.lstrip()[:1] == b"<" else "no " + " and no ".join(ids)
         return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} but sent {found}")
     return Outcome(answer=Answer.SUBMITTED, run_id=str(run_id))
 

@@ -1,14 +1,18 @@
-"""Asks run history whether the service has accepted a run of ours: by the tags of its key and ledger."""
+"""Asks Azure ML whether it has accepted a run of ours: run history by the tags of its key and ledger, jobs by name."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..scheduling.config import PipelineKind
 from ..scheduling.look_up import LookUp
-from ..scheduling.run_request import RunRequest
+from ..scheduling.run import job_name
+from ..scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG, RunRequest
 from ..scheduling.templates import MissingSetting, expand
-from .addresses import UnfitAddress, history_url, studio_url, url_of
-from .published_pipeline import LEDGER_TAG, RUN_KEY_TAG
+from .addresses import UnfitAddress, batch_job_url, history_url, job_url, studio_url, url_of
+from .call import Call
+from .clouds import Audience
+from .service import JOBS
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
@@ -29,6 +33,8 @@ class RunHistory:
         The filter is the SDK's (azureml-core 1.61, _restclient/_odata): (Tags/name eq "value") joined by and.
         """
         try:
+            if request.target.kind in JOBS:
+                return self._job(request, job_name(ledger_id, run_key))
             submit_url = url_of(request.target, self._settings)
             url = history_url(submit_url, expand(request.experiment_name, self._settings))
             if url is None:
@@ -36,6 +42,17 @@ class RunHistory:
             return self._pages(url, submit_url, run_key, ledger_id)
         except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
             return LookUp(sentence=str(error))
+
+    def _job(self, request: RunRequest, name: str) -> LookUp:
+        """A job by the name that we gave it. Only of a component's do we know that there can be no second one."""
+        is_component = request.target.kind is PipelineKind.COMPONENT
+        call = job_call(request, name, self._settings)
+        reply = call.prepared(self._wire)()
+        if reply.status == 404:
+            return LookUp(complete=True, is_proof=is_component)
+        if reply.status != 200:
+            return LookUp(sentence=f"the look-up of the job {name} was answered {reply.status}")
+        return LookUp(complete=True, run_ids=(name,), studio_url=studio_url(call.url, name))
 
     def _pages(self, url: str, submit_url: str, run_key: str, ledger_id: str) -> LookUp:
         question: dict[str, object] = {
@@ -45,7 +62,7 @@ class RunHistory:
         }
         found: list[str] = []
         for _ in range(_PAGES):
-            reply = self._wire.prepared(url, json.dumps(question).encode())()
+            reply = Call(url=url, body=question).prepared(self._wire)()
             if reply.status != 200:
                 return LookUp(sentence=f"run history answered {reply.status}")
             page = _parsed(reply.body)
@@ -57,6 +74,14 @@ class RunHistory:
                 studio = studio_url(submit_url, found[0]) if found else None
                 return LookUp(complete=True, run_ids=tuple(found), studio_url=studio)
         return LookUp(sentence=f"run history did not come to an end within {_PAGES} pages")
+
+
+def job_call(request: RunRequest, name: str, settings: Mapping[str, str]) -> Call:
+    """The question for a v2 job: a batch endpoint knows its own. Raises MissingSetting and UnfitAddress."""
+    if request.target.kind is PipelineKind.BATCH_ENDPOINT:
+        url = batch_job_url(url_of(request.target, settings), name)
+        return Call(url=url, method="GET", audience=Audience.AZURE_ML)
+    return Call(url=job_url(request.target, name, settings), method="GET")
 
 
 def _is_ours(run: Any, run_key: str, ledger_id: str) -> bool:

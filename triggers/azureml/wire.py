@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from .clouds import Audience, cloud_of
 from .tokens import Tokens
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ class Wire:
         self,
         *,
         tokens: Tokens,
-        scope: str,
+        scope: str | None,
         patience: timedelta,
         threads: int,
         ca_bundle: str | None,
         max_idle: timedelta = MAX_IDLE,
     ) -> None:
-        """`patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
+        """`scope` is that of Azure Resource Manager's tokens; None: the one of the cloud that the address belongs to.
 
+        `patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
         A connection that was idle for longer than `max_idle` is made anew.
         """
         self._tokens = tokens
@@ -67,24 +69,33 @@ class Wire:
         *,
         method: str = "POST",
         content_type: str = "application/json",
-        with_token: bool = True,
+        headers: Mapping[str, str] | None = None,
+        audience: Audience | None = Audience.ARM,
+        with_azureml_token: bool = False,
     ) -> Callable[[], Reply]:
         """Everything that can be done before sending, the token first; the call sends, once.
 
+        Without an audience no token of ours goes along.
         Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
         """
         from requests import Request, RequestException
 
         session = self._shared_session()
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        if with_token:
-            headers["Authorization"] = f"Bearer {self._tokens.bearer(self._scope)}"
+        sent = {"Content-Type": content_type, "Accept": "application/json", **(headers or {})}
+        if audience is not None:
+            sent["Authorization"] = f"Bearer {self._token(url, audience)}"
+        if with_azureml_token:
+            sent["x-azureml-token"] = self._token(url, Audience.AZURE_ML)
         try:
-            request = Request(method, url, headers=headers, data=data).prepare()
+            request = Request(method, url, headers=sent, data=data).prepare()
         except RequestException as error:
             # Without its text, which may hold the token.
             raise NeverSent(f"the request cannot be put together: {type(error).__name__}") from None
         return lambda: self._send(session, request)
+
+    def _token(self, url: str, audience: Audience) -> str:
+        own = self._scope if audience is Audience.ARM else None
+        return self._tokens.bearer(own or cloud_of(url).scopes[audience])
 
     def _send(self, session: "requests.Session", request: "requests.PreparedRequest") -> Reply:
         from requests import RequestException

@@ -11,7 +11,6 @@ from ..blob_storage import BlobUnavailable
 from ..connections import UnusableConnection
 from ..ledger.ports import LedgerUnavailable
 from ..occurrence import Asked
-from ..scheduling.not_yet import refusal
 from ..settings import Settings
 from ..steering.answers import ItemAnswer
 from ..steering.questions import BackfillBody
@@ -26,8 +25,6 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
         return _remote(options, settings, folder)
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
-    if refused := refusal(schedule):
-        raise Refused(f"{schedule.name}: {refused[1]}")
     if options.before <= options.first:
         raise Refused("--to lies at or before --from: nothing is between them")
     asked = Asked(by=options.by, note=options.note)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from ..app import App
 from ..azureml.addresses import UnfitAddress
-from ..azureml.published_pipeline import post_of
+from ..azureml.service import call_of
 from ..clock import SystemClock
 from ..occurrence import Occurrence, occurrence_of
 from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
-from ..scheduling.not_yet import refusal
 from ..scheduling.occurrences import change_at, next_after
 from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
@@ -59,8 +58,6 @@ def request(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     """Show what would be POSTed."""
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
-    if refused := refusal(schedule):
-        raise Refused(f"{schedule.name}: {refused[1]}")
     options.at = options.at or _next_or_now(schedule)
     one = _occurrence(schedule, options, app)
     submission = Submission(
@@ -70,16 +67,16 @@ def request(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         attempt="(the claim's id)",
     )
     try:
-        post = post_of(submission, app.config.settings)
+        call = call_of(submission, app.config.settings)
     except (MissingSetting, UnfitAddress) as error:
         raise Refused(f"{schedule.name}: {error}") from error
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers = {"Content-Type": "application/json", "Accept": "application/json", **call.headers}
     if options.json:
-        print(json.dumps({"method": "POST", "url": post.url, "headers": headers, "body": post.body}, indent=2))
+        print(json.dumps({"method": call.method, "url": call.url, "headers": headers, "body": call.body}, indent=2))
     else:
-        print(f"POST {post.url}")
+        print(f"{call.method} {call.url}")
         print(*(f"{name}: {value}" for name, value in headers.items()), sep="\n")
-        print(f"\n{json.dumps(post.body, indent=2, ensure_ascii=False)}")
+        print(f"\n{json.dumps(call.body, indent=2, ensure_ascii=False)}")
     return 0
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
+from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause
 from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
 from .ports import Create, Delete, Operation, Replace, StoredRow, Table, following
@@ -18,10 +19,15 @@ from .records import (
     Notice,
     Pauses,
     Registration,
+    Slots,
+    Waiter,
     listed_of,
     notice_of,
     notices_of,
+    open_of,
     registration_of,
+    waiter_columns,
+    waiter_of,
 )
 from .rows import (
     REGISTRY,
@@ -85,10 +91,13 @@ class Ledger:
             operations.append(Create(f"o:{run.key}", open_columns(run)))
         return self._written(run, write_id, [*operations, *notices_of(None, run), *beside])
 
-    def update(self, before: Run, after: Run) -> Run | None:
-        """Write what became of a run: as written, or None when somebody else has written since `before` was read."""
+    def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
+        """Write what became of a run: as written, or None when somebody else has written since `before` was read.
+
+        `beside` as with insert.
+        """
         write_id = str(uuid4())
-        return self._written(after, write_id, self.update_operations(before, after, write_id))
+        return self._written(after, write_id, [*self.update_operations(before, after, write_id), *beside])
 
     def update_operations(self, before: Run, after: Run, write_id: str | None = None) -> list[Operation]:
         """What writes what became of a run, for a transaction that fails when somebody else has written since."""
@@ -102,6 +111,17 @@ class Ledger:
             operations.append(Delete(f"o:{after.key}"))
         return [*operations, *notices_of(before, after)]
 
+    def slots(self, schedule: str) -> Slots:
+        """The open runs of a schedule, with what lets only one claim at a time take a slot among them."""
+        # The mark before the runs: whoever takes a slot after this was read changes it.
+        row = self.table.get(schedule, "slots")
+        return Slots(open_runs=tuple(self.open_rows(schedule)), version=None if row is None else row.etag)
+
+    def put_off_waiter(self, waiter: Waiter, until: datetime) -> None:
+        """Remember that a callback was not taken, and when it is to be tried again."""
+        later = replace(waiter, attempts=waiter.attempts + 1, next_attempt_at=until)
+        self.table.write(waiter.schedule, [Replace(waiter.row_key, waiter_columns(later))])
+
     def put_off(self, notice: Notice, since: datetime, until: datetime) -> None:
         """Remember that a webhook did not take a notice, and when it is to be tried again."""
         columns = {
@@ -113,8 +133,8 @@ class Ledger:
         }
         self.table.write(notice.schedule, [Replace(notice.row_key, columns)])
 
-    def drop(self, notice: Notice) -> None:
-        """Forget a notice: it was taken, or given up."""
+    def drop(self, notice: Notice | Waiter) -> None:
+        """Forget who was to be told: it was taken, or given up."""
         self.table.write(notice.schedule, [Delete(notice.row_key)])
 
     def get(self, key: str) -> Run | None:
@@ -124,16 +144,27 @@ class Ledger:
 
     def open_runs(self, schedule: str) -> Iterator[Run]:
         """The runs of a schedule that are not ended; costs what is open, not what is past."""
-        return (one for one in self.open_work(schedule, "o:") if isinstance(one, Run))
+        # The rows come in pages: what was open when they were read may have ended since.
+        keys = (one.key for one in self.open_rows(schedule))
+        return (run for key in keys for run in self.runs([key]) if run.state in OPEN_STATES)
 
-    def open_work(self, schedule: str, first: str = "n:") -> Iterator[Notice | Run]:
-        """What the reconciler has to see to: the notices that nobody has taken yet, then the open runs; one query."""
+    def open_rows(self, schedule: str) -> Iterator[OpenRun]:
+        """The open runs of a schedule, as far as they can be told without reading them."""
+        return (one for one in self.open_work(schedule, "o:") if isinstance(one, OpenRun))
+
+    def open_work(self, schedule: str, first: str = "n:") -> Iterator[Notice | Waiter | OpenRun]:
+        """What the reconciler has to see to: who is to be told of an end, then the open runs; one query."""
         for row in self.table.query(schedule, first, after_prefix("o:")):
-            if row.row_key.startswith("n:"):
-                yield from readable(lambda row: notice_of(schedule, row), iter([row]))
+            if row.row_key.startswith("o:"):
+                yield self._open(row)
+            elif row.row_key.endswith(":callback"):
+                yield from readable(lambda row: waiter_of(schedule, row), iter([row]))
             else:
-                # The rows come in pages: what was open when they were read may have ended since.
-                yield from (run for run in self.runs([row.row_key[2:]]) if run.state in OPEN_STATES)
+                yield from readable(lambda row: notice_of(schedule, row), iter([row]))
+
+    def _open(self, row: StoredRow) -> OpenRun:
+        """An open run; one whose row somebody has spoilt is read itself when it is seen to."""
+        return next(readable(open_of, iter([row])), OpenRun(key=row.row_key[2:], state=RunState.UNKNOWN))
 
     def runs(self, keys: Sequence[str]) -> Iterator[Run]:
         """The runs of these keys, as far as they are there."""

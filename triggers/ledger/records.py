@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause
 from ..scheduling.run import TOLD_STATES, Run, RunState
-from .ports import Operation, Replace, StoredRow
-from .rows import CorruptRow, text_of, time_of
+from ..scheduling.waiter import AzureDevOps
+from .ports import Columns, Operation, Replace, StoredRow, following
+from .rows import CorruptRow, columns_of, document_of, text_of, time_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,33 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiter:
+    """Somebody who waits for a run's end and wants to be called back."""
+
+    schedule: str
+    row_key: str
+    run_key: str
+    callback: AzureDevOps
+    since: datetime
+    """When it was asked for; a token is not kept for ever."""
+    attempts: int
+    next_attempt_at: datetime | None
+    """On the ledger's clock; None: as soon as the run has ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slots:
+    """The open runs of a schedule, and the ledger's mark by which one claim at a time takes a slot."""
+
+    open_runs: tuple[OpenRun, ...]
+    version: str | None = None
+
+    def taken(self, key: str) -> Operation:
+        """What makes a claim fail when another one has taken a slot since this was read."""
+        return following("slots", {"taken_by": key}, self.version)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mark:
     """The instant up to which every occurrence of a time-based schedule has a row."""
 
@@ -95,6 +124,47 @@ def notice_of(schedule: str, row: StoredRow) -> Notice:
         attempts=int(columns.get("attempts") or 0),
         next_attempt_at=time_of(row, "until") if "until" in columns else None,
         since=time_of(row, "since") if "since" in columns else None,
+    )
+
+
+def waiter_key(run_key: str) -> str:
+    """Where the row of somebody who waits for a run's end is."""
+    return f"n:{run_key}:callback"
+
+
+def waiter_columns(waiter: Waiter) -> Columns:
+    """The row of somebody who waits."""
+    columns = {"run_key": waiter.run_key, "since": waiter.since.isoformat(), "attempts": waiter.attempts}
+    until = {} if waiter.next_attempt_at is None else {"until": waiter.next_attempt_at.isoformat()}
+    return {**columns, **until, **columns_of(waiter.callback)}
+
+
+def waiter_of(schedule: str, row: StoredRow) -> Waiter:
+    """Somebody who waits, in a row."""
+    columns = row.columns
+    return Waiter(
+        schedule=schedule,
+        row_key=row.row_key,
+        run_key=text_of(row, "run_key"),
+        callback=document_of(row, AzureDevOps),
+        since=time_of(row, "since"),
+        attempts=int(columns.get("attempts") or 0),
+        next_attempt_at=time_of(row, "until") if "until" in columns else None,
+    )
+
+
+def open_of(row: StoredRow) -> OpenRun:
+    """What the row of an open run says."""
+
+    def time(column: str) -> datetime | None:
+        return time_of(row, column) if column in row.columns else None
+
+    return OpenRun(
+        key=row.row_key[2:],
+        state=_state_of(row),
+        due_at=time("due_at"),
+        submitted_at=time("submitted_at"),
+        first_look_up_at=time("first_look_up_at"),
     )
 
 

@@ -3,6 +3,8 @@
     partition = schedule    k:<key>                    the run
                             o:<key>                    exists while the run is open: what the reconciler walks
                             n:<key>:<state>            an end that the run's webhook has not been told yet
+                            n:<key>:callback           who waits for the run's end, with a token of theirs
+                            slots                      changes with every claim that takes a slot
                             t:<inverted time>:<key>    newest first: what lists walk
                             mark                       up to when a time-based schedule's occurrences have rows
     partition = registry    s:<schedule>               first_seen
@@ -56,13 +58,15 @@ def run_columns(run: Run, write_id: str) -> Row:
 
 
 def open_columns(run: Run) -> Row:
-    """The row that exists while the run is open."""
-    return {"state": run.state.value, "kind": run.kind.value}
+    """The row that exists while the run is open: what can be told of the run without reading it."""
+    times = {"due_at": run.due_at, "submitted_at": run.submitted_at, "first_look_up_at": run.first_look_up_at}
+    known = {name: at.isoformat() for name, at in times.items() if at is not None}
+    return {"state": run.state.value, "kind": run.kind.value, **known}
 
 
 def list_columns(run: Run) -> Row:
     """The row by which lists find the run, newest first."""
-    return {**open_columns(run), "key": run.key}
+    return {"state": run.state.value, "kind": run.kind.value, "key": run.key}
 
 
 def list_key(created_at: datetime) -> str:

@@ -32,6 +32,19 @@ class Catchup(Enum):
     NONE = "none"
 
 
+class Overlap(Enum):
+    """What becomes of an occurrence while a run of its schedule is open."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    BUFFER_ONE = "buffer_one"
+    """It waits; a newer one takes its place."""
+    BUFFER_ALL = "buffer_all"
+    """They wait, and start one after the other."""
+    CANCEL_OTHER = "cancel_other"
+    """The open run is canceled for it."""
+
+
 class DataPathKind(Enum):
     """What RelativePath points at."""
 
@@ -68,6 +81,8 @@ class Datapath(Struct, frozen=True, kw_only=True):
 
     datastore: str
     path: str
+    is_folder: bool | None = None
+    """None: told by the path, whose last part has a dot in it when it is a file."""
 
 
 class Dataset(Struct, frozen=True, kw_only=True):
@@ -145,7 +160,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     enabled: bool
     catchup_window: timedelta
     catchup: Catchup
-    overlap: str
+    overlap: Overlap
     jitter: timedelta
     retry: Retry
     max_concurrent_runs: int | None

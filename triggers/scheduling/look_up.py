@@ -10,6 +10,8 @@ class LookUp:
     complete: bool = False
     run_ids: tuple[str, ...] = ()
     """Oldest first; more than one means that the service started a run twice."""
+    is_proof: bool = False
+    """That an empty answer is proof by itself: a repetition could start no second run."""
     studio_url: str | None = None
     sentence: str | None = None
     """Why it is not complete."""

@@ -1,6 +1,6 @@
 """A run: the row that says what became of one occurrence.
 
-          jitter, buffer, batch                          2xx with an id
+          jitter, a free slot                            2xx with an id
     ┌──────── waiting ────────┐              ┌────────────── submitted ──→ finished | failed | canceled | untracked
     │                         ▼              │
   (new) ───────────────→ submitting ─────────┼─ unsent ──→ submitting (backoff, Retry-After) … → dead
@@ -15,10 +15,13 @@ A claim writes `submitting`; a settle writes what the submission came to. `unsen
 may have been: it is looked up, never simply sent again.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Final
 
 from .batch import BatchFacts
 from .change import BlobChange, change_digest
@@ -70,10 +73,10 @@ class RunKind(Enum):
     REPLAY = "replay"
 
 
-OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
-"""The states that the reconciler still has to do with. (What a submitted run comes to is not followed yet.)"""
+OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
+"""The states that the reconciler still has to do with."""
 
-ENDED_STATES = frozenset(set(RunState) - OPEN_STATES - {RunState.SUBMITTED})
+ENDED_STATES = frozenset(set(RunState) - OPEN_STATES)
 """The states in which nothing more happens to a run by itself."""
 
 TOLD_STATES = ENDED_STATES - {RunState.SKIPPED}
@@ -126,6 +129,9 @@ class Run:
     """A second id that the service gave to one key; there should never be one."""
     studio_url: str | None = None
     azureml_status: str | None = None
+    """Azure ML's own word, as it was last heard."""
+    denied_since: datetime | None = None
+    """On the ledger's clock: since when Azure ML says that there is no such run."""
     attempts: int = 0
     claim_id: str | None = None
     """Of the newest claim: who may settle it, and the tag by which its submission is told from others."""
@@ -200,3 +206,13 @@ def schedule_of(key: str) -> str:
     for mark in "@~!":
         key = key.partition(mark)[0]
     return key
+
+
+_NAMED: Final = 40
+"""Characters of the schedule's name that a job's name begins with."""
+
+
+def job_name(ledger_id: str, key: str) -> str:
+    """The name of a v2 job, which is ours to give: the same for the same run, so a repeated PUT is the same job."""
+    named = json.dumps([ledger_id, key], ensure_ascii=False, separators=(",", ":"))
+    return f"{schedule_of(key)[:_NAMED]}-{hashlib.sha256(named.encode()).hexdigest()[:32]}"

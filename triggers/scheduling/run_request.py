@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,13 +38,23 @@ class RunRequest(Struct, frozen=True, kw_only=True):
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """One attempt to start a run; the three names become tags, by which run history finds the run again."""
+    """One attempt to start a run; the key, the ledger and the attempt become tags, by which the run is found again."""
 
     request: RunRequest
     run_key: str
     ledger_id: str
     attempt: str
     """The claim's id."""
+
+
+RUN_KEY_TAG: Final = "trigger_run_key"
+LEDGER_TAG: Final = "trigger_ledger"
+ATTEMPT_TAG: Final = "trigger_attempt"
+
+
+def own_tags(submission: Submission) -> dict[str, str]:
+    """By which a run is found again, and told from those of other ledgers in the same workspace."""
+    return {RUN_KEY_TAG: submission.run_key, LEDGER_TAG: submission.ledger_id, ATTEMPT_TAG: submission.attempt}
 
 
 def build_request(
@@ -61,7 +72,7 @@ def build_request(
         return fill(text, values)
 
     datapaths = {
-        escaped(name): Datapath(datastore=filled(one.datastore), path=filled(one.path))
+        escaped(name): Datapath(datastore=filled(one.datastore), path=filled(one.path), is_folder=one.is_folder)
         for name, one in template.datapaths.items()
     }
     return RunRequest(
@@ -118,7 +129,8 @@ def _changed_datapath(
         return {}
     path = _changed_path(schedule, trigger, run_key, blob, batch)
     name = fill(trigger.data_path_parameter_name, {})
-    return {name: Datapath(datastore=fill(trigger.datastore, {}), path=escaped(path))}
+    is_folder = trigger.data_path is DataPathKind.FOLDER
+    return {name: Datapath(datastore=fill(trigger.datastore, {}), path=escaped(path), is_folder=is_folder)}
 
 
 def _changed_path(

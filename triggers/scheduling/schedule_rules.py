@@ -10,6 +10,8 @@ from .config import (
     Datapath,
     DataPathKind,
     Dataset,
+    Overlap,
+    PipelineKind,
     RequestTemplate,
     Retry,
     Schedule,
@@ -37,6 +39,10 @@ def checked_schedule(
     unfit = TIME_ONLY if kind == "change" else CHANGE_ONLY
     for key in [key for key in own if key in unfit and kind]:
         faults.add(f"{path}.{key}", None, f"goes with {'time' if kind == 'change' else 'change'}-based schedules only")
+    refused = _refused_by(targets.get(str(own.get("pipeline", defaults.keys.get("pipeline")))))
+    for key in [key for key in own if key in refused]:
+        faults.add(f"{path}.{key}", None, f"goes with {refused[key]} only")
+    unfit |= refused.keys()
     names = _names(kind, own, defaults)
     merged, inherited = defaults.under(own, unfit if _takes_batches(own) else unfit | CHANGE_ONLY, names)
     parts = converter.parts(merged, ScheduleKeys, path)
@@ -62,6 +68,19 @@ def _kind(own: dict[str, Tree], path: str, faults: FaultList) -> str | None:
     found = ", ".join(kinds) or "none"
     faults.add(path, None, f"expected exactly one of recurrence, cron and change; found {found}")
     return None
+
+
+def _refused_by(target: Target | None) -> Mapping[str, str]:
+    """The keys that the target has no place for, and what has."""
+    if target is None:
+        return {}
+    v1 = "published pipelines and pipeline endpoints"
+    if target.kind is PipelineKind.COMPONENT:
+        return {"datasets": v1, "parent_run_id": v1}
+    if target.kind is PipelineKind.BATCH_ENDPOINT:
+        other = "published pipelines, pipeline endpoints and components"
+        return {"datasets": v1, "parent_run_id": v1, "continue_on_step_failure": other, "description": other}
+    return {}
 
 
 def _target(
@@ -169,7 +188,7 @@ def _schedule(
         enabled=keys.status == "Enabled",
         catchup_window=duration(keys.catchup_window),
         catchup=Catchup(keys.catchup),
-        overlap=keys.overlap,
+        overlap=Overlap(keys.overlap),
         jitter=duration(keys.jitter),
         retry=Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
         max_concurrent_runs=keys.max_concurrent_runs,

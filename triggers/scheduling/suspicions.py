@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from .config import ChangeTrigger, PipelineKind, Schedule
+from .config import ChangeTrigger, Overlap, PipelineKind, Schedule, Target
 from .templates import MissingSetting, expand
 
 _SUBMIT = re.compile(r"/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/", re.IGNORECASE)
@@ -13,6 +13,13 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
     """Keys of the schedule with a sentence each."""
     if schedule.target.kind is PipelineKind.ENDPOINT and not _looks_like_an_endpoint(schedule.target.name, settings):
         yield "pipeline", "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it"
+    if schedule.overlap is not Overlap.ALLOW and (schedule.max_concurrent_runs or 1) > 1:
+        yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} lets one run be open at a time"
+    if schedule.overlap is Overlap.CANCEL_OTHER and _cannot_be_canceled(schedule.target):
+        yield (
+            "overlap",
+            "a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait",
+        )
     trigger = schedule.trigger
     if not isinstance(trigger, ChangeTrigger):
         return
@@ -27,6 +34,10 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             yield "change.include", f"{glob!r}: globs are matched below path_on_datastore, where nothing begins with /"
         elif "/" in glob and not trigger.recursive:
             yield "change.include", f"{glob!r} reaches into folders, but recursive is false"
+
+
+def _cannot_be_canceled(target: Target) -> bool:
+    return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None
 
 
 def _looks_like_an_endpoint(stored: str, settings: Mapping[str, str]) -> bool:

@@ -11,6 +11,10 @@ from .file_keys import PipelineKeys, WorkspaceKeys
 from .templates import MissingSetting, Setting, expand, tokens
 
 _BY_URL: Final = frozenset({PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT})
+_COMPONENT = re.compile(
+    r"azureml:[^:/@\s]+:[^:/@\s]+\Z|azureml://registries/[^/\s]+/components/[^/\s]+/versions/[^/\s]+\Z"
+    r"|(azureml:)?/subscriptions/\S+/components/[^/\s]+/versions/[^/\s]+\Z"
+)
 _SEGMENT = re.compile(r"[^/?#\s]+\Z")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -44,7 +48,8 @@ def checked_target(
         name=getattr(keys, kind.value),
         version=keys.version,
         deployment=keys.deployment,
-        workspace=None if kind in _BY_URL else workspace,
+        # A batch endpoint's runs are canceled through its workspace, where the file has one.
+        workspace=None if kind is PipelineKind.ENDPOINT else workspace,
     )
     _check_address(f"{path}.{kind.value}", target, settings, faults)
     return target if whole else None
@@ -82,6 +87,13 @@ def _segment_problem(text: str) -> str | None:
     return None if _SEGMENT.match(text) else "expected a name or id, without spaces and slashes"
 
 
+def _component_problem(text: str) -> str | None:
+    if _COMPONENT.match(text):
+        return None
+    hint = "; a label is resolved by the SDK only, so write the version" if "@" in text else ""
+    return f"expected azureml:NAME:VERSION{hint}"
+
+
 def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: FaultList) -> bool:
     whole = True
     for key, owner in (("version", PipelineKind.PIPELINE_ENDPOINT), ("deployment", PipelineKind.BATCH_ENDPOINT)):
@@ -92,7 +104,7 @@ def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: Fault
 
 
 def _check_address(path: str, target: Target, settings: Mapping[str, str], faults: FaultList) -> None:
-    problem = url_problem if target.kind in _BY_URL else _segment_problem
+    problem = _PROBLEMS.get(target.kind, _segment_problem)
     _check(path, target.name, problem, settings, faults)
 
 
@@ -107,3 +119,11 @@ def _check(
     if problem:
         names = ", ".join(token.name for token in tokens(text) if isinstance(token, Setting))
         faults.add(path, text, f"{problem}; look at the app setting {names}" if names else problem)
+
+
+_PROBLEMS: Final[Mapping[PipelineKind, Callable[[str], str | None]]] = {
+    PipelineKind.ENDPOINT: url_problem,
+    PipelineKind.BATCH_ENDPOINT: url_problem,
+    PipelineKind.COMPONENT: _component_problem,
+}
+"""What is wrong with a name of that kind; the others are ids and plain names."""

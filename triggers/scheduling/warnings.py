@@ -5,7 +5,6 @@ from datetime import datetime
 from .config import Config
 from .faults import Fault, FaultList
 from .foresight import foreseen
-from .not_yet import not_acted_on
 from .suspicions import suspicions
 
 
@@ -15,7 +14,6 @@ def warnings_of(config: Config, now: datetime) -> list[Fault]:
     for schedule in config.schedules.values():
         for key, sentence in (
             *suspicions(schedule, config.settings),
-            *not_acted_on(schedule),
             *foreseen(schedule, now),
         ):
             found.add(f"schedules.{schedule.name}.{key}", None, sentence)

@@ -5,9 +5,10 @@ The claim comes first, as with every run; then it is submitted at once, and shou
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -15,16 +16,18 @@ import msgspec
 from ..changes import Changes
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..ledger.ports import LedgerUnavailable
+from ..ledger.ports import Create, LedgerUnavailable, Operation
+from ..ledger.records import Waiter, waiter_columns, waiter_key
 from ..log_lines import logger
 from ..occurrence import Asked, Occurrence
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
-from ..scheduling.not_yet import refusal
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
+from ..scheduling.waiter import callback_problem
+from ..waiting_line import Service
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
-from .questions import HeldBody, ReplayBody, TriggerBody, blob_path, instant
+from .questions import CallbackBody, HeldBody, ReplayBody, TriggerBody, blob_path, instant
 
 log = logger(__name__)
 
@@ -42,13 +45,6 @@ _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCI
 _CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN})
 
 
-class Service(Protocol):
-    """Azure ML, as far as runs are canceled."""
-
-    def cancel(self, run: Run) -> str | None:
-        """Ask for the cancellation of a submitted run: None when it is accepted, else why not."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Asking:
     """What requests of people work with."""
@@ -57,6 +53,8 @@ class Asking:
     changes: Changes
     clock: Clock
     service: Service
+    callback_hosts: Sequence[str]
+    """CALLBACK_HOSTS."""
 
     def trigger(self, schedule: Schedule, body: TriggerBody) -> tuple[Run, bool]:
         """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run."""
@@ -71,23 +69,24 @@ class Asking:
             by=body.by,
             note=body.note,
             request_id=request_id,
-            digest=hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest(),
+            digest=hashlib.sha256(msgspec.json.encode(_without_token(body), order="deterministic")).hexdigest(),
             parameters={name: str(value) for name, value in body.pipeline_parameters.items()},
         )
         if (present := self.ledger.get(key)) is not None:
             return _same(present, asked), False
         _check_overrides(schedule, body)
-        if problem := refusal(schedule):
-            raise WrongState(f"{schedule.name}: {problem[1]}")
+        waiter = self._waiter(schedule, key, body)
         at = self.clock.now() if body.scheduled_time is None else instant(body.scheduled_time, "scheduled_time")
         occurrence = self._requested(schedule, key, at, body.blob)
-        claimed = self._claimed(schedule, occurrence, asked)
+        occurrence = replace(occurrence, beside=waiter)
+        claimed = self._claimed(schedule, occurrence, asked, may_be_skipped=True)
         if claimed is None:
             present = self.ledger.get(key)
             if present is None:
                 raise WrongState(f"{key} was claimed and is gone; use another request_id")
             return _same(present, asked), False
-        return self._submitted(schedule, claimed), True
+        # A task of Azure DevOps has 20 seconds for its answer (azure-pipelines-tasks #8655), Azure ML may take more.
+        return self._submitted(schedule, claimed, at_once=body.callback is None), True
 
     def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
         """One more run of what a run was for, built anew from the file as it is now."""
@@ -100,8 +99,6 @@ class Asking:
         if newest.state not in REPLAYABLE and not (newest.state is RunState.FINISHED and body.force):
             hint = "; with force it is run again" if newest.state is RunState.FINISHED else ""
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
-        if problem := refusal(schedule):
-            raise WrongState(f"{schedule.name}: {problem[1]}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
             # In the transaction of the claim: there is always one of the two, and never both.
@@ -138,23 +135,45 @@ class Asking:
         now = self.clock.now()
         return run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
 
-    def _submitted(self, schedule: Schedule, claimed: Run) -> Run:
+    def _submitted(self, schedule: Schedule, claimed: Run, *, at_once: bool = True) -> Run:
         """Submitted at once; once a run is claimed, whatever fails is the reconciler's to mend."""
+        if claimed.state is not RunState.WAITING or not at_once:
+            return claimed
         try:
-            return self.changes.firing.submit_at_once(claimed, schedule.retry)
+            return self.changes.firing.submit_at_once(schedule, claimed)
         except LedgerUnavailable as error:
             extra = {"action": "left_to_the_reconciler", "run_key": claimed.key}
             log.warning("the run was claimed, and could not be submitted at once: %s", error, extra=extra)
             return claimed
 
-    def _claimed(self, schedule: Schedule, occurrence: Occurrence, asked: Asked) -> Run | None:
+    def _claimed(
+        self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
+    ) -> Run | None:
         self.ledger.register(schedule.name, self.clock.now())
         try:
-            return self.changes.firing.wait(schedule, occurrence, asked)
+            return self.changes.firing.wait(schedule, occurrence, asked, may_be_skipped=may_be_skipped)
         except KeyError as error:
             raise WrongState(
                 f"{schedule.name} has been edited since: its templates ask for {error.args[0]}, which this run has not"
             ) from error
+
+    def _waiter(self, schedule: Schedule, key: str, body: TriggerBody) -> list[Operation]:
+        """The row of who waits for the run's end; raises BadInput for one whom we do not call."""
+        if body.callback is None:
+            return []
+        callback = body.callback.azure_devops
+        if problem := callback_problem(callback, self.callback_hosts):
+            raise BadInput(f"callback: {problem}")
+        waiter = Waiter(
+            schedule=schedule.name,
+            row_key=waiter_key(key),
+            run_key=key,
+            callback=callback,
+            since=self.ledger.now(),
+            attempts=0,
+            next_attempt_at=None,
+        )
+        return [Create(waiter.row_key, waiter_columns(waiter))]
 
     def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
         """What a person's run is for: a time, or a blob as it is now."""
@@ -218,6 +237,14 @@ def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
         return
     if because := path_out_of_scope(schedule.trigger, body.blob):
         raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")
+
+
+def _without_token(body: TriggerBody) -> TriggerBody:
+    """What is asked for: the token of who waits is another one in every attempt of a task."""
+    if body.callback is None:
+        return body
+    hidden = msgspec.structs.replace(body.callback.azure_devops, auth_token="-")  # noqa: S106  none
+    return msgspec.structs.replace(body, callback=CallbackBody(azure_devops=hidden))
 
 
 def _same(present: Run, asked: Asked) -> Run:

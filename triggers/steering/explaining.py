@@ -18,15 +18,18 @@ from .questions import blob_path
 
 _SECOND = timedelta(seconds=1)
 _STATES = {
-    RunState.WAITING: "it waits, and the reconciler sends it when it is due",
+    RunState.WAITING: "it waits, and the reconciler sends it when it is due and a slot is free",
     RunState.SUBMITTING: "it is being submitted",
-    RunState.SUBMITTED: "Azure ML has accepted it",
+    RunState.SUBMITTED: "Azure ML has accepted it, and is asked what becomes of it",
     RunState.UNSENT: "it was certainly not accepted, and is tried again",
     RunState.UNKNOWN: "it may have been accepted: it is looked up in run history, and never simply sent again",
     RunState.REJECTED: "Azure ML has refused it: mend the cause, then replay it",
     RunState.DEAD: "its attempts are used up: mend the cause, then replay it",
     RunState.SKIPPED: "it was decided to start nothing",
-    RunState.CANCELED: "it was given up by a person",
+    RunState.FINISHED: "Azure ML has finished it",
+    RunState.FAILED: "it failed in Azure ML: its page in the studio says why; mend the cause, then replay it",
+    RunState.CANCELED: "it was canceled",
+    RunState.UNTRACKED: "what became of it in Azure ML is not known; look at its page in the studio",
 }
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from ..scheduling.run import RunState
+from ..scheduling.waiter import AzureDevOps
 from .declined import BadInput
 
 Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
@@ -35,6 +36,12 @@ class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Only where nothing has replayed it since."""
 
 
+class CallbackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who waits for the run's end."""
+
+    azure_devops: AzureDevOps
+
+
 class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a trigger; `request_id` makes a repetition harmless."""
 
@@ -45,6 +52,8 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scheduled_time: Moment | None = None
     note: Text | None = None
     by: Text | None = None
+    callback: CallbackBody | None = None
+    """Told when the run ends; its token is kept for three days at most, and never shown."""
 
 
 _FROM_TO = {"first": "from", "before": "to"}

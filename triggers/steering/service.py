@@ -16,7 +16,6 @@ from ..occurrence import Asked
 from ..pausing import pause, resume
 from ..scheduling.config import ChangeTrigger, Config, Schedule
 from ..scheduling.faults import nearest
-from ..scheduling.not_yet import refusal
 from ..scheduling.occurrences import change_at, next_after
 from ..scheduling.pauses import is_paused
 from ..scheduling.run import ENDED_STATES, Run, schedule_of
@@ -91,8 +90,6 @@ class Steering:
         first, before = instant(body.first, "from"), instant(body.before, "to")
         if before <= first:
             raise BadInput("to lies at or before from: nothing is between them")
-        if problem := refusal(schedule):
-            raise WrongState(f"{schedule.name}: {problem[1]}")
         asked = Asked(by=body.by, note=body.note)
         items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run)
         started: list[Item] = []

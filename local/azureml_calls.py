@@ -1,0 +1,73 @@
+"""What the routes of the Azure ML stand-in share: a request on its way, fault switches, and cancellation."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from .azureml_service import Fault, Service, error_body
+
+WORKSPACE = (
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg1"
+    "/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+)
+
+Reply: TypeAlias = tuple[int, Any]
+
+
+class Connection(Protocol):
+    """The HTTP request underneath."""
+
+    headers: Any
+
+    def cut(self) -> None:
+        """Hang up without a word."""
+
+    def send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        """Answer."""
+
+
+class Call:
+    """One request on its way through a route."""
+
+    def __init__(
+        self, request: Connection, service: Service, path: str, groups: list[str], query: dict[str, str], raw: bytes
+    ) -> None:
+        self.request, self.service, self.path, self.groups = request, service, path, groups
+        self.query, self.raw = query, raw
+
+    def json(self) -> Any:
+        """The body; an empty one is an empty object."""
+        return json.loads(self.raw or b"{}")
+
+
+Route: TypeAlias = tuple[str, str, bool, Callable[[Call], Reply | None]]
+"""Method, pattern of the path, whether a token is needed, and what answers."""
+
+
+def faulty(call: Call, fault: Fault, pipeline_id: str, body: Any) -> Reply | None:
+    """What the fault makes of a submission."""
+    request = call.request
+    if fault.kind == "cut":
+        request.cut()
+    elif fault.kind == "lose_reply":
+        call.service.accept(pipeline_id, call.query, body)
+        request.cut()
+    elif fault.kind == "html":
+        return fault.status, b"<html><body>Service Unavailable</body></html>"
+    elif fault.kind == "without_id":
+        return 200, {**call.service.accept(pipeline_id, call.query, body), "Id": None, "PipelineRunId": None}
+    else:
+        headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+        if fault.kind == "redirect":
+            headers["Location"] = f"http://{request.headers['Host']}{call.path}"
+        request.send(fault.status, error_body(fault.code, f"fault switch: {fault.status}"), headers)
+    return None
+
+
+def cancel(call: Call) -> Reply:
+    """Cancel a run, however it was started."""
+    run = call.service.runs.get(call.groups[0])
+    if run is None:
+        return 404, error_body("UserError", "no such run")
+    run.canceled = True
+    return 200, None

@@ -1,0 +1,40 @@
+"""The POST to a v2 batch endpoint.
+
+The contract is azure-ai-ml 1.35 (_batch_endpoint_operations.invoke, _schema/_deployment/batch/batch_job.py). It takes
+no tags: those of the file go into the job's properties, the run's key also into its name. Whether the service keeps a
+name that is given was not checked against Azure; a run is looked up by it only where that has worked before.
+"""
+
+from collections.abc import Mapping
+
+from ..scheduling.run import job_name
+from ..scheduling.run_request import Submission, own_tags
+from ..scheduling.templates import expand
+from .addresses import url_of
+from .call import Call
+from .clouds import Audience
+from .inputs import PASCAL_CASE, job_inputs
+
+
+def call_of(submission: Submission, settings: Mapping[str, str]) -> Call:
+    """What will be POSTed, settings put in; raises MissingSetting and UnfitAddress."""
+    request = submission.request
+
+    def text(stored: str) -> str:
+        return expand(stored, settings)
+
+    tags = {text(name): text(value) for name, value in request.tags.items()}
+    properties = {**tags, **own_tags(submission), "experimentName": text(request.experiment_name)}
+    deployment = request.target.deployment
+    return Call(
+        url=url_of(request.target, settings),
+        body={
+            "properties": {
+                "name": job_name(submission.ledger_id, submission.run_key),
+                "inputData": job_inputs(request, PASCAL_CASE, text),
+                "properties": properties,
+            }
+        },
+        headers={} if deployment is None else {"azureml-model-deployment": text(deployment)},
+        audience=Audience.AZURE_ML,
+    )

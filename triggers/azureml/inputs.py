@@ -1,0 +1,32 @@
+"""Inputs of v2 jobs: data paths by their URI, parameters as literals."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ..scheduling.config import Datapath
+from ..scheduling.run_request import RunRequest
+
+PASCAL_CASE: Final = ("UriFile", "UriFolder", "Literal")
+"""What batch endpoints call the kinds of inputs (azure-ai-ml 1.35, _schema/_deployment/batch)."""
+SNAKE_CASE: Final = ("uri_file", "uri_folder", "literal")
+"""What Azure Resource Manager calls them (azure-ai-ml 1.35, JobInputType)."""
+
+
+def job_inputs(request: RunRequest, kinds: tuple[str, str, str], text: Callable[[str], str]) -> dict[str, object]:
+    """Inputs by name, settings put in by `text`; paths go verbatim, as azure-ai-ml sends them."""
+    file, folder, literal = kinds
+    inputs: dict[str, object] = {
+        text(name): {"jobInputType": literal, "value": text(value)}
+        for name, value in request.pipeline_parameters.items()
+    }
+    for name, one in request.datapaths.items():
+        path = text(one.path).lstrip("/")
+        uri = f"azureml://datastores/{text(one.datastore)}/paths/{path}"
+        inputs[text(name)] = {"jobInputType": folder if _is_folder(one, path) else file, "uri": uri}
+    return inputs
+
+
+def _is_folder(datapath: Datapath, path: str) -> bool:
+    if datapath.is_folder is not None:
+        return datapath.is_folder
+    return "." not in path.rpartition("/")[2]

@@ -1,0 +1,88 @@
+"""Asks Azure ML what has become of a run that it has accepted."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..scheduling.run import Run, RunState
+from ..scheduling.run_status import Seen
+from ..scheduling.templates import MissingSetting
+from .addresses import UnfitAddress, run_url, url_of
+from .call import Call
+from .outcomes import of_reply
+from .run_history import job_call
+from .service import JOBS
+from .tokens import NoToken
+from .wire import CutOff, NeverSent, Wire
+
+_OF_PIPELINE_RUNS: Final = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
+"""By their numbers (azureml-pipeline-core 1.62, service_caller_base); real replies carry numbers, newer ones words."""
+
+_ENDS: Final = {
+    "finished": RunState.FINISHED,
+    "completed": RunState.FINISHED,
+    "failed": RunState.FAILED,
+    "canceled": RunState.CANCELED,
+    "cancelled": RunState.CANCELED,
+}
+"""The pipelines service says Finished, run history and jobs say Completed."""
+
+
+class RunStatus:
+    """Asks for the status of runs; it only reads."""
+
+    def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
+        self._wire = wire
+        self._settings = settings
+
+    def of(self, run: Run) -> Seen:
+        """What the service says of a submitted run; never raises for what it does."""
+        try:
+            call = self._call(run)
+            if call is None:
+                return Seen(sentence="the endpoint's address does not tell where its runs are")
+            reply = call.prepared(self._wire)()
+        except (MissingSetting, UnfitAddress) as error:
+            return Seen(sentence=str(error))
+        except (NoToken, NeverSent, CutOff) as error:
+            return Seen(sentence=str(error), is_away=True)
+        if reply.status == 404:
+            return Seen(is_denied=True, sentence="Azure ML knows no such run")
+        if reply.status != 200:
+            said = of_reply(reply.status, reply.headers, reply.body).sentence
+            return Seen(sentence=said, is_away=True)
+        word = word_of(reply.body)
+        if word is None:
+            return Seen(sentence="the answer tells no status")
+        return Seen(status=word, end=_ENDS.get(word.lower()))
+
+    def _call(self, run: Run) -> Call | None:
+        assert run.request is not None, "a submitted run has its request"
+        assert run.run_id is not None
+        if run.request.target.kind in JOBS:
+            return job_call(run.request, run.run_id, self._settings)
+        url = run_url(url_of(run.request.target, self._settings), run.run_id)
+        return None if url is None else Call(url=url, method="GET")
+
+
+def word_of(body: bytes) -> str | None:
+    """The status in a PipelineRunEntity ({"Status": {"StatusCode"}}) or a job ({"properties": {"status"}})."""
+    try:
+        reply = _lower(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+    if "status" in reply:
+        status = reply["status"]
+        # A run that has only just been accepted has none yet.
+        found = 0 if status is None else _lower(status).get("statuscode") if isinstance(status, dict) else status
+    else:
+        found = _lower(reply.get("properties")).get("status")
+    if isinstance(found, str) and found.isdigit():
+        found = int(found)
+    if isinstance(found, int) and not isinstance(found, bool):
+        return _OF_PIPELINE_RUNS[found] if 0 <= found < len(_OF_PIPELINE_RUNS) else None
+    return found[:100] if isinstance(found, str) and found else None
+
+
+def _lower(value: Any) -> dict[str, Any]:
+    return {str(key).lower(): one for key, one in value.items()} if isinstance(value, dict) else {}
