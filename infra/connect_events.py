@@ -1,4 +1,4 @@
-"""After a deployment: one event subscription for each change-based schedule, and none for those that are gone.
+"""After a deployment: an event subscription for each change-based schedule, and one for the runs of the workspace.
 
 The webhook of blob triggers asks for the system key blobs_extension, which the host makes when it first runs with such
 a trigger, so the subscriptions come after the code. Safe to repeat: names are fixed, and Azure Resource Manager changes
@@ -6,6 +6,7 @@ only what differs.
 """
 
 import json
+import sys
 import time
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ _TRIES: Final = 5
 """Event Grid asks the webhook to answer at once; a host that starts just then does not."""
 _WEBHOOK: Final = "/runtime/webhooks/blobs"
 _DEPLOYMENT: Final = ROOT / "infra" / "app" / "event-subscriptions.bicepparam"
+_RUN_EVENTS: Final = ROOT / "infra" / "app" / "run-events.bicepparam"
 
 
 def main() -> None:
@@ -36,6 +38,23 @@ def main() -> None:
     for topic in _other_topics(topics):
         _verify(topic, [])
     print(f"{len(wanted)} event subscriptions are in place")
+    _connect_runs()
+
+
+def _connect_runs() -> None:
+    """Let the workspace tell the app of its runs; who may not do that goes without: the app asks for ends as well."""
+    try:
+        az(
+            *("deployment", "group", "create", "--resource-group", value("AZUREML_RESOURCE_GROUP")),
+            *("--name", f"{value('FUNCTION_APP_NAME')}-run-events"[:64]),
+            *("--template-file", str(_RUN_EVENTS.with_suffix(".bicep")), "--parameters", str(_RUN_EVENTS)),
+        )
+    except AzureRefused as error:
+        print(
+            f"the workspace does not tell of its runs, so their ends are seen a minute later: {error}", file=sys.stderr
+        )
+    else:
+        print("the workspace tells of its runs")
 
 
 def _other_topics(topics: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -161,6 +161,7 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
     assert done.stdout.splitlines() == [
         "what the schedules name is there",
         "1 event subscriptions are in place",
+        "the workspace tells of its runs",
         "the app is well: its functions are there, and its reconciler works",
     ]
     assert list(azure.connected()) == ["func-dev-uploads"]
@@ -171,6 +172,20 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
     )
     order = ["deployment sub create", "functionapp deployment source config-zip", "deployment group create"]
     assert [name for name in azure.commands() if name in order] == order
+
+
+def test_the_workspace_tells_of_its_runs_and_a_deployment_without_that_right_is_whole_all_the_same(
+    azure: Azure,
+) -> None:
+    first = azure.deploy()
+    connected = azure.state["run_events"]
+    azure.write(fail={"deployment group create": ["", "(AuthorizationFailed) you may not"]})
+    second = azure.deploy()
+
+    assert (first.returncode, connected) == (0, "rg-ml/mlw")
+    assert second.returncode == 0
+    assert "so their ends are seen a minute later: " in second.stderr
+    assert "(AuthorizationFailed) you may not" in second.stderr
 
 
 def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> None:

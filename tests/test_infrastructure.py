@@ -121,6 +121,8 @@ def test_what_the_event_subscriptions_read_is_what_the_deployment_gives() -> Non
 
     assert read == given | {name for name in outputs if name in read}
     assert given.isdisjoint(outputs)
+    of_runs = variables_read(INFRA / "app/run-events.bicepparam")
+    assert of_runs <= outputs | {"AZUREML_WORKSPACE_NAME", "AZURE_SUBSCRIPTION_ID"}
 
 
 def test_app_settings_of_the_template_exist_in_the_code_or_are_the_hosts() -> None:

@@ -20,25 +20,34 @@ var lines = replace(ours, 'APP', functionAppName)
 var rules = [
   {
     name: 'runs-need-a-person'
-    description: 'A run is dead, rejected or unknown, or Azure ML has started one twice. README, "What happens when", says what to do.'
+    description: 'A run is dead, rejected, unknown or untracked, or Azure ML has started one twice. README, "What happens when", says what to do.'
     severity: 1
-    query: '${lines}| where fields.action in ("run_dead", "run_rejected", "run_unknown", "duplicate_run")'
+    query: '${lines}| where fields.action in ("run_dead", "run_rejected", "run_unknown", "run_untracked", "duplicate_run")'
     operator: 'GreaterThan'
     threshold: 0
     window: 'PT5M'
   }
   {
-    name: 'webhook-given-up'
-    description: 'A webhook did not take the end of a run for a day; the notice is gone, the run is in the ledger.'
+    name: 'runs-fail'
+    description: 'A run has failed in Azure ML; its page in the studio says why.'
     severity: 3
-    query: '${lines}| where fields.action == "webhook_given_up"'
+    query: '${lines}| where fields.action == "run_failed"'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
+    name: 'webhook-given-up'
+    description: 'A webhook did not take the end of a run for a day, or a waiting Azure DevOps task could not be told for three; the run is in the ledger.'
+    severity: 3
+    query: '${lines}| where fields.action in ("webhook_given_up", "callback_given_up")'
     operator: 'GreaterThan'
     threshold: 0
     window: 'PT15M'
   }
   {
     name: 'run-open-too-long'
-    description: 'A run that no pause holds has been open for more than ${oldestOpenRunMinutes} minutes.'
+    description: 'A run that no pause holds has not been accepted for more than ${oldestOpenRunMinutes} minutes.'
     severity: 2
     query: '${lines}| where fields.action == "pass" and toint(fields.oldest_open_minutes) > ${oldestOpenRunMinutes}'
     operator: 'GreaterThan'
