@@ -38,20 +38,24 @@ class Program:
     """Of its file; builds it first where that is needed."""
 
 
+def _c_sharp(path: Path) -> list[str]:
+    return _with_mono(path) if shutil.which("mcs") else _with_dotnet(path)
+
+
 def _with_mono(path: Path) -> list[str]:
     """Mono has HttpClient but not System.Text.Json, for which a few lines of ours stand in."""
-    if shutil.which("dotnet"):
-        return _with_dotnet(path)
     built = path.with_suffix(".exe")
-    sources = [str(path), str(FOR_MONO)]
-    subprocess.run(["mcs", "-main:EntryPoint", "-nowarn:28", "-r:System.Net.Http.dll", f"-out:{built}", *sources], check=True)
+    flags = ["-main:EntryPoint", "-nowarn:28", "-r:System.Net.Http.dll", f"-out:{built}"]
+    subprocess.run(["mcs", *flags, str(path), str(FOR_MONO)], check=True)
     return ["mono", str(built)]
 
 
 def _with_dotnet(path: Path) -> list[str]:
-    project = "<Project Sdk='Microsoft.NET.Sdk'><PropertyGroup><OutputType>Exe</OutputType>"
-    project += "<TargetFramework>net8.0</TargetFramework><RollForward>Major</RollForward></PropertyGroup></Project>"
-    (path.parent / "trigger.csproj").write_text(project)
+    version = subprocess.run(["dotnet", "--version"], capture_output=True, text=True, check=True).stdout
+    (path.parent / "trigger.csproj").write_text(
+        '<Project Sdk="Microsoft.NET.Sdk"><PropertyGroup><OutputType>Exe</OutputType><UseAppHost>false</UseAppHost>'
+        f"<TargetFramework>net{version.partition('.')[0]}.0</TargetFramework></PropertyGroup></Project>"
+    )
     subprocess.run(["dotnet", "build", "--nologo", "-v", "quiet", "-o", "built"], cwd=path.parent, check=True)
     return ["dotnet", "built/trigger.dll"]
 
@@ -60,7 +64,7 @@ PROGRAMS = (
     Program("bash", "### curl", "trigger.sh", ("curl", "jq"), lambda path: ["bash", str(path)]),
     Program("python", "### Python", "trigger.py", (), lambda path: [sys.executable, "-W", "error", str(path)]),
     Program("java", "### Java", "Trigger.java", ("javac",), lambda path: ["java", str(path)]),
-    Program("csharp", "### C#", "Program.cs", ("dotnet or mcs",), _with_mono),
+    Program("csharp", "### C#", "Program.cs", ("dotnet or mcs",), _c_sharp),
 )
 
 

@@ -162,7 +162,6 @@ def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
         env={"TRIGGERS_URL": called.url, "TRIGGERS_KEY": "the-key"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
     )
     try:
         wait_for(port, receiver, "the receiver")
@@ -179,7 +178,7 @@ def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
         told, _ = receiver.communicate()
 
     assert answers == [409, 409, 204, 204]
-    assert told == f"{run} rejected\n"
+    assert told.decode() == f"{run} rejected\n"
 
 
 def test_the_readme_names_every_tool_without_which_a_test_is_skipped() -> None:

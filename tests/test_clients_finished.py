@@ -1,8 +1,9 @@
-"""The programs of docs/clients.md wait for the end of a run that Azure ML runs."""
+"""The programs of docs/clients.md wait for the end of a run of Azure ML; the app takes a callback."""
 
 import pytest
 import requests
 from client_programs import PROGRAMS, Program, client
+from test_trigger_and_wait import VARIABLES, sent
 
 from local.machine import Machine
 
@@ -19,3 +20,17 @@ def test_a_run_that_finishes_is_exit_0_with_its_key_and_its_page(
     ).json()
     assert run["studio_url"].startswith("https://ml.azure.com/")
     assert (code, lines, errors) == (0, [key, f"finished {run['studio_url']}"], "")
+
+
+def test_the_app_takes_what_the_job_of_azure_devops_sends_and_tells_nobody_its_token(called: Machine) -> None:
+    path, headers, body = sent(
+        {"pipelineParameters": {"since": "2026-11-02"}}, collectionuri="https://devops.invalid/x/"
+    )
+
+    answer = requests.post(f"{called.url}/{path}", json=body, headers=headers, timeout=60)
+    again = requests.post(f"{called.url}/{path}", json=body, headers=headers, timeout=60)
+
+    assert (answer.status_code, again.status_code) == (202, 200), answer.text
+    assert answer.json()["key"] == f"nightly!{body['request_id']}"
+    assert answer.json()["note"].endswith(f"buildId={VARIABLES['build.buildid']}")
+    assert "ey.the-token.x" not in answer.text + again.text

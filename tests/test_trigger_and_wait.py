@@ -49,7 +49,9 @@ def sent(parameters: dict[str, Any] | None = None, **changed: str) -> tuple[str,
     """Path, headers and body of the call."""
     given = {**PARAMETERS, "schedule": "nightly", "serviceConnection": "triggers", **(parameters or {})}
     variables = {**VARIABLES, **{f"system.{name}": value for name, value in changed.items()}}
-    path, headers, body = (expanded(TASK["inputs"][name], given, variables) for name in ("urlSuffix", "headers", "body"))
+    path, headers, body = (
+        expanded(TASK["inputs"][name], given, variables) for name in ("urlSuffix", "headers", "body")
+    )
     return path, json.loads(headers), json.loads(body)
 
 
@@ -127,8 +129,6 @@ def test_it_is_what_the_schema_of_azure_pipelines_describes(name: str, tmp_path:
         path.write_text(block("yaml", "## Azure DevOps"))
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.azure-pipelines"]
 
-    done = subprocess.run(
-        [*check, "--regex-variant", "python", str(path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*check, "--regex-variant", "python", str(path)], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
