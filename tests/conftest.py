@@ -13,6 +13,7 @@ pipelines:
   typo: {endpoint: "%TYPO_ENDPOINT%"}
 schedules:
   nightly: {pipeline: score, cron: {expression: "30 4 * * *"}, pipeline_parameters: {since: "2026-11-01"}}
+  on-demand: {pipeline: score, cron: {expression: "0 0 1 1 *"}, status: Disabled}
   wrong: {pipeline: typo, cron: {expression: "30 4 * * *"}}
 """
 

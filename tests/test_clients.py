@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from client_programs import PROGRAMS, ROOT, Program, block, client
 
 from local.azurite import free_ports, wait_for
 from local.machine import Machine
+from triggers.steering.questions import TriggerBody
 
 ALL = pytest.mark.parametrize("program", PROGRAMS, ids=lambda one: one.language)
 README = (ROOT / "README.md").read_text()
@@ -146,6 +148,14 @@ def test_what_is_refused_is_told_and_not_asked_again(
     assert sentence in errors
 
 
+def test_a_disabled_schedule_starts_what_programs_ask_for(called: Machine) -> None:
+    answer = requests.post(
+        f"{called.url}/api/schedules/on-demand/trigger", json={}, headers={"x-functions-key": "the-key"}, timeout=60
+    )
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "submitted")
+
+
 def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
     called: Machine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -179,6 +189,16 @@ def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
 
     assert answers == [409, 409, 204, 204]
     assert told.decode() == f"{run} rejected\n"
+
+
+def test_the_web_activity_of_data_factory_sends_what_the_app_takes() -> None:
+    activity = json.loads(block("json", "## Data Factory, Fabric, Logic Apps"))["typeProperties"]
+
+    run_id = str(uuid.uuid4())
+    body = msgspec.convert({**activity["body"], "request_id": run_id}, TriggerBody)
+    assert (activity["method"], activity["body"]["request_id"]) == ("POST", "@{pipeline().RunId}")
+    assert body.pipeline_parameters.keys() == {"since"}
+    assert activity["url"].endswith("/api/schedules/nightly-training/trigger")
 
 
 def test_the_readme_names_every_tool_without_which_a_test_is_skipped() -> None:
