@@ -26,12 +26,18 @@ _NOT_FOR_LOOPBACK = ("REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "http_pr
 class Machine:
     """The running processes; use it as a context manager."""
 
-    def __init__(self, folder: Path, ports: Sequence[int], settings: Mapping[str, str] | None = None) -> None:
-        """`ports`: host, Azure ML, and Azurite's blob, queue and table; `settings` come on top of the app settings."""
+    def __init__(
+        self, folder: Path, ports: Sequence[int], settings: Mapping[str, str] | None = None, key: str | None = None
+    ) -> None:
+        """`ports`: host, Azure ML, and Azurite's blob, queue and table; `settings` come on top of the app settings.
+
+        With a `key` the host wants it of whoever calls its HTTP functions.
+        """
         self.folder = folder
         self.host_port, self.azureml_port, *storage_ports = ports
         self.azurite = Azurite(folder / "azurite", storage_ports)
         self._settings = dict(settings or {})
+        self.key = key
         self._processes = ExitStack()
         self._host: subprocess.Popen[bytes] | None = None
 
@@ -80,7 +86,8 @@ class Machine:
 
     def start_host(self) -> None:
         """Start the host, the first time or after kill_host."""
-        self._host = self._start("local.host", "--port", str(self.host_port), "--visibility", "3")
+        key = () if self.key is None else ("--key", self.key)
+        self._host = self._start("local.host", "--port", str(self.host_port), "--visibility", "3", *key)
         wait_for(self.host_port, self._host, f"the host (see {self.folder / 'local.host.log'})")
 
     def is_up(self) -> bool:
@@ -116,7 +123,7 @@ class Machine:
         """Until the reconciler has seen a schedule; raises NotStarted when it does not."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            health = self.get(f"{self.url}/api/health")
+            health = self.get(f"{self.url}/api/health", self.key)
             if health["last_reconcile"] is not None:
                 return
             time.sleep(0.2)
@@ -133,10 +140,11 @@ class Machine:
         raise NotStarted(f"expected {number} submissions within {seconds:.0f} s, saw {len(self.submissions())}")
 
     @staticmethod
-    def get(url: str) -> Any:
+    def get(url: str, key: str | None = None) -> Any:
         """The JSON behind a URL of this machine, whatever its status."""
+        request = urllib.request.Request(url, headers={} if key is None else {"x-functions-key": key})
         try:
-            with urllib.request.urlopen(url, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=30) as reply:
                 return json.loads(reply.read())
         except urllib.error.HTTPError as error:
             return json.loads(error.read())
