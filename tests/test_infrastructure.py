@@ -156,12 +156,21 @@ def test_every_role_is_in_the_deployment_guide_with_its_reason() -> None:
 
 
 def test_alerts_ask_for_actions_that_are_logged() -> None:
-    asked = set(re.findall(r'"((?:run|duplicate|found|pass|webhook)\w*)"', (INFRA / "app/alerts.bicep").read_text()))
+    asked = set(
+        re.findall(r'"((?:run|duplicate|found|pass|webhook|callback)\w*)"', (INFRA / "app/alerts.bicep").read_text())
+    )
     logged = set(re.findall(r'"action": f?"([^"]+)"', code()))
-    states = {f"run_{state}" for state in ("dead", "rejected", "unknown")}
+    states = {f"run_{state}" for state in ("dead", "failed", "rejected", "unknown", "untracked")}
 
-    assert asked == states | {"duplicate_run", "found_by_sweep", "pass", "webhook_given_up"}
-    assert {"run_{run.state.value}", "duplicate_run", "found_by_sweep", "pass", "webhook_given_up"} <= logged
+    assert asked == states | {"duplicate_run", "found_by_sweep", "pass", "webhook_given_up", "callback_given_up"}
+    assert {
+        "run_{run.state.value}",
+        "duplicate_run",
+        "found_by_sweep",
+        "pass",
+        "webhook_given_up",
+        "callback_given_up",
+    } <= logged
 
 
 def test_alerts_find_the_fields_in_a_line_of_ours(caplog: pytest.LogCaptureFixture) -> None:
