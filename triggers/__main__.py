@@ -113,9 +113,7 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # 
 def _add_doctor(commands: _Commands) -> None:
     looked = commands.add_parser("doctor", help="what is wrong around the app, by real calls, and how to mend it")
     switched = looked.add_mutually_exclusive_group()
-    switched.add_argument(
-        "--enable", metavar="PIPELINE", help="make an entry of `pipelines` Active, and look no further"
-    )
+    switched.add_argument("--enable", metavar="PIPELINE", help="make an entry of `pipelines` Active, and no more")
     switched.add_argument("--disable", metavar="PIPELINE", help="make it Disabled")
     switched.add_argument("--json", action="store_true")
     looked.set_defaults(command=doctor.doctor)

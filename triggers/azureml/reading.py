@@ -37,7 +37,8 @@ class Reader:
         except (NeverSent, CutOff) as error:
             raise Unread(str(error)) from error
         if not 200 <= reply.status < 300:
-            raise Unread(of_reply(reply.status, reply.headers, reply.body).sentence, status=reply.status)
+            said = of_reply(reply.status, reply.headers, reply.body).sentence
+            raise Unread(said or f"the service answered {reply.status}", status=reply.status)
         if not reply.body.strip():
             return None
         try:

@@ -33,7 +33,7 @@ class _Remembering:
     def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
         if scopes not in self._answers:
             try:
-                self._answers[scopes] = self._credential.get_token(*scopes)
+                self._answers[scopes] = self._credential.get_token(*scopes, **options)
             except Exception as error:  # noqa: BLE001  raised again below, each time
                 self._answers[scopes] = error
         answer = self._answers[scopes]

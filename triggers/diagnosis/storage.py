@@ -70,8 +70,9 @@ def check_ledger(account: Account) -> Findings:
         try:
             next(iter(table.query_entities("PartitionKey eq '~'", results_per_page=1)), None)
             row = {"PartitionKey": "~doctor", "RowKey": "never"}
-            condition = {"etag": f"W/{_NEVER}", "match_condition": MatchConditions.IfNotModified}
-            table.update_entity(row, mode=UpdateMode.MERGE, **condition)
+            table.update_entity(
+                row, mode=UpdateMode.MERGE, etag=f"W/{_NEVER}", match_condition=MatchConditions.IfNotModified
+            )
         except HttpResponseError as error:
             if error.status_code not in {404, 412}:
                 raise

@@ -63,10 +63,12 @@ def check_batch_endpoint(entry: Entry, arm: ResourceManager) -> Findings:
             arm.get(f"{place}/deployments/{deployment}", API)
     except Unread as error:
         if error.status == 404:
-            what = (
-                f"there is no batch endpoint {name}, or it has no deployment {entry.target.deployment or ''}".rstrip()
+            what = f" or its deployment {entry.target.deployment}" if entry.target.deployment else ""
+            yield fault(
+                entry.subject,
+                f"the batch endpoint {name}{what} does not exist",
+                f"correct {entry.place} and the deployment beside it",
             )
-            yield fault(entry.subject, what, f"correct {entry.place} and the deployment beside it")
         else:
             yield unreadable(entry.subject, error, f"az ml batch-endpoint show --name {name}")
         return

@@ -38,14 +38,16 @@ def workspace_of(target: Target, settings: Mapping[str, str]) -> str | None:
             address = addressed(url_of(target, settings))
         except (MissingSetting, UnfitAddress):
             return None
-        return address and address.workspace_id
+        return None if address is None else address.workspace_id
     one = target.workspace or _SETTINGS
     try:
-        group = f"/subscriptions/{expand(one.subscription_id, settings)}/resourceGroups/{expand(one.resource_group, settings)}"
-        name = expand(one.name, settings)
+        subscription, group, name = (
+            expand(text, settings) for text in (one.subscription_id, one.resource_group, one.name)
+        )
     except MissingSetting:
         return None
-    return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{name}"
+    within = f"/subscriptions/{subscription}/resourceGroups/{group}"
+    return f"{within}/providers/Microsoft.MachineLearningServices/workspaces/{name}"
 
 
 def datastores(schedules: Iterable[Schedule], settings: Mapping[str, str], file: str) -> Iterator[WatchedDatastore]:
@@ -62,7 +64,7 @@ def datastores(schedules: Iterable[Schedule], settings: Mapping[str, str], file:
                 name=name,
                 schedule=schedule.name,
                 place=f"schedules.{schedule.name}.{place} in {file}",
-                container=trigger and trigger.container,
+                container=trigger.container if trigger else None,
                 account=account_name(trigger.connection, settings) if trigger else None,
             )
             key = (workspace_id, name, one.container, one.account)
