@@ -19,6 +19,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault, Service, error_body
+from .azureml_workspace import routes
 
 WORKSPACE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg1"
@@ -222,23 +223,6 @@ def _history_query(call: _Call) -> Reply:
     return 200, {"value": found, "continuationToken": None}
 
 
-def _pipeline(call: _Call) -> Reply:
-    status = call.service.pipelines.get(call.groups[0])
-    if status is None:
-        return 404, error_body("UserError", "no such pipeline")
-    return 200, {"Id": call.groups[0], "Name": "demo", "EntityStatus": status, "Url": call.request.server.endpoint}
-
-
-def _pipelines(call: _Call) -> Reply:
-    names = list(call.service.pipelines)
-    return 200, [{"Id": one, "Name": "demo", "EntityStatus": call.service.pipelines[one]} for one in names]
-
-
-def _set_status(call: _Call) -> Reply:
-    call.service.pipelines[call.groups[0]] = call.json()
-    return 200, None
-
-
 def _token(call: _Call) -> Reply:
     if call.request.headers.get("X-IDENTITY-HEADER") != IDENTITY_HEADER:
         return 401, {"error": "X-IDENTITY-HEADER is wrong"}
@@ -270,9 +254,7 @@ _ROUTES: list[tuple[str, str, bool, Callable[[_Call], Reply | None]]] = [
     ("POST", rf"{_HISTORY}/runs:query", True, _history_query),
     ("GET", rf"{_HISTORY}/runs/([^/]+)(?:/details)?", True, _history),
     ("POST", rf"{_HISTORY}/runs/([^/]+)/cancel", True, _cancel),
-    ("GET", rf"{PIPELINES}/Pipelines/([^/]+)", True, _pipeline),
-    ("GET", rf"{PIPELINES}/Pipelines", True, _pipelines),
-    ("PUT", rf"{PIPELINES}/Pipelines/([^/]+)/status", True, _set_status),
+    *routes(PIPELINES),
     ("GET", "/msi/token", False, _token),
     ("GET", "/_stand-in/submissions", False, _submissions),
     ("POST", "/_stand-in/faults", False, _add_fault),

@@ -23,7 +23,15 @@ TABLE_ROLE: Final = "Storage Table Data Contributor"
 _POISON: Final = "webjobs-blobtrigger-poison"
 _SCOPE: Final = "https://storage.azure.com/.default"
 _QUEUE_VERSION: Final = "2021-12-02"
-_PATIENCE: Final[dict[str, Any]] = {"connection_timeout": 5, "read_timeout": 10, "retry_total": 1}
+_PATIENCE: Final[dict[str, Any]] = {
+    "connection_timeout": 5,
+    "read_timeout": 10,
+    "retry_total": 1,
+    "initial_backoff": 1,
+    "increment_base": 0,
+    "random_jitter_range": 0,
+}
+"""Seconds. The clients of blobs would wait for 15 before their second try."""
 _NEVER: Final = '"0x0"'
 """An ETag that nothing has."""
 
