@@ -11,9 +11,28 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Service, error_body
+from .azurite import ACCOUNT
 
 _NUMBERS = {"Active": 0, "Deprecated": 1, "Disabled": 2}
 DEMO_GRAPH = "99999999-0000-0000-0000-000000000001"
+
+
+def demo_resources() -> dict[str, dict[str, Any]]:
+    """The workspace of the demo, whoever asks may do everything in it, and its datastore."""
+    workspace = (
+        "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg1"
+        "/providers/microsoft.machinelearningservices/workspaces/ws1"
+    )
+    return {
+        workspace: {"name": "ws1", "properties": {}},
+        f"{workspace}/providers/microsoft.authorization/permissions": {"value": [{"actions": ["*"], "notActions": []}]},
+        f"{workspace}/datastores/workspaceblobstore": blob_datastore(ACCOUNT, "azureml-blobstore"),
+    }
+
+
+def blob_datastore(account: str, container: str) -> dict[str, Any]:
+    """A blob datastore as Resource Manager shows it."""
+    return {"properties": {"datastoreType": "AzureBlob", "accountName": account, "containerName": container}}
 
 
 @dataclass
@@ -26,7 +45,7 @@ class WorkspaceService:
     datasets: list[str] = field(default_factory=lambda: ["train_ds"])
     endpoint_status: str = "Active"
     endpoint_versions: dict[str, str] = field(default_factory=lambda: {"1": DEMO_PIPELINE})
-    resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resources: dict[str, dict[str, Any]] = field(default_factory=demo_resources)
     """Of Resource Manager: what a GET of a path in lower case answers."""
     full_urls: dict[str, str] = field(default_factory=dict)
     """What getFullUrl answers, by the event subscription's id in lower case."""
@@ -152,11 +171,6 @@ def workspace_of(service: Service) -> WorkspaceService:
     """The workspace that belongs to a stand-in's service, made when it is first asked for."""
     found: WorkspaceService = vars(service).setdefault("workspace", WorkspaceService())
     return found
-
-
-def blob_datastore(account: str, container: str) -> dict[str, Any]:
-    """A blob datastore as Resource Manager shows it."""
-    return {"properties": {"datastoreType": "AzureBlob", "accountName": account, "containerName": container}}
 
 
 def event_subscription(resource_id: str, url: str, begins: str, ends: str = "") -> dict[str, Any]:

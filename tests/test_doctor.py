@@ -1,8 +1,10 @@
 """`doctor` as its user runs it, against the stand-in over HTTP and Azurite: what it finds, and what it says to do."""
 
 import json
+import os
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,7 @@ from local.azureml_workspace import WorkspaceService, blob_datastore, event_subs
 from local.azurite import ACCOUNT, KEY, Azurite, free_ports
 from triggers.__main__ import main
 
+ROOT = Path(__file__).parent.parent
 FILE = """
 workspace: {subscription_id: "00000000-0000-0000-0000-000000000001", resource_group: rg1, name: ws1, api: "%API%"}
 pipelines:
@@ -181,8 +184,8 @@ def test_where_all_is_well_it_says_so_and_ends_with_zero(doctor: Doctor, capsys:
         "ok           host storage AzureWebJobsStorage: its containers can be listed",
         "ok           storage DataStorage/inbox: it can be listed",
         "ok           storage DataStorage/inbox: manifests can be written",
-        "ok           events uploads: the event subscription app-uploads tells Host.Functions.uploads, with the right "
-        "filter",
+        "ok           events uploads: the event subscription app-uploads tells Host.Functions.uploads at "
+        "app.azurewebsites.net, with the right filter",
         "15 ok, 0 warning, 0 fault, 0 not checked",
     ]
     assert doctor.azureml.service.received == []
@@ -258,7 +261,7 @@ def test_a_disabled_pipeline_is_a_fault_that_enable_mends(doctor: Doctor, capsys
         (
             "fault",
             subject,
-            f"the {what} is Disabled: it starts nothing",
+            f"the {what} is Disabled: no run of it can be started",
             f"python -m triggers doctor --enable {subject.removeprefix('pipeline ')}",
         )
         for subject, what in (
@@ -450,6 +453,19 @@ def test_a_ledger_and_an_account_that_cannot_be_reached(doctor: Doctor, capsys: 
     assert faults[0][2].startswith("the table pipelinetriggers cannot be reached: ")
 
 
+def test_an_address_with_a_signature_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}/{ACCOUNT}"
+    signed = f"BlobEndpoint={nowhere};TableEndpoint={nowhere};SharedAccessSignature=sv=2024-11-04&sig=s3cret"
+
+    assert doctor("--json", AzureWebJobsStorage=signed, DataStorage=signed) == 1
+    subjects = [subject for verdict, subject, _, _ in wrong(capsys) if verdict == "fault"]
+    assert subjects == [
+        "ledger AzureWebJobsStorage",
+        "host storage AzureWebJobsStorage",
+        "storage DataStorage/inbox",
+    ]
+
+
 def test_a_wrong_key_is_a_refusal_of_each_thing_that_it_opens(
     doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -627,6 +643,35 @@ def test_an_identity_without_roles_is_told_which_it_needs(
         ("storage DataStorage/inbox", "the identity needs the role Storage Blob Data Owner"),
         ("storage DataStorage", "the identity needs the role Storage Queue Data Contributor"),
     ]
+
+
+def test_the_demo_is_well_in_a_process_of_its_own(azureml: AzureMl, storage: Azurite) -> None:
+    service = BlobServiceClient.from_connection_string(storage.connection_string)
+    with suppress(ResourceExistsError):
+        service.create_container("azureml-blobstore")
+    settings = {
+        "SCHEDULES_FILE": "local/schedules.yaml",
+        "AzureWebJobsStorage": storage.connection_string,
+        "DataStorage": storage.connection_string,
+        "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
+        "PIPELINE_ENDPOINT": azureml.endpoint,
+        "AZUREML_ARM": azureml.url,
+        "IDENTITY_ENDPOINT": f"{azureml.url}/msi/token",
+        "IDENTITY_HEADER": IDENTITY_HEADER,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "triggers", "doctor"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "12 ok, 0 warning, 0 fault, 0 not checked"
 
 
 def test_wrong_usage_is_exit_code_two(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:

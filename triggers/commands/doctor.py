@@ -31,7 +31,7 @@ def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int
     """Look at everything and change nothing; or enable or disable one pipeline, and look at nothing else."""
     logging.getLogger("azure").addHandler(logging.NullHandler())  # what it would say is in the findings
     examination = _examination(settings, folder)
-    name = options.enable or options.disable
+    name = options.disable if options.enable is None else options.enable
     if name is not None:
         return _switched(name, examination, enable=options.enable is not None)
     found = []

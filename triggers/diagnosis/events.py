@@ -98,7 +98,8 @@ def check(schedule: Schedule, there: Sequence[Subscription], settings: Mapping[s
         sentence = f"the event subscription {one.name} has the right filter; which function it tells is not shown"
         yield not_checked(subject, sentence, BY_HAND)
     else:
-        yield ok(subject, f"the event subscription {one.name} tells {function}, with the right filter")
+        told = f"{function} at {urlsplit(one.base_url).hostname}"
+        yield ok(subject, f"the event subscription {one.name} tells {told}, with the right filter")
     if not (one.properties.get("deadLetterDestination") or one.properties.get("deadLetterWithResourceIdentity")):
         sentence = f"{one.name} has no dead-letter destination: events that are given up are gone, until the sweep"
         yield warning(subject, sentence, MEND)

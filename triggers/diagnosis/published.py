@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..azureml.addresses import UnfitAddress, url_of
-from ..azureml.pipelines import ACTIVE, Address, Endpoint, Pipeline, Pipelines, addressed
+from ..azureml.pipelines import ACTIVE, DISABLED, Address, Endpoint, Pipeline, Pipelines, addressed
 from ..azureml.reading import Unread
 from ..scheduling.config import Schedule, Target
 from ..scheduling.templates import MissingSetting
-from .findings import Finding, Findings, fault, not_checked, ok, unreadable
+from .findings import Finding, Findings, fault, not_checked, ok, unreadable, warning
 from .parameter_names import DATAPATHS, DATASETS, PARAMETERS, KnownNames, compared
 
 ROLE = "AzureML Data Scientist"
@@ -114,9 +114,12 @@ def _endpoint(entry: Entry, address: Address, service: Pipelines) -> Endpoint | 
 def _status(entry: Entry, what: str, name: str, status: str) -> Findings:
     if status == ACTIVE:
         yield ok(entry.subject, f"the {what} {name} is there and {ACTIVE}")
+        return
+    remedy = f"python -m triggers doctor --enable {entry.name}"
+    if status == DISABLED:
+        yield fault(entry.subject, f"the {what} {name} is {status}: no run of it can be started", remedy)
     else:
-        remedy = f"python -m triggers doctor --enable {entry.name}"
-        yield fault(entry.subject, f"the {what} {name} is {status}: it starts nothing", remedy)
+        yield warning(entry.subject, f"the {what} {name} is {status}", remedy)
 
 
 def _no_version(entry: Entry, address: Address, endpoint: Endpoint) -> Finding:
