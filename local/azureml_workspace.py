@@ -43,6 +43,8 @@ class WorkspaceService:
     """Of every pipeline, with their defaults."""
     datapaths: list[str] = field(default_factory=lambda: ["input_datapath"])
     datasets: list[str] = field(default_factory=lambda: ["train_ds"])
+    pipelines_tell_datapaths: bool = True
+    """Whether a PipelineEntity has them too, among its parameters, as the SDK expects."""
     endpoint_status: str = "Active"
     endpoint_versions: dict[str, str] = field(default_factory=lambda: {"1": DEMO_PIPELINE})
     resources: dict[str, dict[str, Any]] = field(default_factory=demo_resources)
@@ -155,7 +157,10 @@ class WorkspaceRoutes:
             "EntityStatus": _NUMBERS[status],
             "Url": call.request.server.endpoint,
             "GraphId": DEMO_GRAPH,
-            "ParameterAssignments": state.parameters,
+            "ParameterAssignments": {
+                **state.parameters,
+                **{name: "blobs/in" for name in state.datapaths if state.pipelines_tell_datapaths},
+            },
             "DataSetDefinitionValueAssignments": {name: {} for name in state.datasets},
         }
 

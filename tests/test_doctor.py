@@ -249,6 +249,9 @@ def test_data_paths_whose_names_cannot_be_read_are_not_checked(
     doctor.state.refused = {"/interface": 403}
 
     assert doctor("--json") == 0
+    assert wrong(capsys) == []
+    doctor.state.pipelines_tell_datapaths = False
+    assert doctor("--json") == 0
     assert [(verdict, subject) for verdict, subject, _, _ in wrong(capsys)] == [("not checked", "schedule uploads")]
 
 
@@ -541,6 +544,30 @@ def test_a_wider_filter_is_right_and_an_unshown_function_is_not_checked(
     ((verdict, _, sentence, _),) = wrong(capsys)
     assert verdict == "not checked"
     assert sentence == "the event subscription app-uploads has the right filter; which function it tells is not shown"
+
+
+def test_a_topic_that_is_not_to_be_seen_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+    doctor.state.resources[f"{SUBSCRIPTION}/providers/Microsoft.EventGrid/systemTopics".lower()] = {"value": []}
+
+    assert doctor("--json") == 0
+    assert [(verdict, subject) for verdict, subject, _, _ in wrong(capsys)] == [("warning", "events uploads")]
+
+
+def test_rubbish_is_told_in_sentences(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (f"{WORKSPACE}/datastores/blobs", f"{WORKSPACE}/providers/Microsoft.Authorization/permissions"):
+        doctor.state.resources[path.lower()] = {"properties": ["?"], "value": "?"}
+
+    code = doctor("--json", DataStorage="", DataStorage__blobServiceUri="https://[", DataStorage__queueServiceUri="?")
+
+    findings = {(verdict, subject): sentence for verdict, subject, sentence, _ in wrong(capsys)}
+    assert code == 1
+    assert findings == {
+        ("not checked", "workspace ws1"): "the service sent something else than a list",
+        ("fault", "datastore blobs"): "the check itself failed: AttributeError",
+        ("fault", "storage DataStorage/inbox"): "what its settings say is no address of a storage account",
+        ("fault", "storage DataStorage"): findings["fault", "storage DataStorage"],
+        ("not checked", "events uploads"): "neither file nor settings say in which account and subscription",
+    }
 
 
 def test_a_host_that_polls_needs_no_subscription(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:

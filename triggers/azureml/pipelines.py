@@ -1,8 +1,10 @@
 """Published pipelines and pipeline endpoints as their service knows them: status, versions, names of parameters.
 
 Routes and shapes are those of azureml-pipeline-core 1.62.0 (_restclients/aeva: aml_pipelines_api10.py, PipelineEntity,
-PipelineEndpointEntity, EntityInterface). The names of data path parameters stand in no PipelineEntity: only the
-interface of its graph has them. None of this was checked against the real service.
+PipelineEndpointEntity, EntityInterface). A PipelineEntity has no list of data paths: the SDK reads their defaults as
+"datastore/path" out of its ParameterAssignments (_aeva_provider.py, create_graph_from_graph_entity), where nothing
+tells them from plain parameters; the interface of its graph has each kind apart. None of this was checked against the
+real service.
 """
 
 import re
@@ -53,6 +55,7 @@ class Pipeline:
     status: str
     graph_id: str | None
     parameters: frozenset[str]
+    """Data paths may be among them."""
     datasets: frozenset[str]
 
 

@@ -26,7 +26,9 @@ class ResourceManager:
         for _ in range(_PAGES):
             page = self._reader.mapping(url)
             values = page.get("value")
-            yield from (one for one in values or [] if isinstance(one, dict))
+            if not isinstance(values, list):
+                raise Unread("the service sent something else than a list", status=200)
+            yield from (one for one in values if isinstance(one, dict))
             url = str(page.get("nextLink") or "")
             if not url:
                 return

@@ -61,19 +61,31 @@ def account_id(
     )
 
 
-def subscriptions(account: str, arm: ResourceManager) -> list[Subscription]:
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What tells of an account's blobs."""
+
+    subscriptions: Sequence[Subscription]
+    has_topic: bool
+    """False also where its topic is hidden: a list over a subscription may leave out what one may not read."""
+
+
+def wiring(account: str, arm: ResourceManager) -> Wiring:
     """Every webhook subscription on the account, of its own and of its system topic; raises Unread."""
+    has_topic = False
     found = list(arm.every(f"{account}/providers/Microsoft.EventGrid/eventSubscriptions", API))
     of_topics = f"/subscriptions/{account.split('/')[2]}/providers/Microsoft.EventGrid/systemTopics"
     for topic in arm.every(of_topics, API):
         source = str((topic.get("properties") or {}).get("source", ""))
         if source.lower() == account.lower():
+            has_topic = True
             found += arm.every(f"{topic['id']}/eventSubscriptions", API)
     by_id = {str(one.get("id", one.get("name"))).lower(): one for one in found}
-    return [_subscription(one, arm) for one in by_id.values() if _webhook(one) is not None]
+    mine = [_subscription(one, arm) for one in by_id.values() if _webhook(one) is not None]
+    return Wiring(subscriptions=mine, has_topic=has_topic or bool(found))
 
 
-def check(schedule: Schedule, there: Sequence[Subscription], settings: Mapping[str, str]) -> Findings:
+def check(schedule: Schedule, wired: Wiring, settings: Mapping[str, str]) -> Findings:
     """One subscription tells the schedule's function of every upload in its scope."""
     subject, function = f"events {schedule.name}", f"Host.Functions.{schedule.name}"
     trigger = schedule.trigger
@@ -81,11 +93,15 @@ def check(schedule: Schedule, there: Sequence[Subscription], settings: Mapping[s
     suffix = f"-{subscription_name(schedule.name)}"
     mine = [
         one
-        for one in there
+        for one in wired.subscriptions
         if one.path == _WEBHOOK and (one.function == function or (one.function is None and one.name.endswith(suffix)))
     ]
+    if not wired.has_topic:
+        sentence = "the account's system topic is not to be seen: there is none, or it may not be read"
+        yield warning(subject, f"{sentence}; without one, uploads wait for the sweep", BY_HAND)
+        return
     if not mine:
-        yield fault(subject, _nearly(schedule, there, suffix), MEND)
+        yield fault(subject, _nearly(schedule, wired.subscriptions, suffix), MEND)
         return
     problems = [list(_problems(one, trigger, settings)) for one in mine]
     best = min(problems, key=len)

@@ -33,7 +33,7 @@ class Examination:
     tokens: Tokens
     pipelines: Pipelines
     arm: ResourceManager
-    _subscriptions: dict[str, Sequence[events.Subscription] | Unread] = field(default_factory=dict)
+    _wirings: dict[str, events.Wiring | Unread] = field(default_factory=dict)
     """Of a connection's account, asked for once."""
 
     def findings(self) -> Findings:
@@ -129,7 +129,7 @@ class Examination:
         if self.settings.blob_trigger_source != "EventGrid":
             yield ok(subject, f"BLOB_TRIGGER_SOURCE is {self.settings.blob_trigger_source}: no subscription is needed")
             return
-        there = self._subscriptions_of(schedule, trigger.connection)
+        there = self._wiring_of(schedule, trigger.connection)
         if isinstance(there, Unread):
             yield unreadable(subject, there, events.BY_HAND)
         elif there is None:
@@ -139,19 +139,19 @@ class Examination:
         else:
             yield from events.check(schedule, there, self._values)
 
-    def _subscriptions_of(self, schedule: Schedule, connection: str) -> Sequence[events.Subscription] | Unread | None:
+    def _wiring_of(self, schedule: Schedule, connection: str) -> events.Wiring | Unread | None:
         """None when it is not known which account it is, or in which subscription."""
-        if connection not in self._subscriptions:
+        if connection not in self._wirings:
             account = account_name(connection, self._values)
             workspace = workspace_of(schedule.target, self._values)
             if account is None or workspace is None:
                 return None
             try:
                 found = events.account_id(connection, account, self._values, workspace.split("/")[2], self.arm)
-                self._subscriptions[connection] = events.subscriptions(found, self.arm)
+                self._wirings[connection] = events.wiring(found, self.arm)
             except Unread as error:
-                self._subscriptions[connection] = error
-        return self._subscriptions[connection]
+                self._wirings[connection] = error
+        return self._wirings[connection]
 
 
 def _mended(one: Fault) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..azureml.addresses import UnfitAddress, url_of
-from ..azureml.pipelines import ACTIVE, DISABLED, Address, Endpoint, Pipeline, Pipelines, addressed
+from ..azureml.pipelines import ACTIVE, DISABLED, Address, Endpoint, Interface, Pipeline, Pipelines, addressed
 from ..azureml.reading import Unread
 from ..scheduling.config import Schedule, Target
 from ..scheduling.templates import MissingSetting
@@ -132,9 +132,9 @@ def _no_version(entry: Entry, address: Address, endpoint: Endpoint) -> Finding:
 
 
 def _known(service: Pipelines, root: str, pipeline: Pipeline) -> KnownNames:
-    """The names that the pipeline itself tells, and the interface of its graph where that can be read."""
+    """The names that the pipeline itself tells, each of the kind that the interface of its graph says."""
     missing = None
-    parameters, datapaths, datasets = pipeline.parameters, frozenset[str](), pipeline.datasets
+    interface = Interface(parameters=frozenset(), datapaths=frozenset(), datasets=frozenset())
     if pipeline.graph_id is None:
         missing = "the service tells no graph of the pipeline"
     else:
@@ -142,7 +142,10 @@ def _known(service: Pipelines, root: str, pipeline: Pipeline) -> KnownNames:
             interface = service.interface(root, pipeline.graph_id)
         except Unread as error:
             missing = f"the interface of its graph cannot be read: {error}"
-        else:
-            parameters, datapaths = parameters | interface.parameters, interface.datapaths
-            datasets |= interface.datasets
-    return KnownNames(of={PARAMETERS: parameters, DATAPATHS: datapaths, DATASETS: datasets}, missing=missing)
+    datasets = pipeline.datasets | interface.datasets
+    # What only the pipeline tells may be a plain parameter or a data path: either use of it is let pass.
+    either = pipeline.parameters - interface.parameters - interface.datapaths - datasets
+    return KnownNames(
+        of={PARAMETERS: interface.parameters | either, DATAPATHS: interface.datapaths | either, DATASETS: datasets},
+        missing=missing,
+    )

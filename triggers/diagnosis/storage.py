@@ -189,11 +189,16 @@ def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[lis
         found.append(declined.finding)
     except connections.UnusableConnection as error:
         found.append(fault(subject, str(error), f"correct the app setting {account.connection}"))
+    except ValueError:  # without its text, which may hold what the setting does
+        sentence = "what its settings say is no address of a storage account"
+        found.append(fault(subject, sentence, f"correct the app settings {account.connection}…"))
     except AzureError as error:
         found.append(_explained(account, subject, what, role, error))
 
 
 def _explained(account: Account, subject: str, what: str, role: str, error: Exception) -> Finding:
+    from azure.core.exceptions import ClientAuthenticationError
+
     said = _SIGNED.sub(" …", (str(error).strip().splitlines() or [type(error).__name__])[0])
     status = getattr(error, "status_code", None)
     if status in {401, 403}:
@@ -208,13 +213,7 @@ def _explained(account: Account, subject: str, what: str, role: str, error: Exce
     if status == 404:
         remedy = "make it (az storage container create), or correct the container in the schedules file"
         return fault(subject, f"{what} does not exist", remedy)
-    if status is None and _is_tokenless(error):
+    if status is None and isinstance(error, ClientAuthenticationError):
         return not_checked(subject, "there is no token, see above", "mend that first")
     remedy = f"look at the addresses in the app settings {account.connection}…, at the network, and at the firewall"
     return fault(subject, f"{what} cannot be reached: {said}", remedy)
-
-
-def _is_tokenless(error: Exception) -> bool:
-    from azure.core.exceptions import ClientAuthenticationError
-
-    return isinstance(error, ClientAuthenticationError)

@@ -91,5 +91,8 @@ def _named(schedule: Schedule) -> Iterator[tuple[str, str, ChangeTrigger | None]
 
 
 def _label(url: str) -> str | None:
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return None
     return host.partition(".")[0] or None if not host.replace(".", "").isdigit() else None
