@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from azure.core.exceptions import ResourceExistsError
@@ -356,7 +357,7 @@ def test_without_a_token_the_rest_is_looked_at_all_the_same(doctor: Doctor, caps
     assert [one["subject"] for one in faults] == ["identity"]
     assert faults[0]["sentence"].startswith("no token for https://management.azure.com/.default: ")
     assert "az login" in faults[0]["remedy"]
-    unknown = {one["subject"] for one in findings if one["verdict"] == "not checked"}
+    unknown = {one["subject"] for one in findings if one["sentence"] == "there is no token, see above"}
     assert unknown == {"workspace ws1", "pipeline score", "pipeline train", "datastore blobs", "events uploads"}
     assert "ledger AzureWebJobsStorage" in {one["subject"] for one in findings if one["verdict"] == "ok"}
 
@@ -457,7 +458,7 @@ def test_a_ledger_and_an_account_that_cannot_be_reached(doctor: Doctor, capsys: 
 
 
 def test_an_address_with_a_signature_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
-    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}/{ACCOUNT}"
+    nowhere = doctor.azureml.url.replace("http:", "https:") + f"/{ACCOUNT}"
     signed = f"BlobEndpoint={nowhere};TableEndpoint={nowhere};SharedAccessSignature=sv=2024-11-04&sig=s3cret"
 
     assert doctor("--json", AzureWebJobsStorage=signed, DataStorage=signed) == 1
@@ -672,7 +673,7 @@ def test_an_identity_without_roles_is_told_which_it_needs(
     ]
 
 
-def test_the_demo_is_well_in_a_process_of_its_own(azureml: AzureMl, storage: Azurite) -> None:
+def test_the_demo_in_a_process_of_its_own(azureml: AzureMl, storage: Azurite) -> None:
     service = BlobServiceClient.from_connection_string(storage.connection_string)
     with suppress(ResourceExistsError):
         service.create_container("azureml-blobstore")
@@ -687,18 +688,24 @@ def test_the_demo_is_well_in_a_process_of_its_own(azureml: AzureMl, storage: Azu
         "IDENTITY_HEADER": IDENTITY_HEADER,
     }
 
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "triggers", "doctor"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **settings},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    def run() -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "triggers", "doctor"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout.splitlines()[-1], done.stderr
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "12 ok, 0 warning, 0 fault, 0 not checked"
+    well = run()
+    switch = Request(f"{azureml.url}/_stand-in/workspace", b'{"parameters": {"epochs": "1"}}', method="PUT")
+    urlopen(switch, timeout=10).close()
+
+    assert well == (0, "12 ok, 0 warning, 0 fault, 0 not checked", "")
+    assert run() == (1, "11 ok, 0 warning, 1 fault, 0 not checked", "")
 
 
 def test_wrong_usage_is_exit_code_two(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,8 +25,8 @@ _OTHER_WEBHOOK: Final = "/runtime/webhooks/eventgrid"
 _CREATED: Final = "Microsoft.Storage.BlobCreated"
 MEND: Final = "azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT, makes it as it should be"
 BY_HAND: Final = (
-    "az eventgrid system-topic event-subscription list --resource-group GROUP --system-topic-name TOPIC; the reading "
-    "takes the role EventGrid EventSubscription Reader on the account and its topic"
+    "az eventgrid system-topic event-subscription list --resource-group GROUP --system-topic-name TOPIC; the role "
+    "Reader on the account and its topic shows all but the function's name, which takes one that may change them"
 )
 
 

@@ -4,7 +4,6 @@ Rights to write are asked for with conditions that never hold: the service decid
 declines, so nothing is written. Roles: docs/deploy.md.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,8 +32,6 @@ _PATIENCE: Final[dict[str, Any]] = {
     "random_jitter_range": 0,
 }
 """Seconds. The clients of blobs would wait for 15 before their second try."""
-_SIGNED: Final = re.compile(r" with url: \S+|\?\S*\bsig=\S+")
-"""What an error says of an address whose query may hold a signature."""
 _NEVER: Final = '"0x0"'
 """An ETag that nothing has."""
 
@@ -199,7 +196,7 @@ def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[lis
 def _explained(account: Account, subject: str, what: str, role: str, error: Exception) -> Finding:
     from azure.core.exceptions import ClientAuthenticationError
 
-    said = _SIGNED.sub(" …", (str(error).strip().splitlines() or [type(error).__name__])[0])
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     status = getattr(error, "status_code", None)
     if status in {401, 403}:
         if account.has_key:
