@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from . import azureml_jobs
 from .azureml_calls import WORKSPACE, Call, Reply, Route, cancel, faulty
 from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault, Service, error_body
+from .azureml_workspace import routes
 
 PIPELINES = f"/pipelines/v1.0{WORKSPACE}"
 IDENTITY_HEADER = "stand-in"
@@ -60,6 +61,7 @@ class AzureMl(ThreadingHTTPServer):
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are sent apart, and the second would wait 40 ms for the first
     server: AzureMl
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
@@ -190,28 +192,6 @@ def _history_query(call: Call) -> Reply:
     return 200, {"value": found, "continuationToken": None}
 
 
-def _pipeline(call: Call) -> Reply:
-    status = call.service.pipelines.get(call.groups[0])
-    if status is None:
-        return 404, error_body("UserError", "no such pipeline")
-    return 200, {
-        "Id": call.groups[0],
-        "Name": "demo",
-        "EntityStatus": status,
-        "Url": f"http://{call.request.headers['Host']}{PIPELINES}/PipelineRuns/PipelineSubmit/{call.groups[0]}",
-    }
-
-
-def _pipelines(call: Call) -> Reply:
-    names = list(call.service.pipelines)
-    return 200, [{"Id": one, "Name": "demo", "EntityStatus": call.service.pipelines[one]} for one in names]
-
-
-def _set_status(call: Call) -> Reply:
-    call.service.pipelines[call.groups[0]] = call.json()
-    return 200, None
-
-
 def _token(call: Call) -> Reply:
     if call.request.headers.get("X-IDENTITY-HEADER") != IDENTITY_HEADER:
         return 401, {"error": "X-IDENTITY-HEADER is wrong"}
@@ -244,9 +224,7 @@ _ROUTES: list[Route] = [
     ("GET", rf"{_HISTORY}/runs/([^/]+)(?:/details)?", True, _history),
     ("POST", rf"{_HISTORY}/runs/([^/]+)/cancel", True, cancel),
     *azureml_jobs.ROUTES,
-    ("GET", rf"{PIPELINES}/Pipelines/([^/]+)", True, _pipeline),
-    ("GET", rf"{PIPELINES}/Pipelines", True, _pipelines),
-    ("PUT", rf"{PIPELINES}/Pipelines/([^/]+)/status", True, _set_status),
+    *routes(PIPELINES),
     ("GET", "/msi/token", False, _token),
     ("GET", "/_stand-in/submissions", False, _submissions),
     ("POST", "/_stand-in/faults", False, _add_fault),

@@ -58,6 +58,7 @@ class Machine:
             "AzureWebJobsStorage": self.azurite.connection_string,
             "DataStorage": self.azurite.connection_string,
             "PIPELINE_ENDPOINT": f"{self.azureml_url}{PIPELINES}/PipelineRuns/PipelineSubmit/{DEMO_PIPELINE}",
+            "AZUREML_ARM": self.azureml_url,
             "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
             "IDENTITY_ENDPOINT": f"{self.azureml_url}/msi/token",
             "IDENTITY_HEADER": IDENTITY_HEADER,

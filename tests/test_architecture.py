@@ -56,6 +56,7 @@ def layer(module: str) -> int:
             "triggers.run_hints",
             "triggers.waiting_line",
             "triggers.open_runs",
+            "triggers.gate",
         )
     ):
         return 2

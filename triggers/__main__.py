@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .clock import SystemClock
-from .commands import asking, backfilling, file, infra, looking, occurrences, pausing
+from .commands import asking, backfilling, doctor, file, infra, looking, occurrences, pausing
 from .commands.named import Refused
 from .scheduling.run import RunState
 from .settings import Settings, from_environment
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     deployed = commands.add_parser("infra", help="what Bicep needs to know of the schedules, as JSON")
     deployed.set_defaults(command=infra.infra)
 
+    _add_doctor(commands)
     _add_held(commands)
     _add_backfill(commands)
     _add_looking(commands)
@@ -107,6 +108,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  argparse has no other name for it
+
+
+def _add_doctor(commands: _Commands) -> None:
+    looked = commands.add_parser("doctor", help="what is wrong around the app, by real calls, and how to mend it")
+    switched = looked.add_mutually_exclusive_group()
+    switched.add_argument("--enable", metavar="PIPELINE", help="make an entry of `pipelines` Active, and no more")
+    switched.add_argument("--disable", metavar="PIPELINE", help="make it Disabled")
+    switched.add_argument("--json", action="store_true")
+    looked.set_defaults(command=doctor.doctor)
 
 
 def _add_looking(commands: _Commands) -> None:

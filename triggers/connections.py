@@ -31,26 +31,30 @@ def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...])
     )
 
 
-def blob_service(prefix: str, settings: Mapping[str, str], credential: "TokenCredential") -> "BlobServiceClient":
+def blob_service(
+    prefix: str, settings: Mapping[str, str], credential: "TokenCredential", patience: Mapping[str, Any] = _PATIENCE
+) -> "BlobServiceClient":
     """A client for the account's blobs, by connection string or identity; raises UnusableConnection."""
     from azure.storage.blob import BlobServiceClient
 
     if not settings.get(prefix):
-        return BlobServiceClient(_uri(prefix, "blob", settings), credential=credential, **_PATIENCE)
+        return BlobServiceClient(_uri(prefix, "blob", settings), credential=credential, **patience)
     try:
-        return BlobServiceClient.from_connection_string(settings[prefix], **_PATIENCE)
+        return BlobServiceClient.from_connection_string(settings[prefix], **patience)
     except ValueError as error:
         raise UnusableConnection(f"the app setting {prefix} is not a connection string: {error}") from error
 
 
-def table_service(prefix: str, settings: Mapping[str, str], credential: "TokenCredential") -> "TableServiceClient":
+def table_service(
+    prefix: str, settings: Mapping[str, str], credential: "TokenCredential", patience: Mapping[str, Any] = _PATIENCE
+) -> "TableServiceClient":
     """A client for the account's tables, by connection string or identity; raises UnusableConnection."""
     from azure.data.tables import TableServiceClient
 
     if not settings.get(prefix):
-        return TableServiceClient(endpoint=_uri(prefix, "table", settings), credential=credential, **_PATIENCE)
+        return TableServiceClient(endpoint=_uri(prefix, "table", settings), credential=credential, **patience)
     try:
-        return TableServiceClient.from_connection_string(settings[prefix], **_PATIENCE)
+        return TableServiceClient.from_connection_string(settings[prefix], **patience)
     except ValueError as error:
         raise UnusableConnection(f"the app setting {prefix} is not a connection string: {error}") from error
 

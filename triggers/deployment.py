@@ -101,12 +101,21 @@ def _sure(text: str) -> str:
     return found[0] if found else ""
 
 
+def subscription_name(schedule: str) -> str:
+    """What a schedule's event subscription is called, behind the app's name and a hyphen."""
+    if len(schedule) <= _LONGEST_NAME and "_" not in schedule:
+        return schedule
+    digest = hashlib.sha256(schedule.encode()).hexdigest()[:8]
+    return f"{schedule[: _LONGEST_NAME - 9].replace('_', '-')}-{digest}"
+
+
 def _subscription(schedule: str, trigger: ChangeTrigger) -> dict[str, Any]:
-    name = schedule
-    if len(name) > _LONGEST_NAME or "_" in name:
-        digest = hashlib.sha256(schedule.encode()).hexdigest()[:8]
-        name = f"{schedule[: _LONGEST_NAME - 9].replace('_', '-')}-{digest}"
-    return {"name": name, "schedule": schedule, "connection": trigger.connection, **subject_filter(trigger)}
+    return {
+        "name": subscription_name(schedule),
+        "schedule": schedule,
+        "connection": trigger.connection,
+        **subject_filter(trigger),
+    }
 
 
 def _watched(connection: str, containers: list[str], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -186,3 +186,5 @@ class Config(Struct, frozen=True, kw_only=True):
     """Its name, as faults and warnings tell it."""
     lines: Mapping[str, int]
     """Where in it a path stands, counted from 1."""
+    pipelines: Mapping[str, Target] = {}
+    """What can be started, by its name, also what no schedule uses; without the entries that are faulty."""

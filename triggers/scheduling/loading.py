@@ -41,6 +41,7 @@ def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
         settings=dict(settings),
         file=file,
         lines=faults.lines,
+        pipelines={name: target for name, target in targets.items() if target is not None},
     )
 
 

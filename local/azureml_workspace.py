@@ -1,0 +1,216 @@
+"""What the Azure ML stand-in shows of its workspace: pipelines and their switches, and Azure Resource Manager.
+
+PUT /_stand-in/workspace {"pipelines": {…}, "refused": {…}, …}   replaces what WorkspaceService holds, key by key
+
+Shapes: azureml-pipeline-core 1.62.0 (PipelineEntity, PipelineEndpointEntity, EntityInterface) and, for Resource
+Manager, the documented resources as azure-ai-ml 1.22.0 and Event Grid's 2022-06-15 have them.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Service, error_body
+from .azurite import ACCOUNT
+
+_NUMBERS = {"Active": 0, "Deprecated": 1, "Disabled": 2}
+DEMO_GRAPH = "99999999-0000-0000-0000-000000000001"
+
+
+def demo_resources() -> dict[str, dict[str, Any]]:
+    """The workspace of the demo, whoever asks may do everything in it, and its datastore."""
+    workspace = (
+        "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg1"
+        "/providers/microsoft.machinelearningservices/workspaces/ws1"
+    )
+    return {
+        workspace: {"name": "ws1", "properties": {}},
+        f"{workspace}/providers/microsoft.authorization/permissions": {"value": [{"actions": ["*"], "notActions": []}]},
+        f"{workspace}/datastores/workspaceblobstore": blob_datastore(ACCOUNT, "azureml-blobstore"),
+    }
+
+
+def blob_datastore(account: str, container: str) -> dict[str, Any]:
+    """A blob datastore as Resource Manager shows it."""
+    return {"properties": {"datastoreType": "AzureBlob", "accountName": account, "containerName": container}}
+
+
+@dataclass
+class WorkspaceService:
+    """The state; tests replace what they want otherwise."""
+
+    parameters: dict[str, str] = field(default_factory=lambda: {"since": "2026-01-01", "epochs": "10"})
+    """Of every pipeline, with their defaults."""
+    datapaths: list[str] = field(default_factory=lambda: ["input_datapath"])
+    datasets: list[str] = field(default_factory=lambda: ["train_ds"])
+    pipelines_tell_datapaths: bool = True
+    """Whether a PipelineEntity has them too, among its parameters, as the SDK expects."""
+    endpoint_status: str = "Active"
+    endpoint_versions: dict[str, str] = field(default_factory=lambda: {"1": DEMO_PIPELINE})
+    resources: dict[str, dict[str, Any]] = field(default_factory=demo_resources)
+    """Of Resource Manager: what a GET of a path in lower case answers."""
+    full_urls: dict[str, str] = field(default_factory=dict)
+    """What getFullUrl answers, by the event subscription's id in lower case."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """A part of a path in lower case → the status that everything with it in its path is answered with."""
+    puts: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of what was changed, oldest first."""
+
+
+class WorkspaceRoutes:
+    """The routes, over a stand-in's service; each takes a call and returns status and body."""
+
+    def pipeline(self, call: Any) -> Any:
+        """PipelineEntity; its enum is a number, as in real replies."""
+        found = self._refusal(call)
+        if found is not None:
+            return found
+        status = call.service.pipelines.get(call.groups[0])
+        if status is None:
+            return 404, error_body("UserError", f"Pipeline {call.groups[0]} not found")
+        return 200, self._entity(call, call.groups[0], status)
+
+    def pipelines(self, call: Any) -> Any:
+        """A JSON array, without pages."""
+        return 200, [self._entity(call, one, status) for one, status in call.service.pipelines.items()]
+
+    def set_status(self, call: Any) -> Any:
+        """The body is a bare JSON string."""
+        found = self._refusal(call)
+        if found is not None:
+            return found
+        if call.groups[0] not in call.service.pipelines or call.json() not in _NUMBERS:
+            return 400, error_body("UserError", "no such pipeline or status")
+        call.service.pipelines[call.groups[0]] = call.json()
+        return 200, None
+
+    def interface(self, call: Any) -> Any:
+        """EntityInterface: where the names of data paths are."""
+        found, state = self._refusal(call), workspace_of(call.service)
+        if found is not None:
+            return found
+        return 200, {
+            "Parameters": [{"Name": name, "IsOptional": True} for name in state.parameters],
+            "DataPathParameters": [{"Name": name, "IsOptional": True} for name in state.datapaths],
+            "DataPathParameterList": [{"Name": name, "IsOptional": True} for name in state.datasets],
+        }
+
+    def endpoint(self, call: Any) -> Any:
+        """PipelineEndpointEntity, by id or by name."""
+        found, state = self._refusal(call), workspace_of(call.service)
+        if found is not None:
+            return found
+        wanted = call.groups[0] if call.groups else call.query.get("Name")
+        if wanted not in {DEMO_ENDPOINT, DEMO_ENDPOINT_NAME}:
+            return 404, error_body("UserError", f"PipelineEndpoint {wanted} not found")
+        return 200, {
+            "Id": DEMO_ENDPOINT,
+            "Name": DEMO_ENDPOINT_NAME,
+            "DefaultVersion": next(iter(state.endpoint_versions), None),
+            "EntityStatus": _NUMBERS[state.endpoint_status],
+            "PipelineVersionList": [
+                {"Version": version, "PipelineId": one} for version, one in state.endpoint_versions.items()
+            ],
+            "tags": {},
+        }
+
+    def change_endpoint(self, call: Any) -> Any:
+        """The whole endpoint comes; only its status is taken."""
+        state = workspace_of(call.service)
+        state.puts.append(call.json())
+        state.endpoint_status = call.json()["EntityStatus"]
+        return 200, call.json()
+
+    def resource(self, call: Any) -> Any:
+        """Whatever Resource Manager is asked for."""
+        found, state = self._refusal(call), workspace_of(call.service)
+        if found is not None:
+            return found
+        if "api-version" not in call.query:
+            return 400, {"error": {"code": "MissingApiVersionParameter", "message": "api-version is missing"}}
+        one = state.resources.get(call.path.lower())
+        if one is None:
+            return 404, {"error": {"code": "ResourceNotFound", "message": f"{call.path} was not found"}}
+        return 200, one
+
+    def full_url(self, call: Any) -> Any:
+        """The address of a webhook with its key."""
+        found, state = self._refusal(call), workspace_of(call.service)
+        if found is not None:
+            return found
+        return 200, {"endpointUrl": state.full_urls.get(call.groups[0].lower(), "")}
+
+    def replace(self, call: Any) -> Any:
+        """A route of the stand-in's own, for tests of whole processes."""
+        state = workspace_of(call.service)
+        for key, value in call.json().items():
+            assert key in {one.name for one in fields(state)}, key
+            setattr(state, key, value)
+        return 200, None
+
+    @staticmethod
+    def _entity(call: Any, pipeline_id: str, status: str) -> dict[str, Any]:
+        state = workspace_of(call.service)
+        return {
+            "Id": pipeline_id,
+            "Name": "demo",
+            "EntityStatus": _NUMBERS[status],
+            "Url": call.request.server.endpoint,
+            "GraphId": DEMO_GRAPH,
+            "ParameterAssignments": {
+                **state.parameters,
+                **{name: "blobs/in" for name in state.datapaths if state.pipelines_tell_datapaths},
+            },
+            "DataSetDefinitionValueAssignments": {name: {} for name in state.datasets},
+        }
+
+    @staticmethod
+    def _refusal(call: Any) -> Any:
+        for part, status in workspace_of(call.service).refused.items():
+            if part in call.path.lower():
+                return status, error_body("Refused", f"fault switch: {status}")
+        return None
+
+
+def workspace_of(service: Service) -> WorkspaceService:
+    """The workspace that belongs to a stand-in's service, made when it is first asked for."""
+    found: WorkspaceService = vars(service).setdefault("workspace", WorkspaceService())
+    return found
+
+
+def event_subscription(resource_id: str, url: str, begins: str, ends: str = "") -> dict[str, Any]:
+    """An event subscription as Resource Manager shows it: its address without the query."""
+    assert parse_qs(urlsplit(url).query)
+    return {
+        "id": resource_id,
+        "name": resource_id.rpartition("/")[2],
+        "properties": {
+            "provisioningState": "Succeeded",
+            "destination": {"endpointType": "WebHook", "properties": {"endpointBaseUrl": url.partition("?")[0]}},
+            "filter": {
+                "subjectBeginsWith": begins,
+                "subjectEndsWith": ends,
+                "includedEventTypes": ["Microsoft.Storage.BlobCreated"],
+                "isSubjectCaseSensitive": True,
+            },
+            "deadLetterWithResourceIdentity": {"identity": {"type": "SystemAssigned"}},
+        },
+    }
+
+
+def routes(pipelines: str) -> list[tuple[str, str, bool, Any]]:
+    """In the form of local.azureml's own; `pipelines` is where the pipelines service begins."""
+    serve = WorkspaceRoutes()
+    return [
+        ("GET", rf"{pipelines}/Pipelines/([^/]+)", True, serve.pipeline),
+        ("GET", rf"{pipelines}/Pipelines", True, serve.pipelines),
+        ("PUT", rf"{pipelines}/Pipelines/([^/]+)/status", True, serve.set_status),
+        ("GET", rf"{pipelines}/Graphs/([^/]+)/Interface", True, serve.interface),
+        ("GET", rf"{pipelines}/PipelineEndpoints/Id/([^/]+)", True, serve.endpoint),
+        ("GET", rf"{pipelines}/PipelineEndpoints/Name", True, serve.endpoint),
+        ("PUT", rf"{pipelines}/PipelineEndpoints/([^/]+)", True, serve.change_endpoint),
+        ("POST", r"(/subscriptions/.+)/getFullUrl", True, serve.full_url),
+        # Jobs and their schedules are the business of others.
+        ("GET", r"/subscriptions/(?!.*/jobs\b).+", True, serve.resource),
+        ("PUT", "/_stand-in/workspace", False, serve.replace),
+    ]

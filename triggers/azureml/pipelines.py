@@ -1,0 +1,185 @@
+"""Published pipelines and pipeline endpoints as their service knows them: status, versions, names of parameters.
+
+Routes and shapes are those of azureml-pipeline-core 1.62.0 (_restclients/aeva: aml_pipelines_api10.py, PipelineEntity,
+PipelineEndpointEntity, EntityInterface). A PipelineEntity has no list of data paths: the SDK reads their defaults as
+"datastore/path" out of its ParameterAssignments (_aeva_provider.py, create_graph_from_graph_entity), where nothing
+tells them from plain parameters; the interface of its graph has each kind apart. None of this was checked against the
+real service.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from .reading import Reader, Unread
+
+ACTIVE: Final = "Active"
+DISABLED: Final = "Disabled"
+_STATUSES: Final = (ACTIVE, "Deprecated", DISABLED)
+"""Enums come as numbers in real replies, in this order; the SDK reads words too."""
+_SUBMIT: Final = re.compile(
+    r"(?P<root>https?://[^/]+/pipelines/v1\.0(?P<workspace>/subscriptions/[^/]+/resourceGroups/[^/]+"
+    r"/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+))/PipelineRuns/"
+    r"(?:PipelineSubmit/(?P<pipeline>[^/]+)|PipelineEndpointSubmit/(?:Id/(?P<id>[^/]+)(?:/(?P<version>[^/]+))?|Name))/?",
+    re.IGNORECASE,
+)
+_ENDPOINT_KEYS: Final = (
+    "Name", "DefaultVersion", "Description", "PipelineVersionList", "Url", "Id", "Etag", "CreatedDate",
+    "LastModifiedDate", "EntityStatus", "Properties", "SwaggerUrl", "tags",
+)  # fmt: skip
+"""What the SDK's PipelineEndpointEntity holds, and so what its PUT of a whole endpoint sends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """What a submit address names: a published pipeline, or a pipeline endpoint by id or by name."""
+
+    root: str
+    """`https://…/pipelines/v1.0/subscriptions/…/workspaces/NAME`."""
+    workspace_id: str
+    """The workspace's resource id."""
+    pipeline_id: str | None
+    endpoint_id: str | None
+    endpoint_name: str | None
+    version: str | None
+    """Of the endpoint; None: its default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A published pipeline."""
+
+    id: str
+    status: str
+    graph_id: str | None
+    parameters: frozenset[str]
+    """Data paths may be among them."""
+    datasets: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A pipeline endpoint; `entity` is what the service sent, which a change of its status sends back."""
+
+    id: str
+    name: str
+    status: str
+    default_version: str | None
+    versions: Mapping[str, str]
+    """Version → the id of its published pipeline."""
+    entity: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """The names of a graph's parameters, each kind apart."""
+
+    parameters: frozenset[str]
+    datapaths: frozenset[str]
+    datasets: frozenset[str]
+
+
+def addressed(submit_url: str) -> Address | None:
+    """What the address names; None for one that is no address of Azure ML's pipelines service."""
+    parts = urlsplit(submit_url)
+    match = _SUBMIT.fullmatch(f"{parts.scheme}://{parts.netloc}{parts.path}")
+    if match is None:
+        return None
+    query = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
+    name = None if match["pipeline"] or match["id"] else query.get("name")
+    if not (match["pipeline"] or match["id"] or name):
+        return None
+    return Address(
+        root=match["root"],
+        workspace_id=unquote(match["workspace"]),
+        pipeline_id=match["pipeline"] and unquote(match["pipeline"]),
+        endpoint_id=match["id"] and unquote(match["id"]),
+        endpoint_name=name,
+        version=query.get("pipelineversion") or (match["version"] and unquote(match["version"])),
+    )
+
+
+class Pipelines:
+    """The pipelines service of every workspace that an address names; every method raises Unread."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def pipeline(self, root: str, pipeline_id: str) -> Pipeline:
+        """GET …/Pipelines/{id}: PipelineEntity."""
+        entity = self._reader.mapping(f"{root}/Pipelines/{_segment(pipeline_id)}")
+        return Pipeline(
+            id=pipeline_id,
+            status=_status(entity),
+            graph_id=_text(entity, "GraphId"),
+            parameters=_keys(entity, "ParameterAssignments"),
+            datasets=_keys(entity, "DataSetDefinitionValueAssignments"),
+        )
+
+    def interface(self, root: str, graph_id: str) -> Interface:
+        """GET …/Graphs/{id}/Interface: EntityInterface; its third list holds the datasets."""
+        entity = self._reader.mapping(f"{root}/Graphs/{_segment(graph_id)}/Interface")
+        return Interface(
+            parameters=_names(entity, "Parameters"),
+            datapaths=_names(entity, "DataPathParameters"),
+            datasets=_names(entity, "DataPathParameterList"),
+        )
+
+    def endpoint(self, address: Address) -> Endpoint:
+        """GET …/PipelineEndpoints/Id/{id}, or …/Name?Name=: PipelineEndpointEntity."""
+        if address.endpoint_id is not None:
+            place = f"Id/{_segment(address.endpoint_id)}"
+        else:
+            place = f"Name?Name={_segment(address.endpoint_name or '')}"
+        entity = self._reader.mapping(f"{address.root}/PipelineEndpoints/{place}")
+        listed = entity.get("PipelineVersionList")
+        versions = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        return Endpoint(
+            id=_text(entity, "Id") or address.endpoint_id or "",
+            name=_text(entity, "Name") or address.endpoint_name or "",
+            status=_status(entity),
+            default_version=_text(entity, "DefaultVersion"),
+            versions={str(one.get("Version")): str(one.get("PipelineId")) for one in versions},
+            entity=entity,
+        )
+
+    def set_pipeline_status(self, root: str, pipeline_id: str, status: str) -> None:
+        """PUT …/Pipelines/{id}/status, whose body is a bare JSON string: what `enable()` and `disable()` do."""
+        self._reader.json(f"{root}/Pipelines/{_segment(pipeline_id)}/status", method="PUT", body=status)
+
+    def set_endpoint_status(self, root: str, endpoint: Endpoint, status: str) -> None:
+        """PUT …/PipelineEndpoints/{id} with the whole endpoint as it was read: the SDK knows no other way."""
+        entity = {key: endpoint.entity[key] for key in _ENDPOINT_KEYS if key in endpoint.entity}
+        url = f"{root}/PipelineEndpoints/{_segment(endpoint.id)}"
+        self._reader.json(url, method="PUT", body={**entity, "EntityStatus": status})
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _status(entity: Mapping[str, Any]) -> str:
+    value = entity.get("EntityStatus")
+    if isinstance(value, int) and 0 <= value < len(_STATUSES):
+        return _STATUSES[value]
+    if not isinstance(value, str):
+        raise Unread("the service sent something without an EntityStatus", status=200)
+    return value
+
+
+def _text(entity: Mapping[str, Any], key: str) -> str | None:
+    value = entity.get(key)
+    return None if value in (None, "") else str(value)
+
+
+def _keys(entity: Mapping[str, Any], key: str) -> frozenset[str]:
+    value = entity.get(key)
+    return frozenset(value) if isinstance(value, dict) else frozenset()
+
+
+def _names(entity: Mapping[str, Any], key: str) -> frozenset[str]:
+    value = entity.get(key)
+    found = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return frozenset(str(one["Name"]) for one in found if one.get("Name"))

@@ -1,0 +1,44 @@
+"""Azure Resource Manager: resources by their id, lists page by page; it only reads."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+from .reading import Reader, Unread
+
+_PAGES: Final = 50
+
+
+class ResourceManager:
+    """Reads at one address, https://management.azure.com in the public cloud; every method raises Unread."""
+
+    def __init__(self, reader: Reader, base: str) -> None:
+        self._reader = reader
+        self._base = base.rstrip("/")
+
+    def get(self, resource_id: str, api_version: str) -> dict[str, Any]:
+        """One resource; spaces and the like in its id are encoded, slashes stay."""
+        return self._reader.mapping(self._url(resource_id, api_version))
+
+    def every(self, path: str, api_version: str) -> Iterator[dict[str, Any]]:
+        """The resources of a list. Its next page is followed only at this address: our token goes with it."""
+        url = self._url(path, api_version)
+        for _ in range(_PAGES):
+            page = self._reader.mapping(url)
+            values = page.get("value")
+            if not isinstance(values, list):
+                raise Unread("the service sent something else than a list", status=200)
+            yield from (one for one in values if isinstance(one, dict))
+            url = str(page.get("nextLink") or "")
+            if not url:
+                return
+            if not url.startswith(f"{self._base}/"):
+                raise Unread("the list goes on at another address, where no token is sent")
+
+    def act(self, resource_id: str, action: str, api_version: str) -> dict[str, Any]:
+        """POST an action that changes nothing and tells more than the resource shows."""
+        found = self._reader.json(self._url(f"{resource_id}/{action}", api_version), method="POST")
+        return found if isinstance(found, dict) else {}
+
+    def _url(self, path: str, api_version: str) -> str:
+        return f"{self._base}{quote(path, safe='/()')}?api-version={api_version}"

@@ -1,0 +1,109 @@
+"""The doctor: what is wrong around the app, and the switch of a published pipeline."""
+
+import argparse
+import json
+import logging
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from ..app import App
+from ..azureml.clouds import PUBLIC, Cloud, cloud_of
+from ..azureml.pipelines import Pipelines
+from ..azureml.reading import Reader
+from ..azureml.resource_manager import ResourceManager
+from ..azureml.wire import Wire
+from ..diagnosis.examination import Examination
+from ..diagnosis.findings import Finding, Verdict
+from ..diagnosis.identity import AskedOnce
+from ..diagnosis.switching import NotSwitched, switch
+from ..scheduling.faults import nearest
+from ..scheduling.templates import MissingSetting, expand
+from ..settings import Settings
+from .named import Refused
+
+_PATIENCE: Final = timedelta(seconds=20)
+"""For one request; connecting may take a sixth of it."""
+_WIDTH: Final = max(len(verdict.value) for verdict in Verdict)
+
+
+def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Look at everything and change nothing; or enable or disable one pipeline, and look at nothing else."""
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # what it would say is in the findings
+    examination = _examination(settings, folder)
+    name = options.disable if options.enable is None else options.enable
+    if name is not None:
+        return _switched(name, examination, enable=options.enable is not None)
+    found = []
+    for finding in examination.findings():
+        found.append(finding)
+        if not options.json:
+            _print(finding)
+    if options.json:
+        print(json.dumps([_as_json(one) for one in found], indent=2, ensure_ascii=False))
+    else:
+        _print_counts(found)
+    return 1 if any(one.verdict is Verdict.FAULT for one in found) else 0
+
+
+def _examination(settings: Settings, folder: Path) -> Examination:
+    app = App(settings, folder)
+    tokens = AskedOnce(settings.client_id)
+    wire = Wire(tokens=tokens, scope=settings.token_scope, patience=_PATIENCE, threads=1, ca_bundle=settings.ca_bundle)
+    reader = Reader(wire)
+    cloud = _cloud(app)
+    return Examination(
+        config=app.config,
+        settings=settings,
+        faults=app.faults(),
+        tokens=tokens,
+        pipelines=Pipelines(reader),
+        arm=ResourceManager(reader, settings.values.get("AZUREML_ARM") or cloud.arm),
+        cloud=cloud,
+    )
+
+
+def _cloud(app: App) -> Cloud:
+    """That of the first target whose address is known."""
+    for target in app.config.pipelines.values():
+        try:
+            return cloud_of(expand(target.workspace.api if target.workspace else target.name, app.config.settings))
+        except MissingSetting:
+            continue
+    return PUBLIC
+
+
+def _switched(name: str, examination: Examination, *, enable: bool) -> int:
+    entries = {one.name: one for one in examination.entries()}
+    if name not in entries:
+        for one in examination.config.faults:
+            print(one)
+        known = ", ".join(entries) or "none"
+        raise Refused(f"no entry {name!r} in pipelines{nearest(name, list(entries))}; there are: {known}")
+    try:
+        for sentence in switch(entries[name], examination.pipelines, enable=enable):
+            print(sentence)
+    except NotSwitched as error:
+        raise Refused(str(error)) from error
+    return 0
+
+
+def _print(finding: Finding) -> None:
+    print(f"{finding.verdict.value:<{_WIDTH}}  {finding.subject}: {finding.sentence}", flush=True)
+    if finding.remedy is not None:
+        print(f"{'':<{_WIDTH}}  → {finding.remedy}", flush=True)
+
+
+def _print_counts(found: list[Finding]) -> None:
+    counts = Counter(one.verdict for one in found)
+    print(", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict))
+
+
+def _as_json(finding: Finding) -> dict[str, str | None]:
+    return {
+        "verdict": finding.verdict.value,
+        "subject": finding.subject,
+        "sentence": finding.sentence,
+        "remedy": finding.remedy,
+    }

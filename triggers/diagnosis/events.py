@@ -1,0 +1,190 @@
+"""Event Grid's subscriptions, as far as Azure Resource Manager shows them, against what each schedule needs.
+
+What a deployment makes is infra/app/event-subscriptions.bicep; the webhook and its names are those of
+https://learn.microsoft.com/azure/azure-functions/functions-event-grid-blob-trigger. A subscription's address holds the
+host's key, so a resource shows it without its query; getFullUrl tells the whole of it, of which only the function's
+name is looked at.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from ..azureml.reading import Unread
+from ..azureml.resource_manager import ResourceManager
+from ..deployment import subject_filter, subscription_name
+from ..scheduling.config import ChangeTrigger, Schedule
+from .findings import Findings, fault, not_checked, ok, warning
+
+API: Final = "2022-06-15"
+_STORAGE_API: Final = "2023-01-01"
+_WEBHOOK: Final = "/runtime/webhooks/blobs"
+_OTHER_WEBHOOK: Final = "/runtime/webhooks/eventgrid"
+"""That of Event Grid triggers, which knows no blob function."""
+_CREATED: Final = "Microsoft.Storage.BlobCreated"
+MEND: Final = "azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT, makes it as it should be"
+BY_HAND: Final = (
+    "az eventgrid system-topic event-subscription list --resource-group GROUP --system-topic-name TOPIC; the role "
+    "Reader on the account and its topic shows all but the function's name, which takes one that may change them"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """An event subscription that tells a webhook."""
+
+    name: str
+    state: str
+    base_url: str
+    function: str | None
+    """The query's functionName; None when the whole address could not be read."""
+    properties: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.base_url).path.rstrip("/").lower()
+
+
+def account_id(
+    connection: str, account: str, settings: Mapping[str, str], subscription: str, arm: ResourceManager
+) -> str:
+    """The storage account's resource id: the deployment's setting, or found by its name; raises Unread."""
+    if given := settings.get(f"{connection}__accountId"):
+        return given.rstrip("/")
+    path = f"/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
+    for one in arm.every(path, _STORAGE_API):
+        if str(one.get("name", "")).lower() == account.lower():
+            return str(one.get("id"))
+    raise Unread(
+        f"the storage account {account} is not in the subscription {subscription}; set {connection}__accountId"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What tells of an account's blobs."""
+
+    subscriptions: Sequence[Subscription]
+    has_topic: bool
+    """False also where its topic is hidden: a list over a subscription may leave out what one may not read."""
+
+
+def wiring(account: str, arm: ResourceManager) -> Wiring:
+    """Every webhook subscription on the account, of its own and of its system topic; raises Unread."""
+    has_topic = False
+    found = list(arm.every(f"{account}/providers/Microsoft.EventGrid/eventSubscriptions", API))
+    of_topics = f"/subscriptions/{account.split('/')[2]}/providers/Microsoft.EventGrid/systemTopics"
+    for topic in arm.every(of_topics, API):
+        source = str((topic.get("properties") or {}).get("source", ""))
+        if source.lower() == account.lower():
+            has_topic = True
+            found += arm.every(f"{topic['id']}/eventSubscriptions", API)
+    by_id = {str(one.get("id", one.get("name"))).lower(): one for one in found}
+    mine = [_subscription(one, arm) for one in by_id.values() if _webhook(one) is not None]
+    return Wiring(subscriptions=mine, has_topic=has_topic or bool(found))
+
+
+def check(schedule: Schedule, wired: Wiring, settings: Mapping[str, str]) -> Findings:
+    """One subscription tells the schedule's function of every upload in its scope."""
+    subject, function = f"events {schedule.name}", f"Host.Functions.{schedule.name}"
+    trigger = schedule.trigger
+    assert isinstance(trigger, ChangeTrigger)
+    suffix = f"-{subscription_name(schedule.name)}"
+    mine = [
+        one
+        for one in wired.subscriptions
+        if one.path == _WEBHOOK and (one.function == function or (one.function is None and one.name.endswith(suffix)))
+    ]
+    if not wired.has_topic:
+        sentence = "the account's system topic is not to be seen: there is none, or it may not be read"
+        yield warning(subject, f"{sentence}; without one, uploads wait for the sweep", BY_HAND)
+        return
+    if not mine:
+        yield fault(subject, _nearly(schedule, wired.subscriptions, suffix), MEND)
+        return
+    problems = [list(_problems(one, trigger, settings)) for one in mine]
+    best = min(problems, key=len)
+    one = mine[problems.index(best)]
+    for problem in best:
+        yield fault(subject, f"the event subscription {one.name} {problem}; only the sweep finds those uploads", MEND)
+    if best:
+        return
+    if one.function is None:
+        sentence = f"the event subscription {one.name} has the right filter; which function it tells is not shown"
+        yield not_checked(subject, sentence, BY_HAND)
+    else:
+        told = f"{function} at {urlsplit(one.base_url).hostname}"
+        yield ok(subject, f"the event subscription {one.name} tells {told}, with the right filter")
+    if not (one.properties.get("deadLetterDestination") or one.properties.get("deadLetterWithResourceIdentity")):
+        sentence = f"{one.name} has no dead-letter destination: events that are given up are gone, until the sweep"
+        yield warning(subject, sentence, MEND)
+
+
+def _nearly(schedule: Schedule, there: Sequence[Subscription], suffix: str) -> str:
+    """Why no subscription tells the function: what comes closest to one that does."""
+    for one in there:
+        named = (one.function or "").rpartition(".")[2].lower() == schedule.name.lower()
+        if one.path == _OTHER_WEBHOOK and (named or one.name.endswith(suffix)):
+            return f"the event subscription {one.name} tells {_OTHER_WEBHOOK}; a blob function's webhook is {_WEBHOOK}"
+        if one.path == _WEBHOOK and (named or one.name.endswith(suffix)):
+            return (
+                f"the event subscription {one.name} tells the function {one.function}, and it is "
+                f"Host.Functions.{schedule.name}"
+            )
+    return "no event subscription tells it of uploads: they wait for the sweep"
+
+
+def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, str]) -> Iterator[str]:
+    """What keeps events of the schedule's blobs from it; a filter that lets more pass is none."""
+    if one.state != "Succeeded":
+        yield f"is {one.state or 'in no state'}"
+    host = settings.get("WEBSITE_HOSTNAME")
+    if host and (urlsplit(one.base_url).hostname or "").lower() != host.lower():
+        yield f"tells {urlsplit(one.base_url).hostname}, and this app is {host}"
+    found, wanted = one.properties.get("filter") or {}, subject_filter(trigger)
+    types = found.get("includedEventTypes")
+    if types and _CREATED not in types and "All" not in types:
+        yield f"lets no {_CREATED} pass"
+
+    def text(value: object) -> str:
+        written = str(value or "")
+        return written if found.get("isSubjectCaseSensitive") is True else written.lower()
+
+    begins, ends = found.get("subjectBeginsWith"), found.get("subjectEndsWith")
+    if not text(wanted["subjectBeginsWith"]).startswith(text(begins)):
+        yield f"lets pass what begins with {begins}, and the schedule watches {wanted['subjectBeginsWith']}"
+    if not text(wanted["subjectEndsWith"]).endswith(text(ends)):
+        yield f"lets pass what ends with {ends}, and the schedule watches more"
+
+
+def _webhook(one: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The destination's properties; None when it is no webhook of a Functions host."""
+    properties = one.get("properties") or {}
+    destination = properties.get("destination") or (properties.get("deliveryWithResourceIdentity") or {}).get(
+        "destination"
+    )
+    if not isinstance(destination, dict) or destination.get("endpointType") != "WebHook":
+        return None
+    found = destination.get("properties") or {}
+    return found if "/runtime/webhooks/" in str(found.get("endpointBaseUrl", "")).lower() else None
+
+
+def _subscription(one: Mapping[str, Any], arm: ResourceManager) -> Subscription:
+    webhook = _webhook(one) or {}
+    return Subscription(
+        name=str(one.get("name", "")),
+        state=str((one.get("properties") or {}).get("provisioningState") or ""),
+        base_url=str(webhook.get("endpointBaseUrl", "")),
+        function=_function(str(one.get("id", "")), arm),
+        properties=one.get("properties") or {},
+    )
+
+
+def _function(subscription_id: str, arm: ResourceManager) -> str | None:
+    try:
+        url = str(arm.act(subscription_id, "getFullUrl", API).get("endpointUrl") or "")
+    except Unread:
+        return None
+    query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    return query.get("functionname")

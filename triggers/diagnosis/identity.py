@@ -1,0 +1,69 @@
+"""Whether tokens can be had, and for whom; a token itself is never shown."""
+
+import json
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING, Any
+
+from ..azureml.tokens import NoToken, Tokens
+from .findings import Finding, fault, ok
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, TokenCredential
+
+
+class AskedOnce(Tokens):
+    """Tokens that ask for each scope once, whatever comes of it: no identity takes seconds to say so."""
+
+    def __init__(self, client_id: str | None) -> None:
+        super().__init__(client_id)
+        self._asked: _Remembering | None = None
+
+    @property
+    def credential(self) -> "TokenCredential":
+        if self._asked is None:
+            self._asked = _Remembering(super().credential)
+        return self._asked
+
+
+class _Remembering:
+    def __init__(self, credential: "TokenCredential") -> None:
+        self._credential = credential
+        self._answers: dict[tuple[str, ...], AccessToken | Exception] = {}
+
+    def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
+        if scopes not in self._answers:
+            try:
+                self._answers[scopes] = self._credential.get_token(*scopes, **options)
+            except Exception as error:  # noqa: BLE001  raised again below, each time
+                self._answers[scopes] = error
+        answer = self._answers[scopes]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def token(tokens: Tokens, scope: str) -> Finding:
+    """A token for the scope, and whose it is as far as it says."""
+    try:
+        bearer = tokens.bearer(scope)
+    except NoToken as error:
+        return fault(
+            "identity",
+            str(error),
+            "on a laptop sign in (az login); in Azure give the app an identity, and set AZURE_CLIENT_ID to its client "
+            "id when it is a user-assigned one",
+        )
+    return ok("identity", f"there is a token for {scope}{_whose(bearer)}")
+
+
+def _whose(bearer: str) -> str:
+    """Who a token says it is for; nothing when it cannot be read, which only its audience has to."""
+    try:
+        payload = bearer.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        for name in ("upn", "unique_name", "appid", "azp", "oid"):
+            if isinstance(claims.get(name), str):
+                return f", of {claims[name]}"
+    except (ValueError, IndexError, AttributeError):
+        return ""
+    return ""

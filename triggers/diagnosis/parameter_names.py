@@ -1,0 +1,94 @@
+"""The names that schedules give their pipeline, against those that it has.
+
+A name that the pipeline lacks is the quietest of mistakes: what the service does with one is not documented, and the
+SDK's own submit checks none. The run starts, with the pipeline's default.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.faults import nearest
+from ..scheduling.templates import Field, MissingSetting, expand, fill, tokens
+from .findings import Findings, fault, not_checked, ok, warning
+
+PARAMETERS: Final = "pipeline_parameters"
+DATAPATHS: Final = "datapaths"
+DATASETS: Final = "datasets"
+_IN_WORDS: Final = {PARAMETERS: "a plain parameter", DATAPATHS: "a data path", DATASETS: "a dataset"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownNames:
+    """What a pipeline takes, by the key of the file that gives it."""
+
+    of: Mapping[str, frozenset[str]]
+    missing: str | None = None
+    """Why the names of the data paths could not be read; None when every name is here."""
+
+    @property
+    def all(self) -> list[str]:
+        return sorted(set().union(*self.of.values()))
+
+
+@dataclass(frozen=True)
+class Used:
+    """A name that a schedule gives: where it stands in the schedule, as what, and the name."""
+
+    place: str
+    kind: str
+    name: str
+
+
+def used_names(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[Used]:
+    """Every name that the schedule's requests will carry."""
+    request = schedule.request
+    for kind, names in (
+        (PARAMETERS, request.pipeline_parameters),
+        (DATAPATHS, request.datapaths),
+        (DATASETS, request.datasets),
+    ):
+        yield from (Used(f"{kind}.{name}", kind, name) for name in names)
+    trigger = schedule.trigger
+    if isinstance(trigger, ChangeTrigger) and trigger.data_path_parameter_name is not None:
+        name = plain(trigger.data_path_parameter_name, settings)
+        if name is not None:
+            yield Used("change.data_path_parameter_name", DATAPATHS, name)
+
+
+def plain(text: str, settings: Mapping[str, str]) -> str | None:
+    """A text of the file with its settings put in; None when it depends on the run, or on a setting that is missing."""
+    if any(isinstance(token, Field) for token in tokens(text)):
+        return None
+    try:
+        return expand(fill(text, {}), settings)
+    except MissingSetting:
+        return None
+
+
+def compared(schedule: Schedule, settings: Mapping[str, str], known: KnownNames, file: str) -> Findings:
+    """A line for each name that does not fit, else one for all of them; none for a schedule that gives none."""
+    subject = f"schedule {schedule.name}"
+    used = list(used_names(schedule, settings))
+    wrong = [finding for one in used for finding in _compared(one, subject, schedule, known, file)]
+    yield from wrong
+    if used and not wrong:
+        yield ok(subject, f"the pipeline has {', '.join(one.name for one in used)}")
+
+
+def _compared(one: Used, subject: str, schedule: Schedule, known: KnownNames, file: str) -> Findings:
+    place = f"schedules.{schedule.name}.{one.place} in {file}"
+    if one.name in known.of[one.kind]:
+        return
+    other = next((kind for kind, names in known.of.items() if one.name in names), None)
+    if other is not None:
+        sentence = f"{one.name!r} is {_IN_WORDS[other]} of the pipeline, and is given as {_IN_WORDS[one.kind]}"
+        yield warning(subject, sentence, f"{place}: give it under `{other}`")
+    elif known.missing is not None and one.kind == DATAPATHS:
+        sentence = f"whether the pipeline has the data path {one.name!r}: {known.missing}"
+        yield not_checked(subject, sentence, "look at the pipeline's parameters in the studio")
+    else:
+        has = ", ".join(known.all) or "none"
+        sentence = f"the pipeline has no parameter {one.name!r}{nearest(one.name, known.all)}"
+        yield fault(subject, f"{sentence}{'' if sentence.endswith('?') else ';'} it has: {has}", f"correct {place}")

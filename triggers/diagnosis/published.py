@@ -1,0 +1,151 @@
+"""Published pipelines and pipeline endpoints: there, active, and with the parameters that the schedules give."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..azureml.addresses import UnfitAddress, url_of
+from ..azureml.pipelines import ACTIVE, DISABLED, Address, Endpoint, Interface, Pipeline, Pipelines, addressed
+from ..azureml.reading import Unread
+from ..scheduling.config import Schedule, Target
+from ..scheduling.templates import MissingSetting
+from .findings import Finding, Findings, fault, not_checked, ok, unreadable, warning
+from .parameter_names import DATAPATHS, DATASETS, PARAMETERS, KnownNames, compared
+
+ROLE = "AzureML Data Scientist"
+
+
+class Unaddressed(Exception):
+    """The entry of the file leads to no address that can be asked; says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One entry of `pipelines` with the schedules that use it."""
+
+    name: str
+    target: Target
+    schedules: Sequence[Schedule]
+    settings: Mapping[str, str]
+    file: str
+
+    @property
+    def subject(self) -> str:
+        return f"pipeline {self.name}"
+
+    @property
+    def place(self) -> str:
+        """Where the entry stands."""
+        return f"pipelines.{self.name}.{self.target.kind.value} in {self.file}"
+
+
+def address_of(entry: Entry) -> Address:
+    """What the entry's submit address names; raises Unaddressed."""
+    try:
+        address = addressed(url_of(entry.target, entry.settings))
+    except (MissingSetting, UnfitAddress) as error:
+        raise Unaddressed(str(error)) from error
+    if address is None:
+        raise Unaddressed("its address is none of …/PipelineRuns/PipelineSubmit/ID, as the studio shows it")
+    return address
+
+
+def check(entry: Entry, service: Pipelines) -> Findings:
+    """The endpoint where there is one, its version, the pipeline itself, and the names of its parameters."""
+    try:
+        address = address_of(entry)
+    except Unaddressed as error:
+        yield not_checked(entry.subject, str(error), f"look at {entry.place}")
+        return
+    pipeline_id = address.pipeline_id
+    if pipeline_id is None:
+        found = _endpoint(entry, address, service)
+        if isinstance(found, Finding):
+            yield found
+            return
+        yield from _status(entry, "endpoint", found.name, found.status)
+        version = address.version or found.default_version or ""
+        pipeline_id = found.versions.get(version)
+        if pipeline_id is None:
+            yield _no_version(entry, address, found)
+            return
+    try:
+        pipeline = service.pipeline(address.root, pipeline_id)
+    except Unread as error:
+        yield refused(entry, error, address, f"the pipeline {pipeline_id}")
+        return
+    yield from _status(entry, "pipeline", pipeline_id, pipeline.status)
+    known = _known(service, address.root, pipeline)
+    for schedule in entry.schedules:
+        yield from compared(schedule, entry.settings, known, entry.file)
+
+
+def refused(entry: Entry, error: Unread, address: Address, what: str) -> Finding:
+    """What an answer of the pipelines service other than the thing itself means."""
+    where = f"the workspace {address.workspace_id.rpartition('/')[2]}"
+    if error.status == 404:
+        sentence = f"{what} does not exist in {where} ({error})"
+        return fault(entry.subject, sentence, f"correct {entry.place}, or publish it anew")
+    if error.status == 403:
+        remedy = (
+            f'the identity needs the role {ROLE} on {where}: az role assignment create --role "{ROLE}" '
+            f"--assignee OBJECT_ID --scope {address.workspace_id}; it takes some minutes to hold. Behind a private "
+            "link the same answer means: not from this network"
+        )
+        return fault(entry.subject, f"{what} may not be read: {error}", remedy)
+    if error.status == 401:
+        remedy = (
+            "the token is not taken: look at AZUREML_TOKEN_SCOPE, and whether the identity is of the workspace's tenant"
+        )
+        return fault(entry.subject, f"{what}: {error}", remedy)
+    if error.status is None and error.had_token:
+        remedy = f"look at {entry.place} and `workspace.api`, at the network, and at private endpoints"
+        return fault(entry.subject, f"{what} cannot be asked for: {error}", remedy)
+    return unreadable(entry.subject, error, "try again; the studio shows whether it is there")
+
+
+def _endpoint(entry: Entry, address: Address, service: Pipelines) -> Endpoint | Finding:
+    try:
+        return service.endpoint(address)
+    except Unread as error:
+        what = f"the pipeline endpoint {address.endpoint_id or address.endpoint_name}"
+        return refused(entry, error, address, what)
+
+
+def _status(entry: Entry, what: str, name: str, status: str) -> Findings:
+    if status == ACTIVE:
+        yield ok(entry.subject, f"the {what} {name} is there and {ACTIVE}")
+        return
+    remedy = f"python -m triggers doctor --enable {entry.name}"
+    if status == DISABLED:
+        yield fault(entry.subject, f"the {what} {name} is {status}: no run of it can be started", remedy)
+    else:
+        yield warning(entry.subject, f"the {what} {name} is {status}", remedy)
+
+
+def _no_version(entry: Entry, address: Address, endpoint: Endpoint) -> Finding:
+    versions = ", ".join(sorted(endpoint.versions)) or "none"
+    if address.version is None:
+        sentence = f"the endpoint {endpoint.name} has no default version; it has: {versions}"
+        return fault(entry.subject, sentence, f"set pipelines.{entry.name}.version in {entry.file}")
+    sentence = f"the endpoint {endpoint.name} has no version {address.version}; it has: {versions}"
+    return fault(entry.subject, sentence, f"correct the version of pipelines.{entry.name} in {entry.file}")
+
+
+def _known(service: Pipelines, root: str, pipeline: Pipeline) -> KnownNames:
+    """The names that the pipeline itself tells, each of the kind that the interface of its graph says."""
+    missing = None
+    interface = Interface(parameters=frozenset(), datapaths=frozenset(), datasets=frozenset())
+    if pipeline.graph_id is None:
+        missing = "the service tells no graph of the pipeline"
+    else:
+        try:
+            interface = service.interface(root, pipeline.graph_id)
+        except Unread as error:
+            missing = f"the interface of its graph cannot be read: {error}"
+    datasets = pipeline.datasets | interface.datasets
+    # What only the pipeline tells may be a plain parameter or a data path: either use of it is let pass.
+    either = pipeline.parameters - interface.parameters - interface.datapaths - datasets
+    return KnownNames(
+        of={PARAMETERS: interface.parameters | either, DATAPATHS: interface.datapaths | either, DATASETS: datasets},
+        missing=missing,
+    )

@@ -1,0 +1,216 @@
+"""Storage accounts by real calls: the ledger's table, the host's account, the watched containers and their queues.
+
+Rights to write are asked for with conditions that never hold: the service decides about the right first, and then
+declines, so nothing is written. Roles: docs/deploy.md.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import connections
+from ..ledger.calls import TABLE
+from ..scheduling.change import MANIFESTS
+from .findings import Finding, Findings, fault, not_checked, ok, warning
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+BLOB_ROLE: Final = "Storage Blob Data Owner"
+QUEUE_ROLE: Final = "Storage Queue Data Contributor"
+TABLE_ROLE: Final = "Storage Table Data Contributor"
+_POISON: Final = "webjobs-blobtrigger-poison"
+_SCOPE: Final = "https://storage.azure.com/.default"
+_QUEUE_VERSION: Final = "2021-12-02"
+_PATIENCE: Final[dict[str, Any]] = {
+    "connection_timeout": 5,
+    "read_timeout": 10,
+    "retry_total": 1,
+    "initial_backoff": 1,
+    "increment_base": 0,
+    "random_jitter_range": 0,
+}
+"""Seconds. The clients of blobs would wait for 15 before their second try."""
+_NEVER: Final = '"0x0"'
+"""An ETag that nothing has."""
+
+
+class Declined(Exception):
+    """A check has ended with a finding."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.sentence)
+        self.finding = finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A storage account by its connection."""
+
+    connection: str
+    settings: Mapping[str, str]
+    credential: "TokenCredential"
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a connection string opens it, rather than an identity."""
+        return bool(self.settings.get(self.connection))
+
+    def lacks(self, *services: str) -> bool:
+        """Whether the settings do not suffice; which they are is told by the app's own faults."""
+        return connections.problem(self.connection, self.settings, services) is not None
+
+
+def check_ledger(account: Account) -> Findings:
+    """Reading and writing the ledger's table."""
+    from azure.core import MatchConditions
+    from azure.core.exceptions import HttpResponseError
+    from azure.data.tables import UpdateMode
+
+    subject = f"ledger {account.connection}"
+    if account.lacks("table"):
+        yield not_checked(subject, "its connection is not complete, see above", "mend that first")
+        return
+    with _asked(account, subject, f"the table {TABLE}", TABLE_ROLE) as findings:
+        service = connections.table_service(account.connection, account.settings, account.credential, _PATIENCE)
+        table = service.get_table_client(TABLE)
+        try:
+            next(iter(table.query_entities("PartitionKey eq '~'", results_per_page=1)), None)
+            row = {"PartitionKey": "~doctor", "RowKey": "never"}
+            table.update_entity(
+                row, mode=UpdateMode.MERGE, etag=f"W/{_NEVER}", match_condition=MatchConditions.IfNotModified
+            )
+        except HttpResponseError as error:
+            if error.status_code not in {404, 412}:
+                raise
+            if "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}":
+                remedy = "the first pass of `reconcile` makes it; if the app has run, look at that function's log"
+                raise Declined(warning(subject, f"there is no table {TABLE} yet", remedy)) from error
+        findings.append(ok(subject, f"the table {TABLE} can be read and written"))
+    yield from findings
+
+
+def check_host(account: Account) -> Findings:
+    """The account of the Functions host: its blobs, where locks and timers' states are kept, and its queues."""
+    subject = f"host storage {account.connection}"
+    if account.lacks("blob"):
+        yield not_checked(subject, f"{account.connection} names no blob service", "see the app settings in the README")
+        return
+    with _asked(account, subject, "its containers", BLOB_ROLE) as findings:
+        service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)
+        next(iter(service.list_containers(results_per_page=1)), None)
+        findings.append(ok(subject, "its containers can be listed"))
+    yield from findings
+    yield from _queues(account, subject, "?comp=list&maxresults=1", "its queues")
+
+
+def check_container(account: Account, container: str, *, writes_manifests: bool) -> Findings:
+    """Listing a watched container and, where manifests are written, the right to write them."""
+    subject = f"storage {account.connection}/{container}"
+    if account.lacks("blob"):
+        yield not_checked(subject, "its connection is not complete, see above", "mend that first")
+        return
+    with _asked(account, subject, f"the container {container}", BLOB_ROLE) as findings:
+        service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)
+        client = service.get_container_client(container)
+        next(iter(client.list_blobs(results_per_page=1).by_page()), None)
+        findings.append(ok(subject, "it can be listed"))
+        if writes_manifests:
+            _try_to_write(lambda condition: client.get_blob_client(f"{MANIFESTS}/never").upload_blob(b"", **condition))
+            findings.append(ok(subject, "manifests can be written"))
+    yield from findings
+
+
+def check_poison_queue(account: Account) -> Findings:
+    """The queue where the host puts what failed five times; it makes it when it first needs it."""
+    if not account.lacks("queue"):
+        yield from _queues(
+            account, f"storage {account.connection}", f"/{_POISON}?comp=metadata", f"the queue {_POISON}"
+        )
+
+
+def _try_to_write(write: Callable[[dict[str, Any]], object]) -> None:
+    from azure.core import MatchConditions
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        write({"overwrite": True, "etag": _NEVER, "match_condition": MatchConditions.IfNotModified})
+    except HttpResponseError as error:
+        if error.status_code not in {404, 412}:
+            raise
+
+
+def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
+    """Ask the queue service with the identity; there is no client for it in the app, as only the host uses queues."""
+    if account.has_key:
+        return
+    uri = account.settings.get(f"{account.connection}__queueServiceUri")
+    if not uri:
+        remedy = f"set {account.connection}__queueServiceUri"
+        yield not_checked(subject, f"{account.connection} names no queue service", remedy)
+        return
+    with _asked(account, subject, what, QUEUE_ROLE) as findings:
+        status = _queue_status(uri.rstrip("/") + query, account.credential)
+        findings.append(ok(subject, f"{what} can be asked for{'; there is none yet' if status == 404 else ''}"))
+    yield from findings
+
+
+def _queue_status(url: str, credential: "TokenCredential") -> int:
+    from azure.core import PipelineClient
+    from azure.core.exceptions import HttpResponseError
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, HeadersPolicy, RetryPolicy
+    from azure.core.rest import HttpRequest
+
+    policies = [
+        HeadersPolicy({"x-ms-version": _QUEUE_VERSION}),
+        RetryPolicy(retry_total=1),
+        BearerTokenCredentialPolicy(credential, _SCOPE),
+    ]
+    with PipelineClient[Any, Any](url, policies=policies) as client:
+        response = client.send_request(HttpRequest("GET", url), connection_timeout=5, read_timeout=10)
+    if response.status_code not in {200, 404}:
+        raise HttpResponseError(response=response)
+    return int(response.status_code)
+
+
+@contextmanager
+def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[list[Finding]]:
+    """Collects findings; whatever goes wrong inside is the last of them."""
+    from azure.core.exceptions import AzureError
+
+    found: list[Finding] = []
+    try:
+        yield found
+    except Declined as declined:
+        found.append(declined.finding)
+    except connections.UnusableConnection as error:
+        found.append(fault(subject, str(error), f"correct the app setting {account.connection}"))
+    except ValueError:  # without its text, which may hold what the setting does
+        sentence = "what its settings say is no address of a storage account"
+        found.append(fault(subject, sentence, f"correct the app settings {account.connection}…"))
+    except AzureError as error:
+        found.append(_explained(account, subject, what, role, error))
+
+
+def _explained(account: Account, subject: str, what: str, role: str, error: Exception) -> Finding:
+    from azure.core.exceptions import ClientAuthenticationError
+
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    status = getattr(error, "status_code", None)
+    if status in {401, 403}:
+        if account.has_key:
+            remedy = f"the account's key in the app setting {account.connection} is not, or no more, the right one"
+        else:
+            remedy = (
+                f"the identity needs the role {role}; it takes some minutes to hold. If it has it, look at the "
+                "account's firewall"
+            )
+        return fault(subject, f"{what} may not be used: the service answered {status}: {said}", remedy)
+    if status == 404:
+        remedy = "make it (az storage container create), or correct the container in the schedules file"
+        return fault(subject, f"{what} does not exist", remedy)
+    if status is None and isinstance(error, ClientAuthenticationError):
+        return not_checked(subject, "there is no token, see above", "mend that first")
+    remedy = f"look at the addresses in the app settings {account.connection}…, at the network, and at the firewall"
+    return fault(subject, f"{what} cannot be reached: {said}", remedy)

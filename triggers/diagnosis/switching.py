@@ -1,0 +1,56 @@
+"""Enables and disables what an entry of `pipelines` names, as `enable()` and `disable()` of SDK v1 do.
+
+A published pipeline has a status of its own; a pipeline endpoint has one too, and starts a published pipeline. Enabling
+mends whatever of the two stands in the way; disabling ends the one that the entry names and touches no other.
+"""
+
+from collections.abc import Iterator
+
+from ..azureml.pipelines import ACTIVE, DISABLED, Pipelines
+from ..azureml.reading import Unread
+from ..scheduling.config import PipelineKind
+from .published import Entry, Unaddressed, address_of, refused
+
+
+class NotSwitched(Exception):
+    """Nothing, or not everything, was changed; says why and what to do."""
+
+
+def switch(entry: Entry, service: Pipelines, *, enable: bool) -> Iterator[str]:
+    """Set the statuses; a sentence for each thing that is looked at. Raises NotSwitched."""
+    kind = entry.target.kind
+    if kind is PipelineKind.BATCH_ENDPOINT:
+        raise NotSwitched(
+            f"{entry.name} is a batch endpoint, which has no status: it starts what its default deployment says; pause "
+            "its schedules instead (python -m triggers pause SCHEDULE)"
+        )
+    if kind is PipelineKind.COMPONENT:
+        raise NotSwitched(
+            f"{entry.name} is a component, which has no status: archive it in the studio, or pause its schedules "
+            "(python -m triggers pause SCHEDULE)"
+        )
+    status = ACTIVE if enable else DISABLED
+    try:
+        address = address_of(entry)
+        pipeline_id = address.pipeline_id
+        if pipeline_id is None:
+            endpoint = service.endpoint(address)
+            pipeline_id = endpoint.versions.get(address.version or endpoint.default_version or "")
+            if endpoint.status != status:
+                service.set_endpoint_status(address.root, endpoint, status)
+            yield _said(f"the endpoint {endpoint.name}", endpoint.status, status)
+            if not enable or pipeline_id is None:
+                return
+        before = service.pipeline(address.root, pipeline_id).status
+        if before != status:
+            service.set_pipeline_status(address.root, pipeline_id, status)
+        yield _said(f"the pipeline {pipeline_id}", before, status)
+    except Unaddressed as error:
+        raise NotSwitched(f"{entry.name}: {error}; look at {entry.place}") from error
+    except Unread as error:
+        found = refused(entry, error, address, "what it names")
+        raise NotSwitched(f"{found.sentence}; {found.remedy}") from error
+
+
+def _said(what: str, before: str, status: str) -> str:
+    return f"{what} was {status} already" if before == status else f"{what} is {status} now; it was {before}"
