@@ -22,6 +22,7 @@ README = (ROOT / "README.md").read_text()
 BUILT_SKIPS = {
     "disabled",
     "paused",
+    "overlap",
     "catchup",
     "superseded",
     "filtered",

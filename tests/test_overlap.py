@@ -125,6 +125,16 @@ def test_cancel_other_cancels_what_is_open_for_the_newest() -> None:
     assert first.error == "canceled for s@2026-11-01T04:02:00Z (overlap: cancel_other)"
 
 
+def test_cancel_other_does_not_send_once_more_what_is_to_be_canceled() -> None:
+    day = Day("overlap: cancel_other")
+    day.endpoint.next_outcomes = [UNSENT]
+    day.fire(2)
+    day.clock.pass_time(timedelta(minutes=5))
+
+    assert day.reconcile_once() == ["canceled", "submitted"]
+    assert day.endpoint.keys == [time_key("s", NOW), time_key("s", NOW + timedelta(minutes=1))]
+
+
 def test_cancel_other_waits_when_azure_ml_refuses() -> None:
     day = Day("overlap: cancel_other")
     day.service.refusal = "the service answered 503"

@@ -8,6 +8,7 @@ from .app import App
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable
 from .scheduling.faults import Fault
+from .scheduling.run import RunState
 
 
 def health(app: App) -> dict[str, Any]:
@@ -36,9 +37,11 @@ def _open_runs(ledger: Ledger) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     oldest: datetime | None = None
     for registration in ledger.registrations():
-        for run in ledger.open_runs(registration.schedule):
-            counts[run.state.value] += 1
-            oldest = min(oldest or run.created_at, run.created_at)
+        for one in ledger.open_rows(registration.schedule):
+            counts[one.state.value] += 1
+            if one.state is not RunState.SUBMITTED:
+                for run in ledger.runs([one.key]):
+                    oldest = min(oldest or run.created_at, run.created_at)
     return {"counts": dict(counts), "oldest_open": _utc(oldest), "last_reconcile": _utc(ledger.last_pass())}
 
 

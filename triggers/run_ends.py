@@ -19,6 +19,8 @@ PATIENCE: Final = timedelta(seconds=20)
 """For one answer."""
 _DENIED_FOR: Final = timedelta(hours=1)
 _REST: Final = timedelta(seconds=45)
+_MOST_REMEMBERED: Final = 10_000
+"""Runs that others ended stay behind; what is forgotten is asked for once more."""
 _EVERY: Final = (
     (timedelta(hours=1), timedelta(0)),
     (timedelta(hours=6), timedelta(minutes=2)),
@@ -67,9 +69,11 @@ class RunEnds:
             return run
         seen = self.service.of(run)
         if seen.is_away:
-            log.info("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_away"})
+            log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_away"})
             self.left_alone[target] = self.clock.monotonic() + _REST.total_seconds()
             return self._given_up(run)
+        if len(self.asked_at) >= _MOST_REMEMBERED:
+            self.asked_at.clear()
         self.asked_at[run.key] = self.clock.now()
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:

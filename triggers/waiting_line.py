@@ -39,14 +39,7 @@ class WaitingLine:
         now = self.clock.now()
         open_runs = tuple(self.ledger.open_rows(schedule.name))
         again = [run for run in self._runs(open_runs, RunState.UNSENT) if not gate.is_held(run)]
-        for run in again:
-            gate.note(run)
-            if gate.is_due(run):
-                self.firing.submit_open(run, schedule, gate.patience(run))
-                yield
         waiting = [run for run in self._runs(in_line(open_runs, now), RunState.WAITING) if not gate.is_held(run)]
-        if not waiting:
-            return
         stays = self._stays(schedule, waiting, open_runs, now)
         for run in waiting:
             if run not in stays:
@@ -54,6 +47,12 @@ class WaitingLine:
                 yield
         if schedule.overlap is Overlap.CANCEL_OTHER and any(_cancels(run) for run in stays):
             yield from self._make_way(schedule, stays[-1])
+            again = []
+        for run in again:
+            gate.note(run)
+            if gate.is_due(run):
+                self.firing.submit_open(run, schedule, gate.patience(run))
+                yield
         for run in stays:
             now_open = tuple(self.ledger.open_rows(schedule.name))
             if not has_a_slot(schedule, now_open, self.clock.now(), kept_for={run.key for run in again}):
