@@ -97,18 +97,42 @@ def test_an_uploaded_csv_starts_the_pipeline_with_that_file(machine: Machine) ->
     wait_until(lambda: "2026 11-über.csv" in paths(machine))
 
     (run,) = ledger_of(machine).recent_runs("polled", 10)
-    assert (run.state, run.attempts) == (RunState.SUBMITTED, 1)
+    assert run.attempts == 1
     assert run.run_id in [served["Id"] for served in machine.accepted_runs()]
+
+
+def test_what_the_workspace_tells_of_a_run_reaches_the_app_and_its_end_is_written(machine: Machine) -> None:
+    machine.upload("polled", "to-the-end.csv", b"1")
+    wait_until(lambda: "to-the-end.csv" in paths(machine))
+    ledger = ledger_of(machine)
+    run = next(one for one in ledger.recent_runs("polled", 20) if one.blob and one.blob.path == "to-the-end.csv")
+    tags = {"trigger_run_key": run.key, "trigger_ledger": ledger.ledger_id()}
+    event = {
+        "id": "1",
+        "topic": "/subscriptions/s",
+        "subject": f"experiments/e/runs/{run.run_id}",
+        "eventType": "Microsoft.MachineLearningServices.RunStatusChanged",
+        "eventTime": "2026-11-21T12:00:00Z",
+        "dataVersion": "1.0",
+        "data": {"RunId": run.run_id, "RunStatus": "Running", "RunTags": tags, "RunProperties": {}},
+    }
+    url = f"{machine.url}/runtime/webhooks/eventgrid?functionName=run_status_changed"
+    others = {**event, "data": {"runId": "x", "runTags": {}}}
+
+    told = [machine.post(url, [one], {"aeg-event-type": "Notification"})[0] for one in (event, others)]
+
+    assert told == [202, 202]
+    wait_until(lambda: (ended := ledger.get(run.key)) is not None and ended.state is RunState.FINISHED)
 
 
 def test_a_woken_timer_starts_the_pipeline_for_its_minute(machine: Machine) -> None:
     def started() -> bool:
         machine.wake("every-minute")
-        return any(run.state is RunState.SUBMITTED for run in ledger_of(machine).recent_runs("every-minute", 5))
+        return any(run.run_id is not None for run in ledger_of(machine).recent_runs("every-minute", 5))
 
     wait_until(started, 75)
 
-    run = next(run for run in ledger_of(machine).recent_runs("every-minute", 5) if run.state is RunState.SUBMITTED)
+    run = next(run for run in ledger_of(machine).recent_runs("every-minute", 5) if run.run_id is not None)
     assert run.nominal_time is not None
     bodies = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == run.key]
     assert [body["ParameterAssignments"] for body in bodies] == [{"since": f"{run.nominal_time:%Y-%m-%d}"}]
@@ -124,7 +148,7 @@ def test_a_refused_submission_is_tried_again_until_it_is_accepted(machine: Machi
 
     def submitted() -> bool:
         runs = ledger_of(machine).recent_runs("polled", 20)
-        return all(run.state is RunState.SUBMITTED for run in runs)
+        return all(run.state in (RunState.SUBMITTED, RunState.FINISHED) for run in runs)
 
     wait_until(submitted)
 
@@ -197,7 +221,7 @@ def test_a_kill_while_blobs_arrive_costs_no_run_and_starts_none_twice(pushed: Ma
     arrived = [path for path in paths(pushed) if path.startswith("killed-")]
     assert len(arrived) == len(set(arrived))
     runs = [run for run in ledger_of(pushed).recent_runs("pushed", 200) if run.blob and run.blob.path in names]
-    lost = {run.blob.path for run in runs if run.blob and run.state is not RunState.SUBMITTED} - set(arrived)
+    lost = {run.blob.path for run in runs if run.blob and run.run_id is None} - set(arrived)
     assert {run.state for run in runs if run.blob and run.blob.path in lost} <= {RunState.SUBMITTING, RunState.UNKNOWN}
 
 
