@@ -1,13 +1,19 @@
 """Azure DevOps tasks that wait: who is called back, with what, how often, and what becomes of their token."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import msgspec
 import pytest
 from builders import TIME, Engine, schedule, utc
 
+from triggers.azureml.tokens import Tokens
+from triggers.azureml.wire import Wire
+from triggers.ledger.records import Waiter
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
 from triggers.scheduling.run_status import Seen
@@ -42,9 +48,9 @@ def engine() -> Engine:
     return made
 
 
-def triggered(engine: Engine, request_id: str = "a", **other: str) -> Run:
+def triggered(engine: Engine, request_id: str = "a", hosts: tuple[str, ...] = (), **other: Any) -> Run:
     asking = Asking(
-        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=engine.service, callback_hosts=()
+        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=engine.service, callback_hosts=hosts
     )
     callback = CallbackBody(azure_devops=msgspec.convert({**TASK, **other}, AzureDevOps))
     return asking.trigger(schedule(), TriggerBody(request_id=request_id, callback=callback))[0]
@@ -146,7 +152,7 @@ def test_a_repeated_request_with_a_newer_token_is_the_same_run_and_another_task_
         ({"auth_token": "a\nb"}, "other characters than a token has"),
     ],
 )
-def test_nobody_else_is_called_back(engine: Engine, other: dict[str, str], sentence: str) -> None:
+def test_nobody_else_is_called_back(engine: Engine, other: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         triggered(engine, **other)
     assert engine.states() == {}
@@ -181,3 +187,37 @@ def test_a_skipped_run_fails_the_task_too(engine: Engine) -> None:
 
     assert run.state is RunState.SKIPPED
     assert [told[1]["result"] for told in engine.devops.told] == ["failed"]
+
+
+@pytest.mark.parametrize(("status", "told"), [(204, 1), (302, 2)])
+def test_over_real_http_the_tasks_token_goes_along_and_none_of_ours(engine: Engine, status: int, told: int) -> None:
+    received: list[tuple[str, str | None, Any]] = []
+
+    class DevOps(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            received.append((self.path, self.headers["Authorization"], body))
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), DevOps)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/org/"
+    wire = Wire(tokens=Tokens(None), scope=None, patience=timedelta(seconds=5), threads=1, ca_bundle=None)
+    callbacks = replace(engine.open_runs.callbacks, wire=wire, allowed=("127.0.0.1",))
+    run = triggered(engine, plan_url=url, hosts=("127.0.0.1",))
+    engine.ledger.update(run, run.to(RunState.CANCELED, NOW, ended_at=NOW))
+    for minutes in (1, 10):
+        for waiter in list(engine.ledger.open_work("s", "n:")):
+            if isinstance(waiter, Waiter):
+                callbacks.see_to(waiter, NOW + timedelta(minutes=minutes))
+    server.shutdown()
+    server.server_close()
+
+    assert {path for path, _, _ in received} == {URL.removeprefix("https://dev.azure.com")}
+    assert [(authorization, body["result"]) for _, authorization, body in received] == [(BASIC, "failed")] * told
