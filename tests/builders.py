@@ -159,6 +159,7 @@ class ScriptedHistory:
         self.accepted_silently: dict[str, list[str]] = {}
         """Run ids by key that the service has, although nobody was told."""
         self.asked: list[str] = []
+        self.is_proof = False
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         self.asked.append(run_key)
@@ -166,7 +167,8 @@ class ScriptedHistory:
             return LookUp(sentence="history is away")
         told = self._endpoint.accepted[: self.knows_up_to]
         found = [run_id for key, run_id in told if key == run_key]
-        return LookUp(complete=True, run_ids=(*found, *self.accepted_silently.get(run_key, [])))
+        run_ids = (*found, *self.accepted_silently.get(run_key, []))
+        return LookUp(complete=True, run_ids=run_ids, is_proof=self.is_proof and not run_ids)
 
 
 class MemoryBlobs:

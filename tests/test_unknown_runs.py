@@ -57,6 +57,18 @@ def test_a_run_that_history_knows_is_adopted(engine: Engine) -> None:
     assert engine.endpoint.keys == [KEY]
 
 
+def test_where_a_repetition_is_harmless_two_empty_look_ups_will_do(engine: Engine) -> None:
+    engine.history.is_proof = True
+
+    passes(engine, 2)
+    early = run_of(engine).state
+    passes(engine, 3)
+
+    run = run_of(engine)
+    assert (early, run.state, run.attempts) == (RunState.UNKNOWN, RunState.SUBMITTED, 2)
+    assert "Azure ML knows no job of its name" in str([event.reason for event in run.history])
+
+
 def test_without_a_later_run_it_stays_unknown_for_ever(engine: Engine) -> None:
     passes(engine, 200, timedelta(minutes=15))
 
