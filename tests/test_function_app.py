@@ -208,4 +208,4 @@ def test_the_functions_and_the_routes_are_the_same_table() -> None:
 
     described = {(one.function, one.method, one.path) for one in (*ROUTES, HEALTH)}
 
-    assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json")}
+    assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json"), ("api_dashboard", "GET", "dashboard")}
