@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     own_file = os.environ.get("SCHEDULES_FILE") if options.stay else None
     file = own_file or list(TIMERS)[options.stay]
-    machine = Machine(CHECKOUT / ".local", PORTS, {"SCHEDULES_FILE": file})
+    # What is made up stays out of the ledger that the demo and schedules of one's own are kept in.
+    folder = CHECKOUT / (".local/many" if options.stay and own_file is None else ".local")
+    machine = Machine(folder, PORTS, {"SCHEDULES_FILE": file})
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with machine:
