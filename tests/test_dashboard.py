@@ -64,6 +64,15 @@ def page(new_page: NewPage, machine: Machine) -> Page:
     return page
 
 
+@pytest.fixture(scope="module")
+def told(browser: Browser, machine: Machine) -> Iterator[Page]:
+    """One page for all that only ask it for words."""
+    page = browser.new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    yield page
+    page.close()
+
+
 def post(machine: Machine, path: str, **body: Any) -> dict[str, Any]:
     return dict(requests.post(f"{machine.url}/api/{path}", json=body, timeout=60).json())
 
@@ -82,6 +91,56 @@ def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> No
     unfold(page, "clocks")
     expect(page.locator(".times li")).to_have_count(10)
     expect(page.locator(".times .shift").first).to_contain_text("clock")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        ({"cron": {"expression": "15 * * * mon-fri"}}, "Every hour at :15, Monday to Friday, UTC"),
+        ({"cron": {"expression": "*/20 8-18 * * *"}}, "Every 20 minutes from 08 to 18 h, UTC"),
+        ({"cron": {"expression": "0 6,18 1,15 * *"}}, "Days 1 and 15 of the month at 06:00 and 18:00, UTC"),
+        ({"cron": {"expression": "0 6 * * mon#2"}}, "The second Monday of the month at 06:00, UTC"),
+        ({"cron": {"expression": "0 6 LW 3 *"}}, "The last weekday of the month of March at 06:00, UTC"),
+        ({"cron": {"expression": "0 6 1 * mon"}}, "Cron 0 6 1 * mon, UTC"),
+        ({"cron": {"expression": "0 0 * * 7", "time_zone": "Asia/Tokyo"}}, "Sunday at 00:00, Asia/Tokyo"),
+        ({"recurrence": {"frequency": "Minute", "interval": 45}}, "Every 45 minutes, UTC"),
+        (
+            {
+                "recurrence": {
+                    "frequency": "week",
+                    "interval": 2,
+                    "week_days": ["monday"],
+                    "hours": [4],
+                    "minutes": [0, 30],
+                }
+            },
+            "Every 2 weeks on Monday at 04:00 and 04:30, UTC",
+        ),
+        (
+            {"recurrence": {"frequency": "Month", "interval": 1, "month_days": [1, "last"], "time_of_day": "02:30"}},
+            "Every month on day 1 and the last day at 02:30, UTC",
+        ),
+        (
+            {"change": {"container": "c", "path_on_datastore": "in", "recursive": True, "include": ["*.csv", "*.tsv"]}},
+            "A blob like *.csv or *.tsv is added or changed in c/in or below",
+        ),
+    ],
+)
+def test_a_trigger_is_said_in_words(told: Page, trigger: Any, words: str) -> None:
+    assert told.evaluate("(trigger) => inWords({ trigger })", trigger) == words
+
+
+def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) -> None:
+    run = post(machine, "schedules/held/trigger", request_id="walked", by="ann")
+    page.get_by_role("button", name="Refresh").click()
+    strip = page.get_by_role("group", name="held, last 24 hours: 1 submitted")
+
+    strip.press("ArrowLeft")
+    expect(page.locator("#tip")).to_contain_text("asked for by ann")
+    strip.press("Enter")
+    expect(page.locator("#story")).to_contain_text(run["key"])
+    page.keyboard.press("Escape")
+    expect(strip).to_be_focused()
 
 
 def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page: Page, machine: Machine) -> None:
@@ -196,6 +255,9 @@ def test_names_that_would_be_markup_are_shown_as_text(page: Page, machine: Machi
     expect(page.locator(".more")).to_contain_text("<script>alert(2)</script>")
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 1
+    shown = "(url) => storyActs({ ...newest[0], studio_url: url }).filter((one) => one?.href).length"
+    urls = ("https://ml.azure.com/runs/1", "http://ml.azure.com/runs/1", "javascript:alert(1)")
+    assert [page.evaluate(shown, url) for url in urls] == [1, 0, 0]
 
 
 def test_its_policy_lets_nothing_else_run(browser: Browser, machine: Machine) -> None:
