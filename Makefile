@@ -1,11 +1,11 @@
-# make demo · make run · make test · make check: each sets up what it needs, the first time from the network.
+# make demo · make run · make test · make check · make screenshots: each sets up what it needs, the first time from the network.
 PYTHON ?= python3
 AZURITE := 3.37.0
 BIN := .venv/bin
 VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
 
-.PHONY: demo run test check format schema bench setup setup-python clean
+.PHONY: demo run test screenshots check format schema bench setup setup-python clean
 
 demo: setup ## the main job on this machine, then stop
 	$(BIN)/python -m local.demo
@@ -14,7 +14,10 @@ run: setup ## as demo, but stay up
 	$(BIN)/python -m local.demo --stay
 
 test: setup ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs # and says what it left out, and why
+
+screenshots: setup ## docs/images from the dashboard itself; needs Chromium
+	$(BIN)/python -m local.screenshots
 
 check: $(VENV) ## format, lint, types, the templates and pipelines
 	$(BIN)/ruff format --check .

@@ -7,19 +7,24 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from azure.data.tables import TableServiceClient
 
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.scheduling.loading import load
 from triggers.scheduling.run import Run, RunState
 
+from . import history
 from .azurite import CHECKOUT, NotStarted
 from .machine import Machine
 
 PORTS = (7071, 21080, 21000, 21001, 21002)
-TIMER, UPLOADS = "nightly-training", "score-uploads"
+UPLOADS = "score-uploads"
+TIMERS = {"local/schedules.yaml": "nightly-training", "local/many-schedules.yaml": "heartbeat"}
+"""The demo's file and that of `make run`, each with its schedule that is due every minute."""
 CONTAINER, PATH = "azureml-blobstore", "incoming/2026-11.csv"
 
 
@@ -29,15 +34,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stay", action="store_true", help="stay up until stopped (make run)")
     options = parser.parse_args(arguments)
     own_file = os.environ.get("SCHEDULES_FILE") if options.stay else None
-    machine = Machine(CHECKOUT / ".local", PORTS, {"SCHEDULES_FILE": own_file or "local/schedules.yaml"})
+    file = own_file or list(TIMERS)[options.stay]
+    # What is made up stays out of the ledger that the demo and schedules of one's own are kept in.
+    folder = CHECKOUT / (".local/many" if options.stay and own_file is None else ".local")
+    machine = Machine(folder, PORTS, {"SCHEDULES_FILE": file})
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with machine:
             print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
             for fault in machine.get(f"{machine.url}/api/health")["faults"]:
                 print(f"{fault['file']}: {fault['path']}: {fault['message']}", file=sys.stderr)
+            if options.stay:
+                print(f"The dashboard: {machine.url.replace('127.0.0.1', 'localhost')}/api/dashboard", flush=True)
+            if own_file is None and options.stay:
+                print(f"{lively(machine, file)} runs of a made-up week were written for it.", flush=True)
             if own_file is None:
-                _show(machine, _both_halves(machine))
+                _show(machine, _both_halves(machine, TIMERS[file]))
             if options.stay:
                 _stay(machine)
     except NotStarted as error:
@@ -48,17 +60,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _both_halves(machine: Machine) -> list[Run]:
+def lively(machine: Machine, file: str) -> int:
+    """Give the machine's ledger a week of history for the schedules of a file; how many runs were new."""
+    config = load((CHECKOUT / file).read_text(), file, machine.app_settings)
+    return history.fill(_ledger(machine), config, datetime.now(UTC).replace(microsecond=0))
+
+
+def _both_halves(machine: Machine, timer: str) -> list[Run]:
     """Upload and wake, then wait until the ledger has a submitted run of each schedule."""
     ledger = _ledger(machine)
-    before = {run.key for name in (TIMER, UPLOADS) for run in ledger.recent_runs(name, 100)}
-    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {TIMER} …")
+    before = {run.key for name in (timer, UPLOADS) for run in ledger.recent_runs(name, 100)}
+    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {timer} …")
     machine.upload(CONTAINER, PATH, f"sepal_length,sepal_width\n5.1,3.5\n{time.time()},0\n".encode())
     until = time.monotonic() + 75
     says_so_at = time.monotonic() + 3
     while time.monotonic() < until:
-        machine.wake(TIMER)
-        found = [_newest_submitted(ledger, name, before) for name in (TIMER, UPLOADS)]
+        machine.wake(timer)
+        found = [_newest_submitted(ledger, name, before) for name in (timer, UPLOADS)]
         submitted = [run for run in found if run is not None]
         if len(submitted) == len(found):
             return submitted

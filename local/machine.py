@@ -8,8 +8,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -90,6 +90,16 @@ class Machine:
         key = () if self.key is None else ("--key", self.key)
         self._host = self._start("local.host", "--port", str(self.host_port), "--visibility", "3", *key)
         wait_for(self.host_port, self._host, f"the host (see {self.folder / 'local.host.log'})")
+
+    @contextmanager
+    def another_host(self, port: int, key: str) -> Iterator[None]:
+        """A second host over the same storage, whose callers must send a key."""
+        host = self._start("local.host", "--port", str(port), "--key", key)
+        try:
+            wait_for(port, host, f"the host on port {port}")
+            yield
+        finally:
+            stop(host)
 
     def is_up(self) -> bool:
         """Whether the host still runs."""

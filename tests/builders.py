@@ -37,6 +37,7 @@ TIME = "cron: {expression: '0 4 * * *'}"
 API = [
     "api_health",
     "api_openapi",
+    "api_dashboard",
     "api_schedules",
     "api_schedule",
     "api_trigger",

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 from builders import CHANGE, TIME, file_of
+from dashboard_pages import LEFT_OUT
 
 from local.schema import schema
 from triggers.scheduling import file_keys
@@ -116,6 +117,7 @@ def test_the_schema_for_editors_is_current() -> None:
     [
         ((ROOT / "schedules.yaml").read_text(), True),
         ((ROOT / "local/schedules.yaml").read_text(), True),
+        ((ROOT / "local/many-schedules.yaml").read_text(), True),
         (file_of(f"overlap: skip\ncatchup: all\n{TIME}"), True),
         (file_of(CHANGE), True),
         (file_of("recurrence: {frequency: week, interval: 1, week_days: [monday]}"), True),
@@ -144,6 +146,18 @@ def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
     # The alerts read our lines: a burst must not thin them out.
     assert host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"] == "Request;Exception;Trace"
     assert host["extensionBundle"]["version"] == "[4.*, 5.0.0)"
+
+
+def test_why_tests_are_left_out_is_in_the_readme() -> None:
+    assert LEFT_OUT.partition(":")[0] in README
+
+
+def test_the_readmes_pictures_are_there_and_small() -> None:
+    named = set(re.findall(r"docs/images/[\w.-]+", README))
+    pictures = {f"docs/images/{path.name}": path.stat().st_size for path in (ROOT / "docs/images").iterdir()}
+
+    assert named == set(pictures)
+    assert [name for name, size in pictures.items() if size > 300_000] == []
 
 
 def test_requirements_are_pinned_and_each_has_its_reason_in_the_readme() -> None:

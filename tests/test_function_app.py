@@ -84,7 +84,8 @@ def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> No
     ]
     assert table["reconcile"][0]["schedule"] == "0 * * * * *"
     assert (table["api_health"][0]["route"], table["api_health"][0]["methods"]) == ("health", ["GET"])
-    assert table["api_health"][0]["authLevel"] == "FUNCTION"
+    levels = {name: table[name][0]["authLevel"] for name in API}
+    assert levels == dict.fromkeys(API, "FUNCTION") | {"api_dashboard": "ANONYMOUS"}
 
 
 def test_settings_choose_the_source_and_the_reconcilers_schedule(tmp_path: Path) -> None:
@@ -100,6 +101,12 @@ def test_indexing_imports_nothing_that_only_work_needs(tmp_path: Path) -> None:
     _, late = indexed(tmp_path, TIMERS_ONLY)
 
     assert late == []
+
+
+def test_indexing_does_not_read_the_dashboard(tmp_path: Path) -> None:
+    done = python(INDEX + "print('triggers.dashboard' in sys.modules)", tmp_path, BOTH)
+
+    assert done.stdout.endswith("False\n"), done.stderr
 
 
 def test_with_change_schedules_indexing_imports_the_blob_extension_and_no_tables(tmp_path: Path) -> None:
@@ -208,4 +215,4 @@ def test_the_functions_and_the_routes_are_the_same_table() -> None:
 
     described = {(one.function, one.method, one.path) for one in (*ROUTES, HEALTH)}
 
-    assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json")}
+    assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json"), ("api_dashboard", "GET", "dashboard")}

@@ -128,14 +128,31 @@ def test_schedules_tell_what_they_are_and_what_comes_next(machine: Machine) -> N
     one = get(machine, "schedules/nightly").json()
     assert list(one) == [
         "name", "kind", "trigger", "pipeline", "status", "paused", "pause_note", "next", "last_runs",
+        "description", "pipeline_parameters", "trigger_overrides",
     ]  # fmt: skip
     assert one["trigger"] == {"cron": {"expression": "30 4 * * *", "time_zone": "Europe/Berlin"}}
     assert (one["kind"], one["pipeline"], one["status"], one["paused"]) == ("time", "score", "Enabled", False)
+    assert one["pipeline_parameters"] == {"since": "{scheduled_time:%Y-%m-%d}", "epochs": "20"}
+    assert (one["trigger_overrides"], one["description"]) == ("listed", None)
     assert len(one["next"]) == 10
     assert set(one["next"][0]) == {"nominal_time", "local_time", "clock_change"}
     uploads = get(machine, "schedules/uploads").json()
     assert (uploads["kind"], uploads["next"]) == ("change", [])
     assert get(machine, "schedules/off").json()["status"] == "Disabled"
+
+
+def test_schedules_come_with_as_many_of_their_last_runs_as_wanted(machine: Machine) -> None:
+    for number in range(2):
+        post(machine, "schedules/free/trigger", {"request_id": f"last-{number}"})
+
+    def last_runs(**query: Any) -> list[str]:
+        answer = get(machine, "schedules", **query).json()
+        return next([run["key"] for run in one["last_runs"]] for one in answer["schedules"] if one["name"] == "free")
+
+    assert last_runs()[:2] == ["free!last-1", "free!last-0"]
+    assert last_runs(last_runs=1) == ["free!last-1"]
+    assert last_runs(last_runs=0) == []
+    assert get(machine, "schedules", last_runs="6").status_code == 400
 
 
 def test_a_schedule_that_is_not_there_or_is_faulty_is_told_apart(machine: Machine) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TABLE: Final = (
     ("api_health", "GET", "health"),
     ("api_openapi", "GET", "openapi.json"),
+    ("api_dashboard", "GET", "dashboard"),
     ("api_schedules", "GET", "schedules"),
     ("api_schedule", "GET", "schedules/{schedule}"),
     ("api_trigger", "POST", "schedules/{schedule}/trigger"),
@@ -46,8 +47,10 @@ log = logging.getLogger(__name__)
 def register(functions: func.FunctionApp, app: App) -> None:
     """Add one function for each route and method, so that keys can be given for each right."""
     for name, method, route in TABLE:
+        # The page itself tells nothing and asks for the key; all that it shows comes from the other functions.
+        level = func.AuthLevel.ANONYMOUS if name == "api_dashboard" else func.AuthLevel.FUNCTION
         decorate = functions.route(
-            route=route, methods=[func.HttpMethod[method]], auth_level=func.AuthLevel.FUNCTION, trigger_arg_name="req"
+            route=route, methods=[func.HttpMethod[method]], auth_level=level, trigger_arg_name="req"
         )
         functions.function_name(name)(decorate(_function(app, name)))
 
@@ -63,6 +66,10 @@ def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResp
             from .openapi import document
 
             return _json(document(), 200)
+        if name == "api_dashboard":
+            from .dashboard import page
+
+            return page()
         return _answered(app, name, req)
 
     return answer

@@ -14,7 +14,16 @@ from .steering.answers import (
     ScheduleAnswer,
     SchedulesAnswer,
 )
-from .steering.questions import BackfillBody, HeldBody, NoQuery, ReplayBody, RunQuery, RunsQuery, TriggerBody
+from .steering.questions import (
+    BackfillBody,
+    HeldBody,
+    NoQuery,
+    ReplayBody,
+    RunQuery,
+    RunsQuery,
+    SchedulesQuery,
+    TriggerBody,
+)
 from .steering.service import Steering
 
 
@@ -76,7 +85,8 @@ ROUTES = (
         summary="Every schedule of the file, its next occurrences and its last runs",
         answer=SchedulesAnswer,
         statuses={200: "All of them"},
-        handle=lambda steering, _: Answered(steering.schedules()),
+        handle=lambda steering, asked: Answered(steering.schedules(asked.query.last_runs)),
+        query=SchedulesQuery,
     ),
     Route(
         function="api_schedule",

@@ -94,6 +94,11 @@ class ScheduleAnswer(Struct, frozen=True, kw_only=True):
     pause_note: str | None
     next: list[NextAnswer]
     last_runs: list[RunAnswer]
+    description: str | None = None
+    pipeline_parameters: dict[str, str] = {}
+    """As written in the file: templates not filled, settings not put in."""
+    trigger_overrides: str = "listed"
+    """What a person's trigger may change: none, listed or any."""
 
 
 class SchedulesAnswer(Struct, frozen=True, kw_only=True):

@@ -69,6 +69,12 @@ class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     by: Text | None = None
 
 
+class SchedulesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of each schedule: of its newest runs, each costs a read of the ledger."""
+
+    last_runs: Annotated[int, Meta(ge=0, le=5)] = 5
+
+
 class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which runs; `since` is inclusive, `until` exclusive, both by the time of the row."""
 

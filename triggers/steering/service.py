@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -17,7 +17,7 @@ from ..pausing import pause, resume
 from ..scheduling.config import ChangeTrigger, Config, Schedule
 from ..scheduling.faults import nearest
 from ..scheduling.occurrences import change_at, next_after
-from ..scheduling.pauses import is_paused
+from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import ENDED_STATES, Run, schedule_of
 from .answers import (
     BackfillAnswer,
@@ -59,9 +59,14 @@ class Steering:
     """A place for each long poll: waiting requests hold threads that functions need."""
     sleep: Callable[[float], None] = time.sleep
 
-    def schedules(self) -> SchedulesAnswer:
-        """Every schedule of the file."""
-        return SchedulesAnswer(schedules=[self._schedule(one) for one in self.config.schedules.values()])
+    def schedules(self, last_runs: int = _LAST) -> SchedulesAnswer:
+        """Every schedule of the file; without last runs it costs one request to the ledger, however many there are."""
+        pauses = self.ledger.all_pauses()
+        found = [
+            self._told(one, pauses.get(one.name, ()), self._last_runs(one, last_runs))
+            for one in self.config.schedules.values()
+        ]
+        return SchedulesAnswer(schedules=found)
 
     def schedule(self, name: str) -> ScheduleAnswer:
         """One schedule."""
@@ -172,8 +177,13 @@ class Steering:
         return found
 
     def _schedule(self, one: Schedule) -> ScheduleAnswer:
-        now, pauses = self.clock.now(), self.ledger.pauses(one.name).intervals
-        paused = is_paused(pauses, now)
+        return self._told(one, self.ledger.pauses(one.name).intervals, self._last_runs(one, _LAST))
+
+    def _last_runs(self, one: Schedule, number: int) -> list[RunAnswer]:
+        return [run_answer(run) for run in self.ledger.recent_runs(one.name, number)] if number else []
+
+    def _told(self, one: Schedule, pauses: Sequence[Pause], last_runs: list[RunAnswer]) -> ScheduleAnswer:
+        paused = is_paused(pauses, self.clock.now())
         return ScheduleAnswer(
             name=one.name,
             kind="change" if isinstance(one.trigger, ChangeTrigger) else "time",
@@ -183,7 +193,10 @@ class Steering:
             paused=paused,
             pause_note=pauses[-1].note if paused else None,
             next=self._next(one),
-            last_runs=[run_answer(run) for run in self.ledger.recent_runs(one.name, _LAST)],
+            last_runs=last_runs,
+            description=one.request.description,
+            pipeline_parameters=dict(one.request.pipeline_parameters),
+            trigger_overrides=one.trigger_overrides,
         )
 
     def _next(self, one: Schedule) -> list[NextAnswer]:

@@ -1,0 +1,72 @@
+"""Pictures of the dashboard for the README, taken in the machine's own Chromium with a made-up week of runs.
+
+python -m local.screenshots [folder]     (make screenshots: docs/images)
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, Page, expect
+
+from .azurite import CHECKOUT, free_ports
+from .browser import chromium, started
+from .demo import TIMERS, lively
+from .machine import Machine
+
+_HEIGHTS: Final = {1440: 960, 900: 1100, 390: 844}
+_PICTURES: Final = ((1440, "light"), (1440, "dark"), (900, "light"), (390, "dark"))
+_FILE: Final = list(TIMERS)[1]
+
+
+def main() -> int:
+    """Exit code 1 without a browser."""
+    executable = chromium()
+    if executable is None:
+        print("There is no Chromium on this machine (Debian: apt-get install chromium)", file=sys.stderr)
+        return 1
+    target = Path(sys.argv[1]) if sys.argv[1:] else CHECKOUT / "docs/images"
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, started(executable) as browser:
+        settings = {"SCHEDULES_FILE": _FILE}
+        with Machine(Path(folder), free_ports(5), settings) as machine:
+            machine.wait_until_registered(TIMERS[_FILE], 90)
+            lively(machine, _FILE)
+            for width, scheme in _PICTURES:
+                _take(_opened(browser, machine, width, scheme), target / f"dashboard-{width}-{scheme}.png")
+            _take(_with_story(_opened(browser, machine, 1440, "light")), target / "dashboard-run.png")
+    return 0
+
+
+def _opened(browser: Browser, machine: Machine, width: int, scheme: str) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": _HEIGHTS[width]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="Europe/Berlin",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#live")).to_contain_text("Live", timeout=60_000)
+    expect(page.locator("#reach")).to_contain_text("These are all", timeout=60_000)
+    # The port is another one each time.
+    page.locator("#host").evaluate("(node) => (node.textContent = 'localhost:7071')")
+    return page
+
+
+def _with_story(page: Page) -> Page:
+    page.get_by_label("State").select_option("failed")
+    page.locator("#rows a", has_text="score-uploads").first.click()
+    expect(page.locator("#story .life")).to_be_visible()
+    return page
+
+
+def _take(page: Page, target: Path) -> None:
+    page.screenshot(path=target)
+    page.context.close()
+    print(target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

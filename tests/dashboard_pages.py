@@ -1,0 +1,47 @@
+"""What the dashboard's tests share: a browser, and pages that hold it to its policy."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from local.browser import chromium, started
+
+NewPage: TypeAlias = Callable[[], Page]
+
+LEFT_OUT = "there is no Chromium on this machine: the dashboard's tests are left out (Debian: apt-get install chromium)"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium; where BROWSER_TESTS is `required`, as in CI, a machine without one fails."""
+    executable = chromium()
+    if executable is None:
+        assert os.environ.get("BROWSER_TESTS") != "required", LEFT_OUT
+        pytest.skip(LEFT_OUT)
+    with started(executable) as running:
+        yield running
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[NewPage]:
+    """Makes pages of a browser that knows nothing yet; none may have said anything wrong in the end."""
+    contexts, said = [], []
+
+    def new() -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin")
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(f"a dialog: {dialog.message}"))
+        page.on("console", lambda told: said.append(told.text) if told.type == "error" else None)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    # The browser itself tells of answers that are refusals, which are a part of the tests.
+    assert [one for one in said if "Failed to load resource" not in one] == []

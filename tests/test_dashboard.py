@@ -1,0 +1,350 @@
+"""The dashboard in a real browser, over the host stand-in, Azurite and the Azure ML stand-in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from dashboard_pages import NewPage, browser, new_page
+from playwright.sync_api import Browser, Page, expect
+
+from local.azurite import free_ports
+from local.machine import Machine
+
+__all__ = ["browser", "new_page"]
+
+HOSTILE = "<img src=x onerror=alert(1)>.csv"
+FILE = """
+pipelines:
+  score: {endpoint: "%PIPELINE_ENDPOINT%"}
+  away: {endpoint: "http://127.0.0.1:9/PipelineRuns/PipelineSubmit/1"}
+  typo: {endpoint: "%TYPO_ENDPOINT%"}
+schedules:
+  nightly:
+    pipeline: score
+    description: "<script>alert(2)</script>"
+    cron: {expression: "30 4 * * *", time_zone: Europe/Berlin}
+    pipeline_parameters: {since: "{scheduled_time:%Y-%m-%d}", epochs: 20}
+  held: {pipeline: score, cron: {expression: "0 0 1 1 *"}}
+  fixed: {pipeline: score, cron: {expression: "0 0 1 1 *"}, trigger_overrides: none, pipeline_parameters: {epochs: 1}}
+  hours: {pipeline: score, recurrence: {frequency: Hour, interval: 1}}
+  stuck: {pipeline: away, cron: {expression: "0 0 1 1 *"}}
+  wrong: {pipeline: typo, cron: {expression: "0 0 1 1 *"}}
+  clocks: {pipeline: score, cron: {expression: "30 2 * * 7L", time_zone: Europe/Berlin}}
+  uploads:
+    pipeline: score
+    change: {datastore: blobs, connection: DataStorage, container: inbox, data_path_parameter_name: input}
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Machine]:
+    """Asked for after the browser: without one, nothing else need be started."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    (folder / "schedules.yaml").write_text(FILE)
+    ports = free_ports(5)
+    settings = {
+        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
+        "RECONCILE_SCHEDULE": "*/2 * * * * *",
+        "BLOB_TRIGGER_SOURCE": "EventGrid",
+        "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
+    }
+    with Machine(folder, ports, settings) as running:
+        running.upload("inbox", HOSTILE, b"1,2")
+        running.wait_until_registered("nightly")
+        yield running
+
+
+@pytest.fixture
+def page(new_page: NewPage, machine: Machine) -> Page:
+    page = new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#live")).to_contain_text("Live")
+    return page
+
+
+@pytest.fixture(scope="module")
+def told(browser: Browser, machine: Machine) -> Iterator[Page]:
+    """One page for all that only ask it for words."""
+    page = browser.new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    yield page
+    page.close()
+
+
+def post(machine: Machine, path: str, **body: Any) -> dict[str, Any]:
+    return dict(requests.post(f"{machine.url}/api/{path}", json=body, timeout=60).json())
+
+
+def unfold(page: Page, schedule: str) -> None:
+    page.get_by_role("button", name=schedule, exact=True).click()
+
+
+def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> None:
+    rows = page.locator("#plans > li")
+
+    expect(rows).to_have_count(8)
+    expect(rows.nth(0)).to_contain_text("Every day at 04:30, Europe/Berlin")
+    expect(rows.nth(0)).to_contain_text("in ")
+    expect(rows.nth(7)).to_contain_text("A blob is added or changed in inbox")
+    unfold(page, "clocks")
+    expect(page.locator(".times li")).to_have_count(10)
+    expect(page.locator(".times .shift").first).to_contain_text("clock")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        ({"cron": {"expression": "15 * * * mon-fri"}}, "Every hour at :15, Monday to Friday, UTC"),
+        ({"cron": {"expression": "*/20 8-18 * * *"}}, "Every 20 minutes from 08 to 18 h, UTC"),
+        ({"cron": {"expression": "0 6,18 1,15 * *"}}, "Days 1 and 15 of the month at 06:00 and 18:00, UTC"),
+        ({"cron": {"expression": "0 6 * * mon#2"}}, "The second Monday of the month at 06:00, UTC"),
+        ({"cron": {"expression": "0 6 LW 3 *"}}, "The last weekday of the month of March at 06:00, UTC"),
+        ({"cron": {"expression": "0 6 1 * mon"}}, "Cron 0 6 1 * mon, UTC"),
+        ({"cron": {"expression": "0 0 * * 7", "time_zone": "Asia/Tokyo"}}, "Sunday at 00:00, Asia/Tokyo"),
+        ({"recurrence": {"frequency": "Minute", "interval": 45}}, "Every 45 minutes, UTC"),
+        (
+            {
+                "recurrence": {
+                    "frequency": "week",
+                    "interval": 2,
+                    "week_days": ["monday"],
+                    "hours": [4],
+                    "minutes": [0, 30],
+                }
+            },
+            "Every 2 weeks on Monday at 04:00 and 04:30, UTC",
+        ),
+        (
+            {"recurrence": {"frequency": "Month", "interval": 1, "month_days": [1, "last"], "time_of_day": "02:30"}},
+            "Every month on day 1 and the last day at 02:30, UTC",
+        ),
+        (
+            {"change": {"container": "c", "path_on_datastore": "in", "recursive": True, "include": ["*.csv", "*.tsv"]}},
+            "A blob like *.csv or *.tsv is added or changed in c/in or below",
+        ),
+    ],
+)
+def test_a_trigger_is_said_in_words(told: Page, trigger: Any, words: str) -> None:
+    assert told.evaluate("(trigger) => inWords({ trigger })", trigger) == words
+
+
+def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) -> None:
+    run = post(machine, "schedules/held/trigger", request_id="walked", by="ann")
+    page.get_by_role("button", name="Refresh").click()
+    strip = page.get_by_role("group", name="held, last 24 hours: 1 submitted")
+
+    strip.press("ArrowLeft")
+    expect(page.locator("#tip")).to_contain_text("asked for by ann")
+    strip.press("Enter")
+    expect(page.locator("#story")).to_contain_text(run["key"])
+    page.keyboard.press("Escape")
+    expect(strip).to_be_focused()
+
+
+def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page: Page, machine: Machine) -> None:
+    page.get_by_role("button", name="Trigger nightly").click()
+    page.get_by_label("Value of epochs").fill("3")
+    page.get_by_label("Note").fill("a <b>try</b>")
+    page.get_by_label("By", exact=True).fill("ann")
+    page.get_by_role("button", name="Trigger", exact=True).last.click()
+    expect(page.locator("#ask .answer")).to_contain_text("The run is submitted")
+    page.get_by_role("button", name="Show the run").click()
+
+    story = page.locator("#story")
+    expect(story).to_contain_text("a <b>try</b>")
+    expect(story).to_contain_text("Asked for by ann")
+    expect(story.locator(".life b")).to_have_text(["waiting", "submitting", "submitted"])
+    found = requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
+    [run] = [one for one in found if one["kind"] == "request"]
+    [sent] = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == run["key"]]
+    assert sent["ParameterAssignments"]["epochs"] == "3"
+    assert sent["ParameterAssignments"]["since"].startswith("20")  # not the template, which nobody has touched
+    page.keyboard.press("Escape")
+    expect(story).to_be_hidden()
+    expect(page.locator("#rows")).to_contain_text("asked for by ann")
+
+
+def test_what_the_file_lets_nobody_change_cannot_be_typed_over(page: Page) -> None:
+    page.get_by_role("button", name="Trigger fixed").click()
+
+    expect(page.get_by_label("Value of epochs")).to_be_disabled()
+    expect(page.locator("#ask")).to_contain_text("lets nobody change them")
+
+
+def test_a_schedule_is_paused_with_a_note_and_resumed(page: Page, machine: Machine) -> None:
+    unfold(page, "held")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_label("Note").fill(HOSTILE)
+    page.locator("#ask").get_by_role("button", name="Pause").click()
+    expect(page.locator("#ask .answer")).to_have_text("held is paused.")
+    page.locator("#ask").get_by_role("button", name="Close").click()
+
+    row = page.locator("#plans > li[data-name=held]")
+    expect(row.locator(".tag")).to_have_text("Paused")
+    expect(row.locator(".words")).to_contain_text(HOSTILE)
+    row.get_by_role("button", name="Resume").click()
+    page.locator("#ask").get_by_role("button", name="Resume").click()
+    expect(page.locator("#ask .answer")).to_have_text("held is not paused any more.")
+    assert requests.get(f"{machine.url}/api/schedules/held", timeout=60).json()["paused"] is False
+
+
+def test_a_rejected_run_stands_first_and_is_replayed(page: Page, machine: Machine) -> None:
+    run = post(machine, "schedules/wrong/trigger", request_id="r")
+    assert run["state"] == "rejected"
+
+    page.get_by_role("button", name="Refresh").click()
+    card = page.locator("#trouble li", has_text="wrong")
+    expect(card).to_contain_text("rejected")
+    expect(card).to_contain_text(run["error"][:30])
+    card.get_by_role("button", name="Replay").click()
+    page.locator("#ask").get_by_role("button", name="Replay").click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The run is rejected")
+    again = requests.get(f"{machine.url}/api/runs/wrong%21r.r1", timeout=60).json()
+    assert (again["kind"], again["replay_of"]) == ("replay", run["key"])
+    page.get_by_role("button", name="Show the run").click()
+    expect(page.locator("#story")).to_contain_text("Replay of")
+
+
+def test_an_open_run_is_canceled(page: Page, machine: Machine) -> None:
+    run = post(machine, "schedules/stuck/trigger", request_id="c")
+    page.get_by_role("button", name="Refresh").click()
+    page.locator("#rows .run", has_text="stuck").locator("a").click()
+
+    page.locator("#story").get_by_role("button", name="Cancel").click()
+    page.locator("#ask").get_by_role("button", name="Cancel the run").click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The run is canceled")
+    page.locator("#ask").get_by_role("button", name="Close").click()
+    expect(page.locator("#story .title .state")).to_have_text("canceled")
+    assert requests.get(f"{machine.url}/api/runs/{run['key']}", timeout=60).json()["state"] == "canceled"
+
+
+def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machine) -> None:
+    unfold(page, "hours")
+    page.get_by_role("button", name="Backfill").click()
+    page.get_by_label("From").fill("2026-01-01T01:00")  # in Berlin
+    page.get_by_label("To, not included").fill("2026-01-01T04:00")
+    page.get_by_role("button", name="Dry run").click()
+    answer = page.locator("#ask .answer")
+    expect(answer).to_contain_text("3 runs would start; 0 need none.")
+    expect(answer.locator("li").first).to_contain_text("2026-01-01T00:00:00Z")
+    found = requests.get(f"{machine.url}/api/runs?schedule=hours", timeout=60).json()["runs"]
+    assert [one["key"] for one in found if "@2026-01" in one["key"]] == []
+
+    page.get_by_label("To, not included").fill("2026-01-01T03:00")
+    expect(answer).to_have_count(0)
+    page.get_by_role("button", name="Dry run").click()
+    page.get_by_role("button", name="Start 2 runs").click()
+
+    expect(answer).to_contain_text("2 runs wait to be sent")
+
+
+def test_names_that_would_be_markup_are_shown_as_text(page: Page, machine: Machine) -> None:
+    page.get_by_role("button", name="Trigger uploads").click()
+    page.get_by_label("Blob").fill(HOSTILE)
+    page.get_by_role("button", name="Trigger", exact=True).last.click()
+    page.get_by_role("button", name="Show the run").click()
+    expect(page.locator("#story")).to_contain_text(f"inbox/{HOSTILE}")
+    page.keyboard.press("Escape")
+    unfold(page, "nightly")
+
+    expect(page.locator("#rows")).to_contain_text(HOSTILE)
+    expect(page.locator(".more")).to_contain_text("<script>alert(2)</script>")
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 1
+    shown = "(url) => storyActs({ ...newest[0], studio_url: url }).filter((one) => one?.href).length"
+    urls = ("https://ml.azure.com/runs/1", "http://ml.azure.com/runs/1", "javascript:alert(1)")
+    assert [page.evaluate(shown, url) for url in urls] == [1, 0, 0]
+
+
+def test_its_policy_lets_nothing_else_run(browser: Browser, machine: Machine) -> None:
+    headers = requests.get(f"{machine.url}/api/dashboard", timeout=60).headers
+    rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+    page = browser.new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    markup = "() => { try { document.createElement('b').innerHTML = '<i>'; } catch { return 'refused' } }"
+    script = "() => { const it = document.createElement('script'); it.append('document.title = 1'); body.append(it) }"
+    refused = page.evaluate(markup)
+    page.evaluate(script.replace("body", "document.body"))
+    title = page.title()
+    page.close()
+
+    assert {rules[one] for one in ("default-src", "frame-ancestors", "base-uri", "form-action")} == {"'none'"}
+    assert rules["connect-src"] == "'self'"
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
+    assert (headers["Cache-Control"], headers["Content-Type"]) == ("no-store", "text/html")
+    assert (refused, title) == ("refused", "Pipeline triggers")
+
+
+def test_an_update_keeps_the_place(page: Page, machine: Machine) -> None:
+    for number in range(20):
+        post(machine, "schedules/nightly/trigger", request_id=f"place-{number}")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#rows .run").nth(20)).to_be_attached()
+    unfold(page, "clocks")
+    details = page.locator("li[data-name=clocks] .more").element_handle()
+    page.locator("#rows .run a").nth(10).focus()
+    focused = page.evaluate("document.activeElement.href")
+    there = page.evaluate("document.activeElement.getBoundingClientRect().top")
+    post(machine, "schedules/nightly/trigger", request_id="later")
+
+    page.evaluate("refresh(true)")
+    expect(page.locator("#rows .run a[href='#run/nightly!later']")).to_be_attached()
+
+    assert page.evaluate("document.activeElement.href") == focused
+    assert abs(page.evaluate("document.activeElement.getBoundingClientRect().top") - there) < 40
+    assert details is not None
+    assert details.evaluate("(node) => node.isConnected")
+    page.get_by_role("button", name="Trigger nightly").click()
+    page.get_by_label("Note").fill("half a sen")
+    post(machine, "schedules/nightly/trigger", request_id="latest")
+    page.evaluate("refresh(true)")
+    expect(page.locator("#rows .run a[href='#run/nightly!latest']")).to_be_attached()
+    expect(page.get_by_label("Note")).to_have_value("half a sen")
+    expect(page.get_by_label("Note")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Trigger nightly")).to_be_focused()
+
+
+def test_it_says_when_the_app_cannot_be_reached_and_comes_back(page: Page, machine: Machine) -> None:
+    page.context.set_offline(offline=True)
+    page.get_by_role("button", name="Refresh").click()
+
+    expect(page.locator("#banner")).to_contain_text("The app cannot be reached. What is shown is as of")
+    expect(page.locator("#live")).to_have_text("Not reached")
+    expect(page.locator("#plans > li")).to_have_count(8)
+    page.context.set_offline(offline=False)
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.locator("#live")).to_contain_text("Live")
+
+
+def test_a_host_that_wants_a_key_gets_it_in_a_header_and_only_for_this_tab(
+    new_page: NewPage, machine: Machine, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    with machine.another_host(port, key="the-key"):
+        page, asked = new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"http://127.0.0.1:{port}/api/dashboard")
+        expect(page.get_by_label("Function key")).to_be_focused()
+        expect(page.locator("#schedules")).to_be_hidden()
+
+        page.get_by_label("Function key").fill("a-wrong-key")
+        page.get_by_role("button", name="Open the dashboard").click()
+        expect(page.locator("#gate-answer")).to_contain_text("This key is not accepted")
+        page.get_by_label("Function key").fill("the-key")
+        page.get_by_role("button", name="Open the dashboard").click()
+        expect(page.locator("#plans > li")).to_have_count(8)
+
+        assert [one for one in asked if "the-key" in one] == []
+        assert page.evaluate("Object.values(sessionStorage)") == ["the-key"]
+        assert page.evaluate("localStorage.length") == 0
+        page.get_by_role("button", name="Forget key").click()
+        expect(page.get_by_label("Function key")).to_be_visible()
+        expect(page.locator("#plans > li")).to_have_count(0)
+        assert page.evaluate("sessionStorage.length") == 0

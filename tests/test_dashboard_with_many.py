@@ -1,0 +1,137 @@
+"""The dashboard with 200 schedules and 1,000 runs: what it asks for, how much it draws, and what an update touches."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.data.tables import TableServiceClient
+from dashboard_pages import NewPage, browser, new_page
+from playwright.sync_api import Browser, CDPSession, Page, expect
+
+from local.azurite import free_ports
+from local.machine import Machine
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
+from triggers.scheduling.run import Run, RunKind, RunState, request_key
+
+__all__ = ["browser", "new_page"]
+
+SCHEDULES, RUNS = 200, 1000
+STATES = [RunState.FINISHED] * 7 + [RunState.SKIPPED, RunState.FAILED, RunState.CANCELED]
+NEWEST = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+
+
+def name(number: int) -> str:
+    return f"schedule-{number % SCHEDULES:03}"
+
+
+def run(number: int) -> Run:
+    at, state = NEWEST - timedelta(minutes=number), STATES[number % len(STATES)]
+    return Run(
+        key=request_key(name(number), f"past-{number}"),
+        schedule=name(number),
+        kind=RunKind.REQUEST,
+        state=state,
+        reason="paused" if state is RunState.SKIPPED else None,
+        created_at=at,
+        ended_at=at,
+        pipeline="score",
+    ).first(at)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("many")
+    lines = [f'  {name(number)}: {{pipeline: score, cron: {{expression: "0 0 1 1 *"}}}}' for number in range(SCHEDULES)]
+    head = 'pipelines: {score: {endpoint: "%PIPELINE_ENDPOINT%"}}\nschedules:'
+    (folder / "schedules.yaml").write_text("\n".join([head, *lines]))
+    # The reconciler sleeps: what is asked of the table is the page's affair alone.
+    settings = {"SCHEDULES_FILE": str(folder / "schedules.yaml"), "RECONCILE_SCHEDULE": "0 0 0 1 1 *"}
+    with Machine(folder, free_ports(5), settings) as running:
+        service = TableServiceClient.from_connection_string(running.azurite.connection_string)
+        ledger = Ledger(AzureTable(lambda: service))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: ledger.register(name(number), NEWEST), range(SCHEDULES)))
+            list(pool.map(lambda number: ledger.insert(run(number)), range(RUNS)))
+        yield running
+
+
+@dataclass
+class Opened:
+    """The page, its first drawing done, and what its main thread has spent."""
+
+    page: Page
+    session: CDPSession
+    asked: list[str]
+
+    def spent(self) -> float:
+        """Seconds of tasks since the page was opened."""
+        metrics = self.session.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
+LONG_TASKS = """
+window.long = [];
+new PerformanceObserver((list) => window.long.push(...list.getEntries().map((one) => one.duration / 1000)))
+  .observe({ type: 'longtask', buffered: true });
+"""
+WATCHED_UPDATE = """async () => {
+    let touched = 0;
+    const observer = new MutationObserver((records) => (touched += records.length));
+    const all = { subtree: true, childList: true, attributes: true, characterData: true };
+    observer.observe(document.querySelector('main'), all);
+    await refresh(true);
+    touched += observer.takeRecords().length;
+    observer.disconnect();
+    return touched;
+}"""
+
+
+@pytest.fixture
+def opened(new_page: NewPage, machine: Machine) -> Opened:
+    page = new_page()
+    found = Opened(page, page.context.new_cdp_session(page), [])
+    page.on("request", lambda request: found.asked.append(request.url.partition("/api/")[2]))
+    found.session.send("Performance.enable")
+    page.add_init_script(LONG_TASKS)
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#plans > li")).to_have_count(SCHEDULES, timeout=60_000)
+    expect(page.locator("#runs-count")).to_have_text("1,000 runs", timeout=60_000)
+    return found
+
+
+def test_it_draws_all_schedules_and_the_first_hundred_runs(opened: Opened) -> None:
+    page = opened.page
+    expect(page.locator("#rows .run")).to_have_count(100)
+    page.get_by_role("button", name="Show 100 more").click()
+    expect(page.locator("#rows .run")).to_have_count(200)
+
+    marks = page.evaluate("[...document.querySelectorAll('#plans .strip')].flatMap((one) => one.marks).length")
+    assert marks >= RUNS * 0.9  # of a day; what falls into one slot is one mark
+    assert opened.asked.count("schedules?last_runs=0") == 1
+    assert len(opened.asked) <= 12
+
+    page.get_by_label("Find a schedule").fill("schedule-19")
+    expect(page.locator("#plans > li")).to_have_count(10)
+    page.get_by_label("State").select_option("failed")
+    expect(page.locator("#runs-count")).to_have_text("100 of 1,000")
+
+
+def test_an_update_without_news_asks_touches_and_costs_little(opened: Opened) -> None:
+    page, first, asked = opened.page, opened.spent(), len(opened.asked)
+
+    # Once a minute the timelines move on; in between nothing does.
+    touched = min(page.evaluate(WATCHED_UPDATE) for _ in range(3))
+    update = (opened.spent() - first) / 3
+    nodes = page.evaluate("document.querySelectorAll('main *').length")
+    longest = max(page.evaluate("window.long"), default=0)
+
+    seen = f"{nodes} nodes, {touched} touched; drawn in {first:.2f} s, renewed in {update:.2f}, longest {longest:.3f}"
+    assert touched < nodes / 20, seen
+    assert {one.partition("?")[0] for one in opened.asked[asked:]} == {"health", "runs", "schedules"}
+    assert len(opened.asked) - asked <= 3 * 4
+    assert update < first / 2, seen
+    # The work is cut up: no piece of it is a large part of all.
+    assert longest < first / 2, seen
