@@ -12,15 +12,6 @@ from .change import BlobChange
 from .config import ChangeTrigger, Datapath, DataPathKind, Dataset, Schedule, Target
 from .templates import Value, escaped, fill
 
-TIME_NAMES = frozenset({"scheduled_time", "run_key"})
-"""Template names that every schedule knows."""
-BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "blob.etag", "blob.last_modified"})
-"""Template names of change-based schedules without `batch`."""
-BATCH_NAMES = frozenset({"batch.count"})
-FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
-TIME_VALUED = frozenset({"scheduled_time", "blob.last_modified"})
-"""The names that take a strftime format."""
-
 
 class RunRequest(Struct, frozen=True, kw_only=True):
     """A built request; every text is stored text, so that a retry sends the same and no setting's value is kept."""

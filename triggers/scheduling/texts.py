@@ -6,13 +6,20 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from .faults import FaultList, nearest
-from .run_request import BATCH_NAMES, BLOB_NAMES, FOLDER_BATCH_NAMES, TIME_NAMES, TIME_VALUED
 from .structure import RequestTextAt
 from .templates import Field, Setting, tokens
 
 _DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
 """Those of Python's strftime."""
 
+TIME_NAMES = frozenset({"scheduled_time", "run_key"})
+"""Template names that every schedule knows."""
+BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "blob.etag", "blob.last_modified"})
+"""Template names of change-based schedules without `batch`."""
+BATCH_NAMES = frozenset({"batch.count"})
+FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
+TIME_VALUED = frozenset({"scheduled_time", "blob.last_modified"})
+"""The names that take a strftime format."""
 ALL_NAMES = TIME_NAMES | BLOB_NAMES | BATCH_NAMES
 
 
