@@ -50,6 +50,9 @@ OPEN = 50
 class Nobody:
     """An endpoint that refuses, and a history that knows nothing."""
 
+    def place(self, request: RunRequest) -> str | None:
+        return None
+
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         return Outcome(answer=Answer.UNSENT, sentence="refused")
 
@@ -141,7 +144,7 @@ def wired(ledger: Ledger) -> Reconciliation:
         config=load(FILE, "bench", {}),
         ledger=ledger,
         firing=firing,
-        open_runs=open_runs_of(ledger, firing, clock, Outside(history=nobody)),
+        open_runs=open_runs_of(ledger, firing, clock, Outside(history=nobody, endpoint=nobody)),
         sweeping=Sweeping(changes=changes, clock=clock, retention=timedelta(days=9000)),
         batching=Batching(changes=changes, clock=clock),
         clock=clock,

@@ -132,6 +132,10 @@ class ScriptedEndpoint:
         self.next_outcomes: list[Outcome] = []
         self.before_sending: Callable[[], None] = lambda: None
         self.before_the_reply: Callable[[], None] = lambda: None
+        self.at = "here"
+
+    def place(self, request: RunRequest) -> str | None:
+        return self.at
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         self.before_sending()
@@ -258,12 +262,16 @@ class ScriptedDevOps:
 
         return call
 
+    def in_time(self, call: Callable[[], Reply]) -> Reply:
+        return call()
+
 
 @dataclass
 class Outside:
     """Everything outside that the reconciler talks to, but for storage and submissions."""
 
     history: Any
+    endpoint: Any
     status: Any = field(default_factory=ScriptedService)
     service: Any = field(default_factory=ScriptedService)
     hook: Any = field(default_factory=ScriptedHook)
@@ -285,7 +293,9 @@ def open_runs_of(
     return OpenRuns(
         ledger=ledger,
         firing=firing,
-        unknown_runs=unknown_runs(ledger=ledger, history=outside.history, clock=clock, settle=settle),
+        unknown_runs=unknown_runs(
+            ledger=ledger, history=outside.history, endpoint=outside.endpoint, clock=clock, settle=settle
+        ),
         run_ends=run_ends(ledger=ledger, service=outside.status, clock=clock, tracking=timedelta(days=30)),
         waiting_line=WaitingLine(ledger=ledger, firing=firing, service=outside.service, clock=clock),
         webhooks=Webhooks(ledger=ledger, wire=outside.hook, settings={}, first_delay=first_delay, spread=lambda: 0.0),
@@ -354,7 +364,12 @@ class Engine:
     @property
     def open_runs(self) -> OpenRuns:
         outside = Outside(
-            history=self.history, status=self.service, service=self.service, hook=self.hook, devops=self.devops
+            history=self.history,
+            endpoint=self.endpoint,
+            status=self.service,
+            service=self.service,
+            hook=self.hook,
+            devops=self.devops,
         )
         return open_runs_of(self.ledger, self.firing, self.clock, outside)
 

@@ -189,7 +189,7 @@ def test_a_skipped_run_fails_the_task_too(engine: Engine) -> None:
     assert [told[1]["result"] for told in engine.devops.told] == ["failed"]
 
 
-@pytest.mark.parametrize(("status", "told"), [(204, 1), (302, 2)])
+@pytest.mark.parametrize(("status", "told"), [(204, 1), (302, 1), (203, 1), (503, 2)])
 def test_over_real_http_the_tasks_token_goes_along_and_none_of_ours(engine: Engine, status: int, told: int) -> None:
     received: list[tuple[str, str | None, Any]] = []
 

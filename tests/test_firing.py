@@ -157,7 +157,7 @@ class Crashing:
         return call
 
 
-@pytest.mark.parametrize("point", range(10))
+@pytest.mark.parametrize("point", range(12))
 def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_without_a_row(point: int) -> None:
     """Stopped before and after every call to ledger and endpoint, delivered again, and reconciled over the next run."""
     engine = Engine(NOW)
@@ -190,8 +190,8 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
         engine.clock.pass_time(timedelta(minutes=1))
         engine.reconcile(schedule())
 
-    assert crashed is (point < 8), "eight calls' edges: ledger_id, insert, submit, update"
-    assert after_ten_minutes == ("unknown" if point in {3, 4} else "submitted"), "unsent, but nothing proves it yet"
+    assert crashed is (point < 10), "five calls' edges: ledger_id, place, insert, submit, update"
+    assert after_ten_minutes == ("unknown" if point in {5, 6} else "submitted"), "unsent, but nothing proves it yet"
     assert engine.states()[KEY] == "submitted"
     assert engine.endpoint.keys.count(KEY) == 1
 

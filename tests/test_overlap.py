@@ -1,5 +1,6 @@
 """`overlap` and `max_concurrent_runs`: how many runs of a schedule are open, who waits, who is skipped or canceled."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,9 +11,10 @@ from builders import CHANGE, TIME, Engine, change, schedule, utc
 from local.azurite import Azurite
 from triggers.backfilling import Backfilling
 from triggers.firing import Firing
-from triggers.gate import Pass
+from triggers.gate import Gate, Pass
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.ports import StoredRow
 from triggers.occurrence import Asked, occurrence_of
 from triggers.run_hints import RunHints
 from triggers.scheduling.config import Config, Schedule
@@ -133,6 +135,55 @@ def test_cancel_other_does_not_send_once_more_what_is_to_be_canceled() -> None:
 
     assert day.reconcile_once() == ["canceled", "submitted"]
     assert day.endpoint.keys == [time_key("s", NOW), time_key("s", NOW + timedelta(minutes=1))]
+
+
+def test_cancel_other_never_cancels_what_it_has_made_way_for() -> None:
+    day = Day("overlap: cancel_other")
+    day.fire(3)
+    day.end("run-1")
+    gate = Gate(schedule=day.of, pauses=(), during=Pass(server_now=day.clock.server_now, holds={}), clock=day.clock)
+    line = day.open_runs.waiting_line
+    run = day.ledger.get(time_key("s", NOW))
+    assert run is not None
+    day.open_runs.run_ends.follow(run, day.clock.server_now())
+
+    slow = line.see_to(day.of, gate)
+    next(slow)  # the older one is skipped; and now an event starts the newest on another thread
+    list(line.see_to(day.of, gate))
+    list(slow)
+
+    assert day.now() == ["finished", "skipped overlap", "submitted"]
+    assert day.service.canceled == []
+
+
+def test_cancel_other_starts_the_newest_before_what_people_made_up_for() -> None:
+    day = Day("overlap: cancel_other")
+    day.clock.pass_time(timedelta(minutes=5))
+    backfilling = Backfilling(changes=day.changes, clock=day.clock)
+    list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Asked(), dry_run=False))
+    day.fired = 3
+    day.reconcile_once()
+
+    assert day.fire() == ["submitted", "waiting", "waiting", "waiting"]
+    assert day.reconcile_once() == ["canceled", "waiting", "waiting", "submitted"]
+
+
+def test_a_long_line_costs_a_claim_no_more_than_a_short_one() -> None:
+    day = Day("max_concurrent_runs: 1")
+    rows: list[int] = []
+    plain = day.ledger.table.query
+
+    def counted(partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+        found = list(plain(partition, first, before, limit))
+        rows[-1] += len(found) * first.startswith("o:")
+        return iter(found)
+
+    day.ledger.table.query = counted  # type: ignore[method-assign]  # counts
+    for _ in range(200):
+        rows.append(0)
+        day.fire()
+
+    assert max(rows) <= 60
 
 
 def test_cancel_other_waits_when_azure_ml_refuses() -> None:
@@ -302,3 +353,14 @@ def test_a_jittered_run_is_decided_about_when_it_is_due() -> None:
 
     assert list(waiting.values()) == ["waiting"]
     assert engine.states() == {"s!a": "submitted", time_key("s", NOW): "skipped overlap"}
+
+
+def test_of_a_faulty_schedule_nothing_is_sent_once_more_either() -> None:
+    day = Day("max_concurrent_runs: 1")
+    day.endpoint.next_outcomes = [UNSENT]
+    day.fire()
+    day.asking().trigger(day.of, TriggerBody(request_id="x"))
+    day.clock.pass_time(timedelta(minutes=5))
+    day.reconcile(schedule(name="other"), left_out=("s",))
+
+    assert sorted(day.states().values()) == ["submitted", "unsent"]

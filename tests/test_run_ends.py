@@ -127,6 +127,28 @@ def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engi
     assert set(engine.states().values()) == {"finished"}
 
 
+def test_a_run_that_is_answered_with_an_error_keeps_no_other_from_its_end(engine: Engine) -> None:
+    for minute in (1, 2):
+        engine.firing.fire_time(schedule(), NOW + timedelta(minutes=minute), None)
+    engine.service.seen = {"run-1": Seen(sentence="500"), "run-2": AWAY, "run-3": FINISHED}
+
+    passes(engine, 4)
+
+    assert sorted(engine.states().values()) == ["finished", "submitted", "submitted"]
+    assert run_of(engine).error == "500", "why its end is not known is told"
+
+
+def test_two_denials_with_silence_between_them_are_no_denial_for_an_hour(engine: Engine) -> None:
+    engine.service.seen[KEY] = DENIED
+    passes(engine)
+    engine.service.seen[KEY] = AWAY
+    passes(engine, 62)
+    engine.service.seen[KEY] = DENIED
+    passes(engine, 2)
+
+    assert run_of(engine).state is RunState.SUBMITTED
+
+
 def hints(engine: Engine) -> RunHints:
     config = Config(schedules={"s": schedule()}, faults=(), left_out=(), settings={}, file="", lines={})
     return RunHints(config=config, ledger=engine.ledger, open_runs=engine.open_runs, clock=engine.clock)
@@ -166,6 +188,8 @@ def test_properties_and_texts_of_them_will_do(engine: Engine) -> None:
         {"runTags": {"trigger_run_key": KEY, "trigger_ledger": "of somebody else"}},
         {"runTags": {"trigger_run_key": "s@2020-01-01T00:00:00Z"}},
         {"runTags": {"trigger_run_key": ["x"]}},
+        {"runTags": {"trigger_run_key": "s/a?#@x"}},
+        {"runTags": {"trigger_run_key": "\ud800@x"}},
         {"runTags": None},
         {"runTags": "{"},
     ],

@@ -2,8 +2,13 @@
 
 import json
 import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -431,3 +436,72 @@ def test_a_batch_endpoints_run_without_workspace_cannot_be_canceled_from_here(li
     one = submission(schedule(TIME, pipeline=BATCH))
 
     assert line.cancel(one, "x") == "its address does not tell where its runs are canceled; use the studio"
+
+
+@pytest.mark.parametrize("pipeline", JOBS)
+def test_a_page_to_sign_in_is_no_job(azureml: AzureMl, line: Line, pipeline: str) -> None:
+    one = submission(named(TIME, pipeline, line.settings))
+    azureml.service.start(job_name("L", KEY), "x", {}).run_id = "another"
+
+    found = line.find(one)
+
+    assert (found.complete, found.run_ids) == (False, ())
+    assert "with something else" in str(found.sentence)
+
+
+@pytest.mark.parametrize("code", ["²", "9" * 5000, "\ud83d", {}])
+def test_no_status_breaks_the_reader(code: object) -> None:
+    word = word_of(json.dumps({"Status": {"StatusCode": code}}).encode())
+
+    assert word is None or word.encode()
+
+
+def test_an_answer_with_half_a_character_is_settled_all_the_same(azureml: AzureMl, line: Line) -> None:
+    azureml.service.add_fault(Fault("status", status=400, code="bad \ud83d"))
+
+    outcome = line.submit(TARGETS[0])[1]
+
+    assert (outcome.answer, str(outcome.sentence).encode()[:24]) == (Answer.REJECTED, b"the service answered 400")
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_an_answer_that_drips_in_is_waited_for_no_longer_than_the_patience(part: str) -> None:
+    with dripping(part) as url:
+        settings = {"API": url, "AZUREML_ARM": url}
+        wire = Wire(tokens=Given(None), scope=None, patience=timedelta(seconds=1), threads=2, ca_bundle=None)
+        one = submission(named(TIME, COMPONENT, settings))
+        started = time.monotonic()
+        seen = RunStatus(wire, settings).of(submitted(one, "x"))
+        found = RunHistory(wire, settings).find(one.request, one.run_key, one.ledger_id)
+
+    assert (seen.is_away, found.complete) == (True, False)
+    assert time.monotonic() - started < 20, "the answer itself takes minutes"
+
+
+class Given(Tokens):
+    def bearer(self, scope: str) -> str:
+        return "t"
+
+
+@contextmanager
+def dripping(part: str) -> Iterator[str]:
+    """A service whose answers come a byte at a time."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.recv(65_536)
+            if part == "body":
+                connection.sendall(head)
+            for byte in head * 10:
+                connection.sendall(bytes([byte]))
+                time.sleep(0.3)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=serve, args=(server,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

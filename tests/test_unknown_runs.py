@@ -201,3 +201,28 @@ def test_the_wait_counts_by_the_ledgers_clock_and_not_by_the_instances(engine: E
     engine.reconcile()
 
     assert run_of(engine).state is RunState.UNKNOWN
+
+
+def test_where_a_setting_has_changed_the_address_absence_proves_nothing(engine: Engine) -> None:
+    engine.history.is_proof = True
+    engine.endpoint.at = "elsewhere"
+    passes(engine, 10)
+
+    run = run_of(engine)
+    assert (run.state, engine.endpoint.keys) == (RunState.UNKNOWN, [KEY])
+    assert str(run.error).startswith("a setting has changed its address since it was sent")
+    engine.endpoint.at = "here"
+    passes(engine, 5)
+    assert run_of(engine).state is RunState.SUBMITTED
+
+
+def test_a_history_that_is_away_is_asked_for_one_run_and_not_for_twenty(engine: Engine) -> None:
+    passes(engine, 1)
+    for days in range(1, 10):
+        submit_later(engine, NOW + timedelta(days=days))
+    engine.history.away = True
+    engine.history.asked.clear()
+
+    passes(engine, 1, timedelta(minutes=5))
+
+    assert len(engine.history.asked) == 2

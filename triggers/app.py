@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
     from .azureml.cancellation import Cancellation
+    from .azureml.service import AzureMl
     from .azureml.wire import Wire
     from .backfilling import Backfilling
     from .blob_storage import StorageBlobs
@@ -65,12 +66,11 @@ class App:
 
     @cached_property
     def firing(self) -> "Firing":
-        from .azureml.service import AzureMl
         from .firing import Firing
 
         return Firing(
             ledger=self.ledger,
-            endpoint=AzureMl(self._wire, self.config.settings),
+            endpoint=self.azureml,
             clock=self.clock,
             submit_deadline=self.settings.submit_deadline,
             retry_first_delay=self.settings.retry_first_delay,
@@ -96,25 +96,32 @@ class App:
         )
 
     @cached_property
+    def azureml(self) -> "AzureMl":
+        from .azureml.service import AzureMl
+
+        return AzureMl(self._wire, self.config.settings)
+
+    @cached_property
     def open_runs(self) -> "OpenRuns":
         from .azureml.run_history import RunHistory
         from .azureml.run_status import RunStatus
         from .callbacks import Callbacks
         from .open_runs import OpenRuns
-        from .run_ends import PATIENCE as STATUS_PATIENCE
         from .run_ends import RunEnds
         from .unknown_runs import UnknownRuns
         from .waiting_line import WaitingLine
         from .webhooks import PATIENCE, Webhooks
 
         ledger, clock, settings = self.ledger, self.clock, self.settings
-        history = RunHistory(self._wire, self.config.settings)
-        status = RunStatus(self._new_wire(min(STATUS_PATIENCE, settings.submit_deadline * 0.4)), self.config.settings)
+        history = RunHistory(self._asking_wire, self.config.settings)
+        status = RunStatus(self._asking_wire, self.config.settings)
         outward, first_delay = self._new_wire(PATIENCE), settings.retry_first_delay
         return OpenRuns(
             ledger=ledger,
             firing=self.firing,
-            unknown_runs=UnknownRuns(ledger=ledger, history=history, clock=clock, settle=settings.unknown_settle),
+            unknown_runs=UnknownRuns(
+                ledger=ledger, history=history, endpoint=self.azureml, clock=clock, settle=settings.unknown_settle
+            ),
             run_ends=RunEnds(ledger=ledger, service=status, clock=clock, tracking=settings.tracking),
             waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=self.cancellation, clock=clock),
             webhooks=Webhooks(
@@ -141,7 +148,14 @@ class App:
     def cancellation(self) -> "Cancellation":
         from .azureml.cancellation import Cancellation
 
-        return Cancellation(self._wire, self.config.settings)
+        return Cancellation(self._asking_wire, self.config.settings)
+
+    @cached_property
+    def _asking_wire(self) -> "Wire":
+        """For questions, and cancellations, which may be asked again: a pass shall not wait for one of them."""
+        from .run_ends import PATIENCE
+
+        return self._new_wire(min(PATIENCE, self.settings.submit_deadline * 0.4))
 
     @cached_property
     def _wire(self) -> "Wire":

@@ -24,6 +24,8 @@ log = logger(__name__)
 KEPT_FOR: Final = timedelta(days=3)
 """A token of somebody else is not kept for longer."""
 _REST: Final = timedelta(seconds=20)
+_TAKEN: Final = frozenset({200, 202, 204})
+"""Not 203, nor a redirect: those lead to a page to sign in."""
 _LATER: Final = frozenset({408, 425, 429})
 
 
@@ -38,6 +40,9 @@ class Wire(Protocol):
 
     def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
         """The call POSTs, once. Both raise NeverSent, the call also CutOff."""
+
+    def in_time(self, call: Callable[[], Reply]) -> Reply:
+        """Its whole answer, within a patience."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +96,11 @@ class Callbacks:
         # The token is the password of nobody in particular (Azure DevOps REST API, Security).
         basic = base64.b64encode(f":{callback.auth_token}".encode()).decode()
         try:
-            reply = self.wire.prepared(
-                event_url(callback), body, headers={"Authorization": f"Basic {basic}"}, audience=None
-            )()
+            headers = {"Authorization": f"Basic {basic}"}
+            reply = self.wire.in_time(self.wire.prepared(event_url(callback), body, headers=headers, audience=None))
         except (NeverSent, CutOff) as error:
             return str(error)
-        if 200 <= reply.status < 300:
+        if reply.status in _TAKEN:
             return None
         sentence = f"Azure DevOps answered {reply.status}"
-        return Refused(sentence) if 400 <= reply.status < 500 and reply.status not in _LATER else sentence
+        return sentence if reply.status in _LATER or reply.status >= 500 else Refused(sentence)

@@ -9,6 +9,7 @@ from uuid import uuid4
 from .clock import Clock
 from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable, Operation
+from .ledger.records import Slots
 from .log_lines import logger
 from .occurrence import Asked, Occurrence
 from .scheduling.batch import BatchFacts
@@ -17,7 +18,7 @@ from .scheduling.outcome import Answer, Outcome
 from .scheduling.overlap import Turn, has_a_slot, slots_of, turn_of
 from .scheduling.policies import jitter_of
 from .scheduling.run import Run, RunKind, RunState, SkipReason, time_key
-from .scheduling.run_request import Submission, build_request, with_parameters
+from .scheduling.run_request import RunRequest, Submission, build_request, with_parameters
 from .settling import Settling, log_run, target_id
 
 log = logger(__name__)
@@ -25,6 +26,9 @@ log = logger(__name__)
 
 class Endpoint(Protocol):
     """Where runs are submitted."""
+
+    def place(self, request: RunRequest) -> str | None:
+        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
@@ -98,10 +102,8 @@ class Firing:
             parameters=asked.parameters,
             by_person=True,
         )
-        if may_be_skipped and slots_of(schedule) is not None:
-            open_runs = self._ledger.slots(schedule.name).open_runs
-            if turn_of(schedule, open_runs, now) is Turn.SKIP:
-                waiting = _overlapping(replace(waiting, request=None, due_at=None), now)
+        if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
+            waiting = _overlapping(replace(waiting, request=None, due_at=None), now)
         return self._noted(waiting, occurrence.beside)
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
@@ -130,6 +132,7 @@ class Firing:
             now,
             claim_id=str(uuid4()),
             claimed_at=None,
+            sent_to=None if run.request is None else self._endpoint.place(run.request),
             unknown_since=None,
             first_look_up_at=None,
             attempts=run.attempts + 1,
@@ -158,11 +161,10 @@ class Firing:
         """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
         seen = None
         for _ in range(_SLOT_TRIES):
-            slots = self._ledger.slots(schedule.name)
+            slots, turn, now = self._turn(schedule)
             if seen is not None and seen.version == slots.version:
                 return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
-            seen, now = slots, self._clock.now()
-            turn = turn_of(schedule, slots.open_runs, now)
+            seen = slots
             if turn is Turn.SKIP:
                 return self._noted(_overlapping(replace(run, request=None), now), beside)
             if turn is Turn.WAIT:
@@ -172,11 +174,23 @@ class Firing:
                 return claimed
         raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
 
+    def _turn(self, schedule: Schedule) -> tuple[Slots, Turn, datetime]:
+        """What a new occurrence does, and what that follows from: of a long line the first runs tell enough."""
+        slots = self._ledger.slots(schedule.name, (slots_of(schedule) or 0) + _LINE)
+        now = self._clock.now()
+        turn = turn_of(schedule, slots.open_runs, now)
+        if turn is not Turn.START or slots.is_all:
+            return slots, turn, now
+        slots = self._ledger.slots(schedule.name)
+        return slots, turn_of(schedule, slots.open_runs, now), now
+
     def _claimed(self, run: Run, beside: Sequence[Operation], retry: Retry) -> Run | None:
         """Claim a run and submit it; None when its key was claimed before."""
         ledger_id = self._ledger.ledger_id()
         claimed_at = self._clock.monotonic()
-        claim = replace(run, state=RunState.SUBMITTING, claim_id=str(uuid4()), attempts=1)
+        assert run.request is not None, "what is claimed has its request"
+        sent_to = self._endpoint.place(run.request)
+        claim = replace(run, state=RunState.SUBMITTING, claim_id=str(uuid4()), attempts=1, sent_to=sent_to)
         claimed = self._ledger.insert(claim.first(run.created_at), beside)
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
@@ -236,6 +250,7 @@ class Firing:
             self._ledger.hold(target, claimed.written_at + timedelta(seconds=now - claimed_at) + retry_after)
 
 
+_LINE = 50
 _SLOT_TRIES = 30
 """Each failure means that somebody else has taken a slot, of which there are only so many."""
 

@@ -56,7 +56,11 @@ class Gate:
         until = self.during.holds.get(target_id(run.request.target)) if run.request else None
         if until is not None and self.during.server_now() < until:
             return True
-        return pause_at(self.pauses, self.clock.now()) is not None and not run.by_person
+        return self.is_paused() and not run.by_person
+
+    def is_paused(self) -> bool:
+        """Whether the schedule is paused now."""
+        return pause_at(self.pauses, self.clock.now()) is not None
 
     def is_due(self, run: Run) -> bool:
         """Whether the wait is over: by the ledger's clock, since the writer's and the reader's may differ.

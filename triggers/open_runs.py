@@ -42,11 +42,11 @@ class OpenRuns:
         """See to everything that is open, a piece at a time; `schedule` is None for one that has left the file.
 
         A run that cannot be seen to yields its fault. What was sent comes before what is to be sent: its end may free a
-        slot. Of a schedule that is faulty nobody knows how many runs may be open: what waits goes on waiting.
+        slot. Of a schedule that is faulty nobody knows how many runs may be open: what is not sent goes on waiting.
         """
         gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
         limited = schedule is not None and slots_of(schedule) is not None
-        left_alone = {RunState.SUBMITTED} | (_TO_BE_SENT if limited else {RunState.WAITING} if is_faulty else set())
+        left_alone = {RunState.SUBMITTED} | (_TO_BE_SENT if limited or is_faulty else set())
         submitted: list[OpenRun] = []
         for one in self.ledger.open_work(name):
             if isinstance(one, OpenRun):
@@ -55,7 +55,7 @@ class OpenRuns:
                 yield _fault_of(lambda: self._one(one, gate))  # noqa: B023  called at once
             elif one.state is RunState.SUBMITTED:
                 submitted.append(one)
-        for sent in submitted:
+        for sent in sorted(submitted, key=self.run_ends.asked_before):
             if self.run_ends.is_due(sent, self.clock.now()):
                 yield _fault_of(lambda: self._follow(sent.key, during.server_now()))  # noqa: B023  called at once
         if limited and schedule is not None:

@@ -96,7 +96,8 @@ class Reconciliation:
             yield from guarded(self.batching.see_to(schedule, server_now, pauses))
         elif schedule is not None:
             yield from guarded(self._undelivered(schedule))
-        is_faulty = name in self.config.left_out or not self.config.schedules
+        is_unreadable = bool(self.config.faults) and not self.config.schedules
+        is_faulty = name in self.config.left_out or is_unreadable
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
         if _is_pruned_now(name, server_now()):
             self.ledger.prune(name, server_now() - self.retention, _PRUNED_A_PASS)

@@ -1,7 +1,7 @@
 """Follows submitted runs to their end by asking Azure ML: often at first, more rarely the longer a run takes."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from zlib import crc32
 
@@ -19,6 +19,7 @@ PATIENCE: Final = timedelta(seconds=20)
 """For one answer."""
 _DENIED_FOR: Final = timedelta(hours=1)
 _REST: Final = timedelta(seconds=45)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _MOST_REMEMBERED: Final = 10_000
 """Runs that others ended stay behind; what is forgotten is asked for once more."""
 _EVERY: Final = (
@@ -61,20 +62,25 @@ class RunEnds:
         # Not all runs of one morning in the same pass.
         return now - asked >= every * (1 + crc32(one.key.encode()) % 100 / 1000)
 
+    def asked_before(self, one: OpenRun) -> datetime:
+        """When a run was last asked for: whoever waits longest comes first, so that no answer keeps others waiting."""
+        return self.asked_at.get(one.key, _NEVER)
+
     def follow(self, run: Run, server_now: datetime) -> Run:
         """Ask for a submitted run, and write what is new: the run as it is now."""
         assert run.request is not None, "a submitted run has its request"
         target = target_id(run.request.target)
         if self.clock.monotonic() < self.left_alone.get(target, 0.0):
             return run
-        seen = self.service.of(run)
-        if seen.is_away:
-            log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_away"})
-            self.left_alone[target] = self.clock.monotonic() + _REST.total_seconds()
-            return self._given_up(run)
         if len(self.asked_at) >= _MOST_REMEMBERED:
             self.asked_at.clear()
+        # Also for an answer that is none: the next pass asks for another run first.
         self.asked_at[run.key] = self.clock.now()
+        seen = self.service.of(run)
+        if seen.status is None and not seen.is_denied:
+            log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
+        if seen.is_away:
+            self.left_alone[target] = self.clock.monotonic() + _REST.total_seconds()
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
             self.asked_at.pop(run.key, None)
@@ -93,9 +99,10 @@ class RunEnds:
             sentence = None if seen.end is RunState.FINISHED else seen.sentence
             return run.to(seen.end, now, azureml_status=seen.status, denied_since=None, ended_at=now, error=sentence)
         if seen.status is not None:
-            return replace(run, azureml_status=seen.status, denied_since=None)
+            return replace(run, azureml_status=seen.status, denied_since=None, error=None)
         if not seen.is_denied:
-            return run
+            # Only denials in a row count; why nothing is known belongs to the run.
+            return replace(run, denied_since=None, error=seen.sentence)
         if run.denied_since is None:
             return replace(run, denied_since=server_now)
         if server_now - run.denied_since < _DENIED_FOR:

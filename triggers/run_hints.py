@@ -12,7 +12,7 @@ from .log_lines import logger
 from .open_runs import OpenRuns
 from .scheduling.config import Config
 from .scheduling.overlap import slots_of
-from .scheduling.run import RunState, schedule_of
+from .scheduling.run import RunState, is_run_key
 from .scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG
 
 log = logger(__name__)
@@ -36,7 +36,7 @@ class RunHints:
         facts = {str(key).lower(): value for key, value in data.items()} if isinstance(data, Mapping) else {}
         marks = {**_mapping(facts.get("runproperties")), **_mapping(facts.get("runtags"))}
         key, run_id = marks.get(RUN_KEY_TAG), facts.get("runid") or subject.rpartition("/")[2]
-        if not key or not schedule_of(key) or marks.get(LEDGER_TAG) != self.ledger.ledger_id():
+        if not key or not is_run_key(key) or marks.get(LEDGER_TAG) != self.ledger.ledger_id():
             return False
         run = self.ledger.get(key)
         if run is None or run.state is not RunState.SUBMITTED or run.run_id != run_id:

@@ -16,7 +16,7 @@ from .log_lines import logger
 from .scheduling.look_up import LookUp
 from .scheduling.run import Run, RunState
 from .scheduling.run_request import RunRequest
-from .settling import accepted
+from .settling import accepted, target_id
 
 log = logger(__name__)
 
@@ -28,6 +28,7 @@ _WITNESS_STATES: Final = frozenset(
     {RunState.SUBMITTED, RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}
 )
 
+_REST: Final = timedelta(seconds=20)
 _CLOCK_GRAIN: Final = timedelta(seconds=2)
 """The ledger's clock is read in whole seconds."""
 
@@ -39,19 +40,34 @@ class RunHistory(Protocol):
         """The runs with this key of this ledger; never raises, an answer that is not complete proves nothing."""
 
 
+class Endpoint(Protocol):
+    """Where runs are submitted."""
+
+    def place(self, request: RunRequest) -> str | None:
+        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
+
+
 class UnknownRuns:
     """Decides about one unknown run at a time."""
 
-    def __init__(self, *, ledger: Ledger, history: RunHistory, clock: Clock, settle: timedelta) -> None:
+    def __init__(
+        self, *, ledger: Ledger, history: RunHistory, endpoint: Endpoint, clock: Clock, settle: timedelta
+    ) -> None:
         """`settle` is UNKNOWN_SETTLE_SECONDS."""
+        self._endpoint = endpoint
         self._ledger = ledger
         self._history = history
         self._clock = clock
         self._settle = settle
+        self._left_alone: dict[str, float] = {}
+        """Targets whose history did not answer this process, until when by the monotonic clock."""
 
     def resolve(self, run: Run, server_now: datetime) -> None:
         """Adopt the run, free it for another attempt, or leave it unknown."""
         assert run.request is not None, "an unknown run has been submitted"
+        target = target_id(run.request.target)
+        if self._clock.monotonic() < self._left_alone.get(target, 0.0):
+            return
         since = run.unknown_since or run.written_at
         if since is None:
             return
@@ -63,6 +79,11 @@ class UnknownRuns:
             self._adopt(run, found)
         elif not found.complete:
             log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
+            self._left_alone[target] = self._clock.monotonic() + _REST.total_seconds()
+        elif run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
+            sentence = "a setting has changed its address since it was sent, so looking there proves nothing: decide"
+            if run.error != sentence:
+                self._ledger.update(run, replace(run, error=sentence))
         elif run.first_look_up_at is None:
             self._ledger.update(run, replace(run, unknown_since=since, first_look_up_at=server_now))
         elif has_caught_up or (may_be_freed and found.is_proof):
@@ -86,8 +107,11 @@ class UnknownRuns:
             if not _is_later(witness, run, since):
                 continue
             assert witness.request is not None
-            if witness.run_id in self._history.find(witness.request, witness.key, self._ledger.ledger_id()).run_ids:
+            found = self._history.find(witness.request, witness.key, self._ledger.ledger_id())
+            if witness.run_id in found.run_ids:
                 return True
+            if not found.complete:
+                return False  # history is away: asking for twenty others would only hold the pass up
         return False
 
     def _adopt(self, run: Run, found: LookUp) -> None:
@@ -104,4 +128,5 @@ def _is_later(witness: Run, run: Run, since: datetime) -> bool:
     """Whether a run can prove that history has caught up with another: same target, claimed after it was sent."""
     if witness.run_id is None or witness.claimed_at is None or witness.request is None or run.request is None:
         return False
-    return witness.request.target == run.request.target and witness.claimed_at >= since + _CLOCK_GRAIN
+    same = (witness.request.target, witness.sent_to) == (run.request.target, run.sent_to)
+    return same and witness.claimed_at >= since + _CLOCK_GRAIN

@@ -139,6 +139,9 @@ class SimEndpoint:
     def __init__(self, world: World, instance: Instance, service: Service) -> None:
         self._world, self._instance, self._service = world, instance, service
 
+    def place(self, request: RunRequest) -> str | None:
+        return "azureml"
+
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         world, rates = self._world, self._world.rates
         # Between claim and POST: where the freshness check is all that stands between a freeze and a second run.

@@ -227,9 +227,10 @@ class Simulation:
         instance = Instance(name, world.now, skew)
         clock, ledger = SimClock(world, instance), parts.ledger(SimTable(world, instance, self.store.table))
         history = parts.history(world, instance, self.service)
+        endpoint = parts.endpoint(world, instance, self.service)
         firing = Firing(
             ledger=ledger,
-            endpoint=parts.endpoint(world, instance, self.service),
+            endpoint=endpoint,
             clock=clock,
             submit_deadline=DEADLINE,
             retry_first_delay=timedelta(seconds=30),
@@ -237,7 +238,7 @@ class Simulation:
         )
         changes = self._changes(ledger, firing, SimBlobs(world, instance, self.container))
         service = parts.service(world, instance, self.service)
-        outside = Outside(history=history, status=service, service=service)
+        outside = Outside(history=history, endpoint=endpoint, status=service, service=service)
         reconciliation = Reconciliation(
             config=self.config,
             ledger=ledger,

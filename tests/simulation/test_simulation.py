@@ -122,8 +122,8 @@ class NeverSweeps(ChangeLedger):
 class Overbooked(Ledger):
     """A ledger in which nobody sees who holds a slot."""
 
-    def slots(self, schedule: str) -> Slots:
-        return replace(super().slots(schedule), open_runs=())
+    def slots(self, schedule: str, limit: int | None = None) -> Slots:
+        return replace(super().slots(schedule, limit), open_runs=())
 
 
 class MarksTime(SimService):

@@ -20,6 +20,13 @@ class Call:
     with_azureml_token: bool = False
     """Also a token for Azure ML, in a header of its own."""
 
+    def asked(self, wire: Wire) -> Reply:
+        """Ask, where asking twice does no harm: a whole answer within the wire's patience.
+
+        Raises NoToken, NeverSent and CutOff.
+        """
+        return wire.in_time(self.prepared(wire))
+
     def prepared(self, wire: Wire) -> Callable[[], Reply]:
         """As Wire.prepared."""
         return wire.prepared(

@@ -25,7 +25,7 @@ class Cancellation:
             call = self._call(run)
             if call is None:
                 return "its address does not tell where its runs are canceled; use the studio"
-            reply = call.prepared(self._wire)()
+            reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
             return str(error)
         if 200 <= reply.status < 300:

@@ -55,7 +55,7 @@ def _accepted(status: int, body: bytes, ids: tuple[str, ...]) -> Outcome:
     if run_id is None:
         found = "HTML" if body.lstrip()[:1] == b"<" else "no " + " and no ".join(ids)
         return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} but sent {found}")
-    return Outcome(answer=Answer.SUBMITTED, run_id=str(run_id))
+    return Outcome(answer=Answer.SUBMITTED, run_id=clean(str(run_id)))
 
 
 def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
@@ -68,9 +68,21 @@ def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
     else:
         said = str(error or reply.get("message") or "")
     if 300 <= status < 400:
-        place = urlsplit(headers.get("Location", ""))
-        said = f"it points to {place.scheme}://{place.netloc}, and a POST with a token is not sent on"
-    return f"the service answered {status}" + (f": {' '.join(said.split())[:500]}" if said else "")
+        said = f"it points to {_origin(headers.get('Location', ''))}, and a POST with a token is not sent on"
+    return f"the service answered {status}" + (f": {clean(' '.join(said.split()))[:500]}" if said else "")
+
+
+def clean(text: str) -> str:
+    """A text of a reply without the halves of characters that JSON may smuggle in, and that nothing can store."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _origin(location: str) -> str:
+    try:
+        place = urlsplit(location)
+    except ValueError:
+        return "no address"
+    return f"{place.scheme}://{place.netloc}"
 
 
 def _parsed(body: bytes) -> dict[str, object]:

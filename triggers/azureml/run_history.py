@@ -12,6 +12,7 @@ from ..scheduling.templates import MissingSetting, expand
 from .addresses import UnfitAddress, batch_job_url, history_url, job_url, studio_url, url_of
 from .call import Call
 from .clouds import Audience
+from .outcomes import clean
 from .service import JOBS
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
@@ -47,11 +48,13 @@ class RunHistory:
         """A job by the name that we gave it. Only of a component's do we know that there can be no second one."""
         is_component = request.target.kind is PipelineKind.COMPONENT
         call = job_call(request, name, self._settings)
-        reply = call.prepared(self._wire)()
+        reply = call.asked(self._wire)
         if reply.status == 404:
             return LookUp(complete=True, is_proof=is_component)
         if reply.status != 200:
             return LookUp(sentence=f"the look-up of the job {name} was answered {reply.status}")
+        if _object(reply.body).get("name") != name:
+            return LookUp(sentence=f"the look-up of the job {name} was answered with something else")
         return LookUp(complete=True, run_ids=(name,), studio_url=studio_url(call.url, name))
 
     def _pages(self, url: str, submit_url: str, run_key: str, ledger_id: str) -> LookUp:
@@ -62,13 +65,13 @@ class RunHistory:
         }
         found: list[str] = []
         for _ in range(_PAGES):
-            reply = Call(url=url, body=question).prepared(self._wire)()
+            reply = Call(url=url, body=question).asked(self._wire)
             if reply.status != 200:
                 return LookUp(sentence=f"run history answered {reply.status}")
             page = _parsed(reply.body)
             if page is None:
                 return LookUp(sentence="run history sent something else than a list of runs")
-            found += [str(run["runId"]) for run in page["value"] if _is_ours(run, run_key, ledger_id)]
+            found += [clean(str(run["runId"])) for run in page["value"] if _is_ours(run, run_key, ledger_id)]
             question["continuationToken"] = page.get("continuationToken")
             if not question["continuationToken"]:
                 studio = studio_url(submit_url, found[0]) if found else None
@@ -92,8 +95,13 @@ def _is_ours(run: Any, run_key: str, ledger_id: str) -> bool:
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
+    page = _object(body)
+    return page if isinstance(page.get("value"), list) else None
+
+
+def _object(body: bytes) -> dict[str, Any]:
     try:
-        page = json.loads(body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    return page if isinstance(page, dict) and isinstance(page.get("value"), list) else None
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,6 +1,7 @@
 """Asks Azure ML what has become of a run that it has accepted."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from ..scheduling.run_status import Seen
 from ..scheduling.templates import MissingSetting
 from .addresses import UnfitAddress, run_url, url_of
 from .call import Call
-from .outcomes import of_reply
+from .outcomes import clean, of_reply
 from .run_history import job_call
 from .service import JOBS
 from .tokens import NoToken
@@ -17,6 +18,9 @@ from .wire import CutOff, NeverSent, Wire
 
 _OF_PIPELINE_RUNS: Final = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
 """By their numbers (azureml-pipeline-core 1.62, service_caller_base); real replies carry numbers, newer ones words."""
+
+_AWAY: Final = frozenset({401, 429, 502, 503, 504})
+"""What no run of the target gets past now; the others may be about one run."""
 
 _ENDS: Final = {
     "finished": RunState.FINISHED,
@@ -41,7 +45,7 @@ class RunStatus:
             call = self._call(run)
             if call is None:
                 return Seen(sentence="the endpoint's address does not tell where its runs are")
-            reply = call.prepared(self._wire)()
+            reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress) as error:
             return Seen(sentence=str(error))
         except (NoToken, NeverSent, CutOff) as error:
@@ -50,11 +54,12 @@ class RunStatus:
             return Seen(is_denied=True, sentence="Azure ML knows no such run")
         if reply.status != 200:
             said = of_reply(reply.status, reply.headers, reply.body).sentence
-            return Seen(sentence=said, is_away=True)
+            return Seen(sentence=said, is_away=reply.status in _AWAY)
         word = word_of(reply.body)
         if word is None:
             return Seen(sentence="the answer tells no status")
-        return Seen(status=word, end=_ENDS.get(word.lower()))
+        end = _ENDS.get(word.lower())
+        return Seen(status=word, end=end, sentence=_detail(reply.body) if end is RunState.FAILED else None)
 
     def _call(self, run: Run) -> Call | None:
         assert run.request is not None, "a submitted run has its request"
@@ -77,11 +82,18 @@ def word_of(body: bytes) -> str | None:
         found = 0 if status is None else _lower(status).get("statuscode") if isinstance(status, dict) else status
     else:
         found = _lower(reply.get("properties")).get("status")
-    if isinstance(found, str) and found.isdigit():
+    if isinstance(found, str) and re.fullmatch(r"[0-9]", found):
         found = int(found)
     if isinstance(found, int) and not isinstance(found, bool):
         return _OF_PIPELINE_RUNS[found] if 0 <= found < len(_OF_PIPELINE_RUNS) else None
-    return found[:100] if isinstance(found, str) and found else None
+    return clean(found)[:100] if isinstance(found, str) and found else None
+
+
+def _detail(body: bytes) -> str | None:
+    """What the pipelines service says beside the status; mostly nothing."""
+    status = _lower(_lower(json.loads(body)).get("status"))
+    said = status.get("statusdetail")
+    return f"Azure ML: {clean(said)[:500]}" if isinstance(said, str) and said.strip() else None
 
 
 def _lower(value: Any) -> dict[str, Any]:

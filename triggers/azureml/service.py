@@ -1,15 +1,16 @@
 """The shared module: submits a run to whatever starts it, once; what became of it is said in an Outcome."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from ..scheduling.config import PipelineKind
 from ..scheduling.outcome import Outcome
-from ..scheduling.run_request import Submission
+from ..scheduling.run_request import RunRequest, Submission
 from ..scheduling.templates import MissingSetting
 from . import batch_endpoint, pipeline_job, published_pipeline
-from .addresses import UnfitAddress, job_url, studio_url
+from .addresses import UnfitAddress, job_url, studio_url, url_of
 from .call import Call
 from .outcomes import JOB_ID, RUN_ID, cut_off, never_sent, of_reply
 from .tokens import NoToken
@@ -37,6 +38,16 @@ class AzureMl:
     def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
         self._wire = wire
         self._settings = settings
+
+    def place(self, request: RunRequest) -> str | None:
+        """A digest of where the settings would send a request now; None where they do not tell."""
+        try:
+            target = request.target
+            url = job_url(target, "", self._settings) if target.kind is PipelineKind.COMPONENT else None
+            url = url or url_of(target, self._settings)
+        except (MissingSetting, UnfitAddress):
+            return None
+        return hashlib.sha256(url.encode()).hexdigest()[:32]
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Send once, unless `is_fresh`, asked directly before, says that the claim has grown too old."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from .clouds import Audience, cloud_of
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_IDLE: Final = timedelta(seconds=30)
 """Azure's load balancers drop idle flows after 4 minutes. A server that closes earlier says so, and that is seen."""
 
+_MOST_UNFINISHED: Final = 16
 _MAX_REPLY: Final = 1_000_000
 """Bytes. A real reply has some 2,000; whoever sends more is not the service."""
 
@@ -35,6 +36,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_whole: bool = True
 
 
 class Wire:
@@ -60,6 +62,8 @@ class Wire:
         self._patience = patience.total_seconds()
         self._new_session: Callable[[], requests.Session] = lambda: _session(threads, ca_bundle, max_idle)
         self._lock = Lock()
+        self._unfinished: list[Thread] = []
+        """Calls that nobody waits for any more: their answers drip in."""
         self._session: requests.Session | None = None
 
     def prepared(
@@ -93,6 +97,37 @@ class Wire:
             raise NeverSent(f"the request cannot be put together: {type(error).__name__}") from None
         return lambda: self._send(session, request)
 
+    def in_time(self, call: Callable[[], Reply]) -> Reply:
+        """A whole answer within the patience, however slowly it comes; raises NeverSent and CutOff.
+
+        For questions that may be asked again: what is sent is sent, and an answer that comes later is lost.
+        """
+        with self._lock:
+            self._unfinished = [one for one in self._unfinished if one.is_alive()]
+            if len(self._unfinished) >= _MOST_UNFINISHED:
+                raise NeverSent("too many answers of the service have not come to an end yet")
+        answers: list[Reply | NeverSent | CutOff] = []
+
+        def ask() -> None:
+            try:
+                answers.append(call())
+            except (NeverSent, CutOff) as error:
+                answers.append(error)
+
+        thread = Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(self._patience)
+        if not answers:
+            with self._lock:
+                self._unfinished.append(thread)
+            raise CutOff("the service had not answered to the end when the patience ended")
+        answer = answers[0]
+        if not isinstance(answer, Reply):
+            raise answer
+        if not answer.is_whole:
+            raise CutOff("the answer broke off, or did not come to an end in time")
+        return answer
+
     def _token(self, url: str, audience: Audience) -> str:
         own = self._scope if audience is Audience.ARM else None
         return self._tokens.bearer(own or cloud_of(url).scopes[audience])
@@ -109,11 +144,11 @@ class Wire:
         try:
             # The adapter alone: it follows no redirect, keeps no cookie, and costs a third less than Session.post.
             with session.get_adapter(str(request.url)).send(request, stream=True, timeout=timeout) as reply:
-                body = _body(reply, until)
+                body, is_whole = _body(reply, until)
                 if not 200 <= reply.status_code < 300:
                     # Something may follow that belongs to this answer: nobody shall read it as the next one's.
                     reply.close()
-                return Reply(reply.status_code, reply.headers, body)
+                return Reply(reply.status_code, reply.headers, body, is_whole)
         except RequestException as error:
             sentence = was_never_sent(error)
             if sentence is not None:
@@ -136,7 +171,7 @@ def _session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> "reque
     return new_session(threads, ca_bundle, max_idle)
 
 
-def _body(reply: "requests.Response", until: float) -> bytes:
+def _body(reply: "requests.Response", until: float) -> tuple[bytes, bool]:
     """The reply's body, or what came of it before it broke off or the patience ended: the status alone says much."""
     from urllib3.exceptions import HTTPError
 
@@ -146,10 +181,11 @@ def _body(reply: "requests.Response", until: float) -> bytes:
             body += chunk
             if len(body) > _MAX_REPLY or time.monotonic() > until:
                 reply.close()
-                break
+                return body, False
     except (HTTPError, OSError):
         reply.close()
-    return body
+        return body, False
+    return body, True
 
 
 def _brief(error: Exception) -> str:

@@ -111,11 +111,13 @@ class Ledger:
             operations.append(Delete(f"o:{after.key}"))
         return [*operations, *notices_of(before, after)]
 
-    def slots(self, schedule: str) -> Slots:
-        """The open runs of a schedule, with what lets only one claim at a time take a slot among them."""
+    def slots(self, schedule: str, limit: int | None = None) -> Slots:
+        """At most `limit` open runs of a schedule, with what lets only one claim at a time take a slot among them."""
         # The mark before the runs: whoever takes a slot after this was read changes it.
         row = self.table.get(schedule, "slots")
-        return Slots(open_runs=tuple(self.open_rows(schedule)), version=None if row is None else row.etag)
+        found = [self._open(one) for one in self.table.query(schedule, "o:", after_prefix("o:"), limit)]
+        version = None if row is None else row.etag
+        return Slots(open_runs=tuple(found), version=version, is_all=limit is None or len(found) < limit)
 
     def put_off_waiter(self, waiter: Waiter, until: datetime) -> None:
         """Remember that a callback was not taken, and when it is to be tried again."""

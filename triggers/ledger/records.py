@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause
-from ..scheduling.run import TOLD_STATES, Run, RunState
+from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState
 from ..scheduling.waiter import AzureDevOps
 from .ports import Columns, Operation, Replace, StoredRow, following
 from .rows import CorruptRow, columns_of, document_of, text_of, time_of
@@ -75,6 +75,8 @@ class Slots:
 
     open_runs: tuple[OpenRun, ...]
     version: str | None = None
+    is_all: bool = True
+    """False: there are more open runs than were asked for."""
 
     def taken(self, key: str) -> Operation:
         """What makes a claim fail when another one has taken a slot since this was read."""
@@ -165,6 +167,8 @@ def open_of(row: StoredRow) -> OpenRun:
         due_at=time("due_at"),
         submitted_at=time("submitted_at"),
         first_look_up_at=time("first_look_up_at"),
+        by_person=bool(row.columns.get("by_person")),
+        is_request=row.columns.get("kind") == RunKind.REQUEST.value,
     )
 
 

@@ -61,7 +61,8 @@ def open_columns(run: Run) -> Row:
     """The row that exists while the run is open: what can be told of the run without reading it."""
     times = {"due_at": run.due_at, "submitted_at": run.submitted_at, "first_look_up_at": run.first_look_up_at}
     known = {name: at.isoformat() for name, at in times.items() if at is not None}
-    return {"state": run.state.value, "kind": run.kind.value, **known}
+    by = {"by_person": True} if run.by_person else {}
+    return {"state": run.state.value, "kind": run.kind.value, **by, **known}
 
 
 def list_columns(run: Run) -> Row:

@@ -25,6 +25,9 @@ class OpenRun:
     submitted_at: datetime | None = None
     first_look_up_at: datetime | None = None
     """Of an unknown run: when run history first denied it."""
+    by_person: bool = False
+    is_request: bool = False
+    """A person's trigger, not something made up for."""
 
 
 class Turn(Enum):

@@ -17,6 +17,7 @@ may have been: it is looked up, never simply sent again.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -137,6 +138,8 @@ class Run:
     """Of the newest claim: who may settle it, and the tag by which its submission is told from others."""
     claimed_at: datetime | None = None
     """When the newest claim was written, on the ledger's clock; known once something follows the claim."""
+    sent_to: str | None = None
+    """A digest of the address that the newest claim's settings made; the address itself may hold a setting's value."""
     unknown_since: datetime | None = None
     """On the ledger's clock, from the first look-up on: the request cannot have been on the wire later than this."""
     first_look_up_at: datetime | None = None
@@ -199,6 +202,14 @@ def request_key(schedule: str, request_id: str) -> str:
 def replay_key(root: str, number: int) -> str:
     """`<key>.r<n>`: the n-th replay of an occurrence."""
     return f"{root}.r{number}"
+
+
+def is_run_key(text: str) -> bool:
+    """Whether a text from outside may be a run key."""
+    return _KEY.match(text) is not None and bool(schedule_of(text))
+
+
+_KEY: Final = re.compile(r"[A-Za-z0-9_.:@~!-]{1,300}\Z", re.ASCII)
 
 
 def schedule_of(key: str) -> str:

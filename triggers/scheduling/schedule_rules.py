@@ -152,8 +152,9 @@ def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> No
     if change is not None and change.data_path_parameter_name in datapaths:
         sentence = "is set by change.data_path_parameter_name already; keep one of them"
         faults.add(f"{path}.datapaths.{change.data_path_parameter_name}", None, sentence)
+    changed = None if change is None else change.data_path_parameter_name
     for name in parts.get("pipeline_parameters") or {}:
-        if name in datasets or name in datapaths:
+        if name in datasets or name in datapaths or name == changed:
             faults.add(f"{path}.pipeline_parameters.{name}", None, "is also a data path or dataset; keep one of them")
 
 

@@ -6,13 +6,22 @@ from collections.abc import Iterator, Mapping
 from .config import ChangeTrigger, Overlap, PipelineKind, Schedule, Target
 from .templates import MissingSetting, expand
 
+_JOBS = re.compile(r"/jobs/?(\?|\Z)")
 _SUBMIT = re.compile(r"/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/", re.IGNORECASE)
 
 
 def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Keys of the schedule with a sentence each."""
-    if schedule.target.kind is PipelineKind.ENDPOINT and not _looks_like_an_endpoint(schedule.target.name, settings):
-        yield "pipeline", "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it"
+    if schedule.target.kind is PipelineKind.ENDPOINT and not _looks_like(_SUBMIT, schedule.target, settings):
+        yield (
+            "pipeline",
+            (
+                "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it: "
+                "runs may start, but how they end cannot be asked there"
+            ),
+        )
+    if schedule.target.kind is PipelineKind.BATCH_ENDPOINT and not _looks_like(_JOBS, schedule.target, settings):
+        yield "pipeline", "its scoring URL does not end in /jobs, as the studio shows it"
     if schedule.overlap is not Overlap.ALLOW and (schedule.max_concurrent_runs or 1) > 1:
         yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} lets one run be open at a time"
     if schedule.overlap is Overlap.CANCEL_OTHER and _cannot_be_canceled(schedule.target):
@@ -40,8 +49,8 @@ def _cannot_be_canceled(target: Target) -> bool:
     return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None
 
 
-def _looks_like_an_endpoint(stored: str, settings: Mapping[str, str]) -> bool:
+def _looks_like(pattern: re.Pattern[str], target: Target, settings: Mapping[str, str]) -> bool:
     try:
-        return bool(_SUBMIT.search(expand(stored, settings)))
+        return bool(pattern.search(expand(target.name, settings)))
     except MissingSetting:
         return True

@@ -41,6 +41,8 @@ REPLAYABLE: Final = frozenset(
         RunState.CANCELED,
     }
 )
+_WITH_FORCE: Final = frozenset({RunState.FINISHED, RunState.UNTRACKED})
+"""It has run, or may have, or may still."""
 _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
 _CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN})
 
@@ -96,8 +98,8 @@ class Asking:
             newest, number = later, number + 1
         if body.unless_replayed and newest.key != run.key:
             raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
-        if newest.state not in REPLAYABLE and not (newest.state is RunState.FINISHED and body.force):
-            hint = "; with force it is run again" if newest.state is RunState.FINISHED else ""
+        if newest.state not in REPLAYABLE and not (newest.state in _WITH_FORCE and body.force):
+            hint = "; with force it is run again" if newest.state in _WITH_FORCE else ""
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:

@@ -18,7 +18,7 @@ from ..scheduling.config import ChangeTrigger, Config, Schedule
 from ..scheduling.faults import nearest
 from ..scheduling.occurrences import change_at, next_after
 from ..scheduling.pauses import Pause, is_paused
-from ..scheduling.run import ENDED_STATES, Run, schedule_of
+from ..scheduling.run import ENDED_STATES, Run, is_run_key
 from .answers import (
     BackfillAnswer,
     ItemAnswer,
@@ -36,7 +36,6 @@ from .declined import BadInput, NotKnown, WrongState
 from .pages import Wanted, page
 from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, instant
 
-_KEY: Final = re.compile(r"[A-Za-z0-9_.:@~!-]{1,300}\Z", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
 _NEXT: Final = 10
 _LAST: Final = 5
@@ -171,7 +170,7 @@ class Steering:
         raise NotKnown(f"no schedule {name!r}{nearest(name, list(self.config.schedules))}")
 
     def _run(self, key: str) -> Run:
-        found = self.ledger.get(key) if _KEY.match(key) and schedule_of(key) else None
+        found = self.ledger.get(key) if is_run_key(key) else None
         if found is None:
             raise NotKnown(f"no run {key!r}")
         return found
