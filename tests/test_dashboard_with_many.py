@@ -110,7 +110,7 @@ def test_it_draws_all_schedules_and_the_first_hundred_runs(opened: Opened) -> No
 
     marks = page.evaluate("[...document.querySelectorAll('#plans .strip')].flatMap((one) => one.marks).length")
     assert marks >= RUNS * 0.9  # of a day; what falls into one slot is one mark
-    assert opened.asked.count("schedules?last_runs=0") == 1
+    assert opened.asked.count("schedules?last_runs=0&details=true") == 1
     assert len(opened.asked) <= 12
 
     page.get_by_label("Find a schedule").fill("schedule-19")

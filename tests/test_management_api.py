@@ -128,12 +128,9 @@ def test_schedules_tell_what_they_are_and_what_comes_next(machine: Machine) -> N
     one = get(machine, "schedules/nightly").json()
     assert list(one) == [
         "name", "kind", "trigger", "pipeline", "status", "paused", "pause_note", "next", "last_runs",
-        "description", "pipeline_parameters", "trigger_overrides",
     ]  # fmt: skip
     assert one["trigger"] == {"cron": {"expression": "30 4 * * *", "time_zone": "Europe/Berlin"}}
     assert (one["kind"], one["pipeline"], one["status"], one["paused"]) == ("time", "score", "Enabled", False)
-    assert one["pipeline_parameters"] == {"since": "{scheduled_time:%Y-%m-%d}", "epochs": "20"}
-    assert (one["trigger_overrides"], one["description"]) == ("listed", None)
     assert len(one["next"]) == 10
     assert set(one["next"][0]) == {"nominal_time", "local_time", "clock_change"}
     uploads = get(machine, "schedules/uploads").json()
@@ -153,6 +150,15 @@ def test_schedules_come_with_as_many_of_their_last_runs_as_wanted(machine: Machi
     assert last_runs(last_runs=1) == ["free!last-1"]
     assert last_runs(last_runs=0) == []
     assert get(machine, "schedules", last_runs="6").status_code == 400
+
+
+def test_schedules_tell_on_request_what_a_trigger_may_change(machine: Machine) -> None:
+    plain, detailed = (get(machine, "schedules", **query).json() for query in ({}, {"details": "true"}))
+
+    assert "pipeline_parameters" not in plain["schedules"][0]
+    one = detailed["schedules"][0]
+    assert one["pipeline_parameters"] == {"since": "{scheduled_time:%Y-%m-%d}", "epochs": "20"}
+    assert (one["trigger_overrides"], one["description"]) == ("listed", None)
 
 
 def test_a_schedule_that_is_not_there_or_is_faulty_is_told_apart(machine: Machine) -> None:

@@ -85,7 +85,7 @@ ROUTES = (
         summary="Every schedule of the file, its next occurrences and its last runs",
         answer=SchedulesAnswer,
         statuses={200: "All of them"},
-        handle=lambda steering, asked: Answered(steering.schedules(asked.query.last_runs)),
+        handle=lambda steering, asked: Answered(steering.schedules(asked.query.last_runs, details=asked.query.details)),
         query=SchedulesQuery,
     ),
     Route(

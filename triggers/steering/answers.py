@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ..scheduling.run import Run
 
@@ -94,10 +94,11 @@ class ScheduleAnswer(Struct, frozen=True, kw_only=True):
     pause_note: str | None
     next: list[NextAnswer]
     last_runs: list[RunAnswer]
-    description: str | None = None
-    pipeline_parameters: dict[str, str] = {}
+    description: str | UnsetType | None = UNSET
+    """This and what follows come with `details` only."""
+    pipeline_parameters: dict[str, str] | UnsetType = UNSET
     """As written in the file: templates not filled, settings not put in."""
-    trigger_overrides: str = "listed"
+    trigger_overrides: str | UnsetType = UNSET
     """What a person's trigger may change: none, listed or any."""
 
 

@@ -73,6 +73,8 @@ class SchedulesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How much of each schedule: of its newest runs, each costs a read of the ledger."""
 
     last_runs: Annotated[int, Meta(ge=0, le=5)] = 5
+    details: bool = False
+    """Also its description, and what a person's trigger may change."""
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

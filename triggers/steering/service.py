@@ -9,6 +9,8 @@ from itertools import islice
 from threading import BoundedSemaphore
 from typing import Final
 
+from msgspec import structs
+
 from ..backfilling import Backfilling, Item
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -58,13 +60,15 @@ class Steering:
     """A place for each long poll: waiting requests hold threads that functions need."""
     sleep: Callable[[float], None] = time.sleep
 
-    def schedules(self, last_runs: int = _LAST) -> SchedulesAnswer:
+    def schedules(self, last_runs: int = _LAST, *, details: bool = False) -> SchedulesAnswer:
         """Every schedule of the file; without last runs it costs one request to the ledger, however many there are."""
         pauses = self.ledger.all_pauses()
         found = [
             self._told(one, pauses.get(one.name, ()), self._last_runs(one, last_runs))
             for one in self.config.schedules.values()
         ]
+        if details:
+            found = [_detailed(told, self.config.schedules[told.name]) for told in found]
         return SchedulesAnswer(schedules=found)
 
     def schedule(self, name: str) -> ScheduleAnswer:
@@ -193,9 +197,6 @@ class Steering:
             pause_note=pauses[-1].note if paused else None,
             next=self._next(one),
             last_runs=last_runs,
-            description=one.request.description,
-            pipeline_parameters=dict(one.request.pipeline_parameters),
-            trigger_overrides=one.trigger_overrides,
         )
 
     def _next(self, one: Schedule) -> list[NextAnswer]:
@@ -210,6 +211,15 @@ class Steering:
             )
             for at in next_after(trigger, self.clock.now(), _NEXT)
         ]
+
+
+def _detailed(told: ScheduleAnswer, one: Schedule) -> ScheduleAnswer:
+    return structs.replace(
+        told,
+        description=one.request.description,
+        pipeline_parameters=dict(one.request.pipeline_parameters),
+        trigger_overrides=one.trigger_overrides,
+    )
 
 
 def _items(items: Iterable[Item]) -> list[ItemAnswer]:
