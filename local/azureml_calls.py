@@ -6,9 +6,12 @@ from typing import Any, Protocol, TypeAlias
 
 from .azureml_service import Fault, Service, error_body
 
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+RESOURCE_GROUP = "rg1"
+WORKSPACE_NAME = "ws1"
 WORKSPACE = (
-    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg1"
-    "/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"
+    f"/providers/Microsoft.MachineLearningServices/workspaces/{WORKSPACE_NAME}"
 )
 
 Reply: TypeAlias = tuple[int, Any]

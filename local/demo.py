@@ -106,7 +106,11 @@ def _short(path: str) -> Any:
 
 def _stay(machine: Machine) -> None:
     """Tell of every run until stopped."""
-    print(f"\nStaying up; stop with Ctrl+C. Upload into {CONTAINER}/incoming with this connection string:")
+    print("\nStaying up; stop with Ctrl+C. The command line beside it: python -m triggers runs --url", machine.url)
+    print("The stand-in of Azure ML serves, for a file of your own: endpoint %PIPELINE_ENDPOINT%, pipeline_endpoint")
+    print("TrainEndpoint, batch_endpoint %BATCH_ENDPOINT%, component azureml:nyc_taxi:1, and a workspace of the four")
+    print("%AZUREML_SUBSCRIPTION_ID%, %AZUREML_RESOURCE_GROUP%, %AZUREML_WORKSPACE_NAME%, %AZUREML_API%.")
+    print(f"Upload into {', '.join(_watched(machine)) or 'nothing: no schedule watches'} with this connection string:")
     print(machine.azurite.connection_string, flush=True)
     ledger = _ledger(machine)
     known = {run.key: run.state for one in ledger.registrations() for run in ledger.recent_runs(one.schedule, 100)}
@@ -118,6 +122,16 @@ def _stay(machine: Machine) -> None:
                     _tell(run)
         time.sleep(1)
     raise NotStarted(f"a process ended by itself; see {machine.folder}")
+
+
+def _watched(machine: Machine) -> list[str]:
+    """The folders that the file watches; their containers are made where they are missing."""
+    watched = []
+    for one in machine.get(f"{machine.url}/api/schedules")["schedules"]:
+        if change := one["trigger"].get("change"):
+            machine.make_container(change["container"])
+            watched.append(f"{change['container']}/{change.get('path_on_datastore') or ''}".rstrip("/"))
+    return list(dict.fromkeys(watched))
 
 
 def _tell(run: Run) -> None:

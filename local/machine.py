@@ -17,6 +17,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from .azureml import IDENTITY_HEADER, PIPELINES
+from .azureml_calls import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
 from .azureml_service import DEMO_PIPELINE
 from .azurite import CHECKOUT, Azurite, NotStarted, stop, wait_for
 
@@ -58,7 +59,12 @@ class Machine:
             "AzureWebJobsStorage": self.azurite.connection_string,
             "DataStorage": self.azurite.connection_string,
             "PIPELINE_ENDPOINT": f"{self.azureml_url}{PIPELINES}/PipelineRuns/PipelineSubmit/{DEMO_PIPELINE}",
+            "AZUREML_API": self.azureml_url,
             "AZUREML_ARM": self.azureml_url,
+            "AZUREML_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "AZUREML_RESOURCE_GROUP": RESOURCE_GROUP,
+            "AZUREML_WORKSPACE_NAME": WORKSPACE_NAME,
+            "BATCH_ENDPOINT": f"{self.azureml_url}/jobs",
             "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
             "IDENTITY_ENDPOINT": f"{self.azureml_url}/msi/token",
             "IDENTITY_HEADER": IDENTITY_HEADER,
@@ -113,10 +119,15 @@ class Machine:
 
     def upload(self, container: str, path: str, content: bytes) -> None:
         """Put a blob into storage, and the container first where it is missing."""
+        service = self.make_container(container)
+        service.get_blob_client(container, path).upload_blob(content, overwrite=True)
+
+    def make_container(self, container: str) -> BlobServiceClient:
+        """Make a container where it is missing."""
         service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
         with suppress(ResourceExistsError):
             service.create_container(container)
-        service.get_blob_client(container, path).upload_blob(content, overwrite=True)
+        return service
 
     def wake(self, function: str) -> None:
         """Start a function by the host's admin route."""

@@ -213,8 +213,13 @@ def test_twenty_identical_requests_at_once_are_one_run(machine: Machine) -> None
 @pytest.mark.parametrize(
     ("schedule", "body", "status", "sentence"),
     [
-        ("nightly", {"pipeline_parameters": {"lr": 1}}, 403, "'lr': trigger_overrides lets 'since', 'epochs'"),
-        ("fixed", {"pipeline_parameters": {"epochs": 1}}, 403, "trigger_overrides lets none of them"),
+        (
+            "nightly",
+            {"pipeline_parameters": {"lr": 1}},
+            403,
+            "'lr' may not be given: trigger_overrides listed lets only 'since', 'epochs' be given",
+        ),
+        ("fixed", {"pipeline_parameters": {"epochs": 1}}, 403, "trigger_overrides none lets none be given"),
         ("uploads", {"blob": "elsewhere/b.csv"}, 403, "not in the folder 'raw'"),
         ("uploads", {"blob": "raw/none.csv"}, 404, "there is no blob 'raw/none.csv'"),
         ("uploads", {}, 400, "say which blob"),

@@ -172,7 +172,10 @@ def test_a_pause_and_a_backfill_go_the_same_way(run: Command) -> None:
     ("arguments", "sentence"),
     [
         (("trigger", "nightli"), "no schedule 'nightli'; did you mean 'nightly'?"),
-        (("trigger", "nightly", "--parameter", "lr=1"), "'lr': trigger_overrides lets 'epochs'"),
+        (
+            ("trigger", "nightly", "--parameter", "lr=1"),
+            "'lr' may not be given: trigger_overrides listed lets only 'epochs' be given",
+        ),
         (("trigger", "uploads"), "say which blob"),
         (("cancel", "nightly!none"), "no run 'nightly!none'"),
         (("replay", "nightly!none"), "no run 'nightly!none'"),

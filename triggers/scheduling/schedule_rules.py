@@ -23,6 +23,8 @@ from .faults import FaultList, nearest
 from .file_keys import BatchKeys, ChangeKeys, ScheduleKeys
 from .leaf_checks import duration, reading
 from .structure import Converter
+from .targets import url_problem
+from .templates import MissingSetting, expand
 from .texts import check_settings, check_templates, known_names
 from .time_rules import checked_cron, checked_recurrence
 from .time_zones import UTC_ZONE, instant
@@ -54,6 +56,7 @@ def checked_schedule(
     trigger = _trigger(kind, parts, path, faults)
     _check_batch(parts, path, faults)
     _check_parameters(parts, path, faults)
+    _check_webhook(parts.get("webhook"), path, converter.settings, faults)
     whole = len(faults) == before and parts.keys() == merged.keys()
     check_settings(texts, converter.settings, faults)
     if not whole or target is None or trigger is None:
@@ -156,6 +159,16 @@ def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> No
     for name in parts.get("pipeline_parameters") or {}:
         if name in datasets or name in datapaths or name == changed:
             faults.add(f"{path}.pipeline_parameters.{name}", None, "is also a data path or dataset; keep one of them")
+
+
+def _check_webhook(webhook: str | None, path: str, settings: Mapping[str, str], faults: FaultList) -> None:
+    """Whom we would call; that a setting is missing is told elsewhere."""
+    try:
+        problem = webhook and url_problem(expand(webhook, settings))
+    except MissingSetting:
+        return
+    if problem:
+        faults.add(f"{path}.webhook", webhook, problem.replace("a token", "the end of a run"))
 
 
 def _names(kind: str | None, own: dict[str, Tree], defaults: Defaults) -> frozenset[str]:

@@ -99,7 +99,7 @@ class Asking:
         if body.unless_replayed and newest.key != run.key:
             raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
         if newest.state not in REPLAYABLE and not (newest.state in _WITH_FORCE and body.force):
-            hint = "; with force it is run again" if newest.state in _WITH_FORCE else ""
+            hint = "; with force it is run again" if newest.state in _WITH_FORCE else "; wait for its end, or cancel it"
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
@@ -233,8 +233,11 @@ def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
         return
     given = [repr(name) for name in body.pipeline_parameters if allowed == "none" or name not in named]
     if given:
-        known = "none of them" if allowed == "none" else ", ".join(map(repr, named)) or "none, as it names none"
-        raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)}: trigger_overrides lets {known}")
+        known = f"only {', '.join(map(repr, named))}" if named and allowed != "none" else "none"
+        raise NotAllowed(
+            f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: trigger_overrides {allowed} lets "
+            f"{known} be given"
+        )
     if body.blob is None or not isinstance(schedule.trigger, ChangeTrigger):
         return
     if because := path_out_of_scope(schedule.trigger, body.blob):
