@@ -326,3 +326,19 @@ def test_numbers_beyond_all_reason_cost_nobody_else_anything(keys: str, fault: s
     told = [f"{one.path}: {one.message}" for one in loaded.faults]
     assert len(told) == (fault is not None)
     assert fault is None or told[0].startswith(f"schedules.s.{fault}")
+
+
+@pytest.mark.parametrize(
+    ("webhook", "problem"),
+    [
+        ("nonsense", "expected a URL that begins with https://"),
+        ("http://example.org/x", "the end of a run is never sent over plain http; expected https://"),
+        ("https://example.org/x", None),
+        ("http://127.0.0.1:9/x", None),
+        ("%MISSING_URL%", None),
+    ],
+)
+def test_a_webhook_is_an_address_that_we_call(webhook: str, problem: str | None) -> None:
+    found = [one for one in sentences(file_of(f'webhook: "{webhook}"\n{TIME}')) if "setting" not in one]
+
+    assert found == ([] if problem is None else [f"schedules.s.webhook: {problem}"])

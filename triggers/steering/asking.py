@@ -234,10 +234,8 @@ def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
     given = [repr(name) for name in body.pipeline_parameters if allowed == "none" or name not in named]
     if given:
         known = f"only {', '.join(map(repr, named))}" if named and allowed != "none" else "none"
-        raise NotAllowed(
-            f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: trigger_overrides {allowed} lets "
-            f"{known} be given"
-        )
+        why = f"trigger_overrides {allowed} lets {known} be given"
+        raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: {why}")
     if body.blob is None or not isinstance(schedule.trigger, ChangeTrigger):
         return
     if because := path_out_of_scope(schedule.trigger, body.blob):
