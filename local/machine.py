@@ -28,12 +28,19 @@ class Machine:
     """The running processes; use it as a context manager."""
 
     def __init__(
-        self, folder: Path, ports: Sequence[int], settings: Mapping[str, str] | None = None, key: str | None = None
+        self,
+        folder: Path,
+        ports: Sequence[int],
+        settings: Mapping[str, str] | None = None,
+        *,
+        key: str | None = None,
+        run_seconds: float = 5.0,
     ) -> None:
         """`ports`: host, Azure ML, and Azurite's blob, queue and table; `settings` come on top of the app settings.
 
-        With a `key` the host wants it of whoever calls its HTTP functions.
+        With a `key` the host wants it of whoever calls its HTTP functions. A run takes Azure ML `run_seconds`.
         """
+        self._run_seconds = str(run_seconds)
         self.folder = folder
         self.host_port, self.azureml_port, *storage_ports = ports
         self.azurite = Azurite(folder / "azurite", storage_ports)
@@ -76,7 +83,7 @@ class Machine:
             _check_free(port)
         try:
             self._processes.enter_context(self.azurite)
-            azureml = self._start("local.azureml", "--port", str(self.azureml_port))
+            azureml = self._start("local.azureml", "--port", str(self.azureml_port), "--run-seconds", self._run_seconds)
             self._processes.callback(stop, azureml)
             wait_for(self.azureml_port, azureml, "the Azure ML stand-in")
             self.start_host()

@@ -92,7 +92,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, hook: str) -> Iterator[Mac
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
         "PYTHON_THREADPOOL_THREAD_COUNT": "6",
     }
-    with Machine(folder, ports, settings) as running:
+    with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
         running.upload("inbox", "raw/a.csv", b"1,2")
         running.upload("inbox", "elsewhere/b.csv", b"1,2")
         running.wait_until_registered("nightly")
@@ -426,7 +426,7 @@ def test_only_what_has_failed_is_replayed(machine: Machine) -> None:
 
     answer = post(machine, f"{key_path(run['key'])}/replay", {"force": True})
 
-    assert (answer.status_code, answer.json()["error"]) == (409, f"{run['key']} is submitted")
+    assert (answer.status_code, answer.json()["error"]) == (409, f"{run['key']} is submitted; wait for its end, or cancel it")
 
 
 def test_keys_are_percent_encoded_and_decoded_once(machine: Machine) -> None:
