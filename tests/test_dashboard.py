@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 from dashboard_pages import NewPage, browser, new_page
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from local.azurite import free_ports
 from local.machine import Machine
@@ -348,3 +348,50 @@ def test_a_host_that_wants_a_key_gets_it_in_a_header_and_only_for_this_tab(
         expect(page.get_by_label("Function key")).to_be_visible()
         expect(page.locator("#plans > li")).to_have_count(0)
         assert page.evaluate("sessionStorage.length") == 0
+
+
+def requests_of(machine: Machine, schedule: str) -> list[dict[str, Any]]:
+    found = requests.get(f"{machine.url}/api/runs?schedule={schedule}&limit=200", timeout=60).json()["runs"]
+    return [one for one in found if one["kind"] == "request"]
+
+
+def test_a_trigger_whose_answer_was_lost_never_starts_a_second_run(page: Page, machine: Machine) -> None:
+    before = len(requests_of(machine, "held"))
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/trigger", lose, times=1)
+    page.get_by_role("button", name="Trigger held").click()
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    answer = page.locator("#ask .answer")
+    expect(answer).to_contain_text("Whether it was done is not known")
+    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Trigger held").click()
+    page.get_by_label("Note").fill("another")
+    press.click()
+
+    expect(answer).to_contain_text("had started it, no second one was")
+    expect(answer).to_contain_text("What stands here now was not sent")
+    assert len(requests_of(machine, "held")) == before + 1
+
+
+def test_a_trigger_that_never_arrived_is_sent_with_the_same_id(page: Page, machine: Machine) -> None:
+    before = len(requests_of(machine, "held"))
+    page.route("**/trigger", lambda route: route.abort(), times=1)
+    sent: list[Any] = []
+    page.on("request", lambda one: sent.append(one.post_data_json) if one.method == "POST" else None)
+    page.get_by_role("button", name="Trigger held").click()
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    expect(page.locator("#ask .answer")).to_contain_text("Whether it was done is not known")
+    page.get_by_label("Note").fill("edited")
+    press.click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The run is ")
+    assert sent[0]["request_id"] == sent[1]["request_id"]
+    assert [one["note"] for one in requests_of(machine, "held")][: len(requests_of(machine, "held")) - before] == [
+        "edited"
+    ]
