@@ -395,3 +395,42 @@ def test_a_trigger_that_never_arrived_is_sent_with_the_same_id(page: Page, machi
     assert [one["note"] for one in requests_of(machine, "held")][: len(requests_of(machine, "held")) - before] == [
         "edited"
     ]
+
+
+def test_a_held_enter_starts_no_backfill(page: Page, machine: Machine) -> None:
+    asked: list[Any] = []
+    page.on("request", lambda one: asked.append(one.post_data_json) if one.url.endswith("/backfill") else None)
+    unfold(page, "hours")
+    page.get_by_role("button", name="Backfill").click()
+    page.get_by_label("From").fill("2026-02-01T01:00")
+    page.get_by_label("To, not included").fill("2026-02-01T04:00")
+    page.get_by_label("Note").focus()
+    page.keyboard.press("Enter")
+    start = page.get_by_role("button", name="Start 3 runs")
+    expect(start).to_be_disabled()  # for a moment
+    expect(start).to_be_enabled()
+    page.keyboard.press("Enter")  # in the field still
+    start.focus()
+    held = "{ key: 'Enter', repeat: true, bubbles: true, cancelable: true }"
+    assert start.evaluate(f"(node) => node.dispatchEvent(new KeyboardEvent('keydown', {held}))") is False
+
+    assert [one["dry_run"] for one in asked] == [True]
+    start.press("Enter")
+    expect(page.locator("#ask .answer")).to_contain_text("3 runs wait to be sent")
+
+
+def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/pause", lambda route: held.append(route))  # noqa: PLW0108
+    unfold(page, "fixed")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.locator("#ask").get_by_role("button", name="Pause").click()
+    expect(page.locator("#ask")).to_contain_text("Working …")
+    expect(page.get_by_role("button", name="Not now")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.locator("#ask")).to_be_visible()
+    page.evaluate("document.getElementById('ask').close()")  # as the back button of a phone may
+    held[0].fulfill(status=409, json={"error": "not just now"})
+
+    expect(page.locator("#toast")).to_have_text("Pause fixed: not just now.")
