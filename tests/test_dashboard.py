@@ -434,3 +434,50 @@ def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
     held[0].fulfill(status=409, json={"error": "not just now"})
 
     expect(page.locator("#toast")).to_have_text("Pause fixed: not just now.")
+
+
+def test_one_bad_run_does_not_stop_the_page(page: Page) -> None:
+    def spoil(route: Route) -> None:
+        reply = route.fetch()
+        answer = reply.json()
+        one = answer["runs"][0] if answer["runs"] else {}
+        new = one | {"key": "held!new", "schedule": "held", "state": "constructor", "error": None}
+        bad = one | {"key": "held!bad", "schedule": "held", "state": "dead", "created_at": "yesterday", "history": None}
+        answer["runs"] = [None, bad, new, *answer["runs"]]
+        route.fulfill(response=reply, json=answer)
+
+    page.route("**/api/runs?*", spoil)
+    page.get_by_role("button", name="Refresh").click()
+
+    expect(page.locator("#rows .run", has_text="constructor")).to_have_count(1)
+    expect(page.locator("#trouble li", has_text="held")).to_contain_text("dead")
+    expect(page.locator("#live")).to_contain_text("Live")
+    page.evaluate("location.hash = 'run/held!bad'")
+    expect(page.locator("#story .title")).to_contain_text("held")
+
+
+@pytest.mark.parametrize("path", ["schedules", "runs"])
+def test_an_answer_of_another_shape_is_told(new_page: NewPage, machine: Machine, path: str) -> None:
+    page = new_page()
+    page.route(f"**/api/{path}?*", lambda route: route.fulfill(json={}))
+    page.goto(f"{machine.url}/api/dashboard")
+
+    expect(page.locator("#banner")).to_contain_text(f"The app answered without a list of {path}")
+    expect(page.locator("#live")).to_have_text("Not well")
+    page.unroute(f"**/api/{path}?*")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#live")).to_contain_text("Live")
+
+
+def test_a_dialog_says_what_it_cannot_do_and_goes_on(page: Page) -> None:
+    unfold(page, "hours")
+    page.get_by_role("button", name="Backfill").click()
+    page.locator("#ask form").evaluate("(form) => { form.noValidate = true; form.from.value = '12026-01-01T01:00' }")
+    page.get_by_role("button", name="Dry run").click()
+    expect(page.locator("#ask .answer")).to_contain_text("is not a time of the years up to 9999")
+    page.route("**/backfill", lambda route: route.fulfill(json={}))
+    page.get_by_label("From").fill("2026-01-01T01:00")
+    page.get_by_role("button", name="Dry run").click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("This page could not make sense of that")
+    expect(page.get_by_role("button", name="Dry run")).to_be_enabled()
