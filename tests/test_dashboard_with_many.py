@@ -199,3 +199,27 @@ def test_that_nothing_needs_anybody_says_of_what_time_that_is(new_page: NewPage,
     page.get_by_role("button", name="Refresh").click()
     expect(well.locator("strong")).to_have_text("Nothing needs you")
     expect(well).to_contain_text("Nothing of the last 7 days is dead")
+
+
+def test_many_open_runs_that_end_are_shown_at_once(new_page: NewPage, machine: Machine) -> None:
+    page, asked, ended = new_page(), list[str](), False
+    page.on("request", lambda request: asked.append(request.url))
+
+    def answer(route: Route) -> None:
+        reply = route.fetch()
+        told = reply.json()
+        for one in told["runs"][:60] if "state=" not in route.request.url else []:
+            one["state"] = "finished" if ended else "submitted"
+        route.fulfill(response=reply, json=told)
+
+    page.route("**/api/runs?*", answer)
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#still")).to_contain_text("submitted")
+    expect(page.locator("#runs-count")).to_have_text("1,000 runs", timeout=60_000)
+    page.evaluate("for (const run of newest.slice(60)) run.state = 'finished'")  # the stand-in marks each page's first
+    ended = True
+    asked.clear()
+    page.evaluate("refresh()")
+
+    expect(page.locator("#still")).to_be_hidden()
+    assert len(asked) <= 40
