@@ -481,3 +481,33 @@ def test_a_dialog_says_what_it_cannot_do_and_goes_on(page: Page) -> None:
 
     expect(page.locator("#ask .answer")).to_contain_text("This page could not make sense of that")
     expect(page.get_by_role("button", name="Dry run")).to_be_enabled()
+
+
+def test_a_cancel_that_was_agreed_to_for_another_state_is_asked_again(page: Page, machine: Machine) -> None:
+    run = post(machine, "schedules/stuck/trigger", request_id="moved")
+    page.get_by_role("button", name="Refresh").click()
+    page.locator("#rows .run a[href='#run/stuck!moved']").click()
+    page.locator("#story").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#ask")).to_contain_text("It will not be sent.")
+    page.route("**/api/runs/stuck!moved", lambda route: route.fulfill(json=run | {"state": "submitted"}))
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+    page.locator("#ask").get_by_role("button", name="Cancel the run").click()
+
+    expect(page.locator("#ask .answer")).to_contain_text(f"It was {run['state']} and is submitted meanwhile")
+    expect(page.locator("#ask")).to_contain_text("Azure ML is asked to stop it.")
+    assert sent == []
+
+
+def test_a_value_without_a_name_and_a_name_twice_are_refused(page: Page) -> None:
+    page.evaluate("plans.find((one) => one.name === 'nightly').trigger_overrides = 'any'")
+    page.get_by_role("button", name="Trigger nightly").click()
+    page.get_by_role("button", name="Add a parameter").click()
+    page.get_by_label("Value", exact=True).fill("7")
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    expect(page.locator("#ask .answer")).to_contain_text("A value has no parameter's name")
+    page.get_by_label("Parameter", exact=True).fill("epochs")
+    press.click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs is there twice")
