@@ -511,3 +511,16 @@ def test_a_value_without_a_name_and_a_name_twice_are_refused(page: Page) -> None
     press.click()
 
     expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs is there twice")
+
+
+def test_text_of_others_keeps_to_its_place(page: Page) -> None:
+    words = "({ kind: 'request', requested_by: 'a\\u202eb', blob: { path: 'c' } })"
+    assert page.evaluate(f"about({words})") == "asked for by \u2068a\u202eb\u2069: c"
+    card = "'x'.repeat(90)"
+    page.evaluate(f"keep([{{ ...newest[0], key: 'long', schedule: {card}, state: 'dead' }}]), draw()")
+
+    box = page.locator("#trouble li", has_text="xxxx").bounding_box()
+    badge = page.locator("#trouble li", has_text="xxxx").locator(".state").bounding_box()
+    assert box is not None
+    assert badge is not None
+    assert badge["x"] + badge["width"] <= box["x"] + box["width"]
