@@ -1,5 +1,6 @@
 """The dashboard in a real browser, over the host stand-in, Azurite and the Azure ML stand-in."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -230,7 +231,8 @@ def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machi
     page.get_by_role("button", name="Dry run").click()
     answer = page.locator("#ask .answer")
     expect(answer).to_contain_text("3 runs would start; 0 need none.")
-    expect(answer.locator("li").first).to_contain_text("2026-01-01T00:00:00Z")
+    expect(answer.locator("li").first).to_contain_text("1 Jan 2026, 01:00 has no run yet")
+    expect(answer.locator("li time").first).to_have_attribute("title", re.compile("2026-01-01 00:00:00 UTC"))
     found = requests.get(f"{machine.url}/api/runs?schedule=hours", timeout=60).json()["runs"]
     assert [one["key"] for one in found if "@2026-01" in one["key"]] == []
 
@@ -524,3 +526,15 @@ def test_text_of_others_keeps_to_its_place(page: Page) -> None:
     assert box is not None
     assert badge is not None
     assert badge["x"] + badge["width"] <= box["x"] + box["width"]
+
+
+def test_a_link_to_a_run_opens_after_a_first_load_that_failed(new_page: NewPage, machine: Machine) -> None:
+    run = post(machine, "schedules/held/trigger", request_id="linked")
+    page = new_page()
+    page.route("**/api/schedules?*", lambda route: route.abort())
+    page.goto(f"{machine.url}/api/dashboard#run/{run['key']}")
+    expect(page.locator("#banner")).to_contain_text("cannot be reached")
+    page.unroute("**/api/schedules?*")
+    page.get_by_role("button", name="Try now").click()
+
+    expect(page.locator("#story")).to_contain_text(run["key"])
