@@ -1,5 +1,6 @@
 """The dashboard in a real browser, over the host stand-in, Azurite and the Azure ML stand-in."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 from dashboard_pages import NewPage, browser, new_page
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from local.azurite import free_ports
 from local.machine import Machine
@@ -230,7 +231,8 @@ def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machi
     page.get_by_role("button", name="Dry run").click()
     answer = page.locator("#ask .answer")
     expect(answer).to_contain_text("3 runs would start; 0 need none.")
-    expect(answer.locator("li").first).to_contain_text("2026-01-01T00:00:00Z")
+    expect(answer.locator("li").first).to_contain_text("1 Jan 2026, 01:00 has no run yet")
+    expect(answer.locator("li time").first).to_have_attribute("title", re.compile("2026-01-01 00:00:00 UTC"))
     found = requests.get(f"{machine.url}/api/runs?schedule=hours", timeout=60).json()["runs"]
     assert [one["key"] for one in found if "@2026-01" in one["key"]] == []
 
@@ -348,3 +350,191 @@ def test_a_host_that_wants_a_key_gets_it_in_a_header_and_only_for_this_tab(
         expect(page.get_by_label("Function key")).to_be_visible()
         expect(page.locator("#plans > li")).to_have_count(0)
         assert page.evaluate("sessionStorage.length") == 0
+
+
+def requests_of(machine: Machine, schedule: str) -> list[dict[str, Any]]:
+    found = requests.get(f"{machine.url}/api/runs?schedule={schedule}&limit=200", timeout=60).json()["runs"]
+    return [one for one in found if one["kind"] == "request"]
+
+
+def test_a_trigger_whose_answer_was_lost_never_starts_a_second_run(page: Page, machine: Machine) -> None:
+    before = len(requests_of(machine, "held"))
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/trigger", lose, times=1)
+    page.get_by_role("button", name="Trigger held").click()
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    answer = page.locator("#ask .answer")
+    expect(answer).to_contain_text("Whether it was done is not known")
+    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Trigger held").click()
+    page.get_by_label("Note").fill("another")
+    press.click()
+
+    expect(answer).to_contain_text("had started it, no second one was")
+    expect(answer).to_contain_text("What stands here now was not sent")
+    assert len(requests_of(machine, "held")) == before + 1
+
+
+def test_a_trigger_that_never_arrived_is_sent_with_the_same_id(page: Page, machine: Machine) -> None:
+    before = len(requests_of(machine, "held"))
+    page.route("**/trigger", lambda route: route.abort(), times=1)
+    sent: list[Any] = []
+    page.on("request", lambda one: sent.append(one.post_data_json) if one.method == "POST" else None)
+    page.get_by_role("button", name="Trigger held").click()
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    expect(page.locator("#ask .answer")).to_contain_text("Whether it was done is not known")
+    page.get_by_label("Note").fill("edited")
+    press.click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The run is ")
+    assert sent[0]["request_id"] == sent[1]["request_id"]
+    assert [one["note"] for one in requests_of(machine, "held")][: len(requests_of(machine, "held")) - before] == [
+        "edited"
+    ]
+
+
+def test_a_held_enter_starts_no_backfill(page: Page, machine: Machine) -> None:
+    asked: list[Any] = []
+    page.on("request", lambda one: asked.append(one.post_data_json) if one.url.endswith("/backfill") else None)
+    unfold(page, "hours")
+    page.get_by_role("button", name="Backfill").click()
+    page.get_by_label("From").fill("2026-02-01T01:00")
+    page.get_by_label("To, not included").fill("2026-02-01T04:00")
+    page.get_by_label("Note").focus()
+    page.keyboard.press("Enter")
+    start = page.get_by_role("button", name="Start 3 runs")
+    expect(start).to_be_disabled()  # for a moment
+    expect(start).to_be_enabled()
+    page.keyboard.press("Enter")  # in the field still
+    start.focus()
+    held = "{ key: 'Enter', repeat: true, bubbles: true, cancelable: true }"
+    assert start.evaluate(f"(node) => node.dispatchEvent(new KeyboardEvent('keydown', {held}))") is False
+
+    assert [one["dry_run"] for one in asked] == [True]
+    start.press("Enter")
+    expect(page.locator("#ask .answer")).to_contain_text("3 runs wait to be sent")
+
+
+def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/pause", lambda route: held.append(route))  # noqa: PLW0108
+    unfold(page, "fixed")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.locator("#ask").get_by_role("button", name="Pause").click()
+    expect(page.locator("#ask")).to_contain_text("Working …")
+    expect(page.get_by_role("button", name="Not now")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.locator("#ask")).to_be_visible()
+    page.evaluate("document.getElementById('ask').close()")  # as the back button of a phone may
+    held[0].fulfill(status=409, json={"error": "not just now"})
+
+    expect(page.locator("#toast")).to_have_text("Pause fixed: not just now.")
+
+
+def test_one_bad_run_does_not_stop_the_page(page: Page) -> None:
+    def spoil(route: Route) -> None:
+        reply = route.fetch()
+        answer = reply.json()
+        one = answer["runs"][0] if answer["runs"] else {}
+        new = one | {"key": "held!new", "schedule": "held", "state": "constructor", "error": None}
+        bad = one | {"key": "held!bad", "schedule": "held", "state": "dead", "created_at": "yesterday", "history": None}
+        answer["runs"] = [None, bad, new, *answer["runs"]]
+        route.fulfill(response=reply, json=answer)
+
+    page.route("**/api/runs?*", spoil)
+    page.get_by_role("button", name="Refresh").click()
+
+    expect(page.locator("#rows .run", has_text="constructor")).to_have_count(1)
+    expect(page.locator("#trouble li", has_text="held")).to_contain_text("dead")
+    expect(page.locator("#live")).to_contain_text("Live")
+    page.evaluate("location.hash = 'run/held!bad'")
+    expect(page.locator("#story .title")).to_contain_text("held")
+
+
+@pytest.mark.parametrize("path", ["schedules", "runs"])
+def test_an_answer_of_another_shape_is_told(new_page: NewPage, machine: Machine, path: str) -> None:
+    page = new_page()
+    page.route(f"**/api/{path}?*", lambda route: route.fulfill(json={}))
+    page.goto(f"{machine.url}/api/dashboard")
+
+    expect(page.locator("#banner")).to_contain_text(f"The app answered without a list of {path}")
+    expect(page.locator("#live")).to_have_text("Not well")
+    page.unroute(f"**/api/{path}?*")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#live")).to_contain_text("Live")
+
+
+def test_a_dialog_says_what_it_cannot_do_and_goes_on(page: Page) -> None:
+    unfold(page, "hours")
+    page.get_by_role("button", name="Backfill").click()
+    page.locator("#ask form").evaluate("(form) => { form.noValidate = true; form.from.value = '12026-01-01T01:00' }")
+    page.get_by_role("button", name="Dry run").click()
+    expect(page.locator("#ask .answer")).to_contain_text("is not a time of the years up to 9999")
+    page.route("**/backfill", lambda route: route.fulfill(json={}))
+    page.get_by_label("From").fill("2026-01-01T01:00")
+    page.get_by_role("button", name="Dry run").click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("This page could not make sense of that")
+    expect(page.get_by_role("button", name="Dry run")).to_be_enabled()
+
+
+def test_a_cancel_that_was_agreed_to_for_another_state_is_asked_again(page: Page, machine: Machine) -> None:
+    run = post(machine, "schedules/stuck/trigger", request_id="moved")
+    page.get_by_role("button", name="Refresh").click()
+    page.locator("#rows .run a[href='#run/stuck!moved']").click()
+    page.locator("#story").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#ask")).to_contain_text("It will not be sent.")
+    page.route("**/api/runs/stuck!moved", lambda route: route.fulfill(json=run | {"state": "submitted"}))
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+    page.locator("#ask").get_by_role("button", name="Cancel the run").click()
+
+    expect(page.locator("#ask .answer")).to_contain_text(f"It was {run['state']} and is submitted meanwhile")
+    expect(page.locator("#ask")).to_contain_text("Azure ML is asked to stop it.")
+    assert sent == []
+
+
+def test_a_value_without_a_name_and_a_name_twice_are_refused(page: Page) -> None:
+    page.evaluate("plans.find((one) => one.name === 'nightly').trigger_overrides = 'any'")
+    page.get_by_role("button", name="Trigger nightly").click()
+    page.get_by_role("button", name="Add a parameter").click()
+    page.get_by_label("Value", exact=True).fill("7")
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    expect(page.locator("#ask .answer")).to_contain_text("A value has no parameter's name")
+    page.get_by_label("Parameter", exact=True).fill("epochs")
+    press.click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs is there twice")
+
+
+def test_text_of_others_keeps_to_its_place(page: Page) -> None:
+    words = "({ kind: 'request', requested_by: 'a\\u202eb', blob: { path: 'c' } })"
+    assert page.evaluate(f"about({words})") == "asked for by \u2068a\u202eb\u2069: c"
+    card = "'x'.repeat(90)"
+    page.evaluate(f"keep([{{ ...newest[0], key: 'long', schedule: {card}, state: 'dead' }}]), draw()")
+
+    box = page.locator("#trouble li", has_text="xxxx").bounding_box()
+    badge = page.locator("#trouble li", has_text="xxxx").locator(".state").bounding_box()
+    assert box is not None
+    assert badge is not None
+    assert badge["x"] + badge["width"] <= box["x"] + box["width"]
+
+
+def test_a_link_to_a_run_opens_after_a_first_load_that_failed(new_page: NewPage, machine: Machine) -> None:
+    run = post(machine, "schedules/held/trigger", request_id="linked")
+    page = new_page()
+    page.route("**/api/schedules?*", lambda route: route.abort())
+    page.goto(f"{machine.url}/api/dashboard#run/{run['key']}")
+    expect(page.locator("#banner")).to_contain_text("cannot be reached")
+    page.unroute("**/api/schedules?*")
+    page.get_by_role("button", name="Try now").click()
+
+    expect(page.locator("#story")).to_contain_text(run["key"])

@@ -1,14 +1,15 @@
 """The dashboard with 200 schedules and 1,000 runs: what it asks for, how much it draws, and what an update touches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.data.tables import TableServiceClient
 from dashboard_pages import NewPage, browser, new_page
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, Route, expect
 
 from local.azurite import free_ports
 from local.machine import Machine
@@ -135,3 +136,90 @@ def test_an_update_without_news_asks_touches_and_costs_little(opened: Opened) ->
     assert update < first / 2, seen
     # The work is cut up: no piece of it is a large part of all.
     assert longest < first / 2, seen
+
+
+def long_list(state: str | None, back: timedelta) -> Callable[[Route], None]:
+    """3,000 newer runs within half a day, and one of the state so far back."""
+    now = datetime.now(UTC)
+
+    def told(number: int, state: str, at: datetime) -> dict[str, object]:
+        names = ("reason", "nominal_time", "due_at", "blob", "batch", "run_id", "studio_url", "azureml_status", "note")
+        more = ("next_attempt_at", "submitted_at", "ended_at", "replay_of", "request_id", "requested_by", "error")
+        at_text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return dict.fromkeys((*names, *more)) | {
+            "key": f"{name(number)}!far-{number}",
+            "schedule": name(number),
+            "kind": "request",
+            "state": state,
+            "pipeline": "score",
+            "attempts": 1,
+            "created_at": at_text,
+            "history": [],
+        }
+
+    every = [told(number, "skipped", now - timedelta(seconds=15 * number)) for number in range(3000)]
+    if state is not None:
+        every.append(told(3000, state, now - back))
+
+    def answer(route: Route) -> None:
+        asked = {key: values[0] for key, values in parse_qs(urlsplit(route.request.url).query).items()}
+        found = [one for one in every if asked.get("state") in {None, one["state"]}]
+        found = [one for one in found if asked.get("since", "") <= str(one["created_at"]) < asked.get("until", "9")]
+        start, limit = int(asked.get("continuation", "0")), int(asked["limit"])
+        end = start + limit
+        route.fulfill(
+            json={"runs": found[start:end], "continuation": None if end >= len(found) else str(end)},
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return answer
+
+
+@pytest.mark.parametrize(("state", "back"), [("dead", timedelta(hours=20)), ("rejected", timedelta(days=6))])
+def test_trouble_behind_a_long_list_is_found(new_page: NewPage, machine: Machine, state: str, back: timedelta) -> None:
+    page = new_page()
+    page.route("**/api/runs?*", long_list(state, back))
+    page.goto(f"{machine.url}/api/dashboard")
+
+    expect(page.locator("#trouble li")).to_contain_text(state)
+    assert page.evaluate("newest.length") < 3001
+
+
+def test_that_nothing_needs_anybody_says_of_what_time_that_is(new_page: NewPage, machine: Machine) -> None:
+    page, answer = new_page(), long_list(None, timedelta())
+    page.route("**/api/runs?*", lambda route: route.abort() if "state=dead" in route.request.url else answer(route))
+    page.goto(f"{machine.url}/api/dashboard")
+    well = page.locator("#well")
+    expect(page.locator("#banner")).to_contain_text("cannot be reached")
+    expect(well).to_contain_text("as far as was asked yet")
+    expect(well).to_contain_text("Nothing since ")
+
+    page.unroute("**/api/runs?*")
+    page.route("**/api/runs?*", answer)
+    page.get_by_role("button", name="Refresh").click()
+    expect(well.locator("strong")).to_have_text("Nothing needs you")
+    expect(well).to_contain_text("Nothing of the last 7 days is dead")
+
+
+def test_many_open_runs_that_end_are_shown_at_once(new_page: NewPage, machine: Machine) -> None:
+    page, asked, ended = new_page(), list[str](), False
+    page.on("request", lambda request: asked.append(request.url))
+
+    def answer(route: Route) -> None:
+        reply = route.fetch()
+        told = reply.json()
+        for one in told["runs"][:60] if "state=" not in route.request.url else []:
+            one["state"] = "finished" if ended else "submitted"
+        route.fulfill(response=reply, json=told)
+
+    page.route("**/api/runs?*", answer)
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#still")).to_contain_text("submitted")
+    expect(page.locator("#runs-count")).to_have_text("1,000 runs", timeout=60_000)
+    page.evaluate("for (const run of newest.slice(60)) run.state = 'finished'")  # the stand-in marks each page's first
+    ended = True
+    asked.clear()
+    page.evaluate("refresh()")
+
+    expect(page.locator("#still")).to_be_hidden()
+    assert len(asked) <= 40
