@@ -51,7 +51,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         "BLOB_TRIGGER_SOURCE": "EventGrid",
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
     }
-    with Machine(folder, ports, settings) as running:
+    with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
         running.upload("inbox", HOSTILE, b"1,2")
         running.wait_until_registered("nightly")
         yield running

@@ -426,7 +426,10 @@ def test_only_what_has_failed_is_replayed(machine: Machine) -> None:
 
     answer = post(machine, f"{key_path(run['key'])}/replay", {"force": True})
 
-    assert (answer.status_code, answer.json()["error"]) == (409, f"{run['key']} is submitted; wait for its end, or cancel it")
+    assert (answer.status_code, answer.json()["error"]) == (
+        409,
+        f"{run['key']} is submitted; wait for its end, or cancel it",
+    )
 
 
 def test_keys_are_percent_encoded_and_decoded_once(machine: Machine) -> None:
