@@ -1,6 +1,7 @@
 """What people ask for, when something goes wrong in between: nothing starts twice, nothing is given up in vain."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from threading import BoundedSemaphore, Event
 from typing import Any
@@ -18,7 +19,7 @@ from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
 from triggers.steering.asking import Asking
 from triggers.steering.declined import BadInput, WrongState
-from triggers.steering.questions import BackfillBody, ReplayBody, TriggerBody
+from triggers.steering.questions import BackfillBody, HeldBody, ReplayBody, TriggerBody
 from triggers.steering.service import Steering
 from triggers.webhooks import Webhooks
 
@@ -221,3 +222,14 @@ def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_
             body = BackfillBody(first=answer.continue_from, before=body.before)
 
     assert what == [f"2026-10-31T0{hour}:00:00Z" for hour in range(8)]
+
+
+def test_a_run_whose_status_was_noted_meanwhile_is_canceled_all_the_same(engine: Engine) -> None:
+    run = triggered(engine, "a", outcome=Outcome(answer=Answer.SUBMITTED, run_id="run-1"))
+    assert engine.ledger.update(run, replace(run, azureml_status="Running")) is not None
+    able = replace(asking(engine), service=engine.service)
+
+    canceled = able.cancel(run, HeldBody(by="ann"))
+
+    assert (canceled.state, engine.service.canceled) == (RunState.CANCELED, ["s!a"])
+    assert engine.states() == {"s!a": "canceled"}

@@ -44,6 +44,7 @@ REPLAYABLE: Final = frozenset(
 _WITH_FORCE: Final = frozenset({RunState.FINISHED, RunState.UNTRACKED})
 """It has run, or may have, or may still."""
 _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
+_TRIES: Final = 5
 _CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN})
 
 
@@ -128,10 +129,19 @@ class Asking:
         return self._given_up(replace(run, azureml_status="CancelRequested"), sentence)
 
     def _given_up(self, run: Run, sentence: str) -> Run:
-        written = self.ledger.update(run, self._canceled(run, sentence))
-        if written is None:
-            raise WrongState(f"{run.key} has changed meanwhile; look at it again")
-        return written
+        """Canceled, also when somebody has only noted meanwhile what Azure ML says of it."""
+        present: Run | None = run
+        for _ in range(_TRIES):
+            if present is None or present.state is not run.state:
+                break
+            canceled = self._canceled(replace(present, azureml_status=run.azureml_status), sentence)
+            written = self.ledger.update(present, canceled)
+            if written is not None:
+                return written
+            present = self.ledger.get(run.key)
+        if present is not None and present.state is RunState.CANCELED:
+            return present
+        raise WrongState(f"{run.key} has changed meanwhile; look at it again")
 
     def _canceled(self, run: Run, sentence: str) -> Run:
         now = self.clock.now()
