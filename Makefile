@@ -1,62 +1,95 @@
-# make demo · make run · make test · make check · make screenshots: each sets up what it needs, the first time from the network.
-PYTHON ?= python3
+# Each target sets up what it needs, the first time from the network. `make help` lists them.
 AZURITE := 3.37.0
 BIN := .venv/bin
 VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --dist loadgroup
 
-.PHONY: demo run test screenshots check format schema bench setup setup-python clean
+# The Python of this shell if it fits, else the first that does.
+fits = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+version = import sys; print("%d.%d" % sys.version_info[:2])
+CANDIDATES := python3 python3.12 python3.13 python3.11 python
+PYTHON ?= $(shell for one in $(CANDIDATES); do $$one -c '$(fits)' 2>/dev/null && echo $$one && break; done)
 
-demo: setup ## the main job on this machine, then stop
+.PHONY: help demo run unit integration test proof screenshots check format schema lock bench setup setup-python clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
+		while read -r make target text; do printf 'make %-13s %s\n' "$$target" "$$text"; done
+
+demo: setup ## run the main job on this machine, then stop
 	$(BIN)/python -m local.demo
 
-run: setup ## as demo, but stay up
+run: setup ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
-test: setup ## every test
-	$(BIN)/python -m pytest -rs # and says what it left out, and why
+unit: $(VENV) ## run the tests that start no process: the fast loop
+	$(PYTEST) -m 'not azurite and not machine and not browser and not proof' --no-processes
 
-screenshots: setup ## docs/images from the dashboard itself; needs Chromium
-	$(BIN)/python -m local.screenshots
+integration: setup ## run the unit tests and those that need the storage emulator
+	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs
 
-check: $(VENV) ## format, lint, types, the templates and pipelines
+test: setup ## run every test but the proof, on all cores, and list what was skipped and why
+	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
+
+proof: setup ## run the long tests: every seed, large batches, long fuzzing
+	$(PYTEST) -m proof $(PARALLEL) -rs
+
+check: $(VENV) ## check format, lint, types, templates and pipelines: what CI checks before the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.azure-pipelines --regex-variant python infra/azure-devops/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
-	$(BIN)/python -m pytest tests/test_infrastructure.py tests/test_documentation.py
 
-format: $(VENV)
+format: $(VENV) ## format the code and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: $(VENV) ## schedules.schema.json from the types it describes
+schema: $(VENV) ## write schedules.schema.json
 	$(BIN)/python -m local.schema > schedules.schema.json
 
-bench: setup
+lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes for every platform
+	$(BIN)/uv pip compile $(LOCK) requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile $(LOCK) requirements-dev.in --output-file requirements-dev.txt
+LOCK := --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command 'make lock'
+
+screenshots: setup ## write docs/images from the dashboard itself; needs Chromium
+	$(BIN)/python -m local.screenshots
+
+bench: setup ## measure
 	$(BIN)/python -m bench.indexing
 	$(BIN)/python -m bench.submission
 	$(BIN)/python -m bench.time_rules
 	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.reconciler
 
-setup: $(VENV) $(STORAGE)
+setup: $(VENV) $(STORAGE) ## install everything into .venv and .local
 
-setup-python: $(VENV) ## without Azurite, which a deployment does not need
+setup-python: $(VENV) ## install the Python packages only: a deployment needs no Azurite
 
-$(VENV): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 …"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+# A Python that is asked for replaces another one.
+ifneq ($(filter command environment,$(origin PYTHON)),)
+ifneq ($(shell $(PYTHON) -c '$(version)' 2>/dev/null),$(shell $(BIN)/python -c '$(version)' 2>/dev/null))
+.PHONY: $(VENV)
+endif
+endif
+
+$(VENV): requirements-dev.txt
+	@$(or $(PYTHON),false) -c '$(fits)' 2>/dev/null || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),$(firstword $(CANDIDATES))) is not one:" \
+			"install one, and name it if it is not found: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; print("Using Python", sys.version.split()[0], "from", sys.executable)'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(STORAGE):
-	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite"; exit 1; }
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite" >&2; exit 1; }
 	npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
 	@touch $@
 
-clean:
+clean: ## delete .venv and .local
 	rm -rf .venv .local

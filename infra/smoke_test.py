@@ -22,11 +22,11 @@ _TIMEOUT: Final = 30
 
 def main() -> None:
     """Wait until the app is well; say what it lacks when that lasts too long."""
-    begun = datetime.now(UTC)
+    begun, expected = datetime.now(UTC), _expected_functions()
     complaint = "it was not asked"
     for _ in looks():
         try:
-            complaint = _functions_complaint() or _health_complaint(begun)
+            complaint = _functions_complaint(expected) or _health_complaint(begun)
         except (AzureRefused, requests.RequestException) as error:
             complaint = str(error)
         if not complaint:
@@ -37,11 +37,10 @@ def main() -> None:
     raise CannotDeploy(f"the app {value('FUNCTION_APP_NAME')} is not well: {complaint}")
 
 
-def _functions_complaint() -> str:
+def _functions_complaint(expected: set[str]) -> str:
     """What the host has, against what the repository says that it should see; empty when they agree."""
     app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
     there = {one["name"].rpartition("/")[2] for one in az("functionapp", "function", "list", *app) or []}
-    expected = _expected_functions()
     missing, surplus = sorted(expected - there), sorted(there - expected)
     sentences = [
         f"{what} {', '.join(names)}"

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,52 @@ schedules:
   on-demand: {pipeline: score, cron: {expression: "0 0 1 1 *"}, status: Disabled}
   wrong: {pipeline: typo, cron: {expression: "30 4 * * *"}}
 """
+
+MARKERS = {
+    "azurite": "azurite",
+    "browser": "browser",
+    **dict.fromkeys(("machine", "pushed", "called", "azure"), "machine"),
+}
+"""Which fixture makes a test one of which kind; see the markers in pyproject.toml."""
+STARTED = ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.exec")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their fixtures; those that share a machine go to one worker, and first, as they take longest."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        for fixture in MARKERS.keys() & set(item.fixturenames):
+            item.add_marker(MARKERS[fixture])
+        if shared := {"machine", "pushed", "called", "browser"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("called" if "called" in shared else item.path.stem))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+class Processes:
+    """Fails a test that starts a process without saying so by a marker: `make unit` must not run it."""
+
+    item: pytest.Item | None = None
+
+    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        """Audit hook: raises where the test that runs may start nothing."""
+        if event not in STARTED or self.item is None or arguments[0] == "uname":  # the platform's name, for a client
+            return
+        if not set(MARKERS.values()) & {marker.name for marker in self.item.iter_markers()}:
+            raise AssertionError(f"{self.item.nodeid} starts a process: mark it with pytest.mark.machine")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.item = item
+        try:
+            return (yield)
+        finally:
+            self.item = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    processes = Processes()
+    sys.addaudithook(processes.hear)
+    config.pluginmanager.register(processes)
 
 
 @pytest.fixture(scope="session")

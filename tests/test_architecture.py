@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TRACKED = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=True,
-).stdout.splitlines()
-SOURCES = [ROOT / name for name in TRACKED if name.endswith(".py") and (ROOT / name).exists()]
+FOLDERS = ("triggers", "infra", "local", "tests", "bench")
+SOURCES = [ROOT / "function_app.py", *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 PACKAGE = [path for path in SOURCES if path.is_relative_to(ROOT / "triggers")]
 
 LAYERS = ["scheduling", "ledger and azureml", "firing", "adapters"]
@@ -123,16 +117,18 @@ def test_files_and_functions_are_short(path: Path) -> None:
     assert long == []
 
 
+@pytest.mark.machine
 def test_the_repository_speaks_of_the_project_alone() -> None:
     """No path of a machine, no registry's host, no tool of a workplace."""
     forbidden = re.compile(
         r"/(?:home|root|Users|opt|work)/|pypi\.org|registry\.npmjs|files\.pythonhosted", re.IGNORECASE
     )
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     found = []
-    for name in TRACKED:
+    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
         path = ROOT / name
         if (
-            path.suffix in {".py", ".md", ".yaml", ".json", ".toml", ".txt", ""}
+            path.suffix in {".py", ".md", ".yaml", ".yml", ".json", ".toml", ".txt", ".in", ""}
             and path.is_file()
             and path.name != Path(__file__).name
         ):

@@ -54,13 +54,13 @@ class Azure:
         subprocess.run(["git", "add", "."], cwd=self.folder, check=True)
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "az").write_text(f"#!{sys.executable}\n" + (ROOT / "tests/az_stand_in.py").read_text())
+        (programs / "az").write_text(f"#!{sys.executable} -IS\n" + (ROOT / "tests/az_stand_in.py").read_text())
         (programs / "az").chmod(0o755)
         self.environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "AZURE_STAND_IN": str(self._file),
             "PAUSE_SECONDS": "0.01",
-            "LOOKS": "5",
+            "LOOKS": "3",
             "AZUREML_RESOURCE_GROUP": "rg-ml",
             "AZUREML_WORKSPACE_NAME": "mlw",
             "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",

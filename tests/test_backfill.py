@@ -1,13 +1,12 @@
 """A backfill starts what has no row or was in vain, shows it first when asked to, and never starts anything twice."""
 
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from azure.data.tables import TableServiceClient
 from builders import CHANGE, Engine, found, schedule, utc
+from command_line import run_command
 
 from local.azurite import Azurite
 from triggers.backfilling import Backfilling
@@ -19,7 +18,6 @@ from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind, SkipReason
 
-ROOT = Path(__file__).parent.parent
 HOURLY = "cron: {expression: '0 * * * *'}"
 BATCHED = CHANGE.replace("input}", "input, data_path: manifest, polling_interval: 0}") + "\nbatch: {quiet: 1m}"
 
@@ -196,9 +194,8 @@ def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
     settings = {"SCHEDULES_FILE": str(tmp_path / "s.yaml"), "AzureWebJobsStorage": azurite.connection_string}
 
     def said(*arguments: str) -> list[str]:
-        command = [sys.executable, "-m", "triggers", "backfill", name, *arguments]
-        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, cwd=ROOT)
-        return (done.stdout + done.stderr).splitlines()
+        done = run_command("backfill", name, *arguments, settings=settings)
+        return (done.out + done.err).splitlines()
 
     period = ("--from", "2026-01-01", "--to", "2026-01-03")
     assert said(*period, "--dry-run") == [

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from builders import API
+from command_line import ROOT, Done, run_command
 
 from local.azurite import Azurite
 
-ROOT = Path(__file__).parent.parent
 FILE = """
 pipelines:
   p: {endpoint: "%ENDPOINT%"}
@@ -32,24 +32,27 @@ def run(tmp_path: Path) -> "Run":
 
 
 class Run:
-    """Runs a command as its user would, with a schedules file of its own."""
+    """Runs a command with a schedules file of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "my.yaml"
         self.file.write_text(BATCH)
 
-    def __call__(self, *arguments: str, **settings: str) -> tuple[int, str, str]:
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    def __call__(self, *arguments: str, **settings: str) -> Done:
+        return run_command(*arguments, settings={"SCHEDULES_FILE": str(self.file), **SETTINGS, **settings})
+
+    def process(self, *arguments: str) -> Done:
+        """The same in a process of its own."""
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "triggers", *arguments],
             cwd=ROOT,
-            env={**environment, "SCHEDULES_FILE": str(self.file), **SETTINGS, **settings},
+            env={"PATH": os.environ["PATH"], "SCHEDULES_FILE": str(self.file), **SETTINGS},
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-        return done.returncode, done.stdout, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_validate_says_that_all_is_well(run: Run) -> None:
@@ -90,8 +93,9 @@ def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
     assert out.splitlines()[0] == f"none.yaml: the file does not exist; expected it at {tmp_path / 'none.yaml'}"
 
 
+@pytest.mark.machine
 def test_functions_lists_what_the_host_will_see(run: Run) -> None:
-    code, out, _ = run("functions", "--json")
+    code, out, _ = run.process("functions", "--json")
 
     table = json.loads(out)
     assert code == 0
@@ -101,8 +105,9 @@ def test_functions_lists_what_the_host_will_see(run: Run) -> None:
     ]
 
 
+@pytest.mark.machine
 def test_functions_for_people(run: Run) -> None:
-    code, out, _ = run("functions")
+    code, out, _ = run.process("functions")
 
     assert code == 0
     assert out.splitlines()[1].split(maxsplit=2)[2] == (
@@ -251,3 +256,13 @@ def test_times_beyond_all_reason_are_usage(run: Run, moment: str) -> None:
 
         assert code == 2
         assert "the year is not between 1901 and 8998" in err
+
+
+@pytest.mark.machine
+def test_a_command_in_a_process_of_its_own_ends_with_its_code_and_its_output(run: Run) -> None:
+    following = ("next", "nightly", "--from", "2026-11-01", "-n", "2")
+    refused = ("request", "uploads")
+
+    assert run.process(*following) == run(*following)
+    assert run.process(*refused) == run(*refused)
+    assert (run(*following).code, run(*refused).code) == (0, 1)

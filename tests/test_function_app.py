@@ -18,6 +18,7 @@ from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.machine  # the host imports the app in a process of its own, and so do these
 LATE = [
     "requests",
     "azure.identity",

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import CHANGE, TIME, file_of
+from command_line import ROOT, run_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +16,6 @@ from triggers.scheduling.change import path_out_of_scope
 from triggers.scheduling.config import ChangeTrigger
 from triggers.scheduling.loading import load
 
-ROOT = Path(__file__).parent.parent
 ACCOUNT = "/subscriptions/{}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/mydata"
 HERE = "00000000-0000-0000-0000-000000000001"
 ELSEWHERE = "00000000-0000-0000-0000-000000000002"
@@ -315,36 +312,25 @@ def test_a_thousand_timers_are_refused() -> None:
         told(f"pipelines: {{p: {{endpoint: https://x.example/1}}}}\nschedules:\n{times}")
 
 
-def run(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "triggers", "infra"],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command_reads_the_environment_and_never_the_laptops_settings(tmp_path: Path) -> None:
     (tmp_path / "schedules.yaml").write_text(change_file("connection: DataStorage"))
     (tmp_path / "local.settings.json").write_text(
         json.dumps({"IsEncrypted": False, "Values": {"PIPELINE_ENDPOINT": "http://127.0.0.1", "SCHEDULES_FILE": "no"}})
     )
 
-    refused = run(tmp_path, ENVIRONMENT)
-    done = run(tmp_path, {**ENVIRONMENT, "PIPELINE_ENDPOINT": URL})
+    refused = run_command("infra", settings=ENVIRONMENT, folder=tmp_path)
+    done = run_command("infra", settings={**ENVIRONMENT, "PIPELINE_ENDPOINT": URL}, folder=tmp_path)
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "the app setting PIPELINE_ENDPOINT does not exist; add it" in refused.stderr
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == told(change_file("connection: DataStorage"))
+    assert (refused.code, refused.out) == (1, "")
+    assert "the app setting PIPELINE_ENDPOINT does not exist; add it" in refused.err
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == told(change_file("connection: DataStorage"))
 
 
 def test_a_broken_file_is_not_deployed(tmp_path: Path) -> None:
     (tmp_path / "schedules.yaml").write_text(file_of(CHANGE.replace("datastore", "data_store")))
 
-    refused = run(tmp_path, ENVIRONMENT)
+    refused = run_command("infra", settings=ENVIRONMENT, folder=tmp_path)
 
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "data_store" in refused.stderr
+    assert (refused.code, refused.out) == (1, "")
+    assert "data_store" in refused.err

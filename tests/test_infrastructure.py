@@ -233,6 +233,7 @@ def test_azd_finds_its_service_and_its_hooks() -> None:
     assert (INFRA / f"{azd['infra']['module']}.bicep").is_file()
 
 
+@pytest.mark.machine
 def test_the_package_holds_the_app_and_nothing_else() -> None:
     names = packaged()
 
@@ -246,6 +247,7 @@ def test_the_package_holds_the_app_and_nothing_else() -> None:
     assert [name for name in names if name.startswith("triggers/")] == sorted(tracked.stdout.split())
 
 
+@pytest.mark.machine
 def test_the_package_imports_with_its_requirements_alone(tmp_path: Path) -> None:
     app, environment = tmp_path / "app", tmp_path / "venv"
     for name in packaged():

@@ -33,7 +33,7 @@ from triggers.scheduling.run_request import build_request
 NOW = utc("2026-11-01T04:00")
 
 
-@pytest.fixture(params=["memory", "table"])
+@pytest.fixture(params=["memory", pytest.param("table", marks=pytest.mark.azurite)])
 def ledger(request: pytest.FixtureRequest) -> Ledger:
     if request.param == "memory":
         return Ledger(MemoryTable())

@@ -476,8 +476,12 @@ def test_a_webhook_is_told_of_an_end_until_it_listens(machine: Machine) -> None:
     def told() -> list[tuple[dict[str, str], dict[str, Any]]]:
         return [one for one in Hook.told if one[1]["subject"] == run["key"]]
 
-    end = time.monotonic() + 30
-    while not told() or len(Hook.told) < 2:
+    def attempts_of_the_first() -> int:
+        ids = [one[1]["id"] for one in Hook.told]
+        return ids.count(ids[0]) if ids else 0
+
+    end = time.monotonic() + 60
+    while not told() or attempts_of_the_first() < 2:  # the first was answered 500
         assert time.monotonic() < end
         time.sleep(0.2)
     headers, event = told()[-1]
@@ -486,8 +490,7 @@ def test_a_webhook_is_told_of_an_end_until_it_listens(machine: Machine) -> None:
     assert (event["specversion"], event["type"]) == ("1.0", "azureml-triggers.run.ended")
     assert (event["id"], event["subject"]) == (f"{run['key']}#rejected", run["key"])
     assert event["data"] == run
-    ids = [one[1]["id"] for one in Hook.told]
-    assert ids.count(ids[0]) == 2  # the first was answered 500
+    assert attempts_of_the_first() == 2
 
 
 def test_health_is_as_pinned(machine: Machine) -> None:
@@ -535,7 +538,10 @@ def test_the_description_is_valid_and_names_every_function(machine: Machine) -> 
     jsonschema.validate(run, schema)
 
 
-def test_schemathesis_finds_no_answer_that_the_description_does_not_tell(machine: Machine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", ["3", pytest.param("100", marks=pytest.mark.proof)])
+def test_schemathesis_finds_no_answer_that_the_description_does_not_tell(
+    machine: Machine, tmp_path: Path, examples: str
+) -> None:
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     document = get(machine, "openapi.json").json()
     wait = document["paths"]["/api/runs/{key}"]["get"]["parameters"][1]
@@ -546,7 +552,7 @@ def test_schemathesis_finds_no_answer_that_the_description_does_not_tell(machine
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", "openapi.json", "--url", machine.url),
-            *("--checks", checks, "--max-examples", "15", "--phases", "coverage,fuzzing", "--seed", "1"),
+            *("--checks", checks, "--max-examples", examples, "--phases", "coverage,fuzzing", "--seed", "1"),
             *("--exclude-operation-id", "api_health", "--no-color", "--suppress-health-check", "all"),
         ],
         capture_output=True,

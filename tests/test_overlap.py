@@ -307,7 +307,7 @@ def test_an_event_starts_what_waited_at_once() -> None:
     assert day.now() == ["finished", "submitted"]
 
 
-@pytest.mark.parametrize("store", ["memory", "table"])
+@pytest.mark.parametrize("store", ["memory", pytest.param("table", marks=pytest.mark.azurite)])
 def test_twenty_claims_at_once_take_as_many_slots_as_there_are(store: str, request: pytest.FixtureRequest) -> None:
     name = f"s{store}"
     of = schedule(f"max_concurrent_runs: 3\n{CHANGE}", name=name)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from builders import Engine, schedule, utc
+from command_line import ROOT, Done, run_command
 
 from local.azurite import free_ports
 from local.machine import Machine
@@ -18,7 +19,6 @@ from triggers.ledger.ports import StoredRow
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.steering.pages import ROWS_A_PAGE, Wanted, page
 
-ROOT = Path(__file__).parent.parent
 FILE = """
 pipelines:
   score: {endpoint: "%PIPELINE_ENDPOINT%"}
@@ -56,27 +56,17 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 class Command:
-    """Runs a command as its user would, in one of the two ways."""
+    """Runs a command in one of the two ways."""
 
     def __init__(self, machine: Machine, *, remote: bool) -> None:
         self.where = ("--url", machine.url) if remote else ()
         self.environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             **machine.app_settings,
             **({"AzureWebJobsStorage": "", "DataStorage": ""} if remote else {}),
         }
 
-    def __call__(self, command: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "triggers", command, *arguments, *self.where],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+    def __call__(self, command: str, *arguments: str, **environment: str) -> Done:
+        return run_command(command, *arguments, *self.where, settings={**self.environment, **environment})
 
 
 @pytest.fixture(params=[True, False], ids=["url", "ledger"])

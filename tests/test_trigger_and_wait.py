@@ -121,6 +121,7 @@ def test_the_documentation_names_every_parameter_and_gives_the_example_those_tha
     assert [name for name in PARAMETERS if f"`{name}`" not in DOCUMENT] == []
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize("name", ["trigger-and-wait", "the example"])
 def test_it_is_what_the_schema_of_azure_pipelines_describes(name: str, tmp_path: Path) -> None:
     path = ROOT / f"infra/azure-devops/{name}.yml"

@@ -1,0 +1,107 @@
+"""What the code imports, what requirements*.in list, and what the locks hold."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "simulation"}
+OWN |= {path.stem for path in (ROOT / "tests").glob("*.py")}
+NEVER_IMPORTED = {"tzdata"}  # zoneinfo reads it
+PROGRAMS = {"check-jsonschema", "mypy", "pytest-randomly", "pytest-xdist", "ruff", "schemathesis", "uv", "zizmor"}
+
+
+def pinned(file: str) -> dict[str, set[str]]:
+    """Every requirement that a file pins itself, with its versions."""
+    found: dict[str, set[str]] = {}
+    for line in (ROOT / file).read_text().splitlines():
+        if match := re.match(r"([A-Za-z][\w.-]*)==([\w.]+)", line):
+            found.setdefault(canonical(match[1]), set()).add(match[2])
+    return found
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(*folders: str) -> set[str]:
+    """The modules from outside that the sources below these folders or files import."""
+    paths = [path for folder in folders for path in ([ROOT / folder, *(ROOT / folder).rglob("*.py")])]
+    found = {name for path in paths if path.is_file() for name in imports_of(ast.parse(path.read_text()))}
+    return {name for name in found if name.partition(".")[0] not in OWN | sys.stdlib_module_names}
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
+@cache
+def owners() -> dict[str, str]:
+    """Which distribution has put a file where it is."""
+    return {
+        str(Path(str(one.locate_file(file))).resolve()): canonical(one.metadata["Name"])
+        for one in distributions()
+        for file in one.files or ()
+        if str(file).endswith((".py", ".so", ".pyd"))
+    }
+
+
+def distribution_of(module: str) -> str:
+    """The distribution that a module is part of; `azure` alone is shared by many."""
+    spec = find_spec(module)
+    assert spec is not None, module
+    assert spec.origin is not None, module
+    return owners()[str(Path(spec.origin).resolve())]
+
+
+def test_what_the_app_imports_is_what_its_requirements_list() -> None:
+    used = {distribution_of(module) for module in imported("function_app.py", "triggers")}
+
+    assert used | NEVER_IMPORTED == set(pinned("requirements.in"))
+
+
+def test_what_deploys_the_app_imports_nothing_else() -> None:
+    assert {distribution_of(module) for module in imported("infra")} <= set(pinned("requirements.in"))
+
+
+def test_what_checks_the_app_is_listed_for_development() -> None:
+    used = {distribution_of(module) for module in imported("local", "tests", "bench")}
+    listed = pinned("requirements-dev.in")
+    programs = {name for name in listed if name in PROGRAMS or name.startswith("types-")}
+
+    assert used <= set(pinned("requirements.in")) | set(listed)
+    assert set(listed) - programs <= used
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_the_lock_has_what_is_listed_and_a_hash_for_everything(name: str) -> None:
+    locked = pinned(f"{name}.txt")
+    blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / f"{name}.txt").read_text())[1:]
+
+    assert {one: versions for one, versions in pinned(f"{name}.in").items() if locked.get(one) != versions} == {}
+    assert len(blocks) >= len(locked)
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_both_locks_agree() -> None:
+    development = pinned("requirements-dev.txt")
+
+    assert {name: one for name, one in pinned("requirements.txt").items() if development.get(name) != one} == {}
+
+
+def test_every_requirement_of_the_app_has_its_reason_in_the_readme() -> None:
+    reasons = README.partition("## Dependencies")[2].partition("##")[0].lower()
+
+    assert [name for name in pinned("requirements.in") if name not in reasons] == []
