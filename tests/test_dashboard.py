@@ -28,6 +28,7 @@ schedules:
     cron: {expression: "30 4 * * *", time_zone: Europe/Berlin}
     pipeline_parameters: {since: "{scheduled_time:%Y-%m-%d}", epochs: 20}
   held: {pipeline: score, cron: {expression: "0 0 1 1 *"}}
+  walked: {pipeline: score, cron: {expression: "0 0 1 1 *"}}
   fixed: {pipeline: score, cron: {expression: "0 0 1 1 *"}, trigger_overrides: none, pipeline_parameters: {epochs: 1}}
   hours: {pipeline: score, recurrence: {frequency: Hour, interval: 1}}
   stuck: {pipeline: away, cron: {expression: "0 0 1 1 *"}}
@@ -85,10 +86,10 @@ def unfold(page: Page, schedule: str) -> None:
 def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> None:
     rows = page.locator("#plans > li")
 
-    expect(rows).to_have_count(8)
+    expect(rows).to_have_count(9)
     expect(rows.nth(0)).to_contain_text("Every day at 04:30, Europe/Berlin")
     expect(rows.nth(0)).to_contain_text("in ")
-    expect(rows.nth(7)).to_contain_text("A blob is added or changed in inbox")
+    expect(rows.nth(8)).to_contain_text("A blob is added or changed in inbox")
     unfold(page, "clocks")
     expect(page.locator(".times li")).to_have_count(10)
     expect(page.locator(".times .shift").first).to_contain_text("clock")
@@ -132,9 +133,9 @@ def test_a_trigger_is_said_in_words(told: Page, trigger: Any, words: str) -> Non
 
 
 def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) -> None:
-    run = post(machine, "schedules/held/trigger", request_id="walked", by="ann")
+    run = post(machine, "schedules/walked/trigger", request_id="once", by="ann")
     page.get_by_role("button", name="Refresh").click()
-    strip = page.get_by_role("group", name="held, last 24 hours: 1 submitted")
+    strip = page.get_by_role("group", name="walked, last 24 hours: 1 submitted")
 
     strip.press("ArrowLeft")
     expect(page.locator("#tip")).to_contain_text("asked for by ann")
@@ -158,7 +159,7 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
     expect(story).to_contain_text("Asked for by ann")
     expect(story.locator(".life b")).to_have_text(["waiting", "submitting", "submitted"])
     found = requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
-    [run] = [one for one in found if one["kind"] == "request"]
+    [run] = [one for one in found if one["requested_by"] == "ann"]
     [sent] = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == run["key"]]
     assert sent["ParameterAssignments"]["epochs"] == "3"
     assert sent["ParameterAssignments"]["since"].startswith("20")  # not the template, which nobody has touched
@@ -212,7 +213,7 @@ def test_a_rejected_run_stands_first_and_is_replayed(page: Page, machine: Machin
 def test_an_open_run_is_canceled(page: Page, machine: Machine) -> None:
     run = post(machine, "schedules/stuck/trigger", request_id="c")
     page.get_by_role("button", name="Refresh").click()
-    page.locator("#rows .run", has_text="stuck").locator("a").click()
+    page.locator("#rows .run a[href='#run/stuck!c']").click()
 
     page.locator("#story").get_by_role("button", name="Cancel").click()
     page.locator("#ask").get_by_role("button", name="Cancel the run").click()
@@ -283,13 +284,14 @@ def test_its_policy_lets_nothing_else_run(browser: Browser, machine: Machine) ->
 
 
 def test_an_update_keeps_the_place(page: Page, machine: Machine) -> None:
-    for number in range(20):
+    for number in range(21):
         post(machine, "schedules/nightly/trigger", request_id=f"place-{number}")
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator("#rows .run").nth(20)).to_be_attached()
     unfold(page, "clocks")
+    expect(page.locator("li[data-name=clocks] .times li")).to_have_count(10)
     details = page.locator("li[data-name=clocks] .more").element_handle()
-    page.locator("#rows .run a").nth(10).focus()
+    page.locator("#rows .run a").nth(20).focus()  # far enough down that the page is scrolled
     focused = page.evaluate("document.activeElement.href")
     there = page.evaluate("document.activeElement.getBoundingClientRect().top")
     post(machine, "schedules/nightly/trigger", request_id="later")
@@ -318,7 +320,7 @@ def test_it_says_when_the_app_cannot_be_reached_and_comes_back(page: Page, machi
 
     expect(page.locator("#banner")).to_contain_text("The app cannot be reached. What is shown is as of")
     expect(page.locator("#live")).to_have_text("Not reached")
-    expect(page.locator("#plans > li")).to_have_count(8)
+    expect(page.locator("#plans > li")).to_have_count(9)
     page.context.set_offline(offline=False)
     page.get_by_role("button", name="Try now").click()
     expect(page.locator("#banner")).to_be_hidden()
@@ -341,7 +343,7 @@ def test_a_host_that_wants_a_key_gets_it_in_a_header_and_only_for_this_tab(
         expect(page.locator("#gate-answer")).to_contain_text("This key is not accepted")
         page.get_by_label("Function key").fill("the-key")
         page.get_by_role("button", name="Open the dashboard").click()
-        expect(page.locator("#plans > li")).to_have_count(8)
+        expect(page.locator("#plans > li")).to_have_count(9)
 
         assert [one for one in asked if "the-key" in one] == []
         assert page.evaluate("Object.values(sessionStorage)") == ["the-key"]
@@ -438,11 +440,13 @@ def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
     expect(page.locator("#toast")).to_have_text("Pause fixed: not just now.")
 
 
-def test_one_bad_run_does_not_stop_the_page(page: Page) -> None:
+def test_one_bad_run_does_not_stop_the_page(page: Page, machine: Machine) -> None:
+    post(machine, "schedules/fixed/trigger", request_id="good")
+
     def spoil(route: Route) -> None:
         reply = route.fetch()
         answer = reply.json()
-        one = answer["runs"][0] if answer["runs"] else {}
+        one = answer["runs"][0]
         new = one | {"key": "held!new", "schedule": "held", "state": "constructor", "error": None}
         bad = one | {"key": "held!bad", "schedule": "held", "state": "dead", "created_at": "yesterday", "history": None}
         answer["runs"] = [None, bad, new, *answer["runs"]]
@@ -515,7 +519,10 @@ def test_a_value_without_a_name_and_a_name_twice_are_refused(page: Page) -> None
     expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs is there twice")
 
 
-def test_text_of_others_keeps_to_its_place(page: Page) -> None:
+def test_text_of_others_keeps_to_its_place(page: Page, machine: Machine) -> None:
+    post(machine, "schedules/fixed/trigger", request_id="theirs")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#rows .run a[href='#run/fixed!theirs']")).to_be_attached()
     words = "({ kind: 'request', requested_by: 'a\\u202eb', blob: { path: 'c' } })"
     assert page.evaluate(f"about({words})") == "asked for by \u2068a\u202eb\u2069: c"
     card = "'x'.repeat(90)"
