@@ -35,7 +35,7 @@ app.get_functions()
 """
 OURS = "from function_app import app; app.get_functions()"
 
-HEAD = 'pipelines: {p: {endpoint: "https://x.example/y"}}\nschedules:\n'
+HEAD = 'pipelines: {p: {endpoint: "https://x.api.azureml.ms/y"}}\nschedules:\n'
 TIMES = "".join(
     f'  t{n}: {{pipeline: p, cron: {{expression: "{n} 4 * * *", time_zone: Europe/Berlin}}}}\n' for n in range(10)
 )

@@ -43,7 +43,10 @@ from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.steering.pages import Wanted, page
 from triggers.sweeping import Sweeping
 
-FILE = "pipelines: {p: {endpoint: 'https://x.example/y'}}\nschedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
+FILE = (
+    "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/y'}}\n"
+    "schedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
+)
 OPEN = 50
 
 

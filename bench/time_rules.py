@@ -42,7 +42,7 @@ RULES = (
 
 
 def trigger(rule: str) -> TimeTrigger:
-    text = f"pipelines: {{p: {{endpoint: 'https://x.example/y'}}}}\nschedules: {{s: {{pipeline: p, {rule}}}}}"
+    text = f"pipelines: {{p: {{endpoint: 'https://x.api.azureml.ms/y'}}}}\nschedules: {{s: {{pipeline: p, {rule}}}}}"
     found = load(text, "bench", {}).schedules["s"].trigger
     assert not isinstance(found, ChangeTrigger)
     return found

@@ -63,7 +63,7 @@ class Azure:
             "LOOKS": "3",
             "AZUREML_RESOURCE_GROUP": "rg-ml",
             "AZUREML_WORKSPACE_NAME": "mlw",
-            "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
+            "PIPELINE_ENDPOINT": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
             "DataStorage__accountId": ACCOUNT,
         }
         self.write(

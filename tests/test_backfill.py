@@ -188,7 +188,7 @@ def test_what_is_gathered_once_more_is_started_file_by_file_when_batches_are_giv
 def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
     name = f"nightly-{tmp_path.name.replace('_', '-')}"[:60]
     (tmp_path / "s.yaml").write_text(
-        "pipelines: {p: {endpoint: 'https://x.example/PipelineRuns/PipelineSubmit/1'}}\n"
+        "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1'}}\n"
         f"schedules: {{{name}: {{pipeline: p, cron: {{expression: '0 4 * * *'}}}}}}\n"
     )
     settings = {"SCHEDULES_FILE": str(tmp_path / "s.yaml"), "AzureWebJobsStorage": azurite.connection_string}

@@ -309,7 +309,11 @@ def test_disable_touches_what_the_entry_names_and_no_more(doctor: Doctor, capsys
             "b is a batch endpoint, which ",
         ),
         ("  c: {component: 'azureml:taxi:1'}", "c", "c is a component, which has no status"),
-        ("  e: {endpoint: 'https://x.example/y'}", "e", "e: its address is none of …/PipelineRuns/PipelineSubmit/ID"),
+        (
+            "  e: {endpoint: 'https://x.api.azureml.ms/y'}",
+            "e",
+            "e: its address is none of …/PipelineRuns/PipelineSubmit/ID",
+        ),
         ("  g: {published_pipeline: gone}", "g", "what it names does not exist in the workspace ws1"),
     ],
 )

@@ -94,7 +94,7 @@ def test_the_readmes_commands_print_what_it_says(command: str, output: str) -> N
     arguments = [sys.executable, *shlex.split(command)[1:]]
     environment = {
         "PATH": "/usr/bin:/bin",
-        "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
+        "PIPELINE_ENDPOINT": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
         "DataStorage": "UseDevelopmentStorage=true",
     }

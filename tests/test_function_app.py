@@ -27,7 +27,7 @@ LATE = [
     "azurefunctions.extensions.bindings.blob",
 ]
 TIMERS_ONLY = """
-pipelines: {p: {endpoint: "https://x.example/y"}}
+pipelines: {p: {endpoint: "https://x.api.azureml.ms/y"}}
 schedules: {nightly: {pipeline: p, cron: {expression: "0 4 * * *"}}}
 """
 BOTH = TIMERS_ONLY.replace("}}}", "}}, uploads: {pipeline: p, change: {datastore: d, container: ccc}}}")
@@ -128,7 +128,7 @@ def test_with_change_schedules_indexing_imports_the_blob_extension_and_no_tables
         (TIMERS_ONLY + "\n  broken: {pipeline: p}", []),
         (BOTH.replace("0 4", "0 44"), ["uploads"]),
         (BOTH.replace("container: ccc", "container: C"), ["nightly"]),
-        (BOTH.replace("https://x.example/y", "%MISSING%"), ["nightly", "uploads"]),
+        (BOTH.replace("https://x.api.azureml.ms/y", "%MISSING%"), ["nightly", "uploads"]),
     ],
 )
 def test_a_broken_file_costs_the_app_nothing_but_what_is_broken(

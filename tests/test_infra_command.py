@@ -148,7 +148,7 @@ def test_the_shipped_file_gives_one_subscription_and_the_settings_it_names() -> 
 
 def test_a_watched_account_is_named_once_with_its_containers() -> None:
     text = (
-        "pipelines: {p: {endpoint: https://x.example/1}}\nschedules:\n"
+        "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\nschedules:\n"
         "  a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: two}}\n"
         "  b: {pipeline: p, change: {datastore: d, connection: DataStorage, container: one}}\n"
         "  c: {pipeline: p, change: {datastore: d, connection: DataStorage, container: one, path_on_datastore: x}}\n"
@@ -187,12 +187,13 @@ def test_many_timers_get_room_to_run_at_once() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(60))
 
     assert (
-        told(f"pipelines: {{p: {{endpoint: https://x.example/1}}}}\nschedules:\n{times}")["maximumInstanceCount"] == 70
+        told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")["maximumInstanceCount"]
+        == 70
     )
 
 
 def test_long_or_unusual_names_of_schedules_give_names_that_event_grid_takes() -> None:
-    text = "pipelines: {p: {endpoint: https://x.example/1}}\nschedules:\n" + "".join(
+    text = "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\nschedules:\n" + "".join(
         f"  {name}: {{pipeline: p, change: {{datastore: d, container: one}}}}\n"
         for name in ("a_b", "a-b", "x" * 100, "x" * 99 + "y")
     )
@@ -219,7 +220,7 @@ WATCHING = change_file("connection: DataStorage")
         ({"AZURE_ENV_NAME": "-dev"}, "AZURE_ENV_NAME: '-dev': expected letters, digits, and hyphens between them"),
         (
             {"LEDGER_RETENTION_DAYS": "abc"},
-            "app settings: LEDGER_RETENTION_DAYS: 'abc': expected a whole number of days, 7 or more",
+            "app settings: LEDGER_RETENTION_DAYS: expected a whole number of days, 7 or more",
         ),
         (
             {"RECONCILE_SCHEDULE": "0 0 * * * *"},
@@ -274,7 +275,7 @@ def test_what_cannot_be_deployed_is_refused_before_anything_is(environment: dict
 
 def test_two_connections_to_one_account_are_refused() -> None:
     text = (
-        "pipelines: {p: {endpoint: https://x.example/1}}\nschedules:\n"
+        "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\nschedules:\n"
         "  a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: one}}\n"
         "  b: {pipeline: p, change: {datastore: d, connection: Other, container: two}}\n"
     )
@@ -309,7 +310,7 @@ def test_a_thousand_timers_are_refused() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(1000))
 
     with pytest.raises(Undeployable, match="1000 time-based schedules want 1010 instances; Flex Consumption has 1000"):
-        told(f"pipelines: {{p: {{endpoint: https://x.example/1}}}}\nschedules:\n{times}")
+        told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")
 
 
 def test_the_command_reads_the_environment_and_never_the_laptops_settings(tmp_path: Path) -> None:

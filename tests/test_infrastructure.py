@@ -94,7 +94,7 @@ def test_bicep_knows_every_field_that_the_command_prints() -> None:
         for name, body in re.findall(r"type (\w+) = \{\n(.*?)^\}", types, re.MULTILINE | re.DOTALL)
     }
     found = told(
-        "pipelines: {p: {endpoint: https://x.example/1}}\n"
+        "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\n"
         "schedules: {a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: two}}}\n"
     )
 

@@ -71,10 +71,10 @@ parent_run_id: 9999
 @pytest.mark.parametrize(
     ("pipeline", "kind"),
     [
-        ("{endpoint: 'https://x/y'}", PipelineKind.ENDPOINT),
+        ("{endpoint: 'https://x.api.azureml.ms/y'}", PipelineKind.ENDPOINT),
         ("{published_pipeline: 11111111-2222-3333-4444-555555555555}", PipelineKind.PUBLISHED_PIPELINE),
         ("{pipeline_endpoint: Train, version: '3'}", PipelineKind.PIPELINE_ENDPOINT),
-        ("{batch_endpoint: 'https://x/jobs', deployment: blue}", PipelineKind.BATCH_ENDPOINT),
+        ("{batch_endpoint: 'https://x.inference.ml.azure.com/jobs', deployment: blue}", PipelineKind.BATCH_ENDPOINT),
         ("{component: 'azureml:taxi:1'}", PipelineKind.COMPONENT),
     ],
 )
@@ -196,9 +196,10 @@ def test_a_wrong_change_is_a_sentence(change: str, fault: str) -> None:
     [
         ("{}", "pipelines.p: expected exactly one of endpoint, published_pipeline, pipeline_endpoint, "
                "batch_endpoint, component; found none"),
-        ("{endpoint: 'https://x', component: y}", "pipelines.p: expected exactly one of endpoint, published_pipeline, "
+        ("{endpoint: 'https://x.aether.ms', component: y}",
+                "pipelines.p: expected exactly one of endpoint, published_pipeline, "
                "pipeline_endpoint, batch_endpoint, component; found endpoint, component"),
-        ("{endpoint: 'https://x', version: '1'}", "pipelines.p.version: goes with pipeline_endpoint only"),
+        ("{endpoint: 'https://x.aether.ms', version: '1'}", "pipelines.p.version: goes with pipeline_endpoint only"),
         ("{published_pipeline: 1-2}", "pipelines.p: a pipeline named by published_pipeline needs the key `workspace` "
                "at the top of the file"),
         ("{endpoint: 'http://example.org/x'}",
@@ -263,7 +264,7 @@ def test_a_setting_of_the_trigger_is_put_in_at_load_and_must_exist() -> None:
         "schedules.s.cron.expression: the app setting CRON does not exist; add it, or write the value here"
     ]
     assert sentences(text, {**SETTINGS, "CRON": "0 25 * * *"}) == [
-        "schedules.s.cron.expression: hour '25' is not made of 0-23, lists, ranges and steps"
+        "schedules.s.cron.expression: hour '…' is not made of 0-23, lists, ranges and steps"
     ]
     assert sentences(text, {**SETTINGS, "CRON": "0 5 * * *"}) == []
 

@@ -37,6 +37,9 @@ class IssuedTokens(Tokens):
         return self._token
 
 
+HOSTS = {"TOKEN_HOSTS": "no-such-host.invalid"}
+
+
 def endpoint_of(
     url: str | None,
     token: str | None = "t",
@@ -51,8 +54,9 @@ def endpoint_of(
         threads=8,
         ca_bundle=ca_bundle,
         max_idle=timedelta(seconds=max_idle),
+        settings=HOSTS,
     )
-    return Endpoint(wire, {} if url is None else {"ENDPOINT": url})
+    return Endpoint(wire, HOSTS if url is None else {**HOSTS, "ENDPOINT": url})
 
 
 def submission(key: str = "s@2026-11-01T04:00:00Z") -> Submission:

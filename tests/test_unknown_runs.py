@@ -126,7 +126,7 @@ def test_a_run_that_appears_in_history_late_is_adopted_and_not_sent_again(engine
 
 def test_a_later_run_of_another_pipeline_proves_nothing(engine: Engine) -> None:
     passes(engine, 1)
-    other = schedule("cron: {expression: '0 4,5 * * *'}", pipeline="{endpoint: 'https://other.example/x'}")
+    other = schedule("cron: {expression: '0 4,5 * * *'}", pipeline="{endpoint: 'https://other.api.azureml.ms/x'}")
     engine.firing.fire_time(other, NOW + timedelta(hours=1), None)
 
     passes(engine, 20)

@@ -127,7 +127,7 @@ def test_globs_that_are_rarely_meant_are_named(keys: str, key: str) -> None:
 
 
 def test_an_endpoint_that_does_not_look_like_one_is_named() -> None:
-    [sentence] = warned("cron: {expression: 0 4 * * *}", pipeline="{endpoint: 'https://ml.azure.com/pipelines'}")
+    [sentence] = warned("cron: {expression: 0 4 * * *}", pipeline="{endpoint: 'https://x.api.azureml.ms/pipelines'}")
 
     assert sentence.startswith("schedules.s.pipeline: its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID")
 

@@ -170,6 +170,7 @@ class App:
             patience=patience,
             threads=self.settings.worker_threads,
             ca_bundle=self.settings.ca_bundle,
+            settings=self.settings.values,
         )
 
     @cached_property

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 import requests
 
-from .scheduling.targets import url_problem
+from .scheduling.web_address import url_problem
 from .steering.answers import BackfillAnswer, ErrorAnswer, RunAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from .steering.declined import BadInput, Declined
 from .steering.questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody

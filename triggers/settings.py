@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from .scheduling.faults import Fault
-from .scheduling.targets import url_problem
+from .scheduling.token_hosts import SETTING as TOKEN_HOSTS
+from .scheduling.token_hosts import entries_problem, token_problem
 
 _LEAST_IN_PRODUCTION: Final = {
     "SUBMIT_DEADLINE_SECONDS": 60,
@@ -31,6 +32,7 @@ DEPLOYED: Final = frozenset(
         "RUN_TRACKING_DAYS",
         "SCHEDULES_FILE",
         "SUBMIT_DEADLINE_SECONDS",
+        "TOKEN_HOSTS",
         "UNKNOWN_SETTLE_SECONDS",
     }
 )
@@ -99,14 +101,16 @@ def read(values: Mapping[str, str]) -> Settings:
         value = values.get(name) or default
         problem = problem_of(value)
         if problem:
-            faults.append(Fault(file="app settings", path=name, value=repr(value), message=problem))
+            # Without the value: a secret may stand where it does not belong.
+            faults.append(Fault(file="app settings", path=name, value="", message=problem))
             return default
         return value
 
     def seconds(name: str, default: int) -> timedelta:
         return timedelta(seconds=float(checked(name, str(default), _seconds_problem)))
 
-    checked("AZUREML_ARM", "", _url_problem)
+    checked("AZUREML_ARM", "", lambda value: token_problem(value, values) if value else None)
+    checked(TOKEN_HOSTS, "", entries_problem)
     threads = int(checked(_THREADS, "32", _count_problem))
     return Settings(
         values=dict(values),
@@ -148,10 +152,6 @@ def _count_problem(value: str) -> str | None:
 def _retention_problem(value: str) -> str | None:
     right = re.fullmatch(r"\d{1,4}", value) and int(value) >= _SHORTEST_RETENTION
     return None if right else f"expected a whole number of days, {_SHORTEST_RETENTION} or more"
-
-
-def _url_problem(value: str) -> str | None:
-    return url_problem(value) if value else None
 
 
 def _source_problem(value: str) -> str | None:

@@ -18,8 +18,8 @@ from .ledger.records import Notice
 from .log_lines import logger
 from .scheduling.policies import retry_delay
 from .scheduling.run import Run
-from .scheduling.targets import url_problem
 from .scheduling.templates import MissingSetting, expand
+from .scheduling.web_address import url_problem
 from .steering.answers import moment, run_answer
 
 log = logger(__name__)

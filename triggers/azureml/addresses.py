@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from ..scheduling.config import PipelineKind, Target, Workspace
-from ..scheduling.targets import url_problem
 from ..scheduling.templates import expand
+from ..scheduling.token_hosts import token_problem
 from .clouds import cloud_of
 
 API_VERSION: Final = "2023-10-01"
@@ -22,11 +22,11 @@ def url_of(target: Target, settings: Mapping[str, str]) -> str:
     """The address that a target's runs are POSTed to; raises MissingSetting and UnfitAddress."""
     name = expand(target.name, settings)
     if target.kind in (PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT):
-        return _fit(name, target)
+        return _fit(name, target, settings)
     assert target.workspace is not None, "what is named by id or name is in a workspace"
     api = expand(target.workspace.api, settings).rstrip("/")
     scope = workspace_path(target.workspace, settings)
-    return _fit(f"{api}/pipelines/v1.0{scope}/PipelineRuns{_path(target, name, settings)}", target)
+    return _fit(f"{api}/pipelines/v1.0{scope}/PipelineRuns{_path(target, name, settings)}", target, settings)
 
 
 def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
@@ -34,7 +34,7 @@ def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
     assert target.workspace is not None, "a job is in a workspace"
     arm = settings.get("AZUREML_ARM") or cloud_of(expand(target.workspace.api, settings)).arm
     path = f"{workspace_path(target.workspace, settings)}/jobs/{quote(name, safe='')}"
-    return _fit(f"{arm.rstrip('/')}{path}?api-version={API_VERSION}", target)
+    return _fit(f"{arm.rstrip('/')}{path}?api-version={API_VERSION}", target, settings)
 
 
 def batch_job_url(scoring_url: str, name: str) -> str:
@@ -95,8 +95,8 @@ _PIPELINES: Final = re.compile(r"(https?://[^/]+)/pipelines/v1\.0(/subscriptions
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
-def _fit(url: str, target: Target) -> str:
-    if problem := url_problem(url):
+def _fit(url: str, target: Target, settings: Mapping[str, str]) -> str:
+    if problem := token_problem(url, settings):
         raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
     return url
 

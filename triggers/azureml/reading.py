@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from ..scheduling.targets import url_problem
 from .outcomes import of_reply
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
@@ -27,8 +26,6 @@ class Reader:
 
     def json(self, url: str, *, method: str = "GET", body: object = None) -> Any:
         """The answer's JSON, None for an empty one; raises Unread. A body goes as JSON too."""
-        if problem := url_problem(url):
-            raise Unread(problem)
         data = b"" if body is None else json.dumps(body).encode()
         try:
             reply = self._wire.prepared(url, data, method=method)()

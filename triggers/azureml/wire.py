@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
+from ..scheduling.token_hosts import token_problem
 from .clouds import Audience, cloud_of
 from .tokens import Tokens
 
@@ -51,13 +52,16 @@ class Wire:
         threads: int,
         ca_bundle: str | None,
         max_idle: timedelta = MAX_IDLE,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """`scope` is that of Azure Resource Manager's tokens; None: the one of the cloud that the address belongs to.
 
         `patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
-        A connection that was idle for longer than `max_idle` is made anew.
+        A connection that was idle for longer than `max_idle` is made anew. `settings` say which hosts, other than
+        Azure's, may receive tokens.
         """
         self._tokens = tokens
+        self._settings = settings or {}
         self._scope = scope
         self._patience = patience.total_seconds()
         self._new_session: Callable[[], requests.Session] = lambda: _session(threads, ca_bundle, max_idle)
@@ -86,15 +90,14 @@ class Wire:
 
         session = self._shared_session()
         sent = {"Content-Type": content_type, "Accept": "application/json", **(headers or {})}
-        if audience is not None:
-            sent["Authorization"] = f"Bearer {self._token(url, audience)}"
-        if with_azureml_token:
-            sent["x-azureml-token"] = self._token(url, Audience.AZURE_ML)
         try:
             request = Request(method, url, headers=sent, data=data).prepare()
         except RequestException as error:
-            # Without its text, which may hold the token.
             raise NeverSent(f"the request cannot be put together: {type(error).__name__}") from None
+        if audience is not None:
+            request.headers["Authorization"] = f"Bearer {self._token(str(request.url), audience)}"
+        if with_azureml_token:
+            request.headers["x-azureml-token"] = self._token(str(request.url), Audience.AZURE_ML)
         return lambda: self._send(session, request)
 
     def in_time(self, call: Callable[[], Reply]) -> Reply:
@@ -129,6 +132,9 @@ class Wire:
         return answer
 
     def _token(self, url: str, audience: Audience) -> str:
+        """A token for the URL that will be called, if it may have one; raises NoToken and NeverSent."""
+        if problem := token_problem(url, self._settings):
+            raise NeverSent(problem)
         own = self._scope if audience is Audience.ARM else None
         return self._tokens.bearer(own or cloud_of(url).scopes[audience])
 

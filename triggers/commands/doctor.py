@@ -50,7 +50,14 @@ def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int
 def _examination(settings: Settings, folder: Path) -> Examination:
     app = App(settings, folder)
     tokens = AskedOnce(settings.client_id)
-    wire = Wire(tokens=tokens, scope=settings.token_scope, patience=_PATIENCE, threads=1, ca_bundle=settings.ca_bundle)
+    wire = Wire(
+        tokens=tokens,
+        scope=settings.token_scope,
+        patience=_PATIENCE,
+        threads=1,
+        ca_bundle=settings.ca_bundle,
+        settings=settings.values,
+    )
     reader = Reader(wire)
     cloud = _cloud(app)
     return Examination(

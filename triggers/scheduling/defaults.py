@@ -6,6 +6,7 @@ from typing import Final
 
 from .faults import FaultList
 from .file_keys import CommonKeys
+from .private_settings import check_private
 from .structure import Converter, RequestTextAt
 from .texts import ALL_NAMES, check_templates, names_in
 from .yaml_text import INVALID, Tree
@@ -62,9 +63,10 @@ def checked_defaults(tree: Tree, converter: Converter) -> Defaults:
             faults.add(f"defaults.{key}", None, "a trigger belongs to one schedule, not to defaults")
             continue
         before = len(faults)
-        part = Converter(faults, converter.settings)
+        part = converter.fresh()
         converted = part.convert({key: value}, CommonKeys, "defaults")
         check_templates(part.texts, ALL_NAMES, faults)
+        check_private(part.texts, converter.settings, converter.connections, faults)
         texts += part.texts
         if key in CommonKeys.__struct_fields__:
             keys[key] = value if converted is not None and len(faults) == before else INVALID

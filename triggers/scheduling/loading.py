@@ -6,15 +6,18 @@ needs does not: its function must be there for the event, its runs wait as `unse
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from .config import Config, Schedule, Target
 from .defaults import Defaults, checked_defaults
 from .faults import Fault, FaultList, nearest
 from .file_keys import PipelineKeys, WorkspaceKeys
+from .private_settings import check_private, public
 from .schedule_rules import checked_schedule
 from .structure import Converter
 from .targets import checked_target, checked_workspace
+from .templates import MissingSetting, expand
 from .texts import check_settings
 from .yaml_text import INVALID, Tree, parse
 
@@ -27,7 +30,7 @@ def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
     """Load a whole file; `file` is only named in faults, `settings` are the app settings as they are now."""
     tree, faults = parse(text, file)
     sections = _sections(tree, faults)
-    converter = Converter(faults, settings)
+    converter = Converter(faults, settings, connections=_connections(sections, settings))
     targets = _targets(sections, converter)
     defaults = checked_defaults(sections.get("defaults"), converter)
     check_settings([*converter.texts, *defaults.texts], settings, faults)
@@ -38,7 +41,7 @@ def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
         schedules=schedules,
         faults=tuple(ordered),
         left_out=tuple(name for name in names if name not in schedules) if isinstance(names, dict) else (),
-        settings=dict(settings),
+        settings=public(settings, converter.connections),
         file=file,
         lines=faults.lines,
         pipelines={name: target for name, target in targets.items() if target is not None},
@@ -75,17 +78,33 @@ def _mapping(sections: dict[str, Tree], key: str, faults: FaultList) -> dict[str
     return {}
 
 
+def _connections(sections: dict[str, Tree], settings: Mapping[str, str]) -> frozenset[str]:
+    """The connections that the schedules name, the default one and the ledger's."""
+    named = {"AzureWebJobsStorage", settings.get("LEDGER_CONNECTION") or "AzureWebJobsStorage"}
+    schedules = sections.get("schedules")
+    for schedule in schedules.values() if isinstance(schedules, dict) else ():
+        change = schedule.get("change") if isinstance(schedule, dict) else None
+        connection = change.get("connection") if isinstance(change, dict) else None
+        if isinstance(connection, str):
+            with suppress(MissingSetting):
+                named.add(expand(connection, settings))
+    return frozenset(named)
+
+
 def _targets(sections: dict[str, Tree], converter: Converter) -> dict[str, Target | None]:
     """Every named pipeline; None stands for one that is faulty."""
     faults, settings = converter.faults, converter.settings
     keys = sections.get("workspace")
     given = converter.convert(keys, WorkspaceKeys, "workspace") if keys is not None else None
-    workspace = checked_workspace(given, settings, faults)
+    leaks = check_private(converter.texts, settings, converter.connections, faults)
+    workspace = None if leaks else checked_workspace(given, settings, faults)
     found: dict[str, Target | None] = {}
     for name, tree in _mapping(sections, "pipelines", faults).items():
-        pipeline = converter.convert(tree, PipelineKeys, f"pipelines.{name}")
+        part = converter.fresh()
+        pipeline = part.convert(tree, PipelineKeys, f"pipelines.{name}")
+        converter.texts += part.texts
         found[name] = None
-        if pipeline is not None:
+        if not check_private(part.texts, settings, converter.connections, faults) and pipeline is not None:
             found[name] = checked_target(
                 name, pipeline, workspace, settings, faults, workspace_is_given=keys is not None
             )
@@ -103,7 +122,7 @@ def _schedules(
         names.setdefault(name.casefold(), name)
         if isinstance(tree, dict):
             try:
-                schedule = checked_schedule(name, tree, defaults, targets, Converter(faults, converter.settings))
+                schedule = checked_schedule(name, tree, defaults, targets, converter.fresh())
             except Exception as error:  # noqa: BLE001  a fault of ours shall cost this schedule, not the others
                 faults.add(f"schedules.{name}", None, f"checking it failed, please report this: {error!r}")
                 schedule = None

@@ -22,12 +22,13 @@ from .defaults import CHANGE_ONLY, TIME_ONLY, TRIGGERS, Defaults
 from .faults import FaultList, nearest
 from .file_keys import BatchKeys, ChangeKeys, ScheduleKeys
 from .leaf_checks import duration, reading
+from .private_settings import check_private
 from .structure import Converter
-from .targets import url_problem
 from .templates import MissingSetting, expand
 from .texts import check_settings, check_templates, known_names
 from .time_rules import checked_cron, checked_recurrence
 from .time_zones import UTC_ZONE, instant
+from .web_address import url_problem
 from .yaml_text import Tree
 
 
@@ -52,6 +53,7 @@ def checked_schedule(
     in_change = [text for text in texts if text.path.startswith(f"{path}.change.")]
     check_templates([text for text in texts if text not in in_change], names, faults)
     check_templates(in_change, frozenset(), faults)
+    check_private(texts, converter.settings, converter.connections, faults)
     target = _target(parts, merged, path, targets, faults)
     trigger = _trigger(kind, parts, path, faults)
     _check_batch(parts, path, faults)

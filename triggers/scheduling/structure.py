@@ -1,5 +1,6 @@
 """Turns the plain data of a file into its typed keys, collecting every fault instead of stopping at the first."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,7 +31,13 @@ class Converter:
 
     faults: FaultList
     settings: Mapping[str, str]
+    connections: frozenset[str] = frozenset()
+    """App-setting prefixes of the storage accounts that the file and the settings name."""
     texts: list[RequestTextAt] = field(default_factory=list)
+
+    def fresh(self) -> "Converter":
+        """Another one, for a part of the file whose texts are checked apart."""
+        return Converter(self.faults, self.settings, self.connections)
 
     def convert(self, tree: Tree, cls: type[Struct], path: str) -> Struct | None:
         """An instance of the msgspec class, or None, with its faults noted, when anything in it is faulty."""
@@ -143,6 +150,8 @@ class Converter:
     def _checked(self, value: Tree, path: str, extra: Mapping[str, Any], written: Tree) -> Any:
         """The value, unless the check of its key has something against it; a fault shows it as written."""
         problem = extra["check"](value) if "check" in extra else None
+        if problem and value != written:
+            problem = _without(problem, str(value))
         return self._wrong(path, written, problem) if problem else value
 
     def _wrong(self, path: str, tree: Tree, message: str) -> Invalid:
@@ -155,6 +164,12 @@ def _type_of(cls: type) -> types.StructType:
     kind = types.type_info(cls)
     assert isinstance(kind, types.StructType)
     return kind
+
+
+def _without(problem: str, value: str) -> str:
+    """A sentence without the words of a value that comes from a setting: what a setting holds is not shown."""
+    words = set(re.findall(r"\w+", value.lower()))
+    return re.sub(r"\w{2,}", lambda word: "…" if word[0].lower() in words else word[0], problem)
 
 
 def _inner(path: str, key: str) -> str:

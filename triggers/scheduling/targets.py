@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
 from .config import PipelineKind, Target, Workspace
 from .faults import FaultList
 from .file_keys import PipelineKeys, WorkspaceKeys
 from .templates import MissingSetting, Setting, expand, tokens
+from .token_hosts import token_problem
 
 _BY_URL: Final = frozenset({PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT})
 _COMPONENT = re.compile(
@@ -16,7 +17,6 @@ _COMPONENT = re.compile(
     r"|(azureml:)?/subscriptions/\S+/components/[^/\s]+/versions/[^/\s]+\Z"
 )
 _SEGMENT = re.compile(r"[^/?#\s]+\Z")
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def checked_target(
@@ -59,30 +59,12 @@ def checked_workspace(keys: WorkspaceKeys | None, settings: Mapping[str, str], f
     """The workspace, its API's address checked as far as its settings exist."""
     if keys is None:
         return None
-    _check("workspace.api", keys.api, url_problem, settings, faults)
+    _check("workspace.api", keys.api, partial(token_problem, settings=settings), settings, faults)
     for key in ("subscription_id", "resource_group", "name"):
         _check(f"workspace.{key}", getattr(keys, key), _segment_problem, settings, faults)
     return Workspace(
         subscription_id=keys.subscription_id, resource_group=keys.resource_group, name=keys.name, api=keys.api
     )
-
-
-def url_problem(url: str) -> str | None:
-    """Why a bearer token must not be sent to this URL, or None: https only, plain http to loopback alone."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "this is not a URL"
-    if parts.scheme not in ("https", "http") or not host or re.search(r"[\s\x00-\x1f]", url):
-        return "expected a URL that begins with https://"
-    if parts.fragment or url.endswith("#"):
-        return "what stands behind a # is never sent; leave it out"
-    if parts.username is not None:
-        return "a user name or password in a URL is not sent; leave it out"
-    if parts.scheme == "http" and host not in _LOOPBACK:
-        return "a token is never sent over plain http; expected https://"
-    return None
 
 
 def _segment_problem(text: str) -> str | None:
@@ -106,7 +88,11 @@ def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: Fault
 
 
 def _check_address(path: str, target: Target, settings: Mapping[str, str], faults: FaultList) -> None:
-    problem = _PROBLEMS.get(target.kind, _segment_problem)
+    problem = _segment_problem
+    if target.kind in _BY_URL:
+        problem = partial(token_problem, settings=settings)
+    elif target.kind is PipelineKind.COMPONENT:
+        problem = _component_problem
     _check(path, target.name, problem, settings, faults)
 
 
@@ -121,11 +107,3 @@ def _check(
     if problem:
         names = ", ".join(token.name for token in tokens(text) if isinstance(token, Setting))
         faults.add(path, text, f"{problem}; look at the app setting {names}" if names else problem)
-
-
-_PROBLEMS: Final[Mapping[PipelineKind, Callable[[str], str | None]]] = {
-    PipelineKind.ENDPOINT: url_problem,
-    PipelineKind.BATCH_ENDPOINT: url_problem,
-    PipelineKind.COMPONENT: _component_problem,
-}
-"""What is wrong with a name of that kind; the others are ids and plain names."""

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import Meta, Struct
 
-from .targets import url_problem
+from .web_address import url_problem
 
 _DEV_AZURE: Final = "dev.azure.com"
 _VISUAL_STUDIO: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\.visualstudio\.com\Z")
