@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
+from ..version import USER_AGENT
 from .clouds import Audience, cloud_of
 from .tokens import Tokens
 
@@ -85,7 +86,7 @@ class Wire:
         from requests import Request, RequestException
 
         session = self._shared_session()
-        sent = {"Content-Type": content_type, "Accept": "application/json", **(headers or {})}
+        sent = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
         if audience is not None:
             sent["Authorization"] = f"Bearer {self._token(url, audience)}"
         if with_azureml_token:
