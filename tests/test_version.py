@@ -1,8 +1,6 @@
 """The version is one constant, and everything that shows a version shows that one."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import UserAgentPolicy
+from command_line import run_command
 
 from triggers.azureml.tokens import LateCredential, NoToken, Tokens
 from triggers.azureml.wire import Wire
@@ -120,11 +119,7 @@ def test_requests_for_a_token_begin_with_its_name(
 
 
 def test_the_command_line_shows_the_version() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "triggers", "--version"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"azureml-pipeline-triggers {VERSION}\n", "")
+    assert run_command("--version", settings={}) == (0, f"azureml-pipeline-triggers {VERSION}\n", "")
 
 
 def test_the_description_of_the_http_api_has_the_version() -> None:
