@@ -16,10 +16,11 @@ from dashboard_pages import LEFT_OUT
 
 from local.schema import schema
 from triggers.scheduling import file_keys
-from triggers.scheduling.run import SkipReason
+from triggers.scheduling.run import RunState, SkipReason
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DASHBOARD = (ROOT / "triggers/dashboard.html").read_text()
 BUILT_SKIPS = {
     "disabled",
     "paused",
@@ -77,6 +78,15 @@ def test_every_reason_for_a_skip_that_exists_by_now_is_in_the_readme() -> None:
 
     assert written == BUILT_SKIPS
     assert [reason for reason in written if f"`{reason}`" not in README] == []
+
+
+@pytest.mark.parametrize("state", [state.value for state in RunState])
+def test_every_state_of_a_run_is_in_the_readme_and_has_a_sign_in_the_dashboard(state: str) -> None:
+    signs = re.search(r"^const SHAPES = \{\n(.*?)^\};", DASHBOARD, re.MULTILINE | re.DOTALL)
+
+    assert f"`{state}`" in README
+    assert signs
+    assert f"\n  {state}: [" in f"\n{signs[1]}"
 
 
 def commands_with_output() -> list[tuple[str, str]]:
