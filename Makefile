@@ -1,5 +1,5 @@
 # Each target sets up what it needs, the first time from the network. `make help` lists them.
-AZURITE := 3.37.0
+AZURITE := $(shell sed -n 's/.*"azurite": *"\([0-9.]*\)".*/\1/p' local/package.json)
 BIN := .venv/bin
 VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
@@ -25,7 +25,7 @@ run: setup ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
 unit: $(VENV) ## run the tests that start no process: the fast loop
-	$(PYTEST) -m 'not azurite and not machine and not browser and not proof' --no-processes
+	$(PYTEST) -m 'not azurite and not machine and not browser and not proof'
 
 integration: setup ## run the unit tests and those that need the storage emulator
 	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs

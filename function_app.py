@@ -7,10 +7,13 @@ import azure.functions as func
 
 from triggers import blob_schedules, management_api, reconciler, run_events, timer_schedules
 from triggers.app import App
+from triggers.log_lines import logger
 from triggers.settings import from_environment
+from triggers.version import NAME, VERSION
 
 # The worker's root logger stands at INFO, where the Azure SDK logs the headers of every request.
 logging.getLogger("azure").setLevel(logging.WARNING)
+logger("triggers").info("%s %s starts", NAME, VERSION, extra={"action": "app_started", "version": VERSION})
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 folder = Path(__file__).parent

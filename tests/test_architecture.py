@@ -27,6 +27,7 @@ def layer(module: str) -> int:
             "triggers.connections",
             "triggers.clock",
             "triggers.log_lines",
+            "triggers.version",
         )
     ):
         return 1

@@ -16,10 +16,12 @@ from dashboard_pages import LEFT_OUT
 
 from local.schema import schema
 from triggers.scheduling import file_keys
-from triggers.scheduling.run import SkipReason
+from triggers.scheduling.run import RunState, SkipReason
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+SECURITY = (ROOT / "SECURITY.md").read_text()
+DASHBOARD = (ROOT / "triggers/dashboard.html").read_text()
 BUILT_SKIPS = {
     "disabled",
     "paused",
@@ -77,6 +79,15 @@ def test_every_reason_for_a_skip_that_exists_by_now_is_in_the_readme() -> None:
 
     assert written == BUILT_SKIPS
     assert [reason for reason in written if f"`{reason}`" not in README] == []
+
+
+@pytest.mark.parametrize("state", [state.value for state in RunState])
+def test_every_state_of_a_run_is_in_the_readme_and_has_a_sign_in_the_dashboard(state: str) -> None:
+    signs = re.search(r"^const SHAPES = \{\n(.*?)^\};", DASHBOARD, re.MULTILINE | re.DOTALL)
+
+    assert f"`{state}`" in README
+    assert signs
+    assert f"\n  {state}: [" in f"\n{signs[1]}"
 
 
 def commands_with_output() -> list[tuple[str, str]]:
@@ -147,6 +158,44 @@ def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
     # The alerts read our lines: a burst must not thin them out.
     assert host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"] == "Request;Exception;Trace"
     assert host["extensionBundle"]["version"] == "[4.*, 5.0.0)"
+
+
+def links() -> list[tuple[str, str]]:
+    """The links of every page to files and titles of the repository, each with its page."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    return [
+        (page.relative_to(ROOT).as_posix(), link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if "://" not in link
+    ]
+
+
+@pytest.mark.parametrize(("page", "link"), sorted(set(links())))
+def test_every_link_between_pages_leads_somewhere(page: str, link: str) -> None:
+    name, _, title = link.partition("#")
+    target = (ROOT / page).parent / name if name else ROOT / page
+
+    assert target.exists()
+    if title:
+        titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        assert title in [re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in titles]
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md"])
+def test_what_people_look_for_in_a_repository_is_linked_from_the_readme(page: str) -> None:
+    assert f"[{page}]({page})" in README
+
+
+def test_the_license_is_the_one_that_the_readme_and_the_project_name() -> None:
+    assert "License: [MIT](LICENSE)" in README
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License\n")
+    assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", SECURITY))))
+def test_every_setting_of_the_security_page_exists(name: str) -> None:
+    assert f"`{name}`" in README
 
 
 def test_why_tests_are_left_out_is_in_the_readme() -> None:

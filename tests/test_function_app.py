@@ -16,6 +16,7 @@ from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.change_rows import SweepState
 from triggers.ledger.changes import ChangeLedger
 from triggers.ledger.ledger import Ledger
+from triggers.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.machine  # the host imports the app in a process of its own, and so do these
@@ -96,6 +97,16 @@ def test_settings_choose_the_source_and_the_reconcilers_schedule(tmp_path: Path)
 
     assert table["uploads"][0]["source"] == "LogsAndContainerScan"
     assert table["reconcile"][0]["schedule"] == "%RECONCILE_SCHEDULE%"
+
+
+def test_the_log_begins_with_the_version_once_per_process(tmp_path: Path) -> None:
+    log = "import logging, sys; logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stdout)\n"
+
+    lines = python(log + "import function_app", tmp_path, BOTH).stdout.splitlines()
+
+    started = {"action": "app_started", "version": VERSION}
+    assert lines[0] == f"azureml-pipeline-triggers {VERSION} starts {json.dumps(started)}"
+    assert [line for line in lines[1:] if "app_started" in line] == []
 
 
 def test_indexing_imports_nothing_that_only_work_needs(tmp_path: Path) -> None:

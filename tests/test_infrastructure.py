@@ -219,8 +219,9 @@ def test_workflows_give_nothing_by_default_and_pin_what_they_use(path: Path) -> 
         one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}|\./\.github/workflows/[\w-]+\.yml", one)
     ] == []
     assert [one for one in used if one.startswith("./") and not (ROOT / one).is_file()] == []
-    needed = [job["needs"] for job in content["jobs"].values() if "needs" in job]
-    assert [one for one in needed if one not in content["jobs"]] == []
+    needed = [job.get("needs", []) for job in content["jobs"].values()]
+    names = [name for one in needed for name in ([one] if isinstance(one, str) else one)]
+    assert [one for one in names if one not in content["jobs"]] == []
 
 
 def test_azd_finds_its_service_and_its_hooks() -> None:

@@ -18,6 +18,7 @@ import requests
 
 from local.azurite import free_ports
 from local.machine import Machine
+from triggers.version import VERSION
 
 FILE = """
 pipelines:
@@ -497,8 +498,10 @@ def test_health_is_as_pinned(machine: Machine) -> None:
     health = get(machine, "health")
 
     assert health.status_code == 503  # one schedule is faulty
+    assert health.json()["version"] == VERSION
     assert set(health.json()) == {
-        "status", "faults", "warnings", "ledger", "oldest_open", "last_reconcile", "counts", "missed_by_events",
+        "status", "version", "faults", "warnings", "ledger", "oldest_open", "last_reconcile", "counts",
+        "missed_by_events",
     }  # fmt: skip
     assert set(health.json()["faults"][0]) == {"file", "path", "value", "message"}
 

@@ -15,6 +15,7 @@ from .commands import asking, backfilling, doctor, file, infra, looking, occurre
 from .commands.named import Refused
 from .scheduling.run import RunState
 from .settings import Settings, from_environment
+from .version import NAME, VERSION
 
 _EXAMPLE_ETAG = "0x0"
 _YEARS = range(1900, 9000)
@@ -69,6 +70,7 @@ def _parameter(text: str) -> tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     now = SystemClock().now()
     parser = argparse.ArgumentParser(prog="python -m triggers", description="Schedules that start Azure ML pipelines.")
+    parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     validate = commands.add_parser("validate", help="tell everything that is wrong with schedules.yaml")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .version import USER_AGENT
+
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.data.tables import TableServiceClient
@@ -38,9 +40,10 @@ def blob_service(
     from azure.storage.blob import BlobServiceClient
 
     if not settings.get(prefix):
-        return BlobServiceClient(_uri(prefix, "blob", settings), credential=credential, **patience)
+        uri = _uri(prefix, "blob", settings)
+        return BlobServiceClient(uri, credential=credential, user_agent=USER_AGENT, **patience)
     try:
-        return BlobServiceClient.from_connection_string(settings[prefix], **patience)
+        return BlobServiceClient.from_connection_string(settings[prefix], user_agent=USER_AGENT, **patience)
     except ValueError as error:
         raise UnusableConnection(f"the app setting {prefix} is not a connection string: {error}") from error
 
@@ -52,9 +55,10 @@ def table_service(
     from azure.data.tables import TableServiceClient
 
     if not settings.get(prefix):
-        return TableServiceClient(endpoint=_uri(prefix, "table", settings), credential=credential, **patience)
+        uri = _uri(prefix, "table", settings)
+        return TableServiceClient(endpoint=uri, credential=credential, user_agent=USER_AGENT, **patience)
     try:
-        return TableServiceClient.from_connection_string(settings[prefix], **patience)
+        return TableServiceClient.from_connection_string(settings[prefix], user_agent=USER_AGENT, **patience)
     except ValueError as error:
         raise UnusableConnection(f"the app setting {prefix} is not a connection string: {error}") from error
 

@@ -9,6 +9,7 @@ from .ledger.ledger import Ledger
 from .ledger.ports import LedgerUnavailable
 from .scheduling.faults import Fault
 from .scheduling.run import RunState
+from .version import VERSION
 
 
 def health(app: App) -> dict[str, Any]:
@@ -16,6 +17,7 @@ def health(app: App) -> dict[str, Any]:
     faults = [_fault(fault) for fault in app.faults()]
     answer: dict[str, Any] = {
         "status": "faulty" if faults else "ok",
+        "version": VERSION,
         "faults": faults,
         "warnings": list(app.settings.warnings),
         "ledger": "ok",

@@ -7,6 +7,7 @@ import msgspec
 
 from .routes import HEALTH, ROUTES, Route
 from .steering.answers import ErrorAnswer
+from .version import VERSION
 
 _REFUSALS = {
     400: "What was sent is wrong",
@@ -35,7 +36,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Azure ML Pipeline Triggers",
-            "version": "1",
+            "version": VERSION,
             "description": "What will fire, what fired, what was skipped and why, what is stuck; and the levers.",
         },
         "security": [{"key": []}],

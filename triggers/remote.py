@@ -10,6 +10,7 @@ from .scheduling.web_address import url_problem
 from .steering.answers import BackfillAnswer, ErrorAnswer, RunAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from .steering.declined import BadInput, Declined
 from .steering.questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody
+from .version import USER_AGENT
 
 Answer = TypeVar("Answer")
 
@@ -86,7 +87,7 @@ class Remote:
                 f"{self._base}/{path}",
                 data=None if body is None else msgspec.json.encode(body),
                 params=query,
-                headers={**self._headers, "Content-Type": "application/json"},
+                headers={**self._headers, "Content-Type": "application/json", "User-Agent": USER_AGENT},
                 timeout=_PATIENCE,
                 allow_redirects=False,
             )

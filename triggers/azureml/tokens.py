@@ -3,6 +3,8 @@
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ..version import USER_AGENT
+
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
@@ -35,7 +37,9 @@ class Tokens:
             if self._credential is None:
                 from azure.identity import DefaultAzureCredential
 
-                self._credential = DefaultAzureCredential(managed_identity_client_id=self._client_id)
+                self._credential = DefaultAzureCredential(
+                    managed_identity_client_id=self._client_id, user_agent=USER_AGENT
+                )
             return self._credential
 
 

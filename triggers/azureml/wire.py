@@ -8,6 +8,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from ..scheduling.token_hosts import token_problem
+from ..version import USER_AGENT
 from .clouds import Audience, cloud_of
 from .tokens import Tokens
 
@@ -89,7 +90,7 @@ class Wire:
         from requests import Request, RequestException
 
         session = self._shared_session()
-        sent = {"Content-Type": content_type, "Accept": "application/json", **(headers or {})}
+        sent = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
         try:
             request = Request(method, url, headers=sent, data=data).prepare()
         except RequestException as error:

@@ -150,6 +150,8 @@ class HealthAnswer(Struct, frozen=True, kw_only=True):
     """Whether the app can do its work."""
 
     status: str
+    version: str
+    """Of the app, as `python -m triggers --version` shows it."""
     faults: list[FaultAnswer]
     warnings: list[str]
     ledger: str

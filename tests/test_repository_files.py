@@ -1,0 +1,91 @@
+"""The files around the code that editors, GitHub and its robots read: they are valid, and agree with the rest."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local.demo import PORTS
+
+ROOT = Path(__file__).parent.parent
+FORMS = sorted(path for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+DEPENDABOT = ROOT / ".github/dependabot.yml"
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ("vendor.dependabot", DEPENDABOT),
+        ("vendor.github-issue-config", ROOT / ".github/ISSUE_TEMPLATE/config.yml"),
+        *(("vendor.github-issue-forms", path) for path in FORMS),
+    ],
+    ids=lambda value: value.name if isinstance(value, Path) else "",
+)
+def test_what_github_reads_fits_its_schema(schema: str, path: Path) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.machine
+def test_every_text_has_the_line_ends_that_gitattributes_says() -> None:
+    command = ["git", "ls-files", "--eol"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    kinds = {tuple(line.split()[:3]) for line in lines}
+
+    assert {(index, attribute) for index, _, attribute in kinds} <= {
+        ("i/lf", "attr/text=auto"),
+        ("i/none", "attr/text=auto"),
+        ("i/-text", "attr/-text"),
+    }
+    assert "w/crlf" not in {work for _, work, _ in kinds}
+
+
+def test_dependabot_looks_at_everything_that_is_pinned() -> None:
+    updates = yaml.safe_load(DEPENDABOT.read_text(encoding="utf-8"))["updates"]
+
+    looked_at = {one["package-ecosystem"]: ROOT / one["directory"].strip("/") for one in updates}
+    assert set(looked_at) == {"uv", "npm", "github-actions"}
+    assert (looked_at["uv"] / "requirements.txt").is_file()
+    assert (looked_at["npm"] / "package.json").is_file()
+    assert [one for one in updates if one["schedule"] != {"interval": "weekly"} or len(one["groups"]) != 1] == []
+
+
+def test_azurite_has_one_version() -> None:
+    wanted = json.loads((ROOT / "local/package.json").read_text(encoding="utf-8"))["devDependencies"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+", wanted["azurite"])
+    assert set(re.findall(r"^AZURITE := ([\d.]+)$", makefile, re.MULTILINE)) <= {wanted["azurite"]}
+
+
+def test_the_dev_container_sets_up_what_make_run_needs() -> None:
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+
+    assert container["postCreateCommand"] == "make setup"
+    assert container["forwardPorts"] == list(PORTS)
+    assert set(container["portsAttributes"]) == {str(port) for port in PORTS}
+
+
+def test_hooks_run_the_pinned_tools_of_the_project() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    pinned = (ROOT / "requirements-dev.in").read_text(encoding="utf-8")
+
+    assert [one["repo"] for one in hooks] == ["local"]
+    programs = [hook["entry"].split()[0] for hook in hooks[0]["hooks"]]
+    assert [one for one in programs if f"\n{one.removeprefix('.venv/bin/')}==" not in pinned] == []
+
+
+def test_hooks_are_a_part_of_make_check() -> None:
+    [hooks] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    checks = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ncheck: ")[2].partition("\n\n")[0]
+
+    commands = [hook["entry"].removeprefix(".venv/bin/").replace(" --force-exclude", "") for hook in hooks["hooks"]]
+    assert [one for one in commands if one not in checks] == []

@@ -1,0 +1,10 @@
+"""The version of the app: the one place that says it. CHANGELOG.md says what is in it."""
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
+"""Semantic versioning, https://semver.org; `version` in pyproject.toml is the same."""
+
+NAME: Final = "azureml-pipeline-triggers"
+USER_AGENT: Final = f"{NAME}/{VERSION}"
+"""Sent with every request of the app and of the command line, so that the logs of a service show who called it."""
