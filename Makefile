@@ -25,7 +25,7 @@ run: setup ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
 unit: $(VENV) ## run the tests that start no process: the fast loop
-	$(PYTEST) -m 'not azurite and not machine and not browser and not proof'
+	$(PYTEST) -m 'not azurite and not machine and not browser and not simulation and not proof' $(PARALLEL)
 
 integration: setup ## run the unit tests and those that need the storage emulator
 	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs
@@ -34,7 +34,7 @@ test: setup ## run every test but the proof, on all cores, and list what was ski
 	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
 
 proof: setup ## run the long tests: every seed, large batches, long fuzzing
-	$(PYTEST) -m proof $(PARALLEL) -rs
+	$(PYTEST) -m 'proof or hypothesis' --hypothesis-profile proof $(PARALLEL) -rs
 
 check: $(VENV) ## check format, lint, types, templates and pipelines: what CI checks before the tests
 	$(BIN)/ruff format --check .

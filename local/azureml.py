@@ -48,7 +48,7 @@ class AzureMl(ThreadingHTTPServer):
         return f"{self.url}{PIPELINES}/PipelineRuns/PipelineSubmit/{DEMO_PIPELINE}"
 
     def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, daemon=True).start()
+        Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import settings
+
 from triggers.azureml.wire import Reply
 from triggers.batching import Batching
 from triggers.blob_storage import Page
@@ -51,6 +53,12 @@ API = [
 ]
 """The HTTP functions that exist by now."""
 CHANGE = "change: {datastore: blobs, container: data, path_on_datastore: incoming, data_path_parameter_name: input}"
+
+
+def examples(usual: int) -> int:
+    """How many examples a law is tried on; `make proof` has a profile that tries more of all."""
+    wanted = settings().max_examples
+    return wanted if wanted > 100 else usual
 
 
 def config(text: str, settings: Mapping[str, str] | None = None) -> Config:

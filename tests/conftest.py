@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from local.azureml import AzureMl
 from local.azurite import Azurite, free_ports
@@ -57,6 +58,11 @@ class Processes:
             return (yield)
         finally:
             self.item = None
+
+
+settings.register_profile("test", deadline=None)
+settings.register_profile("proof", deadline=None, max_examples=1000)
+settings.load_profile("test")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from builders import schedule, utc
+from builders import examples, schedule, utc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,7 +129,7 @@ CRONS = st.builds(
         lambda at: at.replace(tzinfo=FORESEEN_FROM.tzinfo)
     ),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=examples(150))
 def test_the_alarm_goes_off_at_every_occurrence(of: TimeTrigger, after: datetime) -> None:
     alarm = Ncrontab(str(alarm_of(of)))
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableServiceClient
-from builders import Engine, MemoryBlobs, ScriptedEndpoint, found, schedule, utc
+from builders import Engine, MemoryBlobs, ScriptedEndpoint, examples, found, schedule, utc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -223,7 +223,7 @@ def test_a_manifest_that_cannot_be_written_costs_nothing_but_time(engine: Engine
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.randoms())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=examples(30))
 def test_repeating_and_permuting_events_changes_nothing(paths: list[int], random: Random) -> None:
     def played(order: list[int]) -> Counter[bytes]:
         engine, of = Engine(utc("2026-11-01T04:00:00")), batched("quiet: 1m, max_wait: 30m")

@@ -206,7 +206,7 @@ def test_over_real_http_the_tasks_token_goes_along_and_none_of_ours(engine: Engi
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), DevOps)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/org/"
     wire = Wire(tokens=Tokens(None), scope=None, patience=timedelta(seconds=5), threads=1, ca_bundle=None)
     callbacks = replace(engine.open_runs.callbacks, wire=wire, allowed=("127.0.0.1",))

@@ -77,7 +77,7 @@ class BadLineServer(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def bad_line(called: Machine) -> Iterator[BadLineServer]:
     with BadLineServer(called.url) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 

@@ -73,7 +73,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def hook() -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/ended"
     server.shutdown()
     server.server_close()

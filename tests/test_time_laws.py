@@ -6,6 +6,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from builders import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_oracle import (
@@ -50,7 +51,7 @@ def zone_and_moment(draw: st.DrawFn, names: list[str]) -> tuple[ZoneInfo, dateti
 
 
 @given(zone_and_moment(ALL_ZONES))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(25))
 def test_every_reading_means_one_instant_and_instants_never_decrease(found: tuple[ZoneInfo, datetime]) -> None:
     zone, moment = found
     expected = readings_to_instants(zone, moment - timedelta(days=2), moment + timedelta(days=2))
@@ -63,7 +64,7 @@ def test_every_reading_means_one_instant_and_instants_never_decrease(found: tupl
 
 
 @given(zone_and_moment(ALL_ZONES), st.times())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(25))
 def test_a_daily_schedule_runs_once_for_every_day_and_equal_instants_are_one(
     found: tuple[ZoneInfo, datetime], at: time
 ) -> None:
@@ -130,7 +131,7 @@ def names(rule: Recurrence) -> Callable[[datetime], bool]:
     st.sets(st.integers(0, 31), max_size=3),
     st.datetimes(datetime(1995, 1, 1), datetime(2045, 1, 1)),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(25))
 def test_recurrences_agree_with_the_oracle(
     found: tuple[ZoneInfo, datetime],
     frequency: Frequency,
@@ -186,7 +187,7 @@ def matches(field: str, value: int) -> bool:
     FIELD["day"],
     FIELD["week_day"],
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(25))
 def test_cron_expressions_agree_with_the_oracle(
     found: tuple[ZoneInfo, datetime], minute: str, hour: str, day: str, week_day: str
 ) -> None:
@@ -211,7 +212,7 @@ def test_cron_expressions_agree_with_the_oracle(
     interval=st.integers(1, 5000),
     anchor=st.datetimes(datetime(1995, 1, 1), datetime(2045, 1, 1)),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(20))
 def test_elapsed_time_is_counted_from_the_anchor(
     frequency: Frequency, unit: int, found: tuple[ZoneInfo, datetime], interval: int, anchor: datetime
 ) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from builders import file_of, schedule, sentences, utc
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.scheduling.config import ChangeTrigger
@@ -319,7 +319,6 @@ RECURRENCES = st.builds(
 
 
 @given(st.one_of(CRONS, RECURRENCES), MOMENTS, st.integers(0, 400), st.integers(0, 400))
-@settings(deadline=None)
 def test_splitting_an_interval_gives_the_same_occurrences(
     of: TimeTrigger, start: datetime, first_hours: int, second_hours: int
 ) -> None:
@@ -330,7 +329,6 @@ def test_splitting_an_interval_gives_the_same_occurrences(
 
 
 @given(st.one_of(CRONS, RECURRENCES), MOMENTS)
-@settings(deadline=None)
 def test_occurrences_ascend_and_come_after_the_instant_asked_for(of: TimeTrigger, after: datetime) -> None:
     found = list(islice(next_after(of, after, 20), 20))
 

@@ -24,6 +24,7 @@ from triggers.unknown_runs import UnknownRuns
 from .parts import SimEndpoint, SimHistory, SimService
 from .simulator import Parts, Simulation, story
 
+pytestmark = pytest.mark.simulation
 SEEDS_AT_ONCE = 4
 QUICK, ALL = range(0, 24, SEEDS_AT_ONCE), range(0, 108, SEEDS_AT_ONCE)
 """First seeds: of `make test`, which plays 20,000 faults, and of `make proof`, which plays 100,000."""
