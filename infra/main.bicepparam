@@ -6,7 +6,9 @@ param location = readEnvironmentVariable('AZURE_LOCATION')
 param workspaceName = readEnvironmentVariable('AZUREML_WORKSPACE_NAME')
 param workspaceResourceGroup = readEnvironmentVariable('AZUREML_RESOURCE_GROUP')
 param workspaceRole = readEnvironmentVariable('WORKSPACE_ROLE', 'AzureML Data Scientist')
-param instanceMemoryMB = int(readEnvironmentVariable('INSTANCE_MEMORY_MB', '512'))
+// int() would give any int, which the three sizes of the template refuse; triggers/deployment_rules.py has checked it.
+var instanceMemory = readEnvironmentVariable('INSTANCE_MEMORY_MB', '512')
+param instanceMemoryMB = instanceMemory == '4096' ? 4096 : instanceMemory == '2048' ? 2048 : 512
 param threadsPerInstance = int(readEnvironmentVariable('THREADS_PER_INSTANCE', '16'))
 param storageSku = readEnvironmentVariable('STORAGE_SKU', 'Standard_LRS')
 param storageDefaultAction = readEnvironmentVariable('STORAGE_DEFAULT_ACTION', 'Allow')
