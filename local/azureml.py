@@ -214,6 +214,8 @@ _RUN = rf"{PIPELINES}/PipelineRuns/([^/]+)"
 _HISTORY = rf"/history/v1\.0{WORKSPACE}(?:/experiments/[^/]+|/experimentids/[^/]+)?"
 _ROUTES: list[Route] = [
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineSubmit/([^/]+)", True, _submit),
+    # An older host's path, and a gateway's prefix: runs start there, and nothing else is served.
+    ("POST", rf"/(?:api/v1\.0{WORKSPACE}|gateway{PIPELINES})/PipelineRuns/PipelineSubmit/([^/]+)", True, _submit),
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Id/([^/]+)(?:/([^/]+))?", True, _submit_endpoint),
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Name", True, _submit_endpoint),
     ("GET", rf"{PIPELINES}/PipelineRuns/Pipeline/([^/]+)", True, _runs_of_pipeline),

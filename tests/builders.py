@@ -33,7 +33,12 @@ from triggers.unknown_runs import UnknownRuns
 from triggers.waiting_line import WaitingLine
 from triggers.webhooks import Webhooks
 
-SETTINGS = {"ENDPOINT": "https://westeurope.api.azureml.ms/pipelines/v1.0/x/PipelineRuns/PipelineSubmit/1"}
+ADDRESS = (
+    "https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/resourceGroups/g"
+    "/providers/Microsoft.MachineLearningServices/workspaces/w/PipelineRuns/PipelineSubmit/1"
+)
+"""A submit address as the studio shows it."""
+SETTINGS = {"ENDPOINT": ADDRESS}
 
 TIME = "cron: {expression: '0 4 * * *'}"
 API = [
@@ -173,9 +178,13 @@ class ScriptedHistory:
         """Run ids by key that the service has, although nobody was told."""
         self.asked: list[str] = []
         self.is_proof = False
+        self.answer: LookUp | None = None
+        """What it says of every run, when it is given."""
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         self.asked.append(run_key)
+        if self.answer is not None:
+            return self.answer
         if self.away:
             return LookUp(sentence="history is away")
         told = self._endpoint.accepted[: self.knows_up_to]

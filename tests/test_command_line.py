@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import API
+from builders import ADDRESS, API
 from command_line import ROOT, Done, run_command
 
 from local.azurite import Azurite
@@ -21,7 +21,7 @@ schedules:
 """
 BATCH = FILE.replace("pipelines:", 'pipelines:\n  b: {batch_endpoint: "https://x.inference.ml.azure.com/jobs"}')
 SETTINGS = {
-    "ENDPOINT": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
+    "ENDPOINT": ADDRESS,
     "AzureWebJobsStorage": "AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net",
 }
 
@@ -155,7 +155,7 @@ def test_request_shows_the_post_of_a_time(run: Run) -> None:
 
     shown = json.loads(out)
     assert code == 0
-    assert (shown["method"], shown["url"]) == ("POST", "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1")
+    assert (shown["method"], shown["url"]) == ("POST", ADDRESS)
     assert shown["headers"] == {"Content-Type": "application/json", "Accept": "application/json"}
     assert shown["body"]["tags"]["trigger_run_key"] == "nightly@2026-11-01T01:30:00Z"
 

@@ -11,7 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 import yaml
-from builders import CHANGE, TIME, file_of
+from builders import ADDRESS, CHANGE, TIME, file_of
 from dashboard_pages import LEFT_OUT
 
 from local.schema import schema
@@ -105,7 +105,7 @@ def test_the_readmes_commands_print_what_it_says(command: str, output: str) -> N
     arguments = [sys.executable, *shlex.split(command)[1:]]
     environment = {
         "PATH": "/usr/bin:/bin",
-        "PIPELINE_ENDPOINT": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
+        "PIPELINE_ENDPOINT": ADDRESS,
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
         "DataStorage": "UseDevelopmentStorage=true",
     }

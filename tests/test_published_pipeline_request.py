@@ -14,6 +14,7 @@ from triggers.azureml.published_pipeline import call_of
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run_request import Submission, build_request
+from triggers.scheduling.run_service import run_service
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "azureml_submit_cases.json").read_text())["cases"]
 BASE = "https://westeurope.api.azureml.ms"
@@ -183,7 +184,11 @@ def test_the_studio_page_is_found_from_the_endpoint() -> None:
 def test_run_history_is_found_from_the_endpoint() -> None:
     workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 
-    found = history_url(f"{BASE}/pipelines/v1.0{workspace}/PipelineRuns/PipelineSubmit/1?x=1", "an/experiment")
+    service = run_service(f"{BASE}/pipelines/v1.0{workspace}/PipelineRuns/PipelineSubmit/1?x=1")
 
-    assert found == f"{BASE}/history/v1.0{workspace}/experiments/an%2Fexperiment/runs:query"
-    assert history_url("https://gateway.example/start", "e") is None
+    assert service is not None
+    assert (
+        history_url(service, "an/experiment")
+        == f"{BASE}/history/v1.0{workspace}/experiments/an%2Fexperiment/runs:query"
+    )
+    assert run_service("https://gateway.example/start") is None

@@ -11,7 +11,7 @@ from .log_lines import logger
 from .scheduling.overlap import OpenRun
 from .scheduling.run import Run, RunState
 from .scheduling.run_status import Seen
-from .settling import log_run, target_id
+from .settling import beyond_reach, log_run, target_id
 
 log = logger(__name__)
 
@@ -77,7 +77,7 @@ class RunEnds:
         # Also for an answer that is none: the next pass asks for another run first.
         self.asked_at[run.key] = self.clock.now()
         seen = self.service.of(run)
-        if seen.status is None and not seen.is_denied:
+        if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
             log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
         if seen.is_away:
             self.left_alone[target] = self.clock.monotonic() + _REST.total_seconds()
@@ -95,6 +95,8 @@ class RunEnds:
 
     def _after(self, run: Run, seen: Seen, server_now: datetime) -> Run:
         now = self.clock.now()
+        if seen.is_beyond_reach:
+            return beyond_reach(run, now)
         if seen.end is not None:
             sentence = None if seen.end is RunState.FINISHED else seen.sentence
             return run.to(seen.end, now, azureml_status=seen.status, denied_since=None, ended_at=now, error=sentence)

@@ -53,7 +53,8 @@ class Settling:
         claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
         known = replace(run, claimed_at=claimed_at)
         if outcome.answer is Answer.SUBMITTED:
-            return accepted(known, str(outcome.run_id), outcome.studio_url, now)
+            run = accepted(known, str(outcome.run_id), outcome.studio_url, now)
+            return beyond_reach(run, now) if outcome.is_beyond_reach else run
         if outcome.answer is Answer.UNKNOWN:
             if run.state is RunState.UNKNOWN:
                 return replace(known, error=outcome.sentence)
@@ -86,6 +87,16 @@ def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Ru
         ended_at=None,
         error=None,
     )
+
+
+def beyond_reach(run: Run, now: datetime) -> Run:
+    """The run, ended here, when nobody can ask Azure ML what becomes of it: it must hold no slot until then."""
+    maybe = "may have accepted" if run.state is RunState.UNKNOWN else "has accepted"
+    sentence = (
+        f"Azure ML {maybe} it, but its address does not tell where its end is asked for; "
+        f"add pipelines.{run.pipeline}.workspace to schedules.yaml to follow the next ones"
+    )
+    return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
 
 
 def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:

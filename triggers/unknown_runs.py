@@ -16,7 +16,7 @@ from .log_lines import logger
 from .scheduling.look_up import LookUp
 from .scheduling.run import Run, RunState
 from .scheduling.run_request import RunRequest
-from .settling import accepted, target_id
+from .settling import accepted, beyond_reach, log_run, target_id
 
 log = logger(__name__)
 
@@ -77,6 +77,11 @@ class UnknownRuns:
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
         if found.run_ids:
             self._adopt(run, found)
+        elif found.is_impossible:
+            if server_now - since >= self._settle:  # its answer may still come
+                untracked = self._ledger.update(run, beyond_reach(run, self._clock.now()))
+                if untracked is not None:
+                    log_run(untracked)
         elif not found.complete:
             log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
             self._left_alone[target] = self._clock.monotonic() + _REST.total_seconds()

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from ..scheduling.config import PipelineKind, Target, Workspace
+from ..scheduling.run_service import RunService, run_service
 from ..scheduling.templates import expand
 from ..scheduling.token_hosts import token_problem
 from .clouds import cloud_of
@@ -54,30 +55,30 @@ def workspace_path(workspace: Workspace, settings: Mapping[str, str]) -> str:
     )
 
 
-def run_url(submit_url: str, run_id: str) -> str | None:
-    """Where the pipelines service tells of a run; None when the submit address does not tell.
+def run_service_of(target: Target, settings: Mapping[str, str]) -> RunService | None:
+    """Where a target's pipeline runs are asked for; None when neither its address nor a `workspace` tells.
 
-    azureml-pipeline-core 1.62, get of a pipeline run.
+    Raises MissingSetting and UnfitAddress.
     """
-    match = _PIPELINES.match(submit_url)
-    return match and f"{match[0]}PipelineRuns/{quote(run_id, safe='')}"
+    if target.kind is not PipelineKind.ENDPOINT or target.workspace is None:
+        return run_service(url_of(target, settings))
+    api = expand(target.workspace.api, settings).rstrip("/")
+    return RunService(host=_fit(api, target, settings), workspace=workspace_path(target.workspace, settings))
 
 
-def cancel_url(submit_url: str, run_id: str) -> str | None:
-    """What a DELETE cancels the run at (azureml-pipeline-core 1.62, cancel of a pipeline run); None as for run_url."""
-    url = run_url(submit_url, run_id)
-    return url and f"{url}/Execution"
+def run_url(service: RunService, run_id: str) -> str:
+    """Where the pipelines service tells of a run (azureml-pipeline-core 1.62, get of a pipeline run)."""
+    return f"{service.pipelines}/PipelineRuns/{quote(run_id, safe='')}"
 
 
-def history_url(submit_url: str, experiment: str) -> str | None:
-    """Where run history answers questions about an experiment's runs; None when the submit address does not tell.
+def cancel_url(service: RunService, run_id: str) -> str:
+    """What a DELETE cancels the run at (azureml-pipeline-core 1.62, cancel of a pipeline run)."""
+    return f"{run_url(service, run_id)}/Execution"
 
-    The same host serves it: /history/v1.0 in place of /pipelines/v1.0 (azureml-core 1.61, run history client).
-    """
-    match = _PIPELINES.match(submit_url)
-    if match is None:
-        return None
-    return f"{match[1]}/history/v1.0{match[2]}/experiments/{quote(experiment, safe='')}/runs:query"
+
+def history_url(service: RunService, experiment: str) -> str:
+    """Where run history answers questions about an experiment's runs."""
+    return f"{service.history}/experiments/{quote(experiment, safe='')}/runs:query"
 
 
 def studio_url(url: str, run_id: str) -> str | None:
@@ -91,7 +92,6 @@ def studio_url(url: str, run_id: str) -> str | None:
 
 
 _WORKSPACE: Final = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.*?/workspaces/([^/]+)/", re.IGNORECASE)
-_PIPELINES: Final = re.compile(r"(https?://[^/]+)/pipelines/v1\.0(/subscriptions/.*?/workspaces/[^/]+)/", re.IGNORECASE)
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ..scheduling.run import Run
 from ..scheduling.templates import MissingSetting
-from .addresses import UnfitAddress, cancel_url, job_url, url_of
+from .addresses import UnfitAddress, cancel_url, job_url, run_service_of
 from .call import Call
 from .outcomes import of_reply
 from .service import JOBS
@@ -38,8 +38,8 @@ class Cancellation:
         assert run.run_id is not None
         target = run.request.target
         if target.kind not in JOBS:
-            url = cancel_url(url_of(target, self._settings), run.run_id)
-            return None if url is None else Call(url=url, method="DELETE")
+            service = run_service_of(target, self._settings)
+            return None if service is None else Call(url=cancel_url(service, run.run_id), method="DELETE")
         if target.workspace is None:
             return None
         path, _, version = job_url(target, run.run_id, self._settings).partition("?")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from ..scheduling.run_service import run_service
 from .reading import Reader, Unread
 
 ACTIVE: Final = "Active"
@@ -20,8 +21,7 @@ DISABLED: Final = "Disabled"
 _STATUSES: Final = (ACTIVE, "Deprecated", DISABLED)
 """Enums come as numbers in real replies, in this order; the SDK reads words too."""
 _SUBMIT: Final = re.compile(
-    r"(?P<root>https?://[^/]+/pipelines/v1\.0(?P<workspace>/subscriptions/[^/]+/resourceGroups/[^/]+"
-    r"/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+))/PipelineRuns/"
+    r"/PipelineRuns/"
     r"(?:PipelineSubmit/(?P<pipeline>[^/]+)|PipelineEndpointSubmit/(?:Id/(?P<id>[^/]+)(?:/(?P<version>[^/]+))?|Name))/?",
     re.IGNORECASE,
 )
@@ -84,7 +84,10 @@ class Interface:
 def addressed(submit_url: str) -> Address | None:
     """What the address names; None for one that is no address of Azure ML's pipelines service."""
     parts = urlsplit(submit_url)
-    match = _SUBMIT.fullmatch(f"{parts.scheme}://{parts.netloc}{parts.path}")
+    service = run_service(submit_url)
+    if service is None:
+        return None
+    match = _SUBMIT.fullmatch(f"{parts.scheme}://{parts.netloc}{parts.path}"[len(service.pipelines) :])
     if match is None:
         return None
     query = {name.lower(): values[0] for name, values in parse_qs(parts.query).items()}
@@ -92,8 +95,8 @@ def addressed(submit_url: str) -> Address | None:
     if not (match["pipeline"] or match["id"] or name):
         return None
     return Address(
-        root=match["root"],
-        workspace_id=unquote(match["workspace"]),
+        root=service.pipelines,
+        workspace_id=unquote(service.workspace),
         pipeline_id=match["pipeline"] and unquote(match["pipeline"]),
         endpoint_id=match["id"] and unquote(match["id"]),
         endpoint_name=name,

@@ -9,7 +9,7 @@ from ..scheduling.look_up import LookUp
 from ..scheduling.run import job_name
 from ..scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG, RunRequest
 from ..scheduling.templates import MissingSetting, expand
-from .addresses import UnfitAddress, batch_job_url, history_url, job_url, studio_url, url_of
+from .addresses import UnfitAddress, batch_job_url, history_url, job_url, run_service_of, studio_url, url_of
 from .call import Call
 from .clouds import Audience
 from .outcomes import clean
@@ -36,11 +36,11 @@ class RunHistory:
         try:
             if request.target.kind in JOBS:
                 return self._job(request, job_name(ledger_id, run_key))
-            submit_url = url_of(request.target, self._settings)
-            url = history_url(submit_url, expand(request.experiment_name, self._settings))
-            if url is None:
-                return LookUp(sentence="the endpoint's address does not tell where its run history is")
-            return self._pages(url, submit_url, run_key, ledger_id)
+            service = run_service_of(request.target, self._settings)
+            if service is None:
+                return LookUp(is_impossible=True, sentence="its address does not tell where runs are looked up")
+            url = history_url(service, expand(request.experiment_name, self._settings))
+            return self._pages(url, f"{service.pipelines}/", run_key, ledger_id)
         except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
             return LookUp(sentence=str(error))
 
@@ -57,7 +57,7 @@ class RunHistory:
             return LookUp(sentence=f"the look-up of the job {name} was answered with something else")
         return LookUp(complete=True, run_ids=(name,), studio_url=studio_url(call.url, name))
 
-    def _pages(self, url: str, submit_url: str, run_key: str, ledger_id: str) -> LookUp:
+    def _pages(self, url: str, within: str, run_key: str, ledger_id: str) -> LookUp:
         question: dict[str, object] = {
             "filter": f'(Tags/{RUN_KEY_TAG} eq "{run_key}") and (Tags/{LEDGER_TAG} eq "{ledger_id}")',
             "orderby": "CreatedUtc asc",
@@ -74,7 +74,7 @@ class RunHistory:
             found += [clean(str(run["runId"])) for run in page["value"] if _is_ours(run, run_key, ledger_id)]
             question["continuationToken"] = page.get("continuationToken")
             if not question["continuationToken"]:
-                studio = studio_url(submit_url, found[0]) if found else None
+                studio = studio_url(within, found[0]) if found else None
                 return LookUp(complete=True, run_ids=tuple(found), studio_url=studio)
         return LookUp(sentence=f"run history did not come to an end within {_PAGES} pages")
 

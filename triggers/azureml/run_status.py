@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_status import Seen
 from ..scheduling.templates import MissingSetting
-from .addresses import UnfitAddress, run_url, url_of
+from .addresses import UnfitAddress, run_service_of, run_url
 from .call import Call
 from .outcomes import clean, of_reply
 from .run_history import job_call
@@ -44,7 +44,7 @@ class RunStatus:
         try:
             call = self._call(run)
             if call is None:
-                return Seen(sentence="the endpoint's address does not tell where its runs are")
+                return Seen(is_beyond_reach=True, sentence="its address does not tell where its runs are asked for")
             reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress) as error:
             return Seen(sentence=str(error))
@@ -66,8 +66,8 @@ class RunStatus:
         assert run.run_id is not None
         if run.request.target.kind in JOBS:
             return job_call(run.request, run.run_id, self._settings)
-        url = run_url(url_of(run.request.target, self._settings), run.run_id)
-        return None if url is None else Call(url=url, method="GET")
+        service = run_service_of(run.request.target, self._settings)
+        return None if service is None else Call(url=run_url(service, run.run_id), method="GET")
 
 
 def word_of(body: bytes) -> str | None:

@@ -10,7 +10,7 @@ from ..scheduling.outcome import Outcome
 from ..scheduling.run_request import RunRequest, Submission
 from ..scheduling.templates import MissingSetting
 from . import batch_endpoint, pipeline_job, published_pipeline
-from .addresses import UnfitAddress, job_url, studio_url, url_of
+from .addresses import UnfitAddress, job_url, run_service_of, studio_url, url_of
 from .call import Call
 from .outcomes import JOB_ID, RUN_ID, cut_off, never_sent, of_reply
 from .tokens import NoToken
@@ -68,7 +68,10 @@ class AzureMl:
         outcome = of_reply(reply.status, reply.headers, reply.body, ids)
         if outcome.run_id is None:
             return outcome
-        return replace(outcome, studio_url=self._studio_url(submission, call, outcome.run_id))
+        target = submission.request.target
+        beyond = target.kind not in JOBS and run_service_of(target, self._settings) is None
+        studio = self._studio_url(submission, call, outcome.run_id)
+        return replace(outcome, studio_url=studio, is_beyond_reach=beyond)
 
     def _studio_url(self, submission: Submission, call: Call, run_id: str) -> str | None:
         """A batch endpoint's address does not tell its workspace: the file does, where it has one."""

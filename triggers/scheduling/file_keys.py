@@ -56,7 +56,7 @@ class WorkspaceKeys(Keys, frozen=True, kw_only=True):
 
 
 class PipelineKeys(Keys, frozen=True, kw_only=True):
-    """What can be started: exactly one of the keys that are not `version` or `deployment`."""
+    """What can be started: exactly one of the keys that are not `version`, `deployment` or `workspace`."""
 
     endpoint: Annotated[OptionalText, Meta(description="the REST endpoint, as the studio shows it")] = None
     published_pipeline: Annotated[OptionalText, Meta(description="the id of a published pipeline")] = None
@@ -65,6 +65,9 @@ class PipelineKeys(Keys, frozen=True, kw_only=True):
     batch_endpoint: Annotated[OptionalText, Meta(description="the scoring URI of a v2 batch endpoint")] = None
     deployment: Annotated[OptionalText, Meta(description="of the batch endpoint; absent: its default")] = None
     component: Annotated[OptionalText, Meta(description="a v2 pipeline component, azureml:NAME:VERSION")] = None
+    workspace: Annotated[
+        WorkspaceKeys | None, Meta(description="where its runs are asked for; absent: the workspace of the file")
+    ] = None
 
 
 class DatapathKeys(Keys, frozen=True, kw_only=True):

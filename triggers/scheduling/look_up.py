@@ -12,6 +12,8 @@ class LookUp:
     """Oldest first; more than one means that the service started a run twice."""
     is_proof: bool = False
     """That an empty answer is proof by itself: a repetition could start no second run."""
+    is_impossible: bool = False
+    """Neither its address nor the file says where its runs are looked up."""
     studio_url: str | None = None
     sentence: str | None = None
     """Why it is not complete."""

@@ -26,3 +26,5 @@ class Outcome:
     run_id: str | None = None
     studio_url: str | None = None
     retry_after: timedelta | None = None
+    is_beyond_reach: bool = False
+    """It was accepted where nobody can ask for its end."""

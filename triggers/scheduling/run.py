@@ -89,10 +89,13 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
         {RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.UNKNOWN, RunState.DEAD}
     ),
     RunState.UNSENT: frozenset({RunState.SUBMITTING, RunState.SUBMITTED, RunState.DEAD, RunState.CANCELED}),
-    RunState.UNKNOWN: frozenset({RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.CANCELED}),
+    RunState.UNKNOWN: frozenset(
+        {RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.CANCELED, RunState.UNTRACKED}
+    ),
     RunState.DEAD: frozenset({RunState.SUBMITTED}),
     RunState.REJECTED: frozenset({RunState.SUBMITTED}),
     RunState.CANCELED: frozenset({RunState.SUBMITTED}),
+    RunState.UNTRACKED: frozenset({RunState.SUBMITTED}),
     RunState.SUBMITTED: frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}),
 }
 """What may follow what; a state that is no key is final. SUBMITTED may follow where an id arrives late."""

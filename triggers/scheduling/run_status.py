@@ -17,5 +17,7 @@ class Seen:
     """The service says that there is no such run."""
     is_away: bool = False
     """The service does not answer, or not now: asking for other runs is in vain, too."""
+    is_beyond_reach: bool = False
+    """Nobody can tell: neither its address nor the file says where its runs are asked for."""
     sentence: str | None = None
     """Why there is no status."""

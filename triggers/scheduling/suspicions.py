@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .config import ChangeTrigger, Overlap, PipelineKind, Schedule, Target
+from .run_service import run_service
 from .templates import MissingSetting, expand
 
 _JOBS = re.compile(r"/jobs/?(\?|\Z)")
@@ -18,6 +19,15 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             (
                 "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it: "
                 "runs may start, but how they end cannot be asked there"
+            ),
+        )
+    elif _cannot_be_followed(schedule.target, settings):
+        yield (
+            "pipeline",
+            (
+                "its endpoint does not tell where runs are asked for, as …/pipelines/v1.0/subscriptions/… does: "
+                "each is untracked as soon as it is accepted, and holds no slot; "
+                f"add pipelines.{schedule.pipeline}.workspace"
             ),
         )
     if schedule.target.kind is PipelineKind.BATCH_ENDPOINT and not _looks_like(_JOBS, schedule.target, settings):
@@ -43,6 +53,15 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             yield "change.include", f"{glob!r}: globs are matched below path_on_datastore, where nothing begins with /"
         elif "/" in glob and not trigger.recursive:
             yield "change.include", f"{glob!r} reaches into folders, but recursive is false"
+
+
+def _cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
+    if target.kind is not PipelineKind.ENDPOINT or target.workspace is not None:
+        return False
+    try:
+        return run_service(expand(target.name, settings)) is None
+    except MissingSetting:
+        return False
 
 
 def _cannot_be_canceled(target: Target) -> bool:

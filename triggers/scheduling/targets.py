@@ -8,6 +8,7 @@ from typing import Final
 from .config import PipelineKind, Target, Workspace
 from .faults import FaultList
 from .file_keys import PipelineKeys, WorkspaceKeys
+from .run_service import run_service
 from .templates import MissingSetting, Setting, expand, tokens
 from .token_hosts import token_problem
 
@@ -39,6 +40,11 @@ def checked_target(
         return None
     kind = given[0]
     whole = _extras_fit(path, keys, kind, faults)
+    own = checked_workspace(keys.workspace, settings, faults, path=f"{path}.workspace")
+    if own is not None:
+        workspace = own
+    elif kind is PipelineKind.ENDPOINT and _tells_its_workspace(keys.endpoint or "", settings):
+        workspace = None
     if kind not in _BY_URL and workspace is None:
         whole = False
         if not workspace_is_given:
@@ -48,23 +54,33 @@ def checked_target(
         name=getattr(keys, kind.value),
         version=keys.version,
         deployment=keys.deployment,
-        # A batch endpoint's runs are canceled through its workspace, where the file has one.
-        workspace=None if kind is PipelineKind.ENDPOINT else workspace,
+        # Through it a batch endpoint's runs are canceled, and runs are followed whose address does not tell where.
+        workspace=workspace,
     )
     _check_address(f"{path}.{kind.value}", target, settings, faults)
     return target if whole else None
 
 
-def checked_workspace(keys: WorkspaceKeys | None, settings: Mapping[str, str], faults: FaultList) -> Workspace | None:
+def checked_workspace(
+    keys: WorkspaceKeys | None, settings: Mapping[str, str], faults: FaultList, path: str = "workspace"
+) -> Workspace | None:
     """The workspace, its API's address checked as far as its settings exist."""
     if keys is None:
         return None
-    _check("workspace.api", keys.api, partial(token_problem, settings=settings), settings, faults)
+    _check(f"{path}.api", keys.api, partial(token_problem, settings=settings), settings, faults)
     for key in ("subscription_id", "resource_group", "name"):
-        _check(f"workspace.{key}", getattr(keys, key), _segment_problem, settings, faults)
+        _check(f"{path}.{key}", getattr(keys, key), _segment_problem, settings, faults)
     return Workspace(
         subscription_id=keys.subscription_id, resource_group=keys.resource_group, name=keys.name, api=keys.api
     )
+
+
+def _tells_its_workspace(endpoint: str, settings: Mapping[str, str]) -> bool:
+    """Whether runs can be followed by the address alone; of one that is not known yet it is assumed."""
+    try:
+        return run_service(expand(endpoint, settings)) is not None
+    except MissingSetting:
+        return True
 
 
 def _segment_problem(text: str) -> str | None:

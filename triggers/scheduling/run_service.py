@@ -1,0 +1,37 @@
+"""Which submit addresses tell where their runs are asked for: the one place that knows."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_FOLLOWED: Final = re.compile(
+    r"(?P<host>https?://[^/?#]+)/pipelines/v1\.0(?P<workspace>/subscriptions/[^/?#]+/resourceGroups/[^/?#]+"
+    r"/providers/Microsoft\.MachineLearningServices/workspaces/[^/?#]+)/",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunService:
+    """Where the runs of a workspace are asked for, looked up and canceled."""
+
+    host: str
+    """`https://REGION.api.azureml.ms`."""
+    workspace: str
+    """The workspace's resource id, as it stands in a URL."""
+
+    @property
+    def pipelines(self) -> str:
+        """The root of the pipelines service."""
+        return f"{self.host}/pipelines/v1.0{self.workspace}"
+
+    @property
+    def history(self) -> str:
+        """The root of run history, which the same host serves (azureml-core 1.61, run history client)."""
+        return f"{self.host}/history/v1.0{self.workspace}"
+
+
+def run_service(submit_url: str) -> RunService | None:
+    """What a submit address tells; None for older hosts (`/api/v1.0/…`), gateways with a prefix, and whatever else."""
+    match = _FOLLOWED.match(submit_url)
+    return match and RunService(host=match["host"], workspace=match["workspace"])
