@@ -258,6 +258,35 @@ def test_times_beyond_all_reason_are_usage(run: Run, moment: str) -> None:
         assert "the year is not between 1901 and 8998" in err
 
 
+def test_next_says_what_became_of_a_time_with_an_offset_and_validate_does_not(run: Run) -> None:
+    run.file.write_text(
+        BATCH.replace("time_zone: Europe/Berlin", "time_zone: Europe/Berlin, start_time: 2030-01-01T00:00:00Z")
+    )
+
+    validated = run("validate")
+    code, out, err = run("next", "nightly", "-n", "1")
+
+    assert (validated.code, "start_time" in validated.out) == (0, False)
+    assert (code, out.split()[0]) == (0, "2030-01-01T01:30:00Z")
+    assert err == "start_time 2030-01-01T00:00:00Z is 2030-01-01T01:00:00 in Europe/Berlin\n"
+
+
+def test_validate_checks_the_connections_that_the_file_names_and_notes_a_missing_ledger(run: Run) -> None:
+    named = run("validate", AzureWebJobsStorage="", LEDGER_CONNECTION="LedgerStorage")
+    run.file.write_text(BATCH.replace("uploads: {pipeline: p, change:", "#"))
+    unnamed = run("validate", AzureWebJobsStorage="")
+
+    assert named.code == 1
+    assert [line.partition(": the")[0] for line in named.out.splitlines() if line.startswith("app settings")] == [
+        "app settings: AzureWebJobsStorage",
+        "app settings: LedgerStorage",
+    ]
+    assert unnamed.code == 0
+    [note] = [line for line in unnamed.out.splitlines() if line.startswith("app settings")]
+    assert note.startswith("app settings: AzureWebJobsStorage: the app setting AzureWebJobsStorage")
+    assert note.endswith("(note)")
+
+
 @pytest.mark.machine
 def test_a_command_in_a_process_of_its_own_ends_with_its_code_and_its_output(run: Run) -> None:
     following = ("next", "nightly", "--from", "2026-11-01", "-n", "2")

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from builders import file_of, schedule, sentences, utc
+from builders import CHANGE, config, file_of, schedule, sentences, utc
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from triggers.scheduling.cron import Cron
 from triggers.scheduling.occurrences import TimeTrigger, between, change_at, digest, next_after
 from triggers.scheduling.recurrence import Frequency, Recurrence
 from triggers.scheduling.time_zones import ClockChange, instant, zone
+from triggers.scheduling.warnings import warnings_of
 
 DATA = Path(__file__).parent / "data"
 
@@ -191,7 +192,8 @@ def recurrence_of(case: dict[str, Any]) -> str:
 
 
 # Ours is tighter than the SDK where it lets nonsense pass, and wider where design and v2 are.
-TIGHTER = {"recur-027", "recur-063"}
+NOW = utc("2026-06-01T00:00")
+TIGHTER = {"recur-027"}
 WIDER = {"recur-021", "recur-067"}
 
 
@@ -221,9 +223,8 @@ def test_what_the_sdk_refuses_is_refused_and_what_it_takes_is_taken(case: dict[s
             "recurrence.start_time: no such date or time: day is out of range for month",
         ),
         (
-            "recurrence: {frequency: Day, interval: 1, start_time: 2026-11-01T00:00:00+01:00}",
-            "recurrence.start_time: expected a wall-clock reading such as 2026-11-01T00:00:00; "
-            "leave the offset out: it is read in the schedule's time_zone, for changes in UTC",
+            "recurrence: {frequency: Day, interval: 1, start_time: 2026-11-01T00:00:00+25:00}",
+            "recurrence.start_time: no such date or time: offset +25:00 is not between -23:59 and +23:59",
         ),
         (
             "recurrence: {frequency: Hour, interval: 1, minutes: []}",
@@ -369,3 +370,34 @@ def test_the_days_of_an_expression_that_names_all_of_them_come_once() -> None:
     days = list(every_day.days(date(9989, 12, 1).toordinal()))
 
     assert days == list(range(date(9989, 12, 1).toordinal(), date(9990, 1, 1).toordinal()))
+
+
+@pytest.mark.parametrize(
+    ("written", "start", "anchor"),
+    [
+        ("2026-11-01T00:00:00", "2026-10-31T23:00", "2026-11-01T00:00"),
+        ("2026-11-01T00:00:00Z", "2026-11-01T00:00", "2026-11-01T01:00"),
+        ("2026-11-01T00:00:00z", "2026-11-01T00:00", "2026-11-01T01:00"),
+        ("2026-11-01 00:00+05:30", "2026-10-31T18:30", "2026-10-31T19:30"),
+        ("2026-11-01T00:00-0800", "2026-11-01T08:00", "2026-11-01T09:00"),
+        ("2026-10-25T00:30:00Z", "2026-10-25T00:30", "2026-10-25T02:30"),  # the first of two such readings
+        ("2026-10-25T01:30:00Z", "2026-10-25T01:30", "2026-10-25T02:30"),  # the second
+    ],
+)
+def test_a_start_with_an_offset_is_converted_into_the_time_zone(written: str, start: str, anchor: str) -> None:
+    keys = f"frequency: Day, interval: 1, time_zone: Europe/Berlin, start_time: '{written}'"
+
+    trigger = schedule(f"recurrence: {{{keys}}}").trigger
+
+    assert isinstance(trigger, Recurrence)
+    assert (trigger.start, trigger.anchor) == (utc(start), datetime.fromisoformat(anchor))
+    assert not [one for one in warnings_of(config(file_of(f"recurrence: {{{keys}}}")), NOW) if "start_time" in str(one)]
+
+
+def test_an_end_and_the_start_of_changes_are_converted_too() -> None:
+    ended = schedule("cron: {expression: '0 4 * * *', time_zone: Asia/Tokyo, end_time: '2026-11-01T00:00:00Z'}").trigger
+    watched = schedule(CHANGE.replace("change: {", "change: {start_time: '2026-11-01T00:00:00+02:00', ")).trigger
+
+    assert isinstance(ended, Cron)
+    assert isinstance(watched, ChangeTrigger)
+    assert (ended.end, watched.start) == (utc("2026-11-01T00:00"), utc("2026-10-31T22:00"))

@@ -1,7 +1,7 @@
 """The objects of one process: the configuration read at once, everything that touches the network when first needed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -226,14 +226,22 @@ class App:
             return self._blob_services[connection]
 
     def _connection_faults(self) -> Iterator[Fault]:
-        wanted: dict[str, tuple[str, ...]] = {self.settings.ledger_connection: ("table",)}
-        for schedule in self.config.schedules.values():
-            if isinstance(schedule.trigger, ChangeTrigger):
-                # The host keeps the poison queue of a blob trigger in the watched account.
-                wanted[schedule.trigger.connection] = ("blob", "queue")
-        for prefix, services in wanted.items():
-            if sentence := connections.problem(prefix, self.settings.values, services):
-                yield Fault(file="app settings", path=prefix, value="", message=sentence)
+        yield from connection_faults({self.settings.ledger_connection: ("table",)}, self.settings)
+        yield from watched_faults(self.config, self.settings)
+
+
+def watched_faults(config: Config, settings: Settings) -> Iterator[Fault]:
+    """What the settings lack to reach the storage accounts that the file names."""
+    # The host keeps the poison queue of a blob trigger in the watched account.
+    watched = (one.trigger for one in config.schedules.values() if isinstance(one.trigger, ChangeTrigger))
+    yield from connection_faults({one.connection: ("blob", "queue") for one in watched}, settings)
+
+
+def connection_faults(wanted: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[Fault]:
+    """What the settings lack to reach services of storage accounts, by connection."""
+    for prefix, services in wanted.items():
+        if sentence := connections.problem(prefix, settings.values, services):
+            yield Fault(file="app settings", path=prefix, value="", message=sentence)
 
 
 def _spread() -> float:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ..app import read_config
+from ..app import connection_faults, read_config, watched_faults
 from ..clock import SystemClock
 from ..scheduling.alarm import alarm_of, count_between
 from ..scheduling.config import ChangeTrigger, Schedule
@@ -22,9 +22,13 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     config = read_config(folder / settings.schedules_file, settings)
     for warning in warnings_of(config, SystemClock().now()):
         print(f"{warning} (warning)")
-    faults = [*config.faults, *settings.faults]
+    faults = [*config.faults, *settings.faults, *watched_faults(config, settings)]
     for fault in faults:
         print(fault)
+    # The file does not name the ledger: without it the file can be checked all the same.
+    for note in connection_faults({settings.ledger_connection: ("table",)}, settings):
+        if note.path not in {fault.path for fault in faults}:
+            print(f"{note} (note)")
     print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
     if config.left_out:
         print(f"left out until they are right: {', '.join(config.left_out)}")

@@ -14,6 +14,7 @@ from ..occurrence import Occurrence, occurrence_of
 from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.converted_times import converted_times
 from ..scheduling.occurrences import change_at, next_after
 from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
@@ -29,6 +30,8 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     trigger = schedule.trigger
     if isinstance(trigger, ChangeTrigger):
         raise Refused(f"{schedule.name} is change-based: it runs when a blob changes, at no time of its own")
+    for sentence in converted_times(schedule):
+        print(sentence, file=sys.stderr)
     rows = []
     found = next_after(trigger, options.start, options.number)
     if len(found) < options.number:

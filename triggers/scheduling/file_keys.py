@@ -27,7 +27,11 @@ Scalar: TypeAlias = str | int | float | bool
 RequestText: TypeAlias = Annotated[str, Meta(min_length=1, extra={"request_text": True})]
 Duration: TypeAlias = Annotated[str, Meta(description="90s, 15m, 2h or 1d", extra={"check": duration_problem})]
 WallClock: TypeAlias = Annotated[
-    str, Meta(description="a reading, 2026-11-01T00:00:00, without offset", extra={"check": reading_problem})
+    str,
+    Meta(
+        description="2026-11-01T00:00:00 in the time zone, or with Z or an offset",
+        extra={"check": reading_problem},
+    ),
 ]
 Glob: TypeAlias = Annotated[str, Meta(min_length=1, extra={"check": glob_problem})]
 ZoneName: TypeAlias = Annotated[

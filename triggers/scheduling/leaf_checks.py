@@ -1,13 +1,16 @@
 """What a single value of the file must look like: each check takes it, settings put in, and says what is wrong."""
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from .faults import nearest
-from .time_zones import zone, zone_names
+from .time_zones import UTC_ZONE, instant, zone, zone_names
 
-_READING: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?\Z", re.ASCII)
+_READING: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?)?\Z", re.ASCII
+)
 _TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})\Z", re.ASCII)
 _DURATION: Final = re.compile(r"(\d{1,6})([smhd])\Z", re.ASCII)
 _CONTAINER: Final = re.compile(r"\$(root|web|logs)\Z|(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z", re.ASCII)
@@ -27,25 +30,53 @@ def duration_problem(text: str) -> str | None:
     return None if _DURATION.match(text) else "expected a duration, a number and s, m, h or d, as in 90s, 15m, 2h, 1d"
 
 
-def reading(text: str) -> datetime:
-    """A naive wall-clock reading such as 2026-11-01T00:00:00 (seconds, or the whole time, may be left out)."""
+def reading(text: str, in_zone: ZoneInfo) -> datetime:
+    """The naive wall-clock reading in the zone; one with an offset, or Z, is converted."""
     match = _READING.match(text)
     assert match
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-    return datetime(year, month, day, hour, minute, second)
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    written = datetime(year, month, day, hour, minute, second)
+    return (
+        written
+        if match["offset"] is None
+        else _aware(written, match["offset"]).astimezone(in_zone).replace(tzinfo=None)
+    )
+
+
+def reading_instant(text: str, in_zone: ZoneInfo, *, second_in_fold: bool = False) -> datetime:
+    """The instant in UTC; without an offset a reading in a fold is the first of two, or the second."""
+    match = _READING.match(text)
+    assert match
+    if match["offset"] is None:
+        return instant(reading(text, in_zone), in_zone, second_in_fold=second_in_fold)
+    return _aware(reading(text[: match.start("offset")], in_zone), match["offset"]).astimezone(UTC)
+
+
+def has_offset(text: str) -> bool:
+    """Whether a reading names an instant by itself."""
+    match = _READING.match(text)
+    return match is not None and match["offset"] is not None
 
 
 def reading_problem(text: str) -> str | None:
-    """None for a wall-clock reading; the SDK lets `not a date` pass, we do not."""
+    """None for a wall-clock reading, with or without an offset; the SDK lets `not a date` pass, we do not."""
     if not _READING.match(text):
-        offset = re.search(r"T.*(Z|[+-]\d\d:?\d\d)\Z", text, re.IGNORECASE)
-        hint = "; leave the offset out: it is read in the schedule's time_zone, for changes in UTC" if offset else ""
-        return f"expected a wall-clock reading such as 2026-11-01T00:00:00{hint}"
+        return "expected a wall-clock reading such as 2026-11-01T00:00:00"
     try:
-        year = reading(text).year
-    except ValueError as error:
+        year = reading(text, UTC_ZONE).year
+    except (ValueError, OverflowError) as error:
         return f"no such date or time: {error}"
     return None if year in _YEARS else f"the year is not between {_YEARS.start} and {_YEARS.stop - 1}"
+
+
+def _aware(written: datetime, offset: str) -> datetime:
+    if offset in "Zz":
+        return written.replace(tzinfo=UTC)
+    hours, minutes = int(offset[1:3]), int(offset[-2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(f"offset {offset} is not between -23:59 and +23:59")
+    shift = timedelta(hours=hours, minutes=minutes)
+    return written.replace(tzinfo=timezone(shift if offset[0] == "+" else -shift))
 
 
 def time_of_day(text: str) -> time:

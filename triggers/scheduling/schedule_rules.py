@@ -21,13 +21,13 @@ from .config import (
 from .defaults import CHANGE_ONLY, TIME_ONLY, TRIGGERS, Defaults
 from .faults import FaultList, nearest
 from .file_keys import BatchKeys, ChangeKeys, ScheduleKeys
-from .leaf_checks import duration, reading
+from .leaf_checks import duration, reading_instant
 from .private_settings import check_private
 from .structure import Converter
 from .templates import MissingSetting, expand
 from .texts import check_settings, check_templates, known_names
 from .time_rules import checked_cron, checked_recurrence
-from .time_zones import UTC_ZONE, instant
+from .time_zones import UTC_ZONE
 from .web_address import url_problem
 from .yaml_text import Tree
 
@@ -131,7 +131,7 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
         data_path_parameter_name=keys.data_path_parameter_name,
         data_path=DataPathKind(keys.data_path),
         polling_interval=duration(f"{keys.polling_interval}m"),
-        start=None if keys.start_time is None else instant(reading(keys.start_time), UTC_ZONE),
+        start=None if keys.start_time is None else reading_instant(keys.start_time, UTC_ZONE),
     )
 
 

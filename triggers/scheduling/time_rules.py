@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from .cron import Cron
 from .faults import FaultList
 from .file_keys import WEEK_DAYS, CronKeys, RecurrenceKeys
-from .leaf_checks import reading, time_of_day
+from .leaf_checks import reading, reading_instant, time_of_day
 from .occurrences import TimeTrigger, next_after
 from .recurrence import DEFAULT_ANCHOR, ELAPSED, LAST_DAY, Frequency, Recurrence
-from .time_zones import instant, zone
+from .time_zones import zone
 
 _LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Re
         times=_times(keys),
         week_days=tuple(sorted({WEEK_DAYS.index(day) for day in keys.week_days or []})),
         month_days=tuple(sorted({day if isinstance(day, int) else LAST_DAY for day in keys.month_days or []})),
-        anchor=DEFAULT_ANCHOR if keys.start_time is None else reading(keys.start_time),
+        anchor=DEFAULT_ANCHOR if keys.start_time is None else reading(keys.start_time, in_zone),
         zone=in_zone,
         start=start,
         end=end,
@@ -78,8 +78,8 @@ def _zone(name: str) -> ZoneInfo:
 def _bounds(keys: CronKeys | RecurrenceKeys, in_zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
     """Inclusive instants: a start in a fold is the first of the two, an end the second."""
     return (
-        None if keys.start_time is None else instant(reading(keys.start_time), in_zone),
-        None if keys.end_time is None else instant(reading(keys.end_time), in_zone, second_in_fold=True),
+        None if keys.start_time is None else reading_instant(keys.start_time, in_zone),
+        None if keys.end_time is None else reading_instant(keys.end_time, in_zone, second_in_fold=True),
     )
 
 

@@ -9,6 +9,7 @@ from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.converted_times import converted_times
 from ..scheduling.occurrences import next_after
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
@@ -46,6 +47,7 @@ class Explaining:
         trigger, now = schedule.trigger, self.clock.now()
         if isinstance(trigger, ChangeTrigger):
             raise BadInput(f"{schedule.name} is change-based: it runs when a blob changes; ask with --blob")
+        yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
             following = next(iter(next_after(trigger, at, 1)), None)
             later = f"the next one is {moment(following)}" if following else "there is none later"
@@ -87,6 +89,7 @@ class Explaining:
             yield f"{schedule.name} does not watch it: {because}"
             return
         yield f"{schedule.name} watches it"
+        yield from converted_times(schedule)
         yield from self._life(schedule, change.last_modified)
         if trigger.start is not None and change.last_modified < trigger.start:
             yield f"it is older than start_time, {moment(trigger.start)}"
