@@ -226,15 +226,15 @@ class App:
             return self._blob_services[connection]
 
     def _connection_faults(self) -> Iterator[Fault]:
-        yield from connection_faults({self.settings.ledger_connection: ("table",)}, self.settings)
-        yield from watched_faults(self.config, self.settings)
+        wanted = {self.settings.ledger_connection: ("table",), **watched_connections(self.config)}
+        yield from connection_faults(wanted, self.settings)
 
 
-def watched_faults(config: Config, settings: Settings) -> Iterator[Fault]:
-    """What the settings lack to reach the storage accounts that the file names."""
+def watched_connections(config: Config) -> dict[str, tuple[str, ...]]:
+    """The storage accounts that the file names, with the services that the host and we need there."""
     # The host keeps the poison queue of a blob trigger in the watched account.
-    watched = (one.trigger for one in config.schedules.values() if isinstance(one.trigger, ChangeTrigger))
-    yield from connection_faults({one.connection: ("blob", "queue") for one in watched}, settings)
+    triggers = (one.trigger for one in config.schedules.values())
+    return {one.connection: ("blob", "queue") for one in triggers if isinstance(one, ChangeTrigger)}
 
 
 def connection_faults(wanted: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ..app import connection_faults, read_config, watched_faults
+from ..app import connection_faults, read_config, watched_connections
 from ..clock import SystemClock
 from ..scheduling.alarm import alarm_of, count_between
 from ..scheduling.config import ChangeTrigger, Schedule
@@ -22,7 +22,7 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     config = read_config(folder / settings.schedules_file, settings)
     for warning in warnings_of(config, SystemClock().now()):
         print(f"{warning} (warning)")
-    faults = [*config.faults, *settings.faults, *watched_faults(config, settings)]
+    faults = [*config.faults, *settings.faults, *connection_faults(watched_connections(config), settings)]
     for fault in faults:
         print(fault)
     # The file does not name the ledger: without it the file can be checked all the same.
