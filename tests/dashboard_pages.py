@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from local.browser import chromium, started
+
+expect.set_options(timeout=20_000)  # beside other load
 
 NewPage: TypeAlias = Callable[[], Page]
 
@@ -42,6 +44,8 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
     yield new
     for context in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # a request may still be on its way
         context.close()
     # The browser itself tells of answers that are refusals, which are a part of the tests.
     assert [one for one in said if "Failed to load resource" not in one] == []
