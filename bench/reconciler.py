@@ -25,23 +25,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from builders import MemoryBlobs, Outside, open_runs_of
 
 from local.azurite import Azurite, free_ports
-from triggers.batching import Batching
-from triggers.changes import Changes
 from triggers.clock import SystemClock
-from triggers.firing import Firing
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.changes import ChangeLedger
+from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Create, Operation, Table
 from triggers.ledger.rows import list_columns, list_key, run_columns
-from triggers.reconciliation import Reconciliation
-from triggers.scheduling.loading import load
-from triggers.scheduling.look_up import LookUp
-from triggers.scheduling.outcome import Answer, Outcome
+from triggers.reconciling.reconciliation import Reconciliation
+from triggers.scheduling.file.loading import load
+from triggers.scheduling.outcome import Answer, LookUp, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.starting.batching import Batching
+from triggers.starting.firing import Firing
+from triggers.starting.reported_changes import Changes
+from triggers.starting.sweeping import Sweeping
 from triggers.steering.pages import Wanted, page
-from triggers.sweeping import Sweeping
 
 FILE = (
     "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/y'}}\n"

@@ -21,10 +21,10 @@ import requests
 from triggers.azureml.service import AzureMl
 from triggers.azureml.tokens import Tokens
 from triggers.azureml.wire import Wire
-from triggers.scheduling.loading import load
+from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer
 from triggers.scheduling.run_request import Submission, build_request
-from triggers.scheduling.time_zones import UTC_ZONE
+from triggers.scheduling.times.time_zones import UTC_ZONE
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = """

@@ -16,7 +16,7 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from local.azurite import Azurite, free_ports
-from triggers.blob_storage import StorageBlobs
+from triggers.storage.blobs import StorageBlobs
 
 
 def main() -> None:

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from time_oracle import END, EPOCH, readings_to_instants, transitions
 
-from triggers.scheduling.alarm import alarm_of
 from triggers.scheduling.config import ChangeTrigger
-from triggers.scheduling.loading import load
-from triggers.scheduling.occurrences import TimeTrigger, next_after
-from triggers.scheduling.time_zones import instant, stretches
+from triggers.scheduling.file.loading import load
+from triggers.scheduling.times.alarm import alarm_of
+from triggers.scheduling.times.occurrences import TimeTrigger, next_after
+from triggers.scheduling.times.time_zones import instant, stretches
 
 RULES = (
     "recurrence: {frequency: Minute, interval: 7, start_time: 1990-01-01T00:00:00}",

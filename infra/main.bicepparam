@@ -6,7 +6,7 @@ param location = readEnvironmentVariable('AZURE_LOCATION')
 param workspaceName = readEnvironmentVariable('AZUREML_WORKSPACE_NAME')
 param workspaceResourceGroup = readEnvironmentVariable('AZUREML_RESOURCE_GROUP')
 param workspaceRole = readEnvironmentVariable('WORKSPACE_ROLE', 'AzureML Data Scientist')
-// int() would give any int, which the three sizes of the template refuse; triggers/deployment_rules.py has checked it.
+// int() would give any int, which the three sizes of the template refuse; triggers/deployment/problems.py has checked it.
 var instanceMemory = readEnvironmentVariable('INSTANCE_MEMORY_MB', '512')
 param instanceMemoryMB = instanceMemory == '4096' ? 4096 : instanceMemory == '2048' ? 2048 : 512
 param threadsPerInstance = int(readEnvironmentVariable('THREADS_PER_INSTANCE', '16'))

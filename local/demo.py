@@ -14,7 +14,7 @@ from azure.data.tables import TableServiceClient
 
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
-from triggers.scheduling.loading import load
+from triggers.scheduling.file.loading import load
 from triggers.scheduling.run import Run, RunState
 
 from . import history

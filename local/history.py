@@ -14,14 +14,14 @@ from typing import Final
 from uuid import UUID
 
 from triggers.ledger.ledger import Ledger
-from triggers.pausing import pause
 from triggers.scheduling.batch import BatchFacts, batch_key
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeTrigger, Config, Schedule
-from triggers.scheduling.occurrences import between
 from triggers.scheduling.policies import jitter_of
 from triggers.scheduling.run import Run, RunKind, RunState, change_key, replay_key, request_key, time_key
 from triggers.scheduling.run_request import build_request
+from triggers.scheduling.times.occurrences import between
+from triggers.steering.pausing import pause
 
 WEEK: Final = timedelta(days=7)
 PAUSED: Final = "refresh-embeddings"

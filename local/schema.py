@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from triggers.scheduling.config import PipelineKind
-from triggers.scheduling.defaults import TRIGGERS
-from triggers.scheduling.file_keys import FileKeys
+from triggers.scheduling.file.defaults import TRIGGERS
+from triggers.scheduling.file.keys import FileKeys
 
 
 def schema() -> dict[str, Any]:

@@ -9,29 +9,27 @@ from typing import Any
 from hypothesis import settings
 
 from triggers.azureml.wire import Reply
-from triggers.batching import Batching
-from triggers.blob_storage import Page
-from triggers.callbacks import Callbacks
-from triggers.changes import Changes
-from triggers.firing import Firing
-from triggers.ledger.changes import ChangeLedger
+from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
-from triggers.open_runs import OpenRuns
-from triggers.reconciliation import Reconciliation
-from triggers.run_ends import RunEnds
+from triggers.reconciling.callbacks import Callbacks
+from triggers.reconciling.open_runs import OpenRuns
+from triggers.reconciling.reconciliation import Reconciliation
+from triggers.reconciling.run_ends import RunEnds
+from triggers.reconciling.unknown_runs import UnknownRuns
+from triggers.reconciling.waiting_line import WaitingLine
+from triggers.reconciling.webhooks import Webhooks
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import Config, Schedule
-from triggers.scheduling.loading import load
-from triggers.scheduling.look_up import LookUp
-from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.file.loading import load
+from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
 from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
-from triggers.scheduling.run_status import Seen
-from triggers.sweeping import Sweeping
-from triggers.unknown_runs import UnknownRuns
-from triggers.waiting_line import WaitingLine
-from triggers.webhooks import Webhooks
+from triggers.starting.batching import Batching
+from triggers.starting.firing import Firing
+from triggers.starting.reported_changes import Changes
+from triggers.starting.sweeping import Sweeping
+from triggers.storage.blobs import Page
 
 ADDRESS = (
     "https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/resourceGroups/g"

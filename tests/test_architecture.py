@@ -12,50 +12,43 @@ FOLDERS = ("triggers", "infra", "local", "tests", "bench")
 SOURCES = [ROOT / "function_app.py", *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 PACKAGE = [path for path in SOURCES if path.is_relative_to(ROOT / "triggers")]
 
-LAYERS = ["scheduling", "ledger and azureml", "firing", "adapters"]
+FLOORS = (
+    ("scheduling",),
+    ("settings", "clock", "log_lines", "version"),
+    ("ledger", "azureml", "storage"),
+    ("starting",),
+    ("reconciling",),
+    ("steering",),
+    ("engine",),
+    ("app",),
+    ("deployment",),
+    ("diagnosis", "web"),
+    ("commands",),
+    ("timer_schedules", "blob_schedules", "reconciler", "run_events", "management_api", "__main__"),
+)
+"""From the ground up. Imports lead down only, and what is on one floor never meets."""
+ALONE = FLOORS[1] + FLOORS[-1]
+"""Modules, not rooms: they may know each other."""
 
 
-def layer(module: str) -> int:
-    """Where a module of triggers stands; 3 is the top."""
-    if module.startswith("triggers.scheduling"):
-        return 0
-    if module.startswith(
-        (
-            "triggers.ledger",
-            "triggers.azureml",
-            "triggers.blob_storage",
-            "triggers.connections",
-            "triggers.clock",
-            "triggers.log_lines",
-            "triggers.version",
-        )
-    ):
-        return 1
-    if module.startswith(
-        (
-            "triggers.firing",
-            "triggers.pausing",
-            "triggers.changes",
-            "triggers.occurrence",
-            "triggers.batching",
-            "triggers.backfilling",
-            "triggers.sweeping",
-            "triggers.due_occurrences",
-            "triggers.reconciliation",
-            "triggers.unknown_runs",
-            "triggers.steering",
-            "triggers.webhooks",
-            "triggers.callbacks",
-            "triggers.settling",
-            "triggers.run_ends",
-            "triggers.run_hints",
-            "triggers.waiting_line",
-            "triggers.open_runs",
-            "triggers.gate",
-        )
-    ):
-        return 2
-    return 3
+def room(module: str) -> str:
+    """The folder, or the module, directly below triggers."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def floor(name: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+
+
+def misled(module: str, imported: set[str]) -> list[str]:
+    """The imports of a module that lead up, or across to another room of its floor."""
+    own = room(module)
+    others = {name: room(name) for name in imported if name.startswith("triggers.")}
+    return [
+        name
+        for name, other in sorted(others.items())
+        if other != own and (floor(other) >= floor(own) and not (other in ALONE and floor(other) == floor(own)))
+    ]
 
 
 def imports(path: Path) -> set[str]:
@@ -73,11 +66,37 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=lambda path: path.relative_to(ROOT / "triggers").as_posix())
-def test_imports_point_one_way(path: Path) -> None:
-    own = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    ours = {name for name in imports(path) if name.startswith("triggers.")}
+def test_imports_lead_down_and_neighbours_never_meet(path: Path) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
-    assert [name for name in sorted(ours) if layer(name) > layer(own)] == []
+    assert misled(module, imports(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("triggers.ledger.rows", "triggers.azureml.wire"),
+        ("triggers.deployment.parameters", "triggers.management_api"),
+        ("triggers.starting.firing", "triggers.reconciling.gate"),
+        ("triggers.scheduling.run", "triggers.settings"),
+        ("triggers.web.routes", "triggers.diagnosis.findings"),
+        ("triggers.clock", "triggers.ledger.calls"),
+    ],
+)
+def test_an_import_that_leads_up_or_across_is_found(module: str, imported: str) -> None:
+    assert misled(module, {imported}) == [imported]
+
+
+def test_every_room_has_its_floor() -> None:
+    there = {path.relative_to(ROOT / "triggers").parts[0].removesuffix(".py") for path in PACKAGE} - {"__init__"}
+
+    assert there | {"engine"} == {room for rooms in FLOORS for room in rooms}
+
+
+def test_inside_the_core_only_the_file_knows_the_file() -> None:
+    core = [path for path in PACKAGE if "scheduling" in path.parts and "file" not in path.parts]
+
+    assert [path.name for path in core if any(".scheduling.file" in name for name in imports(path))] == []
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> Non
     azure.deploy()
 
     names = zipfile.ZipFile(azure.package).namelist()
-    assert {"function_app.py", "host.json", "requirements.txt", "schedules.yaml", "triggers/dashboard.html"} <= set(
+    assert {"function_app.py", "host.json", "requirements.txt", "schedules.yaml", "triggers/web/dashboard.html"} <= set(
         names
     )
     assert [name for name in names if name.startswith(("infra", "tests", ".")) or name.endswith(".pyc")] == []

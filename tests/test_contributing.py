@@ -69,7 +69,7 @@ def test_every_target_that_it_names_exists() -> None:
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_every_recipe_names_the_test_that_fails_first(recipe: str) -> None:
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     first = re.findall(r"`(test_\w+)`", RECIPES[recipe].partition("Fails first: ")[2].partition("\n")[0])
 
     assert first

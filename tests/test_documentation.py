@@ -15,13 +15,13 @@ from builders import ADDRESS, CHANGE, TIME, file_of
 from dashboard_pages import LEFT_OUT
 
 from local.schema import schema
-from triggers.scheduling import file_keys
+from triggers.scheduling.file import keys as file_keys
 from triggers.scheduling.run import RunState, SkipReason
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 SECURITY = (ROOT / "SECURITY.md").read_text()
-DASHBOARD = (ROOT / "triggers/dashboard.html").read_text()
+DASHBOARD = (ROOT / "triggers/web/dashboard.html").read_text()
 BUILT_SKIPS = {
     "disabled",
     "paused",

@@ -13,8 +13,8 @@ from builders import API
 
 from local.azurite import Azurite
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.change_rows import SweepState
-from triggers.ledger.changes import ChangeLedger
+from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.change_records import SweepState
 from triggers.ledger.ledger import Ledger
 from triggers.version import VERSION
 
@@ -116,7 +116,7 @@ def test_indexing_imports_nothing_that_only_work_needs(tmp_path: Path) -> None:
 
 
 def test_indexing_does_not_read_the_dashboard(tmp_path: Path) -> None:
-    done = python(INDEX + "print('triggers.dashboard' in sys.modules)", tmp_path, BOTH)
+    done = python(INDEX + "print('triggers.web.dashboard' in sys.modules)", tmp_path, BOTH)
 
     assert done.stdout.endswith("False\n"), done.stderr
 
@@ -223,7 +223,7 @@ def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tm
 
 def test_the_functions_and_the_routes_are_the_same_table() -> None:
     from triggers.management_api import TABLE
-    from triggers.routes import HEALTH, ROUTES
+    from triggers.web.routes import HEALTH, ROUTES
 
     described = {(one.function, one.method, one.path) for one in (*ROUTES, HEALTH)}
 

@@ -11,10 +11,10 @@ from command_line import ROOT, run_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.deployment import Undeployable, parameters, subject, subject_filter
+from triggers.deployment.parameters import Undeployable, parameters, subject, subject_filter
 from triggers.scheduling.change import path_out_of_scope
 from triggers.scheduling.config import ChangeTrigger
-from triggers.scheduling.loading import load
+from triggers.scheduling.file.loading import load
 
 ACCOUNT = "/subscriptions/{}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/mydata"
 HERE = "00000000-0000-0000-0000-000000000001"

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "simulation"}
-OWN |= {path.stem for path in (ROOT / "tests").glob("*.py")}
+OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "proof"}
+OWN |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
 NEVER_IMPORTED = {"tzdata"}  # zoneinfo reads it
 PROGRAMS = {"check-jsonschema", "mypy", "pytest-randomly", "pytest-xdist", "ruff", "schemathesis", "uv", "zizmor"}
 

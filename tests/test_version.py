@@ -16,11 +16,11 @@ from command_line import run_command
 
 from triggers.azureml.tokens import LateCredential, NoToken, Tokens
 from triggers.azureml.wire import Wire
-from triggers.connections import blob_service, table_service
-from triggers.openapi import document
-from triggers.remote import Remote
+from triggers.commands.remote import Remote
 from triggers.steering.declined import Declined
+from triggers.storage.connections import blob_service, table_service
 from triggers.version import USER_AGENT, VERSION
+from triggers.web.openapi import document
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = f"azureml-pipeline-triggers/{VERSION}"

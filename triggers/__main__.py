@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .clock import SystemClock
-from .commands import asking, backfilling, doctor, file, infra, looking, occurrences, pausing
-from .commands.named import Refused
+from .commands import asking, backfilling, doctor, file, looking, occurrences
+from .commands.levers import Refused
 from .scheduling.run import RunState
 from .settings import Settings, from_environment
 from .version import NAME, VERSION
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     request.set_defaults(command=occurrences.request)
 
     deployed = commands.add_parser("infra", help="what Bicep needs to know of the schedules, as JSON")
-    deployed.set_defaults(command=infra.infra)
+    deployed.set_defaults(command=file.infra)
 
     _add_doctor(commands)
     _add_held(commands)
@@ -194,8 +194,8 @@ def _add_where(parser: argparse.ArgumentParser, *, json: bool = False) -> None:
 
 def _add_held(commands: "_Commands") -> None:
     for name, command, summary in (
-        ("pause", pausing.pause, "let a schedule start nothing; what comes due is skipped, not saved up"),
-        ("resume", pausing.resume, "let a paused schedule start runs again"),
+        ("pause", asking.pause, "let a schedule start nothing; what comes due is skipped, not saved up"),
+        ("resume", asking.resume, "let a paused schedule start runs again"),
     ):
         held = commands.add_parser(name, help=summary)
         held.add_argument("schedule", metavar="SCHEDULE")

@@ -8,14 +8,14 @@ from pathlib import Path
 from threading import BoundedSemaphore, RLock
 from typing import TYPE_CHECKING
 
-from . import connections
 from .azureml.tokens import LateCredential, Tokens
 from .clock import Clock, SystemClock
 from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config
 from .scheduling.faults import Fault
-from .scheduling.loading import load, unreadable
+from .scheduling.file.loading import load, unreadable
 from .settings import Settings
+from .storage import connections
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from .azureml.cancellation import Cancellation
     from .azureml.service import AzureMl
     from .azureml.wire import Wire
-    from .backfilling import Backfilling
-    from .blob_storage import StorageBlobs
-    from .changes import Changes
-    from .firing import Firing
-    from .ledger.changes import ChangeLedger
+    from .ledger.change_ledger import ChangeLedger
     from .ledger.ledger import Ledger
-    from .open_runs import OpenRuns
-    from .reconciliation import Reconciliation
-    from .run_hints import RunHints
+    from .reconciling.open_runs import OpenRuns
+    from .reconciling.reconciliation import Reconciliation
+    from .reconciling.run_hints import RunHints
+    from .starting.firing import Firing
+    from .starting.reported_changes import Changes
+    from .steering.backfilling import Backfilling
     from .steering.service import Steering
+    from .storage.blobs import StorageBlobs
 
 log = logger(__name__)
 
@@ -66,7 +66,7 @@ class App:
 
     @cached_property
     def firing(self) -> "Firing":
-        from .firing import Firing
+        from .starting.firing import Firing
 
         return Firing(
             ledger=self.ledger,
@@ -79,9 +79,9 @@ class App:
 
     @cached_property
     def reconciliation(self) -> "Reconciliation":
-        from .batching import Batching
-        from .reconciliation import Reconciliation
-        from .sweeping import Sweeping
+        from .reconciling.reconciliation import Reconciliation
+        from .starting.batching import Batching
+        from .starting.sweeping import Sweeping
 
         return Reconciliation(
             config=self.config,
@@ -105,12 +105,12 @@ class App:
     def open_runs(self) -> "OpenRuns":
         from .azureml.run_history import RunHistory
         from .azureml.run_status import RunStatus
-        from .callbacks import Callbacks
-        from .open_runs import OpenRuns
-        from .run_ends import RunEnds
-        from .unknown_runs import UnknownRuns
-        from .waiting_line import WaitingLine
-        from .webhooks import PATIENCE, Webhooks
+        from .reconciling.callbacks import Callbacks
+        from .reconciling.open_runs import OpenRuns
+        from .reconciling.run_ends import RunEnds
+        from .reconciling.unknown_runs import UnknownRuns
+        from .reconciling.waiting_line import WaitingLine
+        from .reconciling.webhooks import PATIENCE, Webhooks
 
         ledger, clock, settings = self.ledger, self.clock, self.settings
         history = RunHistory(self._asking_wire, self.config.settings)
@@ -140,7 +140,7 @@ class App:
 
     @cached_property
     def run_hints(self) -> "RunHints":
-        from .run_hints import RunHints
+        from .reconciling.run_hints import RunHints
 
         return RunHints(config=self.config, ledger=self.ledger, open_runs=self.open_runs, clock=self.clock)
 
@@ -153,7 +153,7 @@ class App:
     @cached_property
     def _asking_wire(self) -> "Wire":
         """For questions, and cancellations, which may be asked again: a pass shall not wait for one of them."""
-        from .run_ends import PATIENCE
+        from .reconciling.run_ends import PATIENCE
 
         return self._new_wire(min(PATIENCE, self.settings.submit_deadline * 0.4))
 
@@ -175,19 +175,19 @@ class App:
 
     @cached_property
     def blobs(self) -> "StorageBlobs":
-        from .blob_storage import StorageBlobs
+        from .storage.blobs import StorageBlobs
 
         return StorageBlobs(self._blob_service)
 
     @cached_property
     def changes(self) -> "Changes":
-        from .changes import Changes
+        from .starting.reported_changes import Changes
 
         return Changes(blobs=self.blobs, ledger=self.ledger, rows=self.change_ledger, firing=self.firing)
 
     @cached_property
     def backfilling(self) -> "Backfilling":
-        from .backfilling import Backfilling
+        from .steering.backfilling import Backfilling
 
         return Backfilling(changes=self.changes, clock=self.clock)
 
@@ -213,7 +213,7 @@ class App:
 
     @cached_property
     def change_ledger(self) -> "ChangeLedger":
-        from .ledger.changes import ChangeLedger
+        from .ledger.change_ledger import ChangeLedger
 
         return ChangeLedger(self.ledger)
 

@@ -17,7 +17,7 @@ from .app import App
 if TYPE_CHECKING:
     import msgspec
 
-    from .routes import Question, Route
+    from .web.routes import Question, Route
 
 TABLE: Final = (
     ("api_health", "GET", "health"),
@@ -58,16 +58,16 @@ def register(functions: func.FunctionApp, app: App) -> None:
 def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResponse]:
     def answer(req: func.HttpRequest) -> func.HttpResponse:
         if name == "api_health":
-            from .health import health
+            from .web.health import health
 
             told = health(app)
             return _json(told, 200 if told["status"] == "ok" else 503)
         if name == "api_openapi":
-            from .openapi import document
+            from .web.openapi import document
 
             return _json(document(), 200)
         if name == "api_dashboard":
-            from .dashboard import page
+            from .web.dashboard import page
 
             return page()
         return _answered(app, name, req)
@@ -76,11 +76,11 @@ def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResp
 
 
 def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
-    from .blob_storage import BlobUnavailable
-    from .connections import UnusableConnection
     from .ledger.ports import LedgerUnavailable
-    from .routes import ROUTES
+    from .settings import UnusableConnection
     from .steering.declined import Declined
+    from .storage.blobs import BlobUnavailable
+    from .web.routes import ROUTES
 
     route = next(one for one in ROUTES if one.function == name)
     assert route.handle is not None
@@ -100,7 +100,7 @@ def _question(route: "Route", req: func.HttpRequest, *, auth: bool) -> "Question
 
     from msgspec import structs
 
-    from .routes import Question
+    from .web.routes import Question
 
     names = list(req.route_params.values())
     # No name holds a percent sign: one that does was not decoded by the host.

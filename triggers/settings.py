@@ -42,6 +42,10 @@ _SHORTEST_RETENTION = 7
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
 
+class UnusableConnection(Exception):
+    """The app settings of a storage account do not exist or do not suffice; says which to add."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the app is told by its settings; `values` holds all of them, for `%NAME%` and for connections."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import azure.functions as func
 
 from .app import App
-from .scheduling.alarm import alarm_of
 from .scheduling.config import ChangeTrigger, Schedule
+from .scheduling.times.alarm import alarm_of
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
@@ -19,7 +19,7 @@ def register(functions: func.FunctionApp, app: App) -> None:
 
 def _function(app: App, schedule: Schedule) -> Callable[[func.TimerRequest], None]:
     def fire(timer: func.TimerRequest) -> None:
-        from .due_occurrences import fire_due
+        from .starting.due_occurrences import fire_due
 
         fire_due(
             schedule,

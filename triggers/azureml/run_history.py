@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..scheduling.config import PipelineKind
-from ..scheduling.look_up import LookUp
+from ..scheduling.outcome import LookUp
 from ..scheduling.run import job_name
 from ..scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG, RunRequest
 from ..scheduling.templates import MissingSetting, expand

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..scheduling.outcome import Seen
 from ..scheduling.run import Run, RunState
-from ..scheduling.run_status import Seen
 from ..scheduling.templates import MissingSetting
 from .addresses import UnfitAddress, run_service_of, run_url
 from .call import Call

@@ -3,19 +3,25 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from ..app import App
+from ..ledger.ledger import Ledger
+from ..ledger.ports import LedgerUnavailable
+from ..scheduling.shown import RunAnswer
 from ..settings import Settings
-from ..steering.answers import RunAnswer
+from ..steering import pausing
 from ..steering.questions import HeldBody, ReplayBody, TriggerBody
-from .levers import checked, levers, refusals
+from .backfilling import Progress
+from .levers import Refused, checked, levers, named_schedule, refusals
 from .looking import every_run
-from .named import Refused
-from .progress import Progress
 
 _MOST_AT_ONCE = 10_000
 _A_PAGE = 200
@@ -86,3 +92,43 @@ def _print_run(run: RunAnswer, options: argparse.Namespace, before: str) -> None
         return
     why = ": ".join(part for part in (run.reason, run.error) if part)
     print(f"{before}{run.key}: {run.state}{f', run {run.run_id}' if run.run_id else ''}{f' ({why})' if why else ''}")
+
+
+_Change: TypeAlias = Callable[[Ledger, str, datetime, str | None, str | None], bool]
+
+
+def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Let a schedule start nothing until it is resumed."""
+    if options.url:
+        with refusals():
+            held = levers(options, settings, folder).pause(options.schedule, _body(options))
+        print(f"{held.name} is paused{f' ({held.pause_note})' if held.pause_note else ''}: what comes due is skipped")
+        return 0
+    said = "is paused: what comes due is skipped", "was paused already"
+    return _changed(App(settings, folder), options, pausing.pause, said)
+
+
+def resume(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Let a schedule start runs again."""
+    if options.url:
+        with refusals():
+            freed = levers(options, settings, folder).resume(options.schedule, _body(options))
+        print(f"{freed.name} runs again; what passed in the pause stays skipped")
+        return 0
+    said = "runs again; what passed in the pause stays skipped", "was not paused"
+    return _changed(App(settings, folder), options, pausing.resume, said)
+
+
+def _body(options: argparse.Namespace) -> HeldBody:
+    return checked(HeldBody, note=options.note, by=options.by)
+
+
+def _changed(app: App, options: argparse.Namespace, change: _Change, said: tuple[str, str]) -> int:
+    """Change the pauses, and say the first when that changed something."""
+    name = named_schedule(options.schedule, app).name
+    try:
+        changed = change(app.ledger, name, app.clock.now(), options.note, options.by)
+    except LedgerUnavailable as error:
+        raise Refused(str(error)) from error
+    print(f"{name} {said[0] if changed else said[1]}")
+    return 0

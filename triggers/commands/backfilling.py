@@ -1,22 +1,20 @@
 """Backfill, straight on the ledger."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from ..app import App
-from ..backfilling import Item
-from ..blob_storage import BlobUnavailable
-from ..connections import UnusableConnection
 from ..ledger.ports import LedgerUnavailable
-from ..occurrence import Asked
-from ..settings import Settings
+from ..settings import Settings, UnusableConnection
+from ..starting.occurrence import Asked
 from ..steering.answers import ItemAnswer
+from ..steering.backfilling import Item
 from ..steering.questions import BackfillBody
-from .levers import checked, levers, refusals
-from .named import Refused, named_schedule
-from .progress import Progress
+from ..storage.blobs import BlobUnavailable
+from .levers import Refused, checked, levers, named_schedule, refusals
 
 
 def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
@@ -76,3 +74,36 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 def _line(verb: str, item: Item | ItemAnswer) -> str:
     return f"{verb:<12} {item.what}  {item.key}  {item.why}"
+
+
+_WIDTH = 30
+
+
+class Progress:
+    """Drawn only on a terminal: what programs read stays free of it."""
+
+    def __init__(self, total: int | None) -> None:
+        """`total` is None where nobody knows it."""
+        self._total, self._done, self._shown = total, 0, sys.stderr.isatty()
+
+    def step(self) -> None:
+        """One piece more is done."""
+        self._done += 1
+        if not self._shown:
+            return
+        if self._total:
+            filled = _WIDTH * self._done // self._total
+            bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._done}/{self._total}"
+        else:
+            bar = f"{self._done} …"
+        print(f"\r{bar}", end="", file=sys.stderr, flush=True)
+
+    def say(self, line: str) -> None:
+        """A line of output, the bar out of its way."""
+        self.end()
+        print(line)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._shown and self._done:
+            print("\r" + " " * (_WIDTH + 20) + "\r", end="", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from ..diagnosis.switching import NotSwitched, switch
 from ..scheduling.faults import nearest
 from ..scheduling.templates import MissingSetting, expand
 from ..settings import Settings
-from .named import Refused
+from .levers import Refused
 
 _PATIENCE: Final = timedelta(seconds=20)
 """For one request; connecting may take a sixth of it."""

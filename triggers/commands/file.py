@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from ..app import connection_faults, read_config, watched_connections
 from ..clock import SystemClock
-from ..scheduling.alarm import alarm_of, count_between
+from ..deployment.parameters import Undeployable, parameters
 from ..scheduling.config import ChangeTrigger, Schedule
-from ..scheduling.warnings import warnings_of
-from ..settings import Settings
+from ..scheduling.file.warnings import warnings_of
+from ..scheduling.times.alarm import alarm_of, count_between
+from ..settings import Settings, environment
+from .levers import Refused
 
 _YEAR: Final = 365
 
@@ -72,3 +74,19 @@ def _cost(schedule: Schedule | None, now: datetime) -> str:
     occurrences = count_between(schedule.trigger, today, today + timedelta(days=_YEAR, seconds=-1))
     wake_ups = alarm_of(schedule.trigger).wake_ups(today.date(), _YEAR)
     return f" ({_number(wake_ups, 'wake-up')} a year for {_number(occurrences, 'occurrence')})"
+
+
+def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Print the parameter `schedules` of infra/main.bicep; a laptop's local.settings.json is not deployed."""
+    values = environment()
+    path = folder / (values.get("SCHEDULES_FILE") or "schedules.yaml")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{path.name} cannot be read: {error}") from error
+    try:
+        found = parameters(text, path.name, values)
+    except Undeployable as error:
+        raise Refused(f"{error}\nnothing can be deployed until this is right") from error
+    print(json.dumps(found, indent=2))
+    return 0

@@ -1,6 +1,7 @@
 """What a command acts on: a deployed app (--url), or straight the ledger that the settings name."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,14 +10,14 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from ..app import App
-from ..blob_storage import BlobUnavailable
-from ..connections import UnusableConnection
 from ..ledger.ports import LedgerUnavailable
-from ..remote import Remote
-from ..settings import Settings, environment
+from ..scheduling.config import Schedule
+from ..scheduling.faults import nearest
+from ..settings import Settings, UnusableConnection, environment
 from ..steering.declined import Declined
 from ..steering.service import Steering
-from .named import Refused
+from ..storage.blobs import BlobUnavailable
+from .remote import Remote
 
 Levers: TypeAlias = Remote | Steering
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -46,3 +47,20 @@ def refusals(done: str = "") -> Iterator[None]:
         yield
     except (Declined, LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
         raise Refused(f"{error}{done}") from error
+
+
+class Refused(Exception):
+    """What was asked cannot be done; the message goes to stderr and the exit code is 1."""
+
+
+def named_schedule(name: str, app: App) -> Schedule:
+    """The schedule of a name; raises Refused, with the faults that leave it out or the names that there are."""
+    schedule = app.config.schedules.get(name)
+    if schedule is not None:
+        return schedule
+    if name in app.config.left_out:
+        for fault in app.config.faults:
+            print(fault, file=sys.stderr)
+        raise Refused(f"{name} is left out for the faults above")
+    known = ", ".join(app.config.schedules) or "none"
+    raise Refused(f"no schedule {name!r}{nearest(name, list(app.config.schedules))}; there are: {known}")

@@ -11,12 +11,11 @@ import msgspec
 
 from ..app import App
 from ..scheduling.run import RunState
+from ..scheduling.shown import RunAnswer
 from ..settings import Settings
-from ..steering.answers import RunAnswer
 from ..steering.explaining import Explaining
 from ..steering.questions import RunsQuery
-from .levers import Levers, levers, refusals
-from .named import named_schedule
+from .levers import Levers, levers, named_schedule, refusals
 
 _A_PAGE = 200
 

@@ -10,18 +10,18 @@ from ..app import App
 from ..azureml.addresses import UnfitAddress
 from ..azureml.service import call_of
 from ..clock import SystemClock
-from ..occurrence import Occurrence, occurrence_of
 from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
-from ..scheduling.converted_times import converted_times
-from ..scheduling.occurrences import change_at, next_after
+from ..scheduling.file.converted_times import converted_times
 from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
-from ..scheduling.time_zones import ClockChange
+from ..scheduling.times.occurrences import change_at, next_after
+from ..scheduling.times.time_zones import ClockChange
 from ..settings import Settings
-from .named import Refused, named_schedule
+from ..starting.occurrence import Occurrence, occurrence_of
+from .levers import Refused, named_schedule
 
 
 def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
@@ -124,7 +124,7 @@ def _batch_of_one(schedule: Schedule, trigger: ChangeTrigger, change: BlobChange
 
 
 def _host(trigger: ChangeTrigger, app: App) -> str:
-    from ..connections import UnusableConnection
+    from ..settings import UnusableConnection
 
     try:
         return app.blobs.host(trigger.connection)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..azureml.reading import Unread
 from ..azureml.resource_manager import ResourceManager
-from ..deployment import subject_filter, subscription_name
+from ..deployment.parameters import subject_filter, subscription_name
 from ..scheduling.config import ChangeTrigger, Schedule
 from .findings import Findings, fault, not_checked, ok, warning
 

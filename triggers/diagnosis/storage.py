@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import connections
 from ..ledger.calls import TABLE
 from ..scheduling.change import MANIFESTS
+from ..settings import UnusableConnection
+from ..storage import connections
 from .findings import Finding, Findings, fault, not_checked, ok, warning
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[lis
         yield found
     except Declined as declined:
         found.append(declined.finding)
-    except connections.UnusableConnection as error:
+    except UnusableConnection as error:
         found.append(fault(subject, str(error), f"correct the app setting {account.connection}"))
     except ValueError:  # without its text, which may hold what the setting does
         sentence = "what its settings say is no address of a storage account"

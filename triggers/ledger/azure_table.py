@@ -11,7 +11,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
-from ..connections import UnusableConnection
+from ..settings import UnusableConnection
 from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing, whole_transaction
 from .ports import Create, Delete, LedgerUnavailable, Merge, Operation, StoredRow, Written
 

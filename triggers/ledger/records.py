@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause
 from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState
-from ..scheduling.waiter import AzureDevOps
 from .ports import Columns, Operation, Replace, StoredRow, following
 from .rows import CorruptRow, columns_of, document_of, text_of, time_of
 

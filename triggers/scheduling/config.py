@@ -11,7 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from .faults import Fault
-from .occurrences import TimeTrigger
+from .times.occurrences import TimeTrigger
 
 
 class PipelineKind(Enum):

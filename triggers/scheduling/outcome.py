@@ -1,8 +1,10 @@
-"""What a submission came to: the four words that everything after it depends on."""
+"""What Azure ML has said: of a submission, of a run that is looked up, and of one that it has accepted."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+
+from .run import RunState
 
 
 class Answer(Enum):
@@ -28,3 +30,37 @@ class Outcome:
     retry_after: timedelta | None = None
     is_beyond_reach: bool = False
     """It was accepted where nobody can ask for its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookUp:
+    """The answer: `complete` only when history was read to its end, so that an empty answer means something."""
+
+    complete: bool = False
+    run_ids: tuple[str, ...] = ()
+    """Oldest first; more than one means that the service started a run twice."""
+    is_proof: bool = False
+    """That an empty answer is proof by itself: a repetition could start no second run."""
+    is_impossible: bool = False
+    """Neither its address nor the file says where its runs are looked up."""
+    studio_url: str | None = None
+    sentence: str | None = None
+    """Why it is not complete."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The answer: a status, or why there is none."""
+
+    status: str | None = None
+    """Azure ML's own word; None when it was not told."""
+    end: RunState | None = None
+    """What the run came to; None while it runs."""
+    is_denied: bool = False
+    """The service says that there is no such run."""
+    is_away: bool = False
+    """The service does not answer, or not now: asking for other runs is in vain, too."""
+    is_beyond_reach: bool = False
+    """Nobody can tell: neither its address nor the file says where its runs are asked for."""
+    sentence: str | None = None
+    """Why there is no status."""

@@ -13,19 +13,19 @@ from uuid import uuid4
 
 import msgspec
 
-from ..changes import Changes
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..ledger.ports import Create, LedgerUnavailable, Operation
 from ..ledger.records import Waiter, waiter_columns, waiter_key
 from ..log_lines import logger
-from ..occurrence import Asked, Occurrence
+from ..reconciling.waiting_line import Service
+from ..scheduling.azure_devops import callback_problem
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
-from ..scheduling.waiter import callback_problem
-from ..waiting_line import Service
+from ..starting.occurrence import Asked, Occurrence
+from ..starting.reported_changes import Changes
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
 from .questions import CallbackBody, HeldBody, ReplayBody, TriggerBody, blob_path, instant
 

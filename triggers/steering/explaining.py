@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..changes import Changes
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
-from ..scheduling.converted_times import converted_times
-from ..scheduling.occurrences import next_after
+from ..scheduling.file.converted_times import converted_times
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
-from .answers import moment
+from ..scheduling.shown import moment
+from ..scheduling.times.occurrences import next_after
+from ..starting.reported_changes import Changes
 from .declined import BadInput
 from .questions import blob_path
 

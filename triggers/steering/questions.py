@@ -5,8 +5,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.run import RunState
-from ..scheduling.waiter import AzureDevOps
 from .declined import BadInput
 
 Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]

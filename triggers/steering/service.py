@@ -11,31 +11,21 @@ from typing import Final
 
 from msgspec import structs
 
-from ..backfilling import Backfilling, Item
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..occurrence import Asked
-from ..pausing import pause, resume
 from ..scheduling.config import ChangeTrigger, Config, Schedule
 from ..scheduling.faults import nearest
-from ..scheduling.occurrences import change_at, next_after
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import ENDED_STATES, Run, is_run_key
-from .answers import (
-    BackfillAnswer,
-    ItemAnswer,
-    NextAnswer,
-    RunAnswer,
-    RunsAnswer,
-    ScheduleAnswer,
-    SchedulesAnswer,
-    moment,
-    run_answer,
-    utc,
-)
+from ..scheduling.shown import RunAnswer, moment, run_answer, utc
+from ..scheduling.times.occurrences import change_at, next_after
+from ..starting.occurrence import Asked
+from .answers import BackfillAnswer, ItemAnswer, NextAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from .asking import Asking
+from .backfilling import Backfilling, Item
 from .declined import BadInput, NotKnown, WrongState
 from .pages import Wanted, page
+from .pausing import pause, resume
 from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, instant
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)

@@ -1,0 +1,483 @@
+"""What every ledger must do; the table runs on real Azurite."""
+
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.data.tables import TableServiceClient
+from builders import CHANGE, ScriptedEndpoint, change, found, schedule, utc
+
+from local.azurite import Azurite, free_ports
+from triggers.clock import SystemClock
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.calls import TABLE
+from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.memory import MemoryTable
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.records import Mark, Pauses
+from triggers.scheduling.change import change_digest
+from triggers.scheduling.pauses import Pause
+from triggers.scheduling.run import Run, RunKind, RunState, change_key
+from triggers.scheduling.run_request import build_request
+from triggers.settings import UnusableConnection
+from triggers.starting.firing import Firing
+from triggers.starting.occurrence import occurrence_of
+
+NOW = utc("2026-11-01T04:00")
+
+
+@pytest.fixture(params=["memory", pytest.param("table", marks=pytest.mark.azurite)])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    if request.param == "memory":
+        return Ledger(MemoryTable())
+    azurite: Azurite = request.getfixturevalue("azurite")
+    return Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
+
+
+@pytest.fixture
+def name() -> str:
+    """A schedule of this test alone: the table is shared."""
+    return f"s{uuid4().hex[:8]}"
+
+
+def claimed(name: str, etag: str = "0x1", **other: Any) -> Run:
+    of = schedule(CHANGE, name=name)
+    blob = change(etag=etag)
+    key = change_key(name, blob)
+    run = Run(
+        key=key,
+        schedule=name,
+        kind=RunKind.CHANGE,
+        state=RunState.SUBMITTING,
+        created_at=NOW,
+        pipeline="p",
+        nominal_time=blob.last_modified,
+        blob=blob,
+        request=build_request(of, key, blob.last_modified, blob),
+        attempts=1,
+        claim_id=str(uuid4()),
+        claimed_at=NOW,
+    )
+    return replace(run, **other).first(NOW)
+
+
+def test_a_claimed_run_is_read_back_whole(ledger: Ledger, name: str) -> None:
+    written = ledger.insert(claimed(name))
+
+    assert written is not None
+    assert ledger.get(written.key) == written
+    assert written == replace(claimed(name), claim_id=written.claim_id, version=written.version)
+
+
+def test_a_key_is_claimed_once(ledger: Ledger, name: str) -> None:
+    first, second = claimed(name), claimed(name)
+    ledger.insert(first)
+
+    assert ledger.insert(second) is None
+    present = ledger.get(first.key)
+    assert present is not None
+    assert present.claim_id == first.claim_id
+
+
+def test_of_twenty_claimants_one_wins(ledger: Ledger, name: str) -> None:
+    start = Barrier(20)
+
+    def claim(_: int) -> Run | None:
+        start.wait()
+        return ledger.insert(claimed(name))
+
+    with ThreadPoolExecutor(20) as threads:
+        winners = [run for run in threads.map(claim, range(20)) if run is not None]
+
+    assert len(winners) == 1
+    assert ledger.get(winners[0].key) == winners[0]
+
+
+def test_a_settle_is_read_back_and_ends_what_was_open(ledger: Ledger, name: str) -> None:
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    assert [one.key for one in ledger.open_runs(name)] == [run.key]
+
+    settled = ledger.update(run, run.to(RunState.SUBMITTED, NOW, run_id="id", submitted_at=NOW))
+
+    assert settled is not None
+    assert ledger.get(run.key) == settled
+    assert [event.state for event in settled.history] == [RunState.SUBMITTING, RunState.SUBMITTED]
+    assert list(ledger.open_runs(name)) == [settled]
+
+    ended = ledger.update(settled, settled.to(RunState.FINISHED, NOW, ended_at=NOW))
+
+    assert ended is not None
+    assert list(ledger.open_runs(name)) == []
+
+
+def test_the_stores_time_of_a_row_can_be_kept_in_it(ledger: Ledger, name: str) -> None:
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    read = ledger.get(run.key)
+    assert read is not None
+    assert read.written_at is not None
+
+    stale = ledger.update(read, read.to(RunState.UNKNOWN, NOW, claimed_at=read.written_at, error="stale"))
+
+    assert stale is not None
+    assert ledger.get(run.key) == stale
+    assert stale.claimed_at == read.written_at
+
+
+def test_of_two_settles_of_one_reading_the_second_loses(ledger: Ledger, name: str) -> None:
+    run = ledger.insert(claimed(name))
+    assert run is not None
+
+    first = ledger.update(run, run.to(RunState.UNKNOWN, NOW, error="stale"))
+    second = ledger.update(run, run.to(RunState.SUBMITTED, NOW, run_id="id"))
+
+    assert second is None
+    assert ledger.get(run.key) == first
+
+
+def test_unsent_stays_open_and_can_be_claimed_again_by_one(ledger: Ledger, name: str) -> None:
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    unsent = ledger.update(run, run.to(RunState.UNSENT, NOW, next_attempt_at=NOW))
+    assert unsent is not None
+    assert list(ledger.open_runs(name)) == [unsent]
+
+    again = [unsent.to(RunState.SUBMITTING, NOW, claim_id=str(uuid4())) for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        winners = [one for one in threads.map(lambda after: ledger.update(unsent, after), again) if one]
+
+    assert len(winners) == 1
+
+
+def test_runs_of_other_schedules_are_not_walked(ledger: Ledger, name: str) -> None:
+    ledger.insert(claimed(name))
+    ledger.insert(claimed(f"{name}x"))
+
+    assert [run.schedule for run in ledger.open_runs(name)] == [name]
+
+
+def test_recent_runs_come_newest_first(ledger: Ledger, name: str) -> None:
+    for number in range(5):
+        ledger.insert(claimed(name, etag=str(number), created_at=NOW + timedelta(seconds=number)))
+
+    found = [run.created_at for run in ledger.recent_runs(name, 3)]
+
+    assert found == [NOW + timedelta(seconds=number) for number in (4, 3, 2)]
+
+
+def test_the_first_registration_stays(ledger: Ledger, name: str) -> None:
+    first = ledger.register(name, NOW)
+    later = ledger.register(name, NOW + timedelta(days=1))
+
+    assert first == later
+    assert first in ledger.registrations()
+
+
+def test_the_ledgers_id_is_made_once(ledger: Ledger) -> None:
+    assert ledger.ledger_id() == ledger.ledger_id()
+    assert len(ledger.ledger_id()) == 36
+
+
+def test_a_mark_is_written_by_whoever_read_the_present_one(ledger: Ledger, name: str) -> None:
+    assert ledger.mark(name) is None
+    assert ledger.set_mark(name, Mark(until=NOW, trigger_digest="d"))
+    assert not ledger.set_mark(name, Mark(until=NOW, trigger_digest="other"))
+    present = ledger.mark(name)
+    assert present is not None
+
+    moved = replace(present, until=NOW + timedelta(hours=1))
+    assert ledger.set_mark(name, moved)
+    assert not ledger.set_mark(name, moved)
+    found = ledger.mark(name)
+    assert found is not None
+    assert (found.until, found.trigger_digest) == (NOW + timedelta(hours=1), "d")
+
+
+def test_the_store_tells_its_time(ledger: Ledger) -> None:
+    assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_targets_are_held_until_a_time(ledger: Ledger, name: str) -> None:
+    ledger.hold(name, NOW)
+    ledger.hold(name, NOW + timedelta(seconds=9))
+
+    assert ledger.holds()[name] == NOW + timedelta(seconds=9)
+
+
+def test_ended_runs_of_old_are_pruned_and_nothing_else(ledger: Ledger, name: str) -> None:
+    def run_of(number: int, days: int, **other: Any) -> Run:
+        return claimed(name, etag=str(number), created_at=NOW - timedelta(days=days), **other)
+
+    old = [run_of(number, 100, state=RunState.SKIPPED, reason="catchup") for number in range(120)]
+    old_but_open, young = run_of(200, 100), run_of(201, 10, state=RunState.SKIPPED, reason="catchup")
+    for run in (*old, old_but_open, young):
+        assert ledger.insert(run) is not None
+
+    pruned = [ledger.prune(name, NOW - timedelta(days=90), 100) for _ in range(3)]
+
+    assert pruned == [100, 20, 0]
+    assert {run.key for run in ledger.recent_runs(name, 1000)} == {old_but_open.key, young.key}
+    assert [ledger.get(run.key) for run in old] == [None] * 120
+
+
+def test_pauses_follow_what_was_read(ledger: Ledger, name: str) -> None:
+    first, second = Pause(begin=NOW, note="ä \U0001f642", by="me"), Pause(begin=NOW + timedelta(hours=1))
+
+    assert ledger.pauses(name) == Pauses()
+    assert ledger.set_pauses(name, Pauses(intervals=(first,)))
+    read = ledger.pauses(name)
+    assert read.intervals == (first,)
+    assert not ledger.set_pauses(name, Pauses(intervals=(second,)))
+    assert ledger.set_pauses(name, Pauses(intervals=(first, second), version=read.version))
+    assert not ledger.set_pauses(name, Pauses(intervals=(second,), version=read.version))
+    assert ledger.all_pauses()[name] == ledger.pauses(name).intervals == (first, second)
+
+
+def test_the_newest_pass_is_remembered(ledger: Ledger) -> None:
+    ledger.note_pass(NOW)
+    ledger.note_pass(NOW + timedelta(minutes=1))
+
+    assert ledger.last_pass() == NOW + timedelta(minutes=1)
+
+
+def test_characters_that_take_two_units_fit_too(ledger: Ledger, name: str) -> None:
+    written = ledger.insert(claimed(name, blob=change("incoming/" + "😀" * 20_000)))
+
+    assert written is not None
+    assert ledger.get(written.key) == written
+
+
+def test_a_request_larger_than_a_column_is_kept_whole(ledger: Ledger, name: str) -> None:
+    keys = CHANGE + f"\npipeline_parameters: {{text: '{'ä' * 70_000}'}}"
+    blob = change()
+    request = build_request(schedule(keys, name=name), "key", NOW, blob)
+
+    written = ledger.insert(claimed(name, request=request))
+
+    assert written is not None
+    assert ledger.get(written.key) == written
+
+
+def test_odd_names_of_blobs_are_kept(ledger: Ledger, name: str) -> None:
+    blob = change("incoming/%KEY%/Zoë ✓/'\"\\\n#?+.csv")
+
+    written = ledger.insert(claimed(name, blob=blob))
+
+    assert written is not None
+    present = ledger.get(written.key)
+    assert present is not None
+    assert present.blob == blob
+
+
+def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: str) -> None:
+    rows = ChangeLedger(ledger)
+    blobs = [found(f"{number}.csv", etag=str(number)) for number in range(25)]
+    for blob in blobs:
+        assert rows.add(name, "", blob.change, rows.noted(blob, None))
+    assert rows.begin(name, "", 20)
+    soon = ledger.now() + timedelta(hours=1)
+
+    young = rows.prune(name, NOW, 10)
+    parts = [rows.prune(name, soon, 10) for _ in range(5)]
+
+    assert young == 0
+    assert sum(parts) == 20 + 25, "the members of a batch that is being made are not past either"
+    waiting = [member.digest for member in rows.all_pending(name)]
+    known = [digest for blob in blobs if rows.batch_of(name, digest := change_digest(blob.change)) is not None]
+    assert sorted(known) == sorted(waiting)
+    assert len(waiting) == 5, "what waits is not past"
+
+
+# The table alone
+
+
+def test_a_missing_table_is_created(azurite: Azurite, name: str) -> None:
+    service = TableServiceClient.from_connection_string(azurite.connection_string)
+    ledger = Ledger(AzureTable(lambda: service))
+    ledger.register(name, NOW)
+    service.delete_table(TABLE)
+
+    with pytest.raises(LedgerUnavailable):
+        ledger.insert(claimed(name))
+
+    assert ledger.insert(claimed(name)) is not None
+
+
+class LossyWire:
+    """A wire to the table service that lets a request through and then, once, breaks instead of bringing the answer."""
+
+    def __init__(self, port: int) -> None:
+        self.armed = False
+        self.lets_through = 0
+        """Bytes of the answer that still come."""
+        self._port = port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.getsockname()[1])
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            service = socket.create_connection(("127.0.0.1", self._port))
+            Thread(target=self._pump, args=(client, service, False), daemon=True).start()
+            Thread(target=self._pump, args=(service, client, True), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:  # noqa: FBT001  a thread's argument
+        with source, sink:
+            try:
+                while data := source.recv(65_536):
+                    if answers and self.armed:
+                        self.armed = False
+                        sink.sendall(data[: self.lets_through])
+                        sink.shutdown(socket.SHUT_RDWR)
+                        return
+                    sink.sendall(data)
+            except OSError:
+                return
+
+
+@pytest.fixture
+def wire(azurite: Azurite) -> Iterator[LossyWire]:
+    lossy = LossyWire(azurite.ports[2])
+    yield lossy
+    lossy.close()
+
+
+def ledger_over(wire: LossyWire, azurite: Azurite) -> Ledger:
+    connection = azurite.connection_string.replace(f":{azurite.ports[2]}/", f":{wire.port}/")
+    return Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(connection, retry_backoff_factor=0.01)))
+
+
+@pytest.mark.parametrize("lets_through", [0, 20, 200, 400, 600, 900])
+def test_an_insert_whose_answer_was_lost_recognises_itself(
+    azurite: Azurite, wire: LossyWire, name: str, lets_through: int
+) -> None:
+    ledger = ledger_over(wire, azurite)
+    ledger.ledger_id()
+    wire.lets_through = lets_through
+    run = claimed(name)
+    wire.armed = True
+
+    written = ledger.insert(run)
+
+    assert not wire.armed
+    assert written is not None
+    assert written.claim_id == run.claim_id
+
+
+def test_an_update_whose_answer_was_lost_recognises_itself(azurite: Azurite, wire: LossyWire, name: str) -> None:
+    ledger = ledger_over(wire, azurite)
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    wire.armed = True
+
+    written = ledger.update(run, run.to(RunState.SUBMITTED, NOW, run_id="id"))
+
+    assert not wire.armed
+    assert written is not None
+    assert ledger.get(run.key) == written
+
+
+def test_a_row_that_is_not_readable_is_passed_over(
+    azurite: Azurite, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = TableServiceClient.from_connection_string(azurite.connection_string)
+    ledger = Ledger(AzureTable(lambda: service))
+    good, bad = claimed(name, etag="1"), claimed(name, etag="2")
+    ledger.insert(good)
+    ledger.insert(bad)
+    table = service.get_table_client(TABLE)
+    row = table.get_entity(name, f"k:{bad.key}")
+    row["document_0"] = "{" + row["document_0"]
+    table.update_entity(row)
+
+    table.upsert_entity({"PartitionKey": "registry", "RowKey": f"s:{name}-bad", "first_seen": "soon"})
+    ledger.register(name, NOW)
+
+    assert [run.key for run in ledger.open_runs(name)] == [good.key]
+    assert f"k:{bad.key}" in caplog.text
+    assert f"{name}-bad" not in {one.schedule for one in ledger.registrations()}
+    assert f"s:{name}-bad" in caplog.text
+
+
+UNREACHABLE: list[tuple[str, Callable[[], TableServiceClient], str]] = [
+    (
+        "nobody listens",
+        lambda: TableServiceClient.from_connection_string(
+            Azurite(None, free_ports(3)).connection_string,  # type: ignore[arg-type]  # never started
+            retry_total=0,
+        ),
+        "Connection refused",
+    ),
+]
+
+
+@pytest.mark.parametrize(("why", "open_service", "said"), UNREACHABLE)
+def test_a_ledger_that_cannot_be_reached_says_so(
+    why: str, open_service: Callable[[], TableServiceClient], said: str
+) -> None:
+    with pytest.raises(LedgerUnavailable, match=said):
+        Ledger(AzureTable(open_service)).get("s@2026-11-01T04:00:00Z")
+
+
+def test_a_ledger_without_its_setting_says_which() -> None:
+    def open_service() -> TableServiceClient:
+        raise UnusableConnection("the app setting AzureWebJobsStorage does not exist")
+
+    with pytest.raises(LedgerUnavailable, match="the app setting AzureWebJobsStorage does not exist"):
+        Ledger(AzureTable(open_service)).registrations()
+
+
+def test_a_wrong_account_key_says_so(azurite: Azurite) -> None:
+    wrong = azurite.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
+
+    with pytest.raises(LedgerUnavailable, match="Storage Table Data Contributor"):
+        Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(wrong))).registrations()
+
+
+def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite: Azurite, name: str) -> None:
+    """Ten rounds of two processes' worth of objects that share nothing but the table and the endpoint."""
+    endpoint = ScriptedEndpoint()
+    of = schedule(CHANGE, name=name)
+
+    def instance() -> Firing:
+        return Firing(
+            ledger=Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string))),
+            endpoint=endpoint,
+            clock=SystemClock(),
+            submit_deadline=timedelta(seconds=300),
+            retry_first_delay=timedelta(seconds=30),
+            spread=lambda: 0.0,
+        )
+
+    instances = [instance(), instance()]
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(10):
+            start = Barrier(2)
+
+            def deliver(firing: Firing, start: Barrier = start, number: int = number) -> Run | None:
+                start.wait()
+                return firing.fire_change(of, occurrence_of(of.name, change(etag=str(number))), None)
+
+            runs = list(threads.map(deliver, instances))
+            assert sorted(run is None for run in runs) == [False, True]
+
+    assert len(endpoint.keys) == len(set(endpoint.keys)) == 10

@@ -1,0 +1,167 @@
+"""The proof: faults by the ten thousand, no run started twice, none lost; and that the simulator would notice."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.change_records import Head, SweepState
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.ports import Operation
+from triggers.ledger.records import Pauses, Slots
+from triggers.reconciling.unknown_runs import UnknownRuns
+from triggers.scheduling.outcome import LookUp, Outcome, Seen
+from triggers.scheduling.run import Run
+from triggers.scheduling.run_request import RunRequest, Submission
+
+from .parts import SimEndpoint, SimHistory, SimService
+from .simulator import Parts, Simulation, story
+
+pytestmark = pytest.mark.simulation
+SEEDS_AT_ONCE = 4
+QUICK, ALL = range(0, 24, SEEDS_AT_ONCE), range(0, 108, SEEDS_AT_ONCE)
+"""First seeds: of `make test`, which plays 20,000 faults, and of `make proof`, which plays 100,000."""
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    """The engine's log lines of a hundred days."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def play(first_seed: int) -> tuple[list[str], Counter[str]]:
+    """The stories of what was violated, none when all is well, and the faults injected."""
+    stories, faults = [], Counter[str]()
+    for seed in range(first_seed, first_seed + SEEDS_AT_ONCE):
+        simulation = Simulation(seed)
+        if violations := simulation.run():
+            stories.append(story(simulation, violations))
+        faults += simulation.world.faults
+    return stories, faults
+
+
+@pytest.mark.parametrize("first_seed", QUICK)
+def test_twenty_thousand_faults_start_no_run_twice_and_lose_none(first_seed: int) -> None:
+    stories, faults = play(first_seed)
+
+    assert stories == []
+    assert faults.total() >= 20_000 / len(QUICK)
+    assert len(faults) >= 15, "every kind of fault has come up"
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("first_seed", ALL)
+def test_a_hundred_thousand_faults_start_no_run_twice_and_lose_none(first_seed: int) -> None:
+    stories, faults = play(first_seed)
+
+    assert stories == []
+    assert faults.total() >= 100_000 / len(ALL)
+    assert len(faults) >= 15, "every kind of fault has come up"
+
+
+def test_a_seed_always_tells_the_same_story() -> None:
+    first, second = Simulation(7, hours=1), Simulation(7, hours=1)
+
+    assert (first.run(), first.world.faults) == (second.run(), second.world.faults)
+    assert [line.partition("attempt")[0].partition("claim")[0] for line in first.world.trace] == [
+        line.partition("attempt")[0].partition("claim")[0] for line in second.world.trace
+    ]
+
+
+class EverybodyWins(Ledger):
+    """A ledger that lets everybody claim a key."""
+
+    def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
+        return super().insert(run, beside) or run
+
+
+class NeverTooLate(SimEndpoint):
+    """A submitter that does not look how old its claim is."""
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        return super().submit(submission, lambda: True)
+
+
+class ForgetfulHistory(SimHistory):
+    """A look-up by a tag that is not always found."""
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        found = super().find(request, run_key, ledger_id)
+        return found if self._world.rng.random() < 0.5 else LookUp(complete=found.complete)
+
+
+class Gullible(UnknownRuns):
+    """Takes two empty look-ups for proof, however far behind the index is."""
+
+    def _index_has_caught_up(self, run: Run, since: Any) -> bool:
+        return True
+
+
+class Deaf(Ledger):
+    """A ledger whose pauses nobody hears of."""
+
+    def pauses(self, schedule: str) -> Pauses:
+        return Pauses()
+
+
+class SealsBlindly(ChangeLedger):
+    """Goes on with a batch without looking whether somebody else has."""
+
+    def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
+        return super().go_on(schedule, replace(head, row=None), limit, sealed_at)
+
+
+class NeverSweeps(ChangeLedger):
+    """Takes every sweep to be somebody else's."""
+
+    def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
+        return None
+
+
+class Overbooked(Ledger):
+    """A ledger in which nobody sees who holds a slot."""
+
+    def slots(self, schedule: str, limit: int | None = None) -> Slots:
+        return replace(super().slots(schedule, limit), open_runs=())
+
+
+class MarksTime(SimService):
+    """A service in which no run ever ends, as far as it tells."""
+
+    def of(self, run: Run) -> Seen:
+        super().of(run)
+        return Seen(status="Running")
+
+
+TWICE = "accepted 2 times"
+
+
+@pytest.mark.parametrize(
+    ("broken", "violation", "likely_seed"),
+    [
+        pytest.param(Parts(ledger=EverybodyWins), TWICE, 0, id="claim"),
+        pytest.param(Parts(endpoint=NeverTooLate), TWICE, 17, id="freshness check"),
+        pytest.param(Parts(history=ForgetfulHistory), TWICE, 0, id="tag look-up"),
+        pytest.param(Parts(unknown_runs=Gullible), TWICE, 11, id="index has caught up"),
+        pytest.param(Parts(ledger=Deaf), "although its time lies in a pause", 0, id="pause"),
+        pytest.param(Parts(rows=SealsBlindly), "batch", 20, id="sealing"),
+        pytest.param(Parts(rows=NeverSweeps), "has no row", 6, id="sweep"),
+        pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", 0, id="slots"),
+        pytest.param(Parts(service=MarksTime), "is still", 0, id="ends"),
+    ],
+)
+def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str, likely_seed: int) -> None:
+    """The likely seed saves the search, and is no more than that: when it finds nothing any more, others are played."""
+    seeds = [likely_seed, *range(40)]
+    found = (sentence for seed in seeds for sentence in Simulation(seed, broken).run())
+
+    first = next((sentence for sentence in found if violation in sentence), None)
+
+    assert first is not None

@@ -1,0 +1,219 @@
+"""Submitted runs are followed to their end: by asking, with events as hints, and by the end of patience."""
+
+from datetime import timedelta
+
+import pytest
+from builders import TIME, Engine, schedule, utc
+
+from triggers.reconciling.run_hints import RunHints
+from triggers.scheduling.config import Config
+from triggers.scheduling.outcome import Seen
+from triggers.scheduling.run import Run, RunState
+
+NOW = utc("2026-11-01T04:00")
+KEY = "s@2026-11-01T04:00:00Z"
+FINISHED = Seen(status="Finished", end=RunState.FINISHED)
+AWAY = Seen(is_away=True, sentence="it did not answer")
+DENIED = Seen(is_denied=True, sentence="no such run")
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """With one submitted run."""
+    engine = Engine(NOW)
+    engine.ledger.register("s", NOW)
+    engine.firing.fire_time(schedule(), NOW, None)
+    return engine
+
+
+def run_of(engine: Engine, key: str = KEY) -> Run:
+    run = engine.ledger.get(key)
+    assert run is not None
+    return run
+
+
+def passes(engine: Engine, number: int = 1, apart: timedelta = timedelta(minutes=1)) -> None:
+    reconciliation = engine.reconciliation(schedule())
+    for _ in range(number):
+        engine.clock.pass_time(apart)
+        reconciliation.run_pass()
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "error"),
+    [
+        (FINISHED, RunState.FINISHED, None),
+        (Seen(status="Completed", end=RunState.FINISHED), RunState.FINISHED, None),
+        (Seen(status="Failed", end=RunState.FAILED, sentence="step train"), RunState.FAILED, "step train"),
+        (Seen(status="Canceled", end=RunState.CANCELED), RunState.CANCELED, None),
+    ],
+)
+def test_the_end_of_a_run_is_written(engine: Engine, seen: Seen, state: RunState, error: str | None) -> None:
+    engine.service.seen[KEY] = seen
+
+    passes(engine)
+
+    run = run_of(engine)
+    assert (run.state, run.azureml_status, run.error, run.ended_at) == (state, seen.status, error, engine.clock.now())
+    assert list(engine.ledger.open_runs("s")) == []
+
+
+def test_what_azure_ml_says_meanwhile_is_kept_and_writes_only_when_it_changes(engine: Engine) -> None:
+    passes(engine)
+    running = run_of(engine)
+    passes(engine, 5)
+
+    assert (running.azureml_status, run_of(engine).version) == ("Running", running.version)
+
+
+def test_a_long_run_is_asked_for_more_rarely(engine: Engine) -> None:
+    asked = []
+    for hours in (1, 5, 18, 6):
+        before = engine.service.asked.count(KEY)
+        passes(engine, hours * 60)  # a pass a minute
+        asked.append(engine.service.asked.count(KEY) - before)
+
+    assert asked[0] == 60
+    # Every 2, 5 and 10 minutes, or at the pass behind that; a restart of the process asks once more.
+    assert [a <= b <= c for a, b, c in zip((100, 180, 33), asked[1:], (152, 218, 38), strict=True)] == [True] * 3
+
+
+def test_a_run_that_azure_ml_denies_for_an_hour_is_untracked(engine: Engine) -> None:
+    engine.service.seen[KEY] = DENIED
+    passes(engine, 60)
+    before = run_of(engine).state
+    passes(engine, 2)
+
+    run = run_of(engine)
+    assert (before, run.state) == (RunState.SUBMITTED, RunState.UNTRACKED)
+    assert run.error == "Azure ML has denied for an hour that there is such a run; whether it ran is not known"
+
+
+def test_a_denial_that_ends_is_forgotten(engine: Engine) -> None:
+    engine.service.seen[KEY] = DENIED
+    passes(engine, 40)
+    del engine.service.seen[KEY]
+    passes(engine)
+    engine.service.seen[KEY] = DENIED
+    passes(engine, 40)
+
+    assert run_of(engine).state is RunState.SUBMITTED
+
+
+@pytest.mark.parametrize("seen", [AWAY, Seen(status="Running"), Seen(status="NotResponding")])
+def test_a_run_whose_end_is_not_known_after_thirty_days_is_untracked(engine: Engine, seen: Seen) -> None:
+    engine.service.seen[KEY] = seen
+    passes(engine, 2, timedelta(days=29) / 2)
+    before = run_of(engine).state
+    passes(engine, 3, timedelta(days=1))
+
+    run = run_of(engine)
+    assert (before, run.state) == (RunState.SUBMITTED, RunState.UNTRACKED)
+    assert run.error == "its end is not known after 30 days (RUN_TRACKING_DAYS)"
+
+
+def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engine) -> None:
+    for minute in range(1, 10):
+        engine.firing.fire_time(schedule(), NOW + timedelta(minutes=minute), None)
+    engine.service.seen = {f"run-{number}": AWAY for number in range(1, 11)}
+
+    passes(engine)
+    after_one = len(engine.service.asked)
+    passes(engine)
+
+    assert (after_one, len(engine.service.asked)) == (1, 2)
+    engine.service.seen = {f"run-{number}": FINISHED for number in range(1, 11)}
+    passes(engine)
+    assert set(engine.states().values()) == {"finished"}
+
+
+def test_a_run_that_is_answered_with_an_error_keeps_no_other_from_its_end(engine: Engine) -> None:
+    for minute in (1, 2):
+        engine.firing.fire_time(schedule(), NOW + timedelta(minutes=minute), None)
+    engine.service.seen = {"run-1": Seen(sentence="500"), "run-2": AWAY, "run-3": FINISHED}
+
+    passes(engine, 4)
+
+    assert sorted(engine.states().values()) == ["finished", "submitted", "submitted"]
+    assert run_of(engine).error == "500", "why its end is not known is told"
+
+
+def test_two_denials_with_silence_between_them_are_no_denial_for_an_hour(engine: Engine) -> None:
+    engine.service.seen[KEY] = DENIED
+    passes(engine)
+    engine.service.seen[KEY] = AWAY
+    passes(engine, 62)
+    engine.service.seen[KEY] = DENIED
+    passes(engine, 2)
+
+    assert run_of(engine).state is RunState.SUBMITTED
+
+
+def hints(engine: Engine) -> RunHints:
+    config = Config(schedules={"s": schedule()}, faults=(), left_out=(), settings={}, file="", lines={})
+    return RunHints(config=config, ledger=engine.ledger, open_runs=engine.open_runs, clock=engine.clock)
+
+
+def event(engine: Engine, **other: object) -> dict[str, object]:
+    tags = {"trigger_run_key": KEY, "trigger_ledger": engine.ledger.ledger_id()}
+    return {"runId": "run-1", "runStatus": "Completed", "runTags": tags, **other}
+
+
+@pytest.mark.parametrize("spelling", [str, str.lower, str.upper, str.title])
+def test_an_event_makes_the_run_be_asked_for_at_once(engine: Engine, spelling: object) -> None:
+    assert callable(spelling)
+    engine.service.seen[KEY] = FINISHED
+    data = {spelling(name): value for name, value in event(engine).items()}
+
+    assert hints(engine).note("experiments/e/runs/run-1", data)
+    assert run_of(engine).state is RunState.FINISHED
+
+
+def test_an_event_is_a_hint_and_not_the_truth(engine: Engine) -> None:
+    assert hints(engine).note("", event(engine, runStatus="Failed"))
+    assert run_of(engine).state is RunState.SUBMITTED
+
+
+def test_properties_and_texts_of_them_will_do(engine: Engine) -> None:
+    engine.service.seen[KEY] = FINISHED
+    marks = f'{{"trigger_run_key": "{KEY}", "trigger_ledger": "{engine.ledger.ledger_id()}"}}'
+
+    assert hints(engine).note("", {"RunId": "run-1", "RunTags": "{}", "RunProperties": marks})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"runId": "run-1_step-2"},
+        {"runTags": {"trigger_run_key": KEY, "trigger_ledger": "of somebody else"}},
+        {"runTags": {"trigger_run_key": "s@2020-01-01T00:00:00Z"}},
+        {"runTags": {"trigger_run_key": ["x"]}},
+        {"runTags": {"trigger_run_key": "s/a?#@x"}},
+        {"runTags": {"trigger_run_key": "\ud800@x"}},
+        {"runTags": None},
+        {"runTags": "{"},
+    ],
+)
+def test_steps_and_other_peoples_runs_are_passed_over(engine: Engine, other: dict[str, object]) -> None:
+    engine.service.seen[KEY] = FINISHED
+
+    assert not hints(engine).note("experiments/e/runs/x", event(engine, **other))
+    assert engine.service.asked == []
+
+
+@pytest.mark.parametrize("data", [None, "x", [], {"runTags": 1}])
+def test_an_event_that_is_none_harms_nobody(engine: Engine, data: object) -> None:
+    assert not hints(engine).note("x", data)
+
+
+def test_a_webhook_is_told_of_the_end(engine: Engine) -> None:
+    of = schedule(f"{TIME}\nwebhook: https://hook.example/")
+    engine.firing.fire_time(of, NOW + timedelta(days=1), None)
+    engine.service.seen["run-2"] = Seen(status="Failed", end=RunState.FAILED)
+    engine.clock.pass_time(timedelta(minutes=1))
+    reconciliation = engine.reconciliation(of)
+    reconciliation.run_pass()
+    reconciliation.run_pass()
+
+    [(_, told)] = engine.hook.told
+    assert (told["id"], told["data"]["azureml_status"]) == ("s@2026-11-02T04:00:00Z#failed", "Failed")

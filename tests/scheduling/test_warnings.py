@@ -1,0 +1,172 @@
+"""What `validate` says of a file that is right: what its author may not expect, with the next date concerned."""
+
+import pytest
+from builders import config, file_of, utc
+
+from triggers.scheduling.file.warnings import warnings_of
+
+
+def warned(keys: str, now: str = "2026-11-21T12:00", pipeline: str = '{endpoint: "%ENDPOINT%"}') -> list[str]:
+    loaded = config(file_of(keys, pipeline=pipeline))
+    assert not loaded.faults, [str(fault) for fault in loaded.faults]
+    return [f"{one.path}: {one.message}" for one in warnings_of(loaded, utc(now))]
+
+
+def daily(at: str, zone: str, **other: str) -> str:
+    more = "".join(f", {key}: {value}" for key, value in other.items())
+    return f"recurrence: {{frequency: Day, interval: 1, time_of_day: '{at}', time_zone: {zone}{more}}}"
+
+
+RIGA_GAP = "03:30 does not exist on 2027-03-28 (clock change in Europe/Riga): it runs when the gap ends, at 04:00"
+RIGA_FOLD = "03:30 comes twice on 2027-10-31 (clock change in Europe/Riga): it runs once, the first time"
+
+
+@pytest.mark.parametrize(
+    ("keys", "now", "expected"),
+    [
+        (daily("03:30", "Europe/Riga"), "2026-11-21T12:00", [RIGA_GAP, RIGA_FOLD]),
+        (daily("03:30", "Europe/Riga"), "2027-05-01T12:00", [RIGA_FOLD, RIGA_GAP.replace("2027-03-28", "2028-03-26")]),
+        (daily("03:30", "Europe/Riga", end_time="2027-06-01"), "2026-11-21T12:00", [RIGA_GAP]),
+        (daily("04:00", "Europe/Riga"), "2026-11-21T12:00", []),
+        (
+            daily("03:30", "Europe/Riga", end_time="2026-01-01"),
+            "2026-11-21T12:00",
+            ["never runs again: its last occurrence is past"],
+        ),
+        # Tehran keeps one offset since 2022; Lord Howe moves by half an hour.
+        (daily("00:30", "Asia/Tehran"), "2026-11-21T12:00", []),
+        (
+            daily("01:45", "Australia/Lord_Howe"),
+            "2026-11-21T12:00",
+            ["01:45 comes twice on 2027-04-04 (clock change in Australia/Lord_Howe): it runs once, the first time"],
+        ),
+        # A weekly reading meets the clock change only on its own day.
+        ("cron: {expression: 30 2 * * mon-sat, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
+        # What admits every hour lives through clock changes as everybody does.
+        ("cron: {expression: 30 * * * *, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
+        ("recurrence: {frequency: Hour, interval: 1, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
+    ],
+)  # fmt: skip
+def test_a_time_that_falls_into_a_clock_change_is_named_with_its_date(keys: str, now: str, expected: list[str]) -> None:
+    key = "cron.expression" if keys.startswith("cron") else "recurrence"
+
+    assert warned(keys, now) == [f"schedules.s.{key}: {sentence}" for sentence in expected]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (
+            "recurrence: {frequency: Month, interval: 1, month_days: [29, 31]}",
+            "recurrence: 2026-11 has no day 31: it is left out there; last is every month's last day",
+        ),
+        (
+            "recurrence: {frequency: Month, interval: 3, month_days: [30], start_time: 2026-11-01T04:00:00}",
+            "recurrence: 2027-02 has no day 30: it is left out there; last is every month's last day",
+        ),
+        (
+            "recurrence: {frequency: Month, interval: 2, start_time: 2026-12-31T04:00:00}",
+            "recurrence: 2027-02 has no day 31: it runs on the month's last day, since the day comes from start_time",
+        ),
+        (
+            "cron: {expression: 0 4 30 * *}",
+            "cron.expression: 2027-02 has no day 30: it is left out there; L is every month's last day",
+        ),
+        ("recurrence: {frequency: Month, interval: 1, month_days: [31, last]}", None),
+        ("recurrence: {frequency: Month, interval: 1, month_days: [28]}", None),
+        (
+            "recurrence: {frequency: Month, interval: 1, month_days: [31], end_time: 2026-11-01T00:00:00}",
+            "recurrence: never runs again: its last occurrence is past",
+        ),
+        ("cron: {expression: 0 4 31 1 *}", None),
+        ("cron: {expression: 0 4 1-31 * *}", None),
+        ("cron: {expression: 0 4 L * *}", None),
+    ],
+)
+def test_a_day_that_a_month_lacks_is_named_with_the_next_such_month(keys: str, expected: str | None) -> None:
+    assert warned(keys) == ([f"schedules.s.{expected}"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("*/45 * * * *", "*/45 begins anew with every hour: after 2026-11-21 12:45 comes 2026-11-21 13:00"),
+        ("7/25 * * * *", "7/25 begins anew with every hour: after 2026-11-21 12:57 comes 2026-11-21 13:07"),
+        ("0 */5 * * *", "*/5 begins anew with every day: after 2026-11-21 20:00 comes 2026-11-22 00:00"),
+        ("0 4 */2 * *", "*/2 begins anew with every month: after 2026-12-31 04:00 comes 2027-01-01 04:00"),
+        ("0 4 1 */5 *", "*/5 begins anew with every year: after 2027-11-01 04:00 comes 2028-01-01 04:00"),
+        ("0 4 * * */2", "*/2 begins anew with every week: after 2026-11-21 04:00 comes 2026-11-22 04:00"),
+        ("*/90 * * * *", "*/90 runs once every hour: a step counts within its field only"),
+        ("0 */36 * * *", "*/36 runs once every day: a step counts within its field only"),
+        ("*/15 */6 * */3 *", None),
+        ("5/20 * * * *", None),
+        ("*/1 */1 */1 */1 */1", None),
+        ("0-30/7 * * * *", None),
+    ],
+)
+def test_a_step_that_does_not_divide_is_shown_where_it_begins_anew(expression: str, expected: str | None) -> None:
+    key = "schedules.s.cron.expression"
+
+    assert warned(f"cron: {{expression: '{expression}'}}") == ([f"{key}: {expected}"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ("path_on_datastore: '*.csv'", "path_on_datastore: is a folder's plain name"),
+        ("polling_interval: 0", "polling_interval: 0: no sweep, so an upload whose event is lost or dropped"),
+        ("include: ['*.{csv,txt}']", "include: '*.{csv,txt}': braces are plain characters here"),
+        ("include: [/a.csv]", "include: '/a.csv': globs are matched below path_on_datastore"),
+        ("include: [a/*.csv]", "include: 'a/*.csv' reaches into folders, but recursive is false"),
+    ],
+)
+def test_globs_that_are_rarely_meant_are_named(keys: str, key: str) -> None:
+    [sentence] = warned(f"change: {{datastore: d, container: ccc, {keys}}}")
+
+    assert sentence.startswith(f"schedules.s.change.{key}")
+
+
+def test_an_endpoint_that_does_not_look_like_one_is_named() -> None:
+    [sentence] = warned("cron: {expression: 0 4 * * *}", pipeline="{endpoint: 'https://x.api.azureml.ms/pipelines'}")
+
+    assert sentence.startswith("schedules.s.pipeline: its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID")
+
+
+def test_a_warning_is_found_in_the_file_and_does_not_fail_it() -> None:
+    loaded = config(file_of("cron: {expression: '*/45 * * * *'}"))
+
+    [warning] = warnings_of(loaded, utc("2026-11-21T12:00"))
+    assert str(warning).startswith("schedules.yaml:7: schedules.s.cron.expression: ")
+    assert loaded.faults == ()
+
+
+def test_limits_that_have_no_effect_are_named() -> None:
+    both = warned("overlap: skip\nmax_concurrent_runs: 2\ncron: {expression: 0 4 * * *}")
+    batch = "{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}"
+    text = file_of("overlap: cancel_other\ncron: {expression: 0 4 * * *}", pipeline=batch)
+    unreachable = [str(warning) for warning in warnings_of(config(text), utc("2026-11-21T12:00"))]
+
+    assert both == ["schedules.s.max_concurrent_runs: has no effect: overlap skip lets one run be open at a time"]
+    assert [sentence.partition(" schedules.s.")[2] for sentence in unreachable] == [
+        "overlap: a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("cron: {expression: 0 0 31 * *}", ["2026-11 has no day 31"]),
+        ("cron: {expression: 0 0 29 2 *}", ["2027-02 has no day 29"]),
+        ("recurrence: {frequency: Month, interval: 1, month_days: [30], start_time: 2028-02-15}", ["2028-02 has no"]),
+        ("cron: {expression: 0 0 31 * mon, end_time: 2026-11-24}", []),
+        # Steps that never meet the next hour, day or year begin nothing anew too early.
+        ("cron: {expression: '*/7 9 * * *'}", []),
+        ("cron: {expression: '0 */5 1 * *'}", []),
+        ("cron: {expression: '*/45 9,17 * * *'}", []),
+    ],
+)
+def test_only_what_really_comes_is_named(keys: str, expected: list[str]) -> None:
+    said = warned(keys)
+
+    assert len(said) == len(expected)
+    assert all(part in sentence for part, sentence in zip(expected, said, strict=True))

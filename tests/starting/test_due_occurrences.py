@@ -1,0 +1,271 @@
+"""Which occurrences of a time-based schedule run: late timers, missed ones, edits, and the first sight."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from builders import Engine, schedule, utc
+
+from triggers.scheduling.config import Schedule
+from triggers.starting.due_occurrences import fire_due
+from triggers.steering.pausing import pause
+
+HOURLY = "cron: {expression: '0 * * * *'}"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(utc("2026-11-01T04:00:02"))
+
+
+def wake(engine: Engine, of: Schedule, at: datetime | None = None, started_at: datetime | None = None) -> int:
+    if at is not None:
+        engine.clock.pass_time(at - engine.clock.now())
+    started_at = started_at or engine.started_at
+    return fire_due(of, engine.ledger, engine.firing, engine.clock, started_at=started_at, retention=timedelta(days=90))
+
+
+def keys(engine: Engine, *states: str) -> list[str]:
+    """The hours, in order, of the runs in these states."""
+    found = [key.partition("@")[2][11:16] for key, state in engine.states().items() if state in states]
+    return sorted(found)
+
+
+def test_a_timer_that_is_woken_twice_starts_one_run(engine: Engine) -> None:
+    fired = [wake(engine, schedule(HOURLY)) for _ in range(2)]
+
+    assert (fired[1], engine.endpoint.keys) == (0, ["s@2026-11-01T04:00:00Z"])
+
+
+def test_a_schedule_that_is_first_seen_by_its_timer_starts_the_occurrence_it_was_woken_for(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:14"))
+
+    assert engine.states() == {"s@2026-11-01T04:00:00Z": "submitted"}
+
+
+def test_older_occurrences_than_that_lie_before_its_life(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:16"))
+    wake(engine, schedule(HOURLY), utc("2026-11-01T05:00"))
+
+    assert engine.states() == {"s@2026-11-01T05:00:00Z": "submitted"}
+
+
+def test_an_occurrence_before_the_registration_is_skipped_with_its_reason(engine: Engine) -> None:
+    engine.ledger.register("s", engine.clock.now())
+
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:00:30"))
+
+    assert engine.states() == {"s@2026-11-01T04:00:00Z": "skipped before_first_seen"}
+
+
+def test_ten_minutes_late_is_on_time_whatever_catchup_says(engine: Engine) -> None:
+    of = schedule(f"catchup: none\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T05:10"))
+    wake(engine, of, utc("2026-11-01T06:10:01"))
+
+    assert keys(engine, "submitted") == ["04:00", "05:00"]
+    assert keys(engine, "skipped catchup") == ["06:00"]
+
+
+@pytest.mark.parametrize(
+    ("keys_of", "started", "superseded", "caught"),
+    [
+        ("catchup: none", ["04:00"], [], ["05:00", "06:00", "07:00"]),
+        ("catchup: latest", ["04:00", "07:00"], ["05:00", "06:00"], []),
+        ("catchup: all", ["04:00", "07:00"], [], ["05:00", "06:00"]),
+        ("catchup: all\ncatchup_window: 3h", ["04:00", "05:00", "06:00", "07:00"], [], []),
+        ("catchup: latest\ncatchup_window: 20m", ["04:00"], [], ["05:00", "06:00", "07:00"]),
+    ],
+)
+def test_missed_occurrences(
+    engine: Engine, keys_of: str, started: list[str], superseded: list[str], caught: list[str]
+) -> None:
+    of = schedule(f"{keys_of}\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T07:45"))
+
+    assert keys(engine, "submitted") == started
+    assert keys(engine, "skipped superseded") == superseded
+    assert keys(engine, "skipped catchup") == caught
+
+
+def test_missed_occurrences_start_oldest_first(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 1d\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T07:45"))
+
+    assert engine.endpoint.keys == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6, 7)]
+
+
+def test_an_edited_schedule_has_no_past(engine: Engine) -> None:
+    edited, deployed = schedule("cron: {expression: '30 * * * *'}"), utc("2026-11-01T06:32:10")
+    wake(engine, schedule(HOURLY))
+
+    wake(engine, edited, utc("2026-11-01T06:35"), deployed)
+    wake(engine, edited, utc("2026-11-01T07:30"), deployed)
+
+    assert keys(engine, "submitted") == ["04:00", "07:30"]
+    assert len(engine.states()) == 2
+
+
+def test_the_first_occurrence_after_an_edit_runs_although_its_tick_brings_the_edit(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY))
+
+    edited = schedule("cron: {expression: '0 * * * *', end_time: 2027-01-01}")
+    wake(engine, edited, utc("2026-11-01T05:00:00.300000"), utc("2026-11-01T04:59:20"))
+
+    assert keys(engine, "submitted") == ["04:00", "05:00"]
+
+
+def test_while_old_and_new_instances_alternate_nothing_is_lost(engine: Engine) -> None:
+    old, new = schedule(HOURLY), schedule("cron: {expression: '0 * * * *', end_time: 2027-01-01}")
+    wake(engine, old)
+
+    for hour in range(5, 12):
+        wake(engine, (old, new)[hour % 2], utc(f"2026-11-01T{hour:02}:00:00.300000"), utc("2026-11-01T04:30"))
+
+    assert keys(engine, "submitted") == [f"{hour:02}:00" for hour in range(4, 12)]
+
+
+def test_a_disabled_schedule_records_what_it_skips(engine: Engine) -> None:
+    of = schedule(f"status: Disabled\n{HOURLY}")
+
+    wake(engine, of)
+    wake(engine, of, utc("2026-11-01T05:00"))
+
+    assert set(engine.states().values()) == {"skipped disabled"}
+    assert len(engine.states()) == 2
+
+
+def test_a_clock_that_goes_back_repeats_nothing(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY), utc("2026-11-01T05:00:01"))
+
+    wake(engine, schedule(HOURLY), utc("2026-11-01T04:30"))
+    wake(engine, schedule(HOURLY), utc("2026-11-01T05:00:30"))
+
+    assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]
+
+
+def test_a_long_standstill_is_noted_over_several_wakes_and_delays_no_start(engine: Engine) -> None:
+    of = schedule("catchup: latest\ncron: {expression: '* * * * *'}")
+    wake(engine, of)
+    later = utc("2026-11-03T04:00")
+
+    wakes = 0
+    while wake(engine, of, later + timedelta(seconds=wakes)):
+        wakes += 1
+
+    states = list(engine.states().values())
+    minutes = int((later - utc("2026-11-01T04:00")).total_seconds()) // 60
+    assert len(states) == minutes + 1 + 1, "each of them, the first, and the one before the schedule was seen"
+    assert wakes == 3
+    on_time_and_latest = 11 + 1
+    assert states.count("submitted") == 1 + on_time_and_latest
+    assert engine.endpoint.keys[1] == "s@2026-11-03T03:50:00Z", "what is on time comes first"
+    assert "s@2026-11-03T03:49:00Z" in engine.endpoint.keys
+
+
+def test_a_mark_that_could_not_be_written_costs_nothing(engine: Engine) -> None:
+    engine.ledger.set_mark = lambda schedule, mark: False  # type: ignore[method-assign]  # a fault, for this test
+
+    for minute in range(3):
+        wake(engine, schedule(HOURLY), utc(f"2026-11-01T05:0{minute}"))
+
+    assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]
+
+
+def test_an_instance_that_slept_after_its_decision_decides_anew(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 1d\n{HOURLY}")
+    wake(engine, of)
+    engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(seconds=40))
+
+    wake(engine, of, utc("2026-11-01T08:45"))
+    first = list(engine.endpoint.keys)
+    wake(engine, of)
+
+    assert first == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6)], "the third would have been claimed too late"
+    assert engine.endpoint.keys == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6, 7, 8)]
+
+
+def test_occurrences_below_the_floor_start_nothing(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 300d\n{HOURLY}")
+    wake(engine, of)
+
+    wake(engine, of, utc("2026-11-01T04:00") + timedelta(days=89, hours=2))
+
+    states = engine.states()
+    assert states["s@2026-11-01T05:00:00Z"] == "skipped forgotten"
+    assert states["s@2026-11-01T06:00:00Z"] == "submitted"
+
+
+def test_half_a_year_of_minutes_is_decided_in_no_time_to_speak_of(engine: Engine) -> None:
+    """260,000 missed occurrences: quadratic work would outlast the function, and every one after it."""
+    of = schedule("catchup: none\ncron: {expression: '* * * * *'}")
+    wake(engine, of)
+
+    fired = wake(engine, of, utc("2026-11-01T04:00") + timedelta(days=80))
+
+    assert fired == 1000 + 11
+
+
+def test_a_wake_up_for_nothing_moves_no_mark_and_loses_nothing(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    wake(engine, of)
+    before = engine.ledger.mark("s")
+
+    wake(engine, of, utc("2026-11-01T04:30"))
+    wake(engine, of, utc("2026-11-01T04:59:59"))
+    after = engine.ledger.mark("s")
+    wake(engine, of, utc("2026-11-01T05:00"))
+
+    assert before == after
+    assert keys(engine, "submitted") == ["04:00", "05:00"]
+
+
+def test_a_long_backlog_gets_on_and_starves_nothing_that_is_on_time(engine: Engine) -> None:
+    """Each submission takes 20 s, so a call has time for a few; the backlog is five hours of every minute."""
+    of = schedule("catchup: all\ncatchup_window: 9d\ncron: {expression: '* * * * *'}")
+    wake(engine, of)
+    engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=20))
+    engine.clock.pass_time(timedelta(hours=5))
+    marks, started = [], []
+
+    for _ in range(40):
+        wake(engine, of)
+        mark = engine.ledger.mark("s")
+        assert mark is not None
+        marks.append(mark.until)
+        started.append(len(engine.endpoint.submissions))
+
+    assert marks == sorted(marks)
+    assert started == sorted(set(started)), "every call starts something"
+    newest = max(run.nominal_time for run in engine.ledger.recent_runs("s", 999) if run.nominal_time)
+    assert engine.clock.now() - newest < timedelta(minutes=5)
+
+
+def test_a_pause_takes_hold_in_the_middle_of_a_backlog(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 9h\n{HOURLY}")
+    wake(engine, of)
+
+    def somebody_pauses() -> None:
+        pause(engine.ledger, "s", engine.clock.now(), None, None)
+
+    engine.endpoint.before_the_reply = somebody_pauses
+
+    wake(engine, of, utc("2026-11-01T10:00:30"))
+    wake(engine, of, utc("2026-11-01T10:01:30"))
+
+    assert keys(engine, "submitted") == ["04:00", "10:00"]
+    assert keys(engine, "skipped paused") == ["05:00", "06:00", "07:00", "08:00", "09:00"]
+
+
+def test_an_edited_schedule_whose_ledger_is_away_at_first_loses_nothing_of_its_new_life(engine: Engine) -> None:
+    wake(engine, schedule(HOURLY))
+    edited = schedule("cron: {expression: '10 4 * * *'}")
+
+    wake(engine, edited, utc("2026-11-01T04:16"), started_at=utc("2026-11-01T04:05:30"))
+
+    assert engine.states() == {"s@2026-11-01T04:00:00Z": "submitted", "s@2026-11-01T04:10:00Z": "submitted"}

@@ -1,0 +1,304 @@
+"""Build → claim → submit → settle, and what happens when it stops anywhere in between."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from builders import CHANGE, TIME, Engine, change, schedule, utc
+
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
+from triggers.scheduling.run_request import build_request
+from triggers.starting.occurrence import occurrence_of
+
+NOW = utc("2026-11-01T04:00")
+KEY = "s@2026-11-01T04:00:00Z"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(NOW)
+
+
+def test_an_occurrence_starts_one_run(engine: Engine) -> None:
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert (run.key, run.state, run.run_id, run.attempts) == (KEY, RunState.SUBMITTED, "run-1", 1)
+    (submission,) = engine.endpoint.submissions
+    assert (submission.run_key, submission.ledger_id) == (KEY, engine.ledger.ledger_id())
+    assert submission.attempt == run.claim_id
+
+
+def test_a_second_delivery_of_the_same_blob_version_submits_nothing(engine: Engine) -> None:
+    of = schedule(CHANGE)
+
+    runs = [engine.firing.fire_change(of, occurrence_of("s", change(etag=etag)), None) for etag in ("1", "1", "2")]
+
+    assert [run is not None for run in runs] == [True, False, True]
+    assert len(engine.endpoint.submissions) == 2
+
+
+def test_what_is_skipped_has_a_row_that_says_why_and_starts_nothing(engine: Engine) -> None:
+    run = engine.firing.fire_time(schedule(), NOW, SkipReason.CATCHUP)
+
+    assert run is not None
+    assert (run.state, run.reason, run.ended_at) == (RunState.SKIPPED, "catchup", NOW)
+    assert engine.firing.fire_time(schedule(), NOW, None) is None
+    assert engine.endpoint.submissions == []
+
+
+def test_a_rejected_run_ends_with_the_services_words(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="the service answered 404: gone")]
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert (run.state, run.error) == (RunState.REJECTED, "the service answered 404: gone")
+    engine.clock.pass_time(timedelta(days=1))
+    engine.reconcile(schedule())
+    assert engine.endpoint.keys == [KEY]
+
+
+def test_an_unsent_run_is_tried_again_with_growing_delays(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 3
+    engine.firing.fire_time(schedule(), NOW, None)
+    attempts = [NOW]
+
+    while engine.states()[KEY] != "submitted":
+        engine.clock.pass_time(timedelta(seconds=30))
+        before = len(engine.endpoint.submissions)
+        engine.reconcile(schedule())
+        if len(engine.endpoint.submissions) > before:
+            attempts.append(engine.clock.now())
+
+    waits = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(attempts)]
+    assert waits == [30, 60, 120]
+    run = engine.ledger.get(KEY)
+    assert run is not None
+    assert (run.attempts, run.run_id, run.error) == (4, "run-4", None)
+    assert len({submission.attempt for submission in engine.endpoint.submissions}) == 4
+
+
+def test_retry_after_wins_when_it_is_longer(engine: Engine) -> None:
+    asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
+    engine.endpoint.next_outcomes = [asked]
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert run.next_attempt_at == NOW + timedelta(minutes=20)
+
+
+@pytest.mark.parametrize("retry", ["{max_attempts: 3}", "{max_age: 80s}"])
+def test_a_run_whose_retries_are_used_up_is_dead(engine: Engine, retry: str) -> None:
+    of = schedule(f"retry: {retry}\n{TIME}")
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 100
+    engine.firing.fire_time(of, NOW, None)
+
+    for _ in range(60):
+        engine.clock.pass_time(timedelta(seconds=30))
+        engine.reconcile(of)
+
+    assert engine.states() == {KEY: "dead"}
+    run = engine.ledger.get(KEY)
+    assert run is not None
+    assert run.error == "refused"
+    assert len(engine.endpoint.submissions) == (3 if "attempts" in retry else 2)
+
+
+def test_a_submitter_that_slept_past_its_claim_sends_nothing(engine: Engine) -> None:
+    engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=61))
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert run.state is RunState.UNSENT
+    assert engine.endpoint.submissions == []
+
+
+def test_an_id_that_arrives_late_is_written_although_the_run_was_given_up_as_unknown(engine: Engine) -> None:
+    def take_long() -> None:
+        engine.history.away = True
+        engine.clock.pass_time(timedelta(seconds=301))
+        engine.reconcile(schedule())
+        assert engine.states() == {KEY: "unknown"}
+
+    engine.endpoint.before_the_reply = take_long
+
+    run = engine.firing.fire_time(schedule(), NOW, None)
+
+    assert run is not None
+    assert [event.state.value for event in run.history] == ["submitting", "unknown", "submitted"]
+    assert run.run_id == "run-1"
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Crashing:
+    """Passes every call on, and crashes before or after the nth of them."""
+
+    def __init__(self, inner: Any, crash: Callable[[], None]) -> None:
+        self._inner, self._crash = inner, crash
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._crash()
+            answer = getattr(self._inner, name)(*arguments, **named)
+            self._crash()
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize("point", range(12))
+def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_without_a_row(point: int) -> None:
+    """Stopped before and after every call to ledger and endpoint, delivered again, and reconciled over the next run."""
+    engine = Engine(NOW)
+    countdown = iter(range(point, -1, -1))
+
+    def crash() -> None:
+        if next(countdown, None) == 0:
+            raise Crash
+
+    plain_ledger, plain_endpoint = engine.firing._ledger, engine.firing._endpoint
+    plain_settling = engine.firing._settling
+    engine.firing._ledger = Crashing(plain_ledger, crash)  # type: ignore[assignment]  # a stand-in
+    engine.firing._settling = replace(plain_settling, ledger=engine.firing._ledger)
+    engine.firing._endpoint = Crashing(plain_endpoint, crash)
+    crashed = False
+    try:
+        engine.firing.fire_time(schedule(), NOW, None)
+    except Crash:
+        crashed = True
+    engine.firing._ledger, engine.firing._endpoint = plain_ledger, plain_endpoint
+    engine.firing._settling = plain_settling
+
+    engine.firing.fire_time(schedule(), NOW, None)
+    for _ in range(10):
+        engine.clock.pass_time(timedelta(minutes=1))
+        engine.reconcile(schedule())
+    after_ten_minutes = engine.states()[KEY]
+    engine.clock.pass_time(timedelta(days=1))
+    for _ in range(10):
+        engine.clock.pass_time(timedelta(minutes=1))
+        engine.reconcile(schedule())
+
+    assert crashed is (point < 10), "five calls' edges: ledger_id, place, insert, submit, update"
+    assert after_ten_minutes == ("unknown" if point in {5, 6} else "submitted"), "unsent, but nothing proves it yet"
+    assert engine.states()[KEY] == "submitted"
+    assert engine.endpoint.keys.count(KEY) == 1
+
+
+def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 2
+    bad, good = schedule(name="a"), schedule(name="b")
+    for of in (bad, good):
+        engine.ledger.register(of.name, NOW)
+        engine.firing.fire_time(of, NOW, None)
+    engine.clock.pass_time(timedelta(minutes=5))
+    plain = engine.ledger.open_work
+
+    def open_work(name: str) -> Any:
+        if name == "a":
+            raise LedgerUnavailable("this partition is away")
+        return plain(name)
+
+    engine.ledger.open_work = open_work  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
+
+    with pytest.raises(ExceptionGroup, match="could not see to every schedule") as raised:
+        engine.reconcile(bad, good)
+
+    assert [str(error) for error in raised.value.exceptions] == ["this partition is away"]
+    assert engine.states("b") == {"b@2026-11-01T04:00:00Z": "submitted"}
+    assert engine.ledger.last_pass() == engine.clock.now()
+
+
+def test_the_open_runs_of_a_removed_schedule_are_finished_too(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
+    engine.ledger.register("s", NOW)
+    engine.firing.fire_time(schedule(), NOW, None)
+    engine.clock.pass_time(timedelta(minutes=1))
+
+    engine.reconcile()
+
+    assert engine.states() == {KEY: "submitted"}
+
+
+def test_a_schedules_life_begins_with_the_process_but_a_lost_ledger_brings_no_days_back(engine: Engine) -> None:
+    engine.reconcile(schedule(name="at-once"))
+    engine.clock.pass_time(timedelta(days=3))
+    engine.reconcile(schedule(name="late"))
+
+    assert {one.schedule: one.first_seen for one in engine.ledger.registrations()} == {
+        "at-once": NOW,
+        "late": NOW + timedelta(days=3) - timedelta(minutes=2),
+    }
+
+
+def test_retry_after_holds_back_the_whole_target_on_every_instance(engine: Engine) -> None:
+    asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused"), asked]
+    first, second, third = schedule(name="a"), schedule(name="b"), schedule(name="c")
+    for of in (first, second, third):
+        engine.ledger.register(of.name, NOW)
+        engine.firing.fire_time(of, NOW, None)
+    assert engine.endpoint.keys == ["a@2026-11-01T04:00:00Z", "b@2026-11-01T04:00:00Z"], "the third was not even sent"
+    restarted = engine.with_new_process()
+
+    for _ in range(19):
+        engine.clock.pass_time(timedelta(minutes=1))
+        restarted.reconcile(first, second, third)
+    held = len(engine.endpoint.submissions)
+    for _ in range(17):
+        engine.clock.pass_time(timedelta(minutes=1))
+        restarted.reconcile(first, second, third)
+
+    assert held == 2
+    assert sorted(engine.endpoint.keys[2:]) == [f"{name}@2026-11-01T04:00:00Z" for name in "abc"]
+
+
+def test_a_waiting_run_is_submitted_when_it_is_due(engine: Engine) -> None:
+    of = schedule()
+    request = build_request(of, KEY, NOW)
+    waiting = Run(
+        key=KEY,
+        schedule="s",
+        kind=RunKind.TIME,
+        state=RunState.WAITING,
+        created_at=NOW,
+        pipeline="p",
+        due_at=NOW + timedelta(minutes=5),
+        request=request,
+    )
+    engine.ledger.register("s", NOW)
+    engine.ledger.insert(waiting.first(NOW))
+
+    other = schedule(name="other")
+    engine.clock.pass_time(timedelta(minutes=4))
+    engine.reconcile(other)
+    early = engine.states()[KEY]
+    engine.clock.pass_time(timedelta(minutes=1))
+    engine.reconcile(other)
+
+    assert (early, engine.states()[KEY]) == ("waiting", "submitted")
+
+
+def test_an_occurrence_that_no_timer_delivered_is_fired_by_the_reconciler(engine: Engine) -> None:
+    of = schedule("cron: {expression: '5 4 * * *'}")
+    engine.reconcile(of)
+
+    engine.clock.pass_time(timedelta(minutes=6))
+    engine.reconcile(of)
+    young = dict(engine.states())
+    engine.clock.pass_time(timedelta(minutes=1))
+    engine.reconcile(of)
+
+    assert young == {}, "the timer's own, for another 30 seconds"
+    assert engine.states() == {"s@2026-11-01T04:05:00Z": "submitted"}

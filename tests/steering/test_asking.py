@@ -1,0 +1,235 @@
+"""What people ask for, when something goes wrong in between: nothing starts twice, nothing is given up in vain."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from threading import BoundedSemaphore, Event
+from typing import Any
+
+import pytest
+from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, schedule, utc
+
+from triggers.azureml.wire import Reply
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.records import Notice
+from triggers.reconciling.webhooks import Webhooks
+from triggers.scheduling.config import Schedule
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run, RunState
+from triggers.steering.asking import Asking
+from triggers.steering.backfilling import Backfilling
+from triggers.steering.declined import BadInput, WrongState
+from triggers.steering.pausing import pause
+from triggers.steering.questions import BackfillBody, HeldBody, ReplayBody, TriggerBody
+from triggers.steering.service import Steering
+
+NOW = utc("2026-11-01T04:00")
+UNSENT = Outcome(answer=Answer.UNSENT, sentence="refused")
+UNKNOWN = Outcome(answer=Answer.UNKNOWN, sentence="cut off")
+
+
+class NoService:
+    def cancel(self, run: Run) -> str | None:
+        raise AssertionError("nothing is canceled here")
+
+
+@pytest.fixture
+def engine() -> Engine:
+    made = Engine(NOW)
+    made.ledger.register("s", NOW)
+    return made
+
+
+def asking(engine: Engine) -> Asking:
+    return Asking(
+        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=NoService(), callback_hosts=()
+    )
+
+
+def triggered(engine: Engine, request_id: str, *, outcome: Outcome, one: Schedule | None = None, **body: Any) -> Run:
+    engine.endpoint.next_outcomes = [outcome]
+    run, _ = asking(engine).trigger(one or schedule(), TriggerBody(request_id=request_id, **body))
+    return run
+
+
+def test_a_run_that_ended_while_a_pass_reads_the_open_ones_is_left_alone(engine: Engine) -> None:
+    first, second = (triggered(engine, name, outcome=UNSENT) for name in ("a", "b"))
+    reading = engine.ledger.open_runs("s")
+    next(reading)
+    engine.ledger.update(second, second.to(RunState.CANCELED, NOW))
+
+    assert list(reading) == []
+    assert first.state is RunState.UNSENT
+
+
+def test_an_illegal_transition_raises_also_where_assertions_are_off(engine: Engine) -> None:
+    run = triggered(engine, "a", outcome=UNSENT)
+
+    with pytest.raises(AssertionError):
+        run.to(RunState.FINISHED, NOW)
+
+
+def test_the_replay_of_an_unknown_run_gives_it_up_in_the_same_transaction(engine: Engine) -> None:
+    unknown = triggered(engine, "a", outcome=UNKNOWN)
+
+    replay = asking(engine).replay(schedule(), unknown, ReplayBody())
+
+    assert (replay.key, replay.state) == ("s!a.r1", RunState.SUBMITTED)
+    assert engine.states() == {"s!a": "canceled", "s!a.r1": "submitted"}
+
+
+def test_when_the_replay_cannot_be_claimed_the_unknown_run_stays_unknown(engine: Engine) -> None:
+    unknown = triggered(engine, "a", outcome=UNKNOWN)
+    engine.ledger.update(unknown, unknown)  # the reconciler has written meanwhile
+
+    with pytest.raises(WrongState, match="has changed, or was replayed by somebody else meanwhile"):
+        asking(engine).replay(schedule(), unknown, ReplayBody())
+
+    assert engine.states() == {"s!a": "unknown"}
+
+
+def test_a_replay_that_the_edited_schedule_cannot_build_is_refused_and_changes_nothing(engine: Engine) -> None:
+    unknown = triggered(engine, "a", outcome=UNKNOWN)
+    edited = schedule(f"{CHANGE}\npipeline_parameters: {{p: '{{blob.path}}'}}")
+
+    with pytest.raises(WrongState):
+        asking(engine).replay(edited, unknown, ReplayBody())
+
+    assert engine.states() == {"s!a": "unknown"}
+
+
+def test_an_old_attempt_is_not_replayed_where_only_the_newest_shall_be(engine: Engine) -> None:
+    first = triggered(engine, "a", outcome=Outcome(answer=Answer.REJECTED, sentence="no"))
+    asking(engine).replay(schedule(), first, ReplayBody())
+
+    with pytest.raises(WrongState, match=r"s!a was replayed already: s!a\.r1 is submitted"):
+        asking(engine).replay(schedule(), first, ReplayBody(unless_replayed=True))
+
+
+def test_a_run_that_was_claimed_is_answered_though_the_ledger_goes_away_then(engine: Engine) -> None:
+    plain = engine.ledger.ledger_id
+
+    def away() -> str:
+        raise LedgerUnavailable("away")
+
+    engine.ledger.ledger_id = away  # type: ignore[method-assign]  # a fault of the ledger, for this test
+    run, is_new = asking(engine).trigger(schedule(), TriggerBody(request_id="a"))
+    engine.ledger.ledger_id = plain  # type: ignore[method-assign]
+    engine.reconcile(schedule())
+
+    assert (run.state, is_new) == (RunState.WAITING, True)
+    assert engine.states() == {"s!a": "submitted"}
+
+
+@pytest.mark.parametrize("request_id", ["a.r1", "build.r12", "a\n"])
+def test_a_request_id_that_could_be_a_replays_key_is_refused(engine: Engine, request_id: str) -> None:
+    with pytest.raises(BadInput, match="request_id"):
+        triggered(engine, request_id, outcome=UNSENT)
+
+
+@pytest.mark.parametrize("path", ["raw/../../secret/x.csv", "..", "a/./b", "raw\\..\\x", "a\x00b"])
+def test_a_blobs_path_does_not_leave_its_container(engine: Engine, path: str) -> None:
+    one = schedule(f"{CHANGE}\ntrigger_overrides: any")
+
+    with pytest.raises(BadInput, match="blob"):
+        triggered(engine, "a", outcome=UNSENT, one=one, blob=path)
+
+
+def test_the_same_request_is_answered_after_its_schedule_was_narrowed(engine: Engine) -> None:
+    body = {"pipeline_parameters": {"epochs": 1}}
+    wide, narrow = schedule(f"{TIME}\ntrigger_overrides: any"), schedule(f"{TIME}\ntrigger_overrides: none")
+    first = triggered(engine, "a", outcome=UNSENT, one=wide, **body)
+
+    again, is_new = asking(engine).trigger(narrow, TriggerBody(request_id="a", **body))  # type: ignore[arg-type]
+
+    assert (again.key, is_new) == (first.key, False)
+
+
+def test_a_schedule_that_leaves_the_file_while_it_is_paused_has_its_open_runs_finished(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [UNSENT]
+    engine.firing.fire_time(schedule(), NOW, None)
+    pause(engine.ledger, "s", NOW, "for ever", None)
+    engine.clock.pass_time(timedelta(minutes=5))
+
+    engine.reconcile(schedule())
+    assert list(engine.states().values()) == ["unsent"]
+    engine.reconcile(schedule(name="other"))
+
+    assert list(engine.states().values()) == ["submitted"]
+
+
+def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engine: Engine) -> None:
+    let_go = Event()
+
+    class Dripping(ScriptedHook):
+        def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
+            plain = super().prepared(url, data, content_type=content_type, audience=audience)
+
+            def call() -> Reply:
+                reply = plain()
+                let_go.wait(60)
+                return reply
+
+            return call
+
+    hook = Dripping()
+    webhooks = Webhooks(
+        ledger=engine.ledger,
+        wire=hook,
+        settings={},
+        first_delay=timedelta(seconds=30),
+        spread=lambda: 0.0,
+        patience=timedelta(seconds=0.1),
+    )
+    rejected = Outcome(answer=Answer.REJECTED, sentence="no")
+    triggered(engine, "a", outcome=rejected, one=schedule(f"{TIME}\nwebhook: https://hook.example/"))
+    for minutes in (0, 10, 20):
+        for notice in list(engine.ledger.open_work("s")):
+            assert isinstance(notice, Notice)
+            webhooks.see_to(notice, NOW + timedelta(minutes=minutes))
+
+    assert len(hook.told) == 1
+    let_go.set()
+
+
+@pytest.mark.parametrize(("seconds_each", "answers"), [(1, 1), (40, 3), (1000, 9)])
+def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_each: int, answers: int) -> None:
+    one = schedule("recurrence: {frequency: Hour, interval: 1}")
+    backfilling = Backfilling(changes=engine.changes, clock=engine.clock)
+    steering = Steering(
+        config=config(file_of("recurrence: {frequency: Hour, interval: 1}")),
+        ledger=engine.ledger,
+        asking=asking(engine),
+        backfilling=backfilling,
+        clock=engine.clock,
+        waiters=BoundedSemaphore(1),
+    )
+    plain = engine.ledger.insert
+
+    def slow(run: Run, beside: Any = ()) -> Run | None:
+        engine.clock.pass_time(timedelta(seconds=seconds_each))
+        return plain(run, beside)
+
+    engine.ledger.insert = slow  # type: ignore[method-assign]  # time passes with every row
+    body = BackfillBody(first="2026-10-31", before="2026-10-31T08:00:00Z")
+    what: list[str] = []
+    for number in range(answers):
+        answer = steering.backfill(one.name, body)
+        what += [item.what for item in answer.started]
+        assert answer.already_count == 0
+        assert answer.complete == (number == answers - 1)
+        if answer.continue_from is not None:
+            body = BackfillBody(first=answer.continue_from, before=body.before)
+
+    assert what == [f"2026-10-31T0{hour}:00:00Z" for hour in range(8)]
+
+
+def test_a_run_whose_status_was_noted_meanwhile_is_canceled_all_the_same(engine: Engine) -> None:
+    run = triggered(engine, "a", outcome=Outcome(answer=Answer.SUBMITTED, run_id="run-1"))
+    assert engine.ledger.update(run, replace(run, azureml_status="Running")) is not None
+    able = replace(asking(engine), service=engine.service)
+
+    canceled = able.cancel(run, HeldBody(by="ann"))
+
+    assert (canceled.state, engine.service.canceled) == (RunState.CANCELED, ["s!a"])
+    assert engine.states() == {"s!a": "canceled"}

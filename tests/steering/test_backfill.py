@@ -1,0 +1,242 @@
+"""A backfill starts what has no row or was in vain, shows it first when asked to, and never starts anything twice."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.data.tables import TableServiceClient
+from builders import CHANGE, Engine, found, schedule, utc
+from command_line import run_command
+
+from local.azurite import Azurite
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
+from triggers.scheduling.config import Schedule
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import RunKind, SkipReason
+from triggers.starting.occurrence import Asked
+from triggers.steering.backfilling import Backfilling
+from triggers.steering.pausing import pause, resume
+
+HOURLY = "cron: {expression: '0 * * * *'}"
+BATCHED = CHANGE.replace("input}", "input, data_path: manifest, polling_interval: 0}") + "\nbatch: {quiet: 1m}"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(utc("2026-11-01T10:30:00"))
+
+
+def backfill(engine: Engine, of: Schedule, first: str, before: str, *, dry_run: bool = False) -> dict[str, bool]:
+    """What it says of each occurrence: whether it starts."""
+    backfilling = Backfilling(changes=engine.changes, clock=engine.clock)
+    asked = Asked(by="ann", note="lost week")
+    items = backfilling.backfill(of, utc(first), utc(before), asked, dry_run=dry_run)
+    return {item.key: item.starts for item in items}
+
+
+def test_occurrences_without_a_row_are_started_from_inclusive_to_exclusive(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.ledger.register("s", engine.clock.now())
+
+    said = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T06:00")
+    engine.reconcile(of)
+
+    assert said == {"s@2026-11-01T04:00:00Z": True, "s@2026-11-01T05:00:00Z": True}
+    assert sorted(engine.endpoint.keys) == list(said)
+    run = engine.ledger.get("s@2026-11-01T04:00:00Z")
+    assert run is not None
+    assert (run.kind, run.requested_by, run.note) == (RunKind.TIME, "ann", "lost week")
+    assert run.nominal_time == utc("2026-11-01T04:00")
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.firing.fire_time(of, utc("2026-11-01T05:00"), None)
+
+    dry = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00", dry_run=True)
+    untouched = engine.states()
+    real = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00")
+
+    assert untouched == {"s@2026-11-01T05:00:00Z": "submitted"}
+    assert dry == real
+    assert list(dry.values()) == [True, False, True]
+
+
+def test_what_was_skipped_or_in_vain_is_replayed_and_the_rest_is_left(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.firing.fire_time(of, utc("2026-11-01T04:00"), SkipReason.CATCHUP)
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404"), Outcome(answer=Answer.UNKNOWN)]
+    engine.firing.fire_time(of, utc("2026-11-01T05:00"), None)
+    engine.firing.fire_time(of, utc("2026-11-01T06:00"), None)
+
+    said = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00")
+    again = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00")
+
+    assert said == {
+        "s@2026-11-01T04:00:00Z.r1": True,
+        "s@2026-11-01T05:00:00Z.r1": True,
+        "s@2026-11-01T06:00:00Z": False,
+    }
+    assert set(again.values()) == {False}
+    replay = engine.ledger.get("s@2026-11-01T04:00:00Z.r1")
+    assert replay is not None
+    assert (replay.kind, replay.replay_of) == (RunKind.REPLAY, "s@2026-11-01T04:00:00Z")
+
+
+def test_a_replay_that_was_in_vain_too_is_replayed_once_more(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.ledger.register("s", engine.clock.now())
+    engine.firing.fire_time(of, utc("2026-11-01T04:00"), SkipReason.PAUSED)
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404")]
+    backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+    engine.reconcile(of)
+
+    said = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+
+    assert said == {"s@2026-11-01T04:00:00Z.r2": True}
+
+
+def test_what_is_not_due_yet_is_left_to_its_time(engine: Engine) -> None:
+    said = backfill(engine, schedule(HOURLY), "2026-11-01T10:00", "2026-11-02T00:00")
+
+    assert list(said) == ["s@2026-11-01T10:00:00Z"]
+
+
+def test_people_may_backfill_a_paused_schedule(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.ledger.register("s", engine.clock.now())
+    pause(engine.ledger, "s", utc("2026-11-01T00:00"), None, None)
+
+    backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+    engine.reconcile(of)
+
+    assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z"]
+
+
+def test_blobs_are_backfilled_by_their_modification_time(engine: Engine) -> None:
+    of = schedule(CHANGE)
+    engine.ledger.register("s", engine.clock.now())
+    for hour in range(4, 9):
+        engine.blobs.put(found(f"incoming/{hour}.csv", last_modified=utc(f"2026-11-01T0{hour}:00")))
+    engine.blobs.put(found("elsewhere/5.csv", last_modified=utc("2026-11-01T05:00")))
+    engine.report(of, "incoming/6.csv")
+    dry = backfill(engine, of, "2026-11-01T05:00", "2026-11-01T08:00", dry_run=True)
+
+    said = backfill(engine, of, "2026-11-01T05:00", "2026-11-01T08:00")
+    engine.reconcile(of)
+    engine.report(of, "incoming/5.csv")
+
+    assert dry == said
+    assert sorted(said.values()) == [False, True, True]
+    paths = sorted(one.request.datapaths["input"].path for one in engine.endpoint.submissions)
+    assert paths == ["incoming/5.csv", "incoming/6.csv", "incoming/7.csv"]
+
+
+def minutes(engine: Engine, of: Schedule, number: int) -> None:
+    for _ in range(number):
+        engine.clock.pass_time(timedelta(minutes=1))
+        engine.reconcile(of)
+
+
+def test_blobs_of_a_batched_schedule_wait_for_a_batch(engine: Engine) -> None:
+    of = schedule(BATCHED)
+    engine.ledger.register("s", engine.clock.now())
+    for hour in (4, 5):
+        engine.blobs.put(found(f"incoming/{hour}.csv", last_modified=utc(f"2026-11-01T0{hour}:00")))
+
+    said = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T08:00")
+    again = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T08:00")
+    minutes(engine, of, 3)
+
+    assert (list(said.values()), list(again.values())) == ([True, True], [False, False])
+    assert [run.batch and run.batch.count for run in engine.ledger.recent_runs("s", 9)] == [2]
+
+
+def test_a_batch_in_vain_is_gathered_once_more(engine: Engine) -> None:
+    of = schedule(BATCHED)
+    engine.ledger.register("s", engine.clock.now())
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404")]
+    engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
+    engine.report(of, "incoming/4.csv")
+    minutes(engine, of, 3)
+
+    said = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+    minutes(engine, of, 3)
+    again = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+
+    assert (list(said.values()), list(again.values())) == ([True], [False])
+    assert len(set(engine.endpoint.keys)) == len(engine.endpoint.keys) == 2
+
+
+def test_what_is_gathered_once_more_is_started_file_by_file_when_batches_are_given_up(engine: Engine) -> None:
+    of = schedule(BATCHED)
+    engine.ledger.register("s", engine.clock.now())
+    engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
+    pause(engine.ledger, "s", utc("2026-11-01T00:00"), None, None)
+    engine.report(of, "incoming/4.csv")
+    resume(engine.ledger, "s", engine.clock.now(), None, None)
+    backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
+
+    minutes(engine, schedule(CHANGE), 2)
+
+    runs = [run for run in engine.ledger.recent_runs("s", 9) if run.blob]
+    skipped, started = sorted(runs, key=lambda run: run.key)
+    assert (skipped.reason, started.key, started.state.value) == ("paused", f"{skipped.key}.r1", "submitted")
+
+
+def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
+    name = f"nightly-{tmp_path.name.replace('_', '-')}"[:60]
+    (tmp_path / "s.yaml").write_text(
+        "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1'}}\n"
+        f"schedules: {{{name}: {{pipeline: p, cron: {{expression: '0 4 * * *'}}}}}}\n"
+    )
+    settings = {"SCHEDULES_FILE": str(tmp_path / "s.yaml"), "AzureWebJobsStorage": azurite.connection_string}
+
+    def said(*arguments: str) -> list[str]:
+        done = run_command("backfill", name, *arguments, settings=settings)
+        return (done.out + done.err).splitlines()
+
+    period = ("--from", "2026-01-01", "--to", "2026-01-03")
+    assert said(*period, "--dry-run") == [
+        f"would start  2026-01-01T04:00:00Z  {name}@2026-01-01T04:00:00Z  no row",
+        f"would start  2026-01-02T04:00:00Z  {name}@2026-01-02T04:00:00Z  no row",
+        "2 would start, 0 already",
+    ]
+    assert said(*period)[-1] == "2 start, 0 already"
+    assert said(*period)[0] == f"already      2026-01-01T04:00:00Z  {name}@2026-01-01T04:00:00Z  waiting"
+    assert said("--from", "2026-01-03", "--to", "2026-01-01") == [
+        "--to lies at or before --from: nothing is between them"
+    ]
+    ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
+    assert [run.state.value for run in ledger.open_runs(name)] == ["waiting", "waiting"]
+    assert datetime.fromisoformat("2026-01-01T04:00:00+00:00") in {run.nominal_time for run in ledger.open_runs(name)}
+
+
+def test_what_ran_before_batches_were_made_or_given_up_is_not_started_again(engine: Engine) -> None:
+    plain, gathered = schedule(CHANGE.replace("input}", "input, polling_interval: 0}")), schedule(BATCHED)
+    engine.ledger.register("s", engine.clock.now())
+    for hour, of in ((4, plain), (5, gathered)):
+        engine.blobs.put(found(f"incoming/{hour}.csv", last_modified=utc(f"2026-11-01T0{hour}:00")))
+        engine.report(of, f"incoming/{hour}.csv")
+    minutes(engine, gathered, 3)
+    sent = len(engine.endpoint.submissions)
+
+    said = [backfill(engine, of, "2026-11-01T04:00", "2026-11-01T06:00") for of in (plain, gathered)]
+
+    assert sent == 2
+    assert [list(one.values()) for one in said] == [[False, False]] * 2
+
+
+def test_what_waits_for_a_batch_is_left_to_it_when_batches_are_given_up(engine: Engine) -> None:
+    plain = schedule(CHANGE.replace("input}", "input, polling_interval: 0}"))
+    engine.ledger.register("s", engine.clock.now())
+    engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
+    engine.report(schedule(BATCHED), "incoming/4.csv")
+
+    said = backfill(engine, plain, "2026-11-01T04:00", "2026-11-01T06:00")
+    minutes(engine, plain, 2)
+    minutes(engine, schedule(BATCHED), 3)
+
+    assert list(said.values()) == [False]
+    assert len(engine.endpoint.submissions) == 1

@@ -1,0 +1,263 @@
+"""The ledger's rows of changes: the newest version of every path, batches, and how far sweeps have come.
+
+    partition = schedule    v:<blob>                   the newest version that has a row: how a metadata write is told
+                            c:<change>                 a change in a batch, with its run key once it has one; stays
+                            p:<group>:<change>         exists while the change waits for its batch
+                            b:<group>                  exists while a batch of the group is made: sealing, then sealed
+                            m:<run>:<number>           the members of a batch, 48 a row
+    partition = registry    w:<schedule>               the sweep's mark, and where an unfinished listing goes on
+                            x:<schedule>               where pruning goes on
+
+Paths, groups and run keys stand in row keys as digests.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from uuid import uuid4
+
+from ..scheduling.batch import Member, Waiting, batch_key, group_id
+from ..scheduling.change import BlobChange, FoundBlob, change_digest
+from .change_records import UNREADABLE, Head, SweepState, Version
+from .ledger import Ledger
+from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
+from .rows import REGISTRY, Kind, after_prefix, columns_of, document_of, readable
+
+OWN_RUN: Final = "(its own)"
+"""Instead of a batch's run key: the change has a run, or a skip, of its own."""
+
+_PREFIX: Final = 2
+_ROWS_A_TRANSACTION: Final = 100
+_MEMBERS_A_TRANSACTION: Final = 48
+"""A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
+
+
+class ChangeLedger:
+    """The rows of changes, in the table of a ledger. Every method raises LedgerUnavailable."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._table = ledger.table
+
+    def newest(self, schedule: str, change: BlobChange) -> Version | None:
+        """The newest version of a blob that has a row."""
+        row = self._table.get(schedule, _version_key(change))
+        return None if row is None else replace(_known(row, UNREADABLE), row=row.etag)
+
+    def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
+        """What makes this version its path's newest, for a transaction; nothing for an older one, or the newest itself.
+
+        The transaction fails when somebody else has noted another version since `before` was read.
+        """
+        change = found.change
+        if before is not None and (before.etag == change.etag or before.last_modified > change.last_modified):
+            return []
+        version = Version(
+            etag=change.etag, size=change.size, content_md5=found.content_md5, last_modified=change.last_modified
+        )
+        return [following(_version_key(change), columns_of(version), None if before is None else before.row)]
+
+    def is_batched(self, schedule: str, change: BlobChange) -> bool:
+        """Whether the change is in a batch, or waits for one."""
+        return self.batch_of(schedule, change_digest(change)) is not None
+
+    def batch_of(self, schedule: str, digest: str) -> str | None:
+        """The run key of the batch that a change is in, empty while it waits for one; None when it is in none."""
+        row = self._table.get(schedule, f"c:{digest}")
+        return None if row is None else str(row.columns["run_key"])
+
+    def add(
+        self, schedule: str, group: str, change: BlobChange, others: list[Operation], digest: str | None = None
+    ) -> bool:
+        """Let a change wait for its batch; False when it does already, or one of the others does not fit.
+
+        `digest` is another one than the change's own when it is to be in a batch once more.
+        """
+        digest, write_id = digest or change_digest(change), str(uuid4())
+        member = Member(digest=digest, group=group, change=change)
+        named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
+        operations = [
+            Create(f"c:{digest}", named),
+            Create(_pending_key(member), columns_of(member)),
+            *others,
+        ]
+        if self._table.write(schedule, operations) is not None:
+            return True
+        row = self._table.get(schedule, f"c:{digest}")
+        return row is not None and row.columns.get("written_by") == write_id
+
+    def waiting(self, schedule: str) -> list[Waiting]:
+        """The groups with pending changes; costs what is pending."""
+        groups: dict[str, Waiting] = {}
+        for group, at in readable(_waiting_since, self._rows(schedule, "p:")):
+            seen = groups.get(group)
+            if seen is None:
+                groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)
+            else:
+                groups[group] = replace(
+                    seen, count=seen.count + 1, oldest=min(seen.oldest, at), newest=max(seen.newest, at)
+                )
+        return list(groups.values())
+
+    def heads(self, schedule: str) -> list[Head]:
+        """The batches that are being made."""
+        return list(readable(_head, self._rows(schedule, "b:")))
+
+    def all_pending(self, schedule: str) -> Iterator[Member]:
+        """Every change that waits for a batch."""
+        return readable(_member, self._rows(schedule, "p:"))
+
+    def released(self, member: Member) -> list[Operation]:
+        """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
+        return [Delete(_pending_key(member)), Merge(f"c:{member.digest}", {"run_key": OWN_RUN})]
+
+    def taken_out(self, schedule: str, head: Head, member: Member) -> list[Operation]:
+        """What takes a member out of a batch that is being made; none when it is in it no more."""
+        for row in self._rows(schedule, f"m:{_run_id(head.run_key)}:"):
+            members = document_of(row, tuple[Member, ...])
+            if member not in members:
+                continue
+            rest = tuple(one for one in members if one != member)
+            left = replace(head, count=head.count - 1, row=None)
+            moved = Replace(_head_key(head.group), columns_of(left), head.row)
+            return [
+                *([moved] if left.count else self.ended(head)),
+                Replace(row.row_key, columns_of(rest), row.etag),
+                Merge(f"c:{member.digest}", {"run_key": OWN_RUN}),
+            ]
+        return []
+
+    def write(self, schedule: str, operations: list[Operation]) -> bool:
+        """Write on their own what was meant for a claim that somebody else has made."""
+        return self._table.write(schedule, operations) is not None
+
+    def begin(self, schedule: str, group: str, limit: int) -> bool:
+        """Begin a batch with its first members; False when somebody else was first, or nothing waits."""
+        members = self._pending(schedule, group, limit)
+        if not members:
+            return False
+        head = Head(
+            group=group,
+            run_key=batch_key(schedule, group, members[0].digest),
+            count=len(members),
+            rows=1,
+            sealed_at=None,
+        )
+        begun = Create(_head_key(group), columns_of(head))
+        return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
+
+    def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
+        """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
+        members = self._pending(schedule, head.group, limit - head.count)
+        if members:
+            moved_on = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
+            operations = _assigned(moved_on, members)
+        else:
+            moved_on, operations = replace(head, sealed_at=sealed_at, row=None), []
+        moved = Replace(_head_key(head.group), columns_of(moved_on), head.row)
+        return self._table.write(schedule, [moved, *operations]) is not None
+
+    def members(self, schedule: str, run_key: str) -> list[Member]:
+        """The members of a batch."""
+        rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
+        return [member for row in rows for member in document_of(row, tuple[Member, ...])]
+
+    def ended(self, head: Head) -> list[Operation]:
+        """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
+        return [Delete(_head_key(head.group), head.row)]
+
+    def sweep(self, schedule: str) -> SweepState:
+        """How far the sweep has come."""
+        row = self._table.get(REGISTRY, f"w:{schedule}")
+        return SweepState() if row is None else replace(_known(row, SweepState()), row=row.etag)
+
+    def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
+        """Write a state that follows the one that was read: as written, or None when somebody else was first."""
+        one = following(f"w:{schedule}", columns_of(replace(state, row=None)), state.row)
+        written = self._table.write(REGISTRY, [one])
+        return None if written is None else replace(state, row=written.etag)
+
+    def missed_by_events(self) -> dict[str, int]:
+        """How many changes the sweeps of each schedule have found that no event had told."""
+
+        def missed(row: StoredRow) -> tuple[str, int]:
+            return row.row_key[2:], document_of(row, SweepState).missed_by_events
+
+        return dict(readable(missed, self._rows(REGISTRY, "w:")))
+
+    def prune(self, schedule: str, written_before: datetime, limit: int) -> int:
+        """Delete rows of changes and members that were written before a time; how many it were.
+
+        At most `limit` rows a kind are looked at; the next call goes on behind them, and begins anew at the end.
+        """
+        cursors = self._table.get(REGISTRY, f"x:{schedule}")
+        making = {_run_id(head.run_key) for head in self.heads(schedule)}
+        cursor, deleted = {}, 0
+        for prefix in ("c:", "m:", "v:"):
+            first = str(cursors.columns.get(prefix[0], prefix)) if cursors else prefix
+            rows = list(self._table.query(schedule, first, after_prefix(prefix), limit))
+            cursor[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
+            old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
+            # What still waits for its batch or its run, in a long pause say, is not past.
+            old = [row for row in old if row.columns.get("run_key") != "" and row.row_key.split(":")[1] not in making]
+            for start in range(0, len(old), _ROWS_A_TRANSACTION):
+                piece = old[start : start + _ROWS_A_TRANSACTION]
+                if self._table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
+                    deleted += len(piece)  # else somebody has written one of them meanwhile: next time
+        if cursors is not None or any(len(first) > _PREFIX for first in cursor.values()):
+            self._table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])
+        return deleted
+
+    def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
+        """The next members to assign: at most what fits into a transaction."""
+        members = readable(_member, self._rows(schedule, f"p:{group_id(group)}:"))
+        return list(islice(members, min(limit, _MEMBERS_A_TRANSACTION)))
+
+    def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
+        return self._table.query(partition, prefix, after_prefix(prefix))
+
+
+def _known(row: StoredRow, otherwise: Kind) -> Kind:
+    """What a row holds, or something else where somebody has spoilt it."""
+    return next(readable(lambda one: document_of(one, type(otherwise)), iter([row])), otherwise)
+
+
+def _member(row: StoredRow) -> Member:
+    return document_of(row, Member)
+
+
+def _head(row: StoredRow) -> Head:
+    return replace(document_of(row, Head), row=row.etag)
+
+
+def _waiting_since(row: StoredRow) -> tuple[str, datetime]:
+    """The group of a pending change, and when it was added."""
+    assert row.written_at is not None, "a stored row has its time"
+    return document_of(row, Member).group, row.written_at
+
+
+def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
+    """The writes that make pending changes members of a batch."""
+    operations: list[Operation] = [Create(f"m:{_run_id(head.run_key)}:{head.rows:06d}", columns_of(tuple(members)))]
+    for member in members:
+        operations.append(Delete(_pending_key(member)))
+        operations.append(Merge(f"c:{member.digest}", {"run_key": head.run_key}))
+    return operations
+
+
+def _head_key(group: str) -> str:
+    return f"b:{group_id(group)}"
+
+
+def _pending_key(member: Member) -> str:
+    return f"p:{group_id(member.group)}:{member.digest}"
+
+
+def _version_key(change: BlobChange) -> str:
+    return f"v:{change_digest(replace(change, etag=''))}"
+
+
+def _run_id(run_key: str) -> str:
+    return hashlib.sha256(run_key.encode()).hexdigest()[:32]

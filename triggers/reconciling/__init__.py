@@ -1,0 +1,1 @@
+"""What is open, and due again: every pass looks up, follows, retries and reports runs."""

@@ -1,0 +1,85 @@
+"""When an open run may be sent: what a pass knows of holds, pauses and the ledger's clock."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from ..clock import Clock
+from ..log_lines import logger
+from ..scheduling.config import Retry, Schedule
+from ..scheduling.pauses import Pause, pause_at, paused_within
+from ..scheduling.run import Run, RunState
+from ..starting.settling import target_id
+
+log = logger(__name__)
+
+_RETRY_OF_REMOVED: Final = Retry(max_age=timedelta(hours=24), max_attempts=185)
+"""For the open runs of a schedule that has left the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What one pass of the reconciler knows of its surroundings, and what it meets."""
+
+    server_now: Callable[[], datetime]
+    """The ledger's clock."""
+    holds: Mapping[str, datetime]
+    states: Counter[str] = field(default_factory=Counter)
+    ages: list[timedelta] = field(default_factory=list)
+    """Of the runs that Azure ML should have accepted by now."""
+
+    def log(self, faults: int) -> None:
+        """Say that the pass has ended: the line that the alerts read."""
+        extra = {
+            "action": "pass",
+            "open": dict(self.states),
+            "oldest_open_minutes": max(timedelta(), *self.ages, timedelta()) // timedelta(minutes=1),
+            "faults": faults,
+        }
+        log.info("a pass has ended, with %d open runs", self.states.total(), extra=extra)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What lets the open runs of one schedule through."""
+
+    schedule: Schedule | None
+    """None: it has left the file."""
+    pauses: Sequence[Pause]
+    during: Pass
+    clock: Clock
+
+    def is_held(self, run: Run) -> bool:
+        """Whether a pause holds the run, or its target has asked to be left alone."""
+        until = self.during.holds.get(target_id(run.request.target)) if run.request else None
+        if until is not None and self.during.server_now() < until:
+            return True
+        return self.is_paused() and not run.by_person
+
+    def is_paused(self) -> bool:
+        """Whether the schedule is paused now."""
+        return pause_at(self.pauses, self.clock.now()) is not None
+
+    def is_due(self, run: Run) -> bool:
+        """Whether the wait is over: by the ledger's clock, since the writer's and the reader's may differ.
+
+        The wait is the distance between two times of the writer's clock; it counts from the writing of the row.
+        """
+        due = run.next_attempt_at if run.state is RunState.UNSENT else run.due_at
+        if due is None or run.written_at is None:
+            return due is None or due <= self.clock.now()
+        return self.during.server_now() - run.written_at >= due - run.history[-1].at
+
+    def patience(self, run: Run) -> Retry:
+        """How long the run is tried; its age stands still in a pause."""
+        retry = self.schedule.retry if self.schedule else _RETRY_OF_REMOVED
+        held = paused_within(self.pauses, run.created_at, self.clock.now())
+        return Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts)
+
+    def note(self, run: Run) -> None:
+        """Count a run that Azure ML should have accepted; what a pause holds, or what is not due yet, does not age."""
+        now = self.clock.now()
+        due = max(run.created_at, run.due_at or run.created_at)
+        self.during.ages.append(now - due - paused_within(self.pauses, due, now))

@@ -1,0 +1,117 @@
+"""Does what the open runs of a schedule need: sends, looks up, follows, gives up what fell silent."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..ledger.records import Notice, Waiter
+from ..scheduling.config import Schedule
+from ..scheduling.overlap import OpenRun, slots_of
+from ..scheduling.pauses import Pause
+from ..scheduling.run import Run, RunState
+from ..starting.firing import Firing
+from ..starting.settling import log_run
+from .callbacks import Callbacks
+from .gate import Gate, Pass
+from .run_ends import RunEnds
+from .unknown_runs import UnknownRuns
+from .waiting_line import WaitingLine
+from .webhooks import Webhooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRuns:
+    """What open runs are seen to with."""
+
+    ledger: Ledger
+    firing: Firing
+    unknown_runs: UnknownRuns
+    run_ends: RunEnds
+    waiting_line: WaitingLine
+    webhooks: Webhooks
+    callbacks: Callbacks
+    clock: Clock
+    submit_deadline: timedelta
+
+    def see_to(
+        self, name: str, schedule: Schedule | None, pauses: Sequence[Pause], during: Pass, *, is_faulty: bool
+    ) -> Iterator[Exception | None]:
+        """See to everything that is open, a piece at a time; `schedule` is None for one that has left the file.
+
+        A run that cannot be seen to yields its fault. What was sent comes before what is to be sent: its end may free a
+        slot. Of a schedule that is faulty nobody knows how many runs may be open: what is not sent goes on waiting.
+        """
+        gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
+        limited = schedule is not None and slots_of(schedule) is not None
+        left_alone = {RunState.SUBMITTED} | (_TO_BE_SENT if limited or is_faulty else set())
+        submitted: list[OpenRun] = []
+        for one in self.ledger.open_work(name):
+            if isinstance(one, OpenRun):
+                during.states[one.state.value] += 1
+            if not isinstance(one, OpenRun) or one.state not in left_alone:
+                yield _fault_of(lambda: self._one(one, gate))  # noqa: B023  called at once
+            elif one.state is RunState.SUBMITTED:
+                submitted.append(one)
+        for sent in sorted(submitted, key=self.run_ends.asked_before):
+            if self.run_ends.is_due(sent, self.clock.now()):
+                yield _fault_of(lambda: self._follow(sent.key, during.server_now()))  # noqa: B023  called at once
+        if limited and schedule is not None:
+            yield from guarded(self.waiting_line.see_to(schedule, gate))
+
+    def _one(self, one: Notice | Waiter | OpenRun, gate: Gate) -> None:
+        if isinstance(one, Notice):
+            self.webhooks.see_to(one, gate.during.server_now())
+        elif isinstance(one, Waiter):
+            self.callbacks.see_to(one, gate.during.server_now())
+        else:
+            # The rows come in pages: what was open when they were read may have ended since.
+            for run in self.ledger.runs([one.key]):
+                self._see_to(run, gate)
+
+    def _see_to(self, run: Run, gate: Gate) -> None:
+        """Do what one open run needs now; in a pause nothing is sent, but what was sent is followed."""
+        if run.state in _TO_BE_ACCEPTED:
+            gate.note(run)
+        if run.state is RunState.UNKNOWN:
+            self.unknown_runs.resolve(run, gate.during.server_now())
+        elif run.state is RunState.SUBMITTING:
+            self._give_up_if_stale(run, gate.during.server_now())
+        elif run.state in _TO_BE_SENT and gate.is_due(run) and not gate.is_held(run):
+            self.firing.submit_open(run, gate.schedule, gate.patience(run))
+
+    def _follow(self, key: str, server_now: datetime) -> None:
+        for run in self.ledger.runs([key]):
+            if run.state is RunState.SUBMITTED:
+                self.run_ends.follow(run, server_now)
+
+    def _give_up_if_stale(self, run: Run, server_now: datetime) -> None:
+        if run.written_at is None or server_now - run.written_at <= self.submit_deadline:
+            return
+        sentence = "the submitter fell silent after its claim; the service may have accepted the run"
+        unknown = run.to(RunState.UNKNOWN, self.clock.now(), error=sentence, claimed_at=run.written_at)
+        if self.ledger.update(run, unknown) is not None:
+            log_run(unknown)
+
+
+_TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})
+_TO_BE_ACCEPTED: Final = _TO_BE_SENT | {RunState.SUBMITTING, RunState.UNKNOWN}
+
+
+def guarded(steps: Iterator[None]) -> Iterator[Exception | None]:
+    """The steps of one part of the work; its fault shall not cost the schedule's other parts."""
+    try:
+        for _ in steps:
+            yield None
+    except Exception as error:  # noqa: BLE001  yielded, and raised with the others' at the end of the pass
+        yield error
+
+
+def _fault_of(step: Callable[[], None]) -> Exception | None:
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001  one run's fault shall not cost its neighbours
+        return error
+    return None

@@ -1,0 +1,126 @@
+"""Follows submitted runs to their end by asking Azure ML: often at first, more rarely the longer a run takes."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+from zlib import crc32
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..log_lines import logger
+from ..scheduling.outcome import Seen
+from ..scheduling.overlap import OpenRun
+from ..scheduling.run import Run, RunState
+from ..starting.settling import beyond_reach, log_run, target_id
+
+log = logger(__name__)
+
+PATIENCE: Final = timedelta(seconds=20)
+"""For one answer."""
+_DENIED_FOR: Final = timedelta(hours=1)
+_REST: Final = timedelta(seconds=45)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_MOST_REMEMBERED: Final = 10_000
+"""Runs that others ended stay behind; what is forgotten is asked for once more."""
+_EVERY: Final = (
+    (timedelta(hours=1), timedelta(0)),
+    (timedelta(hours=6), timedelta(minutes=2)),
+    (timedelta(days=1), timedelta(minutes=5)),
+    (timedelta.max, timedelta(minutes=10)),
+)
+"""Up to which age, counted from the submission, a run is asked for how often; zero: in every pass."""
+
+
+class RunStatus(Protocol):
+    """Where the status of a run is asked for."""
+
+    def of(self, run: Run) -> Seen:
+        """What Azure ML says of a submitted run; never raises for what the service does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnds:
+    """What following works with."""
+
+    ledger: Ledger
+    service: RunStatus
+    clock: Clock
+    tracking: timedelta
+    """How long an end is waited for: RUN_TRACKING_DAYS."""
+    asked_at: dict[str, datetime] = field(default_factory=dict)
+    """When this process last asked for a run that is still open."""
+    left_alone: dict[str, float] = field(default_factory=dict)
+    """Targets that did not answer this process, until when by the monotonic clock: they shall not hold a pass up."""
+
+    def is_due(self, one: OpenRun, now: datetime) -> bool:
+        """Whether a submitted run is to be asked for in this pass."""
+        submitted = one.submitted_at
+        asked = self.asked_at.get(one.key)
+        if submitted is None or asked is None:
+            return True
+        every = next(every for age, every in _EVERY if now - submitted <= age)
+        # Not all runs of one morning in the same pass.
+        return now - asked >= every * (1 + crc32(one.key.encode()) % 100 / 1000)
+
+    def asked_before(self, one: OpenRun) -> datetime:
+        """When a run was last asked for: whoever waits longest comes first, so that no answer keeps others waiting."""
+        return self.asked_at.get(one.key, _NEVER)
+
+    def follow(self, run: Run, server_now: datetime) -> Run:
+        """Ask for a submitted run, and write what is new: the run as it is now."""
+        assert run.request is not None, "a submitted run has its request"
+        target = target_id(run.request.target)
+        if self.clock.monotonic() < self.left_alone.get(target, 0.0):
+            return run
+        if len(self.asked_at) >= _MOST_REMEMBERED:
+            self.asked_at.clear()
+        # Also for an answer that is none: the next pass asks for another run first.
+        self.asked_at[run.key] = self.clock.now()
+        seen = self.service.of(run)
+        if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
+            log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
+        if seen.is_away:
+            self.left_alone[target] = self.clock.monotonic() + _REST.total_seconds()
+        after = self._after(run, seen, server_now)
+        if after.state is not RunState.SUBMITTED:
+            self.asked_at.pop(run.key, None)
+        if after == run:
+            return self._given_up(run)
+        written = self.ledger.update(run, after)
+        if written is None:
+            return run
+        if written.state is not RunState.SUBMITTED:
+            log_run(written)
+        return written
+
+    def _after(self, run: Run, seen: Seen, server_now: datetime) -> Run:
+        now = self.clock.now()
+        if seen.is_beyond_reach:
+            return beyond_reach(run, now)
+        if seen.end is not None:
+            sentence = None if seen.end is RunState.FINISHED else seen.sentence
+            return run.to(seen.end, now, azureml_status=seen.status, denied_since=None, ended_at=now, error=sentence)
+        if seen.status is not None:
+            return replace(run, azureml_status=seen.status, denied_since=None, error=None)
+        if not seen.is_denied:
+            # Only denials in a row count; why nothing is known belongs to the run.
+            return replace(run, denied_since=None, error=seen.sentence)
+        if run.denied_since is None:
+            return replace(run, denied_since=server_now)
+        if server_now - run.denied_since < _DENIED_FOR:
+            return run
+        sentence = "Azure ML has denied for an hour that there is such a run; whether it ran is not known"
+        return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
+
+    def _given_up(self, run: Run) -> Run:
+        """The run, untracked when its end is not known after too long a time."""
+        if run.submitted_at is None or self.clock.now() - run.submitted_at < self.tracking:
+            return run
+        now = self.clock.now()
+        sentence = f"its end is not known after {self.tracking.days} days (RUN_TRACKING_DAYS)"
+        untracked = run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
+        written = self.ledger.update(run, untracked)
+        if written is None:
+            return run
+        log_run(written)
+        return written

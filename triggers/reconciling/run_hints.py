@@ -1,0 +1,63 @@
+"""What Event Grid says of runs, taken as a hint only: the run is then asked for in Azure ML, and what waited starts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..log_lines import logger
+from ..scheduling.config import Config
+from ..scheduling.overlap import slots_of
+from ..scheduling.run import RunState, is_run_key
+from ..scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG
+from .gate import Gate, Pass
+from .open_runs import OpenRuns
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunHints:
+    """What hints work with."""
+
+    config: Config
+    ledger: Ledger
+    open_runs: OpenRuns
+    clock: Clock
+
+    def note(self, subject: str, data: object) -> bool:
+        """Look at the run that an event is about; False when it is none of ours that is open. Raises LedgerUnavailable.
+
+        `data` is that of RunStatusChanged or RunCompleted; its keys count in any case. Steps of a run may carry its
+        tags: only the run itself, by its id, is meant.
+        """
+        facts = {str(key).lower(): value for key, value in data.items()} if isinstance(data, Mapping) else {}
+        marks = {**_mapping(facts.get("runproperties")), **_mapping(facts.get("runtags"))}
+        key, run_id = marks.get(RUN_KEY_TAG), facts.get("runid") or subject.rpartition("/")[2]
+        if not key or not is_run_key(key) or marks.get(LEDGER_TAG) != self.ledger.ledger_id():
+            return False
+        run = self.ledger.get(key)
+        if run is None or run.state is not RunState.SUBMITTED or run.run_id != run_id:
+            return False
+        server_now = self.ledger.now()
+        after = self.open_runs.run_ends.follow(run, server_now)
+        schedule = self.config.schedules.get(run.schedule)
+        if after.state is not RunState.SUBMITTED and schedule is not None and slots_of(schedule) is not None:
+            during = Pass(server_now=lambda: server_now, holds=self.ledger.holds())
+            pauses = self.ledger.pauses(schedule.name).intervals
+            gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
+            for _ in self.open_runs.waiting_line.see_to(schedule, gate):
+                pass
+        return True
+
+
+def _mapping(value: Any) -> dict[str, str]:
+    """Tags or properties: an object, or the text of one."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return {str(name): str(one) for name, one in value.items()} if isinstance(value, Mapping) else {}

@@ -1,0 +1,1 @@
+"""The schedules file: text to types, checks and warnings."""

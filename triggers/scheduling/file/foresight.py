@@ -1,0 +1,144 @@
+"""What a time-based schedule will do that its author may not expect, with the next date concerned: told by `validate`.
+
+Clock changes that meet one of its readings, month days that a month lacks, and cron steps that begin anew before they
+have come round.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, pairwise
+from typing import Final, NamedTuple
+
+from ..config import ChangeTrigger, Schedule
+from ..times.cron import Cron
+from ..times.occurrences import TimeTrigger, follows_wall_clock, next_after
+from ..times.recurrence import Recurrence
+from ..times.spans import DAY, Readings, WallClock, seconds_of
+from ..times.time_zones import stretches, wall_clock
+
+
+class _Field(NamedTuple):
+    """A field of a cron expression: how many values it has (months differ in length), and what it begins anew with."""
+
+    size: int | None
+    anew: str
+    unit: timedelta
+    """The least distance between two values."""
+    value: Callable[[datetime], int]
+
+
+_FIELDS: Final = (
+    _Field(60, "hour", timedelta(minutes=1), lambda reading: reading.minute),
+    _Field(24, "day", timedelta(hours=1), lambda reading: reading.hour),
+    _Field(None, "month", timedelta(days=1), lambda reading: reading.day),
+    _Field(12, "year", timedelta(days=28), lambda reading: reading.month),
+    _Field(7, "week", timedelta(days=1), lambda reading: reading.isoweekday() % 7),
+)
+_LOOKED_THROUGH: Final = 2000
+"""Readings among which the place is looked for where a step begins anew."""
+
+_MONTHS: Final = 1200
+_DAY_FIELDS: Final = 2
+"""From this field on, days count and not the times of a day."""
+
+
+def foreseen(schedule: Schedule, now: datetime) -> Iterator[tuple[str, str]]:
+    """Keys of the schedule with a sentence each."""
+    trigger = schedule.trigger
+    if isinstance(trigger, ChangeTrigger):
+        return
+    if not next_after(trigger, now, 1):
+        yield _key(trigger), "never runs again: its last occurrence is past"
+        return
+    if follows_wall_clock(trigger):
+        for sentence in _clock_changes(trigger, now):
+            yield _key(trigger), sentence
+    for sentence in _short_months(trigger, now):
+        yield _key(trigger), sentence
+    if isinstance(trigger, Cron):
+        for sentence in _uneven_steps(trigger, now):
+            yield _key(trigger), sentence
+
+
+def _key(trigger: TimeTrigger) -> str:
+    return "cron.expression" if isinstance(trigger, Cron) else "recurrence"
+
+
+def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
+    """The next gap and the next fold that hold one of the trigger's readings."""
+    readings = Readings(trigger)
+    told: set[bool] = set()
+    for old, new in pairwise(stretches(trigger.zone)):
+        if not max(now, trigger.start or now) < new.start <= (trigger.end or new.start):
+            continue
+        first, end = sorted(seconds_of(new.start + offset) for offset in (old.offset, new.offset))
+        is_gap = new.offset > old.offset
+        day, times = next(readings.within(first, end), (0, []))
+        if times and is_gap not in told:
+            told.add(is_gap)
+            met = f"{_clock(times[0])} %s on {date.fromordinal(day)} (clock change in {trigger.zone.key})"
+            if is_gap:
+                yield f"{met % 'does not exist'}: it runs when the gap ends, at {_clock(end % DAY)}"
+            else:
+                yield f"{met % 'comes twice'}: it runs once, the first time"
+
+
+def _short_months(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
+    """The next month that lacks a day which the trigger names for it."""
+    local = wall_clock(max(now, trigger.start or now), trigger.zone)
+    first = local.year * 12 + local.month - 1
+    for year, month in ((number // 12, number % 12 + 1) for number in range(first, first + _MONTHS)):
+        missing = () if _ends_within(trigger, year, month) else trigger.missing_days(year, month)
+        if not missing:
+            continue
+        if isinstance(trigger, Recurrence) and not trigger.month_days:
+            what = "it runs on the month's last day, since the day comes from start_time"
+        else:
+            what = f"it is left out there; {'L' if isinstance(trigger, Cron) else 'last'} is every month's last day"
+        yield f"{year}-{month:02} has no day {missing[0]}: {what}"
+        return
+
+
+def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:
+    """Steps that do not divide what they count, such as */45: where they begin anew, two runs come closer together."""
+    for position, (text, field) in enumerate(zip(trigger.expression.split(), _FIELDS, strict=True)):
+        span, _, step = text.partition("/")
+        if not step.isdigit() or int(step) == 1 or not (span == "*" or span.isdigit()):
+            continue
+        if field.size and field.size % int(step) == 0:
+            continue
+        if span == "*" and field.size and int(step) >= field.size:
+            yield f"{text} runs once every {field.anew}: a step counts within its field only"
+            continue
+        begin = max(now, trigger.start or now)
+        readings = _readings(trigger, begin) if position < _DAY_FIELDS else _first_readings(trigger, begin)
+        for one, other in pairwise(islice(readings, _LOOKED_THROUGH)):
+            is_anew = field.value(other) < field.value(one)
+            if is_anew and other - one < field.unit * int(step) and not _is_after_end(trigger, other):
+                pair = f"after {one:%Y-%m-%d %H:%M} comes {other:%Y-%m-%d %H:%M}"
+                yield f"{text} begins anew with every {field.anew}: {pair}"
+                break
+
+
+def _is_after_end(trigger: Cron, reading: datetime) -> bool:
+    return trigger.end is not None and reading > wall_clock(trigger.end, trigger.zone)
+
+
+def _readings(trigger: Cron, now: datetime) -> Iterator[datetime]:
+    return trigger.readings(wall_clock(now, trigger.zone))
+
+
+def _first_readings(trigger: Cron, now: datetime) -> Iterator[datetime]:
+    """Each day's first reading."""
+    days = trigger.days(wall_clock(now, trigger.zone).toordinal())
+    return (datetime.combine(date.fromordinal(day), trigger.clock_times[0]) for day in days)
+
+
+def _ends_within(trigger: TimeTrigger, year: int, month: int) -> bool:
+    """Whether a trigger ends before a month does."""
+    following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    return trigger.end is not None and following > trigger.end
+
+
+def _clock(seconds: int) -> str:
+    return f"{time(seconds // 3600, seconds // 60 % 60)}"[:5]

@@ -1,0 +1,201 @@
+"""The keys of `schedules.yaml` and their plain types; the JSON schema for editors is made from them.
+
+What the values mean together is checked in `loading.py`. `RequestText` may hold `%SETTING%` and, inside a schedule,
+`{templates}`; both are left in it. In every other text settings are put in before it is checked.
+"""
+
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from ..globs import glob_problem
+from ..times.cron import fault_in
+from .leaf_checks import (
+    connection_problem,
+    container_problem,
+    duration_problem,
+    month_day_problem,
+    reading_problem,
+    time_of_day_problem,
+    zone_problem,
+)
+
+WEEK_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+Scalar: TypeAlias = str | int | float | bool
+RequestText: TypeAlias = Annotated[str, Meta(min_length=1, extra={"request_text": True})]
+Duration: TypeAlias = Annotated[str, Meta(description="90s, 15m, 2h or 1d", extra={"check": duration_problem})]
+WallClock: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="2026-11-01T00:00:00 in the time zone, or with Z or an offset",
+        extra={"check": reading_problem},
+    ),
+]
+Glob: TypeAlias = Annotated[str, Meta(min_length=1, extra={"check": glob_problem})]
+ZoneName: TypeAlias = Annotated[
+    str, Meta(description="an IANA or Windows name; default UTC", extra={"check": zone_problem})
+]
+OptionalText: TypeAlias = Annotated[str | None, Meta(extra={"request_text": True})]
+
+
+def _one_of(*words: str, either_case: bool = False) -> Meta:
+    shown = "|".join(f"[{word[0]}{word[0].lower()}]{word[1:]}" if either_case else word for word in words)
+    extra: dict[str, Any] = {"words": words, "either_case": either_case}
+    return Meta(pattern=rf"^({shown}|%[A-Za-z_][A-Za-z0-9_]+%)$", description=", ".join(words), extra=extra)
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every mapping of the file has in common: other keys than its own are faults."""
+
+
+class WorkspaceKeys(Keys, frozen=True, kw_only=True):
+    """The workspace of the pipelines that are named by id, name or component."""
+
+    subscription_id: RequestText
+    resource_group: RequestText
+    name: RequestText
+    api: Annotated[RequestText, Meta(description="https://<region>.api.azureml.ms")]
+
+
+class PipelineKeys(Keys, frozen=True, kw_only=True):
+    """What can be started: exactly one of the keys that are not `version`, `deployment` or `workspace`."""
+
+    endpoint: Annotated[OptionalText, Meta(description="the REST endpoint, as the studio shows it")] = None
+    published_pipeline: Annotated[OptionalText, Meta(description="the id of a published pipeline")] = None
+    pipeline_endpoint: Annotated[OptionalText, Meta(description="the name or id of a pipeline endpoint")] = None
+    version: Annotated[OptionalText, Meta(description="of the pipeline endpoint; absent: its default version")] = None
+    batch_endpoint: Annotated[OptionalText, Meta(description="the scoring URI of a v2 batch endpoint")] = None
+    deployment: Annotated[OptionalText, Meta(description="of the batch endpoint; absent: its default")] = None
+    component: Annotated[OptionalText, Meta(description="a v2 pipeline component, azureml:NAME:VERSION")] = None
+    workspace: Annotated[
+        WorkspaceKeys | None, Meta(description="where its runs are asked for; absent: the workspace of the file")
+    ] = None
+
+
+class DatapathKeys(Keys, frozen=True, kw_only=True):
+    """The value of a DataPath pipeline parameter."""
+
+    datastore: RequestText
+    path: Annotated[str, Meta(extra={"request_text": True}, description="relative to the datastore's container")]
+
+
+class DatasetKeys(Keys, frozen=True, kw_only=True):
+    """The value of a dataset pipeline parameter: its id, or its name and version."""
+
+    id: OptionalText = None
+    name: OptionalText = None
+    version: OptionalText = None
+
+
+class RecurrenceKeys(Keys, frozen=True, kw_only=True):
+    """A recurrence by the words of the SDK's ScheduleRecurrence."""
+
+    frequency: Annotated[str, _one_of("Minute", "Hour", "Day", "Week", "Month", either_case=True)]
+    interval: Annotated[int, Meta(ge=1, le=1_000_000)]
+    hours: list[Annotated[int, Meta(ge=0, le=23)]] | None = None
+    minutes: list[Annotated[int, Meta(ge=0, le=59)]] | None = None
+    time_of_day: Annotated[
+        str | None, Meta(description="04:30, instead of hours and minutes", extra={"check": time_of_day_problem})
+    ] = None
+    week_days: (
+        list[
+            Annotated[
+                str,
+                _one_of("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", either_case=True),
+            ]
+        ]
+        | None
+    ) = None
+    month_days: list[Annotated[Scalar, Meta(extra={"check": month_day_problem})]] | None = None
+    time_zone: ZoneName = "UTC"
+    start_time: WallClock | None = None
+    end_time: WallClock | None = None
+
+
+class CronKeys(Keys, frozen=True, kw_only=True):
+    """A cron expression of five fields."""
+
+    expression: Annotated[
+        str, Meta(description="minute hour day-of-month month day-of-week", extra={"check": fault_in})
+    ]
+    time_zone: ZoneName = "UTC"
+    start_time: WallClock | None = None
+    end_time: WallClock | None = None
+
+
+class ChangeKeys(Keys, frozen=True, kw_only=True):
+    """Which blobs start a run when they are added or modified."""
+
+    datastore: Annotated[RequestText, Meta(description="Azure ML's name of the datastore: DataStoreName")]
+    connection: Annotated[
+        str, Meta(description="app-setting prefix of the storage account", extra={"check": connection_problem})
+    ] = "AzureWebJobsStorage"
+    container: Annotated[str, Meta(extra={"check": container_problem})]
+    path_on_datastore: Annotated[str, Meta(description="a folder; default: the container's root")] = ""
+    recursive: bool = False
+    include: list[Glob] = msgspec.field(default_factory=lambda: ["**"])
+    exclude: list[Glob] = []
+    min_size: Annotated[int, Meta(ge=0, description="bytes")] = 1
+    data_path_parameter_name: OptionalText = None
+    data_path: Annotated[str, _one_of("file", "folder", "manifest")] = "file"
+    polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
+    start_time: WallClock | None = None
+
+
+class BatchKeys(Keys, frozen=True, kw_only=True):
+    """How changes are gathered into one run."""
+
+    quiet: Duration = "5m"
+    max_wait: Duration = "30m"
+    max_items: Annotated[int, Meta(ge=1, le=1_000_000)] = 5000
+    group_by: Annotated[str, _one_of("folder", "schedule")] = "schedule"
+
+
+class RetryKeys(Keys, frozen=True, kw_only=True):
+    """How long, and how often, a submission that was certainly not accepted is tried."""
+
+    max_age: Duration = "24h"
+    max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 185
+
+
+class CommonKeys(Keys, frozen=True, kw_only=True):
+    """The keys of a schedule that `defaults` may hold too."""
+
+    pipeline: str | None = None
+    experiment_name: Annotated[OptionalText, Meta(description="default: the schedule's name")] = None
+    description: OptionalText = None
+    tags: dict[str, RequestText] | None = None
+    pipeline_parameters: dict[str, Annotated[Scalar, Meta(extra={"request_text": True})]] | None = None
+    datapaths: dict[str, DatapathKeys] | None = None
+    datasets: dict[str, DatasetKeys] | None = None
+    continue_on_step_failure: Annotated[bool | None, Meta(description="absent: the pipeline's own setting")] = None
+    parent_run_id: OptionalText = None
+    status: Annotated[str, _one_of("Enabled", "Disabled")] = "Enabled"
+    catchup_window: Duration = "1h"
+    catchup: Annotated[str, _one_of("latest", "all", "none")] = "latest"
+    overlap: Annotated[str, _one_of("allow", "skip", "buffer_one", "buffer_all", "cancel_other")] = "allow"
+    jitter: Duration = "0s"
+    retry: RetryKeys = RetryKeys()
+    max_concurrent_runs: Annotated[int, Meta(ge=1)] | None = None
+    trigger_overrides: Annotated[str, _one_of("none", "listed", "any")] = "listed"
+    webhook: Annotated[OptionalText, Meta(description="told when a run ends; https")] = None
+    batch: BatchKeys | None = None
+
+
+class ScheduleKeys(CommonKeys, frozen=True, kw_only=True):
+    """A schedule: exactly one of recurrence, cron and change says when it starts its pipeline."""
+
+    recurrence: RecurrenceKeys | None = None
+    cron: CronKeys | None = None
+    change: ChangeKeys | None = None
+
+
+class FileKeys(Keys, frozen=True, kw_only=True):
+    """The whole of schedules.yaml."""
+
+    workspace: WorkspaceKeys | None = None
+    pipelines: dict[str, PipelineKeys]
+    defaults: CommonKeys | None = None
+    schedules: dict[str, ScheduleKeys]

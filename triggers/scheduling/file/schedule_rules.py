@@ -1,0 +1,238 @@
+"""Checks one schedule: which keys go with its kind, what they mean together, and what its texts may say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..config import (
+    Batch,
+    Catchup,
+    ChangeTrigger,
+    Datapath,
+    DataPathKind,
+    Dataset,
+    Overlap,
+    PipelineKind,
+    RequestTemplate,
+    Retry,
+    Schedule,
+    Target,
+    Trigger,
+)
+from ..faults import FaultList, nearest
+from ..templates import MissingSetting, expand
+from ..times.time_zones import UTC_ZONE
+from ..web_address import url_problem
+from .defaults import CHANGE_ONLY, TIME_ONLY, TRIGGERS, Defaults
+from .keys import BatchKeys, ChangeKeys, ScheduleKeys
+from .leaf_checks import duration, reading_instant
+from .private_settings import check_private
+from .structure import Converter
+from .texts import check_settings, check_templates, known_names
+from .time_rules import checked_cron, checked_recurrence
+from .yaml_text import Tree
+
+
+def checked_schedule(
+    name: str, own: dict[str, Tree], defaults: Defaults, targets: Mapping[str, Target | None], converter: Converter
+) -> Schedule | None:
+    """The schedule of one entry of the file, or None, with faults, when anything but a setting's absence is wrong."""
+    path, faults = f"schedules.{name}", converter.faults
+    before = len(faults)
+    kind = _kind(own, path, faults)
+    unfit = TIME_ONLY if kind == "change" else CHANGE_ONLY
+    for key in [key for key in own if key in unfit and kind]:
+        faults.add(f"{path}.{key}", None, f"goes with {'time' if kind == 'change' else 'change'}-based schedules only")
+    refused = _refused_by(targets.get(str(own.get("pipeline", defaults.keys.get("pipeline")))))
+    for key in [key for key in own if key in refused]:
+        faults.add(f"{path}.{key}", None, f"goes with {refused[key]} only")
+    unfit |= refused.keys()
+    names = _names(kind, own, defaults)
+    merged, inherited = defaults.under(own, unfit if _takes_batches(own) else unfit | CHANGE_ONLY, names)
+    parts = converter.parts(merged, ScheduleKeys, path)
+    texts = [text for text in converter.texts if not _is_under(text.path, path, inherited)]
+    in_change = [text for text in texts if text.path.startswith(f"{path}.change.")]
+    check_templates([text for text in texts if text not in in_change], names, faults)
+    check_templates(in_change, frozenset(), faults)
+    check_private(texts, converter.settings, converter.connections, faults)
+    target = _target(parts, merged, path, targets, faults)
+    trigger = _trigger(kind, parts, path, faults)
+    _check_batch(parts, path, faults)
+    _check_parameters(parts, path, faults)
+    _check_webhook(parts.get("webhook"), path, converter.settings, faults)
+    whole = len(faults) == before and parts.keys() == merged.keys()
+    check_settings(texts, converter.settings, faults)
+    if not whole or target is None or trigger is None:
+        return None
+    return _schedule(name, ScheduleKeys(**parts), target, trigger, {str(kind): own.get(str(kind))})
+
+
+def _kind(own: dict[str, Tree], path: str, faults: FaultList) -> str | None:
+    kinds = [key for key in TRIGGERS if own.get(key) is not None]
+    if len(kinds) == 1:
+        return kinds[0]
+    found = ", ".join(kinds) or "none"
+    faults.add(path, None, f"expected exactly one of recurrence, cron and change; found {found}")
+    return None
+
+
+def _refused_by(target: Target | None) -> Mapping[str, str]:
+    """The keys that the target has no place for, and what has."""
+    if target is None:
+        return {}
+    v1 = "published pipelines and pipeline endpoints"
+    if target.kind is PipelineKind.COMPONENT:
+        return {"datasets": v1, "parent_run_id": v1}
+    if target.kind is PipelineKind.BATCH_ENDPOINT:
+        other = "published pipelines, pipeline endpoints and components"
+        return {"datasets": v1, "parent_run_id": v1, "continue_on_step_failure": other, "description": other}
+    return {}
+
+
+def _target(
+    parts: dict[str, Any],
+    merged: dict[str, Tree],
+    path: str,
+    targets: Mapping[str, Target | None],
+    faults: FaultList,
+) -> Target | None:
+    """The named pipeline; that it is faulty itself is told where it stands."""
+    pipeline = parts.get("pipeline")
+    if merged.get("pipeline") is None:
+        faults.add(f"{path}.pipeline", None, "the key is missing")
+    elif pipeline is not None and pipeline not in targets:
+        faults.add(f"{path}.pipeline", pipeline, f"no such entry in pipelines{nearest(pipeline, list(targets))}")
+    return targets.get(pipeline or "")
+
+
+def _trigger(kind: str | None, parts: dict[str, Any], path: str, faults: FaultList) -> Trigger | None:
+    keys = parts.get(kind or "")
+    if keys is None:
+        return None
+    if kind == "recurrence":
+        return checked_recurrence(keys, f"{path}.recurrence", faults)
+    if kind == "cron":
+        return checked_cron(keys, f"{path}.cron", faults)
+    return _change(keys, f"{path}.change", faults)
+
+
+def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | None:
+    if not keys.include:
+        faults.add(f"{path}.include", keys.include, "an empty list includes nothing; leave the key out")
+        return None
+    return ChangeTrigger(
+        datastore=keys.datastore,
+        connection=keys.connection,
+        container=keys.container,
+        folder=keys.path_on_datastore.strip("/"),
+        recursive=keys.recursive,
+        include=tuple(keys.include),
+        exclude=tuple(keys.exclude),
+        min_size=keys.min_size,
+        data_path_parameter_name=keys.data_path_parameter_name,
+        data_path=DataPathKind(keys.data_path),
+        polling_interval=duration(f"{keys.polling_interval}m"),
+        start=None if keys.start_time is None else reading_instant(keys.start_time, UTC_ZONE),
+    )
+
+
+def _check_batch(parts: dict[str, Any], path: str, faults: FaultList) -> None:
+    batch, change = parts.get("batch"), parts.get("change")
+    if batch is None:
+        return
+    if change is not None and change.data_path == "file":
+        faults.add(f"{path}.batch", None, "needs change.data_path folder or manifest")
+    if duration(batch.max_wait) < duration(batch.quiet):
+        faults.add(f"{path}.batch.max_wait", batch.max_wait, f"is shorter than quiet ({batch.quiet})")
+
+
+def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> None:
+    """One parameter has one value, and a dataset one name."""
+    datasets, datapaths = parts.get("datasets") or {}, parts.get("datapaths") or {}
+    for name, dataset in datasets.items():
+        if (dataset.id is None) == (dataset.name is None):
+            faults.add(f"{path}.datasets.{name}", None, "expected exactly one of id and name")
+        elif dataset.id is not None and dataset.version is not None:
+            faults.add(f"{path}.datasets.{name}.version", dataset.version, "goes with name; an id has its own")
+    change = parts.get("change")
+    if change is not None and change.data_path_parameter_name in datapaths:
+        sentence = "is set by change.data_path_parameter_name already; keep one of them"
+        faults.add(f"{path}.datapaths.{change.data_path_parameter_name}", None, sentence)
+    changed = None if change is None else change.data_path_parameter_name
+    for name in parts.get("pipeline_parameters") or {}:
+        if name in datasets or name in datapaths or name == changed:
+            faults.add(f"{path}.pipeline_parameters.{name}", None, "is also a data path or dataset; keep one of them")
+
+
+def _check_webhook(webhook: str | None, path: str, settings: Mapping[str, str], faults: FaultList) -> None:
+    """Whom we would call; that a setting is missing is told elsewhere."""
+    try:
+        problem = webhook and url_problem(expand(webhook, settings))
+    except MissingSetting:
+        return
+    if problem:
+        faults.add(f"{path}.webhook", webhook, problem.replace("a token", "the end of a run"))
+
+
+def _names(kind: str | None, own: dict[str, Tree], defaults: Defaults) -> frozenset[str]:
+    batch = own.get("batch", defaults.keys.get("batch"))
+    batched = isinstance(batch, dict) and _takes_batches(own)
+    by_folder = isinstance(batch, dict) and batch.get("group_by") == "folder"
+    return known_names(change=kind == "change", batch=batched, batch_by_folder=by_folder)
+
+
+def _takes_batches(own: dict[str, Tree]) -> bool:
+    """Whether a `batch` from defaults fits: a run of many changes needs a folder or a manifest to point at."""
+    change = own.get("change")
+    return "batch" in own or (isinstance(change, dict) and change.get("data_path", "file") != "file")
+
+
+def _is_under(text_path: str, schedule_path: str, inherited: set[str]) -> bool:
+    below = text_path.removeprefix(f"{schedule_path}.")
+    return any(below == key or below.startswith(f"{key}.") for key in inherited)
+
+
+def _schedule(
+    name: str, keys: ScheduleKeys, target: Target, trigger: Trigger, written: Mapping[str, object]
+) -> Schedule:
+    return Schedule(
+        name=name,
+        pipeline=keys.pipeline or "",
+        target=target,
+        request=_request_template(name, keys),
+        trigger=trigger,
+        written=written,
+        enabled=keys.status == "Enabled",
+        catchup_window=duration(keys.catchup_window),
+        catchup=Catchup(keys.catchup),
+        overlap=Overlap(keys.overlap),
+        jitter=duration(keys.jitter),
+        retry=Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
+        max_concurrent_runs=keys.max_concurrent_runs,
+        trigger_overrides=keys.trigger_overrides,
+        webhook=keys.webhook,
+        batch=None if keys.batch is None else _batch(keys.batch),
+    )
+
+
+def _batch(keys: BatchKeys) -> Batch:
+    return Batch(
+        quiet=duration(keys.quiet),
+        max_wait=duration(keys.max_wait),
+        max_items=keys.max_items,
+        group_by_folder=keys.group_by == "folder",
+    )
+
+
+def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
+    datapaths, datasets = keys.datapaths or {}, keys.datasets or {}
+    return RequestTemplate(
+        experiment_name=keys.experiment_name or name,
+        description=keys.description,
+        tags=keys.tags or {},
+        # As the SDK writes parameter values: str() of what Python holds, 20 → "20", true → "True", 1.0 → "1.0".
+        pipeline_parameters={key: str(value) for key, value in (keys.pipeline_parameters or {}).items()},
+        datapaths={key: Datapath(datastore=one.datastore, path=one.path) for key, one in datapaths.items()},
+        datasets={key: Dataset(id=one.id, name=one.name, version=one.version) for key, one in datasets.items()},
+        continue_on_step_failure=keys.continue_on_step_failure,
+        parent_run_id=keys.parent_run_id,
+    )

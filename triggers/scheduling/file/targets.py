@@ -1,0 +1,125 @@
+"""Checks the file's pipelines and makes the targets of them."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from ..config import PipelineKind, Target, Workspace
+from ..faults import FaultList
+from ..run_service import run_service
+from ..templates import MissingSetting, Setting, expand, tokens
+from ..token_hosts import token_problem
+from .keys import PipelineKeys, WorkspaceKeys
+
+_BY_URL: Final = frozenset({PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT})
+_COMPONENT = re.compile(
+    r"azureml:[^:/@\s]+:[^:/@\s]+\Z|azureml://registries/[^/\s]+/components/[^/\s]+/versions/[^/\s]+\Z"
+    r"|(azureml:)?/subscriptions/\S+/components/[^/\s]+/versions/[^/\s]+\Z"
+)
+_SEGMENT = re.compile(r"[^/?#\s]+\Z")
+
+
+def checked_target(
+    name: str,
+    keys: PipelineKeys,
+    workspace: Workspace | None,
+    settings: Mapping[str, str],
+    faults: FaultList,
+    *,
+    workspace_is_given: bool,
+) -> Target | None:
+    """The target of one entry of `pipelines`; None, with faults, when it names not exactly one thing."""
+    path = f"pipelines.{name}"
+    given = [kind for kind in PipelineKind if getattr(keys, kind.value) is not None]
+    if len(given) != 1:
+        found = ", ".join(kind.value for kind in given) or "none"
+        faults.add(
+            path, None, f"expected exactly one of {', '.join(kind.value for kind in PipelineKind)}; found {found}"
+        )
+        return None
+    kind = given[0]
+    whole = _extras_fit(path, keys, kind, faults)
+    own = checked_workspace(keys.workspace, settings, faults, path=f"{path}.workspace")
+    if own is not None:
+        workspace = own
+    elif kind is PipelineKind.ENDPOINT and _tells_its_workspace(keys.endpoint or "", settings):
+        workspace = None
+    if kind not in _BY_URL and workspace is None:
+        whole = False
+        if not workspace_is_given:
+            faults.add(path, None, f"a pipeline named by {kind.value} needs the key `workspace` at the top of the file")
+    target = Target(
+        kind=kind,
+        name=getattr(keys, kind.value),
+        version=keys.version,
+        deployment=keys.deployment,
+        # Through it a batch endpoint's runs are canceled, and runs are followed whose address does not tell where.
+        workspace=workspace,
+    )
+    _check_address(f"{path}.{kind.value}", target, settings, faults)
+    return target if whole else None
+
+
+def checked_workspace(
+    keys: WorkspaceKeys | None, settings: Mapping[str, str], faults: FaultList, path: str = "workspace"
+) -> Workspace | None:
+    """The workspace, its API's address checked as far as its settings exist."""
+    if keys is None:
+        return None
+    _check(f"{path}.api", keys.api, partial(token_problem, settings=settings), settings, faults)
+    for key in ("subscription_id", "resource_group", "name"):
+        _check(f"{path}.{key}", getattr(keys, key), _segment_problem, settings, faults)
+    return Workspace(
+        subscription_id=keys.subscription_id, resource_group=keys.resource_group, name=keys.name, api=keys.api
+    )
+
+
+def _tells_its_workspace(endpoint: str, settings: Mapping[str, str]) -> bool:
+    """Whether runs can be followed by the address alone; of one that is not known yet it is assumed."""
+    try:
+        return run_service(expand(endpoint, settings)) is not None
+    except MissingSetting:
+        return True
+
+
+def _segment_problem(text: str) -> str | None:
+    return None if _SEGMENT.match(text) else "expected a name or id, without spaces and slashes"
+
+
+def _component_problem(text: str) -> str | None:
+    if _COMPONENT.match(text):
+        return None
+    hint = "; a label is resolved by the SDK only, so write the version" if "@" in text else ""
+    return f"expected azureml:NAME:VERSION{hint}"
+
+
+def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: FaultList) -> bool:
+    whole = True
+    for key, owner in (("version", PipelineKind.PIPELINE_ENDPOINT), ("deployment", PipelineKind.BATCH_ENDPOINT)):
+        if getattr(keys, key) is not None and kind is not owner:
+            faults.add(f"{path}.{key}", getattr(keys, key), f"goes with {owner.value} only")
+            whole = False
+    return whole
+
+
+def _check_address(path: str, target: Target, settings: Mapping[str, str], faults: FaultList) -> None:
+    problem = _segment_problem
+    if target.kind in _BY_URL:
+        problem = partial(token_problem, settings=settings)
+    elif target.kind is PipelineKind.COMPONENT:
+        problem = _component_problem
+    _check(path, target.name, problem, settings, faults)
+
+
+def _check(
+    path: str, text: str, problem_of: Callable[[str], str | None], settings: Mapping[str, str], faults: FaultList
+) -> None:
+    """Check what the text comes to; that a setting is missing is told elsewhere."""
+    try:
+        problem = problem_of(expand(text, settings))
+    except MissingSetting:
+        return
+    if problem:
+        names = ", ".join(token.name for token in tokens(text) if isinstance(token, Setting))
+        faults.add(path, text, f"{problem}; look at the app setting {names}" if names else problem)

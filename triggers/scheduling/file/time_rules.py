@@ -1,0 +1,93 @@
+"""Makes time triggers of recurrence and cron keys, and checks what their values mean together."""
+
+from datetime import UTC, datetime, time
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from ..faults import FaultList
+from ..times.cron import Cron
+from ..times.occurrences import TimeTrigger, next_after
+from ..times.recurrence import DEFAULT_ANCHOR, ELAPSED, LAST_DAY, Frequency, Recurrence
+from ..times.time_zones import zone
+from .keys import WEEK_DAYS, CronKeys, RecurrenceKeys
+from .leaf_checks import reading, reading_instant, time_of_day
+
+_LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def checked_cron(keys: CronKeys, path: str, faults: FaultList) -> Cron | None:
+    """The cron trigger, or None with its faults."""
+    in_zone = _zone(keys.time_zone)
+    start, end = _bounds(keys, in_zone)
+    trigger = Cron(expression=" ".join(keys.expression.split()), zone=in_zone, start=start, end=end)
+    return trigger if _ever_runs(trigger, keys, path, faults) else None
+
+
+def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Recurrence | None:
+    """The recurrence, or None with its faults; the rules are those of ScheduleRecurrence.validate, and tighter."""
+    frequency = Frequency(keys.frequency)
+    if not _fits(keys, frequency, path, faults):
+        return None
+    in_zone = _zone(keys.time_zone)
+    start, end = _bounds(keys, in_zone)
+    trigger = Recurrence(
+        frequency=frequency,
+        interval=keys.interval,
+        times=_times(keys),
+        week_days=tuple(sorted({WEEK_DAYS.index(day) for day in keys.week_days or []})),
+        month_days=tuple(sorted({day if isinstance(day, int) else LAST_DAY for day in keys.month_days or []})),
+        anchor=DEFAULT_ANCHOR if keys.start_time is None else reading(keys.start_time, in_zone),
+        zone=in_zone,
+        start=start,
+        end=end,
+    )
+    return trigger if _ever_runs(trigger, keys, path, faults) else None
+
+
+def _fits(keys: RecurrenceKeys, frequency: Frequency, path: str, faults: FaultList) -> bool:
+    """Which keys go with which frequency; an empty list counts as given, as in the SDK."""
+    before = len(faults)
+    for key in ("hours", "minutes", "time_of_day"):
+        value = getattr(keys, key)
+        if value is not None and frequency in ELAPSED:
+            faults.add(f"{path}.{key}", value, f"goes with Day, Week and Month; {frequency.value} counts elapsed time")
+        elif value is not None and key != "time_of_day" and keys.time_of_day is not None:
+            faults.add(f"{path}.{key}", value, "says the same as time_of_day; keep one of them")
+    if keys.week_days is not None and frequency is not Frequency.WEEK:
+        faults.add(f"{path}.week_days", keys.week_days, "goes with frequency Week only")
+    if keys.month_days is not None and frequency is not Frequency.MONTH:
+        faults.add(f"{path}.month_days", keys.month_days, "goes with frequency Month only")
+    return len(faults) == before
+
+
+def _times(keys: RecurrenceKeys) -> tuple[time, ...]:
+    """The clock times, the cross product of hours and minutes; none when the file names none."""
+    if keys.time_of_day is not None:
+        return (time_of_day(keys.time_of_day),)
+    if not keys.hours and not keys.minutes:
+        return ()
+    return tuple(sorted({time(hour, minute) for hour in keys.hours or [0] for minute in keys.minutes or [0]}))
+
+
+def _zone(name: str) -> ZoneInfo:
+    found = zone(name)
+    assert found, "the name was checked"
+    return found
+
+
+def _bounds(keys: CronKeys | RecurrenceKeys, in_zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """Inclusive instants: a start in a fold is the first of the two, an end the second."""
+    return (
+        None if keys.start_time is None else reading_instant(keys.start_time, in_zone),
+        None if keys.end_time is None else reading_instant(keys.end_time, in_zone, second_in_fold=True),
+    )
+
+
+def _ever_runs(trigger: TimeTrigger, keys: CronKeys | RecurrenceKeys, path: str, faults: FaultList) -> bool:
+    if trigger.start and trigger.end and trigger.end < trigger.start:
+        faults.add(f"{path}.end_time", keys.end_time, f"lies before start_time ({keys.start_time})")
+        return False
+    if not next_after(trigger, _LONG_AGO, 1):
+        faults.add(path, None, "never runs: no occurrence lies between start_time and end_time")
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""What is right in a schedules file and yet worth a word: told by `validate`, and never a reason to fail."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from ..config import ChangeTrigger, Config, Overlap, PipelineKind, Schedule, Target
+from ..faults import Fault, FaultList
+from ..run_service import run_service
+from ..templates import MissingSetting, expand
+from .foresight import foreseen
+
+
+def warnings_of(config: Config, now: datetime) -> list[Fault]:
+    """Everything worth a word, schedule by schedule; dates concerned are those after `now`."""
+    found = FaultList(config.file, config.lines)
+    for schedule in config.schedules.values():
+        for key, sentence in (
+            *suspicions(schedule, config.settings),
+            *foreseen(schedule, now),
+        ):
+            found.add(f"schedules.{schedule.name}.{key}", None, sentence)
+    return list(found)
+
+
+_JOBS = re.compile(r"/jobs/?(\?|\Z)")
+_SUBMIT = re.compile(r"/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/", re.IGNORECASE)
+
+
+def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Keys of the schedule with a sentence each."""
+    if schedule.target.kind is PipelineKind.ENDPOINT and not _looks_like(_SUBMIT, schedule.target, settings):
+        yield (
+            "pipeline",
+            (
+                "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it: "
+                "runs may start, but how they end cannot be asked there"
+            ),
+        )
+    elif _cannot_be_followed(schedule.target, settings):
+        yield (
+            "pipeline",
+            (
+                "its endpoint does not tell where runs are asked for, as …/pipelines/v1.0/subscriptions/… does: "
+                "each is untracked as soon as it is accepted, and holds no slot; "
+                f"add pipelines.{schedule.pipeline}.workspace"
+            ),
+        )
+    if schedule.target.kind is PipelineKind.BATCH_ENDPOINT and not _looks_like(_JOBS, schedule.target, settings):
+        yield "pipeline", "its scoring URL does not end in /jobs, as the studio shows it"
+    if schedule.overlap is not Overlap.ALLOW and (schedule.max_concurrent_runs or 1) > 1:
+        yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} lets one run be open at a time"
+    if schedule.overlap is Overlap.CANCEL_OTHER and _cannot_be_canceled(schedule.target):
+        yield (
+            "overlap",
+            "a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait",
+        )
+    trigger = schedule.trigger
+    if not isinstance(trigger, ChangeTrigger):
+        return
+    if not trigger.polling_interval:
+        yield "change.polling_interval", "0: no sweep, so an upload whose event is lost or dropped starts nothing"
+    if re.search(r"[*?\\]|://", trigger.folder):
+        yield "change.path_on_datastore", "is a folder's plain name below the container; globs go into include"
+    for glob in (*trigger.include, *trigger.exclude):
+        if "{" in glob:
+            yield "change.include", f"{glob!r}: braces are plain characters here; write a glob for each"
+        elif glob.startswith("/"):
+            yield "change.include", f"{glob!r}: globs are matched below path_on_datastore, where nothing begins with /"
+        elif "/" in glob and not trigger.recursive:
+            yield "change.include", f"{glob!r} reaches into folders, but recursive is false"
+
+
+def _cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
+    if target.kind is not PipelineKind.ENDPOINT or target.workspace is not None:
+        return False
+    try:
+        return run_service(expand(target.name, settings)) is None
+    except MissingSetting:
+        return False
+
+
+def _cannot_be_canceled(target: Target) -> bool:
+    return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None
+
+
+def _looks_like(pattern: re.Pattern[str], target: Target, settings: Mapping[str, str]) -> bool:
+    try:
+        return bool(pattern.search(expand(target.name, settings)))
+    except MissingSetting:
+        return True

@@ -1,0 +1,1 @@
+"""Time rules: recurrences, cron, time zones and timers."""

@@ -1,0 +1,113 @@
+"""Makes batches of pending changes: seals what is due, then claims and submits one run for each sealed batch.
+
+Every step is one conditional transaction, so whoever comes next (a reconciler of another instance, or the next pass
+after a crash) goes on where the last one stopped, and no change is in two batches or in none.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ..clock import Clock
+from ..ledger.change_records import Head
+from ..ledger.ports import LedgerUnavailable, Operation
+from ..scheduling.batch import BatchFacts, Member, is_due
+from ..scheduling.change import path_out_of_scope
+from ..scheduling.config import Batch, ChangeTrigger, Schedule
+from ..scheduling.pauses import Pause, is_paused
+from ..scheduling.run import SkipReason
+from .occurrence import occurrence_of
+from .reported_changes import Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """What batches are made with."""
+
+    changes: Changes
+    clock: Clock
+
+    def see_to(self, schedule: Schedule, server_now: Callable[[], datetime], pauses: Sequence[Pause]) -> Iterator[None]:
+        """Finish the batches that were begun, begin those that are due; a step at a time. Raises BlobUnavailable.
+
+        In a pause nothing is begun and nothing is finished.
+        """
+        if is_paused(pauses, self.clock.now()):
+            return
+        yield from self._let_go(schedule)
+        if schedule.batch is None:
+            return
+        yield from self._finish(schedule, schedule.batch)
+        while self._began(schedule, schedule.batch, server_now(), pauses):
+            yield from self._finish(schedule, schedule.batch)
+
+    def _began(self, schedule: Schedule, batch: Batch, server_now: datetime, pauses: Sequence[Pause]) -> bool:
+        """Begin a batch of every group that is due; False when none was."""
+        due = [one for one in self.changes.rows.waiting(schedule.name) if is_due(batch, one, server_now, pauses)]
+        begun = [self.changes.rows.begin(schedule.name, one.group, batch.max_items) for one in due]
+        return any(begun)
+
+    def _finish(self, schedule: Schedule, batch: Batch) -> Iterator[None]:
+        """Assign members until each head is sealed, and start its run."""
+        went_on = True
+        while went_on:
+            went_on = False
+            for head in self.changes.rows.heads(schedule.name):
+                if head.sealed_at is None:
+                    went_on |= self.changes.rows.go_on(schedule.name, head, batch.max_items, self.clock.now())
+                else:
+                    went_on |= self._fire(schedule, head)
+                yield
+
+    def _fire(self, schedule: Schedule, head: Head) -> bool:
+        """Claim and submit the run of a sealed batch; False when somebody else was first."""
+        assert head.sealed_at is not None
+        members = self.changes.rows.members(schedule.name, head.run_key)
+        if len(members) != head.count:
+            raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
+        path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
+        facts = BatchFacts(group=head.group, count=head.count, manifest=path)
+        return (
+            self.changes.firing.fire_batch(schedule, head.run_key, head.sealed_at, facts, self.changes.rows.ended(head))
+            is not None
+        )
+
+    def _let_go(self, schedule: Schedule) -> Iterator[None]:
+        """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
+
+        What it does not watch any more is skipped with a row; when it makes no batches any more, each change has a run
+        of its own.
+        """
+        rows, name = self.changes.rows, schedule.name
+        for member in rows.all_pending(name):
+            because = self._unfit(schedule, member)
+            if because or schedule.batch is None:
+                self._alone(schedule, member, because, rows.released(member))
+                yield
+        for head in rows.heads(name):
+            present: Head | None = head
+            for member in rows.members(name, head.run_key):
+                because = self._unfit(schedule, member)
+                if present is not None and (because or schedule.batch is None):
+                    self._alone(schedule, member, because, rows.taken_out(name, present, member))
+                    present = next((one for one in rows.heads(name) if one.run_key == head.run_key), None)
+                    yield
+
+    def _unfit(self, schedule: Schedule, member: Member) -> str | None:
+        """Why an edited schedule does not watch a change any more that has waited for its batch."""
+        trigger, change = schedule.trigger, member.change
+        assert isinstance(trigger, ChangeTrigger)
+        if change.host != self.changes.blobs.host(trigger.connection) or change.container != trigger.container:
+            return "the schedule was edited while it waited, and watches another container"
+        because = path_out_of_scope(trigger, change.path)
+        return because and f"the schedule was edited while it waited: {because}"
+
+    def _alone(self, schedule: Schedule, member: Member, because: str | None, beside: list[Operation]) -> None:
+        """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
+        occurrence = replace(occurrence_of(schedule.name, member.change, member.digest), beside=beside)
+        if because is None:
+            self.changes.write_manifest(schedule, occurrence.key, [member.change])
+        skip = None if because is None else SkipReason.FILTERED
+        fired = self.changes.firing.fire_change(schedule, occurrence, skip, because)
+        if fired is None and beside and self.changes.ledger.get(occurrence.key) is not None:
+            self.changes.rows.write(schedule.name, beside)  # it has its row already: only the waiting ends

@@ -1,0 +1,135 @@
+"""Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..ledger.records import Mark
+from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.pauses import is_paused
+from ..scheduling.policies import ON_TIME, Decision, decide, floor
+from ..scheduling.times.occurrences import between, digest
+from .firing import Firing
+
+_LATE = timedelta(minutes=15)
+"""How old the occurrence may be for which a timer that sees its schedule first was woken."""
+
+REGISTERED_WITHIN = timedelta(minutes=2)
+"""How far back from its first sight a schedule's life may begin."""
+
+_FRESH = 60.0
+"""Seconds between a decision and acting on it: the catch-up window was compared with the time of the decision."""
+
+_ROWS_A_CALL = 1000
+"""Skipped occurrences that one call notes; the next one goes on."""
+
+
+def fire_due(
+    schedule: Schedule,
+    ledger: Ledger,
+    firing: Firing,
+    clock: Clock,
+    *,
+    started_at: datetime,
+    retention: timedelta,
+    min_age: timedelta = timedelta(0),
+) -> int:
+    """Fire every occurrence of at least this age that has no row yet; how many this call started or skipped.
+
+    `started_at` is the start of the worker process. Rows come first and the mark after them, so a crash in between
+    repeats rows, which conflict, and loses none. Occurrences below the floor, a day above what is pruned, start
+    nothing: their rows may be gone already.
+    """
+    now, decided_at = clock.now(), clock.monotonic()
+    until = now - min_age
+    trigger = schedule.trigger
+    assert not isinstance(trigger, ChangeTrigger)
+    first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
+    mark = ledger.mark(schedule.name)
+    present = digest(trigger)
+    after = _after(schedule, mark, first_seen, min(started_at, now))
+    if until <= after:
+        return 0
+    due = list(between(trigger, after, until))
+    if not due and mark is not None and mark.trigger_digest == present:
+        return 0  # woken for nothing: one row was read, and the mark may stay where it is
+    pauses = ledger.pauses(schedule.name).intervals
+    decisions = decide(schedule, due, first_seen, now, floor=floor(now, retention), pauses=pauses)
+    following = Mark(until=until, trigger_digest=present, version=None if mark is None else mark.version)
+
+    def may_start(number: int) -> bool:
+        """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
+        if clock.monotonic() - decided_at > _FRESH:
+            return False
+        return number == 0 or not is_paused(ledger.pauses(schedule.name).intervals, clock.now())
+
+    # What is on time comes first: a long backlog shall not make it late.
+    starts = sorted((one for one in decisions if one.skip is None), key=lambda one: now - one.nominal_time > ON_TIME)
+    skips = [one for one in decisions if one.skip is not None]
+    return _fire(schedule, starts, skips, firing, ledger, following, may_start)
+
+
+def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:
+    """Where the occurrences begin that are decided now.
+
+    An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its life
+    begins with the process that reads it; while old and new instances alternate, nothing is let go twice.
+    """
+    if mark is None:
+        return _before(schedule, first_seen)
+    assert not isinstance(schedule.trigger, ChangeTrigger)
+    if mark.trigger_digest == digest(schedule.trigger):
+        return mark.until
+    return max(mark.until, started_at.replace(second=0, microsecond=0) - timedelta(microseconds=1))
+
+
+def _fire(
+    schedule: Schedule,
+    starts: list[Decision],
+    skips: list[Decision],
+    firing: Firing,
+    ledger: Ledger,
+    mark: Mark,
+    may_start: Callable[[int], bool],
+) -> int:
+    """Start first, so that a long list of misses delays nothing, then note what was skipped; missed ones oldest first.
+
+    What is left over is decided anew by the next call: the mark stays before it, and moves past what has its row.
+    """
+    fired, started = 0, 0
+    for decision in starts:
+        if not may_start(started):
+            break
+        fired += firing.fire_time(schedule, decision.nominal_time, None) is not None
+        started += 1
+    for decision in skips[:_ROWS_A_CALL]:
+        fired += firing.fire_time(schedule, decision.nominal_time, decision.skip) is not None
+    left = [*starts[started:], *skips[_ROWS_A_CALL:]]
+    if left:
+        until = min(one.nominal_time for one in left) - timedelta(microseconds=1)
+        mark = Mark(until=until, trigger_digest=mark.trigger_digest, version=mark.version)
+    ledger.set_mark(schedule.name, mark)
+    return fired
+
+
+def first_sight(started_at: datetime, now: datetime) -> datetime:
+    """Where the life of a schedule begins that this process has found in its file: the minute in which it started.
+
+    Should a ledger be lost under an app that has run for days, nothing of those days shall start again: at most
+    REGISTERED_WITHIN back.
+    """
+    return max(started_at, now - REGISTERED_WITHIN).replace(second=0, microsecond=0)
+
+
+def _first_seen(schedule: Schedule, now: datetime) -> datetime:
+    """The occurrence that a timer was woken for, if it is recent; else now."""
+    assert not isinstance(schedule.trigger, ChangeTrigger)
+    return max(between(schedule.trigger, now - _LATE, now), default=now)
+
+
+def _before(schedule: Schedule, first_seen: datetime) -> datetime:
+    """Where a schedule without a mark begins: the last occurrence before it was seen gets its row too, as skipped."""
+    assert not isinstance(schedule.trigger, ChangeTrigger)
+    earlier = list(between(schedule.trigger, first_seen - _LATE, first_seen - timedelta(microseconds=1)))
+    return (earlier[-1] if earlier else first_seen) - timedelta(microseconds=1)

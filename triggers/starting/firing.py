@@ -1,0 +1,260 @@
+"""Build → claim → submit → settle: the only place where that order exists."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..ledger.ports import LedgerUnavailable, Operation
+from ..ledger.records import Slots
+from ..log_lines import logger
+from ..scheduling.batch import BatchFacts
+from ..scheduling.config import Retry, Schedule
+from ..scheduling.outcome import Answer, Outcome
+from ..scheduling.overlap import Turn, has_a_slot, slots_of, turn_of
+from ..scheduling.policies import jitter_of
+from ..scheduling.run import Run, RunKind, RunState, SkipReason, time_key
+from ..scheduling.run_request import RunRequest, Submission, build_request, with_parameters
+from .occurrence import Asked, Occurrence
+from .settling import Settling, log_run, target_id
+
+log = logger(__name__)
+
+
+class Endpoint(Protocol):
+    """Where runs are submitted."""
+
+    def place(self, request: RunRequest) -> str | None:
+        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
+
+
+class Firing:
+    """Fires occurrences into the ledger and the endpoint. Every method raises LedgerUnavailable, and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        endpoint: Endpoint,
+        clock: Clock,
+        submit_deadline: timedelta,
+        retry_first_delay: timedelta,
+        spread: Callable[[], float],
+    ) -> None:
+        """`spread` gives numbers in [-1, 1]: retries of many runs shall not come all at once."""
+        self._ledger = ledger
+        self._endpoint = endpoint
+        self._clock = clock
+        self._freshness = submit_deadline.total_seconds() / 5
+        self._settling = Settling(ledger=ledger, clock=clock, retry_first_delay=retry_first_delay, spread=spread)
+        self._held: dict[str, float] = {}
+        """Targets that asked this process to be left alone, until when by the monotonic clock."""
+
+    def fire_time(self, schedule: Schedule, nominal_time: datetime, skip: SkipReason | None) -> Run | None:
+        """Start, or skip, one occurrence; None when its key was claimed before. With jitter it is claimed and waits."""
+        due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
+        key = time_key(schedule.name, nominal_time)
+        occurrence = Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, due_at=due_at)
+        return self._fire(schedule, occurrence, skip)
+
+    def fire_change(
+        self, schedule: Schedule, change: Occurrence, skip: SkipReason | None, because: str | None = None
+    ) -> Run | None:
+        """Start, or skip, the run of one blob version; None when its key was claimed before.
+
+        `because` says more about a skip than its reason.
+        """
+        return self._fire(schedule, change, skip, because)
+
+    def fire_batch(
+        self, schedule: Schedule, key: str, sealed_at: datetime, batch: BatchFacts, beside: Sequence[Operation]
+    ) -> Run | None:
+        """Start the run of a sealed batch; None when it was claimed before."""
+        occurrence = Occurrence(key=key, kind=RunKind.BATCH, nominal_time=sealed_at, batch=batch, beside=beside)
+        return self._fire(schedule, occurrence, None)
+
+    def wait(
+        self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
+    ) -> Run | None:
+        """Claim a run that a person asked for, and leave its submission to the reconciler; None when it was claimed.
+
+        Where the schedule says so and `may_be_skipped`, it is skipped while another run is open.
+        """
+        now = self._clock.now()
+        request = build_request(schedule, occurrence.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        run = self._unclaimed(schedule, occurrence, now)
+        request = with_parameters(request, asked.parameters)
+        waiting = replace(
+            run,
+            state=RunState.WAITING,
+            request=request,
+            due_at=now,
+            requested_by=asked.by,
+            note=asked.note,
+            request_id=asked.request_id,
+            request_digest=asked.digest,
+            parameters=asked.parameters,
+            by_person=True,
+        )
+        if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
+            waiting = _overlapping(replace(waiting, request=None, due_at=None), now)
+        return self._noted(waiting, occurrence.beside)
+
+    def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
+        """Submit a run that was just claimed for a person; as it is now, also when the reconciler was first."""
+        return self.submit_open(run, schedule, schedule.retry) or self._ledger.get(run.key) or run
+
+    def submit_open(self, run: Run, schedule: Schedule | None, retry: Retry) -> Run | None:
+        """Submit a run that waits or is unsent; None when somebody else has done so, or no slot is free for it.
+
+        `schedule` is None for one that has left the file, which has no limits any more.
+        """
+        beside: list[Operation] = []
+        due_at = run.due_at
+        if schedule is not None and slots_of(schedule) is not None:
+            slots = self._ledger.slots(schedule.name)
+            if not has_a_slot(schedule, slots.open_runs, self._clock.now()):
+                return None
+            beside.append(slots.taken(run.key))
+            if run.state is RunState.WAITING:
+                due_at = self._clock.now()  # the patience with the service begins where the wait for a slot ends
+        ledger_id = self._ledger.ledger_id()
+        claimed_at = self._clock.monotonic()
+        now = self._clock.now()
+        claim = run.to(
+            RunState.SUBMITTING,
+            now,
+            claim_id=str(uuid4()),
+            claimed_at=None,
+            sent_to=None if run.request is None else self._endpoint.place(run.request),
+            unknown_since=None,
+            first_look_up_at=None,
+            attempts=run.attempts + 1,
+            due_at=due_at,
+            next_attempt_at=None,
+            error=None,
+        )
+        claimed = self._ledger.update(run, claim, beside)
+        return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
+
+    def _fire(
+        self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None, because: str | None = None
+    ) -> Run | None:
+        now = self._clock.now()
+        run, beside = self._unclaimed(schedule, occurrence, now), occurrence.beside
+        if skip is not None:
+            return self._noted(replace(run, reason=skip.value, ended_at=now, error=because), beside)
+        request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        if occurrence.due_at is not None and occurrence.due_at > now:
+            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=occurrence.due_at), beside)
+        if slots_of(schedule) is not None:
+            return self._in_turn(schedule, replace(run, request=request), beside)
+        return self._claimed(replace(run, request=request), beside, schedule.retry)
+
+    def _in_turn(self, schedule: Schedule, run: Run, beside: Sequence[Operation]) -> Run | None:
+        """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
+        seen = None
+        for _ in range(_SLOT_TRIES):
+            slots, turn, now = self._turn(schedule)
+            if seen is not None and seen.version == slots.version:
+                return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
+            seen = slots
+            if turn is Turn.SKIP:
+                return self._noted(_overlapping(replace(run, request=None), now), beside)
+            if turn is Turn.WAIT:
+                return self._noted(replace(run, state=RunState.WAITING, due_at=now), beside)
+            claimed = self._claimed(run, [*beside, slots.taken(run.key)], schedule.retry)
+            if claimed is not None:
+                return claimed
+        raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
+
+    def _turn(self, schedule: Schedule) -> tuple[Slots, Turn, datetime]:
+        """What a new occurrence does, and what that follows from: of a long line the first runs tell enough."""
+        slots = self._ledger.slots(schedule.name, (slots_of(schedule) or 0) + _LINE)
+        now = self._clock.now()
+        turn = turn_of(schedule, slots.open_runs, now)
+        if turn is not Turn.START or slots.is_all:
+            return slots, turn, now
+        slots = self._ledger.slots(schedule.name)
+        return slots, turn_of(schedule, slots.open_runs, now), now
+
+    def _claimed(self, run: Run, beside: Sequence[Operation], retry: Retry) -> Run | None:
+        """Claim a run and submit it; None when its key was claimed before."""
+        ledger_id = self._ledger.ledger_id()
+        claimed_at = self._clock.monotonic()
+        assert run.request is not None, "what is claimed has its request"
+        sent_to = self._endpoint.place(run.request)
+        claim = replace(run, state=RunState.SUBMITTING, claim_id=str(uuid4()), attempts=1, sent_to=sent_to)
+        claimed = self._ledger.insert(claim.first(run.created_at), beside)
+        return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
+
+    def _unclaimed(self, schedule: Schedule, occurrence: Occurrence, now: datetime) -> Run:
+        """The run of an occurrence before it is decided what becomes of it."""
+        return Run(
+            key=occurrence.key,
+            schedule=schedule.name,
+            kind=occurrence.kind,
+            state=RunState.SKIPPED,
+            created_at=now,
+            pipeline=schedule.pipeline,
+            nominal_time=occurrence.nominal_time,
+            blob=occurrence.blob,
+            batch=occurrence.batch,
+            replay_of=occurrence.replay_of,
+            webhook=schedule.webhook,
+        )
+
+    def _noted(self, run: Run, beside: Sequence[Operation]) -> Run | None:
+        """Write a run that ends where it begins, or waits."""
+        written = self._ledger.insert(run.first(run.created_at), beside)
+        if written is not None:
+            log_run(written)
+        return written
+
+    def _submit(self, claimed: Run, claimed_at: float, ledger_id: str, retry: Retry) -> Run:
+        assert claimed.request is not None, "a claim holds its request"
+        assert claimed.claim_id is not None
+        target = target_id(claimed.request.target)
+        held_for = self._held.get(target, 0.0) - self._clock.monotonic()
+        if held_for > 0:
+            sentence = "the service asked to be left alone (Retry-After); nothing was sent"
+            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=timedelta(seconds=held_for))
+            return self._settling.settle(claimed, held, retry)
+        submission = Submission(
+            request=claimed.request,
+            run_key=claimed.key,
+            ledger_id=ledger_id,
+            attempt=claimed.claim_id,
+        )
+        outcome = self._endpoint.submit(submission, lambda: self._clock.monotonic() - claimed_at <= self._freshness)
+        if outcome.run_id is not None:
+            # Before the settle: should the ledger fail now, this line is what is left of the id.
+            extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
+            log.info("the service accepted the run", extra=extra)
+        settled = self._settling.settle(claimed, outcome, retry)
+        if outcome.retry_after:
+            self._hold(target, claimed, claimed_at, outcome.retry_after)
+        return settled
+
+    def _hold(self, target: str, claimed: Run, claimed_at: float, retry_after: timedelta) -> None:
+        """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
+        now = self._clock.monotonic()
+        self._held[target] = now + retry_after.total_seconds()
+        if claimed.written_at is not None:
+            self._ledger.hold(target, claimed.written_at + timedelta(seconds=now - claimed_at) + retry_after)
+
+
+_LINE = 50
+_SLOT_TRIES = 30
+"""Each failure means that somebody else has taken a slot, of which there are only so many."""
+
+
+def _overlapping(run: Run, now: datetime) -> Run:
+    """The run, skipped because another one of its schedule is open."""
+    return replace(run, state=RunState.SKIPPED, reason=SkipReason.OVERLAP.value, ended_at=now)

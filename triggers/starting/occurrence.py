@@ -1,0 +1,45 @@
+"""What a run is for: a time, a version of a blob, a batch of them, or a person's request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..ledger.ports import Operation
+from ..scheduling.batch import BatchFacts
+from ..scheduling.change import BlobChange
+from ..scheduling.run import RunKind, change_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occurrence:
+    """What a run is for."""
+
+    key: str
+    kind: RunKind
+    nominal_time: datetime
+    blob: BlobChange | None = None
+    batch: BatchFacts | None = None
+    replay_of: str | None = None
+    due_at: datetime | None = None
+    """When the run is to be sent; None: at once."""
+    beside: Sequence[Operation] = ()
+    """Writes of the schedule that the claim depends on, in its transaction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The person who asked for a run, as claimed, and why."""
+
+    by: str | None = None
+    note: str | None = None
+    request_id: str | None = None
+    digest: str | None = None
+    """Of everything that was asked for under the id."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Pipeline parameters in place of the schedule's, by name."""
+
+
+def occurrence_of(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:
+    """The occurrence of one version of a blob; `digest` is another one than its own when it has been one before."""
+    key = change_key(schedule, change) if digest is None else f"{schedule}~{digest}"
+    return Occurrence(key=key, kind=RunKind.CHANGE, nominal_time=change.last_modified, blob=change)

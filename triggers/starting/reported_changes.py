@@ -1,0 +1,159 @@
+"""Decides what becomes of a blob that an event, a poll or a sweep has found, and records it: a run, a skip, a batch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from ..ledger.change_ledger import ChangeLedger
+from ..ledger.change_records import Version
+from ..ledger.ledger import Ledger
+from ..ledger.ports import LedgerUnavailable
+from ..log_lines import logger
+from ..scheduling.batch import group_of, manifest, manifest_path
+from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
+from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.pauses import Pause, is_paused, pause_at
+from ..scheduling.run import SkipReason, change_key
+from ..storage.blobs import Blobs, BlobUnavailable, Page
+from .firing import Firing
+from .occurrence import occurrence_of
+
+log = logger(__name__)
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Where changes are looked at and recorded."""
+
+    blobs: Blobs
+    ledger: Ledger
+    rows: ChangeLedger
+    firing: Firing
+
+    def page(self, trigger: ChangeTrigger, continuation: str | None) -> Page:
+        """A page of what a trigger watches; raises BlobUnavailable, ListingExpired."""
+        return self.blobs.page(
+            trigger.connection,
+            trigger.container,
+            trigger.folder,
+            recursive=trigger.recursive,
+            continuation=continuation,
+        )
+
+    def report(
+        self,
+        schedule: Schedule,
+        container: str,
+        path: str,
+        *,
+        now: datetime,
+        first_seen: datetime,
+        held_against_first_seen: bool,
+        floor: datetime,
+    ) -> bool:
+        """Record the present version of a reported blob; False when it was recorded before.
+
+        What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
+        Versions from before `floor` may have been pruned from the ledger: they start nothing. Raises BlobUnavailable.
+        """
+        trigger = _trigger(schedule)
+        seen = self.ledger.register(schedule.name, first_seen).first_seen
+        found = self.blobs.of(trigger.connection, container, path)
+        if found is None:
+            gone = BlobChange(
+                host=self.blobs.host(trigger.connection),
+                container=container,
+                path=path,
+                etag="",
+                size=0,
+                last_modified=first_seen,
+            )
+            return self.firing.fire_change(schedule, occurrence_of(schedule.name, gone), SkipReason.GONE) is not None
+        if (because := out_of_scope(trigger, found)) is not None:
+            filtered = occurrence_of(schedule.name, found.change)
+            return self.firing.fire_change(schedule, filtered, SkipReason.FILTERED, because) is not None
+        if found.copy_status is CopyStatus.PENDING:
+            if trigger.polling_interval:
+                log.info("%s/%r is still being copied; the sweep will see to it", container, path)
+                return False
+            raise BlobUnavailable(f"{container}/{path!r} is still being copied")
+        return self.record(schedule, found, now=now, first_seen=seen if held_against_first_seen else None, floor=floor)
+
+    def record(
+        self, schedule: Schedule, found: FoundBlob, *, now: datetime, first_seen: datetime | None, floor: datetime
+    ) -> bool:
+        """Record a version that is in scope; False when it was recorded before."""
+        name, change = schedule.name, found.change
+        for _ in range(_TRIES):
+            newest = self.rows.newest(name, change)
+            if newest is not None and newest.etag == change.etag:
+                return False
+            skip = _skip(schedule, found, newest, first_seen, floor)
+            if skip is None:
+                skip = _paused(self.ledger.pauses(name).intervals, change, now)
+            if self._recorded(schedule, found, newest, skip):
+                return True
+            if self.ledger.get(change_key(name, change)) or self.rows.is_batched(name, change):
+                return False
+        raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
+
+    def _recorded(self, schedule: Schedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None) -> bool:
+        """Write what was decided, unless this version has a row or another one was noted meanwhile."""
+        change, noted = found.change, self.rows.noted(found, newest)
+        occurrence = replace(occurrence_of(schedule.name, change), beside=noted)
+        if skip is not None:
+            return self.firing.fire_change(schedule, occurrence, skip) is not None
+        if schedule.batch is not None:
+            if self.ledger.get(occurrence.key):
+                return False
+            return self.rows.add(schedule.name, group_of(schedule.batch, change), change, noted)
+        self.write_manifest(schedule, occurrence.key, [change])
+        return self.firing.fire_change(schedule, occurrence, None) is not None
+
+    def write_manifest(self, schedule: Schedule, run_key: str, changes: Iterable[BlobChange]) -> str | None:
+        """Write the manifest of a run where its schedule wants one: its path; None where it does not.
+
+        It comes before the claim: the same changes are the same bytes, so writing it again does no harm.
+        """
+        trigger = _trigger(schedule)
+        if trigger.data_path is not DataPathKind.MANIFEST:
+            return None
+        path = manifest_path(schedule.name, run_key)
+        self.blobs.write(trigger.connection, trigger.container, path, manifest(changes))
+        return path
+
+
+def _trigger(schedule: Schedule) -> ChangeTrigger:
+    assert isinstance(schedule.trigger, ChangeTrigger), f"{schedule.name} is change-based"
+    return schedule.trigger
+
+
+def _skip(
+    schedule: Schedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, floor: datetime
+) -> SkipReason | None:
+    modified, start = found.change.last_modified, _trigger(schedule).start
+    if found.copy_status in (CopyStatus.ABORTED, CopyStatus.FAILED):
+        return SkipReason.COPY_FAILED
+    if start is not None and modified < start:
+        return SkipReason.BEFORE_START
+    # Blob storage tells modification times in whole seconds.
+    if first_seen is not None and modified < first_seen.replace(microsecond=0):
+        return SkipReason.BEFORE_FIRST_SEEN
+    if modified < floor:
+        return SkipReason.FORGOTTEN
+    if not schedule.enabled:
+        return SkipReason.DISABLED
+    return SkipReason.CONTENT_UNCHANGED if newest is not None and _is_unchanged(found, newest) else None
+
+
+def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
+    """Whether a new ETag stands for the same content: a metadata write, or the same bytes written again."""
+    same = (found.change.size, found.content_md5) == (newest.size, newest.content_md5)
+    return same and found.content_md5 is not None and found.change.last_modified >= newest.last_modified
+
+
+def _paused(pauses: Sequence[Pause], change: BlobChange, now: datetime) -> SkipReason | None:
+    return SkipReason.PAUSED if is_paused(pauses, now) or pause_at(pauses, change.last_modified) else None

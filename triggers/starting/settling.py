@@ -1,0 +1,128 @@
+"""Writes what a submission came to, whoever has written to the run's row meanwhile."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..ledger.ports import LedgerUnavailable
+from ..log_lines import logger
+from ..scheduling.config import Retry, Target
+from ..scheduling.outcome import Answer, Outcome
+from ..scheduling.policies import is_used_up, retry_delay
+from ..scheduling.run import Run, RunState
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settling:
+    """What settling works with."""
+
+    ledger: Ledger
+    clock: Clock
+    retry_first_delay: timedelta
+    spread: Callable[[], float]
+    """A number in [-1, 1]: retries of many runs shall not come all at once."""
+
+    def settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
+        """Write what the submission came to, also when the reconciler has given it up as unknown meanwhile."""
+        present = claimed
+        for _ in range(_SETTLE_TRIES):
+            if present.claim_id == claimed.claim_id and present.state in _UNSETTLED:
+                settled = self._settled(present, outcome, retry)
+            elif outcome.run_id is not None and outcome.run_id not in (present.run_id, present.duplicate_run_id):
+                settled = with_late_id(present, outcome.run_id, outcome.studio_url, self.clock.now())
+            else:
+                return present
+            written = self.ledger.update(present, settled)
+            if written is not None:
+                log_run(written)
+                return written
+            reread = self.ledger.get(claimed.key)
+            if reread is None:
+                return claimed
+            present = reread
+        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although nobody else writes it")
+
+    def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
+        now = self.clock.now()
+        claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
+        known = replace(run, claimed_at=claimed_at)
+        if outcome.answer is Answer.SUBMITTED:
+            run = accepted(known, str(outcome.run_id), outcome.studio_url, now)
+            return beyond_reach(run, now) if outcome.is_beyond_reach else run
+        if outcome.answer is Answer.UNKNOWN:
+            if run.state is RunState.UNKNOWN:
+                return replace(known, error=outcome.sentence)
+            return known.to(RunState.UNKNOWN, now, error=outcome.sentence)
+        if outcome.answer is Answer.REJECTED:
+            return known.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
+        again = now + retry_delay(run.attempts, self.retry_first_delay, outcome.retry_after, self.spread())
+        unsent = known.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
+        if is_used_up(retry, run.attempts, max(run.created_at, run.due_at or run.created_at), again):
+            return unsent.to(RunState.DEAD, now, next_attempt_at=None, ended_at=now)
+        return unsent
+
+
+_SETTLE_TRIES = 10
+_UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
+_WORRYING = frozenset(
+    {RunState.UNSENT, RunState.UNKNOWN, RunState.REJECTED, RunState.DEAD, RunState.FAILED, RunState.UNTRACKED}
+)
+
+
+def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
+    """The run once it is known that the service has accepted it."""
+    return run.to(
+        RunState.SUBMITTED,
+        now,
+        run_id=run_id,
+        studio_url=studio_url,
+        submitted_at=now,
+        next_attempt_at=None,
+        ended_at=None,
+        error=None,
+    )
+
+
+def beyond_reach(run: Run, now: datetime) -> Run:
+    """The run, ended here, when nobody can ask Azure ML what becomes of it: it must hold no slot until then."""
+    maybe = "may have accepted" if run.state is RunState.UNKNOWN else "has accepted"
+    sentence = (
+        f"Azure ML {maybe} it, but its address does not tell where its end is asked for; "
+        f"add pipelines.{run.pipeline}.workspace to schedules.yaml to follow the next ones"
+    )
+    return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
+
+
+def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
+    """The run with an id that arrived when nobody waited for it any more; a second id for one key is kept and told."""
+    if run.run_id is None:
+        return accepted(run, run_id, studio_url, now)
+    extra = {"action": "duplicate_run", "run_key": run.key, "run_id": run.run_id, "duplicate_run_id": run_id}
+    log.error("the service has started a run twice", extra=extra)
+    return replace(run, duplicate_run_id=run_id)
+
+
+def target_id(target: Target) -> str:
+    """A target by a short name that can stand in a row key."""
+    return hashlib.sha256(repr(target).encode()).hexdigest()[:32]
+
+
+def log_run(run: Run) -> None:
+    """One line for what has become of a run; an error or a reason is data and is shown as such."""
+    level = logging.WARNING if run.state in _WORRYING else logging.INFO
+    because = ": ".join(part for part in (run.reason, run.error) if part)
+    what = f" ({run.blob.path!r})" if run.blob else ""
+    extra = {
+        "action": f"run_{run.state.value}",
+        "run_key": run.key,
+        "schedule": run.schedule,
+        "run_id": run.run_id,
+    }
+    tail = f": {because}" if because else ""
+    log.log(level, "run %s: %s%s%s", run.state.value, run.key, what, tail, extra=extra)

@@ -1,0 +1,128 @@
+"""The sweep: lists what a change-based schedule watches, and records the changes that no event has told.
+
+How far it has come is in the ledger, so any instance goes on where the last one stopped. What was modified before the
+mark was seen to by earlier sweeps and is passed over without a question to the ledger.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from ..clock import Clock
+from ..ledger.change_records import SweepState
+from ..log_lines import logger
+from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
+from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.policies import floor
+from ..scheduling.run import Run, RunKind, RunState, SkipReason
+from ..storage.blobs import ListingExpired, Page
+from .reported_changes import Changes
+
+log = logger(__name__)
+
+MARGIN: Final = timedelta(minutes=2)
+"""The mark stays so far behind the start of a listing: the clocks of storage servers differ."""
+
+LEFT_TO_EVENTS: Final = timedelta(seconds=90)
+"""A change younger than this is the event's; the next sweep sees it again. Less than MARGIN."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweeping:
+    """What a sweep works with."""
+
+    changes: Changes
+    clock: Clock
+    retention: timedelta
+
+    def see_to(self, schedule: Schedule, first_seen: datetime, server_now: Callable[[], datetime]) -> Iterator[None]:
+        """List, when it is time, page by page; a step is a page or a change recorded. Raises BlobUnavailable."""
+        trigger = schedule.trigger
+        assert isinstance(trigger, ChangeTrigger)
+        if not trigger.polling_interval:
+            return
+        state = self._begun(schedule.name, trigger, server_now())
+        while state is not None and state.listing:
+            try:
+                page = self.changes.page(trigger, state.continuation)
+            except ListingExpired:
+                self.changes.rows.set_sweep(schedule.name, replace(state, continuation=None))
+                return
+            since = state.mark or first_seen.replace(microsecond=0)
+            counted = state
+            for found in page.blobs:
+                if out_of_scope(trigger, found) is not None:
+                    continue
+                if found.change.last_modified < since:
+                    counted = replace(counted, before_first_seen=counted.before_first_seen + (state.mark is None))
+                elif found.copy_status is CopyStatus.PENDING:
+                    oldest = min(counted.pending_from or found.change.last_modified, found.change.last_modified)
+                    counted = replace(counted, pending_from=oldest)
+                elif server_now() - found.change.last_modified >= LEFT_TO_EVENTS:
+                    missed = self._recorded(schedule, found)
+                    counted = replace(counted, missed_by_events=counted.missed_by_events + missed)
+                    if missed:
+                        yield
+            state = self._followed(schedule, counted, page)
+            yield
+
+    def _begun(self, schedule: str, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
+        """The state of a listing under way, a new one when it is time; None when it is not."""
+        state = self.changes.rows.sweep(schedule)
+        of = repr((trigger.connection, trigger.container, trigger.folder, trigger.recursive))
+        if state.of == of:
+            if state.listing:
+                return state
+            if state.started_at is not None and server_now - state.started_at < trigger.polling_interval:
+                return None
+        begun = replace(
+            state,
+            started_at=server_now,
+            listing=True,
+            of=of,
+            continuation=None,
+            pending_from=None,
+            before_first_seen=0,
+        )
+        return self.changes.rows.set_sweep(schedule, begun)
+
+    def _recorded(self, schedule: Schedule, found: FoundBlob) -> bool:
+        now = self.clock.now()
+        lowest = floor(now, self.retention)
+        recorded = self.changes.record(schedule, found, now=now, first_seen=None, floor=lowest)
+        if recorded:
+            extra = {"action": "found_by_sweep", "schedule": schedule.name}
+            log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)
+        return recorded
+
+    def _followed(self, schedule: Schedule, state: SweepState, page: Page) -> SweepState | None:
+        """Write that a page has been seen to; None when another instance was first and goes on itself."""
+        if page.continuation is not None:
+            return self.changes.rows.set_sweep(schedule.name, replace(state, continuation=page.continuation))
+        assert state.started_at is not None, "a listing has begun"
+        mark = state.started_at - MARGIN
+        if state.pending_from is not None:
+            mark = min(mark, state.pending_from)
+        if state.mark is None and state.before_first_seen:
+            self._note_older_blobs(schedule, state.before_first_seen)
+        ended = replace(state, listing=False, continuation=None, mark=max(mark, state.mark or mark))
+        return self.changes.rows.set_sweep(schedule.name, ended)
+
+    def _note_older_blobs(self, schedule: Schedule, number: int) -> None:
+        """One row for everything that the first listing found older than the schedule."""
+        now = self.clock.now()
+        blobs = "1 blob was" if number == 1 else f"{number} blobs were"
+        sentence = f"{blobs} there before the schedule was first seen; a backfill starts what has no row of its own"
+        run = Run(
+            key=f"{schedule.name}~before_first_seen",
+            schedule=schedule.name,
+            kind=RunKind.CHANGE,
+            state=RunState.SKIPPED,
+            created_at=now,
+            pipeline=schedule.pipeline,
+            reason=SkipReason.BEFORE_FIRST_SEEN.value,
+            error=sentence,
+            ended_at=now,
+        )
+        self.changes.ledger.insert(run.first(now))

@@ -1,0 +1,33 @@
+"""Pauses and resumes a schedule in the ledger, for people: a repeat changes nothing."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from ..ledger.ledger import Ledger
+from ..ledger.ports import LedgerUnavailable
+from ..ledger.records import Pauses
+from ..scheduling.pauses import Pause, begun, ended
+
+_TRIES: Final = 5
+
+
+def pause(ledger: Ledger, schedule: str, at: datetime, note: str | None, by: str | None) -> bool:
+    """Decide nothing from now on but to skip; False when the schedule was paused already (the first note stays)."""
+    return _written(ledger, schedule, lambda pauses: begun(pauses, at, note, by))
+
+
+def resume(ledger: Ledger, schedule: str, at: datetime, note: str | None, by: str | None) -> bool:
+    """End the pause; what passed in it stays skipped. False when the schedule was not paused."""
+    return _written(ledger, schedule, lambda pauses: ended(pauses, at, note, by))
+
+
+def _written(ledger: Ledger, schedule: str, changed: Callable[[tuple[Pause, ...]], tuple[Pause, ...] | None]) -> bool:
+    for _ in range(_TRIES):
+        present = ledger.pauses(schedule)
+        following = changed(present.intervals)
+        if following is None:
+            return False
+        if ledger.set_pauses(schedule, Pauses(intervals=following, version=present.version)):
+            return True
+    raise LedgerUnavailable(f"{schedule}: its pauses change all the time; try again")

@@ -1,0 +1,1 @@
+"""The edge to Azure Storage: blobs and connections."""

@@ -1,0 +1,211 @@
+"""Blob storage as change-based schedules need it: properties, listings and manifests; content is never read."""
+
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree as ET
+
+from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, normal_etag
+from ..settings import UnusableConnection
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient, ContainerClient
+
+_PAGE: Final = 5000
+"""Blobs a page; the most that the service gives."""
+
+
+class BlobUnavailable(Exception):
+    """Blob storage cannot be reached, does not let us, or has no such container."""
+
+
+class ListingExpired(Exception):
+    """The service does not know the continuation any more: the listing has to begin anew."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a listing."""
+
+    blobs: list[FoundBlob]
+    continuation: str | None
+    """Where the next page begins; None after the last one."""
+
+
+class Blobs(Protocol):
+    """What the engine asks of blob storage. Every method raises BlobUnavailable."""
+
+    def of(self, connection: str, container: str, path: str) -> FoundBlob | None:
+        """The blob's present version; None when it is gone."""
+
+    def host(self, connection: str) -> str:
+        """The host of the account, with its port where it has one."""
+
+    def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
+        """Up to 5,000 blobs below a folder (empty: the root), by name; raises ListingExpired."""
+
+    def write(self, connection: str, container: str, path: str, content: bytes) -> None:
+        """Write a small blob of ours, over one that is there."""
+
+
+class StorageBlobs:
+    """Asks the service through one pooled client an account."""
+
+    def __init__(self, open_service: "ServiceOpener") -> None:
+        self._open_service = open_service
+
+    def of(self, connection: str, container: str, path: str) -> FoundBlob | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with _reached(f"the properties of {container}/{path!r}"):
+            blob = self._open_service(connection).get_blob_client(container, path)
+            try:
+                properties = blob.get_blob_properties()
+            except ResourceNotFoundError:
+                return None
+        change = BlobChange(
+            host=urlsplit(blob.url).netloc,
+            container=container,
+            path=path,
+            etag=normal_etag(properties.etag),
+            size=properties.size,
+            last_modified=properties.last_modified.astimezone(UTC),
+        )
+        md5 = properties.content_settings.content_md5
+        folder = {name.lower(): value for name, value in properties.metadata.items()}.get("hdi_isfolder") == "true"
+        return FoundBlob(
+            change=change,
+            content_md5=None if md5 is None else bytes(md5).hex(),
+            copy_status=_copy_status(properties.copy.status),
+            is_folder=folder,
+        )
+
+    def host(self, connection: str) -> str:
+        return urlsplit(self._open_service(connection).url).netloc
+
+    def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
+        from azure.core.exceptions import HttpResponseError
+
+        prefix = f"{folder}/" if folder else ""
+        with _reached(f"the listing of {container}/{prefix}"):
+            client = self._open_service(connection).get_container_client(container)
+            try:
+                answer = _listing(client, prefix, recursive=recursive, continuation=continuation)
+            except HttpResponseError as error:
+                if error.status_code == 400 and continuation:
+                    raise ListingExpired(str(error)) from error
+                raise
+        return _page(answer, self.host(connection), container)
+
+    def write(self, connection: str, container: str, path: str, content: bytes) -> None:
+        with _reached(f"{container}/{path!r}"):
+            blob = self._open_service(connection).get_blob_client(container, path)
+            blob.upload_blob(content, overwrite=True)
+
+
+class _Answer(Exception):
+    """Carries a listing's answer out of the client before it makes objects of it."""
+
+
+def _listing(client: "ContainerClient", prefix: str, *, recursive: bool, continuation: str | None) -> bytes:
+    """The XML of one page.
+
+    The client's own objects cost 460 µs a blob, its list of names has no ETags. So the answer is taken from the hook
+    that the client offers for it, and the rest of its work is left out.
+    """
+
+    def taken(response: Any) -> None:
+        answer = response.http_response
+        if answer.status_code != 200:
+            return
+        raise _Answer(answer.body())
+
+    options: dict[str, Any] = {
+        "name_starts_with": prefix or None,
+        "include": ["copy"],
+        "results_per_page": _PAGE,
+        "raw_response_hook": taken,
+    }
+    listed = client.list_blobs(**options) if recursive else client.walk_blobs(delimiter="/", **options)
+    try:
+        next(listed.by_page(continuation))
+    except _Answer as answer:
+        return bytes(answer.args[0])
+    raise AssertionError("the client did not hand over the answer of a listing")
+
+
+def _page(answer: bytes, host: str, container: str) -> Page:
+    """What a listing's XML says; each blob's elements are let go at once, which spares the garbage collector."""
+    found, following = [], None
+    for _, element in ET.iterparse(BytesIO(answer)):  # noqa: S314  the service's own answer, over a trusted connection
+        if element.tag == "Blob":
+            found.append(_found(element, host, container))
+            element.clear()
+        elif element.tag == "NextMarker":
+            following = element.text
+    return Page(found, following or None)
+
+
+def _found(blob: ET.Element, host: str, container: str) -> FoundBlob:
+    name = blob.find("Name")
+    properties = blob.find("Properties")
+    assert name is not None
+    assert properties is not None
+    path = name.text or ""
+    values = {child.tag: child.text or "" for child in properties}
+    return FoundBlob(
+        change=BlobChange(
+            host=host,
+            container=container,
+            # What XML cannot carry (U+FFFE, U+FFFF) is percent-encoded, and said to be.
+            path=unquote(path) if name.get("Encoded") == "true" else path,
+            etag=normal_etag(values.get("Etag", "")),
+            size=int(values.get("Content-Length") or 0),
+            last_modified=_time(values["Last-Modified"]),
+        ),
+        content_md5=_hex(values.get("Content-MD5")),
+        copy_status=_copy_status(values.get("CopyStatus")),
+        is_folder=values.get("ResourceType") == "directory",
+    )
+
+
+@lru_cache(1024)
+def _time(text: str) -> datetime:
+    """A time as HTTP writes it; in a listing the same ones come again and again."""
+    return parsedate_to_datetime(text).astimezone(UTC)
+
+
+def _copy_status(text: str | None) -> CopyStatus | None:
+    return CopyStatus(text) if text else None
+
+
+def _hex(base64_text: str | None) -> str | None:
+    return b64decode(base64_text).hex() if base64_text else None
+
+
+@contextmanager
+def _reached(what: str) -> Iterator[None]:
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except UnusableConnection as error:
+        raise BlobUnavailable(f"{what} cannot be read: {error}") from error
+    except AzureError as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        status = getattr(error, "status_code", None)
+        hint = "; the app's identity needs the role Storage Blob Data Owner on the account" if status == 403 else ""
+        raise BlobUnavailable(f"{what} cannot be read: {said[0]}{hint}") from error
+
+
+class ServiceOpener(Protocol):
+    """Gives the pooled client of an account; raises UnusableConnection."""
+
+    def __call__(self, connection: str) -> "BlobServiceClient": ...

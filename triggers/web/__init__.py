@@ -1,0 +1,1 @@
+"""What HTTP callers get: routes, their description, health and the dashboard."""
