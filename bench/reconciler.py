@@ -22,12 +22,12 @@ from azure.data.tables import TableServiceClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from builders import MemoryBlobs, Outside, open_runs_of
+from builders import Outside
 
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
+from triggers.engine import Engine, Pace
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Create, Operation, Table
 from triggers.ledger.rows import list_columns, list_key, run_columns
@@ -36,10 +36,6 @@ from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission
-from triggers.starting.batching import Batching
-from triggers.starting.firing import Firing
-from triggers.starting.reported_changes import Changes
-from triggers.starting.sweeping import Sweeping
 from triggers.steering.pages import Wanted, page
 
 FILE = (
@@ -132,27 +128,15 @@ def cost(reconciliation: Reconciliation, ledger: Ledger, session: CountedSession
 
 
 def wired(ledger: Ledger) -> Reconciliation:
-    clock, nobody = SystemClock(), Nobody()
-    firing = Firing(
-        ledger=ledger,
-        endpoint=nobody,
-        clock=clock,
-        submit_deadline=timedelta(seconds=300),
-        retry_first_delay=timedelta(seconds=30),
-        spread=lambda: 0.0,
-    )
-    changes = Changes(blobs=MemoryBlobs(), ledger=ledger, rows=ChangeLedger(ledger), firing=firing)
-    return Reconciliation(
+    nobody = Nobody()
+    return Engine(
         config=load(FILE, "bench", {}),
         ledger=ledger,
-        firing=firing,
-        open_runs=open_runs_of(ledger, firing, clock, Outside(history=nobody, endpoint=nobody)),
-        sweeping=Sweeping(changes=changes, clock=clock, retention=timedelta(days=9000)),
-        batching=Batching(changes=changes, clock=clock),
-        clock=clock,
-        started_at=clock.now(),
-        retention=timedelta(days=9000),
-    )
+        outside=Outside(endpoint=nobody, history=nobody),
+        clock=SystemClock(),
+        pace=Pace(retention=timedelta(days=9000)),
+        spread=lambda: 0.0,
+    ).reconciliation
 
 
 def seconds(done: Callable[[], object]) -> float:

@@ -9,26 +9,20 @@ from typing import Any
 from hypothesis import settings
 
 from triggers.azureml.wire import Reply
+from triggers.engine import Engine as WiredEngine
+from triggers.engine import Pace
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
-from triggers.reconciling.callbacks import Callbacks
 from triggers.reconciling.open_runs import OpenRuns
 from triggers.reconciling.reconciliation import Reconciliation
-from triggers.reconciling.run_ends import RunEnds
-from triggers.reconciling.unknown_runs import UnknownRuns
-from triggers.reconciling.waiting_line import WaitingLine
-from triggers.reconciling.webhooks import Webhooks
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
 from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
-from triggers.starting.batching import Batching
-from triggers.starting.firing import Firing
 from triggers.starting.reported_changes import Changes
-from triggers.starting.sweeping import Sweeping
 from triggers.storage.blobs import Page
 
 ADDRESS = (
@@ -283,43 +277,15 @@ class ScriptedDevOps:
 
 @dataclass
 class Outside:
-    """Everything outside that the reconciler talks to, but for storage and submissions."""
+    """Everything that an engine talks to, but for the ledger."""
 
-    history: Any
     endpoint: Any
+    history: Any
+    blobs: Any = field(default_factory=MemoryBlobs)
     status: Any = field(default_factory=ScriptedService)
-    service: Any = field(default_factory=ScriptedService)
-    hook: Any = field(default_factory=ScriptedHook)
-    devops: Any = field(default_factory=ScriptedDevOps)
-
-
-def open_runs_of(
-    ledger: Ledger,
-    firing: Firing,
-    clock: Any,
-    outside: Outside,
-    *,
-    settle: timedelta = timedelta(seconds=120),
-    unknown_runs: Callable[..., UnknownRuns] = UnknownRuns,
-    run_ends: Callable[..., RunEnds] = RunEnds,
-) -> OpenRuns:
-    """What sees to open runs, with these surroundings."""
-    first_delay = timedelta(seconds=30)
-    return OpenRuns(
-        ledger=ledger,
-        firing=firing,
-        unknown_runs=unknown_runs(
-            ledger=ledger, history=outside.history, endpoint=outside.endpoint, clock=clock, settle=settle
-        ),
-        run_ends=run_ends(ledger=ledger, service=outside.status, clock=clock, tracking=timedelta(days=30)),
-        waiting_line=WaitingLine(ledger=ledger, firing=firing, service=outside.service, clock=clock),
-        webhooks=Webhooks(ledger=ledger, wire=outside.hook, settings={}, first_delay=first_delay, spread=lambda: 0.0),
-        callbacks=Callbacks(
-            ledger=ledger, wire=outside.devops, allowed=(), first_delay=first_delay, spread=lambda: 0.0
-        ),
-        clock=clock,
-        submit_deadline=timedelta(seconds=300),
-    )
+    cancellation: Any = field(default_factory=ScriptedService)
+    webhook_wire: Any = field(default_factory=ScriptedHook)
+    callback_wire: Any = field(default_factory=ScriptedDevOps)
 
 
 class Engine:
@@ -331,11 +297,11 @@ class Engine:
         self.ledger = Ledger(MemoryTable(self.clock.server_now))
         self.endpoint = ScriptedEndpoint()
         self.history = ScriptedHistory(self.endpoint)
-        self.firing = self._firing()
         self.blobs = MemoryBlobs()
         self.hook = ScriptedHook()
         self.service = ScriptedService()
         self.devops = ScriptedDevOps()
+        self.firing = self.wired().firing
 
     @property
     def rows(self) -> ChangeLedger:
@@ -358,43 +324,9 @@ class Engine:
             floor=now - timedelta(days=89),
         )
 
-    def _firing(self) -> Firing:
-        return Firing(
-            ledger=self.ledger,
-            endpoint=self.endpoint,
-            clock=self.clock,
-            submit_deadline=timedelta(seconds=300),
-            retry_first_delay=timedelta(seconds=30),
-            spread=lambda: 0.0,
-        )
-
-    def with_new_process(self) -> "Engine":
-        """Another process over the same ledger, endpoint and clock."""
-        other = Engine(self.clock.now())
-        other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
-        other.firing, other.blobs, other.hook = other._firing(), self.blobs, self.hook
-        other.service, other.devops = self.service, self.devops
-        return other
-
-    @property
-    def open_runs(self) -> OpenRuns:
-        outside = Outside(
-            history=self.history,
-            endpoint=self.endpoint,
-            status=self.service,
-            service=self.service,
-            hook=self.hook,
-            devops=self.devops,
-        )
-        return open_runs_of(self.ledger, self.firing, self.clock, outside)
-
-    def reconcile(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> None:
-        """One pass with these schedules in the file."""
-        self.reconciliation(*schedules, left_out=left_out).run_pass()
-
-    def reconciliation(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> Reconciliation:
-        """A process's reconciler, with these schedules in the file."""
-        return Reconciliation(
+    def wired(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> "WiredEngine":
+        """A process's engine as the app wires it, with these schedules in the file."""
+        made = WiredEngine(
             config=Config(
                 schedules={one.name: one for one in schedules},
                 faults=(),
@@ -404,14 +336,41 @@ class Engine:
                 lines={},
             ),
             ledger=self.ledger,
-            firing=self.firing,
-            open_runs=self.open_runs,
-            sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=timedelta(days=90)),
-            batching=Batching(changes=self.changes, clock=self.clock),
+            outside=Outside(
+                endpoint=self.endpoint,
+                history=self.history,
+                blobs=self.blobs,
+                status=self.service,
+                cancellation=self.service,
+                webhook_wire=self.hook,
+                callback_wire=self.devops,
+            ),
             clock=self.clock,
-            started_at=self.started_at,
-            retention=timedelta(days=90),
+            pace=Pace(),
+            spread=lambda: 0.0,
         )
+        made.started_at = self.started_at
+        return made
+
+    def with_new_process(self) -> "Engine":
+        """Another process over the same ledger, endpoint and clock."""
+        other = Engine(self.clock.now())
+        other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
+        other.blobs, other.hook, other.service, other.devops = self.blobs, self.hook, self.service, self.devops
+        other.firing = other.wired().firing
+        return other
+
+    @property
+    def open_runs(self) -> OpenRuns:
+        return self.wired().open_runs
+
+    def reconcile(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> None:
+        """One pass with these schedules in the file."""
+        self.reconciliation(*schedules, left_out=left_out).run_pass()
+
+    def reconciliation(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> Reconciliation:
+        """A process's reconciler, with these schedules in the file."""
+        return self.wired(*schedules, left_out=left_out).reconciliation
 
     def states(self, name: str = "s") -> dict[str, str]:
         """Every run of the schedule with its state, and the reason where it was skipped."""

@@ -1,15 +1,15 @@
-"""The objects of one process: the configuration read at once, everything that touches the network when first needed."""
+"""One process: its configuration, read at once, and the outside of its engine, made when it is first needed."""
 
 import random
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
-from threading import BoundedSemaphore, RLock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from .azureml.tokens import LateCredential, Tokens
 from .clock import Clock, SystemClock
+from .engine import Engine, Pace, built_once
 from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config
 from .scheduling.faults import Fault
@@ -21,17 +21,10 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
     from .azureml.cancellation import Cancellation
+    from .azureml.run_history import RunHistory
+    from .azureml.run_status import RunStatus
     from .azureml.service import AzureMl
     from .azureml.wire import Wire
-    from .ledger.change_ledger import ChangeLedger
-    from .ledger.ledger import Ledger
-    from .reconciling.open_runs import OpenRuns
-    from .reconciling.reconciliation import Reconciliation
-    from .reconciling.run_hints import RunHints
-    from .starting.firing import Firing
-    from .starting.reported_changes import Changes
-    from .steering.backfilling import Backfilling
-    from .steering.service import Steering
     from .storage.blobs import StorageBlobs
 
 log = logger(__name__)
@@ -46,7 +39,7 @@ class App:
         self.clock: Clock = clock or SystemClock()
         self.started_at = self.clock.now()
         self.config = read_config(folder / settings.schedules_file, settings)
-        self._lock = RLock()
+        self.lock = RLock()
         self._tokens = Tokens(settings.client_id)
         self._blob_services: dict[str, BlobServiceClient] = {}
 
@@ -54,112 +47,86 @@ class App:
         """Everything wrong with the file, the settings, and the storage accounts that they name."""
         return [*self.config.faults, *self.settings.faults, *self._connection_faults()]
 
-    @cached_property
-    def ledger(self) -> "Ledger":
+    @built_once
+    def engine(self) -> Engine:
+        """What fires, reconciles and steers."""
         from .ledger.azure_table import AzureTable
         from .ledger.ledger import Ledger
 
-        prefix = self.settings.ledger_connection
-        return Ledger(
-            AzureTable(lambda: connections.table_service(prefix, self.settings.values, LateCredential(self._tokens)))
-        )
-
-    @cached_property
-    def firing(self) -> "Firing":
-        from .starting.firing import Firing
-
-        return Firing(
-            ledger=self.ledger,
-            endpoint=self.azureml,
-            clock=self.clock,
-            submit_deadline=self.settings.submit_deadline,
-            retry_first_delay=self.settings.retry_first_delay,
-            spread=_spread,
-        )
-
-    @cached_property
-    def reconciliation(self) -> "Reconciliation":
-        from .reconciling.reconciliation import Reconciliation
-        from .starting.batching import Batching
-        from .starting.sweeping import Sweeping
-
-        return Reconciliation(
+        settings, credential = self.settings, LateCredential(self._tokens)
+        prefix = settings.ledger_connection
+        engine = Engine(
             config=self.config,
-            ledger=self.ledger,
-            firing=self.firing,
-            open_runs=self.open_runs,
-            sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=self.settings.retention),
-            batching=Batching(changes=self.changes, clock=self.clock),
+            ledger=Ledger(AzureTable(lambda: connections.table_service(prefix, settings.values, credential))),
+            outside=self,
             clock=self.clock,
-            started_at=self.started_at,
-            retention=self.settings.retention,
+            pace=Pace(
+                submit_deadline=settings.submit_deadline,
+                unknown_settle=settings.unknown_settle,
+                retry_first_delay=settings.retry_first_delay,
+                retention=settings.retention,
+                tracking=settings.tracking,
+            ),
+            spread=_spread,
+            callback_hosts=settings.callback_hosts,
+            most_waiters=max(1, settings.threads_that_run // 3),
+            lock=self.lock,
         )
+        engine.started_at = self.started_at
+        return engine
 
-    @cached_property
-    def azureml(self) -> "AzureMl":
+    # The outside of the engine
+
+    @built_once
+    def endpoint(self) -> "AzureMl":
+        """Submits runs."""
         from .azureml.service import AzureMl
 
-        return AzureMl(self._wire, self.config.settings)
+        return AzureMl(self._new_wire(self.settings.submit_deadline * 0.4), self.config.settings)
 
-    @cached_property
-    def open_runs(self) -> "OpenRuns":
+    @built_once
+    def history(self) -> "RunHistory":
+        """Looks runs up."""
         from .azureml.run_history import RunHistory
+
+        return RunHistory(self._asking_wire, self.config.settings)
+
+    @built_once
+    def status(self) -> "RunStatus":
+        """Follows runs."""
         from .azureml.run_status import RunStatus
-        from .reconciling.callbacks import Callbacks
-        from .reconciling.open_runs import OpenRuns
-        from .reconciling.run_ends import RunEnds
-        from .reconciling.unknown_runs import UnknownRuns
-        from .reconciling.waiting_line import WaitingLine
-        from .reconciling.webhooks import PATIENCE, Webhooks
 
-        ledger, clock, settings = self.ledger, self.clock, self.settings
-        history = RunHistory(self._asking_wire, self.config.settings)
-        status = RunStatus(self._asking_wire, self.config.settings)
-        outward, first_delay = self._new_wire(PATIENCE), settings.retry_first_delay
-        return OpenRuns(
-            ledger=ledger,
-            firing=self.firing,
-            unknown_runs=UnknownRuns(
-                ledger=ledger, history=history, endpoint=self.azureml, clock=clock, settle=settings.unknown_settle
-            ),
-            run_ends=RunEnds(ledger=ledger, service=status, clock=clock, tracking=settings.tracking),
-            waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=self.cancellation, clock=clock),
-            webhooks=Webhooks(
-                ledger=ledger, wire=outward, settings=self.config.settings, first_delay=first_delay, spread=_spread
-            ),
-            callbacks=Callbacks(
-                ledger=ledger,
-                wire=outward,
-                allowed=settings.callback_hosts,
-                first_delay=first_delay,
-                spread=_spread,
-            ),
-            clock=clock,
-            submit_deadline=settings.submit_deadline,
-        )
+        return RunStatus(self._asking_wire, self.config.settings)
 
-    @cached_property
-    def run_hints(self) -> "RunHints":
-        from .reconciling.run_hints import RunHints
-
-        return RunHints(config=self.config, ledger=self.ledger, open_runs=self.open_runs, clock=self.clock)
-
-    @cached_property
+    @built_once
     def cancellation(self) -> "Cancellation":
+        """Cancels runs."""
         from .azureml.cancellation import Cancellation
 
         return Cancellation(self._asking_wire, self.config.settings)
 
-    @cached_property
+    @built_once
+    def webhook_wire(self) -> "Wire":
+        """Calls webhooks and Azure DevOps' tasks."""
+        from .reconciling.webhooks import PATIENCE
+
+        return self._new_wire(PATIENCE)
+
+    callback_wire = webhook_wire
+
+    @built_once
+    def blobs(self) -> "StorageBlobs":
+        """The watched containers."""
+        from .storage.blobs import StorageBlobs
+
+        return StorageBlobs(self._blob_service)
+
+    @built_once
     def _asking_wire(self) -> "Wire":
-        """For questions, and cancellations, which may be asked again: a pass shall not wait for one of them."""
+        """For questions, and cancellations, which may be asked again: a pass must not wait for one of them."""
         from .reconciling.run_ends import PATIENCE
 
         return self._new_wire(min(PATIENCE, self.settings.submit_deadline * 0.4))
-
-    @cached_property
-    def _wire(self) -> "Wire":
-        return self._new_wire(self.settings.submit_deadline * 0.4)
 
     def _new_wire(self, patience: timedelta) -> "Wire":
         from .azureml.wire import Wire
@@ -173,52 +140,8 @@ class App:
             settings=self.settings.values,
         )
 
-    @cached_property
-    def blobs(self) -> "StorageBlobs":
-        from .storage.blobs import StorageBlobs
-
-        return StorageBlobs(self._blob_service)
-
-    @cached_property
-    def changes(self) -> "Changes":
-        from .starting.reported_changes import Changes
-
-        return Changes(blobs=self.blobs, ledger=self.ledger, rows=self.change_ledger, firing=self.firing)
-
-    @cached_property
-    def backfilling(self) -> "Backfilling":
-        from .steering.backfilling import Backfilling
-
-        return Backfilling(changes=self.changes, clock=self.clock)
-
-    @cached_property
-    def steering(self) -> "Steering":
-        from .steering.asking import Asking
-        from .steering.service import Steering
-
-        return Steering(
-            config=self.config,
-            ledger=self.ledger,
-            asking=Asking(
-                ledger=self.ledger,
-                changes=self.changes,
-                clock=self.clock,
-                service=self.cancellation,
-                callback_hosts=self.settings.callback_hosts,
-            ),
-            backfilling=self.backfilling,
-            clock=self.clock,
-            waiters=BoundedSemaphore(max(1, self.settings.threads_that_run // 3)),
-        )
-
-    @cached_property
-    def change_ledger(self) -> "ChangeLedger":
-        from .ledger.change_ledger import ChangeLedger
-
-        return ChangeLedger(self.ledger)
-
     def _blob_service(self, connection: str) -> "BlobServiceClient":
-        with self._lock:
+        with self.lock:
             if connection not in self._blob_services:
                 credential = LateCredential(self._tokens)
                 service = connections.blob_service(connection, self.settings.values, credential)

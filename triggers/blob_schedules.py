@@ -43,7 +43,7 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
         from .scheduling.policies import floor
 
         now = app.clock.now()
-        app.changes.report(
+        app.engine.changes.report(
             schedule,
             client.container_name,
             client.blob_name,

@@ -85,7 +85,9 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
     route = next(one for one in ROUTES if one.function == name)
     assert route.handle is not None
     try:
-        answered = route.handle(app.steering, _question(route, req, auth=app.settings.has_app_service_authentication))
+        answered = route.handle(
+            app.engine.steering, _question(route, req, auth=app.settings.has_app_service_authentication)
+        )
     except Declined as error:
         return _json({"error": str(error)}, error.status)
     except (LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:

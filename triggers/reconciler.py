@@ -9,7 +9,7 @@ def register(functions: func.FunctionApp, app: App) -> None:
     """Add the function `reconcile`."""
 
     def reconcile(timer: func.TimerRequest) -> None:
-        app.reconciliation.run_pass()
+        app.engine.reconciliation.run_pass()
 
     trigger = functions.timer_trigger(arg_name="timer", schedule=app.settings.reconcile_schedule)
     functions.function_name("reconcile")(trigger(reconcile))

@@ -9,6 +9,6 @@ def register(functions: func.FunctionApp, app: App) -> None:
     """Add the function `run_status_changed`."""
 
     def run_status_changed(event: func.EventGridEvent) -> None:
-        app.run_hints.note(event.subject or "", event.get_json())
+        app.engine.run_hints.note(event.subject or "", event.get_json())
 
     functions.function_name("run_status_changed")(functions.event_grid_trigger(arg_name="event")(run_status_changed))

@@ -23,8 +23,8 @@ def _function(app: App, schedule: Schedule) -> Callable[[func.TimerRequest], Non
 
         fire_due(
             schedule,
-            app.ledger,
-            app.firing,
+            app.engine.ledger,
+            app.engine.firing,
             app.clock,
             started_at=app.started_at,
             retention=app.settings.retention,

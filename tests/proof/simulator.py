@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from builders import Outside, config, open_runs_of
+from builders import Outside, config
 
+from triggers.engine import Engine, Pace, built_once
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
-from triggers.reconciling.reconciliation import Reconciliation
 from triggers.reconciling.unknown_runs import UnknownRuns
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeTrigger, Config, Schedule
@@ -21,11 +21,8 @@ from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import OPEN_STATES, Run, RunKind, RunState, change_key, time_key
 from triggers.scheduling.times.occurrences import between
-from triggers.starting.batching import Batching
 from triggers.starting.due_occurrences import fire_due
-from triggers.starting.firing import Firing
 from triggers.starting.reported_changes import Changes
-from triggers.starting.sweeping import Sweeping
 from triggers.steering.pausing import pause, resume
 
 from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
@@ -72,11 +69,31 @@ class Process:
     """The objects of one worker process."""
 
     instance: Instance
-    firing: Firing
-    ledger: Ledger
     clock: SimClock
-    reconciliation: Reconciliation
+    engine: Engine
     reconciling: bool = False
+
+
+class SwappedEngine(Engine):
+    """The app's engine, with parts that may be broken."""
+
+    def __init__(self, parts: Parts, **wiring: Any) -> None:
+        super().__init__(**wiring)
+        self.parts = parts
+
+    @built_once
+    def change_ledger(self) -> ChangeLedger:
+        return self.parts.rows(self.ledger)
+
+    @built_once
+    def unknown_runs(self) -> UnknownRuns:
+        return self.parts.unknown_runs(
+            ledger=self.ledger,
+            history=self.outside.history,
+            endpoint=self.outside.endpoint,
+            clock=self.clock,
+            settle=self.pace.unknown_settle,
+        )
 
 
 @dataclass
@@ -148,9 +165,14 @@ class Simulation:
 
     def _timer(self, schedule: Schedule, process: Process) -> None:
         def activity() -> None:
-            started_at = process.reconciliation.started_at
+            started_at = process.engine.reconciliation.started_at
             fire_due(
-                schedule, process.ledger, process.firing, process.clock, started_at=started_at, retention=RETENTION
+                schedule,
+                process.engine.ledger,
+                process.engine.firing,
+                process.clock,
+                started_at=started_at,
+                retention=RETENTION,
             )
 
         self._spawn(process, activity)
@@ -164,7 +186,7 @@ class Simulation:
             process.reconciling = False
             self._restart_if_dead(process)
 
-        self.world.spawn(process.instance, process.reconciliation.run_pass, ended)
+        self.world.spawn(process.instance, process.engine.reconciliation.run_pass, ended)
 
     def _next_upload(self) -> None:
         world = self.world
@@ -186,7 +208,9 @@ class Simulation:
         blobs = SimBlobs(self.world, process.instance, self.container)
 
         def activity() -> None:
-            self._changes(process.ledger, process.firing, blobs).report(
+            engine = process.engine
+            changes = Changes(blobs=blobs, ledger=engine.ledger, rows=engine.change_ledger, firing=engine.firing)
+            changes.report(
                 schedule,
                 "ccc",
                 path,
@@ -228,32 +252,23 @@ class Simulation:
         clock, ledger = SimClock(world, instance), parts.ledger(SimTable(world, instance, self.store.table))
         history = parts.history(world, instance, self.service)
         endpoint = parts.endpoint(world, instance, self.service)
-        firing = Firing(
-            ledger=ledger,
-            endpoint=endpoint,
-            clock=clock,
-            submit_deadline=DEADLINE,
-            retry_first_delay=timedelta(seconds=30),
-            spread=lambda: world.rng.uniform(-1, 1),
-        )
-        changes = self._changes(ledger, firing, SimBlobs(world, instance, self.container))
         service = parts.service(world, instance, self.service)
-        outside = Outside(history=history, endpoint=endpoint, status=service, service=service)
-        reconciliation = Reconciliation(
+        engine = SwappedEngine(
+            parts,
             config=self.config,
             ledger=ledger,
-            firing=firing,
-            open_runs=open_runs_of(ledger, firing, clock, outside, settle=SETTLE, unknown_runs=parts.unknown_runs),
-            sweeping=Sweeping(changes=changes, clock=clock, retention=RETENTION),
-            batching=Batching(changes=changes, clock=clock),
+            outside=Outside(
+                endpoint=endpoint,
+                history=history,
+                blobs=SimBlobs(world, instance, self.container),
+                status=service,
+                cancellation=service,
+            ),
             clock=clock,
-            started_at=clock.now(),
-            retention=RETENTION,
+            pace=Pace(submit_deadline=DEADLINE, unknown_settle=SETTLE, retention=RETENTION),
+            spread=lambda: world.rng.uniform(-1, 1),
         )
-        return Process(instance, firing, ledger, clock, reconciliation)
-
-    def _changes(self, ledger: Ledger, firing: Firing, blobs: SimBlobs) -> Changes:
-        return Changes(blobs=blobs, ledger=ledger, rows=self.parts.rows(ledger), firing=firing)
+        return Process(instance, clock, engine)
 
     # What must hold
 

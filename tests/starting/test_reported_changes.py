@@ -216,7 +216,7 @@ def test_of_twenty_deliveries_of_one_version_at_once_one_is_recorded(
     def deliver(_: int) -> bool:
         engine = Engine(NOW)
         engine.ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
-        engine.firing = engine._firing()
+        engine.firing = engine.wired().firing
         engine.blobs = StorageBlobs(lambda connection: service)  # type: ignore[assignment]  # the real one
         changes = engine.changes
         start.wait()

@@ -127,7 +127,7 @@ def _changed(app: App, options: argparse.Namespace, change: _Change, said: tuple
     """Change the pauses, and say the first when that changed something."""
     name = named_schedule(options.schedule, app).name
     try:
-        changed = change(app.ledger, name, app.clock.now(), options.note, options.by)
+        changed = change(app.engine.ledger, name, app.clock.now(), options.note, options.by)
     except LedgerUnavailable as error:
         raise Refused(str(error)) from error
     print(f"{name} {said[0] if changed else said[1]}")

@@ -29,7 +29,9 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     verb, starts, already = ("would start" if options.dry_run else "start"), 0, 0
     progress = Progress(None)
     try:
-        for item in app.backfilling.backfill(schedule, options.first, options.before, asked, dry_run=options.dry_run):
+        for item in app.engine.backfilling.backfill(
+            schedule, options.first, options.before, asked, dry_run=options.dry_run
+        ):
             starts, already = starts + item.starts, already + (not item.starts)
             progress.say(_line(verb if item.starts else "already", item))
             progress.step()

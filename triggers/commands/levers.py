@@ -27,7 +27,7 @@ def levers(options: argparse.Namespace, settings: Settings, folder: Path) -> Lev
     """The app at --url, or the service object over the ledger; raises Declined."""
     if options.url:
         return Remote(options.url, options.key or environment().get("TRIGGERS_KEY"))
-    return App(settings, folder).steering
+    return App(settings, folder).engine.steering
 
 
 def checked(kind: type[Body], **fields: object) -> Body:

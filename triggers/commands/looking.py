@@ -55,7 +55,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     """Say why an occurrence did, or did not, start."""
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
-    explaining = Explaining(ledger=app.ledger, changes=app.changes, clock=app.clock)
+    explaining = Explaining(ledger=app.engine.ledger, changes=app.engine.changes, clock=app.clock)
     with refusals():
         told = explaining.time(schedule, options.at) if options.at else explaining.blob(schedule, options.blob)
         for sentence in told:

@@ -27,8 +27,8 @@ def health(app: App) -> dict[str, Any]:
         "missed_by_events": {},
     }
     try:
-        answer.update(_open_runs(app.ledger))
-        answer["missed_by_events"] = app.change_ledger.missed_by_events()
+        answer.update(_open_runs(app.engine.ledger))
+        answer["missed_by_events"] = app.engine.change_ledger.missed_by_events()
     except LedgerUnavailable as error:
         answer.update(status="faulty", ledger=str(error))
     return answer

@@ -1,0 +1,262 @@
+"""The engine of one process, wired here and nowhere else: it fires, reconciles and steers.
+
+The app, the simulator, the tests and the benchmarks all use it, so that what is proved is what runs. Each part is built
+when it is first needed, by one thread.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import BoundedSemaphore, RLock
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+
+from .clock import Clock
+from .scheduling.config import Config
+
+if TYPE_CHECKING:
+    from .ledger.change_ledger import ChangeLedger
+    from .ledger.ledger import Ledger
+    from .reconciling import callbacks, run_ends, unknown_runs, waiting_line, webhooks
+    from .reconciling.open_runs import OpenRuns
+    from .reconciling.reconciliation import Reconciliation
+    from .reconciling.run_hints import RunHints
+    from .reconciling.unknown_runs import UnknownRuns
+    from .starting import firing
+    from .starting.firing import Firing
+    from .starting.reported_changes import Changes
+    from .steering.backfilling import Backfilling
+    from .steering.service import Steering
+    from .storage.blobs import Blobs
+
+Built = TypeVar("Built")
+
+
+class HasLock(Protocol):
+    """What owns parts that are built once."""
+
+    lock: RLock
+
+
+class built_once(Generic[Built]):  # noqa: N801  used as `property` is
+    """A property that is computed once, by one thread: functools.cached_property has no lock since Python 3.12."""
+
+    def __init__(self, build: Callable[[Any], Built]) -> None:
+        self._build = build
+        self.__doc__ = build.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> "built_once[Built]": ...
+    @overload
+    def __get__(self, owner: HasLock, kind: type) -> Built: ...
+    def __get__(self, owner: HasLock | None, kind: type) -> "built_once[Built] | Built":
+        if owner is None:
+            return self
+        with owner.lock:
+            if self._name not in vars(owner):
+                vars(owner)[self._name] = self._build(owner)
+            built: Built = vars(owner)[self._name]
+            return built
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long things may take, and how often they are tried; the settings of the same names explain each."""
+
+    submit_deadline: timedelta = timedelta(seconds=300)
+    unknown_settle: timedelta = timedelta(seconds=120)
+    retry_first_delay: timedelta = timedelta(seconds=30)
+    retention: timedelta = timedelta(days=90)
+    tracking: timedelta = timedelta(days=30)
+
+
+class Outside(Protocol):
+    """Everything that the engine talks to, but for the ledger; a part may be made when it is first asked for."""
+
+    @property
+    def endpoint(self) -> "firing.Endpoint":
+        """Where runs are submitted."""
+
+    @property
+    def history(self) -> "unknown_runs.RunHistory":
+        """Where runs are looked up."""
+
+    @property
+    def status(self) -> "run_ends.RunStatus":
+        """Where runs are followed."""
+
+    @property
+    def cancellation(self) -> "waiting_line.Service":
+        """Where runs are canceled."""
+
+    @property
+    def webhook_wire(self) -> "webhooks.Wire":
+        """How webhooks are called."""
+
+    @property
+    def callback_wire(self) -> "callbacks.Wire":
+        """How Azure DevOps' tasks are called back."""
+
+    @property
+    def blobs(self) -> "Blobs":
+        """The watched containers."""
+
+
+class Engine:
+    """What fires, reconciles and steers in one process."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        ledger: "Ledger",
+        outside: Outside,
+        clock: Clock,
+        pace: Pace,
+        spread: Callable[[], float],
+        callback_hosts: tuple[str, ...] = (),
+        most_waiters: int = 1,
+        lock: "RLock | None" = None,
+    ) -> None:
+        """`spread` gives a number in [-1, 1]; `most_waiters` is how many callers may wait for a run's end at a time."""
+        self.lock = lock or RLock()
+        self.config = config
+        self.ledger = ledger
+        self.outside = outside
+        self.clock = clock
+        self.pace = pace
+        self.started_at = clock.now()
+        self._spread = spread
+        self._callback_hosts = callback_hosts
+        self._most_waiters = most_waiters
+
+    @built_once
+    def firing(self) -> "Firing":
+        """Builds, claims, submits and settles runs."""
+        from .starting.firing import Firing
+
+        return Firing(
+            ledger=self.ledger,
+            endpoint=self.outside.endpoint,
+            clock=self.clock,
+            submit_deadline=self.pace.submit_deadline,
+            retry_first_delay=self.pace.retry_first_delay,
+            spread=self._spread,
+        )
+
+    @built_once
+    def change_ledger(self) -> "ChangeLedger":
+        """The rows of changes."""
+        from .ledger.change_ledger import ChangeLedger
+
+        return ChangeLedger(self.ledger)
+
+    @built_once
+    def changes(self) -> "Changes":
+        """Decides about blobs that events, polls and sweeps report."""
+        from .starting.reported_changes import Changes
+
+        return Changes(blobs=self.outside.blobs, ledger=self.ledger, rows=self.change_ledger, firing=self.firing)
+
+    @built_once
+    def unknown_runs(self) -> "UnknownRuns":
+        """Resolves unknown runs."""
+        from .reconciling.unknown_runs import UnknownRuns
+
+        return UnknownRuns(
+            ledger=self.ledger,
+            history=self.outside.history,
+            endpoint=self.outside.endpoint,
+            clock=self.clock,
+            settle=self.pace.unknown_settle,
+        )
+
+    @built_once
+    def open_runs(self) -> "OpenRuns":
+        """Sends, looks up and follows the open runs of one schedule."""
+        from .reconciling.callbacks import Callbacks
+        from .reconciling.open_runs import OpenRuns
+        from .reconciling.run_ends import RunEnds
+        from .reconciling.waiting_line import WaitingLine
+        from .reconciling.webhooks import Webhooks
+
+        ledger, clock, outside, first_delay = self.ledger, self.clock, self.outside, self.pace.retry_first_delay
+        return OpenRuns(
+            ledger=ledger,
+            firing=self.firing,
+            unknown_runs=self.unknown_runs,
+            run_ends=RunEnds(ledger=ledger, service=outside.status, clock=clock, tracking=self.pace.tracking),
+            waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=outside.cancellation, clock=clock),
+            webhooks=Webhooks(
+                ledger=ledger,
+                wire=outside.webhook_wire,
+                settings=self.config.settings,
+                first_delay=first_delay,
+                spread=self._spread,
+            ),
+            callbacks=Callbacks(
+                ledger=ledger,
+                wire=outside.callback_wire,
+                allowed=self._callback_hosts,
+                first_delay=first_delay,
+                spread=self._spread,
+            ),
+            clock=clock,
+            submit_deadline=self.pace.submit_deadline,
+        )
+
+    @built_once
+    def reconciliation(self) -> "Reconciliation":
+        """A pass over everything that is open, and due again."""
+        from .reconciling.reconciliation import Reconciliation
+        from .starting.batching import Batching
+        from .starting.sweeping import Sweeping
+
+        return Reconciliation(
+            config=self.config,
+            ledger=self.ledger,
+            firing=self.firing,
+            open_runs=self.open_runs,
+            sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=self.pace.retention),
+            batching=Batching(changes=self.changes, clock=self.clock),
+            clock=self.clock,
+            started_at=self.started_at,
+            retention=self.pace.retention,
+        )
+
+    @built_once
+    def run_hints(self) -> "RunHints":
+        """Checks runs that the workspace's events name."""
+        from .reconciling.run_hints import RunHints
+
+        return RunHints(config=self.config, ledger=self.ledger, open_runs=self.open_runs, clock=self.clock)
+
+    @built_once
+    def backfilling(self) -> "Backfilling":
+        """Starts what has no run."""
+        from .steering.backfilling import Backfilling
+
+        return Backfilling(changes=self.changes, clock=self.clock)
+
+    @built_once
+    def steering(self) -> "Steering":
+        """What people ask for."""
+        from .steering.asking import Asking
+        from .steering.service import Steering
+
+        return Steering(
+            config=self.config,
+            ledger=self.ledger,
+            asking=Asking(
+                ledger=self.ledger,
+                changes=self.changes,
+                clock=self.clock,
+                service=self.outside.cancellation,
+                callback_hosts=self._callback_hosts,
+            ),
+            backfilling=self.backfilling,
+            clock=self.clock,
+            waiters=BoundedSemaphore(self._most_waiters),
+        )
