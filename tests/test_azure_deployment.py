@@ -192,9 +192,13 @@ def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> Non
     azure.deploy()
 
     names = zipfile.ZipFile(azure.package).namelist()
-    assert {"function_app.py", "host.json", "requirements.txt", "schedules.yaml", "triggers/dashboard.html"} <= set(
-        names
-    )
+    assert {
+        "function_app.py",
+        "host.json",
+        "requirements.txt",
+        "schedules.yaml",
+        "triggers/web/dashboard/main.js",
+    } <= set(names)
     assert [name for name in names if name.startswith(("infra", "tests", ".")) or name.endswith(".pyc")] == []
 
 

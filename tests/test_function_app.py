@@ -104,7 +104,7 @@ def test_indexing_imports_nothing_that_only_work_needs(tmp_path: Path) -> None:
 
 
 def test_indexing_does_not_read_the_dashboard(tmp_path: Path) -> None:
-    done = python(INDEX + "print('triggers.dashboard' in sys.modules)", tmp_path, BOTH)
+    done = python(INDEX + "print('triggers.web.dashboard' in sys.modules)", tmp_path, BOTH)
 
     assert done.stdout.endswith("False\n"), done.stderr
 

@@ -67,7 +67,7 @@ def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResp
 
             return _json(document(), 200)
         if name == "api_dashboard":
-            from .dashboard import page
+            from .web.dashboard import page
 
             return page()
         return _answered(app, name, req)
