@@ -2,13 +2,17 @@
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from local.api_types import api_types
+from triggers.scheduling.run import RunKind, RunState, SkipReason
 from triggers.web.dashboard import FILES, page
 from triggers.web.one_script import one_script
+from triggers.web.tables import tables
 
 MODULES = sorted(FILES.glob("*.js"))
 
@@ -110,8 +114,34 @@ def test_the_policy_names_the_script_and_the_style_that_are_served() -> None:
     assert [(tag, rest.partition(" href")[0]) for tag, rest in elements] == [
         ("link", ' rel="icon"'),
         ("style", ""),
+        ("script", ' type="application/json" id="tables"'),
         ("script", ""),
     ]
+
+
+def test_what_the_page_shares_with_the_app_is_put_in_as_data() -> None:
+    content = page().get_body().decode()
+    [text] = re.findall('<script type="application/json" id="tables">(.*?)</script>', content)
+
+    assert json.loads(text) == tables()
+    assert "<" not in text
+    assert re.findall(r"@property \{.*\} (\w+)", (FILES / "tables.js").read_text()) == list(tables())
+
+
+def test_the_page_has_words_for_all_that_the_app_says() -> None:
+    assert set(tables()["states"]) == {one.value for one in RunState}
+    assert set(tables()["reasons"]) == {one.value for one in SkipReason}
+    assert set(tables()["kinds"]) == {one.value for one in RunKind}
+
+
+def test_every_state_has_a_colour() -> None:
+    style = (FILES / "style.css").read_text()
+
+    assert [one.value for one in RunState if not re.search(rf"\.s-{one.value}\b[^{{]*\{{ --c:", style)] == []
+
+
+def test_the_types_of_the_api_are_those_of_the_app() -> None:
+    assert (FILES / "api_types.js").read_text() == api_types(), "make schema writes them anew"
 
 
 def test_every_module_is_a_part_of_the_script_or_holds_types_alone() -> None:

@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Final
 
 import azure.functions as func
+import msgspec
 
 from .one_script import one_script
+from .tables import tables
 
 FILES: Final = Path(__file__).with_name("dashboard")
 _STYLE: Final = '<link rel="stylesheet" href="style.css">'
+_TABLES: Final = '<script type="application/json" id="tables"></script>'
 _SCRIPT: Final = '<script type="module" src="main.js"></script>'
+_MARKUP: Final = re.compile(r"<!--|</?(?:script|style)", re.IGNORECASE)
+"""What may end a script or a style, or keep it from ending."""
+_TAG: Final = re.compile(r"\w+")
 
 
 def page() -> func.HttpResponse:
@@ -35,23 +41,29 @@ def page() -> func.HttpResponse:
 
 @cache
 def _made() -> tuple[bytes, str]:
-    """The page with its style and its script put in, and the policy that names these two."""
+    """The page with its files put in, and the policy that names its style and its script: no JSON is ever run."""
     style = (FILES / "style.css").read_text(encoding="utf-8")
     script = f'"use strict";\n{one_script(FILES, "main.js")}'
     html = (FILES / "index.html").read_text(encoding="utf-8")
-    html = _put_in(html, _STYLE, "style", style)
-    html = _put_in(html, _SCRIPT, "script", script)
+    html = _put_in(html, _STYLE, "<style>", style)
+    html = _put_in(html, _TABLES, '<script type="application/json" id="tables">', _json(tables()))
+    html = _put_in(html, _SCRIPT, "<script>", script)
     return html.encode(), _policy(style, script)
 
 
-def _put_in(html: str, reference: str, tag: str, text: str) -> str:
-    """The page with an element in the place of a reference to a file; raises ValueError where it would not be one."""
+def _put_in(html: str, reference: str, begin: str, text: str) -> str:
+    """The page with an element in the place of a reference; raises ValueError where the text could not be all of it."""
     if html.count(reference) != 1:
-        raise ValueError(f"the dashboard's page has to hold {reference} once")
-    if found := re.search(rf"<!--|</?{tag}", text, re.IGNORECASE):
-        raise ValueError(f"the dashboard's {tag} holds {found[0]}, which may end it or keep it from ending")
+        raise ValueError(f"the dashboard's page must hold {reference} once")
+    if found := _MARKUP.search(text):
+        raise ValueError(f"what the dashboard's page holds in {begin} must not hold {found[0]}")
     before, _, after = html.partition(reference)
-    return f"{before}<{tag}>{text}</{tag}>{after}"
+    return f"{before}{begin}{text}</{_TAG.findall(begin)[0]}>{after}"
+
+
+def _json(answer: object) -> str:
+    """JSON that holds no markup."""
+    return msgspec.json.encode(answer).decode().replace("<", r"\u003c")
 
 
 def _policy(style: str, script: str) -> str:

@@ -1,8 +1,8 @@
 """Joins the modules of a page into one script: the page is one answer, and its policy allows one script by its hash.
 
-A module imports with `import { a, b } from "./x.js";`, exports by `export ` before a declaration, and does neither in any
-other way. Both are removed when the modules are joined, imported modules first. Every top-level name then belongs to the
-whole script, so it must be unique among the modules.
+A module imports with `import { a, b } from "./x.js";`, exports by `export ` before a declaration, and does neither in
+any other way. Both are removed when the modules are joined, imported modules first. Every top-level name then belongs
+to the whole script, so it must be unique among the modules.
 """
 
 import re

@@ -5,7 +5,6 @@ import { $, h, say } from "./elements.js";
 import { keep, keepSchedule } from "./known.js";
 import { openStory } from "./run_address.js";
 import { signal } from "./signals.js";
-import { wordOf } from "./state_signs.js";
 import { apart, many } from "./texts.js";
 
 /**
@@ -71,7 +70,7 @@ export const whyOf = ({ note, by }) => ({ ...(note ? { note } : {}), ...(by ? { 
  */
 export function told(run) {
   const error = run.error ? `: ${apart(run.error)}` : "";
-  return [`The run is ${wordOf(run.state)}`, run.run_id ? `: ${run.run_id}` : error, "."];
+  return [`The run is ${run.state}`, run.run_id ? `: ${run.run_id}` : error, "."];
 }
 
 /**
@@ -133,7 +132,8 @@ function leavePreview(asked) {
  * @param {Asked} asked
  */
 function stayWhileWorking(asked) {
-  const waits = (/** @type {KeyboardEvent} */ event) => asked.isWorking && event.key === "Escape" && event.preventDefault();
+  const waits = (/** @type {KeyboardEvent} */ event) =>
+    asked.isWorking && event.key === "Escape" && event.preventDefault();
   document.addEventListener("keydown", waits); // a button that is disabled passes no keys on
   asked.dialog.addEventListener("close", () => document.removeEventListener("keydown", waits), { once: true });
   asked.dialog.oncancel = (event) => {

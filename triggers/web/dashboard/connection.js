@@ -3,11 +3,11 @@
 import { $, h, hasChanged, refill, say } from "./elements.js";
 import { health } from "./known.js";
 import { signal } from "./signals.js";
-import { local, localWithSeconds, SECONDS } from "./times.js";
+import { localWithSeconds, SECONDS } from "./times.js";
 
 /**
  * @import { Failed } from "./api.js"
- * @import { Child } from "./elements.js"
+ * @import { Several } from "./elements.js"
  */
 
 export const EVERY = 20_000; // milliseconds
@@ -71,13 +71,15 @@ function awayLines(error) {
   return [h("strong", null, `${error.message}.`), `${since} It is tried again ${soon}.`];
 }
 
-/** @returns {Child[]} */
+/** @returns {Several[]} */
 function healthLines() {
   if (!health) return [];
   const faults = health.faults ?? [];
   const warnings = (health.warnings ?? []).map((one) => h("div", { class: "small" }, one));
   if (health.status === "ok") return warnings;
-  const items = faults.slice(0, 20).map((one) => h("li", null, h("code", null, `${one.file}: ${one.path}`), ` ${one.message}`));
+  const items = faults
+    .slice(0, 20)
+    .map((one) => h("li", null, h("code", null, `${one.file}: ${one.path}`), ` ${one.message}`));
   return [
     h("strong", null, "The app says that something is wrong."),
     health.ledger !== "ok" ? ` ${health.ledger}` : "",

@@ -6,8 +6,18 @@ import { capital, listed, many } from "./texts.js";
 
 export const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS = [
-  "January", "February", "March", "April", "May", "June",
-  "July", "August", "September", "October", "November", "December",
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
 ];
 /** @type {Record<string, string>} */
 const ORDINALS = { 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", l: "last" };

@@ -1,6 +1,9 @@
 // Elements of the page. What comes from the API is only ever put in as text, never as markup.
 
-/** @typedef {Node | string | number | false | null | undefined | readonly Child[]} Child */
+/** @typedef {Node | string | number | false | null | undefined} Single */
+/** @typedef {Single | readonly Single[]} Few */
+/** @typedef {Few | readonly Few[]} Several */
+/** @typedef {Several | readonly Several[]} Child What an element may hold; null, undefined, false and "" are nothing. */
 /** @typedef {string | number | boolean | null | undefined | ((event: Event) => unknown)} Prop */
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -6,7 +6,7 @@ import { h, say } from "./elements.js";
 import { keep, runs } from "./known.js";
 import { about } from "./run_words.js";
 import { signal } from "./signals.js";
-import { CANCELABLE, FORCED } from "./tables.js";
+import { CANCELABLE, WITH_FORCE } from "./tables.js";
 
 /**
  * @import { Run } from "./known.js"
@@ -15,7 +15,7 @@ import { CANCELABLE, FORCED } from "./tables.js";
 
 /** @param {Run} run */
 export function askReplay(run) {
-  const isForced = FORCED.has(run.state);
+  const isForced = WITH_FORCE.has(run.state);
   const again = run.state === "finished" ? "It has finished" : "It may have run";
   const agree = h("input", { type: "checkbox", required: true });
   const isUnknown = run.state === "unknown";

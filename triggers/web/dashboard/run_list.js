@@ -1,12 +1,12 @@
 // The list of runs, and its filters.
 
-import { $, h, hasChanged, refill, say, sync } from "./elements.js";
 import { getRuns, iso } from "./api.js";
+import { $, h, hasChanged, refill, say, sync } from "./elements.js";
 import { bySchedule, keep, loaded, newest, plans } from "./known.js";
 import { loadBack } from "./loading.js";
 import { addressOf } from "./run_address.js";
 import { about, because, lasted } from "./run_words.js";
-import { badge, wordOf } from "./state_signs.js";
+import { badge } from "./state_signs.js";
 import { GRAVITY } from "./tables.js";
 import { capital, many } from "./texts.js";
 import { CLOCK, local, setTime } from "./times.js";
@@ -103,7 +103,7 @@ function drawFilters() {
   const names = new Set([...plans.map((one) => one.name), ...bySchedule.keys()]);
   const bySchedules = $("by-schedule", HTMLSelectElement);
   options(bySchedules, [["", "All schedules"], ...[...names].map((one) => [one, one])], filters.schedule);
-  const states = GRAVITY.map((one) => [one, capital(wordOf(one))]);
+  const states = GRAVITY.map((one) => [one, capital(one)]);
   options($("by-state", HTMLSelectElement), [["", "All states"], ...states], filters.state);
   $("clear").hidden = !isFiltered();
   $("span").hidden = !filters.period;

@@ -30,7 +30,7 @@ function replayed(run, blob) {
 }
 
 /** @param {string} kind */
-export const kindInWords = (kind) => KINDS[kind] ?? kind;
+export const kindInWords = (kind) => KINDS.get(kind) ?? kind;
 
 /**
  * As `about`, as a beginning; what a blob is called stays as it is.
@@ -40,7 +40,7 @@ export const headline = (run) =>
   about(run).startsWith(apart(run.blob?.path ?? "\n")) ? about(run) : capital(about(run));
 
 /** @param {string} reason */
-export const inFull = (reason) => (REASONS[reason] ? `${reason}: ${REASONS[reason]}` : reason);
+export const inFull = (reason) => (REASONS.has(reason) ? `${reason}: ${REASONS.get(reason)}` : reason);
 
 /** @param {RunAnswer} run */
 export const because = (run) => (run.reason ? inFull(run.reason) : (run.error ?? run.note ?? ""));

@@ -12,7 +12,14 @@ import { inWords } from "./trigger_words.js";
 
 /**
  * @import { ScheduleAnswer } from "./api_types.js"
- * @typedef {ReturnType<typeof planRow>} PlanRow
+ * @typedef {object} PlanRow
+ * @property {HTMLElement} node
+ * @property {HTMLElement} name
+ * @property {HTMLElement} words
+ * @property {HTMLElement} next
+ * @property {SVGElement} strip
+ * @property {HTMLElement | null} details
+ * @property {ScheduleAnswer} plan
  */
 
 const PIECE_OF_LIST = 25;
@@ -42,7 +49,13 @@ export async function drawSchedules(current) {
   const update = (/** @type {[PlanRow, ScheduleAnswer]} */ [row, plan]) => updatePlan(row, plan);
   for (let end = PIECE_OF_LIST; current(); end += PIECE_OF_LIST) {
     const piece = found.slice(0, Math.max(end, list.childElementCount));
-    sync(list, piece, (plan) => plan.name, planRow, (row, plan) => changed.push([row, plan]));
+    sync(
+      list,
+      piece,
+      (plan) => plan.name,
+      planRow,
+      (row, plan) => changed.push([row, plan]),
+    );
     if (list.childElementCount >= found.length) break;
     await inPieces(changed.splice(0), update, current);
     await breath();
@@ -70,7 +83,10 @@ const noPlans = () =>
         "Add one to schedules.yaml and deploy it; `python -m triggers validate` says what is wrong with the file.",
       ];
 
-/** @param {ScheduleAnswer} plan */
+/**
+ * @param {ScheduleAnswer} plan
+ * @returns {PlanRow}
+ */
 function planRow(plan) {
   const name = h("button", { class: "name", "aria-expanded": "false", onclick: () => expand(row) }, plan.name);
   const words = h("div", { class: "words" });
@@ -87,8 +103,8 @@ function planRow(plan) {
   );
   const node = h("li", { "data-name": plan.name }, line);
   listenToStrip(strip, plan.name);
-  const details = /** @type {HTMLElement | null} */ (null);
-  const row = { node, name, words, next, strip, details, plan };
+  /** @type {PlanRow} */
+  const row = { node, name, words, next, strip, details: null, plan };
   return row;
 }
 

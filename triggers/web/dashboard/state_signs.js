@@ -1,7 +1,7 @@
 // A shape for each state, beside its colour and its word.
 
 import { h, s } from "./elements.js";
-import { STATES } from "./tables.js";
+import { SENTENCES } from "./tables.js";
 
 /** @import { RunState } from "./api_types.js" */
 /** @typedef {(x: number, y: number) => string} Outline The path of a sign around a point. */
@@ -59,14 +59,8 @@ export function sign(state) {
 }
 
 /**
- * The word of a state; one that this page does not know yet is its own word.
  * @param {RunState} state
+ * @param {string} [word] For several that look alike.
  */
-export const wordOf = (state) => STATES[state]?.[0] ?? state;
-
-/**
- * @param {RunState} state
- * @param {string} [word]
- */
-export const badge = (state, word = wordOf(state)) =>
-  h("span", { class: `state s-${like(state)}`, title: STATES[state]?.[1] }, sign(state), word);
+export const badge = (state, word = state) =>
+  h("span", { class: `state s-${like(state)}`, title: SENTENCES.get(state) }, sign(state), word);

@@ -7,7 +7,7 @@ import { addressedRun, addressOf, leaveStory, openStory } from "./run_address.js
 import { askCancel, askReplay } from "./run_dialogs.js";
 import { drawRuns } from "./run_list.js";
 import { headline, inFull, kindInWords, lasted } from "./run_words.js";
-import { badge, sign, wordOf } from "./state_signs.js";
+import { badge, sign } from "./state_signs.js";
 import { CANCELABLE, OPEN, REPLAYABLE } from "./tables.js";
 import { many } from "./texts.js";
 import { localWithSeconds, relative, time } from "./times.js";
@@ -38,7 +38,8 @@ export async function showAddressedRun() {
     drawRuns();
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    if (!runs.has(story.dataset.key ?? "")) refill(story, [title("No such run"), h("div", { class: "body" }, error.message)]);
+    if (!runs.has(story.dataset.key ?? ""))
+      refill(story, [title("No such run"), h("div", { class: "body" }, error.message)]);
   }
 }
 
@@ -66,11 +67,7 @@ function storyTitle(run) {
 }
 
 const closeButton = () =>
-  h(
-    "button",
-    { class: "plain", "data-f": "close", "aria-label": "Close", onclick: () => dialog().close() },
-    "✕",
-  );
+  h("button", { class: "plain", "data-f": "close", "aria-label": "Close", onclick: () => dialog().close() }, "✕");
 
 /** @param {Run} run */
 const storyBody = (run) => [...warnings(run), h("dl", { class: "pairs" }, facts(run)), historyOf(run)];
@@ -171,7 +168,7 @@ const eventItem = ({ at, state, reason }) =>
     null,
     sign(state),
     h("span", { class: "at" }, time(at, localWithSeconds)),
-    h("b", null, wordOf(state)),
+    h("b", null, state),
     reason && h("div", { class: "why small" }, inFull(reason)),
   );
 

@@ -150,7 +150,11 @@ function pathsOf(marks) {
 function ground(shown) {
   const now = across(shown, Date.now());
   const back = Math.max(0, Math.min(now, across(shown, loaded.back)));
-  const gap = s("rect", { class: "gap", x: 0, y: 4, width: back, height: 26, rx: 4 }, s("title", null, "Not loaded yet"));
+  const gap = s(
+    "rect",
+    { class: "gap", x: 0, y: 4, width: back, height: 26, rx: 4 },
+    s("title", null, "Not loaded yet"),
+  );
   const lines = ticks(shown).map((at) => `M${across(shown, at)} 4v26`);
   return [
     ...(loaded.complete || back < 2 ? [] : [gap]),

@@ -4,7 +4,6 @@ import { $, say } from "./elements.js";
 import { openStory } from "./run_address.js";
 import { filterRuns } from "./run_list.js";
 import { about, because } from "./run_words.js";
-import { wordOf } from "./state_signs.js";
 import { countsInWords, marksOf } from "./timeline.js";
 import { local, localWithSeconds } from "./times.js";
 
@@ -16,7 +15,7 @@ const REACH = 9; // pixels
 function markText({ found, from, to }) {
   const [run] = found;
   if (found.length > 1) return `${local(from)} to ${local(to)}\n${countsInWords(found, { reasons: true }).join(", ")}`;
-  const first = `${wordOf(run.state)}, ${localWithSeconds(run.created_at)}`;
+  const first = `${run.state}, ${localWithSeconds(run.created_at)}`;
   return [first, about(run), because(run)].filter(Boolean).join("\n");
 }
 

@@ -1,8 +1,8 @@
 // The question that triggers a schedule, and sends its answer in a way that starts one run at most.
 
-import { h } from "./elements.js";
-import { Failed, getRun, isNotFound, isRefused, iso, postTrigger } from "./api.js";
+import { Failed, getRun, isNotFound, iso, isRefused, postTrigger } from "./api.js";
 import { ask, told, whyFields, whyOf } from "./ask_dialog.js";
+import { h } from "./elements.js";
 import { bySchedule, plans } from "./known.js";
 import { LAST_MINUTE } from "./times.js";
 
@@ -122,7 +122,11 @@ function parameterRows(plan) {
   const overrides = plan.trigger_overrides ?? "listed";
   const given = Object.entries(plan.pipeline_parameters ?? {});
   const rows = given.map(([name, value]) => parameterRow(name, value, overrides !== "none"));
-  const list = h("div", null, rows.map((row) => row.node));
+  const list = h(
+    "div",
+    null,
+    rows.map((row) => row.node),
+  );
   const add = () => {
     const row = parameterRow(null, "", true);
     rows.push(row);
@@ -150,7 +154,9 @@ function hint(overrides, isSome) {
   if (overrides === "none") {
     return h("p", { class: "soft small" }, "The file lets nobody change them (trigger_overrides: none).");
   }
-  return isSome && h("p", { class: "soft small" }, "What you type is sent as it stands; the others are filled as always.");
+  return (
+    isSome && h("p", { class: "soft small" }, "What you type is sent as it stands; the others are filled as always.")
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 // A schedule's trigger in words; where a cron expression has none, the expression itself.
 
-import { capital, listed } from "./texts.js";
 import { cronInWords, two } from "./cron_words.js";
+import { capital, listed } from "./texts.js";
 
 /**
  * @typedef {object} Recurrence

@@ -19,7 +19,7 @@ import { askReplay } from "./run_dialogs.js";
 import { filterRuns } from "./run_list.js";
 import { headline } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
-import { GRAVITY, OPEN, STATES } from "./tables.js";
+import { GRAVITY, OPEN, SENTENCES } from "./tables.js";
 import { many } from "./texts.js";
 import { DAYLONG, HOUR, local, relative, time } from "./times.js";
 
@@ -46,7 +46,13 @@ export function drawTrouble() {
   const groups = [...grouped(newest.filter(isTrouble), groupOf).values()].sort(
     (one, other) => gravityOf(one) - gravityOf(other) || other[0].at - one[0].at,
   );
-  sync($("trouble"), groups, ([run]) => groupOf(run), () => ({ node: h("li", { class: "card" }) }), updateCard);
+  sync(
+    $("trouble"),
+    groups,
+    ([run]) => groupOf(run),
+    () => ({ node: h("li", { class: "card" }) }),
+    updateCard,
+  );
   drawStillOpen();
   $("well").hidden = groups.length > 0;
   if (!groups.length) drawWell();
@@ -76,7 +82,7 @@ function card(group) {
     h("b", null, run.schedule),
     badge(run.state),
     h("p", { class: "small soft" }, which, time(run.created_at, relative)),
-    h("p", { class: "why small" }, run.error ?? hint ?? STATES[run.state][1]),
+    h("p", { class: "why small" }, run.error ?? hint ?? SENTENCES.get(run.state)),
     h(
       "div",
       { class: "acts" },
@@ -94,9 +100,8 @@ function drawStillOpen() {
   $("still").hidden = !counts.length;
   if (!hasChanged($("still"), JSON.stringify(counts))) return;
   const buttons = counts.map(({ state, number }) => {
-    const [word, sentence] = STATES[state];
-    const show = () => filterRuns({ state });
-    return h("button", { class: "plain", "data-f": state, onclick: show, title: sentence }, sign(state), `${number} ${word}`);
+    const props = { "data-f": state, title: SENTENCES.get(state), onclick: () => filterRuns({ state }) };
+    return h("button", { class: "plain", ...props }, sign(state), `${number} ${state}`);
   });
   refill($("still"), [h("span", { class: "soft" }, "Open now"), buttons]);
 }
@@ -112,9 +117,7 @@ const isWeekKnown = () => troubleSince() <= Date.now() - WEEK + HOUR;
 
 function wellText() {
   const since = isWeekKnown() ? "of the last 7 days" : `since ${local(troubleSince())}`;
-  const unknown = isUnknownKnown()
-    ? ", and nothing is unknown."
-    : ". How many are unknown could not be established.";
+  const unknown = isUnknownKnown() ? ", and nothing is unknown." : ". How many are unknown could not be established.";
   return `${countOfDay()}. Nothing ${since} is dead, rejected, untracked or newly failed${unknown}`;
 }
 
