@@ -4,6 +4,7 @@ AZURITE := 3.37.0
 BIN := .venv/bin
 VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
+DASHBOARD_CHECKS := .local/dashboard-checks
 
 .PHONY: demo run test screenshots check format schema bench setup setup-python clean
 
@@ -19,10 +20,12 @@ test: setup ## every test
 screenshots: setup ## docs/images from the dashboard itself; needs Chromium
 	$(BIN)/python -m local.screenshots
 
-check: $(VENV) ## format, lint, types, the templates and pipelines
+check: $(VENV) $(DASHBOARD_CHECKS)/.installed ## format, lint, types, the templates and pipelines
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(DASHBOARD_CHECKS)/node_modules/.bin/biome check --error-on-warnings --config-path=local/dashboard-checks/lint.json triggers/web/dashboard
+	$(DASHBOARD_CHECKS)/node_modules/.bin/tsc --project local/dashboard-checks
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.azure-pipelines --regex-variant python infra/azure-devops/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
@@ -56,6 +59,13 @@ $(VENV): requirements.txt requirements-dev.txt
 $(STORAGE):
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite"; exit 1; }
 	npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
+	@touch $@
+
+$(DASHBOARD_CHECKS)/.installed: local/dashboard-checks/package.json local/dashboard-checks/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for the dashboard's checks"; exit 1; }
+	@mkdir -p $(DASHBOARD_CHECKS)
+	@cp local/dashboard-checks/package.json local/dashboard-checks/package-lock.json $(DASHBOARD_CHECKS)
+	npm ci --prefix $(DASHBOARD_CHECKS) --no-audit --no-fund --loglevel=error
 	@touch $@
 
 clean:

@@ -1,6 +1,6 @@
-"""The types of the HTTP API for the dashboard's scripts, as JSDoc, made from the types that answer.
+"""The types of the HTTP API as JSDoc for the dashboard's modules, generated from the types that the API uses.
 
-python -m local.api_types > triggers/web/dashboard/api_types.js     (make schema)
+python -m local.api_types > triggers/web/dashboard/api_types.js
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ import msgspec
 from triggers.routes import HEALTH, ROUTES
 
 _HEAD: Final = """\
-// What the HTTP API takes and answers, made from the app's own types: change those, then run `make schema`.
+// What the HTTP API takes and answers. Generated from the app's own types by local/api_types.py: do not edit.
 """
 _NARROWER: Final = {
     ("RunAnswer", "state"): "RunState",

@@ -1,4 +1,4 @@
-// What the HTTP API takes and answers, made from the app's own types: change those, then run `make schema`.
+// What the HTTP API takes and answers. Generated from the app's own types by local/api_types.py: do not edit.
 
 /**
  * A task that waits, in the words of Azure DevOps' agentless tasks.
