@@ -152,6 +152,16 @@ def test_every_module_is_a_part_of_the_script_or_holds_types_alone() -> None:
     assert not re.search(r"^[^/ \n]", (FILES / "api_types.js").read_text(), re.MULTILINE)
 
 
+def test_every_export_is_imported() -> None:
+    texts = {one.name: one.read_text() for one in MODULES}
+    imports = re.findall(r'^import \{([^}]*)\} from "\./(.*)";', "\n".join(texts.values()), re.MULTILINE)
+    imported = {(module, name) for names, module in imports for name in re.findall(r"[\w$]+", names)}
+    declared = re.compile(r"^export (?:async function|function|class|const|let) ([\w$]+)", re.MULTILINE)
+    exported = {(module, name) for module, text in texts.items() for name in declared.findall(text)}
+
+    assert exported == imported
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_is_short_and_says_what_it_is_about(module: Path) -> None:
     lines = module.read_text().splitlines()

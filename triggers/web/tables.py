@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..scheduling.run import OPEN_STATES, RunKind, RunState, SkipReason
+from ..scheduling.run import OPEN_STATES, RunKind, RunState
 from ..steering.asking import CANCELABLE, REPLAYABLE, WITH_FORCE
 
 _STATES: Final = {
@@ -22,20 +22,21 @@ _STATES: Final = {
 }
 """The gravest state first: that one is shown where runs of several states share a mark."""
 _REASONS: Final = {
-    SkipReason.PAUSED: "the schedule was paused",
-    SkipReason.DISABLED: "the schedule is disabled",
-    SkipReason.OVERLAP: "the run before it was still going",
-    SkipReason.CATCHUP: "it came too late to be caught up with",
-    SkipReason.SUPERSEDED: "a newer one was started in its place",
-    SkipReason.FILTERED: "the blob is none that the schedule watches",
-    SkipReason.BEFORE_FIRST_SEEN: "it lies before the schedule was first seen",
-    SkipReason.BEFORE_START: "it lies before the schedule's start",
-    SkipReason.AFTER_END: "it lies after the schedule's end",
-    SkipReason.GONE: "the blob was gone",
-    SkipReason.CONTENT_UNCHANGED: "the same content again",
-    SkipReason.COPY_FAILED: "the copy that made the blob failed",
-    SkipReason.FORGOTTEN: "older than what the ledger keeps",
+    "paused": "the schedule was paused",
+    "disabled": "the schedule is disabled",
+    "overlap": "the run before it was still going",
+    "catchup": "it came too late to be caught up with",
+    "superseded": "a newer one was started in its place",
+    "filtered": "the blob is none that the schedule watches",
+    "before_first_seen": "it lies before the schedule was first seen",
+    "before_start": "it lies before the schedule's start",
+    "after_end": "it lies after the schedule's end",
+    "gone": "the blob was gone",
+    "content_unchanged": "the same content again",
+    "copy_failed": "the copy that made the blob failed",
+    "forgotten": "older than what the ledger keeps",
 }
+"""By the values of SkipReason."""
 _KINDS: Final = {
     RunKind.TIME: "by the clock",
     RunKind.CHANGE: "a blob changed",
@@ -49,7 +50,7 @@ def tables() -> dict[str, Any]:
     """JSON for the page: sentences by state, reason and kind, and the states in which something can be done."""
     return {
         "states": {state.value: sentence for state, sentence in _STATES.items()},
-        "reasons": {reason.value: sentence for reason, sentence in _REASONS.items()},
+        "reasons": _REASONS,
         "kinds": {kind.value: words for kind, words in _KINDS.items()},
         "open": _gravest_first(OPEN_STATES),
         "replayable": _gravest_first(REPLAYABLE | WITH_FORCE),

@@ -19,7 +19,7 @@ export let newest = [];
 /** @type {Map<string, Run[]>} */
 export let bySchedule = new Map();
 /** @type {Map<string, Run[]>} A run's key → its replays, oldest first. */
-export let replays = new Map();
+let replays = new Map();
 /** @type {ScheduleAnswer[]} */
 export let plans = [];
 /** @type {HealthAnswer | null} */

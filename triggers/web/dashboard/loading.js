@@ -5,7 +5,7 @@ import { dropBefore, keep, keepSchedules, lacks, loaded, newest, runs, searched,
 import { OPEN } from "./tables.js";
 import { MINUTE } from "./times.js";
 
-/** @import { RunAnswer, RunState, RunsQuery } from "./api_types.js" */
+/** @import { RunAnswer, RunState, RunsAnswer, RunsQuery } from "./api_types.js" */
 
 const PAGE = 200;
 const ENOUGH = 1000;
@@ -80,7 +80,7 @@ async function loadAll(query, most = Number.POSITIVE_INFINITY) {
   let continuation = null;
   for (let pages = 0; pages < most; pages += 1) {
     const mine = generation;
-    /** @type {import("./api_types.js").RunsAnswer} */
+    /** @type {RunsAnswer} */
     const page = await getRuns({ ...query, limit: PAGE, continuation });
     if (mine !== generation) return;
     keep(page.runs);
@@ -100,7 +100,7 @@ export async function lookAtNew() {
   /** @type {number | undefined} */
   let back;
   for (let pages = 0; pages < 5; pages += 1) {
-    /** @type {import("./api_types.js").RunsAnswer} */
+    /** @type {RunsAnswer} */
     const page = await getRuns({ since, limit: PAGE, continuation });
     keep(page.runs);
     continuation = page.continuation;
@@ -137,7 +137,7 @@ async function lookAtLists(oldest) {
   /** @type {string | null} */
   let continuation = null;
   for (let pages = 0; pages < 4; pages += 1) {
-    /** @type {import("./api_types.js").RunsAnswer} */
+    /** @type {RunsAnswer} */
     const page = await getRuns({ since: iso(oldest), limit: PAGE, continuation });
     keep(page.runs);
     for (const run of page.runs) looked.set(run?.key, Date.now());
