@@ -302,6 +302,7 @@ def test_an_update_keeps_the_place(page: Page, machine: Machine) -> None:
     unfold(page, "clocks")
     details = page.locator("li[data-name=clocks] .more").element_handle()
     page.locator("#rows .run a").nth(10).focus()
+    page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")  # it has scrolled
     focused = page.evaluate("document.activeElement.href")
     there = page.evaluate("document.activeElement.getBoundingClientRect().top")
     post(machine, "schedules/nightly/trigger", request_id="later")
