@@ -5,6 +5,7 @@ VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist loadgroup
+DASHBOARD_CHECKS := .local/dashboard-checks
 
 # The Python of this shell if it fits, else the first that does.
 fits = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -36,20 +37,24 @@ test: setup ## run every test but the proof, on all cores, and list what was ski
 proof: setup ## run the long tests: every seed, large batches, long fuzzing
 	$(PYTEST) -m 'proof or hypothesis' --hypothesis-profile proof $(PARALLEL) -rs
 
-check: $(VENV) ## check format, lint, types, templates and pipelines: what CI checks before the tests
+check: $(VENV) $(DASHBOARD_CHECKS)/.installed ## check format, lint, types, templates and pipelines: what CI checks before the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(DASHBOARD_CHECKS)/node_modules/.bin/biome check --error-on-warnings --config-path=local/dashboard-checks/lint.json triggers/web/dashboard
+	$(DASHBOARD_CHECKS)/node_modules/.bin/tsc --project local/dashboard-checks
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.azure-pipelines --regex-variant python infra/azure-devops/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
-format: $(VENV) ## format the code and fix what the linter can fix
+format: $(VENV) $(DASHBOARD_CHECKS)/.installed ## format the code and fix what the linters can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(DASHBOARD_CHECKS)/node_modules/.bin/biome check --write --config-path=local/dashboard-checks/lint.json triggers/web/dashboard
 
-schema: $(VENV) ## write schedules.schema.json
+schema: $(VENV) ## write schedules.schema.json and the dashboard's types
 	$(BIN)/python -m local.schema > schedules.schema.json
+	$(BIN)/python -m local.api_types > triggers/web/dashboard/api_types.js
 
 lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes for every platform
 	$(BIN)/uv pip compile $(LOCK) requirements.in --output-file requirements.txt
@@ -89,6 +94,13 @@ $(VENV): requirements-dev.txt
 $(STORAGE):
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite" >&2; exit 1; }
 	npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
+	@touch $@
+
+$(DASHBOARD_CHECKS)/.installed: local/dashboard-checks/package.json local/dashboard-checks/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for the dashboard's checks" >&2; exit 1; }
+	@mkdir -p $(DASHBOARD_CHECKS)
+	@cp local/dashboard-checks/package.json local/dashboard-checks/package-lock.json $(DASHBOARD_CHECKS)
+	cd $(DASHBOARD_CHECKS) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 clean: ## delete .venv and .local

@@ -11,7 +11,7 @@ RECIPES = {
     block.partition("\n")[0]: block
     for block in TEXT.partition("\n## Recipes\n")[2].partition("\n## ")[0].split("\n### ")[1:]
 }
-SUFFIXES = (".py", ".md", ".json", ".html", ".bicep", ".in", ".yml", "/")
+SUFFIXES = (".js", ".py", ".md", ".json", ".html", ".bicep", ".in", ".yml", "/")
 
 
 def quoted(text: str) -> list[str]:

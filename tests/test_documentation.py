@@ -21,7 +21,7 @@ from triggers.scheduling.run import RunState, SkipReason
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 SECURITY = (ROOT / "SECURITY.md").read_text()
-DASHBOARD = (ROOT / "triggers/web/dashboard.html").read_text()
+SIGNS = (ROOT / "triggers/web/dashboard/state_signs.js").read_text()
 BUILT_SKIPS = {
     "disabled",
     "paused",
@@ -83,7 +83,7 @@ def test_every_reason_for_a_skip_that_exists_by_now_is_in_the_readme() -> None:
 
 @pytest.mark.parametrize("state", [state.value for state in RunState])
 def test_every_state_of_a_run_is_in_the_readme_and_has_a_sign_in_the_dashboard(state: str) -> None:
-    signs = re.search(r"^const SHAPES = \{\n(.*?)^\};", DASHBOARD, re.MULTILINE | re.DOTALL)
+    signs = re.search(r"^export const SHAPES = \{\n(.*?)^\};", SIGNS, re.MULTILINE | re.DOTALL)
 
     assert f"`{state}`" in README
     assert signs

@@ -41,11 +41,11 @@ REPLAYABLE: Final = frozenset(
         RunState.CANCELED,
     }
 )
-_WITH_FORCE: Final = frozenset({RunState.FINISHED, RunState.UNTRACKED})
-"""It has run, or may have, or may still."""
+WITH_FORCE: Final = frozenset({RunState.FINISHED, RunState.UNTRACKED})
+"""The run may have done its work, or may still: a replay may do it twice."""
+CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
 _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
 _TRIES: Final = 5
-_CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +99,8 @@ class Asking:
             newest, number = later, number + 1
         if body.unless_replayed and newest.key != run.key:
             raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
-        if newest.state not in REPLAYABLE and not (newest.state in _WITH_FORCE and body.force):
-            hint = "; with force it is run again" if newest.state in _WITH_FORCE else "; wait for its end, or cancel it"
+        if newest.state not in REPLAYABLE and not (newest.state in WITH_FORCE and body.force):
+            hint = "; with force it is run again" if newest.state in WITH_FORCE else "; wait for its end, or cancel it"
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
@@ -118,12 +118,12 @@ class Asking:
         sentence = ": ".join(part for part in (f"canceled by {body.by or 'a person'}", body.note) if part)
         if run.state is RunState.UNKNOWN:
             sentence += f"; Azure ML may run it all the same: look for the tag trigger_run_key {run.key} in the studio"
-        if run.state in _CANCELABLE:
-            return self._given_up(run, sentence)
         if run.state is RunState.SUBMITTING:
             raise WrongState(f"{run.key} is being submitted at this moment; try again")
-        if run.state is not RunState.SUBMITTED:
+        if run.state not in CANCELABLE:
             raise WrongState(f"{run.key} has ended: {run.state.value}")
+        if run.state is not RunState.SUBMITTED:
+            return self._given_up(run, sentence)
         if refused := self.service.cancel(run):
             raise WrongState(f"{run.key}: {refused}")
         return self._given_up(replace(run, azureml_status="CancelRequested"), sentence)

@@ -1,6 +1,7 @@
 """The dashboard: one page that shows and steers everything through the HTTP API, and the headers that confine it.
 
-It is read with the first request for it, never at indexing. It holds no data and no key: it asks for the key itself.
+Its files are read with the first request for it, never at indexing. It holds no data and no key: it asks for the key
+itself.
 """
 
 import base64
@@ -8,15 +9,26 @@ import hashlib
 import re
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import azure.functions as func
+import msgspec
 
-_FILE = Path(__file__).with_name("dashboard.html")
+from .one_script import one_script
+from .tables import tables
+
+FILES: Final = Path(__file__).with_name("dashboard")
+_STYLE: Final = '<link rel="stylesheet" href="style.css">'
+_TABLES: Final = '<script type="application/json" id="tables"></script>'
+_SCRIPT: Final = '<script type="module" src="main.js"></script>'
+_MARKUP: Final = re.compile(r"<!--|</?(?:script|style)", re.IGNORECASE)
+"""What may end a script or a style, or keep it from ending."""
+_TAG: Final = re.compile(r"\w+")
 
 
 def page() -> func.HttpResponse:
     """The page, with a policy that lets it run its own script and talk to its own app, and nothing else."""
-    content, policy = _read()
+    content, policy = _made()
     headers = {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
@@ -28,12 +40,37 @@ def page() -> func.HttpResponse:
 
 
 @cache
-def _read() -> tuple[bytes, str]:
-    content = _FILE.read_bytes()
+def _made() -> tuple[bytes, str]:
+    """The page with its files put in, and the policy that names its style and its script: no JSON is ever run."""
+    style = (FILES / "style.css").read_text(encoding="utf-8")
+    script = f'"use strict";\n{one_script(FILES, "main.js")}'
+    html = (FILES / "index.html").read_text(encoding="utf-8")
+    html = _put_in(html, _STYLE, "<style>", style)
+    html = _put_in(html, _TABLES, '<script type="application/json" id="tables">', _json(tables()))
+    html = _put_in(html, _SCRIPT, "<script>", script)
+    return html.encode(), _policy(style, script)
+
+
+def _put_in(html: str, reference: str, begin: str, text: str) -> str:
+    """The page with an element in the place of a reference; raises ValueError where the text could not be all of it."""
+    if html.count(reference) != 1:
+        raise ValueError(f"the dashboard's page must hold {reference} once")
+    if found := _MARKUP.search(text):
+        raise ValueError(f"what the dashboard's page holds in {begin} must not hold {found[0]}")
+    before, _, after = html.partition(reference)
+    return f"{before}{begin}{text}</{_TAG.findall(begin)[0]}>{after}"
+
+
+def _json(answer: object) -> str:
+    """JSON that holds no markup."""
+    return msgspec.json.encode(answer).decode().replace("<", r"\u003c")
+
+
+def _policy(style: str, script: str) -> str:
     rules = {
         "default-src": "'none'",
-        "script-src": _hash(content, b"script"),
-        "style-src": _hash(content, b"style"),
+        "script-src": _hash(script),
+        "style-src": _hash(style),
         "img-src": "data:",  # the icon
         "connect-src": "'self'",
         "frame-ancestors": "'none'",
@@ -42,10 +79,9 @@ def _read() -> tuple[bytes, str]:
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",  # no text ever becomes markup
     }
-    return content, "; ".join(f"{name} {value}" for name, value in rules.items())
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
-def _hash(content: bytes, tag: bytes) -> str:
-    """What the page's one element of a kind holds, as the policy names it: no other is run."""
-    [text] = re.findall(rb"<%s>(.*?)</%s>" % (tag, tag), content, re.DOTALL)
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
+def _hash(text: str) -> str:
+    """A text as the policy names it: no other is run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,64 @@
+"""The types of the HTTP API as JSDoc for the dashboard's modules, generated from the types that the API uses.
+
+python -m local.api_types > triggers/web/dashboard/api_types.js
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from triggers.web.routes import HEALTH, ROUTES
+
+_HEAD: Final = """\
+// What the HTTP API takes and answers. Generated from the app's own types by local/api_types.py: do not edit.
+"""
+_NARROWER: Final = {
+    ("RunAnswer", "state"): "RunState",
+    ("EventAnswer", "state"): "RunState",
+    ("ScheduleAnswer", "trigger"): 'import("./trigger_words.js").Trigger',
+}
+"""Where the page knows more of a field than the API's description says."""
+_TYPES: Final = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+
+
+def api_types() -> str:
+    """One typedef for each type, in order of their names."""
+    routes = [*ROUTES, HEALTH]
+    types = {one for route in routes for one in (route.answer, route.body, route.query) if one is not None}
+    _, schemas = msgspec.json.schema_components(types, ref_template="{name}")
+    return "\n".join([_HEAD, *(_typedef(name, schemas[name]) for name in sorted(schemas))])
+
+
+def _typedef(name: str, schema: Mapping[str, Any]) -> str:
+    lines = ["/**", *(f" * {line}" for line in schema["description"].splitlines())]
+    if "enum" in schema:
+        lines.append(f" * @typedef {{{_type(schema)}}} {name}")
+    else:
+        lines += [f" * @typedef {{object}} {name}", *_properties(name, schema)]
+    return "\n".join([*lines, " */", ""])
+
+
+def _properties(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    for field, one in schema["properties"].items():
+        shown = field if field in schema["required"] else f"[{field}]"
+        yield f" * @property {{{_NARROWER.get((name, field)) or _type(one)}}} {shown}"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """A JSON schema as the type that JSDoc writes."""
+    if "$ref" in schema:
+        return str(schema["$ref"])
+    if "enum" in schema:
+        return " | ".join(f'"{one}"' for one in schema["enum"])
+    if "anyOf" in schema:
+        return " | ".join(dict.fromkeys(_type(one) for one in schema["anyOf"]))
+    if schema["type"] == "array":
+        return f"{_type(schema['items'])}[]"
+    if schema["type"] == "object":
+        return f"Record<string, {_type(schema['additionalProperties'])}>"
+    return _TYPES[schema["type"]]
+
+
+if __name__ == "__main__":
+    print(api_types(), end="")

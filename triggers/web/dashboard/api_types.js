@@ -1,0 +1,228 @@
+// What the HTTP API takes and answers. Generated from the app's own types by local/api_types.py: do not edit.
+
+/**
+ * A task that waits, in the words of Azure DevOps' agentless tasks.
+ * @typedef {object} AzureDevOps
+ * @property {string} plan_url
+ * @property {string} project_id
+ * @property {string} hub_name
+ * @property {string} plan_id
+ * @property {string} job_id
+ * @property {string} timeline_id
+ * @property {string} task_instance_id
+ * @property {string} auth_token
+ */
+
+/**
+ * What a backfill starts, or would start, and what needs none; the lists hold the first thousand of each.
+ * @typedef {object} BackfillAnswer
+ * @property {boolean} dry_run
+ * @property {ItemAnswer[]} started
+ * @property {ItemAnswer[]} already
+ * @property {number} started_count
+ * @property {number} already_count
+ * @property {boolean} complete
+ * @property {string | null} continue_from
+ */
+
+/**
+ * The body of a backfill: [from, to) of nominal or modification times.
+ * @typedef {object} BackfillBody
+ * @property {string} from
+ * @property {string} to
+ * @property {boolean} [dry_run]
+ * @property {string | null} [note]
+ * @property {string | null} [by]
+ */
+
+/**
+ * Many changes in one run.
+ * @typedef {object} BatchAnswer
+ * @property {string} group
+ * @property {number} count
+ * @property {string | null} manifest
+ */
+
+/**
+ * One version of a blob.
+ * @typedef {object} BlobAnswer
+ * @property {string} container
+ * @property {string} path
+ * @property {string} etag
+ * @property {number} size
+ * @property {string} last_modified
+ */
+
+/**
+ * Who waits for the run's end.
+ * @typedef {object} CallbackBody
+ * @property {AzureDevOps} azure_devops
+ */
+
+/**
+ * One line of a run's history.
+ * @typedef {object} EventAnswer
+ * @property {string} at
+ * @property {RunState} state
+ * @property {string | null} reason
+ */
+
+/**
+ * One thing that is wrong with the file or the settings.
+ * @typedef {object} FaultAnswer
+ * @property {string} file
+ * @property {string} path
+ * @property {string} value
+ * @property {string} message
+ */
+
+/**
+ * Whether the app can do its work.
+ * @typedef {object} HealthAnswer
+ * @property {string} status
+ * @property {string} version
+ * @property {FaultAnswer[]} faults
+ * @property {string[]} warnings
+ * @property {string} ledger
+ * @property {string | null} oldest_open
+ * @property {string | null} last_reconcile
+ * @property {Record<string, number>} counts
+ * @property {Record<string, number>} missed_by_events
+ */
+
+/**
+ * The body of pause, resume and cancel.
+ * @typedef {object} HeldBody
+ * @property {string | null} [note]
+ * @property {string | null} [by]
+ */
+
+/**
+ * One occurrence of a backfill.
+ * @typedef {object} ItemAnswer
+ * @property {string} key
+ * @property {string} what
+ * @property {string} why
+ */
+
+/**
+ * An occurrence that is to come.
+ * @typedef {object} NextAnswer
+ * @property {string} nominal_time
+ * @property {string} local_time
+ * @property {string | null} clock_change
+ */
+
+/**
+ * No query parameter is known.
+ * @typedef {object} NoQuery
+ */
+
+/**
+ * The body of a replay.
+ * @typedef {object} ReplayBody
+ * @property {string | null} [note]
+ * @property {string | null} [by]
+ * @property {boolean} [force]
+ * @property {boolean} [unless_replayed]
+ */
+
+/**
+ * One occurrence and what became of it; absent values are null.
+ * @typedef {object} RunAnswer
+ * @property {string} key
+ * @property {string} schedule
+ * @property {string} kind
+ * @property {RunState} state
+ * @property {string | null} reason
+ * @property {string | null} nominal_time
+ * @property {string | null} due_at
+ * @property {BlobAnswer | null} blob
+ * @property {BatchAnswer | null} batch
+ * @property {string} pipeline
+ * @property {string | null} run_id
+ * @property {string | null} studio_url
+ * @property {string | null} azureml_status
+ * @property {number} attempts
+ * @property {string | null} next_attempt_at
+ * @property {string} created_at
+ * @property {string | null} submitted_at
+ * @property {string | null} ended_at
+ * @property {string | null} replay_of
+ * @property {string | null} request_id
+ * @property {string | null} requested_by
+ * @property {string | null} note
+ * @property {string | null} error
+ * @property {EventAnswer[]} history
+ */
+
+/**
+ * How long to wait for the end of a run, in seconds.
+ * @typedef {object} RunQuery
+ * @property {number} [wait]
+ */
+
+/**
+ * The words that rows, answers and the dashboard use.
+ * @typedef {"canceled" | "dead" | "failed" | "finished" | "rejected" | "skipped" | "submitted" | "submitting" | "unknown" | "unsent" | "untracked" | "waiting"} RunState
+ */
+
+/**
+ * A page of runs, newest first; it may be empty and yet not be the last.
+ * @typedef {object} RunsAnswer
+ * @property {RunAnswer[]} runs
+ * @property {string | null} continuation
+ */
+
+/**
+ * Which runs; `since` is inclusive, `until` exclusive, both by the time of the row.
+ * @typedef {object} RunsQuery
+ * @property {string | null} [schedule]
+ * @property {RunState | null} [state]
+ * @property {string | null} [since]
+ * @property {string | null} [until]
+ * @property {number} [limit]
+ * @property {string | null} [continuation]
+ */
+
+/**
+ * A schedule of the file, and what it is about to do.
+ * @typedef {object} ScheduleAnswer
+ * @property {string} name
+ * @property {string} kind
+ * @property {import("./trigger_words.js").Trigger} trigger
+ * @property {string} pipeline
+ * @property {string} status
+ * @property {boolean} paused
+ * @property {string | null} pause_note
+ * @property {NextAnswer[]} next
+ * @property {RunAnswer[]} last_runs
+ * @property {string | null} [description]
+ * @property {Record<string, string>} [pipeline_parameters]
+ * @property {string} [trigger_overrides]
+ */
+
+/**
+ * All schedules of the file.
+ * @typedef {object} SchedulesAnswer
+ * @property {ScheduleAnswer[]} schedules
+ */
+
+/**
+ * How much of each schedule: of its newest runs, each costs a read of the ledger.
+ * @typedef {object} SchedulesQuery
+ * @property {number} [last_runs]
+ * @property {boolean} [details]
+ */
+
+/**
+ * The body of a trigger; `request_id` makes a repetition harmless.
+ * @typedef {object} TriggerBody
+ * @property {string | null} [request_id]
+ * @property {Record<string, string | number | boolean>} [pipeline_parameters]
+ * @property {string | null} [blob]
+ * @property {string | null} [scheduled_time]
+ * @property {string | null} [note]
+ * @property {string | null} [by]
+ * @property {CallbackBody | null} [callback]
+ */

@@ -1,0 +1,89 @@
+// How well the app is reached: a word in the header, and a banner that says what is wrong.
+
+import { $, h, hasChanged, refill, say } from "./elements.js";
+import { health } from "./known.js";
+import { signal } from "./signals.js";
+import { localWithSeconds, SECONDS } from "./times.js";
+
+/**
+ * @import { Failed } from "./api.js"
+ * @import { Several } from "./elements.js"
+ */
+
+export const EVERY = 20_000; // milliseconds
+
+export const connection = {
+  cycles: 0, // that have succeeded
+  failures: 0, // in a row
+  lastGood: 0, // when everything was asked for with success; 0: never yet
+  awayBecause: /** @type {Failed | null} */ (null),
+};
+
+export function noteReached() {
+  const cycles = connection.cycles + 1;
+  Object.assign(connection, { cycles, failures: 0, lastGood: Date.now(), awayBecause: null });
+}
+
+/** @param {Failed} error */
+export function noteAway(error) {
+  connection.failures += 1;
+  connection.awayBecause = error;
+}
+
+export function forgetConnection() {
+  Object.assign(connection, { cycles: 0, failures: 0, lastGood: 0, awayBecause: null });
+}
+
+/**
+ * Says in the header how the page stands with the app.
+ * @param {"busy" | "live" | "away" | "shut"} state
+ */
+export function drawLive(state) {
+  const { awayBecause, lastGood } = connection;
+  const words = {
+    busy: "Loading …",
+    live: `Live, ${SECONDS.format(lastGood)}`,
+    away: awayBecause?.status ? "Not well" : "Not reached",
+    shut: "No key yet",
+  };
+  $("live").dataset.is = state;
+  say($("live"), words[state]);
+  const rhythm = `new every ${EVERY / 1000} seconds while this tab is looked at`;
+  $("live").title = lastGood ? `Everything as of ${localWithSeconds(lastGood)}; ${rhythm}` : "";
+}
+
+export function drawBanner() {
+  const { awayBecause, failures, lastGood } = connection;
+  const away = awayBecause && [awayBecause.message, failures > 1, lastGood];
+  const wrong = [health?.status, health?.ledger, health?.faults, health?.warnings];
+  if (!hasChanged($("banner"), JSON.stringify([away, wrong]))) return;
+  const lines = awayBecause ? awayLines(awayBecause) : healthLines();
+  const again = { "data-f": "again", onclick: () => signal("refresh") };
+  $("banner").hidden = !lines.length;
+  refill($("banner"), [h("div", null, lines), awayBecause && h("button", again, "Try now")]);
+}
+
+/** @param {Failed} error */
+function awayLines(error) {
+  const { failures, lastGood } = connection;
+  const since = lastGood ? ` What is shown is as of ${localWithSeconds(lastGood)}.` : "";
+  const soon = failures > 1 ? "more and more rarely" : "soon";
+  return [h("strong", null, `${error.message}.`), `${since} It is tried again ${soon}.`];
+}
+
+/** @returns {Several[]} */
+function healthLines() {
+  if (!health) return [];
+  const faults = health.faults ?? [];
+  const warnings = (health.warnings ?? []).map((one) => h("div", { class: "small" }, one));
+  if (health.status === "ok") return warnings;
+  const items = faults
+    .slice(0, 20)
+    .map((one) => h("li", null, h("code", null, `${one.file}: ${one.path}`), ` ${one.message}`));
+  return [
+    h("strong", null, "The app says that something is wrong."),
+    health.ledger !== "ok" ? ` ${health.ledger}` : "",
+    h("ul", null, items),
+    ...warnings,
+  ];
+}

@@ -1,0 +1,87 @@
+// The page with and without a key.
+
+import { forgetKey, hasKey, keepKey } from "./api.js";
+import { connection, drawLive, forgetConnection } from "./connection.js";
+import { $, forgetDrawn, removeRows, say } from "./elements.js";
+import { forgetAll } from "./known.js";
+import { forgetLooked } from "./loading.js";
+import { signal } from "./signals.js";
+
+export const isGateShown = () => !$("gate").hidden;
+
+/** Shows the page, as far as there is anything to show. */
+export function showPage() {
+  showSections();
+  $("gate").hidden = true;
+  $("refresh").hidden = false;
+  $("forget").hidden = !hasKey();
+}
+
+function showSections() {
+  for (const id of ["attention", "schedules", "runs"]) $(id).hidden = !connection.lastGood;
+}
+
+/**
+ * Forgets the key and all that it has shown, and asks for another.
+ * @param {string | null} because
+ */
+export function showGate(because) {
+  forgetKey();
+  const dialogs = /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll("dialog[open]"));
+  for (const one of dialogs) one.close();
+  forgetAll();
+  forgetLooked();
+  forgetConnection();
+  showSections();
+  for (const id of ["trouble", "plans", "rows"]) removeRows($(id));
+  $("banner").hidden = $("refresh").hidden = $("forget").hidden = true;
+  $("gate").hidden = false;
+  $("gate-answer").hidden = !because;
+  say($("gate-answer"), because ?? "");
+  drawLive("shut");
+  $("key").focus();
+}
+
+/** @param {SubmitEvent} event */
+function takeKey(event) {
+  event.preventDefault();
+  const field = $("key", HTMLInputElement);
+  const key = field.value.trim();
+  const isKey = /^[\x21-\x7e]+$/.test(key);
+  $("gate-answer").hidden = isKey;
+  if (!isKey) return say($("gate-answer"), "No function key has such characters in it.");
+  keepKey(key);
+  field.value = "";
+  signal("refresh");
+}
+
+const FILLED = [
+  "story",
+  "ask",
+  "still",
+  "well",
+  "by-schedule",
+  "by-state",
+  "banner",
+  "no-runs",
+  "no-plans",
+  "toast",
+  "said",
+  "tip",
+];
+
+/** Leaves nothing of what the key has shown in the page. */
+function leaveNothing() {
+  showGate(null);
+  sessionStorage.clear();
+  for (const id of FILLED) {
+    $(id).replaceChildren();
+    forgetDrawn($(id));
+  }
+}
+
+/** Lets a key be given, and be forgotten. */
+export function listenToGate() {
+  $("gate").addEventListener("submit", takeKey);
+  $("forget").addEventListener("click", leaveNothing);
+}

@@ -1,0 +1,159 @@
+// What is known of the app: its runs, its schedules and its health.
+
+import { DAYLONG } from "./times.js";
+
+/**
+ * @import { HealthAnswer, RunAnswer, RunState, ScheduleAnswer } from "./api_types.js"
+ * @typedef {RunAnswer & { at: number }} Run With the time of its row, in milliseconds.
+ */
+
+export const WEEK = 7 * DAYLONG;
+
+/** @type {Map<string, Run>} */
+export const runs = new Map();
+/** @type {Map<string, string>} A run's JSON, to tell whether it has changed. */
+const written = new Map();
+
+/** @type {Run[]} All runs, newest first. */
+export let newest = [];
+/** @type {Map<string, Run[]>} */
+export let bySchedule = new Map();
+/** @type {Map<string, Run[]>} A run's key → its replays, oldest first. */
+let replays = new Map();
+/** @type {ScheduleAnswer[]} */
+export let plans = [];
+/** @type {HealthAnswer | null} */
+export let health = null;
+
+/** Every run from `back` on is known; `continuation` leads further into the past. */
+export const loaded = { back: Date.now(), continuation: /** @type {string | null} */ (null), complete: false };
+/** Where trouble was asked for beyond that, and when. */
+export const searched = { at: 0, from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
+
+/** Forgets everything. */
+export function forgetAll() {
+  runs.clear();
+  written.clear();
+  index();
+  plans = [];
+  health = null;
+  Object.assign(loaded, { back: Date.now(), continuation: null, complete: false });
+  Object.assign(searched, { at: 0, from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY });
+}
+
+/**
+ * @param {ScheduleAnswer[]} foundPlans
+ * @param {HealthAnswer} foundHealth
+ */
+export function keepSchedules(foundPlans, foundHealth) {
+  plans = foundPlans;
+  health = foundHealth;
+}
+
+/**
+ * Puts what was told of one schedule over what is known of it.
+ * @param {ScheduleAnswer} plan
+ */
+export function keepSchedule(plan) {
+  plans = plans.map((one) => (one.name === plan.name ? { ...one, ...plan } : one));
+}
+
+/**
+ * Keeps runs; one that makes no sense is left out.
+ * @param {readonly RunAnswer[]} found
+ */
+export function keep(found) {
+  let changed = false;
+  for (const run of found.filter(isSound)) {
+    const text = JSON.stringify(run);
+    if (written.get(run.key) === text) continue;
+    written.set(run.key, text);
+    runs.set(run.key, withTime(run));
+    changed = true;
+  }
+  if (changed) index();
+}
+
+/** @param {RunAnswer} run */
+const isSound = (run) =>
+  [run?.key, run?.schedule, run?.state, run?.created_at].every((value) => typeof value === "string");
+
+/**
+ * @param {RunAnswer} run
+ * @returns {Run}
+ */
+const withTime = (run) => ({
+  ...run,
+  at: Date.parse(run.created_at) || 0,
+  history: Array.isArray(run.history) ? run.history : [],
+});
+
+/**
+ * Forgets the runs before a time.
+ * @param {number} at
+ */
+export function dropBefore(at) {
+  for (const { key } of newest.filter((run) => run.at < at)) {
+    runs.delete(key);
+    written.delete(key);
+  }
+  index();
+}
+
+function index() {
+  newest = [...runs.values()].sort((one, other) => other.at - one.at || (one.key < other.key ? 1 : -1));
+  bySchedule = grouped(newest, (run) => run.schedule);
+  replays = grouped(newest.filter((run) => run.replay_of).reverse(), (run) => run.replay_of ?? "");
+}
+
+/**
+ * @template Item
+ * @template Key
+ * @param {readonly Item[]} items
+ * @param {(item: Item) => Key} keyOf
+ */
+export function grouped(items, keyOf) {
+  /** @type {Map<Key, Item[]>} */
+  const groups = new Map();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}
+
+/**
+ * A text that changes whenever the run does.
+ * @param {string} key
+ */
+export const textOf = (key) => written.get(key);
+
+/**
+ * The replays of what a run was for, oldest first.
+ * @param {Run} run
+ */
+export const replaysOf = (run) => replays.get(run.replay_of ?? run.key) ?? [];
+
+/**
+ * The newest run of what a run was for.
+ * @param {Run} run
+ */
+export const lastOf = (run) => replaysOf(run).at(-1) ?? run;
+
+/** @param {RunState} state */
+const numberOf = (state) => newest.filter((run) => run.state === state).length;
+
+/**
+ * Whether health counts more runs of an open state than are known.
+ * @param {RunState} state
+ */
+export const lacks = (state) => !loaded.complete && (health?.counts?.[state] ?? 0) > numberOf(state);
+
+/** Since when trouble is known: the list and the search touch, or the list counts alone. */
+export function troubleSince() {
+  if (loaded.complete) return Number.NEGATIVE_INFINITY;
+  return searched.to >= loaded.back ? Math.min(searched.from, loaded.back) : loaded.back;
+}
+
+export const isUnknownKnown = () => loaded.complete || (health?.ledger === "ok" && !lacks("unknown"));

@@ -1,0 +1,80 @@
+// The questions about one run: once more, or no longer.
+
+import { Failed, getRun, postCancel, postReplay } from "./api.js";
+import { ask, told, whyFields, whyOf } from "./ask_dialog.js";
+import { h, say } from "./elements.js";
+import { keep, runs } from "./known.js";
+import { about } from "./run_words.js";
+import { signal } from "./signals.js";
+import { CANCELABLE, WITH_FORCE } from "./tables.js";
+
+/**
+ * @import { Run } from "./known.js"
+ * @import { RunState } from "./api_types.js"
+ */
+
+/** @param {Run} run */
+export function askReplay(run) {
+  const isForced = WITH_FORCE.has(run.state);
+  const again = run.state === "finished" ? "It has finished" : "It may have run";
+  const agree = h("input", { type: "checkbox", required: true });
+  const isUnknown = run.state === "unknown";
+  ask({
+    title: `Replay ${run.schedule}`,
+    lead: [
+      `One more run of what this one was for: ${about(run)}. It is built from the file as it is now.`,
+      isUnknown && " This run is given up first; should Azure ML run it all the same, there are two.",
+    ],
+    fields: [isForced && h("label", { class: "check" }, agree, `${again}: run it again all the same`), whyFields()],
+    label: "Replay",
+    act: async (values) => {
+      const body = { ...whyOf(values), unless_replayed: true, ...(isForced ? { force: true } : {}) };
+      const made = await postReplay(run.key, body);
+      return { run: made, told: told(made) };
+    },
+  });
+}
+
+/** @type {Partial<Record<RunState, string>>} */
+const CANCELING = {
+  submitted: "Azure ML is asked to stop it.",
+  unknown: "It is given up here. Azure ML may run it all the same: look for its run key in the studio.",
+};
+
+/** @param {Run} run */
+export function askCancel({ key, schedule, state }) {
+  const means = h("span"); // of the state that the person agrees to
+  let agreed = runs.get(key)?.state ?? state;
+  const show = () => say(means, CANCELING[agreed] ?? "It will not be sent.");
+  show();
+  ask({
+    title: `Cancel this run of ${schedule}?`,
+    lead: means,
+    fields: whyFields(),
+    label: "Cancel the run",
+    stop: true,
+    act: async (values) => {
+      const present = await getRun(key);
+      keep([present]);
+      if (present.state !== agreed) {
+        const before = agreed;
+        agreed = present.state;
+        if (CANCELABLE.has(agreed)) show();
+        signal("changed");
+        throw hasMoved(before, agreed);
+      }
+      const made = await postCancel(key, whyOf(values));
+      keep([made]);
+      return { told: told(made) };
+    },
+  });
+}
+
+/**
+ * @param {RunState} before
+ * @param {RunState} now
+ */
+function hasMoved(before, now) {
+  const again = "; what that means stands above. Press again to cancel it all the same";
+  return new Failed(409, `It was ${before} and is ${now} meanwhile${CANCELABLE.has(now) ? again : ""}`);
+}

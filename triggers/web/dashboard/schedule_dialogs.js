@@ -1,0 +1,118 @@
+// The questions about one schedule: to pause it, to resume it, and to start what it did not.
+
+import { iso, postBackfill, postPause, postResume } from "./api.js";
+import { ask, whyFields, whyOf } from "./ask_dialog.js";
+import { h } from "./elements.js";
+import { plans } from "./known.js";
+import { many } from "./texts.js";
+import { DAYLONG, HOUR, LAST_MINUTE, MINUTE, time } from "./times.js";
+
+/**
+ * @import { Done, Preview, Values } from "./ask_dialog.js"
+ * @import { BackfillAnswer, ItemAnswer } from "./api_types.js"
+ */
+
+/** @param {string} name */
+export function askPause(name) {
+  ask({
+    title: `Pause ${name}`,
+    lead: "It starts nothing until it is resumed; what comes due meanwhile is skipped, not saved up. Runs that were begun are held.",
+    fields: whyFields(),
+    label: "Pause",
+    act: async (values) => ({ plan: await postPause(name, whyOf(values)), told: `${name} is paused.` }),
+  });
+}
+
+/** @param {string} name */
+export function askResume(name) {
+  ask({
+    title: `Resume ${name}`,
+    lead: "It starts runs again, from now on. What was skipped stays so; a backfill starts it.",
+    fields: whyFields(),
+    label: "Resume",
+    act: async (values) => ({ plan: await postResume(name, whyOf(values)), told: `${name} is not paused any more.` }),
+  });
+}
+
+/** @param {string} name */
+export function askBackfill(name) {
+  const kind = plans.find((one) => one.name === name)?.kind;
+  const what = kind === "change" ? "blobs by the time of their change" : "occurrences by their time";
+  const send = (/** @type {Values} */ values, /** @type {boolean} */ dryRun) =>
+    postBackfill(name, { ...whyOf(values), from: iso(values.from), to: iso(values.to), dry_run: dryRun });
+  const today = Math.floor(Date.now() / HOUR) * HOUR;
+  ask({
+    title: `Backfill ${name}`,
+    lead: `Starts what has no run yet, or was skipped, dead or rejected: ${what}. The dry run shows it first.`,
+    fields: [
+      h(
+        "div",
+        { class: "two" },
+        momentField("From", "from", today - DAYLONG),
+        momentField("To, not included", "to", today),
+      ),
+      whyFields(),
+    ],
+    label: "Start",
+    preview: async (values) => previewed(await send(values, true)),
+    act: async (values) => started(await send(values, false)),
+  });
+}
+
+/**
+ * @param {string} label
+ * @param {string} name
+ * @param {number} at
+ */
+function momentField(label, name, at) {
+  const there = new Date(at - new Date(at).getTimezoneOffset() * MINUTE);
+  const value = there.toISOString().slice(0, 16);
+  const input = h("input", { name, type: "datetime-local", required: true, max: LAST_MINUTE, value });
+  return h("label", { class: "field" }, h("span", null, label), input);
+}
+
+/**
+ * @param {BackfillAnswer} found
+ * @returns {Preview}
+ */
+function previewed(found) {
+  return {
+    ready: found.started_count,
+    told: [h("b", null, wouldStart(found)), itemList(found.started), unfinished(found)],
+  };
+}
+
+/** @param {BackfillAnswer} found */
+function wouldStart({ started_count: number, already_count: already }) {
+  if (number) return `${many(number, "run")} would start; ${already} need none.`;
+  return already ? `Nothing would start: all ${already} have their runs.` : "Nothing lies between these times.";
+}
+
+/**
+ * @param {BackfillAnswer} found
+ * @returns {Done}
+ */
+function started(found) {
+  const number = found.started_count;
+  const waits = number === 1 ? "waits" : "wait";
+  const sentence = `${many(number, "run")} ${waits} to be sent; ${found.already_count} needed none.`;
+  return { told: [h("b", null, sentence), itemList(found.started), unfinished(found)] };
+}
+
+/** @param {ItemAnswer[]} found */
+function itemList(found) {
+  return found.length > 0 && h("ul", { class: "small", tabindex: "0" }, found.slice(0, 200).map(item));
+}
+
+/** @param {ItemAnswer} found */
+function item({ what, why }) {
+  const isTime = /^\d{4}-\d\d-\d\dT[\d:]+Z$/.test(what);
+  const because = why && h("span", { class: "soft" }, ` ${why === "no row" ? "has no run yet" : why}`);
+  return h("li", null, isTime ? time(what) : h("span", { class: "mono" }, what), because);
+}
+
+/** @param {BackfillAnswer} found */
+function unfinished({ complete, continue_from: from }) {
+  const next = from ? `: go on from ${from}` : "; the same once more goes on";
+  return !complete && h("p", null, `There was not time for all${next}.`);
+}

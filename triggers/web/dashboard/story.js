@@ -1,0 +1,199 @@
+// One run, its whole story.
+
+import { getRun, isNotFound } from "./api.js";
+import { $, forgetDrawn, h, hasChanged, refill, say } from "./elements.js";
+import { keep, lastOf, replaysOf, runs, textOf } from "./known.js";
+import { addressedRun, addressOf, leaveStory, openStory } from "./run_address.js";
+import { askCancel, askReplay } from "./run_dialogs.js";
+import { drawRuns } from "./run_list.js";
+import { headline, inFull, kindInWords, lasted } from "./run_words.js";
+import { badge, sign } from "./state_signs.js";
+import { CANCELABLE, OPEN, REPLAYABLE } from "./tables.js";
+import { many } from "./texts.js";
+import { localWithSeconds, relative, time } from "./times.js";
+
+/**
+ * @import { Child } from "./elements.js"
+ * @import { EventAnswer } from "./api_types.js"
+ * @import { Run } from "./known.js"
+ */
+
+const dialog = () => $("story", HTMLDialogElement);
+
+/** The key of the run whose story is open, or null. */
+export const shownRun = () => (dialog().open ? (dialog().dataset.key ?? null) : null);
+
+/** Opens the story of the run in the address, and loads it anew; closes the dialog where there is none. */
+export async function showAddressedRun() {
+  const key = addressedRun();
+  const story = dialog();
+  if (!key) return story.close();
+  story.dataset.key = key;
+  forgetDrawn(story);
+  drawStory();
+  if (!story.open) story.showModal();
+  try {
+    keep([await getRun(key)]);
+    drawStory();
+    drawRuns();
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    if (!runs.has(story.dataset.key ?? ""))
+      refill(story, [title("No such run"), h("div", { class: "body" }, error.message)]);
+  }
+}
+
+export function drawStory() {
+  const story = dialog();
+  const { key } = story.dataset;
+  if (!location.hash.startsWith("#run/") || !key) return;
+  const run = runs.get(key);
+  if (!hasChanged(story, `${textOf(key)} ${run && replaysOf(run).length}`)) return;
+  if (!run) return refill(story, [title("Loading …")]);
+  const top = story.querySelector(".body")?.scrollTop ?? 0;
+  const body = h("div", { class: "body", tabindex: "-1" }, storyBody(run));
+  refill(story, [h("div", { class: "story" }, storyTitle(run), body, h("div", { class: "acts" }, storyActs(run)))]);
+  body.scrollTop = top;
+}
+
+/** @param {string} text */
+const title = (text) => h("div", { class: "title" }, h("h2", { id: "story-title" }, text), closeButton());
+
+/** @param {Run} run */
+function storyTitle(run) {
+  const subtitle = h("div", { class: "soft small" }, headline(run));
+  const heading = h("h2", { id: "story-title" }, run.schedule, subtitle);
+  return h("div", { class: "title" }, heading, badge(run.state), closeButton());
+}
+
+const closeButton = () =>
+  h("button", { class: "plain", "data-f": "close", "aria-label": "Close", onclick: () => dialog().close() }, "✕");
+
+/** @param {Run} run */
+const storyBody = (run) => [...warnings(run), h("dl", { class: "pairs" }, facts(run)), historyOf(run)];
+
+/** @param {Run} run */
+const warnings = (run) => [
+  run.error && h("p", { class: OPEN.has(run.state) ? "warned" : "answer no" }, run.error),
+  run.state === "unknown" &&
+    h(
+      "p",
+      { class: "warned" },
+      "It may have been started. Look in the studio for the tag ",
+      h("code", null, `trigger_run_key ${run.key}`),
+      "; a replay gives this run up first.",
+    ),
+  run.reason && h("p", { class: "warned" }, `Skipped as ${inFull(run.reason)}.`),
+];
+
+/** @param {Run} run */
+const facts = (run) => [
+  fact("Kind", kindInWords(run.kind)),
+  fact("For", run.nominal_time && time(run.nominal_time)),
+  fact("Blob", blobFacts(run)),
+  fact("Batch", batchFacts(run)),
+  fact("Asked for by", run.requested_by),
+  fact("Note", run.note),
+  fact("Pipeline", run.pipeline),
+  fact("Due", run.due_at && time(run.due_at)),
+  fact("Attempts", run.attempts ? String(run.attempts) : null),
+  fact("Next attempt", run.next_attempt_at && inBothWays(run.next_attempt_at)),
+  fact("Azure ML says", run.azureml_status),
+  fact("Lasted", lasted(run)),
+  fact("Replay of", run.replay_of && linkTo(run.replay_of)),
+  fact("Replayed as", otherReplays(run)),
+  fact("Run id", run.run_id && h("span", { class: "mono" }, run.run_id)),
+  fact("Run key", [h("span", { class: "mono" }, run.key), " ", copyButton(run.key)]),
+];
+
+/**
+ * A name and a value; null where there is no value.
+ * @param {string} name
+ * @param {Child} value
+ */
+const fact = (name, value) =>
+  value === null || value === undefined || value === "" ? null : [h("dt", null, name), h("dd", null, value)];
+
+/** @param {Run} run */
+function blobFacts({ blob }) {
+  if (!blob) return null;
+  const version = `${many(blob.size, "byte")}, ETag ${blob.etag}, changed `;
+  return [
+    h("div", { class: "mono" }, `${blob.container}/${blob.path}`),
+    h("div", { class: "soft small" }, version, time(blob.last_modified)),
+  ];
+}
+
+/** @param {Run} run */
+function batchFacts({ batch }) {
+  if (!batch) return null;
+  const manifest = batch.manifest && h("div", { class: "mono" }, batch.manifest);
+  return [many(batch.count, "file"), batch.group && ` in ${batch.group}`, manifest];
+}
+
+/** @param {string} at */
+const inBothWays = (at) => [time(at), " (", time(at, relative), ")"];
+
+/** @param {string} key */
+const linkTo = (key) => h("a", { href: addressOf(key), class: "mono", "data-f": `run ${key}` }, key);
+
+/** @param {Run} run */
+function otherReplays(run) {
+  const others = replaysOf(run).filter((one) => one !== run);
+  return others.length ? others.map((one) => h("div", null, linkTo(one.key), " ", badge(one.state))) : null;
+}
+
+/** @param {string} key */
+function copyButton(key) {
+  const button = h("button", { class: "plain small", "data-f": "copy" }, "Copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(key);
+      say(button, "Copied");
+    } catch {
+      say(button, "Not copied");
+    }
+  });
+  return button;
+}
+
+/** @param {Run} run */
+const historyOf = (run) =>
+  h("div", null, h("h3", null, "What happened"), h("ol", { class: "life" }, run.history.map(eventItem)));
+
+/** @param {EventAnswer} one */
+const eventItem = ({ at, state, reason }) =>
+  h(
+    "li",
+    null,
+    sign(state),
+    h("span", { class: "at" }, time(at, localWithSeconds)),
+    h("b", null, state),
+    reason && h("div", { class: "why small" }, inFull(reason)),
+  );
+
+/** @param {Run} run */
+function storyActs(run) {
+  const { key, state, studio_url: url } = run;
+  const last = lastOf(run);
+  const studio = { class: "button", href: url, target: "_blank", rel: "noopener noreferrer", "data-f": "studio" };
+  const cancel = { class: "stop", "data-f": "cancel", onclick: () => askCancel(run) };
+  const later = { "data-f": "later", onclick: () => openStory(last.key) };
+  const replay = { class: "main", "data-f": "replay", onclick: () => askReplay(run) };
+  return [
+    url && isWebAddress(url) && h("a", studio, "Open in the studio ↗"),
+    CANCELABLE.has(state) && h("button", cancel, "Cancel"),
+    last.key !== key && h("button", later, "Show its newest replay"),
+    last.key === key && REPLAYABLE.has(state) && h("button", replay, "Replay"),
+  ];
+}
+
+/** @param {string} url */
+const isWebAddress = (url) => URL.canParse(url) && new URL(url).protocol === "https:";
+
+/** Lets the story be left: an address without it, or a click beside it, as Escape does. */
+export function listenToStory() {
+  const story = dialog();
+  story.addEventListener("close", leaveStory);
+  story.addEventListener("click", (clicked) => clicked.target === story && story.close());
+}

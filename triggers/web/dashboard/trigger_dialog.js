@@ -1,0 +1,235 @@
+// The question that triggers a schedule, and sends its answer in a way that starts one run at most.
+
+import { Failed, getRun, isNotFound, iso, isRefused, postTrigger } from "./api.js";
+import { ask, told, whyFields, whyOf } from "./ask_dialog.js";
+import { h } from "./elements.js";
+import { bySchedule, plans } from "./known.js";
+import { LAST_MINUTE } from "./times.js";
+
+/**
+ * @import { Done, Values } from "./ask_dialog.js"
+ * @import { ScheduleAnswer, TriggerBody } from "./api_types.js"
+ * @typedef {{ id: string, body: TriggerBody }} Sent
+ * @typedef {ReturnType<typeof parameterRow>} ParameterRow
+ */
+
+/* What was sent and has no answer yet, for each schedule: whatever is tried next has the same id, so that there is one
+   run at most. It outlives the dialog, and the page. */
+const pending = {
+  at: (/** @type {string} */ name) => `pending ${name}`,
+  get: (/** @type {string} */ name) =>
+    /** @type {Sent | null} */ (JSON.parse(sessionStorage.getItem(pending.at(name)) ?? "null")),
+  set: (/** @type {string} */ name, /** @type {Sent} */ sent) =>
+    sessionStorage.setItem(pending.at(name), JSON.stringify(sent)),
+  drop: (/** @type {string} */ name) => sessionStorage.removeItem(pending.at(name)),
+};
+
+const newId = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+
+/**
+ * @param {string} name
+ * @param {TriggerBody} body
+ * @returns {Promise<Done>}
+ */
+async function sendTrigger(name, body) {
+  const before = pending.get(name);
+  const found = before && (await madeBefore(name, before, body));
+  if (found) return found;
+  const id = before?.id ?? newId();
+  pending.set(name, { id, body });
+  try {
+    const run = await postTrigger(name, { ...body, request_id: id });
+    pending.drop(name);
+    return { run, told: told(run) };
+  } catch (error) {
+    // The one before may have come through only now, with what stood in the dialog then.
+    const isConflict = error instanceof Failed && error.status === 409;
+    const late = before && isConflict && (await madeBefore(name, before, body));
+    if (late) return late;
+    if (error instanceof Failed && isRefused(error)) {
+      if (before) pending.set(name, before);
+      else pending.drop(name);
+    }
+    throw error;
+  }
+}
+
+/**
+ * The run of an attempt whose answer was lost, or null.
+ * @param {string} name
+ * @param {Sent} sent
+ * @param {TriggerBody} now
+ * @returns {Promise<Done | null>}
+ */
+async function madeBefore(name, { id, body }, now) {
+  try {
+    const run = await getRun(`${name}!${id}`);
+    pending.drop(name);
+    const isOther = JSON.stringify(body) !== JSON.stringify(now);
+    const other = isOther && " What stands here now was not sent.";
+    return { run, told: ["The attempt before had started it, no second one was. ", told(run), other] };
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return null;
+  }
+}
+
+/** @param {string} name */
+export function askTrigger(name) {
+  const plan = plans.find((one) => one.name === name);
+  if (!plan) return;
+  const parameters = parameterRows(plan);
+  ask({
+    title: `Trigger ${name}`,
+    lead: lead(plan),
+    fields: [plan.kind === "change" && blobField(name), parameters.field, timeField(), whyFields()],
+    label: "Trigger",
+    act: async (values) => sendTrigger(name, bodyOf(values, parameters.rows())),
+  });
+}
+
+/** @param {ScheduleAnswer} plan */
+function lead({ name, paused }) {
+  if (pending.get(name)) {
+    return "Whether the attempt before has started a run is not known: that is looked up first.";
+  }
+  if (paused) return "It is paused; a run that a person asks for starts all the same.";
+  return "One run, now, beside what the schedule starts.";
+}
+
+/** @param {string} name */
+function blobField(name) {
+  const example = bySchedule.get(name)?.find((run) => run.blob)?.blob?.path;
+  const placeholder = example ?? "path/below/the/container.csv";
+  const input = h("input", { name: "blob", required: true, maxlength: "1024", placeholder, spellcheck: "false" });
+  return h("label", { class: "field" }, h("span", null, "Blob"), input);
+}
+
+const timeField = () =>
+  h(
+    "label",
+    { class: "field" },
+    h("span", null, "As if it were"),
+    h("input", { name: "scheduled_time", type: "datetime-local", step: "1", max: LAST_MINUTE }),
+    h("span", { class: "soft small" }, "In your zone; empty: now. Templates take this time."),
+  );
+
+/**
+ * The fields of the schedule's parameters, and the rows that are there.
+ * @param {ScheduleAnswer} plan
+ */
+function parameterRows(plan) {
+  const overrides = plan.trigger_overrides ?? "listed";
+  const given = Object.entries(plan.pipeline_parameters ?? {});
+  const rows = given.map(([name, value]) => parameterRow(name, value, overrides !== "none"));
+  const list = h(
+    "div",
+    null,
+    rows.map((row) => row.node),
+  );
+  const add = () => {
+    const row = parameterRow(null, "", true);
+    rows.push(row);
+    list.append(row.node);
+    row.node.querySelector("input")?.focus();
+  };
+  const field = h(
+    "fieldset",
+    { class: "field" },
+    h("legend", null, "Pipeline parameters"),
+    hint(overrides, given.length > 0),
+    list,
+    !given.length && overrides !== "any" && h("p", { class: "soft small" }, "The schedule names none."),
+    overrides === "any" &&
+      h("div", null, h("button", { type: "button", class: "plain", onclick: add }, "Add a parameter")),
+  );
+  return { field, rows: () => rows.filter((row) => row.node.isConnected) };
+}
+
+/**
+ * @param {string} overrides
+ * @param {boolean} isSome
+ */
+function hint(overrides, isSome) {
+  if (overrides === "none") {
+    return h("p", { class: "soft small" }, "The file lets nobody change them (trigger_overrides: none).");
+  }
+  return (
+    isSome && h("p", { class: "soft small" }, "What you type is sent as it stands; the others are filled as always.")
+  );
+}
+
+/**
+ * @param {Values} values
+ * @param {ParameterRow[]} rows
+ * @returns {TriggerBody}
+ */
+function bodyOf(values, rows) {
+  refuseNames(rows);
+  const own = rows.filter((row) => row.isOwn() && row.named());
+  return {
+    ...whyOf(values),
+    ...(own.length ? { pipeline_parameters: Object.fromEntries(own.map((row) => [row.named(), row.value()])) } : {}),
+    ...(values.blob ? { blob: values.blob } : {}),
+    ...(values.scheduled_time ? { scheduled_time: iso(values.scheduled_time) } : {}),
+  };
+}
+
+/**
+ * What was typed is sent or refused, never left out in silence.
+ * @param {ParameterRow[]} rows
+ */
+function refuseNames(rows) {
+  if (rows.some((row) => row.isOwn() && !row.named() && row.value())) {
+    throw new Failed(400, "A value has no parameter's name; give it one, or leave it out with ✕");
+  }
+  const names = rows.map((row) => row.named()).filter(Boolean);
+  const twice = names.find((one, number) => names.indexOf(one) < number);
+  if (twice) throw new Failed(400, `The parameter ${twice} is there twice; leave one out`);
+}
+
+/**
+ * @param {string | null} name Null: it is typed, too.
+ * @param {string} value
+ * @param {boolean} mayChange
+ */
+function parameterRow(name, value, mayChange) {
+  const label = h("input", { "aria-label": "Parameter", placeholder: "name", class: "mono" });
+  const input = h("input", {
+    class: "mono",
+    "aria-label": name ? `Value of ${name}` : "Value",
+    value,
+    disabled: !mayChange,
+    spellcheck: "false",
+  });
+  const back = backButton(name);
+  const node = h("div", { class: "param" }, name ? h("span", { class: "mono" }, name) : label, input, back);
+  let own = name === null;
+  const setOwn = (/** @type {boolean} */ isOwn) => {
+    own = isOwn;
+    input.classList.toggle("own", own);
+    back.hidden = name !== null && !own;
+  };
+  input.addEventListener("input", () => setOwn(true));
+  back.addEventListener("click", () => {
+    if (name === null) return node.remove();
+    input.value = value;
+    setOwn(false);
+    input.focus();
+  });
+  setOwn(own);
+  return { node, isOwn: () => own, named: () => name ?? label.value.trim(), value: () => input.value };
+}
+
+/** @param {string | null} name */
+const backButton = (name) =>
+  h(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      title: name ? "As the file has it" : "Leave it out",
+      "aria-label": name ? `${name} as the file has it` : "Leave this parameter out",
+    },
+    name ? "↺" : "✕",
+  );

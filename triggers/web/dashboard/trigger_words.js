@@ -1,0 +1,65 @@
+// A schedule's trigger in words; where a cron expression has none, the expression itself.
+
+import { cronInWords, two } from "./cron_words.js";
+import { capital, listed } from "./texts.js";
+
+/**
+ * @typedef {object} Recurrence
+ * @property {string} frequency
+ * @property {number} interval
+ * @property {string} [time_zone]
+ * @property {string} [time_of_day]
+ * @property {number[]} [hours]
+ * @property {number[]} [minutes]
+ * @property {string[]} [week_days]
+ * @property {(number | "last")[]} [month_days]
+ */
+/** @typedef {{ expression: string, time_zone?: string }} Cron */
+/**
+ * @typedef {object} Watched
+ * @property {string} container
+ * @property {string} [path_on_datastore]
+ * @property {boolean} [recursive]
+ * @property {string[]} [include]
+ */
+/** @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched }} Trigger As the file has it. */
+
+/** @param {{ trigger: Trigger }} schedule */
+export function inWords({ trigger: { recurrence, cron, change } }) {
+  if (change) return changeInWords(change);
+  if (recurrence) return recurrenceInWords(recurrence) + inZone(recurrence.time_zone);
+  const words = cron && cronInWords(String(cron.expression));
+  return (words || `Cron ${cron?.expression ?? ""}`) + inZone(cron?.time_zone);
+}
+
+/** @param {string | undefined} zone */
+const inZone = (zone) => `, ${zone || "UTC"}`;
+
+/** @param {Watched} change */
+function changeInWords(change) {
+  const include = (change.include ?? []).filter((one) => one !== "**");
+  const what = include.length ? `A blob like ${listed(include, "or")}` : "A blob";
+  const place = [change.container, change.path_on_datastore].filter(Boolean).join("/");
+  return `${what} is added or changed in ${place}${change.recursive ? " or below" : ""}`;
+}
+
+/** @param {Recurrence} recurrence */
+function recurrenceInWords(recurrence) {
+  const { frequency, interval, week_days: weekDays, month_days: monthDays } = recurrence;
+  const unit = String(frequency).toLowerCase();
+  const every = Number(interval) === 1 ? `Every ${unit}` : `Every ${interval} ${unit}s`;
+  const days = weekDays?.length ? ` on ${listed(weekDays.map(capital))}` : "";
+  const dates = monthDays?.length ? ` on ${listed(monthDays.map(dateInWords))}` : "";
+  return every + days + dates + clockTimes(recurrence);
+}
+
+/** @param {number | "last"} day */
+const dateInWords = (day) => (day === "last" ? "the last day" : `day ${day}`);
+
+/** @param {Recurrence} recurrence */
+function clockTimes({ time_of_day: timeOfDay, hours, minutes }) {
+  if (timeOfDay) return ` at ${timeOfDay}`;
+  if (!hours && !minutes) return "";
+  const times = (hours ?? [0]).flatMap((hour) => (minutes ?? [0]).map((minute) => `${two(hour)}:${two(minute)}`));
+  return times.length > 6 ? ` at ${times[0]} and ${times.length - 1} more times` : ` at ${listed(times)}`;
+}

@@ -1,0 +1,130 @@
+// What needs somebody: one card for each schedule and state. Below it, what is open.
+
+import { $, h, hasChanged, refill, sync } from "./elements.js";
+import {
+  bySchedule,
+  grouped,
+  isUnknownKnown,
+  lastOf,
+  loaded,
+  newest,
+  plans,
+  textOf,
+  troubleSince,
+  WEEK,
+} from "./known.js";
+import { TROUBLE } from "./loading.js";
+import { openStory } from "./run_address.js";
+import { askReplay } from "./run_dialogs.js";
+import { filterRuns } from "./run_list.js";
+import { headline } from "./run_words.js";
+import { badge, sign } from "./state_signs.js";
+import { GRAVITY, OPEN, SENTENCES } from "./tables.js";
+import { many } from "./texts.js";
+import { DAYLONG, HOUR, local, relative, time } from "./times.js";
+
+/** @import { Run } from "./known.js" */
+
+/** @param {Run} run */
+function isTrouble(run) {
+  if (!TROUBLE.includes(run.state) || lastOf(run) !== run) return false;
+  if (run.state === "unknown") return true;
+  if (run.at && run.at < Date.now() - WEEK) return false;
+  if (run.state === "dead") return true;
+  // Any other of yesterday that a later run has made good is history.
+  const after = bySchedule.get(run.schedule)?.find((one) => one.state === "finished");
+  return run.at > Date.now() - DAYLONG || !after || after.at < run.at;
+}
+
+/** @param {Run} run */
+const groupOf = (run) => `${run.state} ${run.schedule}`;
+
+/** @param {Run[]} group */
+const gravityOf = ([run]) => GRAVITY.indexOf(run.state);
+
+export function drawTrouble() {
+  const groups = [...grouped(newest.filter(isTrouble), groupOf).values()].sort(
+    (one, other) => gravityOf(one) - gravityOf(other) || other[0].at - one[0].at,
+  );
+  sync(
+    $("trouble"),
+    groups,
+    ([run]) => groupOf(run),
+    () => ({ node: h("li", { class: "card" }) }),
+    updateCard,
+  );
+  drawStillOpen();
+  $("well").hidden = groups.length > 0;
+  if (!groups.length) drawWell();
+}
+
+/**
+ * @param {{ node: HTMLElement }} row
+ * @param {Run[]} group
+ */
+function updateCard({ node }, group) {
+  if (!hasChanged(node, group.map((run) => textOf(run.key)).join())) return;
+  node.className = `card s-${group[0].state}`;
+  refill(node, card(group));
+}
+
+/** @param {Run[]} group */
+function card(group) {
+  const [run] = group;
+  const isMany = group.length > 1;
+  const hint =
+    run.state === "unknown"
+      ? `Look in the studio for the tag trigger_run_key ${run.key}; the schedule's next run may settle it`
+      : null;
+  const which = isMany ? `${group.length} runs, the newest ` : `${headline(run)}, `;
+  const showAll = () => filterRuns({ schedule: run.schedule, state: run.state });
+  return [
+    h("b", null, run.schedule),
+    badge(run.state),
+    h("p", { class: "small soft" }, which, time(run.created_at, relative)),
+    h("p", { class: "why small" }, run.error ?? hint ?? SENTENCES.get(run.state)),
+    h(
+      "div",
+      { class: "acts" },
+      h("button", { "data-f": "open", onclick: () => openStory(run.key) }, isMany ? "Show the newest" : "Show"),
+      isMany && h("button", { "data-f": "all", onclick: showAll }, `All ${group.length}`),
+      h("button", { "data-f": "replay", onclick: () => askReplay(run) }, isMany ? "Replay the newest" : "Replay"),
+    ),
+  ];
+}
+
+function drawStillOpen() {
+  const counts = GRAVITY.filter((state) => OPEN.has(state) && state !== "unknown")
+    .map((state) => ({ state, number: newest.filter((run) => run.state === state).length }))
+    .filter(({ number }) => number > 0);
+  $("still").hidden = !counts.length;
+  if (!hasChanged($("still"), JSON.stringify(counts))) return;
+  const buttons = counts.map(({ state, number }) => {
+    const props = { "data-f": state, title: SENTENCES.get(state), onclick: () => filterRuns({ state }) };
+    return h("button", { class: "plain", ...props }, sign(state), `${number} ${state}`);
+  });
+  refill($("still"), [h("span", { class: "soft" }, "Open now"), buttons]);
+}
+
+function drawWell() {
+  const isAll = isWeekKnown() && isUnknownKnown();
+  const title = isAll ? "Nothing needs you" : "Nothing needs you, as far as was asked yet";
+  const text = plans.length ? wellText() : "";
+  if ($("well").textContent !== title + text) $("well").replaceChildren(h("strong", null, title), text);
+}
+
+const isWeekKnown = () => troubleSince() <= Date.now() - WEEK + HOUR;
+
+function wellText() {
+  const since = isWeekKnown() ? "of the last 7 days" : `since ${local(troubleSince())}`;
+  const unknown = isUnknownKnown() ? ", and nothing is unknown." : ". How many are unknown could not be established.";
+  return `${countOfDay()}. Nothing ${since} is dead, rejected, untracked or newly failed${unknown}`;
+}
+
+function countOfDay() {
+  const begin = Date.now() - DAYLONG;
+  const isDay = loaded.complete || loaded.back <= begin;
+  const day = newest.filter((run) => run.at > (isDay ? begin : loaded.back));
+  const period = isDay ? "in the last 24 hours" : `since ${local(loaded.back)}`;
+  return `${many(day.length, "run")} ${period}, ${day.filter((run) => run.state === "finished").length} finished`;
+}

@@ -1,0 +1,64 @@
+"""The words and the sets of states that the dashboard shares with the app, put into the page when it is made."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ..scheduling.run import OPEN_STATES, RunKind, RunState
+from ..steering.asking import CANCELABLE, REPLAYABLE, WITH_FORCE
+
+_STATES: Final = {
+    RunState.UNKNOWN: "It may have been started: it is looked up, never simply sent again",
+    RunState.DEAD: "It was tried until its retries were used up",
+    RunState.REJECTED: "Azure ML refused it for good",
+    RunState.FAILED: "It ran in Azure ML, and failed",
+    RunState.UNSENT: "Not accepted yet; it is tried again",
+    RunState.SUBMITTING: "It is being sent at this moment",
+    RunState.WAITING: "It waits for its time, its place or its batch",
+    RunState.SUBMITTED: "Azure ML has accepted it",
+    RunState.UNTRACKED: "Azure ML does not say what became of it",
+    RunState.CANCELED: "It was given up",
+    RunState.FINISHED: "It ran in Azure ML, and finished",
+    RunState.SKIPPED: "It was let go, for a reason",
+}
+"""The gravest state first: that one is shown where runs of several states share a mark."""
+_REASONS: Final = {
+    "paused": "the schedule was paused",
+    "disabled": "the schedule is disabled",
+    "overlap": "the run before it was still going",
+    "catchup": "it came too late to be caught up with",
+    "superseded": "a newer one was started in its place",
+    "filtered": "the blob is none that the schedule watches",
+    "before_first_seen": "it lies before the schedule was first seen",
+    "before_start": "it lies before the schedule's start",
+    "after_end": "it lies after the schedule's end",
+    "gone": "the blob was gone",
+    "content_unchanged": "the same content again",
+    "copy_failed": "the copy that made the blob failed",
+    "forgotten": "older than what the ledger keeps",
+}
+"""By the values of SkipReason."""
+_KINDS: Final = {
+    RunKind.TIME: "by the clock",
+    RunKind.CHANGE: "a blob changed",
+    RunKind.BATCH: "a batch of changes",
+    RunKind.REQUEST: "asked for",
+    RunKind.REPLAY: "a replay",
+}
+
+
+def tables() -> dict[str, Any]:
+    """JSON for the page: sentences by state, reason and kind, and the states in which something can be done."""
+    return {
+        "states": {state.value: sentence for state, sentence in _STATES.items()},
+        "reasons": _REASONS,
+        "kinds": {kind.value: words for kind, words in _KINDS.items()},
+        "open": _gravest_first(OPEN_STATES),
+        "replayable": _gravest_first(REPLAYABLE | WITH_FORCE),
+        "with_force": _gravest_first(WITH_FORCE),
+        "cancelable": _gravest_first(CANCELABLE),
+    }
+
+
+def _gravest_first(states: Iterable[RunState]) -> list[str]:
+    wanted = frozenset(states)
+    return [state.value for state in _STATES if state in wanted]
