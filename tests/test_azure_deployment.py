@@ -54,16 +54,16 @@ class Azure:
         subprocess.run(["git", "add", "."], cwd=self.folder, check=True)
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "az").write_text(f"#!{sys.executable}\n" + (ROOT / "tests/az_stand_in.py").read_text())
+        (programs / "az").write_text(f"#!{sys.executable} -IS\n" + (ROOT / "tests/az_stand_in.py").read_text())
         (programs / "az").chmod(0o755)
         self.environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "AZURE_STAND_IN": str(self._file),
             "PAUSE_SECONDS": "0.01",
-            "LOOKS": "5",
+            "LOOKS": "3",
             "AZUREML_RESOURCE_GROUP": "rg-ml",
             "AZUREML_WORKSPACE_NAME": "mlw",
-            "PIPELINE_ENDPOINT": "https://x.example/PipelineRuns/PipelineSubmit/1",
+            "PIPELINE_ENDPOINT": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
             "DataStorage__accountId": ACCOUNT,
         }
         self.write(
@@ -139,7 +139,7 @@ def serving(health: dict[str, Any]) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Health)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"127.0.0.1:{server.server_port}"
     finally:
