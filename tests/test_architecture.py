@@ -87,6 +87,13 @@ def test_an_import_that_leads_up_or_across_is_found(module: str, imported: str) 
     assert misled(module, {imported}) == [imported]
 
 
+def test_the_picture_shows_the_floors() -> None:
+    picture = (ROOT / "docs/architecture.md").read_text().partition("From the top:")[2].split("```")[1]
+
+    drawn = [tuple(one.rstrip("/") for one in line.split()) for line in picture.strip().splitlines()]
+    assert drawn == [tuple(rooms) for rooms in reversed(FLOORS)]
+
+
 def test_every_room_has_its_floor() -> None:
     there = {path.relative_to(ROOT / "triggers").parts[0].removesuffix(".py") for path in PACKAGE} - {"__init__"}
 
