@@ -83,6 +83,28 @@ def test_the_apps_name_and_other_settings_may_be_sent(name: str) -> None:
     assert loaded.settings[name] == "design=1"
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "path_on_datastore: '%IDENTITY_HEADER%'",
+        "path_on_datastore: 'a/%HARMLESS%'",
+        "include: ['%AzureWebJobsStorage%*']",
+        "container: '%MSI_SECRET%'",
+        "connection: '%IDENTITY_HEADER%'",
+    ],
+)
+def test_what_is_watched_is_no_way_out_either(keys: str) -> None:
+    text = file_of(f"change: {{datastore: d, data_path_parameter_name: i, {keys}, container: data}}")
+    text = text.replace(", container: data", "") if "container: '" in keys else text
+    held = settings(IDENTITY_HEADER="s3cret", MSI_SECRET="s3cret", HARMLESS="AccountKey=s3cret")
+
+    loaded = config(text, {**held, "AzureWebJobsStorage": "s3cret"})
+
+    [fault] = loaded.faults
+    assert "is not sent to anyone" in fault.message
+    assert loaded.schedules == {}
+
+
 def test_defaults_the_workspace_and_pipelines_are_held_to_it_too() -> None:
     text = (
         "workspace: {subscription_id: '%IDENTITY_HEADER%', resource_group: g, name: n, api: 'https://x.api.azureml.ms'}\n"

@@ -1,17 +1,19 @@
 """Which app settings never leave the app: connections, keys and what the platform gives to the identity.
 
-A text of a request or a webhook goes to somebody else, so `%NAME%` in it must not name one of these, and what it names
-must not look like one. `public` takes them out of the settings that such texts are filled from: what was stored under
-an older file is not filled either.
+A text of the file may end up in a request or a webhook, so `%NAME%` in it must not name one of these, and what it names
+must not look like one. `public` takes them out of the settings that stored texts are filled from: what an older file
+let into the ledger is not filled either.
 """
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..faults import FaultList
 from ..templates import Setting, tokens
-from .structure import RequestTextAt
+
+if TYPE_CHECKING:
+    from .structure import RequestTextAt
 
 _PREFIXES: Final = ("azurewebjobs", "identity_", "msi_", "applicationinsights_", "appinsights_", "website_")
 _NAMES: Final = frozenset(
@@ -24,23 +26,27 @@ _SECRET: Final = re.compile(
 )
 
 
+def private_problem(text: str, settings: Mapping[str, str], connections: Collection[str]) -> str | None:
+    """Why a text must not be filled: it names a setting that must not leave the app, whose value is not shown."""
+    for token in tokens(text):
+        if not isinstance(token, Setting):
+            continue
+        if _is_private(token.name, connections):
+            return f"the app setting {token.name} belongs to the app itself and is not sent to anyone; take it out"
+        if _SECRET.search(settings.get(token.name, "")):
+            holds = "holds a connection string or a signature"
+            return f"the app setting {token.name} {holds} and is not sent to anyone; take it out"
+    return None
+
+
 def check_private(
-    texts: Iterable[RequestTextAt], settings: Mapping[str, str], connections: Collection[str], faults: FaultList
+    texts: "Iterable[RequestTextAt]", settings: Mapping[str, str], connections: Collection[str], faults: FaultList
 ) -> bool:
-    """Note every setting in these texts that must not leave the app, its value not shown; whether there is one."""
+    """Note every text of a request that names such a setting; whether there is one."""
     before = len(faults)
     for place in texts:
-        for token in tokens(place.text):
-            if not isinstance(token, Setting):
-                continue
-            if _is_private(token.name, connections):
-                problem = "belongs to the app itself"
-            elif _SECRET.search(settings.get(token.name, "")):
-                problem = "holds a connection string or a signature"
-            else:
-                continue
-            sentence = f"the app setting {token.name} {problem} and is not sent to anyone; take it out"
-            faults.add(place.path, place.text, sentence)
+        if problem := private_problem(place.text, settings, connections):
+            faults.add(place.path, place.text, problem)
     return len(faults) > before
 
 

@@ -12,6 +12,7 @@ from msgspec import inspect as types
 
 from ..faults import FaultList, nearest
 from ..templates import MissingSetting, expand
+from .private_settings import private_problem
 from .yaml_text import INVALID, Invalid, Tree
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -132,6 +133,8 @@ class Converter:
         if extra.get("request_text"):
             self.texts.append(RequestTextAt(path, tree))
             return tree
+        if problem := private_problem(tree, self.settings, self.connections):
+            return self._wrong(path, tree, problem)
         try:
             value = expand(tree, self.settings)
         except MissingSetting as error:
