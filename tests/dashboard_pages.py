@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local.browser import chromium, started
 
-expect.set_options(timeout=20_000)  # beside other load
+expect.set_options(timeout=60_000)  # beside other load
 
 NewPage: TypeAlias = Callable[[], Page]
 
@@ -34,7 +34,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
     def new() -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin")
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)  # beside other load
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: said.append(str(error)))

@@ -90,6 +90,9 @@ WATCHED_UPDATE = """async () => {
 }"""
 
 
+UPDATES = 6  # more than fall into one minute, however slow the machine is
+
+
 @pytest.fixture
 def opened(new_page: NewPage, machine: Machine) -> Opened:
     page = new_page()
@@ -111,8 +114,9 @@ def test_it_draws_all_schedules_and_the_first_hundred_runs(opened: Opened) -> No
 
     marks = page.evaluate("[...document.querySelectorAll('#plans .strip')].flatMap(marksOf).length")
     assert marks >= RUNS * 0.9  # of a day; what falls into one slot is one mark
-    assert opened.asked.count("schedules?last_runs=0&details=true") == 1
-    assert len(opened.asked) <= 12
+    rounds = opened.asked.count("health")  # one, unless the load took longer than the pause between two
+    assert 1 <= opened.asked.count("schedules?last_runs=0&details=true") <= rounds
+    assert len(opened.asked) <= 12 * rounds
 
     page.get_by_label("Find a schedule").fill("schedule-19")
     expect(page.locator("#plans > li")).to_have_count(10)
@@ -124,15 +128,15 @@ def test_an_update_without_news_asks_touches_and_costs_little(opened: Opened) ->
     page, first, asked = opened.page, opened.spent(), len(opened.asked)
 
     # Once a minute the timelines move on; in between nothing does.
-    touched = min(page.evaluate(WATCHED_UPDATE) for _ in range(3))
-    update = (opened.spent() - first) / 3
+    touched = min(page.evaluate(WATCHED_UPDATE) for _ in range(UPDATES))
+    update = (opened.spent() - first) / UPDATES
     nodes = page.evaluate("document.querySelectorAll('main *').length")
     longest = max(page.evaluate("window.long"), default=0)
 
     seen = f"{nodes} nodes, {touched} touched; drawn in {first:.2f} s, renewed in {update:.2f}, longest {longest:.3f}"
     assert touched < nodes / 20, seen
     assert {one.partition("?")[0] for one in opened.asked[asked:]} == {"health", "runs", "schedules"}
-    assert len(opened.asked) - asked <= 3 * 4
+    assert len(opened.asked) - asked <= UPDATES * 4
     assert update < first / 2, seen
     # The work is cut up: no piece of it is a large part of all.
     assert longest < first / 2, seen
@@ -214,8 +218,8 @@ def test_many_open_runs_that_end_are_shown_at_once(new_page: NewPage, machine: M
 
     page.route("**/api/runs?*", answer)
     page.goto(f"{machine.url}/api/dashboard")
-    expect(page.locator("#still")).to_contain_text("submitted")
     expect(page.locator("#runs-count")).to_have_text("1,000 runs", timeout=60_000)
+    expect(page.locator("#still")).to_contain_text("submitted")
     page.evaluate("for (const run of newest.slice(60)) run.state = 'finished'")  # the stand-in marks each page's first
     ended = True
     asked.clear()
