@@ -447,6 +447,8 @@ def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("#ask")).to_be_visible()
     page.evaluate("document.getElementById('ask').close()")  # as the back button of a phone may
+    while not held:
+        page.wait_for_timeout(50)
     held[0].fulfill(status=409, json={"error": "not just now"})
 
     expect(page.locator("#toast")).to_have_text("Pause fixed: not just now.")
