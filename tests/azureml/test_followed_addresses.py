@@ -87,6 +87,17 @@ def test_with_a_workspace_it_is_found_followed_and_canceled(
     assert line.status(one, run_id).end is RunState.CANCELED
 
 
+def test_a_run_is_accepted_though_a_setting_of_its_workspace_is_missing(azureml: AzureMl, line: Line) -> None:
+    line.settings["ENDPOINT"] = f"{azureml.url}{PATHS[0]}"
+    of = config(file_of(TIME, pipeline=f"{{endpoint: '%ENDPOINT%', {OWN}}}"), line.settings).schedules["s"]
+    settings = {name: value for name, value in line.settings.items() if name != "API"}
+
+    outcome = Service(line.wire, settings).submit(submission(of), lambda: True)
+
+    assert (outcome.answer, outcome.run_id) == (Answer.SUBMITTED, next(iter(azureml.service.runs)))
+    assert not outcome.is_beyond_reach  # it can be followed once the setting is there
+
+
 def test_the_workspace_of_the_file_is_not_that_of_an_address_which_tells_its_own() -> None:
     other = "workspace: {subscription_id: s, resource_group: g, name: other, api: 'https://x.api.azureml.ms'}\n"
 

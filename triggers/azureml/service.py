@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from ..scheduling.config import PipelineKind
+from ..scheduling.config import PipelineKind, Target
 from ..scheduling.outcome import Outcome
 from ..scheduling.run_request import RunRequest, Submission
 from ..scheduling.templates import MissingSetting
@@ -68,10 +68,15 @@ class AzureMl:
         outcome = of_reply(reply.status, reply.headers, reply.body, ids)
         if outcome.run_id is None:
             return outcome
-        target = submission.request.target
-        beyond = target.kind not in JOBS and run_service_of(target, self._settings) is None
         studio = self._studio_url(submission, call, outcome.run_id)
-        return replace(outcome, studio_url=studio, is_beyond_reach=beyond)
+        return replace(outcome, studio_url=studio, is_beyond_reach=self._is_beyond_reach(submission.request.target))
+
+    def _is_beyond_reach(self, target: Target) -> bool:
+        """Whether nobody can ask for the end of its runs; where a setting is missing, that is not for good."""
+        try:
+            return target.kind not in JOBS and run_service_of(target, self._settings) is None
+        except (MissingSetting, UnfitAddress):
+            return False
 
     def _studio_url(self, submission: Submission, call: Call, run_id: str) -> str | None:
         """A batch endpoint's address does not tell its workspace: the file does, where it has one."""
