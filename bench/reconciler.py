@@ -134,6 +134,7 @@ def wired(ledger: Ledger) -> Reconciliation:
         ledger=ledger,
         outside=Outside(endpoint=nobody, history=nobody),
         clock=SystemClock(),
+        started_at=datetime.now(UTC),
         pace=Pace(retention=timedelta(days=9000)),
         spread=lambda: 0.0,
     ).reconciliation

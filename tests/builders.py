@@ -326,7 +326,7 @@ class Engine:
 
     def wired(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> "WiredEngine":
         """A process's engine as the app wires it, with these schedules in the file."""
-        made = WiredEngine(
+        return WiredEngine(
             config=Config(
                 schedules={one.name: one for one in schedules},
                 faults=(),
@@ -346,11 +346,10 @@ class Engine:
                 callback_wire=self.devops,
             ),
             clock=self.clock,
+            started_at=self.started_at,
             pace=Pace(),
             spread=lambda: 0.0,
         )
-        made.started_at = self.started_at
-        return made
 
     def with_new_process(self) -> "Engine":
         """Another process over the same ledger, endpoint and clock."""

@@ -55,11 +55,12 @@ class App:
 
         settings, credential = self.settings, LateCredential(self._tokens)
         prefix = settings.ledger_connection
-        engine = Engine(
+        return Engine(
             config=self.config,
             ledger=Ledger(AzureTable(lambda: connections.table_service(prefix, settings.values, credential))),
             outside=self,
             clock=self.clock,
+            started_at=self.started_at,
             pace=Pace(
                 submit_deadline=settings.submit_deadline,
                 unknown_settle=settings.unknown_settle,
@@ -72,8 +73,6 @@ class App:
             most_waiters=max(1, settings.threads_that_run // 3),
             lock=self.lock,
         )
-        engine.started_at = self.started_at
-        return engine
 
     # The outside of the engine
 

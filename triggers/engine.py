@@ -6,7 +6,7 @@ when it is first needed, by one thread.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import BoundedSemaphore, RLock
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
@@ -114,20 +114,24 @@ class Engine:
         ledger: "Ledger",
         outside: Outside,
         clock: Clock,
+        started_at: datetime,
         pace: Pace,
         spread: Callable[[], float],
         callback_hosts: tuple[str, ...] = (),
         most_waiters: int = 1,
         lock: "RLock | None" = None,
     ) -> None:
-        """`spread` gives a number in [-1, 1]; `most_waiters` is how many callers may wait for a run's end at a time."""
+        """`started_at` is when the process began, `spread` gives a number in [-1, 1].
+
+        `most_waiters` is how many callers may wait for a run's end at a time.
+        """
         self.lock = lock or RLock()
         self.config = config
         self.ledger = ledger
         self.outside = outside
         self.clock = clock
         self.pace = pace
-        self.started_at = clock.now()
+        self.started_at = started_at
         self._spread = spread
         self._callback_hosts = callback_hosts
         self._most_waiters = most_waiters

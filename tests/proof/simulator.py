@@ -265,6 +265,7 @@ class Simulation:
                 cancellation=service,
             ),
             clock=clock,
+            started_at=clock.now(),
             pace=Pace(submit_deadline=DEADLINE, unknown_settle=SETTLE, retention=RETENTION),
             spread=lambda: world.rng.uniform(-1, 1),
         )

@@ -25,9 +25,8 @@ def url_of(target: Target, settings: Mapping[str, str]) -> str:
     if target.kind in (PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT):
         return _fit(name, target, settings)
     assert target.workspace is not None, "what is named by id or name is in a workspace"
-    api = expand(target.workspace.api, settings).rstrip("/")
-    scope = workspace_path(target.workspace, settings)
-    return _fit(f"{api}/pipelines/v1.0{scope}/PipelineRuns{_path(target, name, settings)}", target, settings)
+    root = _service_in(target.workspace, settings).pipelines
+    return _fit(f"{root}/PipelineRuns{_path(target, name, settings)}", target, settings)
 
 
 def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
@@ -62,8 +61,14 @@ def run_service_of(target: Target, settings: Mapping[str, str]) -> RunService | 
     """
     if target.kind is not PipelineKind.ENDPOINT or target.workspace is None:
         return run_service(url_of(target, settings))
-    api = expand(target.workspace.api, settings).rstrip("/")
-    return RunService(host=_fit(api, target, settings), workspace=workspace_path(target.workspace, settings))
+    service = _service_in(target.workspace, settings)
+    _fit(service.host, target, settings)
+    return service
+
+
+def _service_in(workspace: Workspace, settings: Mapping[str, str]) -> RunService:
+    api = expand(workspace.api, settings).rstrip("/")
+    return RunService(host=api, workspace=workspace_path(workspace, settings))
 
 
 def run_url(service: RunService, run_id: str) -> str:

@@ -1,8 +1,11 @@
 """Which submit addresses tell where their runs are asked for: the one place that knows."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from .templates import MissingSetting, expand
 
 _FOLLOWED: Final = re.compile(
     r"(?P<host>https?://[^/?#]+)/pipelines/v1\.0(?P<workspace>/subscriptions/[^/?#]+/resourceGroups/[^/?#]+"
@@ -29,6 +32,14 @@ class RunService:
     def history(self) -> str:
         """The root of run history, which the same host serves (azureml-core 1.61, run history client)."""
         return f"{self.host}/history/v1.0{self.workspace}"
+
+
+def tells_its_service(endpoint: str, settings: Mapping[str, str]) -> bool:
+    """Whether an endpoint, settings not put in, tells it; it is assumed while one of its settings is missing."""
+    try:
+        return run_service(expand(endpoint, settings)) is not None
+    except MissingSetting:
+        return True
 
 
 def run_service(submit_url: str) -> RunService | None:

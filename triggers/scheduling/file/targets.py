@@ -7,7 +7,7 @@ from typing import Final
 
 from ..config import PipelineKind, Target, Workspace
 from ..faults import FaultList
-from ..run_service import run_service
+from ..run_service import tells_its_service
 from ..templates import MissingSetting, Setting, expand, tokens
 from ..token_hosts import token_problem
 from .keys import PipelineKeys, WorkspaceKeys
@@ -43,7 +43,7 @@ def checked_target(
     own = checked_workspace(keys.workspace, settings, faults, path=f"{path}.workspace")
     if own is not None:
         workspace = own
-    elif kind is PipelineKind.ENDPOINT and _tells_its_workspace(keys.endpoint or "", settings):
+    elif kind is PipelineKind.ENDPOINT and tells_its_service(keys.endpoint or "", settings):
         workspace = None
     if kind not in _BY_URL and workspace is None:
         whole = False
@@ -73,14 +73,6 @@ def checked_workspace(
     return Workspace(
         subscription_id=keys.subscription_id, resource_group=keys.resource_group, name=keys.name, api=keys.api
     )
-
-
-def _tells_its_workspace(endpoint: str, settings: Mapping[str, str]) -> bool:
-    """Whether runs can be followed by the address alone; of one that is not known yet it is assumed."""
-    try:
-        return run_service(expand(endpoint, settings)) is not None
-    except MissingSetting:
-        return True
 
 
 def _segment_problem(text: str) -> str | None:

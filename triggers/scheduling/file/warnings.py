@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ..config import ChangeTrigger, Config, Overlap, PipelineKind, Schedule, Target
 from ..faults import Fault, FaultList
-from ..run_service import run_service
+from ..run_service import tells_its_service
 from ..templates import MissingSetting, expand
 from .foresight import foreseen
 
@@ -72,12 +72,8 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
 
 
 def _cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
-    if target.kind is not PipelineKind.ENDPOINT or target.workspace is not None:
-        return False
-    try:
-        return run_service(expand(target.name, settings)) is None
-    except MissingSetting:
-        return False
+    is_url = target.kind is PipelineKind.ENDPOINT and target.workspace is None
+    return is_url and not tells_its_service(target.name, settings)
 
 
 def _cannot_be_canceled(target: Target) -> bool:
