@@ -73,7 +73,7 @@ class Pace:
 
 
 class Outside(Protocol):
-    """Everything that the engine talks to, but for the ledger; a part may be made when it is first asked for."""
+    """Everything that the engine talks to, except the ledger. A part may be made when it is first used."""
 
     @property
     def endpoint(self) -> "firing.Endpoint":

@@ -158,7 +158,7 @@ TWICE = "accepted 2 times"
     ],
 )
 def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str, likely_seed: int) -> None:
-    """The likely seed saves the search, and is no more than that: when it finds nothing any more, others are played."""
+    """The likely seed only saves time: if it no longer finds the violation, the others are played."""
     seeds = [likely_seed, *range(40)]
     found = (sentence for seed in seeds for sentence in Simulation(seed, broken).run())
 

@@ -1,4 +1,4 @@
-"""Tokens go to Azure's hosts, to those that the setting TOKEN_HOSTS adds, and to this machine, whoever names others."""
+"""Tokens go to Azure's hosts, to those that the setting TOKEN_HOSTS adds, and to this machine, whatever the file names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,7 +162,7 @@ def test_a_webhook_may_be_anywhere_and_gets_no_token() -> None:
 
 @contextmanager
 def redirecting(to: str) -> Iterator[tuple[str, list[str]]]:
-    """A server that sends every caller elsewhere: its address, and the paths that it was asked for."""
+    """A server that sends every caller elsewhere: its address, and the paths requested."""
     asked: list[str] = []
 
     class Redirect(BaseHTTPRequestHandler):

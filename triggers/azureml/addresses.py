@@ -55,7 +55,7 @@ def workspace_path(workspace: Workspace, settings: Mapping[str, str]) -> str:
 
 
 def run_service_of(target: Target, settings: Mapping[str, str]) -> RunService | None:
-    """Where a target's pipeline runs are asked for; None when neither its address nor a `workspace` tells.
+    """Where a target's pipeline runs are polled; None if neither its address nor a `workspace` shows that.
 
     Raises MissingSetting and UnfitAddress.
     """
@@ -72,7 +72,7 @@ def _service_in(workspace: Workspace, settings: Mapping[str, str]) -> RunService
 
 
 def run_url(service: RunService, run_id: str) -> str:
-    """Where the pipelines service tells of a run (azureml-pipeline-core 1.62, get of a pipeline run)."""
+    """Where the pipelines service reports a run (azureml-pipeline-core 1.62, get of a pipeline run)."""
     return f"{service.pipelines}/PipelineRuns/{quote(run_id, safe='')}"
 
 

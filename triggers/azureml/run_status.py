@@ -44,7 +44,7 @@ class RunStatus:
         try:
             call = self._call(run)
             if call is None:
-                return Seen(is_beyond_reach=True, sentence="its address does not tell where its runs are asked for")
+                return Seen(is_beyond_reach=True, sentence="its address does not show where its runs can be polled")
             reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress) as error:
             return Seen(sentence=str(error))

@@ -29,7 +29,7 @@ class Outcome:
     studio_url: str | None = None
     retry_after: timedelta | None = None
     is_beyond_reach: bool = False
-    """It was accepted where nobody can ask for its end."""
+    """It was accepted, but there is no address to poll for its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,6 @@ class Seen:
     is_away: bool = False
     """The service does not answer, or not now: asking for other runs is in vain, too."""
     is_beyond_reach: bool = False
-    """Nobody can tell: neither its address nor the file says where its runs are asked for."""
+    """Its end stays unknown: neither its address nor the file says where its runs can be polled."""
     sentence: str | None = None
     """Why there is no status."""

@@ -1,4 +1,4 @@
-"""Which submit addresses tell where their runs are asked for: the one place that knows."""
+"""Which submit addresses show where their runs can be polled: the one place that knows."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _FOLLOWED: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class RunService:
-    """Where the runs of a workspace are asked for, looked up and canceled."""
+    """Where the runs of a workspace are polled, looked up and canceled."""
 
     host: str
     """`https://REGION.api.azureml.ms`."""

@@ -90,10 +90,10 @@ def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Ru
 
 
 def beyond_reach(run: Run, now: datetime) -> Run:
-    """The run, ended here, when nobody can ask Azure ML what becomes of it: it must hold no slot until then."""
+    """The run as untracked: Azure ML cannot be polled for its end, so it must not hold a slot."""
     maybe = "may have accepted" if run.state is RunState.UNKNOWN else "has accepted"
     sentence = (
-        f"Azure ML {maybe} it, but its address does not tell where its end is asked for; "
+        f"Azure ML {maybe} it, but its address does not show where to poll for its end; "
         f"add pipelines.{run.pipeline}.workspace to schedules.yaml to follow the next ones"
     )
     return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)

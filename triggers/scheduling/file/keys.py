@@ -70,7 +70,7 @@ class PipelineKeys(Keys, frozen=True, kw_only=True):
     deployment: Annotated[OptionalText, Meta(description="of the batch endpoint; absent: its default")] = None
     component: Annotated[OptionalText, Meta(description="a v2 pipeline component, azureml:NAME:VERSION")] = None
     workspace: Annotated[
-        WorkspaceKeys | None, Meta(description="where its runs are asked for; absent: the workspace of the file")
+        WorkspaceKeys | None, Meta(description="where its runs are polled; default: the workspace of the file")
     ] = None
 
 

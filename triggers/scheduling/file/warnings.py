@@ -41,8 +41,8 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
         yield (
             "pipeline",
             (
-                "its endpoint does not tell where runs are asked for, as …/pipelines/v1.0/subscriptions/… does: "
-                "each is untracked as soon as it is accepted, and holds no slot; "
+                "its endpoint does not show where its runs can be polled, as …/pipelines/v1.0/subscriptions/… does: "
+                "each run becomes untracked as soon as it is accepted, and holds no slot; "
                 f"add pipelines.{schedule.pipeline}.workspace"
             ),
         )
