@@ -1,4 +1,4 @@
-"""Tokens go to Azure's hosts, to those that the setting TOKEN_HOSTS adds, and to this machine, whatever the file names."""
+"""Tokens go to the hosts of Azure, to those that TOKEN_HOSTS adds, and to this machine, whatever the file names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
