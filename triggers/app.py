@@ -12,7 +12,7 @@ from .clock import Clock, SystemClock
 from .engine import Engine, Pace, built_once
 from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config
-from .scheduling.faults import Fault
+from .scheduling.faults import Fault, place_of
 from .scheduling.file.loading import load, unreadable
 from .settings import Settings
 from .storage import connections
@@ -185,4 +185,4 @@ def read_config(path: Path, settings: Settings) -> Config:
         return load(text, name, settings.values)
     except Exception as error:  # a fault of ours, told by /api/health; raised here it would cost the app every function
         log.exception("loading the schedules failed", extra={"action": "load_failed"})
-        return unreadable(name, f"loading failed, please report this: {type(error).__name__}: {error}")
+        return unreadable(name, f"loading failed, please report this: {place_of(error)}")

@@ -1,5 +1,6 @@
 """No connection string, key or setting of the identity leaves the app, and no fault shows what a setting holds."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from command_line import run_command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triggers.scheduling.faults import place_of
 from triggers.scheduling.templates import MissingSetting, escaped, expand
 
 URL = "https://westeurope.api.azureml.ms/PipelineRuns/PipelineSubmit/1"
@@ -202,3 +204,14 @@ OUTSIDE = st.text(alphabet="%{}:. aAzure_WebJobsStorageENDPOINTrun_key", max_siz
 @given(text=OUTSIDE)
 def test_text_from_outside_is_sent_as_it_was_given(text: str) -> None:
     assert expand(escaped(text), {"ENDPOINT": "x", "AzureWebJobsStorage": "s3cret"}) == text
+
+
+def test_an_error_of_ours_is_told_by_its_kind_and_place_alone() -> None:
+    def fails() -> None:
+        raise ValueError("s3cret")
+
+    with pytest.raises(ValueError, match="s3cret") as raised:
+        fails()
+
+    assert re.fullmatch(r"ValueError in test_private_settings\.py, line \d+", place_of(raised.value))
+    assert place_of(KeyError("s3cret")) == "KeyError"

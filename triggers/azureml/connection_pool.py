@@ -104,7 +104,7 @@ def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> req
 def was_never_sent(error: requests.RequestException) -> str | None:
     """Why no byte of the request can have reached the service, or None when it may have."""
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return str(error)
+        return "its address is not a URL that can be called"  # the library's own words quote it
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     if not isinstance(reason, NewConnectionError):

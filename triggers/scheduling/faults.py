@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import PurePath
+from traceback import extract_tb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,13 @@ def nearest(word: str, candidates: list[str]) -> str:
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
     found = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
     return f"; did you mean {by_folded[found[0]]!r}?" if found else ""
+
+
+def place_of(error: Exception) -> str:
+    """An error of ours in words that can be reported: its kind and where it came from, and no value of a setting."""
+    frames = extract_tb(error.__traceback__)
+    where = f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _shown(value: object) -> str:

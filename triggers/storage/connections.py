@@ -36,13 +36,10 @@ def blob_service(
     """A client for the account's blobs, by connection string or identity; raises UnusableConnection."""
     from azure.storage.blob import BlobServiceClient
 
-    if not settings.get(prefix):
-        uri = _uri(prefix, "blob", settings)
-        return BlobServiceClient(uri, credential=credential, user_agent=USER_AGENT, **patience)
-    try:
-        return BlobServiceClient.from_connection_string(settings[prefix], user_agent=USER_AGENT, **patience)
-    except ValueError as error:
-        raise UnusableConnection(f"the app setting {prefix} is not a connection string: {error}") from error
+    client: BlobServiceClient = _client(
+        BlobServiceClient, "account_url", "blob", prefix, settings, credential, patience
+    )
+    return client
 
 
 def table_service(
@@ -51,16 +48,32 @@ def table_service(
     """A client for the account's tables, by connection string or identity; raises UnusableConnection."""
     from azure.data.tables import TableServiceClient
 
-    if not settings.get(prefix):
-        uri = _uri(prefix, "table", settings)
-        return TableServiceClient(endpoint=uri, credential=credential, user_agent=USER_AGENT, **patience)
-    try:
-        return TableServiceClient.from_connection_string(settings[prefix], user_agent=USER_AGENT, **patience)
-    except ValueError as error:
-        raise UnusableConnection(f"the app setting {prefix} is not a connection string: {error}") from error
+    client: TableServiceClient = _client(
+        TableServiceClient, "endpoint", "table", prefix, settings, credential, patience
+    )
+    return client
 
 
-def _uri(prefix: str, service: str, settings: Mapping[str, str]) -> str:
+def _client(
+    of: Any,
+    address: str,
+    service: str,
+    prefix: str,
+    settings: Mapping[str, str],
+    credential: "TokenCredential",
+    patience: Mapping[str, Any],
+) -> Any:
+    """A client of the class `of`, which takes its URI as `address`; its own errors quote the setting, ours do not."""
+    if settings.get(prefix):
+        try:
+            return of.from_connection_string(settings[prefix], user_agent=USER_AGENT, **patience)
+        except ValueError:
+            raise UnusableConnection(f"the app setting {prefix} is not a connection string") from None
     if lacking := problem(prefix, settings, (service,)):
         raise UnusableConnection(lacking)
-    return settings[f"{prefix}__{service}ServiceUri"]
+    uri = f"{prefix}__{service}ServiceUri"
+    try:
+        return of(**{address: settings[uri]}, credential=credential, user_agent=USER_AGENT, **patience)
+    except ValueError:
+        wanted = f"https://ACCOUNT.{service}.core.windows.net"
+        raise UnusableConnection(f"the app setting {uri} is not the URI of a service, as {wanted}") from None

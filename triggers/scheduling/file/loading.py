@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..config import Config, Schedule, Target
-from ..faults import Fault, FaultList, nearest
+from ..faults import Fault, FaultList, nearest, place_of
 from ..templates import MissingSetting, expand
 from .defaults import Defaults, checked_defaults
 from .keys import PipelineKeys, WorkspaceKeys
@@ -124,7 +124,7 @@ def _schedules(
             try:
                 schedule = checked_schedule(name, tree, defaults, targets, converter.fresh())
             except Exception as error:  # noqa: BLE001  a fault of ours shall cost this schedule, not the others
-                faults.add(f"schedules.{name}", None, f"checking it failed, please report this: {error!r}")
+                faults.add(f"schedules.{name}", None, f"checking it failed, please report this: {place_of(error)}")
                 schedule = None
             if schedule is not None and free:
                 found[name] = schedule
