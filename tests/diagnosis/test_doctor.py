@@ -570,7 +570,10 @@ def test_rubbish_is_told_in_sentences(doctor: Doctor, capsys: pytest.CaptureFixt
     assert findings == {
         ("not checked", "workspace ws1"): "the service sent something else than a list",
         ("fault", "datastore blobs"): "the check itself failed: AttributeError",
-        ("fault", "storage DataStorage/inbox"): "what its settings say is no address of a storage account",
+        ("fault", "storage DataStorage/inbox"): (
+            "the app setting DataStorage__blobServiceUri is not the URI of a service, "
+            "as https://ACCOUNT.blob.core.windows.net"
+        ),
         ("fault", "storage DataStorage"): findings["fault", "storage DataStorage"],
         ("not checked", "events uploads"): "neither file nor settings say in which account and subscription",
     }
