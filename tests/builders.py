@@ -1,7 +1,7 @@
 """Small makers of the objects that tests talk about."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
-from triggers.scheduling.run import Run
+from triggers.scheduling.run import OPEN_STATES, Run
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.reported_changes import Changes
 from triggers.storage.blobs import Page
@@ -102,6 +102,12 @@ def change(path: str = "incoming/a.csv", etag: str = "0x1", **other: object) -> 
 def found(path: str = "incoming/a.csv", etag: str = "0x1", *, md5: str | None = None, **other: object) -> FoundBlob:
     """A blob as properties or a listing show it."""
     return FoundBlob(change=change(path, etag, **other), content_md5=md5, copy_status=None, is_folder=False)
+
+
+def open_runs(ledger: Ledger, schedule: str) -> Iterator[Run]:
+    """The runs of a schedule that are not ended, read one after the other."""
+    keys = [one.key for one in ledger.open_rows(schedule)]
+    return (run for key in keys for run in ledger.runs([key]) if run.state in OPEN_STATES)
 
 
 class HandClock:

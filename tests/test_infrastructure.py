@@ -156,13 +156,13 @@ def test_every_role_is_in_the_deployment_guide_with_its_reason() -> None:
 
 
 def test_alerts_ask_for_actions_that_are_logged() -> None:
-    asked = set(
-        re.findall(r'"((?:run|duplicate|found|pass|webhook|callback)\w*)"', (INFRA / "app/alerts.bicep").read_text())
-    )
+    rules = (INFRA / "app/alerts.bicep").read_text()
+    asked = set(re.findall(r'"((?:run|duplicate|found|pass|webhook|callback|corrupt)\w*)"', rules))
     logged = set(re.findall(r'"action": f?"([^"]+)"', code()))
     states = {f"run_{state}" for state in ("dead", "failed", "rejected", "unknown", "untracked")}
 
-    assert asked == states | {"duplicate_run", "found_by_sweep", "pass", "webhook_given_up", "callback_given_up"}
+    others = {"duplicate_run", "found_by_sweep", "pass", "webhook_given_up", "callback_given_up", "corrupt_row"}
+    assert asked == states | others
     assert {
         "run_{run.state.value}",
         "duplicate_run",
@@ -170,6 +170,7 @@ def test_alerts_ask_for_actions_that_are_logged() -> None:
         "pass",
         "webhook_given_up",
         "callback_given_up",
+        "corrupt_row",
     } <= logged
 
 

@@ -77,6 +77,7 @@ def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResp
 
 def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
     from .ledger.ports import LedgerUnavailable
+    from .ledger.rows import CorruptRow
     from .settings import UnusableConnection
     from .steering.declined import Declined
     from .storage.blobs import BlobUnavailable
@@ -90,6 +91,9 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
         )
     except Declined as error:
         return _json({"error": str(error)}, error.status)
+    except CorruptRow as error:
+        log.exception("%s cannot be answered", name, extra={"action": "corrupt_row"})
+        return _json({"error": str(error)}, 500)
     except (LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
         log.warning("%s cannot be answered: %s", name, error)
         return _json({"error": str(error)}, 503)

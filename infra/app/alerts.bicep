@@ -28,6 +28,15 @@ var rules = [
     window: 'PT5M'
   }
   {
+    name: 'rows-not-readable'
+    description: 'A row of the ledger is not what this version of the app writes: somebody has edited it, or a newer version has written it. README, "What happens when", says what to do.'
+    severity: 2
+    query: '${lines}| where fields.action == "corrupt_row"'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
     name: 'runs-fail'
     description: 'A run has failed in Azure ML; its page in the studio says why.'
     severity: 3

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import Engine, schedule, utc
+from builders import Engine, open_runs, schedule, utc
 from command_line import ROOT, Done, run_command
 
 from local.azurite import free_ports
@@ -359,7 +359,7 @@ def test_a_canceled_run_whose_id_arrives_late_has_it_written() -> None:
     engine.ledger.register(one.name, engine.clock.now())
 
     def canceled_meanwhile() -> None:
-        run = next(engine.ledger.open_runs(one.name))
+        run = next(open_runs(engine.ledger, one.name))
         unknown = engine.ledger.update(run, run.to(RunState.UNKNOWN, engine.clock.now()))
         assert unknown is not None
         engine.ledger.update(unknown, unknown.to(RunState.CANCELED, engine.clock.now()))

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from builders import TIME, Engine, schedule, utc
+from builders import TIME, Engine, open_runs, schedule, utc
 
 from triggers.reconciling.run_hints import RunHints
 from triggers.scheduling.config import Config
@@ -55,7 +55,7 @@ def test_the_end_of_a_run_is_written(engine: Engine, seen: Seen, state: RunState
 
     run = run_of(engine)
     assert (run.state, run.azureml_status, run.error, run.ended_at) == (state, seen.status, error, engine.clock.now())
-    assert list(engine.ledger.open_runs("s")) == []
+    assert list(open_runs(engine.ledger, "s")) == []
 
 
 def test_what_azure_ml_says_meanwhile_is_kept_and_writes_only_when_it_changes(engine: Engine) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from triggers.scheduling.config import ChangeTrigger
 from triggers.scheduling.file.warnings import warnings_of
+from triggers.scheduling.identities import trigger_digest
 from triggers.scheduling.times.cron import Cron
-from triggers.scheduling.times.occurrences import TimeTrigger, between, change_at, digest, next_after
+from triggers.scheduling.times.occurrences import TimeTrigger, between, change_at, next_after
 from triggers.scheduling.times.recurrence import Frequency, Recurrence
 from triggers.scheduling.times.time_zones import ClockChange, instant, zone
 
@@ -277,7 +278,7 @@ def test_the_digest_changes_with_the_meaning_only() -> None:
     )
     other = trigger("recurrence: {frequency: Day, interval: 1, hours: [4], minutes: [31], time_zone: Europe/Berlin}")
 
-    assert digest(daily) == digest(same) != digest(other)
+    assert trigger_digest(daily) == trigger_digest(same) != trigger_digest(other)
 
 
 ZONES = st.sampled_from(

@@ -7,7 +7,7 @@ from threading import BoundedSemaphore, Event
 from typing import Any
 
 import pytest
-from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, schedule, utc
+from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, open_runs, schedule, utc
 
 from triggers.azureml.wire import Reply
 from triggers.ledger.ports import LedgerUnavailable
@@ -54,7 +54,7 @@ def triggered(engine: Engine, request_id: str, *, outcome: Outcome, one: Schedul
 
 def test_a_run_that_ended_while_a_pass_reads_the_open_ones_is_left_alone(engine: Engine) -> None:
     first, second = (triggered(engine, name, outcome=UNSENT) for name in ("a", "b"))
-    reading = engine.ledger.open_runs("s")
+    reading = open_runs(engine.ledger, "s")
     next(reading)
     engine.ledger.update(second, second.to(RunState.CANCELED, NOW))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from azure.data.tables import TableServiceClient
-from builders import CHANGE, Engine, found, schedule, utc
+from builders import CHANGE, Engine, found, open_runs, schedule, utc
 from command_line import run_command
 
 from local.azurite import Azurite
@@ -209,8 +209,8 @@ def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
         "--to lies at or before --from: nothing is between them"
     ]
     ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
-    assert [run.state.value for run in ledger.open_runs(name)] == ["waiting", "waiting"]
-    assert datetime.fromisoformat("2026-01-01T04:00:00+00:00") in {run.nominal_time for run in ledger.open_runs(name)}
+    assert [run.state.value for run in open_runs(ledger, name)] == ["waiting", "waiting"]
+    assert datetime.fromisoformat("2026-01-01T04:00:00+00:00") in {run.nominal_time for run in open_runs(ledger, name)}
 
 
 def test_what_ran_before_batches_were_made_or_given_up_is_not_started_again(engine: Engine) -> None:

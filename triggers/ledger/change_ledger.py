@@ -14,21 +14,35 @@ Paths, groups and run keys stand in row keys as digests.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 from uuid import uuid4
 
 from ..scheduling.batch import Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
-from .change_records import UNREADABLE, Head, SweepState, Version
+from .change_records import (
+    UNREADABLE,
+    Head,
+    SweepState,
+    Version,
+    head_key,
+    head_of,
+    member_of,
+    members_of,
+    pending_key,
+    sweep_of,
+    version_of,
+    waiting_since,
+)
 from .ledger import Ledger
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
-from .rows import REGISTRY, Kind, after_prefix, columns_of, document_of, readable
+from .rows import REGISTRY, after_prefix, columns_of, document_of, readable, readable_or, text_of
 
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
 
+_MADE_WITHIN: Final = timedelta(days=1)
 _PREFIX: Final = 2
 _ROWS_A_TRANSACTION: Final = 100
 _MEMBERS_A_TRANSACTION: Final = 48
@@ -44,7 +58,7 @@ class ChangeLedger:
     def newest(self, schedule: str, change: BlobChange) -> Version | None:
         """The newest version of a blob that has a row."""
         row = self._table.get(schedule, _version_key(change))
-        return None if row is None else replace(_known(row, UNREADABLE), row=row.etag)
+        return None if row is None else replace(readable_or(version_of, row, UNREADABLE), row=row.etag)
 
     def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
         """What makes this version its path's newest, for a transaction; nothing for an older one, or the newest itself.
@@ -61,12 +75,15 @@ class ChangeLedger:
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
         """Whether the change is in a batch, or waits for one."""
-        return self.batch_of(schedule, change_digest(change)) is not None
+        return self._table.get(schedule, f"c:{change_digest(change)}") is not None
 
     def batch_of(self, schedule: str, digest: str) -> str | None:
-        """The run key of the batch that a change is in, empty while it waits for one; None when it is in none."""
+        """The run key of the batch that a change is in, empty while it waits for one; None when it is in none.
+
+        Raises CorruptRow too.
+        """
         row = self._table.get(schedule, f"c:{digest}")
-        return None if row is None else str(row.columns["run_key"])
+        return None if row is None else text_of(row, "run_key")
 
     def add(
         self, schedule: str, group: str, change: BlobChange, others: list[Operation], digest: str | None = None
@@ -80,7 +97,7 @@ class ChangeLedger:
         named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
         operations = [
             Create(f"c:{digest}", named),
-            Create(_pending_key(member), columns_of(member)),
+            Create(pending_key(member), columns_of(member)),
             *others,
         ]
         if self._table.write(schedule, operations) is not None:
@@ -91,7 +108,7 @@ class ChangeLedger:
     def waiting(self, schedule: str) -> list[Waiting]:
         """The groups with pending changes; costs what is pending."""
         groups: dict[str, Waiting] = {}
-        for group, at in readable(_waiting_since, self._rows(schedule, "p:")):
+        for group, at in readable(waiting_since, self._rows(schedule, "p:")):
             seen = groups.get(group)
             if seen is None:
                 groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)
@@ -102,26 +119,49 @@ class ChangeLedger:
         return list(groups.values())
 
     def heads(self, schedule: str) -> list[Head]:
-        """The batches that are being made."""
-        return list(readable(_head, self._rows(schedule, "b:")))
+        """The batches that are being made; a row that is not readable is made out from the batch's members."""
+        heads = (readable_or(head_of, row, None) or self._mended(schedule, row) for row in self._rows(schedule, "b:"))
+        return [head for head in heads if head is not None]
+
+    def _mended(self, schedule: str, spoilt: StoredRow) -> Head | None:
+        """Write a readable row for a batch that is being made: the next batch of its group waits for its end.
+
+        None where its members do not tell which batch it is. What is older than a day may have run, and its run's row
+        be pruned already: that is left to people.
+        """
+        since = self._table.now() - _MADE_WITHIN
+        for row in self._rows(schedule, "m:"):
+            first = next(iter(members_of(row)), None)
+            if first is None or head_key(first.group) != spoilt.row_key:
+                continue
+            run_key = self.batch_of(schedule, first.digest) or OWN_RUN
+            is_new = row.written_at is not None and row.written_at >= since
+            if not is_new or run_key == OWN_RUN or self._table.get(schedule, f"k:{run_key}") is not None:
+                continue
+            rows = list(self._rows(schedule, f"m:{_run_id(run_key)}:"))
+            count = len(self.members(schedule, run_key))
+            head = Head(group=first.group, run_key=run_key, count=count, rows=len(rows), sealed_at=None)
+            written = self._table.write(schedule, [Replace(spoilt.row_key, columns_of(head), spoilt.etag)])
+            return None if written is None else replace(head, row=written.etag)
+        return None
 
     def all_pending(self, schedule: str) -> Iterator[Member]:
         """Every change that waits for a batch."""
-        return readable(_member, self._rows(schedule, "p:"))
+        return readable(member_of, self._rows(schedule, "p:"))
 
     def released(self, member: Member) -> list[Operation]:
         """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
-        return [Delete(_pending_key(member)), Merge(f"c:{member.digest}", {"run_key": OWN_RUN})]
+        return [Delete(pending_key(member)), Merge(f"c:{member.digest}", {"run_key": OWN_RUN})]
 
     def taken_out(self, schedule: str, head: Head, member: Member) -> list[Operation]:
         """What takes a member out of a batch that is being made; none when it is in it no more."""
         for row in self._rows(schedule, f"m:{_run_id(head.run_key)}:"):
-            members = document_of(row, tuple[Member, ...])
+            members = members_of(row)
             if member not in members:
                 continue
             rest = tuple(one for one in members if one != member)
             left = replace(head, count=head.count - 1, row=None)
-            moved = Replace(_head_key(head.group), columns_of(left), head.row)
+            moved = Replace(head_key(head.group), columns_of(left), head.row)
             return [
                 *([moved] if left.count else self.ended(head)),
                 Replace(row.row_key, columns_of(rest), row.etag),
@@ -145,7 +185,7 @@ class ChangeLedger:
             rows=1,
             sealed_at=None,
         )
-        begun = Create(_head_key(group), columns_of(head))
+        begun = Create(head_key(group), columns_of(head))
         return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
 
     def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
@@ -156,22 +196,26 @@ class ChangeLedger:
             operations = _assigned(moved_on, members)
         else:
             moved_on, operations = replace(head, sealed_at=sealed_at, row=None), []
-        moved = Replace(_head_key(head.group), columns_of(moved_on), head.row)
+        moved = Replace(head_key(head.group), columns_of(moved_on), head.row)
         return self._table.write(schedule, [moved, *operations]) is not None
 
     def members(self, schedule: str, run_key: str) -> list[Member]:
-        """The members of a batch."""
+        """The members of a batch; those in a row that is not readable are left out."""
         rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
-        return [member for row in rows for member in document_of(row, tuple[Member, ...])]
+        return [member for row in rows for member in members_of(row)]
+
+    def lacks_members(self, schedule: str, run_key: str) -> bool:
+        """Whether a row of a batch's members is not readable: its run starts without those."""
+        return any(not members_of(row) for row in self._rows(schedule, f"m:{_run_id(run_key)}:"))
 
     def ended(self, head: Head) -> list[Operation]:
         """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
-        return [Delete(_head_key(head.group), head.row)]
+        return [Delete(head_key(head.group), head.row)]
 
     def sweep(self, schedule: str) -> SweepState:
         """How far the sweep has come."""
         row = self._table.get(REGISTRY, f"w:{schedule}")
-        return SweepState() if row is None else replace(_known(row, SweepState()), row=row.etag)
+        return SweepState() if row is None else replace(readable_or(sweep_of, row, SweepState()), row=row.etag)
 
     def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
         """Write a state that follows the one that was read: as written, or None when somebody else was first."""
@@ -196,7 +240,8 @@ class ChangeLedger:
         making = {_run_id(head.run_key) for head in self.heads(schedule)}
         cursor, deleted = {}, 0
         for prefix in ("c:", "m:", "v:"):
-            first = str(cursors.columns.get(prefix[0], prefix)) if cursors else prefix
+            first = str(cursors.columns.get(prefix[0])) if cursors else prefix
+            first = first if first.startswith(prefix) else prefix
             rows = list(self._table.query(schedule, first, after_prefix(prefix), limit))
             cursor[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
             old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
@@ -212,47 +257,20 @@ class ChangeLedger:
 
     def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
         """The next members to assign: at most what fits into a transaction."""
-        members = readable(_member, self._rows(schedule, f"p:{group_id(group)}:"))
+        members = readable(member_of, self._rows(schedule, f"p:{group_id(group)}:"))
         return list(islice(members, min(limit, _MEMBERS_A_TRANSACTION)))
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))
 
 
-def _known(row: StoredRow, otherwise: Kind) -> Kind:
-    """What a row holds, or something else where somebody has spoilt it."""
-    return next(readable(lambda one: document_of(one, type(otherwise)), iter([row])), otherwise)
-
-
-def _member(row: StoredRow) -> Member:
-    return document_of(row, Member)
-
-
-def _head(row: StoredRow) -> Head:
-    return replace(document_of(row, Head), row=row.etag)
-
-
-def _waiting_since(row: StoredRow) -> tuple[str, datetime]:
-    """The group of a pending change, and when it was added."""
-    assert row.written_at is not None, "a stored row has its time"
-    return document_of(row, Member).group, row.written_at
-
-
 def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
     """The writes that make pending changes members of a batch."""
     operations: list[Operation] = [Create(f"m:{_run_id(head.run_key)}:{head.rows:06d}", columns_of(tuple(members)))]
     for member in members:
-        operations.append(Delete(_pending_key(member)))
+        operations.append(Delete(pending_key(member)))
         operations.append(Merge(f"c:{member.digest}", {"run_key": head.run_key}))
     return operations
-
-
-def _head_key(group: str) -> str:
-    return f"b:{group_id(group)}"
-
-
-def _pending_key(member: Member) -> str:
-    return f"p:{group_id(member.group)}:{member.digest}"
 
 
 def _version_key(change: BlobChange) -> str:

@@ -1,8 +1,14 @@
 """What the ledger's rows of changes hold: versions, batches that are being made, and sweeps."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
+
+from ..scheduling.batch import Member, group_id
+from ..scheduling.instants import Instant
+from .ports import StoredRow
+from .rows import CorruptRow, document_of, readable_or
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,7 +18,7 @@ class Version:
     etag: str
     size: int
     content_md5: str | None
-    last_modified: datetime
+    last_modified: Instant
     row: str | None = None
     """The ledger's mark of what was read; None for a version that is not in it yet."""
 
@@ -30,7 +36,7 @@ class Head:
     count: int
     rows: int
     """Of members, so far."""
-    sealed_at: datetime | None
+    sealed_at: Instant | None
     """None: members are still assigned."""
     row: str | None = None
 
@@ -39,19 +45,70 @@ class Head:
 class SweepState:
     """How far the sweep of a schedule has come; times are the ledger's."""
 
-    mark: datetime | None = None
+    mark: Instant | None = None
     """What was modified before this has been seen to; None before the first listing has ended."""
-    started_at: datetime | None = None
+    started_at: Instant | None = None
     """Of the newest listing."""
     listing: bool = False
     """Whether it has not ended yet."""
     of: str = ""
     """What is listed: an edited schedule begins its listing anew."""
     continuation: str | None = None
-    pending_from: datetime | None = None
+    pending_from: Instant | None = None
     """The modification time of the oldest copy that was still under way."""
     before_first_seen: int = 0
     """Blobs of the first listing that are older than the schedule."""
     missed_by_events: int = 0
     """Changes that a sweep has found and no event had told."""
     row: str | None = None
+
+
+def head_key(group: str) -> str:
+    """Where a batch of a group is, while it is made."""
+    return f"b:{group_id(group)}"
+
+
+def pending_key(member: Member) -> str:
+    """Where a change is, while it waits."""
+    return f"p:{group_id(member.group)}:{member.digest}"
+
+
+def version_of(row: StoredRow) -> Version:
+    """The newest version of a path."""
+    return document_of(row, Version)
+
+
+def sweep_of(row: StoredRow) -> SweepState:
+    """How far a sweep has come."""
+    return document_of(row, SweepState)
+
+
+def member_of(row: StoredRow) -> Member:
+    """A change that waits for its batch."""
+    member = document_of(row, Member)
+    if pending_key(member) != row.row_key:
+        raise CorruptRow(row.row_key, f"it holds the change {member.digest!r}")
+    return member
+
+
+def members_of(row: StoredRow) -> Sequence[Member]:
+    """The members in a row of a batch; none where it is not readable."""
+
+    def read(one: StoredRow) -> Sequence[Member]:
+        return document_of(one, tuple[Member, ...])
+
+    return readable_or(read, row, ())
+
+
+def head_of(row: StoredRow) -> Head:
+    """A batch that is being made."""
+    head = document_of(row, Head)
+    if head_key(head.group) != row.row_key:
+        raise CorruptRow(row.row_key, f"it holds the group {head.group!r}")
+    return replace(head, row=row.etag)
+
+
+def waiting_since(row: StoredRow) -> tuple[str, datetime]:
+    """The group of a pending change, and when it was added."""
+    assert row.written_at is not None, "a stored row has its time"
+    return member_of(row).group, row.written_at

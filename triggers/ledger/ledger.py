@@ -6,76 +6,53 @@ Every method raises LedgerUnavailable. Writes are conditional: the store, not th
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 from uuid import uuid4
 
 from ..scheduling.overlap import OpenRun
-from ..scheduling.pauses import Pause
-from ..scheduling.run import OPEN_STATES, Run, RunState, schedule_of
-from .ports import Create, Delete, Operation, Replace, StoredRow, Table, following
+from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState, nominal_time_in, schedule_of
+from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
 from .records import (
+    Listed,
     Listing,
     Mark,
     Notice,
-    Pauses,
-    Registration,
     Slots,
     Waiter,
+    listed_key,
     listed_of,
+    mark_columns,
+    mark_of,
     notice_of,
     notices_of,
     open_of,
-    registration_of,
+    open_run_of,
     waiter_columns,
     waiter_of,
 )
+from .registry import Registry
 from .rows import (
-    REGISTRY,
+    CorruptRow,
     after_prefix,
-    columns_of,
     list_columns,
     list_key,
     open_columns,
-    pauses_of,
     readable,
+    readable_or,
     run_columns,
     run_of,
-    time_of,
+    unreadable_run,
 )
 
+_LISTED: Final = 100
+"""Among how many of its newest runs the newest occurrence of a schedule is looked for."""
 _RUNS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; a run has two once it has ended."""
 
 
-class Ledger:
+class Ledger(Registry):
     """Keeps the rows of `rows.py` in a table; safe to share between threads."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self._incarnation = table.incarnation
-        self._id: str | None = None
-        self._registered: dict[str, Registration] = {}
-        """A registration never changes; without this, every firing would ask for it."""
-
-    def ledger_id(self) -> str:
-        """A GUID made once with the ledger: dev and prod may share a workspace, not each other's runs."""
-        self._forget_a_table_that_is_gone()
-        if self._id is None:
-            columns = self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())}).columns
-            self._id = str(columns["ledger_id"])
-        return self._id
-
-    def register(self, schedule: str, first_seen: datetime) -> Registration:
-        """Note a schedule before its first claim; a repeat changes nothing and returns the first registration."""
-        self._forget_a_table_that_is_gone()
-        if schedule not in self._registered:
-            row = self._created_or_present(REGISTRY, f"s:{schedule}", {"first_seen": first_seen.isoformat()})
-            self._registered[schedule] = registration_of(row)
-        return self._registered[schedule]
-
-    def registrations(self) -> list[Registration]:
-        """Every schedule ever seen, also those that have left the file since."""
-        return list(readable(registration_of, self._query(REGISTRY, "s:")))
 
     def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
         """Claim the run's key: the run as written, or None when the key has a row already.
@@ -115,7 +92,7 @@ class Ledger:
         """At most `limit` open runs of a schedule, with what lets only one claim at a time take a slot among them."""
         # The mark before the runs: whoever takes a slot after this was read changes it.
         row = self.table.get(schedule, "slots")
-        found = [self._open(one) for one in self.table.query(schedule, "o:", after_prefix("o:"), limit)]
+        found = [self._open(schedule, one) for one in self.table.query(schedule, "o:", after_prefix("o:"), limit)]
         version = None if row is None else row.etag
         return Slots(open_runs=tuple(found), version=version, is_all=limit is None or len(found) < limit)
 
@@ -140,15 +117,13 @@ class Ledger:
         self.table.write(notice.schedule, [Delete(notice.row_key)])
 
     def get(self, key: str) -> Run | None:
-        """The run of a key, or None."""
-        row = self.table.get(schedule_of(key), f"k:{key}")
+        """The run of a key, or None; raises CorruptRow too."""
+        row = self._row(key)
         return None if row is None else run_of(row)
 
-    def open_runs(self, schedule: str) -> Iterator[Run]:
-        """The runs of a schedule that are not ended; costs what is open, not what is past."""
-        # The rows come in pages: what was open when they were read may have ended since.
-        keys = (one.key for one in self.open_rows(schedule))
-        return (run for key in keys for run in self.runs([key]) if run.state in OPEN_STATES)
+    def has(self, key: str) -> bool:
+        """Whether a key has a row, readable or not."""
+        return self._row(key) is not None
 
     def open_rows(self, schedule: str) -> Iterator[OpenRun]:
         """The open runs of a schedule, as far as they can be told without reading them."""
@@ -158,24 +133,41 @@ class Ledger:
         """What the reconciler has to see to: who is to be told of an end, then the open runs; one query."""
         for row in self.table.query(schedule, first, after_prefix("o:")):
             if row.row_key.startswith("o:"):
-                yield self._open(row)
+                yield self._open(schedule, row)
             elif row.row_key.endswith(":callback"):
                 yield from readable(lambda row: waiter_of(schedule, row), iter([row]))
             else:
                 yield from readable(lambda row: notice_of(schedule, row), iter([row]))
 
-    def _open(self, row: StoredRow) -> OpenRun:
-        """An open run; one whose row somebody has spoilt is read itself when it is seen to."""
-        return next(readable(open_of, iter([row])), OpenRun(key=row.row_key[2:], state=RunState.UNKNOWN))
+    def _open(self, schedule: str, row: StoredRow) -> OpenRun:
+        """An open run; where its row does not say what it does, the run itself is read."""
+        key = row.row_key[2:]
+        found = readable_or(open_of, row, OpenRun(key=key, state=RunState.UNREADABLE))
+        if found.state is not RunState.UNREADABLE:
+            return found
+        own = self.table.get(schedule, f"k:{key}")
+        return found if own is None else readable_or(lambda one: open_run_of(run_of(one)), own, found)
 
     def runs(self, keys: Sequence[str]) -> Iterator[Run]:
-        """The runs of these keys, as far as they are there."""
-        rows = (self.table.get(schedule_of(key), f"k:{key}") for key in keys)
-        return readable(run_of, (row for row in rows if row is not None))
+        """The runs of these keys, without those that are not there or not readable."""
+        return readable(run_of, self._rows(keys))
+
+    def open_runs(self, keys: Sequence[str]) -> Iterator[Run]:
+        """The runs of open rows; one that is not readable is set aside, so that it holds no slot until it is."""
+        for row in self._rows(keys):
+            if run := readable_or(run_of, row, None):
+                yield run
+            else:
+                key = row.row_key[2:]
+                self.table.write(schedule_of(key), [Merge(f"o:{key}", {"state": RunState.UNREADABLE.value})])
+
+    def shown_runs(self, keys: Sequence[str]) -> list[Run]:
+        """The runs of these keys, as people see them: one that is not readable is in the state `unreadable`."""
+        return [readable_or(run_of, row, None) or unreadable_run(row) for row in self._rows(keys)]
 
     def recent_runs(self, schedule: str, limit: int) -> list[Run]:
-        """The newest runs of a schedule, newest first."""
-        return list(self.runs([one.key for one in self.listed(schedule, limit=limit).runs]))
+        """The newest runs of a schedule, newest first, as people see them."""
+        return self.shown_runs([one.key for one in self.listed(schedule, limit=limit).runs])
 
     def listed(
         self,
@@ -192,34 +184,31 @@ class Ledger:
         first = newest if after is None else max(newest, f"{after}!")  # no character of a key comes before it
         rows = list(self.table.query(schedule, first, oldest, limit))
         end = rows[-1].row_key if len(rows) == limit else None
-        return Listing(runs=list(readable(listed_of, iter(rows))), end=end)
+        return Listing(runs=list(readable(self._listed, iter(rows))), end=end)
 
-    def now(self) -> datetime:
-        """The time by the ledger's own clock, which all instances share; costs a call."""
-        return self.table.now()
-
-    def hold(self, target: str, until: datetime) -> None:
-        """Remember that a target asked to be left alone until a time of the ledger's clock."""
-        self.table.write(REGISTRY, [Replace(f"h:{target}", {"until": until.isoformat()})])
-
-    def holds(self) -> dict[str, datetime]:
-        """The targets that asked to be left alone, each until when; past ones may be among them."""
-        return dict(readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
+    def _listed(self, row: StoredRow) -> Listed:
+        """A run of a list; where the list does not say in which state it is, the run itself is read."""
+        found = Listed(place=row.row_key, key=listed_key(row), state=RunState.UNREADABLE)
+        found = readable_or(listed_of, row, found)
+        if found.state is not RunState.UNREADABLE:
+            return found
+        return next((replace(found, state=run.state) for run in self.shown_runs([found.key])), found)
 
     def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
-        """Delete at most `limit` ended runs of a schedule that were created before a time; how many it were."""
-        past = []
-        for row in self.table.query(schedule, list_key(created_before), after_prefix("t:")):
-            if RunState(row.columns["state"]) not in OPEN_STATES:
-                past.append(row)
-            if len(past) == limit:
-                break
+        """Delete at most `limit` ended runs of a schedule that were created before a time; returns how many.
+
+        What is not readable stays: it may be open to the version of the app that has written it.
+        """
+        rows = self.table.query(schedule, list_key(created_before), after_prefix("t:"))
+        ended = (one for one in readable(self._listed, rows) if one.state in ENDED_STATES)
+        past = list(islice(ended, limit))
         for start in range(0, len(past), _RUNS_A_TRANSACTION):
-            operations: list[Operation] = []
-            for row in past[start : start + _RUNS_A_TRANSACTION]:
-                operations += [Delete(row.row_key), Delete(f"k:{row.columns['key']}")]
-            if self.table.write(schedule, operations) is None:
-                return start  # another instance prunes too
+            piece = [(Delete(one.place), Delete(f"k:{one.key}")) for one in past[start : start + _RUNS_A_TRANSACTION]]
+            if self.table.write(schedule, [delete for pair in piece for delete in pair]) is not None:
+                continue
+            for listed, own in piece:  # another instance prunes too, or somebody has deleted the run alone
+                if self.table.write(schedule, [listed, own]) is None:
+                    self.table.write(schedule, [listed])
         return len(past)
 
     def mark(self, schedule: str) -> Mark | None:
@@ -227,35 +216,19 @@ class Ledger:
         row = self.table.get(schedule, "mark")
         if row is None:
             return None
-        return Mark(until=time_of(row, "until"), trigger_digest=str(row.columns["trigger_digest"]), version=row.etag)
+        return readable_or(mark_of, row, None) or self._mark_by_runs(schedule, row)
+
+    def _mark_by_runs(self, schedule: str, spoilt: StoredRow) -> Mark:
+        """A mark in place of one that is not readable: the newest nominal time that has a row."""
+        times = (nominal_time_in(one.key) for one in self.listed(schedule, limit=_LISTED).runs)
+        newest = max((at for at in times if at is not None), default=spoilt.written_at)
+        if newest is None:
+            raise CorruptRow(spoilt.row_key, "no run of the schedule says up to when its occurrences have rows")
+        return Mark(until=newest, trigger_digest=None, version=spoilt.etag)
 
     def set_mark(self, schedule: str, mark: Mark) -> bool:
         """Write a mark that follows the one that was read; False when somebody else was first."""
-        columns = {"until": mark.until.isoformat(), "trigger_digest": mark.trigger_digest}
-        return self.table.write(schedule, [following("mark", columns, mark.version)]) is not None
-
-    def pauses(self, schedule: str) -> Pauses:
-        """The pauses of a schedule."""
-        row = self.table.get(REGISTRY, f"p:{schedule}")
-        return Pauses() if row is None else Pauses(intervals=pauses_of(row), version=row.etag)
-
-    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
-        """The pauses of every schedule that ever had one."""
-        return dict(readable(lambda row: (row.row_key[2:], pauses_of(row)), self._query(REGISTRY, "p:")))
-
-    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
-        """Write pauses that follow those that were read; False when somebody else was first."""
-        one = following(f"p:{schedule}", columns_of(pauses.intervals), pauses.version)
-        return self.table.write(REGISTRY, [one]) is not None
-
-    def note_pass(self, at: datetime) -> None:
-        """Remember that a pass of the reconciler has ended."""
-        self.table.write(REGISTRY, [Replace("reconcile", {"ended_at": at.isoformat()})])
-
-    def last_pass(self) -> datetime | None:
-        """When the newest pass of the reconciler ended."""
-        row = self.table.get(REGISTRY, "reconcile")
-        return None if row is None else time_of(row, "ended_at")
+        return self.table.write(schedule, [following("mark", mark_columns(mark), mark.version)]) is not None
 
     def _written(self, run: Run, write_id: str, operations: list[Operation]) -> Run | None:
         """Write all rows or none; the first is the run's own. None when another write came first."""
@@ -266,19 +239,8 @@ class Ledger:
         row = self.table.get(run.schedule, operations[0].row_key)
         return run_of(row) if row is not None and row.columns.get("written_by") == write_id else None
 
-    def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
-        """Insert a row, or read the one that is there already."""
-        written = self.table.write(partition, [Create(row_key, columns)])
-        if written is not None:
-            return StoredRow(row_key, columns, written.etag, written.at)
-        present = self.table.get(partition, row_key)
-        assert present is not None, f"{row_key} could not be created, so it is there"
-        return present
+    def _row(self, key: str) -> StoredRow | None:
+        return self.table.get(schedule_of(key), f"k:{key}")
 
-    def _query(self, partition: str, prefix: str) -> Iterator[StoredRow]:
-        return self.table.query(partition, prefix, after_prefix(prefix))
-
-    def _forget_a_table_that_is_gone(self) -> None:
-        if self._incarnation != self.table.incarnation:
-            self._incarnation, self._id = self.table.incarnation, None
-            self._registered.clear()
+    def _rows(self, keys: Sequence[str]) -> Iterator[StoredRow]:
+        return (row for key in keys if (row := self._row(key)) is not None)

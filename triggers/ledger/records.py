@@ -1,14 +1,24 @@
 """What the ledger keeps beside runs, and how it is read out of rows. Every reader raises CorruptRow."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause
-from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState
+from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState, is_run_key
 from .ports import Columns, Operation, Replace, StoredRow, following
-from .rows import CorruptRow, columns_of, document_of, text_of, time_of
+from .rows import (
+    LIST_KEY,
+    CorruptRow,
+    columns_of,
+    document_of,
+    number_of,
+    pauses_of,
+    readable_or,
+    text_of,
+    time_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +98,10 @@ class Mark:
     """The instant up to which every occurrence of a time-based schedule has a row."""
 
     until: datetime
-    trigger_digest: str
+    trigger_digest: str | None
+    """For which trigger it was written; None: version 0.1.0 has written it, or it was not readable."""
+    trigger_digest_0_1: str | None = None
+    """The same for version 0.1.0, which may read it in a rolling deployment or after a rollback."""
     version: str | None = None
     """The ledger's mark of what was read; None for a mark that is not in it yet."""
 
@@ -103,8 +116,38 @@ class Pauses:
 
 
 def registration_of(row: StoredRow) -> Registration:
-    """The registration in a row."""
-    return Registration(schedule=row.row_key[2:], first_seen=time_of(row, "first_seen"))
+    """The registration in a row; one that is not readable counts from when its row was written."""
+    first_seen = readable_or(lambda one: time_of(one, "first_seen"), row, row.written_at)
+    if first_seen is None:
+        raise CorruptRow(row.row_key, "neither first_seen nor the row's own time is known")
+    return Registration(schedule=row.row_key[2:], first_seen=first_seen)
+
+
+def mark_of(row: StoredRow) -> Mark:
+    """The mark in a row."""
+
+    def text(column: str) -> str | None:
+        return text_of(row, column) if column in row.columns else None
+
+    return Mark(
+        until=time_of(row, "until"),
+        trigger_digest=text("trigger"),
+        trigger_digest_0_1=text("trigger_digest"),
+        version=row.etag,
+    )
+
+
+def mark_columns(mark: Mark) -> Columns:
+    """The row of a mark."""
+    digests = {"trigger": mark.trigger_digest, "trigger_digest": mark.trigger_digest_0_1}
+    return {"until": mark.until.isoformat(), **{name: one for name, one in digests.items() if one is not None}}
+
+
+def pauses_in(row: StoredRow) -> tuple[Pause, ...]:
+    """The pauses in a row; where they are not readable, one that holds until somebody resumes the schedule."""
+    begin = row.written_at or datetime.fromtimestamp(0, UTC)
+    note = "its pauses in the ledger are not readable: look at what it has missed, then resume it"
+    return readable_or(pauses_of, row, (Pause(begin=begin, note=note),))
 
 
 def notices_of(before: Run | None, after: Run) -> list[Operation]:
@@ -123,7 +166,7 @@ def notice_of(schedule: str, row: StoredRow) -> Notice:
         row_key=row.row_key,
         run_key=text_of(row, "run_key"),
         state=_state_of(row),
-        attempts=int(columns.get("attempts") or 0),
+        attempts=number_of(row, "attempts"),
         next_attempt_at=time_of(row, "until") if "until" in columns else None,
         since=time_of(row, "since") if "since" in columns else None,
     )
@@ -150,8 +193,21 @@ def waiter_of(schedule: str, row: StoredRow) -> Waiter:
         run_key=text_of(row, "run_key"),
         callback=document_of(row, AzureDevOps),
         since=time_of(row, "since"),
-        attempts=int(columns.get("attempts") or 0),
+        attempts=number_of(row, "attempts"),
         next_attempt_at=time_of(row, "until") if "until" in columns else None,
+    )
+
+
+def open_run_of(run: Run) -> OpenRun:
+    """What the row of an open run would say."""
+    return OpenRun(
+        key=run.key,
+        state=run.state,
+        due_at=run.due_at,
+        submitted_at=run.submitted_at,
+        first_look_up_at=run.first_look_up_at,
+        by_person=run.by_person,
+        is_request=run.kind is RunKind.REQUEST,
     )
 
 
@@ -174,11 +230,19 @@ def open_of(row: StoredRow) -> OpenRun:
 
 def listed_of(row: StoredRow) -> Listed:
     """What a list row says of its run."""
-    return Listed(place=row.row_key, key=text_of(row, "key"), state=_state_of(row))
+    return Listed(place=row.row_key, key=listed_key(row), state=_state_of(row))
+
+
+def listed_key(row: StoredRow) -> str:
+    """The run that a list row is of: its own key says so."""
+    key = row.row_key[len(LIST_KEY) :]
+    if not is_run_key(key):
+        raise CorruptRow(row.row_key, "its key names no run")
+    return key
 
 
 def _state_of(row: StoredRow) -> RunState:
     try:
         return RunState(text_of(row, "state"))
     except ValueError as error:
-        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error!r}") from error
+        raise CorruptRow(row.row_key, error) from error

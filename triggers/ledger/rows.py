@@ -18,17 +18,18 @@ A run is one JSON document, cut into columns of 15,000 characters (a column hold
 filters and for people who look into the table.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from ..log_lines import logger
 from ..scheduling.pauses import Pause
-from ..scheduling.run import Run
-from .ports import StoredRow
+from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown, kind_in, schedule_of
+from .ports import LedgerUnavailable, StoredRow
 
 Row: TypeAlias = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -37,23 +38,45 @@ Item = TypeVar("Item")
 log = logger(__name__)
 
 REGISTRY: Final = "registry"
+_PREFIX: Final = len("k:")
+_RUN_COLUMNS: Final = frozenset(
+    {
+        "state",
+        "kind",
+        "by_person",
+        "due_at",
+        "submitted_at",
+        "first_look_up_at",
+        "written_by",
+        "run_id",
+        "error",
+        "PartitionKey",
+        "RowKey",
+    }
+)
+"""Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
+_PIECE: Final = re.compile(r"document_\d+\Z", re.ASCII)
 _END_OF_TIME: Final = 253_402_300_800_000
 """Milliseconds: the year 10000; subtracted from it, later times sort first."""
 
 
-class CorruptRow(Exception):
-    """A row that is not what we wrote."""
+class CorruptRow(LedgerUnavailable):
+    """A row that is not what we wrote, or that a newer version of the app has written; the others are readable."""
+
+    def __init__(self, row_key: str, why: object) -> None:
+        super().__init__(f"the ledger's row {row_key!r} is not readable: {why}")
 
 
 def run_columns(run: Run, write_id: str) -> Row:
     """The run's own row; `write_id` lets a repeated write recognise itself."""
     return {
+        **(run.unknown.columns if run.unknown else {}),
         **open_columns(run),
         "written_by": write_id,
         "run_id": run.run_id or "",
         "error": (run.error or "")[:1000],
-        **columns_of(replace(run, version=None, written_at=None)),
+        **columns_of(_document(run)),
     }
 
 
@@ -70,6 +93,10 @@ def list_columns(run: Run) -> Row:
     return {"state": run.state.value, "kind": run.kind.value, "key": run.key}
 
 
+LIST_KEY: Final = "t:000000000000000:"
+"""What stands before the run key in the key of a list row, with any digits."""
+
+
 def list_key(created_at: datetime) -> str:
     """Where the list rows of a time begin; earlier times come behind it."""
     return f"t:{_END_OF_TIME - int(created_at.timestamp() * 1000):015d}"
@@ -82,7 +109,30 @@ def after_prefix(prefix: str) -> str:
 
 def run_of(row: StoredRow) -> Run:
     """The run in a row; raises CorruptRow."""
-    return replace(document_of(row, Run), version=row.etag, written_at=row.written_at)
+    run = document_of(row, Run)
+    if run.key != row.row_key[_PREFIX:]:
+        raise CorruptRow(row.row_key, f"it holds the run {run.key!r}")
+    if run.state in OPEN_STATES and (run.request is None or not run.history):
+        raise CorruptRow(row.row_key, f"a run that is {run.state.value} has a request and a history")
+    return replace(run, version=row.etag, written_at=row.written_at, unknown=_unknown_in(row, run))
+
+
+def unreadable_run(row: StoredRow) -> Run:
+    """What can be shown of a run whose row is not readable."""
+    try:
+        run_of(row)
+    except CorruptRow as error:
+        sentence = str(error)
+    key = row.row_key[_PREFIX:]
+    return Run(
+        key=key,
+        schedule=schedule_of(key),
+        kind=kind_in(key),
+        state=RunState.UNREADABLE,
+        created_at=row.written_at or datetime.fromtimestamp(0, UTC),
+        pipeline="",
+        error=sentence,
+    )
 
 
 def pauses_of(row: StoredRow) -> tuple[Pause, ...]:
@@ -93,35 +143,48 @@ def pauses_of(row: StoredRow) -> tuple[Pause, ...]:
 def time_of(row: StoredRow, column: str) -> datetime:
     """A time that we wrote as text; raises CorruptRow."""
     try:
-        return datetime.fromisoformat(row.columns[column])
+        found = datetime.fromisoformat(row.columns[column])
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error!r}") from error
+        raise CorruptRow(row.row_key, f"{column}: {error!r}") from error
+    if found.tzinfo is None:
+        raise CorruptRow(row.row_key, f"{column} has no offset")
+    return found
+
+
+def number_of(row: StoredRow, column: str) -> int:
+    """A number that we wrote, 0 where it is absent; raises CorruptRow."""
+    found = row.columns.get(column, 0)
+    if not isinstance(found, int) or found < 0:
+        raise CorruptRow(row.row_key, f"{column} is no number")
+    return found
 
 
 def text_of(row: StoredRow, column: str) -> str:
     """A text that we wrote; raises CorruptRow."""
     found = row.columns.get(column)
     if not isinstance(found, str):
-        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: it has no {column}")
+        raise CorruptRow(row.row_key, f"it has no {column}")
     return found
 
 
 def columns_of(document: object) -> Row:
     """A document as JSON, cut into columns."""
-    text = msgspec.json.encode(document).decode()
+    text = _json(document)
     starts = range(0, len(text), _COLUMN)
     return {f"document_{number}": text[start : start + _COLUMN] for number, start in enumerate(starts)}
 
 
 def document_of(row: StoredRow, kind: type[Kind]) -> Kind:
     """What the columns of a row hold; raises CorruptRow."""
-    pieces: list[str] = []
-    while isinstance(piece := row.columns.get(f"document_{len(pieces)}"), str):
-        pieces.append(piece)
     try:
-        return msgspec.json.decode("".join(pieces), type=kind)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise CorruptRow(f"the ledger's row {row.row_key!r} is not readable: {error}") from error
+        return msgspec.json.decode(_document_in(row), type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise CorruptRow(row.row_key, error) from error
+
+
+def readable_or(read: Callable[[StoredRow], Item], row: StoredRow, otherwise: Item) -> Item:
+    """What a row holds; one that is not readable is named in the log, and the other value stands for it."""
+    return next(readable(read, iter([row])), otherwise)
 
 
 def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> Iterator[Item]:
@@ -130,4 +193,56 @@ def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> It
         try:
             yield read(row)
         except CorruptRow:
-            log.exception("a row of the ledger is passed over", extra={"action": "corrupt_row", "row": row.row_key})
+            extra = {"action": "corrupt_row", "row": row.row_key}
+            log.exception("a row of the ledger is not readable; everything else goes on without it", extra=extra)
+
+
+def _json(document: object) -> str:
+    return msgspec.json.encode(document).decode()
+
+
+def _document(run: Run) -> Any:
+    """What is kept of a run, with what a newer version has added to it."""
+    kept = msgspec.to_builtins(replace(run, version=None, written_at=None, unknown=None))
+    del kept["unknown"]
+    return _with(kept, run.unknown.keys) if run.unknown else kept
+
+
+def _unknown_in(row: StoredRow, run: Run) -> Unknown | None:
+    columns = {
+        name: value for name, value in row.columns.items() if name not in _RUN_COLUMNS and not _PIECE.match(name)
+    }
+    text, known = _document_in(row), _document(run)
+    # Mostly it is what this version would write.
+    keys = {} if text == _json(known) else _unknown_keys(msgspec.json.decode(text), known)
+    return Unknown(columns=columns, keys=keys) if columns or keys else None
+
+
+def _unknown_keys(given: Any, known: Any) -> dict[Any, Any]:
+    """The keys of a JSON value that another one lacks, as a tree of their places."""
+    found: dict[Any, Any] = {}
+    if isinstance(given, dict) and isinstance(known, dict):
+        found = {name: value for name, value in given.items() if name not in known}
+        shared = [(name, given[name], known[name]) for name in given if name in known]
+    elif isinstance(given, list) and isinstance(known, list | tuple):
+        shared = list(zip(range(len(given)), given, known, strict=False))
+    else:
+        return {}
+    return found | {place: part for place, one, other in shared if (part := _unknown_keys(one, other))}
+
+
+def _with(value: Any, keys: Mapping[Any, Any]) -> Any:
+    """A JSON value with the keys that it lacks; where the value is another one by now, its own counts."""
+    if isinstance(value, dict):
+        changed = {name: _with(one, keys[name]) if name in keys else one for name, one in value.items()}
+        return {**changed, **{name: one for name, one in keys.items() if name not in value}}
+    if isinstance(value, list | tuple):
+        return [_with(one, keys[place]) if place in keys else one for place, one in enumerate(value)]
+    return value
+
+
+def _document_in(row: StoredRow) -> str:
+    pieces: list[str] = []
+    while isinstance(piece := row.columns.get(f"document_{len(pieces)}"), str):
+        pieces.append(piece)
+    return "".join(pieces)

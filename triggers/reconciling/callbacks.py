@@ -70,7 +70,7 @@ class Callbacks:
             return
         if server_now < self.left_alone.get(waiter.callback.plan_url, server_now):
             return
-        run = self.ledger.get(waiter.run_key)
+        run = next(self.ledger.runs([waiter.run_key]), None)
         if run is None or run.state not in ENDED_STATES:
             return
         problem = self._told(waiter, succeeded=run.state is RunState.FINISHED)

@@ -8,10 +8,10 @@ from typing import Final
 
 from ..clock import Clock
 from ..log_lines import logger
-from ..scheduling.config import Retry, Schedule
+from ..scheduling.config import Retry, Schedule, Target
+from ..scheduling.identities import target_id, target_id_0_1
 from ..scheduling.pauses import Pause, pause_at, paused_within
 from ..scheduling.run import Run, RunState
-from ..starting.settling import target_id
 
 log = logger(__name__)
 
@@ -29,6 +29,11 @@ class Pass:
     states: Counter[str] = field(default_factory=Counter)
     ages: list[timedelta] = field(default_factory=list)
     """Of the runs that Azure ML should have accepted by now."""
+
+    def is_held(self, target: Target) -> bool:
+        """Whether a target has asked to be left alone, also where version 0.1.0 has noted it."""
+        server_now, names = self.server_now(), (target_id(target), target_id_0_1(target))
+        return any(server_now < self.holds.get(name, server_now) for name in names)
 
     def log(self, faults: int) -> None:
         """Say that the pass has ended: the line that the alerts read."""
@@ -53,8 +58,7 @@ class Gate:
 
     def is_held(self, run: Run) -> bool:
         """Whether a pause holds the run, or its target has asked to be left alone."""
-        until = self.during.holds.get(target_id(run.request.target)) if run.request else None
-        if until is not None and self.during.server_now() < until:
+        if run.request is not None and self.during.is_held(run.request.target):
             return True
         return self.is_paused() and not run.by_person
 

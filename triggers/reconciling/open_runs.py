@@ -68,7 +68,8 @@ class OpenRuns:
             self.callbacks.see_to(one, gate.during.server_now())
         else:
             # The rows come in pages: what was open when they were read may have ended since.
-            for run in self.ledger.runs([one.key]):
+            read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs
+            for run in read([one.key]):
                 self._see_to(run, gate)
 
     def _see_to(self, run: Run, gate: Gate) -> None:
@@ -83,7 +84,7 @@ class OpenRuns:
             self.firing.submit_open(run, gate.schedule, gate.patience(run))
 
     def _follow(self, key: str, server_now: datetime) -> None:
-        for run in self.ledger.runs([key]):
+        for run in self.ledger.open_runs([key]):
             if run.state is RunState.SUBMITTED:
                 self.run_ends.follow(run, server_now)
 

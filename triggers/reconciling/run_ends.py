@@ -8,10 +8,11 @@ from zlib import crc32
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
+from ..scheduling.identities import target_id
 from ..scheduling.outcome import Seen
 from ..scheduling.overlap import OpenRun
 from ..scheduling.run import Run, RunState
-from ..starting.settling import beyond_reach, log_run, target_id
+from ..starting.settling import beyond_reach, log_run
 
 log = logger(__name__)
 

@@ -38,7 +38,7 @@ class RunHints:
         key, run_id = marks.get(RUN_KEY_TAG), facts.get("runid") or subject.rpartition("/")[2]
         if not key or not is_run_key(key) or marks.get(LEDGER_TAG) != self.ledger.ledger_id():
             return False
-        run = self.ledger.get(key)
+        run = next(self.ledger.runs([key]), None)
         if run is None or run.state is not RunState.SUBMITTED or run.run_id != run_id:
             return False
         server_now = self.ledger.now()

@@ -13,10 +13,11 @@ from typing import Final, Protocol
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
+from ..scheduling.identities import target_id
 from ..scheduling.outcome import LookUp
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_request import RunRequest
-from ..starting.settling import accepted, beyond_reach, log_run, target_id
+from ..starting.settling import accepted, beyond_reach, log_run
 
 log = logger(__name__)
 

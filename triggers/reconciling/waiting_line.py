@@ -74,7 +74,7 @@ class WaitingLine:
     def _runs(self, open_runs: Iterable[OpenRun], state: RunState) -> list[Run]:
         """Those of the open runs that are in a state, also now that they are read."""
         keys = [one.key for one in open_runs if one.state is state]
-        return [run for run in self.ledger.runs(keys) if run.state is state]
+        return [run for run in self.ledger.open_runs(keys) if run.state is state]
 
     def _skip(self, one: OpenRun, now: datetime) -> None:
         for run in self._runs([one], RunState.WAITING):
@@ -88,7 +88,7 @@ class WaitingLine:
         Somebody else may have started the newest meanwhile: then there is nothing more to do.
         """
         in_the_way = [one.key for one in open_runs if one.state in (RunState.SUBMITTED, RunState.UNSENT)]
-        for run in self.ledger.runs(in_the_way):
+        for run in self.ledger.open_runs(in_the_way):
             if not self._runs([newest], RunState.WAITING):
                 return
             if run.state not in (RunState.SUBMITTED, RunState.UNSENT):

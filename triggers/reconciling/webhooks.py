@@ -58,7 +58,9 @@ class Webhooks:
             return
         if server_now < self.left_alone.get(notice.schedule, server_now):
             return
-        run = self.ledger.get(notice.run_key)
+        run = next(self.ledger.runs([notice.run_key]), None)
+        if run is None and self.ledger.has(notice.run_key):
+            return  # not readable by this version of the app
         if run is None or run.webhook is None:
             self.ledger.drop(notice)
             return

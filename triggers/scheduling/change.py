@@ -3,11 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
 from .config import ChangeTrigger
 from .globs import matches
+from .instants import Instant
 
 MANIFESTS = "pipeline-trigger-manifests"
 """The folder of a container that manifests are written to; nothing in it is ever a change."""
@@ -24,7 +24,7 @@ class BlobChange:
     etag: str
     """Without quotes and W/."""
     size: int
-    last_modified: datetime
+    last_modified: Instant
 
     @property
     def name(self) -> str:

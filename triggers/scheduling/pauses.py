@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from .instants import Instant
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
     """One pause, [begin, end): who asked for it, and why."""
 
-    begin: datetime
-    end: datetime | None = None
+    begin: Instant
+    end: Instant | None = None
     """None: it lasts."""
     note: str | None = None
     by: str | None = None

@@ -22,10 +22,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from .batch import BatchFacts
 from .change import BlobChange, change_digest
+from .instants import Instant
 from .run_request import RunRequest
 
 
@@ -44,6 +45,8 @@ class RunState(Enum):
     FAILED = "failed"
     CANCELED = "canceled"
     UNTRACKED = "untracked"
+    UNREADABLE = "unreadable"
+    """Shown for a row that cannot be read; what is in it is not known, and no run is ever written with it."""
 
 
 class SkipReason(Enum):
@@ -77,7 +80,7 @@ class RunKind(Enum):
 OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
 """The states that the reconciler still has to do with."""
 
-ENDED_STATES = frozenset(set(RunState) - OPEN_STATES)
+ENDED_STATES = frozenset(set(RunState) - OPEN_STATES - {RunState.UNREADABLE})
 """The states in which nothing more happens to a run by itself."""
 
 TOLD_STATES = ENDED_STATES - {RunState.SKIPPED}
@@ -105,9 +108,18 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
 class Event:
     """One line of a run's history."""
 
-    at: datetime
+    at: Instant
     state: RunState
     reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """What a newer version of the app has written into a run's row: it is kept when the row is rewritten."""
+
+    columns: Mapping[str, Any]
+    keys: Mapping[Any, Any]
+    """Of the document, as a tree: by name in an object, by index in an array."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +130,12 @@ class Run:
     schedule: str
     kind: RunKind
     state: RunState
-    created_at: datetime
+    created_at: Instant
     pipeline: str
-    nominal_time: datetime | None = None
+    nominal_time: Instant | None = None
     reason: str | None = None
     """Why it was skipped; None in the other states."""
-    due_at: datetime | None = None
+    due_at: Instant | None = None
     blob: BlobChange | None = None
     batch: BatchFacts | None = None
     request: RunRequest | None = None
@@ -134,22 +146,22 @@ class Run:
     studio_url: str | None = None
     azureml_status: str | None = None
     """Azure ML's own word, as it was last heard."""
-    denied_since: datetime | None = None
+    denied_since: Instant | None = None
     """On the ledger's clock: since when Azure ML says that there is no such run."""
     attempts: int = 0
     claim_id: str | None = None
     """Of the newest claim: who may settle it, and the tag by which its submission is told from others."""
-    claimed_at: datetime | None = None
+    claimed_at: Instant | None = None
     """When the newest claim was written, on the ledger's clock; known once something follows the claim."""
     sent_to: str | None = None
     """A digest of the address that the newest claim's settings made; the address itself may hold a setting's value."""
-    unknown_since: datetime | None = None
+    unknown_since: Instant | None = None
     """On the ledger's clock, from the first look-up on: the request cannot have been on the wire later than this."""
-    first_look_up_at: datetime | None = None
+    first_look_up_at: Instant | None = None
     """On the ledger's clock: the first complete look-up that found nothing."""
-    next_attempt_at: datetime | None = None
-    submitted_at: datetime | None = None
-    ended_at: datetime | None = None
+    next_attempt_at: Instant | None = None
+    submitted_at: Instant | None = None
+    ended_at: Instant | None = None
     replay_of: str | None = None
     request_id: str | None = None
     """Of a person's trigger: the same id is the same run."""
@@ -168,8 +180,10 @@ class Run:
     history: tuple[Event, ...] = field(default=())
     version: str | None = None
     """The ledger's mark of what was read, for conditional updates; None for a run that is not in it yet."""
-    written_at: datetime | None = field(default=None, compare=False)
+    written_at: Instant | None = field(default=None, compare=False)
     """When this row was written, on the ledger's clock, as far as the ledger tells; not a part of the row."""
+    unknown: Unknown | None = field(default=None, compare=False)
+    """None: all of the row is understood."""
 
     def to(self, state: RunState, at: datetime, **changes: object) -> "Run":
         """The run after a transition; an illegal one is a programming error."""
@@ -222,6 +236,26 @@ def schedule_of(key: str) -> str:
     return key
 
 
+def nominal_time_in(key: str) -> datetime | None:
+    """The nominal time that a time-based schedule's run key holds; None for other keys, and for replays."""
+    try:
+        return datetime.strptime(key.partition("@")[2], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def kind_in(key: str) -> RunKind:
+    """The kind of a run, as far as its key shows it."""
+    if _REPLAY.search(key):
+        return RunKind.REPLAY
+    if "@" in key:
+        return RunKind.TIME
+    if "!" in key:
+        return RunKind.REQUEST
+    return RunKind.BATCH if "~batch~" in key else RunKind.CHANGE
+
+
+_REPLAY: Final = re.compile(r"\.r\d+\Z", re.ASCII)
 _NAMED: Final = 40
 """Characters of the schedule's name that a job's name begins with."""
 

@@ -63,10 +63,10 @@ class Batching:
         """Claim and submit the run of a sealed batch; False when somebody else was first."""
         assert head.sealed_at is not None
         members = self.changes.rows.members(schedule.name, head.run_key)
-        if len(members) != head.count:
+        if len(members) != head.count and not self.changes.rows.lacks_members(schedule.name, head.run_key):
             raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
-        facts = BatchFacts(group=head.group, count=head.count, manifest=path)
+        facts = BatchFacts(group=head.group, count=len(members), manifest=path)
         return (
             self.changes.firing.fire_batch(schedule, head.run_key, head.sealed_at, facts, self.changes.rows.ended(head))
             is not None
@@ -109,5 +109,5 @@ class Batching:
             self.changes.write_manifest(schedule, occurrence.key, [member.change])
         skip = None if because is None else SkipReason.FILTERED
         fired = self.changes.firing.fire_change(schedule, occurrence, skip, because)
-        if fired is None and beside and self.changes.ledger.get(occurrence.key) is not None:
+        if fired is None and beside and self.changes.ledger.has(occurrence.key):
             self.changes.rows.write(schedule.name, beside)  # it has its row already: only the waiting ends

@@ -1,15 +1,17 @@
 """Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..ledger.records import Mark
 from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.identities import trigger_digest, trigger_digest_0_1
 from ..scheduling.pauses import is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
-from ..scheduling.times.occurrences import between, digest
+from ..scheduling.times.occurrences import TimeTrigger, between
 from .firing import Firing
 
 _LATE = timedelta(minutes=15)
@@ -47,16 +49,15 @@ def fire_due(
     assert not isinstance(trigger, ChangeTrigger)
     first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
     mark = ledger.mark(schedule.name)
-    present = digest(trigger)
     after = _after(schedule, mark, first_seen, min(started_at, now))
     if until <= after:
         return 0
     due = list(between(trigger, after, until))
-    if not due and mark is not None and mark.trigger_digest == present:
+    if not due and mark is not None and not _is_edited(trigger, mark):
         return 0  # woken for nothing: one row was read, and the mark may stay where it is
     pauses = ledger.pauses(schedule.name).intervals
     decisions = decide(schedule, due, first_seen, now, floor=floor(now, retention), pauses=pauses)
-    following = Mark(until=until, trigger_digest=present, version=None if mark is None else mark.version)
+    following = _following(mark, trigger, until)
 
     def may_start(number: int) -> bool:
         """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
@@ -79,9 +80,26 @@ def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, started_
     if mark is None:
         return _before(schedule, first_seen)
     assert not isinstance(schedule.trigger, ChangeTrigger)
-    if mark.trigger_digest == digest(schedule.trigger):
+    if not _is_edited(schedule.trigger, mark):
         return mark.until
     return max(mark.until, started_at.replace(second=0, microsecond=0) - timedelta(microseconds=1))
+
+
+def _following(mark: Mark | None, trigger: TimeTrigger, until: datetime) -> Mark:
+    """The mark after the one that was read, for the trigger as it is now."""
+    return Mark(
+        until=until,
+        trigger_digest=trigger_digest(trigger),
+        trigger_digest_0_1=trigger_digest_0_1(trigger),
+        version=None if mark is None else mark.version,
+    )
+
+
+def _is_edited(trigger: TimeTrigger, mark: Mark) -> bool:
+    """Whether the trigger has another meaning than the one that the mark was written for."""
+    if mark.trigger_digest is not None:
+        return mark.trigger_digest != trigger_digest(trigger)
+    return mark.trigger_digest_0_1 is not None and mark.trigger_digest_0_1 != trigger_digest_0_1(trigger)
 
 
 def _fire(
@@ -108,7 +126,7 @@ def _fire(
     left = [*starts[started:], *skips[_ROWS_A_CALL:]]
     if left:
         until = min(one.nominal_time for one in left) - timedelta(microseconds=1)
-        mark = Mark(until=until, trigger_digest=mark.trigger_digest, version=mark.version)
+        mark = replace(mark, until=until)
     ledger.set_mark(schedule.name, mark)
     return fired
 

@@ -13,13 +13,14 @@ from ..ledger.records import Slots
 from ..log_lines import logger
 from ..scheduling.batch import BatchFacts
 from ..scheduling.config import Retry, Schedule
+from ..scheduling.identities import target_id
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import Turn, has_a_slot, slots_of, turn_of
 from ..scheduling.policies import jitter_of
 from ..scheduling.run import Run, RunKind, RunState, SkipReason, time_key
 from ..scheduling.run_request import RunRequest, Submission, build_request, with_parameters
 from .occurrence import Asked, Occurrence
-from .settling import Settling, log_run, target_id
+from .settling import Settling, log_run
 
 log = logger(__name__)
 

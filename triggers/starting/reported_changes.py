@@ -96,7 +96,7 @@ class Changes:
                 skip = _paused(self.ledger.pauses(name).intervals, change, now)
             if self._recorded(schedule, found, newest, skip):
                 return True
-            if self.ledger.get(change_key(name, change)) or self.rows.is_batched(name, change):
+            if self.ledger.has(change_key(name, change)) or self.rows.is_batched(name, change):
                 return False
         raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
 
@@ -107,7 +107,7 @@ class Changes:
         if skip is not None:
             return self.firing.fire_change(schedule, occurrence, skip) is not None
         if schedule.batch is not None:
-            if self.ledger.get(occurrence.key):
+            if self.ledger.has(occurrence.key):
                 return False
             return self.rows.add(schedule.name, group_of(schedule.batch, change), change, noted)
         self.write_manifest(schedule, occurrence.key, [change])

@@ -1,6 +1,5 @@
 """Writes what a submission came to, whoever has written to the run's row meanwhile."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable
 from ..log_lines import logger
-from ..scheduling.config import Retry, Target
+from ..scheduling.config import Retry
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.policies import is_used_up, retry_delay
 from ..scheduling.run import Run, RunState
@@ -106,11 +105,6 @@ def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -
     extra = {"action": "duplicate_run", "run_key": run.key, "run_id": run.run_id, "duplicate_run_id": run_id}
     log.error("the service has started a run twice", extra=extra)
     return replace(run, duplicate_run_id=run_id)
-
-
-def target_id(target: Target) -> str:
-    """A target by a short name that can stand in a row key."""
-    return hashlib.sha256(repr(target).encode()).hexdigest()[:32]
 
 
 def log_run(run: Run) -> None:

@@ -14,6 +14,7 @@ from ..ledger.change_records import SweepState
 from ..log_lines import logger
 from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.identities import watched_0_1, watched_digest
 from ..scheduling.policies import floor
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..storage.blobs import ListingExpired, Page
@@ -70,8 +71,8 @@ class Sweeping:
     def _begun(self, schedule: str, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""
         state = self.changes.rows.sweep(schedule)
-        of = repr((trigger.connection, trigger.container, trigger.folder, trigger.recursive))
-        if state.of == of:
+        of = watched_digest(trigger)
+        if state.of in (of, watched_0_1(trigger)):
             if state.listing:
                 return state
             if state.started_at is not None and server_now - state.started_at < trigger.polling_interval:

@@ -3,15 +3,12 @@
 The claim comes first, as with every run; then it is submitted at once, and should that fail the reconciler goes on.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
-
-import msgspec
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -27,7 +24,8 @@ from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
-from .questions import CallbackBody, HeldBody, ReplayBody, TriggerBody, blob_path, instant
+from .questions import HeldBody, ReplayBody, TriggerBody, blob_path, instant
+from .request_digests import request_digest, request_digests
 
 log = logger(__name__)
 
@@ -72,11 +70,11 @@ class Asking:
             by=body.by,
             note=body.note,
             request_id=request_id,
-            digest=hashlib.sha256(msgspec.json.encode(_without_token(body), order="deterministic")).hexdigest(),
+            digest=request_digest(body),
             parameters={name: str(value) for name, value in body.pipeline_parameters.items()},
         )
         if (present := self.ledger.get(key)) is not None:
-            return _same(present, asked), False
+            return _same(present, body), False
         _check_overrides(schedule, body)
         waiter = self._waiter(schedule, key, body)
         at = self.clock.now() if body.scheduled_time is None else instant(body.scheduled_time, "scheduled_time")
@@ -87,7 +85,7 @@ class Asking:
             present = self.ledger.get(key)
             if present is None:
                 raise WrongState(f"{key} was claimed and is gone; use another request_id")
-            return _same(present, asked), False
+            return _same(present, body), False
         # A task of Azure DevOps has 20 seconds for its answer (azure-pipelines-tasks #8655), Azure ML may take more.
         return self._submitted(schedule, claimed, at_once=body.callback is None), True
 
@@ -252,15 +250,7 @@ def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
         raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")
 
 
-def _without_token(body: TriggerBody) -> TriggerBody:
-    """What is asked for: the token of who waits is another one in every attempt of a task."""
-    if body.callback is None:
-        return body
-    hidden = msgspec.structs.replace(body.callback.azure_devops, auth_token="-")  # noqa: S106  none
-    return msgspec.structs.replace(body, callback=CallbackBody(azure_devops=hidden))
-
-
-def _same(present: Run, asked: Asked) -> Run:
-    if present.request_digest != asked.digest:
+def _same(present: Run, body: TriggerBody) -> Run:
+    if present.request_digest not in request_digests(body):
         raise WrongState(f"{present.key} was asked for with another body; use another request_id")
     return present

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..ledger.change_ledger import OWN_RUN
+from ..ledger.rows import CorruptRow
 from ..scheduling.batch import group_of
 from ..scheduling.change import FoundBlob, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
@@ -122,10 +123,18 @@ class Backfilling:
 def _next_attempt(own: str, attempt: Callable[[str], Item | None]) -> tuple[str, Item | None]:
     """The key of an occurrence's next attempt, and what became of its newest one."""
     newest, key, number = None, own, 0
-    while (present := attempt(key)) is not None:
+    while (present := _read(attempt, key)) is not None:
         number += 1
         newest, key = present, f"{own}.r{number}"
     return key, newest
+
+
+def _read(attempt: Callable[[str], Item | None], key: str) -> Item | None:
+    """What became of an attempt; one whose row is not readable may have started."""
+    try:
+        return attempt(key)
+    except CorruptRow as error:
+        return Item(key, "", starts=False, why=f"unreadable: {error}")
 
 
 def _again(occurrence: Occurrence, own: str) -> Occurrence:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
+from ..ledger.rows import CorruptRow
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
 from ..scheduling.file.converted_times import converted_times
@@ -30,6 +31,7 @@ _STATES = {
     RunState.FINISHED: "Azure ML has finished it",
     RunState.FAILED: "it failed in Azure ML: its page in the studio says why; mend the cause, then replay it",
     RunState.CANCELED: "it was canceled",
+    RunState.UNREADABLE: "its row cannot be read; a newer version of the app may have written it",
     RunState.UNTRACKED: "what became of it in Azure ML is not known; look at its page in the studio",
 }
 
@@ -56,7 +58,7 @@ class Explaining:
         yield f"{moment(at)} is an occurrence of {schedule.name}"
         yield from self._life(schedule, at)
         key = time_key(schedule.name, at)
-        run = self.ledger.get(key)
+        run = self._run(key)
         if run is not None:
             yield from self._chain(run)
             return
@@ -96,11 +98,15 @@ class Explaining:
         yield from self._change(schedule, trigger, change)
 
     def _change(self, schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Iterator[str]:
-        run = self.ledger.get(change_key(schedule.name, change))
-        batch = self.changes.rows.batch_of(schedule.name, change_digest(change))
+        run = self._run(change_key(schedule.name, change))
+        try:
+            batch = self.changes.rows.batch_of(schedule.name, change_digest(change))
+        except CorruptRow as error:
+            yield f"{error}; it has been in a batch"
+            return
         if batch:
             yield f"it is in the batch {batch}"
-            run = run or self.ledger.get(batch)
+            run = run or self._run(batch)
         elif batch is not None:
             yield "it waits for its batch to be closed"
         if run is not None:
@@ -136,6 +142,9 @@ class Explaining:
             end = f"until {moment(pause.end)}" if pause.end else "and is still paused"
             yield f"the schedule was paused from {moment(pause.begin)} {end}{note}"
 
+    def _run(self, key: str) -> Run | None:
+        return next(iter(self.ledger.shown_runs([key])), None)
+
     def _chain(self, run: Run) -> Iterator[str]:
         """A run, its history, and its replays."""
         root, number, present = run.key, 1, run
@@ -143,11 +152,13 @@ class Explaining:
             yield f"{present.key}: {present.state.value}{f' ({present.reason})' if present.reason else ''}"
             for event in present.history:
                 yield f"  {moment(event.at)}  {event.state.value}{f': {event.reason}' if event.reason else ''}"
+            if present.state is RunState.UNREADABLE:
+                yield f"  {present.error}"
             if sentence := _STATES.get(present.state):
                 yield f"  {sentence}"
             if present.run_id:
                 yield f"  run {present.run_id}{f', {present.studio_url}' if present.studio_url else ''}"
-            following = self.ledger.get(replay_key(root, number))
+            following = self._run(replay_key(root, number))
             if following is None:
                 return
             present, number = following, number + 1

@@ -71,7 +71,7 @@ def page(ledger: Ledger, wanted: Wanted) -> tuple[list[Run], str | None]:
 
 
 def _runs(ledger: Ledger, listed: list[Listed]) -> list[Run]:
-    return list(ledger.runs([one.key for one in listed]))
+    return ledger.shown_runs([one.key for one in listed])
 
 
 def _token(place: str | None) -> str | None:

@@ -128,7 +128,7 @@ class Steering:
 
     def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
         """A run, and whether that is all there is to say: False when it was waited for, or should be, in vain."""
-        run = self._run(key)
+        run = self._shown(key)
         if not wait or run.state in ENDED_STATES:
             return run_answer(run), True
         if not self.waiters.acquire(blocking=False):
@@ -137,7 +137,7 @@ class Steering:
             until = self.clock.monotonic() + wait
             while run.state not in ENDED_STATES and self.clock.monotonic() < until:
                 self.sleep(min(_LOOK_EVERY, max(0.0, until - self.clock.monotonic())))
-                run = self._run(key)
+                run = self._shown(key)
         finally:
             self.waiters.release()
         return run_answer(run), run.state in ENDED_STATES
@@ -168,6 +168,13 @@ class Steering:
         if found is None:
             raise NotKnown(f"no run {key!r}")
         return found
+
+    def _shown(self, key: str) -> Run:
+        """A run to look at: one that is not readable is shown as such."""
+        found = self.ledger.shown_runs([key]) if is_run_key(key) else []
+        if not found:
+            raise NotKnown(f"no run {key!r}")
+        return found[0]
 
     def _schedule(self, one: Schedule) -> ScheduleAnswer:
         return self._told(one, self.ledger.pauses(one.name).intervals, self._last_runs(one, _LAST))

@@ -42,7 +42,7 @@ def _open_runs(ledger: Ledger) -> dict[str, Any]:
         for one in ledger.open_rows(registration.schedule):
             counts[one.state.value] += 1
             if one.state is not RunState.SUBMITTED:
-                for run in ledger.runs([one.key]):
+                for run in ledger.runs([one.key]) if one.state is not RunState.UNREADABLE else ():
                     oldest = min(oldest or run.created_at, run.created_at)
     return {"counts": dict(counts), "oldest_open": _utc(oldest), "last_reconcile": _utc(ledger.last_pass())}
 

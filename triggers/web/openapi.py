@@ -16,6 +16,7 @@ _REFUSALS = {
     404: "There is no such schedule, run or blob",
     409: "It could be done, but not now",
     413: "The body is too large",
+    500: "A row of the ledger that this is about is not readable",
     503: "The ledger or the storage account cannot be reached",
 }
 _NAMES = {
@@ -51,7 +52,7 @@ def document() -> dict[str, Any]:
 def _operation(route: Route) -> dict[str, Any]:
     names = re.findall(r"\{(\w+)\}", route.path)
     answers = {str(status): _answer(text, route.answer) for status, text in route.statuses.items()}
-    refusals = {400, 401, *route.refusals, *({503} - set(route.statuses))}
+    refusals = {400, 401, *route.refusals, *({500, 503} - set(route.statuses))}
     answers |= {str(status): _answer(_REFUSALS[status], ErrorAnswer) for status in sorted(refusals)}
     operation = {
         "operationId": route.function,

@@ -58,7 +58,7 @@ class Route:
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] = NoQuery
     refusals: tuple[int, ...] = ()
-    """Beside 400, 401 and 503, which every function may answer."""
+    """Beside 400, 401, 500 and 503, which every function may answer."""
 
 
 def _trigger(steering: Steering, asked: Question) -> Answered:

@@ -11,6 +11,7 @@ _STATES: Final = {
     RunState.DEAD: "It was tried until its retries were used up",
     RunState.REJECTED: "Azure ML refused it for good",
     RunState.FAILED: "It ran in Azure ML, and failed",
+    RunState.UNREADABLE: "Its row in the ledger cannot be read",
     RunState.UNSENT: "Not accepted yet; it is tried again",
     RunState.SUBMITTING: "It is being sent at this moment",
     RunState.WAITING: "It waits for its time, its place or its batch",

@@ -1,6 +1,5 @@
 """When a time-based schedule runs: the same questions for recurrences and cron expressions."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -36,11 +35,6 @@ def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
     if follows_wall_clock(trigger) and not _has_reading(trigger, reading):
         return ClockChange.GAP
     return None
-
-
-def digest(trigger: TimeTrigger) -> str:
-    """Changes exactly when the trigger's meaning does; 16 hexadecimal digits."""
-    return hashlib.sha256(repr(trigger).encode()).hexdigest()[:16]
 
 
 def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:

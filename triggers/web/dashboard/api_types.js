@@ -164,7 +164,7 @@
 
 /**
  * The words that rows, answers and the dashboard use.
- * @typedef {"canceled" | "dead" | "failed" | "finished" | "rejected" | "skipped" | "submitted" | "submitting" | "unknown" | "unsent" | "untracked" | "waiting"} RunState
+ * @typedef {"canceled" | "dead" | "failed" | "finished" | "rejected" | "skipped" | "submitted" | "submitting" | "unknown" | "unreadable" | "unsent" | "untracked" | "waiting"} RunState
  */
 
 /**

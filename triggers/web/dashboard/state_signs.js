@@ -42,6 +42,7 @@ export const SHAPES = {
   skipped: ["fill", foot],
   canceled: ["draw", dash],
   untracked: ["draw", slenderDiamond],
+  unreadable: ["fill", triangle],
 };
 
 /**

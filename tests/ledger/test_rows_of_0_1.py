@@ -1,0 +1,216 @@
+"""The rows that version 0.1.0 wrote are read and rewritten without loss, and so is what a newer version adds to them.
+
+data/rows_0_1_0.json was made by that version: every kind of row, and a run in every state.
+"""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CHANGE, Engine, schedule, utc
+
+from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.memory import MemoryTable
+from triggers.ledger.ports import Merge, Replace
+from triggers.ledger.records import Mark, Notice, Waiter
+from triggers.scheduling.pauses import Pause
+from triggers.scheduling.run import OPEN_STATES, RunState
+
+ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
+    (Path(__file__).parents[1] / "data/rows_0_1_0.json").read_text("utf-8")
+)
+NOW = utc("2026-11-01T04:00")
+DAY = "nightly@2026-11-{:02}T04:00:00Z"
+RUNS = [key.removeprefix("k:") for rows in ROWS.values() for key in rows if key.startswith("k:")]
+WITHOUT_NAME = {"written_by"}
+"""Another one at each write: by it a repeated write knows itself."""
+
+
+def table() -> MemoryTable:
+    """A table with these rows."""
+    made = MemoryTable(lambda: NOW)
+    for partition, rows in ROWS.items():
+        made.write(partition, [Replace(key, columns) for key, columns in rows.items()])
+    return made
+
+
+def columns(of: MemoryTable, key: str, partition: str = "nightly") -> dict[str, Any]:
+    row = of.get(partition, key)
+    assert row is not None, key
+    return {name: value for name, value in row.columns.items() if name not in WITHOUT_NAME}
+
+
+def test_there_is_a_run_in_every_state_that_is_written() -> None:
+    shown = [Ledger(table()).get(key) for key in RUNS]
+
+    assert {run.state for run in shown if run} == set(RunState) - {RunState.UNREADABLE}
+
+
+@pytest.mark.parametrize("key", RUNS)
+def test_a_run_is_rewritten_without_loss(key: str) -> None:
+    rows = table()
+    ledger = Ledger(rows)
+    run = ledger.get(key)
+    assert run is not None
+
+    assert ledger.update(run, run) is not None
+
+    kept = {row: found for row, found in ROWS[run.schedule].items() if row.endswith(key) and row[0] in "kot"}
+    assert len(kept) == (3 if run.state in OPEN_STATES else 2)
+    for row, found in kept.items():
+        assert columns(rows, row, run.schedule) == {n: v for n, v in found.items() if n not in WITHOUT_NAME}
+
+
+@pytest.mark.parametrize("key", RUNS)
+def test_what_a_newer_version_has_added_to_a_run_is_kept(key: str) -> None:
+    rows = table()
+    ledger = Ledger(rows)
+    partition = key.partition("@")[0].partition("~")[0].partition("!")[0]
+    present = columns(rows, f"k:{key}", partition)
+    document = json.loads(present["document_0"])
+    document["life"] = {"first_seen": "2026-11-01T04:00:00Z", "of": ["a", {"b": None}]}
+    document["history"][0]["by"] = "the pass"
+    if document["request"] is not None:
+        document["request"]["target"]["identity"] = "mine"
+    if document["blob"] is not None:
+        document["blob"]["created_at"] = "2026-10-01T00:00:00Z"
+    added = {"document_0": json.dumps(document), "moved_from": "2026-10-31", "attempts_seen": 3}
+    rows.write(partition, [Merge(f"k:{key}", added)])
+    run = ledger.get(key)
+    assert run is not None
+
+    changed = replace(run, note="changed by an older version")
+    for _ in range(2):
+        written = ledger.update(changed, changed)
+        assert written is not None
+        changed = written
+
+    found = columns(rows, f"k:{key}", partition)
+    assert (found["moved_from"], found["attempts_seen"]) == ("2026-10-31", 3)
+    assert json.loads(found["document_0"]) == {**document, "note": "changed by an older version"}
+
+
+def test_a_run_that_goes_on_keeps_what_was_added() -> None:
+    rows = table()
+    ledger = Ledger(rows)
+    key = DAY.format(3)
+    document = {**json.loads(columns(rows, f"k:{key}")["document_0"]), "life": "1"}
+    rows.write("nightly", [Merge(f"k:{key}", {"document_0": json.dumps(document)})])
+    run = ledger.get(key)
+    assert run is not None
+
+    ledger.update(run, run.to(RunState.FINISHED, NOW, ended_at=NOW))
+
+    found = json.loads(columns(rows, f"k:{key}")["document_0"])
+    assert (found["state"], found["life"], len(found["history"])) == ("finished", "1", 3)
+
+
+def test_what_is_beside_the_runs_is_read() -> None:
+    ledger = Ledger(table())
+
+    assert ledger.ledger_id() == ROWS["registry"]["ledger"]["ledger_id"]
+    assert {one.schedule: one.first_seen for one in ledger.registrations()} == {
+        "nightly": utc("2026-10-01T00:00"),
+        "uploads": NOW,
+    }
+    mark = ledger.mark("nightly")
+    assert mark is not None
+    assert (mark.until, mark.trigger_digest_0_1) == (NOW + timedelta(days=12), "dbb014211d2c3e96")
+    assert ledger.all_pauses() == {
+        "nightly": (
+            Pause(
+                begin=NOW - timedelta(days=2),
+                end=NOW - timedelta(days=1),
+                note="maintenance",
+                by="ada",
+                end_note="done",
+                ended_by="bob",
+            ),
+        ),
+        "uploads": (Pause(begin=NOW, note="no data", by="ada"),),
+    }
+    assert ledger.holds() == {"c5b7ee8ec72553faa5eae814a77dd322": NOW + timedelta(minutes=10)}
+    assert ledger.last_pass() == NOW
+    work = list(ledger.open_work("nightly"))
+    assert sum(isinstance(one, Notice) for one in work) == 6
+    assert [one.callback.task_instance_id for one in work if isinstance(one, Waiter)] == ["task-instance-id"]
+    assert len(ledger.slots("nightly").open_runs) == 8
+    assert len(ledger.listed("nightly", limit=100).runs) == 15
+
+
+def test_changes_and_batches_are_read_and_go_on() -> None:
+    rows = table()
+    changes = ChangeLedger(Ledger(rows))
+
+    assert [one.group for one in changes.waiting("uploads")] == ["incoming"]
+    (head,) = changes.heads("uploads")
+    assert (head.group, head.count, head.sealed_at) == ("other", 1, None)
+    assert [one.change.path for one in changes.members("uploads", head.run_key)] == ["incoming/ü.csv"]
+    assert changes.go_on("uploads", head, 10, NOW)
+    swept = changes.sweep("uploads")
+    assert (swept.mark, swept.listing, swept.continuation, swept.missed_by_events) == (NOW, True, "2!92!MDAw", 2)
+    assert changes.set_sweep("uploads", swept) is not None
+    assert columns(rows, "w:uploads", "registry") == ROWS["registry"]["w:uploads"]
+
+
+# A rolling deployment, and a rollback: the digests of both versions stand for the same thing
+
+EVERY_5 = schedule("cron: {expression: '*/5 * * * *'}\ncatchup: all")
+DIGEST_0_1 = "46df99f8ce024073"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(NOW)
+
+
+def test_an_upgrade_after_a_downtime_lets_go_of_nothing(engine: Engine) -> None:
+    engine.ledger.register("s", NOW - timedelta(days=40))
+    engine.ledger.table.write(
+        "s",
+        [Replace("mark", {"until": (NOW - timedelta(minutes=21)).isoformat(), "trigger_digest": DIGEST_0_1})],
+    )
+
+    engine.reconcile(EVERY_5)
+
+    assert sorted(engine.states()) == [f"s@2026-11-01T03:{minute}:00Z" for minute in (40, 45, 50, 55)]
+
+
+def test_after_a_rollback_the_older_version_reads_its_own_digest(engine: Engine) -> None:
+    engine.ledger.register("s", NOW)
+    engine.clock.pass_time(timedelta(minutes=7))
+
+    engine.reconcile(EVERY_5)
+
+    mark = engine.ledger.table.get("s", "mark")
+    assert mark is not None
+    assert mark.columns["trigger_digest"] == DIGEST_0_1
+    assert engine.ledger.mark("s") == Mark(
+        until=NOW + timedelta(minutes=5, seconds=30),
+        trigger_digest="2422c852510c4b1f",
+        trigger_digest_0_1=DIGEST_0_1,
+        version=mark.etag,
+    )
+
+
+def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine) -> None:
+    of = schedule(CHANGE)
+    engine.ledger.register("s", NOW)
+    rows = engine.rows
+    begun = replace(
+        rows.sweep("s"),
+        of="('AzureWebJobsStorage', 'data', 'incoming', False)",
+        listing=True,
+        started_at=NOW,
+        continuation="incoming/x",
+    )
+    rows.set_sweep("s", begun)
+
+    engine.reconcile(of)
+
+    swept = rows.sweep("s")
+    assert (swept.started_at, swept.listing) == (NOW, False)

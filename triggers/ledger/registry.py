@@ -1,0 +1,108 @@
+"""What the ledger keeps once for all schedules: its id, which were seen, their pauses, holds, and the newest pass."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import uuid4
+
+from ..scheduling.pauses import Pause
+from .ports import Create, Replace, StoredRow, Table, following
+from .records import Pauses, Registration, pauses_in, registration_of
+from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, readable, readable_or, text_of, time_of
+
+
+class Registry:
+    """The partition `registry` of a table; safe to share between threads."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._incarnation = table.incarnation
+        self._id: str | None = None
+        self._registered: dict[str, Registration] = {}
+        """A registration never changes; without this, every firing would ask for it."""
+
+    def ledger_id(self) -> str:
+        """A GUID made once with the ledger: dev and prod may share a workspace, not each other's runs."""
+        self._forget_a_table_that_is_gone()
+        if self._id is None:
+            row = self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())})
+            self._id = readable_or(_ledger_id_of, row, None) or self._copy_of_id(row)
+        return self._id
+
+    def _copy_of_id(self, spoilt: StoredRow) -> str:
+        """The id that the newest pass has noted: another one would not find the runs that were sent under the first."""
+        copy = self.table.get(REGISTRY, "reconcile")
+        found = _ledger_id_of(spoilt if copy is None else copy)
+        self.table.write(REGISTRY, [Replace("ledger", {"ledger_id": found}, spoilt.etag)])
+        return found
+
+    def register(self, schedule: str, first_seen: datetime) -> Registration:
+        """Note a schedule before its first claim; a repeat changes nothing and returns the first registration."""
+        self._forget_a_table_that_is_gone()
+        if schedule not in self._registered:
+            row = self._created_or_present(REGISTRY, f"s:{schedule}", {"first_seen": first_seen.isoformat()})
+            self._registered[schedule] = registration_of(row)
+        return self._registered[schedule]
+
+    def registrations(self) -> list[Registration]:
+        """Every schedule ever seen, also those that have left the file since."""
+        return list(readable(registration_of, self._query(REGISTRY, "s:")))
+
+    def hold(self, target: str, until: datetime) -> None:
+        """Remember that a target asked to be left alone until a time of the ledger's clock."""
+        self.table.write(REGISTRY, [Replace(f"h:{target}", {"until": until.isoformat()})])
+
+    def holds(self) -> dict[str, datetime]:
+        """The targets that asked to be left alone, each until when; past ones may be among them."""
+        return dict(readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
+
+    def pauses(self, schedule: str) -> Pauses:
+        """The pauses of a schedule."""
+        row = self.table.get(REGISTRY, f"p:{schedule}")
+        return Pauses() if row is None else Pauses(intervals=pauses_in(row), version=row.etag)
+
+    def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
+        """The pauses of every schedule that ever had one."""
+        return {row.row_key[2:]: pauses_in(row) for row in self._query(REGISTRY, "p:")}
+
+    def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
+        """Write pauses that follow those that were read; False when somebody else was first."""
+        one = following(f"p:{schedule}", columns_of(pauses.intervals), pauses.version)
+        return self.table.write(REGISTRY, [one]) is not None
+
+    def note_pass(self, at: datetime) -> None:
+        """Remember that a pass of the reconciler has ended."""
+        columns = {"ended_at": at.isoformat(), "ledger_id": self.ledger_id()}
+        self.table.write(REGISTRY, [Replace("reconcile", columns)])
+
+    def last_pass(self) -> datetime | None:
+        """When the newest pass of the reconciler ended."""
+        row = self.table.get(REGISTRY, "reconcile")
+        return None if row is None else readable_or(lambda one: time_of(one, "ended_at"), row, None)
+
+    def now(self) -> datetime:
+        """The time by the ledger's own clock, which all instances share; costs a call."""
+        return self.table.now()
+
+    def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
+        """Insert a row, or read the one that is there already."""
+        written = self.table.write(partition, [Create(row_key, columns)])
+        if written is not None:
+            return StoredRow(row_key, columns, written.etag, written.at)
+        present = self.table.get(partition, row_key)
+        assert present is not None, f"{row_key} could not be created, so it is there"
+        return present
+
+    def _query(self, partition: str, prefix: str) -> Iterator[StoredRow]:
+        return self.table.query(partition, prefix, after_prefix(prefix))
+
+    def _forget_a_table_that_is_gone(self) -> None:
+        if self._incarnation != self.table.incarnation:
+            self._incarnation, self._id = self.table.incarnation, None
+            self._registered.clear()
+
+
+def _ledger_id_of(row: StoredRow) -> str:
+    found = text_of(row, "ledger_id")
+    if not found:
+        raise CorruptRow(row.row_key, "ledger_id is empty")
+    return found

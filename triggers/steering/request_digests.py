@@ -1,0 +1,62 @@
+"""What a person asked for under a request id, as a digest: the same id with another request is refused."""
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from ..scheduling.identities import canonical_digest
+from .questions import TriggerBody
+
+_FIELDS_0_1: Final = (
+    "request_id",
+    "pipeline_parameters",
+    "blob",
+    "scheduled_time",
+    "note",
+    "by",
+    "callback",
+)
+_TASK_0_1: Final = (
+    "plan_url",
+    "project_id",
+    "hub_name",
+    "plan_id",
+    "job_id",
+    "timeline_id",
+    "task_instance_id",
+    "auth_token",
+)
+
+
+def request_digest(body: TriggerBody) -> str:
+    """Of the fields that were given; null, and no parameters, count as absent."""
+    return canonical_digest("request", _given(body))
+
+
+def request_digests(body: TriggerBody) -> frozenset[str]:
+    """The digests that stand for this request in a row, whichever version of the app wrote it."""
+    given = _given(body)
+    digests = {canonical_digest("request", given)}
+    if given.keys() <= set(_FIELDS_0_1):
+        digests.add(_digest_0_1(given))
+    return frozenset(digests)
+
+
+def _given(body: TriggerBody) -> dict[str, Any]:
+    """The token of a task that waits is left out: each attempt of the task has another one."""
+    fields: dict[str, Any] = msgspec.to_builtins(body)
+    given = {name: value for name, value in fields.items() if value not in (None, {})}
+    if body.callback is not None:
+        given["callback"]["azure_devops"]["auth_token"] = "-"  # noqa: S105  no token
+    return given
+
+
+def _digest_0_1(given: dict[str, Any]) -> str:
+    """As version 0.1.0 wrote it: every field in its order, absent ones as null."""
+    body = {name: given.get(name) for name in _FIELDS_0_1}
+    body["pipeline_parameters"] = dict(sorted(given.get("pipeline_parameters", {}).items()))
+    if "callback" in given:
+        task = given["callback"]["azure_devops"]
+        body["callback"] = {"azure_devops": {name: task[name] for name in _TASK_0_1}}
+    return hashlib.sha256(msgspec.json.encode(body)).hexdigest()
