@@ -6,19 +6,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from .clock import SystemClock
 from .commands import asking, backfilling, doctor, file, looking, occurrences
 from .commands.levers import Refused
+from .scheduling.instants import instant_of
 from .scheduling.run import RunState
 from .settings import Settings, from_environment
 from .version import NAME, VERSION
 
 _EXAMPLE_ETAG = "0x0"
-_YEARS = range(1900, 9000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,12 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _moment(text: str) -> datetime:
     """A time of the command line; without offset it is UTC."""
     try:
-        moment = datetime.fromisoformat(text).replace(microsecond=0)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-01T04:30:00Z") from None
-    if not _YEARS.start < moment.year < _YEARS.stop - 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: the year is not between {_YEARS.start + 1} and {_YEARS.stop - 2}")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return instant_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> int:

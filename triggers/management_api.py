@@ -76,11 +76,9 @@ def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResp
 
 
 def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
-    from .ledger.ports import LedgerUnavailable
     from .ledger.rows import CorruptRow
-    from .settings import UnusableConnection
+    from .settings import StoreUnavailable
     from .steering.declined import Declined
-    from .storage.blobs import BlobUnavailable
     from .web.routes import ROUTES
 
     route = next(one for one in ROUTES if one.function == name)
@@ -94,7 +92,7 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
     except CorruptRow as error:
         log.exception("%s cannot be answered", name, extra={"action": "corrupt_row"})
         return _json({"error": str(error)}, 500)
-    except (LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
+    except StoreUnavailable as error:
         log.warning("%s cannot be answered: %s", name, error)
         return _json({"error": str(error)}, 503)
     return _json(answered.body, answered.status)

@@ -42,7 +42,11 @@ _SHORTEST_RETENTION = 7
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
 
-class UnusableConnection(Exception):
+class StoreUnavailable(Exception):
+    """The ledger or a storage account cannot be reached, or does not let us; trying again later may help."""
+
+
+class UnusableConnection(StoreUnavailable):
     """The app settings of a storage account do not exist or do not suffice; says which to add."""
 
 

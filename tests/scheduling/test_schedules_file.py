@@ -16,7 +16,7 @@ def test_a_schedule_with_nothing_but_its_trigger_has_the_defaults() -> None:
     assert found.request.experiment_name == "s"
     assert (found.enabled, found.catchup, found.catchup_window) == (True, Catchup.LATEST, timedelta(hours=1))
     assert (found.retry.max_age, found.retry.max_attempts) == (timedelta(hours=24), 185)
-    assert (found.overlap.value, found.jitter, found.trigger_overrides) == ("allow", timedelta(0), "listed")
+    assert (found.overlap.value, found.jitter, found.trigger_overrides.value) == ("allow", timedelta(0), "listed")
 
 
 def test_a_change_schedule_has_the_defaults() -> None:

@@ -7,13 +7,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ..app import App
-from ..ledger.ports import LedgerUnavailable
-from ..settings import Settings, UnusableConnection
+from ..settings import Settings, StoreUnavailable
 from ..starting.occurrence import Asked
 from ..steering.answers import ItemAnswer
 from ..steering.backfilling import Item
 from ..steering.questions import BackfillBody
-from ..storage.blobs import BlobUnavailable
 from .levers import Refused, checked, levers, named_schedule, refusals
 
 
@@ -35,7 +33,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
             starts, already = starts + item.starts, already + (not item.starts)
             progress.say(_line(verb if item.starts else "already", item))
             progress.step()
-    except (LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
+    except StoreUnavailable as error:
         raise Refused(f"{error}; what is shown above is done, and the same command goes on") from error
     finally:
         progress.end()

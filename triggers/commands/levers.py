@@ -10,13 +10,11 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from ..app import App
-from ..ledger.ports import LedgerUnavailable
 from ..scheduling.config import Schedule
 from ..scheduling.faults import nearest
-from ..settings import Settings, UnusableConnection, environment
+from ..settings import Settings, StoreUnavailable, environment
 from ..steering.declined import Declined
 from ..steering.service import Steering
-from ..storage.blobs import BlobUnavailable
 from .remote import Remote
 
 Levers: TypeAlias = Remote | Steering
@@ -45,7 +43,7 @@ def refusals(done: str = "") -> Iterator[None]:
     """Whatever is declined or cannot be reached becomes a refusal; `done` says what of the work is."""
     try:
         yield
-    except (Declined, LedgerUnavailable, BlobUnavailable, UnusableConnection) as error:
+    except (Declined, StoreUnavailable) as error:
         raise Refused(f"{error}{done}") from error
 
 

@@ -14,6 +14,7 @@ from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.file.converted_times import converted_times
+from ..scheduling.instants import iso_utc
 from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
@@ -44,7 +45,7 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     if options.json:
         table = [
             {
-                "nominal_time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+                "nominal_time": iso_utc(moment),
                 "local_time": local.isoformat(),
                 "clock_change": change and change.value,
             }
@@ -53,7 +54,7 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
         print(json.dumps(table, indent=2))
         return 0
     for moment, local, change in rows:
-        print(f"{moment:%Y-%m-%dT%H:%M:%SZ}  {local:%a} {local.isoformat()}{_clock_change_in_words(change)}")
+        print(f"{iso_utc(moment)}  {local:%a} {local.isoformat()}{_clock_change_in_words(change)}")
     return 0
 
 
@@ -97,7 +98,7 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Oc
         if options.blob is not None:
             raise Refused(f"{schedule.name} is time-based: it takes --at, not --blob")
         if next_after(trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
-            print(f"{options.at:%Y-%m-%dT%H:%M:%SZ} is no occurrence of {schedule.name}", file=sys.stderr)
+            print(f"{iso_utc(options.at)} is no occurrence of {schedule.name}", file=sys.stderr)
         return Occurrence(key=time_key(schedule.name, options.at), kind=RunKind.TIME, nominal_time=options.at)
     if options.blob is None:
         raise Refused(f"{schedule.name} is change-based: say which blob with --blob PATH (below the container)")

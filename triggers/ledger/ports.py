@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
+from ..settings import StoreUnavailable
+
 Columns: TypeAlias = Mapping[str, Any]
 
 
-class LedgerUnavailable(Exception):
+class LedgerUnavailable(StoreUnavailable):
     """The ledger cannot be reached or does not let us; what was asked may or may not have happened."""
 
 

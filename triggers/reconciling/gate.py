@@ -4,19 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 from ..clock import Clock
 from ..log_lines import logger
-from ..scheduling.config import Retry, Schedule, Target
+from ..scheduling.config import DEFAULT_RETRY, Retry, Schedule, Target
 from ..scheduling.identities import target_id, target_id_0_1
 from ..scheduling.pauses import Pause, pause_at, paused_within
 from ..scheduling.run import Run, RunState
 
 log = logger(__name__)
-
-_RETRY_OF_REMOVED: Final = Retry(max_age=timedelta(hours=24), max_attempts=185)
-"""For the open runs of a schedule that has left the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +74,7 @@ class Gate:
 
     def patience(self, run: Run) -> Retry:
         """How long the run is tried; its age stands still in a pause."""
-        retry = self.schedule.retry if self.schedule else _RETRY_OF_REMOVED
+        retry = self.schedule.retry if self.schedule else DEFAULT_RETRY
         held = paused_within(self.pauses, run.created_at, self.clock.now())
         return Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts)
 

@@ -16,9 +16,10 @@ from ..azureml.wire import CutOff, NeverSent, Reply
 from ..ledger.ledger import Ledger
 from ..ledger.records import Notice
 from ..log_lines import logger
+from ..scheduling.instants import iso_utc
 from ..scheduling.policies import retry_delay
 from ..scheduling.run import Run
-from ..scheduling.shown import moment, run_answer
+from ..scheduling.shown import run_answer
 from ..scheduling.templates import MissingSetting, expand
 from ..scheduling.web_address import url_problem
 
@@ -115,7 +116,7 @@ def event_of(run: Run, notice: Notice) -> dict[str, object]:
         "source": f"azureml-triggers/{run.schedule}",
         "type": "azureml-triggers.run.ended",
         "subject": run.key,
-        "time": moment(run.ended_at or run.created_at),
+        "time": iso_utc(run.ended_at or run.created_at),
         "datacontenttype": "application/json",
         "data": run_answer(run),
     }

@@ -6,7 +6,7 @@ msgspec's structs instead of dataclasses: making a dataclass costs a cold start 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -43,6 +43,15 @@ class Overlap(Enum):
     """They wait, and start one after the other."""
     CANCEL_OTHER = "cancel_other"
     """The open run is canceled for it."""
+
+
+class TriggerOverrides(Enum):
+    """What a person's trigger may change of a run."""
+
+    NONE = "none"
+    LISTED = "listed"
+    """The pipeline parameters that the schedule names."""
+    ANY = "any"
 
 
 class DataPathKind(Enum):
@@ -114,6 +123,10 @@ class Retry(Struct, frozen=True, kw_only=True):
     max_attempts: int
 
 
+DEFAULT_RETRY: Final = Retry(max_age=timedelta(hours=24), max_attempts=185)
+"""Of a schedule that says nothing else, and of one that has left the file: its delays grow to 15 minutes."""
+
+
 class ChangeTrigger(Struct, frozen=True, kw_only=True):
     """Which blobs start a run when they are added or modified."""
 
@@ -164,7 +177,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     jitter: timedelta
     retry: Retry
     max_concurrent_runs: int | None
-    trigger_overrides: str
+    trigger_overrides: TriggerOverrides
     webhook: str | None
     batch: Batch | None
 

@@ -1,9 +1,39 @@
-"""Instants, as they are kept: aware datetimes."""
+"""Instants: how they are kept, read and shown, and between which years they may lie."""
 
-from datetime import datetime
-from typing import Annotated, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 """A datetime that is refused without an offset when it is decoded: it could not be compared with the others."""
+
+YEARS: Final = range(1900, 9000)
+"""Of the times in the file: clock changes are known, and arithmetic does not overflow."""
+ASKED_YEARS: Final = range(YEARS.start + 1, YEARS.stop - 1)
+"""Of the times that people ask about: what lies just before or after one is within YEARS too."""
+
+ISO_UTC: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def iso_utc(at: datetime) -> str:
+    """An instant as run keys, answers and the command line have it: in UTC, to the second."""
+    return f"{at.astimezone(UTC):{ISO_UTC}}"
+
+
+def iso_utc_or_none(at: datetime | None) -> str | None:
+    """As `iso_utc`; None stays None."""
+    return None if at is None else iso_utc(at)
+
+
+def instant_of(text: str) -> datetime:
+    """A time that a person wrote, to the second; without an offset it is UTC. Raises ValueError with a sentence."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time such as 2026-11-01T04:30:00Z") from None
+    if at.year in YEARS:  # others may have no equal in UTC
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    if at.year not in ASKED_YEARS:
+        raise ValueError(f"{text!r}: the year is not between {ASKED_YEARS.start} and {ASKED_YEARS.stop - 1}")
+    return at.replace(microsecond=0)

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from .batch import BatchFacts
 from .change import BlobChange, change_digest
-from .instants import Instant
+from .instants import ISO_UTC, Instant, iso_utc
 from .run_request import RunRequest
 
 
@@ -60,7 +60,6 @@ class SkipReason(Enum):
     FILTERED = "filtered"
     BEFORE_FIRST_SEEN = "before_first_seen"
     BEFORE_START = "before_start"
-    AFTER_END = "after_end"
     GONE = "gone"
     CONTENT_UNCHANGED = "content_unchanged"
     COPY_FAILED = "copy_failed"
@@ -203,7 +202,7 @@ class Run:
 
 def time_key(schedule: str, nominal_time: datetime) -> str:
     """`nightly@2026-11-01T03:30:00Z`: an occurrence of a time-based schedule by its nominal time."""
-    return f"{schedule}@{nominal_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{schedule}@{iso_utc(nominal_time)}"
 
 
 def change_key(schedule: str, change: BlobChange) -> str:
@@ -239,7 +238,7 @@ def schedule_of(key: str) -> str:
 def nominal_time_in(key: str) -> datetime | None:
     """The nominal time that a time-based schedule's run key holds; None for other keys, and for replays."""
     try:
-        return datetime.strptime(key.partition("@")[2], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(key.partition("@")[2], ISO_UTC).replace(tzinfo=UTC)
     except ValueError:
         return None
 

@@ -1,10 +1,10 @@
 """A run as it is shown: the API answers with it, and a webhook sends it."""
 
-from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from .instants import iso_utc, iso_utc_or_none
 from .run import Run
 
 Utc: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, with Z")]
@@ -75,8 +75,8 @@ def run_answer(run: Run) -> RunAnswer:
         kind=run.kind.value,
         state=run.state.value,
         reason=run.reason,
-        nominal_time=utc(run.nominal_time),
-        due_at=utc(run.due_at),
+        nominal_time=iso_utc_or_none(run.nominal_time),
+        due_at=iso_utc_or_none(run.due_at),
         blob=None
         if blob is None
         else BlobAnswer(
@@ -84,7 +84,7 @@ def run_answer(run: Run) -> RunAnswer:
             path=blob.path,
             etag=blob.etag,
             size=blob.size,
-            last_modified=moment(blob.last_modified),
+            last_modified=iso_utc(blob.last_modified),
         ),
         batch=None if batch is None else BatchAnswer(group=batch.group, count=batch.count, manifest=batch.manifest),
         pipeline=run.pipeline,
@@ -92,24 +92,14 @@ def run_answer(run: Run) -> RunAnswer:
         studio_url=run.studio_url,
         azureml_status=run.azureml_status,
         attempts=run.attempts,
-        next_attempt_at=utc(run.next_attempt_at),
-        created_at=moment(run.created_at),
-        submitted_at=utc(run.submitted_at),
-        ended_at=utc(run.ended_at),
+        next_attempt_at=iso_utc_or_none(run.next_attempt_at),
+        created_at=iso_utc(run.created_at),
+        submitted_at=iso_utc_or_none(run.submitted_at),
+        ended_at=iso_utc_or_none(run.ended_at),
         replay_of=run.replay_of,
         request_id=run.request_id,
         requested_by=run.requested_by,
         note=run.note,
         error=run.error,
-        history=[EventAnswer(at=moment(one.at), state=one.state.value, reason=one.reason) for one in run.history],
+        history=[EventAnswer(at=iso_utc(one.at), state=one.state.value, reason=one.reason) for one in run.history],
     )
-
-
-def moment(at: datetime) -> str:
-    """An instant as answers tell it, to the second."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def utc(at: datetime | None) -> str | None:
-    """As `moment`; None stays None."""
-    return None if at is None else moment(at)

@@ -19,12 +19,12 @@ from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
-from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule, TriggerOverrides
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
-from .questions import HeldBody, ReplayBody, TriggerBody, blob_path, instant
+from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, blob_path
 from .request_digests import request_digest, request_digests
 
 log = logger(__name__)
@@ -77,7 +77,7 @@ class Asking:
             return _same(present, body), False
         _check_overrides(schedule, body)
         waiter = self._waiter(schedule, key, body)
-        at = self.clock.now() if body.scheduled_time is None else instant(body.scheduled_time, "scheduled_time")
+        at = self.clock.now() if body.scheduled_time is None else asked_instant(body.scheduled_time, "scheduled_time")
         occurrence = self._requested(schedule, key, at, body.blob)
         occurrence = replace(occurrence, beside=waiter)
         claimed = self._claimed(schedule, occurrence, asked, may_be_skipped=True)
@@ -237,12 +237,12 @@ class Asking:
 def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
     """What the schedule's trigger_overrides let a person change; raises NotAllowed."""
     allowed, named = schedule.trigger_overrides, schedule.request.pipeline_parameters
-    if allowed == "any":
+    if allowed is TriggerOverrides.ANY:
         return
-    given = [repr(name) for name in body.pipeline_parameters if allowed == "none" or name not in named]
+    given = [repr(name) for name in body.pipeline_parameters if allowed is TriggerOverrides.NONE or name not in named]
     if given:
-        known = f"only {', '.join(map(repr, named))}" if named and allowed != "none" else "none"
-        why = f"trigger_overrides {allowed} lets {known} be given"
+        known = f"only {', '.join(map(repr, named))}" if named and allowed is not TriggerOverrides.NONE else "none"
+        why = f"trigger_overrides {allowed.value} lets {known} be given"
         raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: {why}")
     if body.blob is None or not isinstance(schedule.trigger, ChangeTrigger):
         return

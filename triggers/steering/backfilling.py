@@ -14,6 +14,7 @@ from ..ledger.rows import CorruptRow
 from ..scheduling.batch import group_of
 from ..scheduling.change import FoundBlob, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run, RunKind, RunState, change_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
 from ..starting.occurrence import Asked, Occurrence, occurrence_of
@@ -104,7 +105,7 @@ class Backfilling:
         return _item(run)
 
     def _start(self, schedule: Schedule, moment: datetime, asked: Asked, *, dry_run: bool) -> Item:
-        own, what = time_key(schedule.name, moment), f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        own, what = time_key(schedule.name, moment), iso_utc(moment)
         key, present = _next_attempt(own, self._own_run)
         if present is not None and not present.starts:
             return replace(present, what=what)

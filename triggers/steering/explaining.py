@@ -10,9 +10,9 @@ from ..ledger.rows import CorruptRow
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
 from ..scheduling.file.converted_times import converted_times
+from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
-from ..scheduling.shown import moment
 from ..scheduling.times.occurrences import next_after
 from ..starting.reported_changes import Changes
 from .declined import BadInput
@@ -52,10 +52,10 @@ class Explaining:
         yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
             following = next(iter(next_after(trigger, at, 1)), None)
-            later = f"the next one is {moment(following)}" if following else "there is none later"
-            yield f"{moment(at)} is no occurrence of {schedule.name}; {later}"
+            later = f"the next one is {iso_utc(following)}" if following else "there is none later"
+            yield f"{iso_utc(at)} is no occurrence of {schedule.name}; {later}"
             return
-        yield f"{moment(at)} is an occurrence of {schedule.name}"
+        yield f"{iso_utc(at)} is an occurrence of {schedule.name}"
         yield from self._life(schedule, at)
         key = time_key(schedule.name, at)
         run = self._run(key)
@@ -70,11 +70,11 @@ class Explaining:
             yield "nothing of this schedule has been decided yet: its timer or the reconciler does that when it is due"
         elif at <= mark.until:
             yield (
-                f"everything until {moment(mark.until)} has been decided: its row was pruned, or it lies before the "
+                f"everything until {iso_utc(mark.until)} has been decided: its row was pruned, or it lies before the "
                 "schedule's life or before an edit of its trigger; backfill starts it"
             )
         else:
-            yield f"only what is until {moment(mark.until)} has been decided; the reconciler is due within two minutes"
+            yield f"only what is until {iso_utc(mark.until)} has been decided; the reconciler is due within two minutes"
 
     def blob(self, schedule: Schedule, path: str) -> Iterator[str]:
         """Of the present version of a blob. Raises BadInput, LedgerUnavailable, BlobUnavailable."""
@@ -86,7 +86,7 @@ class Explaining:
             yield f"there is no blob {path!r} in the container {trigger.container}"
             return
         change = found.change
-        yield f"{path!r}, modified at {moment(change.last_modified)}: {change.size} bytes, ETag {change.etag}"
+        yield f"{path!r}, modified at {iso_utc(change.last_modified)}: {change.size} bytes, ETag {change.etag}"
         if because := out_of_scope(trigger, found):
             yield f"{schedule.name} does not watch it: {because}"
             return
@@ -94,7 +94,7 @@ class Explaining:
         yield from converted_times(schedule)
         yield from self._life(schedule, change.last_modified)
         if trigger.start is not None and change.last_modified < trigger.start:
-            yield f"it is older than start_time, {moment(trigger.start)}"
+            yield f"it is older than start_time, {iso_utc(trigger.start)}"
         yield from self._change(schedule, trigger, change)
 
     def _change(self, schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Iterator[str]:
@@ -116,15 +116,15 @@ class Explaining:
         yield f"this version has no row ({change_key(schedule.name, change)}): no event has told it yet"
         newest = self.changes.rows.newest(schedule.name, change)
         if newest is not None:
-            yield f"the newest version that was told is that of {moment(newest.last_modified)}, ETag {newest.etag}"
+            yield f"the newest version that was told is that of {iso_utc(newest.last_modified)}, ETag {newest.etag}"
         if not trigger.polling_interval:
             yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
             return
         swept = self.changes.rows.sweep(schedule.name)
         if swept.mark is not None and change.last_modified < swept.mark:
-            yield f"sweeps have seen to everything before {moment(swept.mark)}; backfill starts what is older"
+            yield f"sweeps have seen to everything before {iso_utc(swept.mark)}; backfill starts what is older"
         else:
-            begun = "never yet" if swept.started_at is None else f"last at {moment(swept.started_at)}"
+            begun = "never yet" if swept.started_at is None else f"last at {iso_utc(swept.started_at)}"
             yield f"the sweep finds it: every {trigger.polling_interval.total_seconds() / 60:.0f} minutes, {begun}"
 
     def _life(self, schedule: Schedule, at: datetime) -> Iterator[str]:
@@ -133,14 +133,14 @@ class Explaining:
         if seen is None:
             yield "the schedule has not been seen by a reconciler yet: is the app deployed, and does it run?"
         elif at < seen:
-            yield f"that is before the schedule's life, which began at {moment(seen)}"
+            yield f"that is before the schedule's life, which began at {iso_utc(seen)}"
         if not schedule.enabled:
             yield "the schedule is disabled"
         pauses = self.ledger.pauses(schedule.name).intervals
         for pause in {one for one in (pause_at(pauses, at), pause_at(pauses, self.clock.now())) if one is not None}:
             note = f" ({pause.note})" if pause.note else ""
-            end = f"until {moment(pause.end)}" if pause.end else "and is still paused"
-            yield f"the schedule was paused from {moment(pause.begin)} {end}{note}"
+            end = f"until {iso_utc(pause.end)}" if pause.end else "and is still paused"
+            yield f"the schedule was paused from {iso_utc(pause.begin)} {end}{note}"
 
     def _run(self, key: str) -> Run | None:
         return next(iter(self.ledger.shown_runs([key])), None)
@@ -151,7 +151,7 @@ class Explaining:
         while True:
             yield f"{present.key}: {present.state.value}{f' ({present.reason})' if present.reason else ''}"
             for event in present.history:
-                yield f"  {moment(event.at)}  {event.state.value}{f': {event.reason}' if event.reason else ''}"
+                yield f"  {iso_utc(event.at)}  {event.state.value}{f': {event.reason}' if event.reason else ''}"
             if present.state is RunState.UNREADABLE:
                 yield f"  {present.error}"
             if sentence := _STATES.get(present.state):

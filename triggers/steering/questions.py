@@ -1,20 +1,18 @@
 """The JSON and the query parameters that the app is asked with; unknown fields are faults."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
 from ..scheduling.azure_devops import AzureDevOps
+from ..scheduling.instants import instant_of
 from ..scheduling.run import RunState
 from .declined import BadInput
 
 Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
-Note: TypeAlias = Annotated[str | None, Meta(description="Why; kept with what is done")]
 Moment: TypeAlias = Annotated[str, Meta(max_length=40, description="ISO 8601; without offset it is UTC")]
 Scalar: TypeAlias = str | int | float | bool
-
-_YEARS = range(1901, 8999)
 
 
 class HeldBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,13 +105,9 @@ def blob_path(path: str) -> str:
     return path
 
 
-def instant(text: str, what: str) -> datetime:
-    """A time that somebody wrote; raises BadInput."""
+def asked_instant(text: str, what: str) -> datetime:
+    """A time that a person wrote; raises BadInput, which says what it was for."""
     try:
-        found = datetime.fromisoformat(text)
-        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
-    except (ValueError, OverflowError):
-        raise BadInput(f"{what}: {text!r} is not a time such as 2026-11-01T04:30:00Z") from None
-    if at.year not in _YEARS:
-        raise BadInput(f"{what}: {text!r}: the year is not between {_YEARS.start} and {_YEARS.stop - 1}")
-    return at
+        return instant_of(text)
+    except ValueError as error:
+        raise BadInput(f"{what}: {error}") from None

@@ -15,9 +15,10 @@ from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..scheduling.config import ChangeTrigger, Config, Schedule
 from ..scheduling.faults import nearest
+from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import ENDED_STATES, Run, is_run_key
-from ..scheduling.shown import RunAnswer, moment, run_answer, utc
+from ..scheduling.shown import RunAnswer, run_answer
 from ..scheduling.times.occurrences import change_at, next_after
 from ..starting.occurrence import Asked
 from .answers import BackfillAnswer, ItemAnswer, NextAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
@@ -26,7 +27,7 @@ from .backfilling import Backfilling, Item
 from .declined import BadInput, NotKnown, WrongState
 from .pages import Wanted, page
 from .pausing import pause, resume
-from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, instant
+from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
 _NEXT: Final = 10
@@ -85,7 +86,7 @@ class Steering:
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule did not in [from, to), or show it; after a time it stops, and a repetition goes on."""
         schedule = self.named(name)
-        first, before = instant(body.first, "from"), instant(body.before, "to")
+        first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
         if before <= first:
             raise BadInput("to lies at or before from: nothing is between them")
         asked = Asked(by=body.by, note=body.note)
@@ -99,7 +100,7 @@ class Steering:
             if self.clock.monotonic() > until:
                 behind = _behind(schedule, item)
                 complete = behind is not None and behind >= before
-                continue_from = None if complete else utc(behind)
+                continue_from = None if complete else iso_utc_or_none(behind)
                 break
         return BackfillAnswer(
             dry_run=body.dry_run,
@@ -118,8 +119,8 @@ class Steering:
         wanted = Wanted(
             schedule=query.schedule,
             state=query.state,
-            since=None if query.since is None else instant(query.since, "since"),
-            until=None if query.until is None else instant(query.until, "until"),
+            since=None if query.since is None else asked_instant(query.since, "since"),
+            until=None if query.until is None else asked_instant(query.until, "until"),
             limit=query.limit,
             continuation=query.continuation,
         )
@@ -202,7 +203,7 @@ class Steering:
             return []
         return [
             NextAnswer(
-                nominal_time=moment(at),
+                nominal_time=iso_utc(at),
                 local_time=at.astimezone(trigger.zone).isoformat(),
                 clock_change=(change := change_at(trigger, at)) and change.value,
             )
@@ -215,7 +216,7 @@ def _detailed(told: ScheduleAnswer, one: Schedule) -> ScheduleAnswer:
         told,
         description=one.request.description,
         pipeline_parameters=dict(one.request.pipeline_parameters),
-        trigger_overrides=one.trigger_overrides,
+        trigger_overrides=one.trigger_overrides.value,
     )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, normal_etag
-from ..settings import UnusableConnection
+from ..settings import StoreUnavailable, UnusableConnection
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -22,7 +22,7 @@ _PAGE: Final = 5000
 """Blobs a page; the most that the service gives."""
 
 
-class BlobUnavailable(Exception):
+class BlobUnavailable(StoreUnavailable):
     """Blob storage cannot be reached, does not let us, or has no such container."""
 
 

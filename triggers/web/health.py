@@ -8,6 +8,7 @@ from ..app import App
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable
 from ..scheduling.faults import Fault
+from ..scheduling.instants import iso_utc_or_none
 from ..scheduling.run import RunState
 from ..version import VERSION
 
@@ -44,12 +45,12 @@ def _open_runs(ledger: Ledger) -> dict[str, Any]:
             if one.state is not RunState.SUBMITTED:
                 for run in ledger.runs([one.key]) if one.state is not RunState.UNREADABLE else ():
                     oldest = min(oldest or run.created_at, run.created_at)
-    return {"counts": dict(counts), "oldest_open": _utc(oldest), "last_reconcile": _utc(ledger.last_pass())}
+    return {
+        "counts": dict(counts),
+        "oldest_open": iso_utc_or_none(oldest),
+        "last_reconcile": iso_utc_or_none(ledger.last_pass()),
+    }
 
 
 def _fault(fault: Fault) -> dict[str, str]:
     return {"file": fault.file, "path": fault.path, "value": fault.value, "message": fault.message}
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"

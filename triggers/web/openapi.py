@@ -78,11 +78,6 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _path_parameter(name: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1}
-    return {"name": name, "in": "path", "required": True, "description": _NAMES[name], "schema": schema}
-
-
 def _answer(description: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}

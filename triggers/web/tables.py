@@ -31,7 +31,6 @@ _REASONS: Final = {
     "filtered": "the blob is none that the schedule watches",
     "before_first_seen": "it lies before the schedule was first seen",
     "before_start": "it lies before the schedule's start",
-    "after_end": "it lies after the schedule's end",
     "gone": "the blob was gone",
     "content_unchanged": "the same content again",
     "copy_failed": "the copy that made the blob failed",

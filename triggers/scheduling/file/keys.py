@@ -4,13 +4,18 @@ What the values mean together is checked in `loading.py`. `RequestText` may hold
 `{templates}`; both are left in it. In every other text settings are put in before it is checked.
 """
 
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
+from ..config import DEFAULT_RETRY, Catchup, DataPathKind, Overlap, TriggerOverrides
 from ..globs import glob_problem
 from ..times.cron import fault_in
+from ..times.recurrence import Frequency
 from .leaf_checks import (
     connection_problem,
     container_problem,
@@ -40,7 +45,8 @@ ZoneName: TypeAlias = Annotated[
 OptionalText: TypeAlias = Annotated[str | None, Meta(extra={"request_text": True})]
 
 
-def _one_of(*words: str, either_case: bool = False) -> Meta:
+def _one_of(words: type[Enum] | Sequence[str], *, either_case: bool = False) -> Meta:
+    words = tuple(one.value for one in words) if isinstance(words, type) else tuple(words)
     shown = "|".join(f"[{word[0]}{word[0].lower()}]{word[1:]}" if either_case else word for word in words)
     extra: dict[str, Any] = {"words": words, "either_case": either_case}
     return Meta(pattern=rf"^({shown}|%[A-Za-z_][A-Za-z0-9_]+%)$", description=", ".join(words), extra=extra)
@@ -92,7 +98,7 @@ class DatasetKeys(Keys, frozen=True, kw_only=True):
 class RecurrenceKeys(Keys, frozen=True, kw_only=True):
     """A recurrence by the words of the SDK's ScheduleRecurrence."""
 
-    frequency: Annotated[str, _one_of("Minute", "Hour", "Day", "Week", "Month", either_case=True)]
+    frequency: Annotated[str, _one_of(Frequency, either_case=True)]
     interval: Annotated[int, Meta(ge=1, le=1_000_000)]
     hours: list[Annotated[int, Meta(ge=0, le=23)]] | None = None
     minutes: list[Annotated[int, Meta(ge=0, le=59)]] | None = None
@@ -103,7 +109,7 @@ class RecurrenceKeys(Keys, frozen=True, kw_only=True):
         list[
             Annotated[
                 str,
-                _one_of("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", either_case=True),
+                _one_of(WEEK_DAYS, either_case=True),
             ]
         ]
         | None
@@ -139,7 +145,7 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
     exclude: list[Glob] = []
     min_size: Annotated[int, Meta(ge=0, description="bytes")] = 1
     data_path_parameter_name: OptionalText = None
-    data_path: Annotated[str, _one_of("file", "folder", "manifest")] = "file"
+    data_path: Annotated[str, _one_of(DataPathKind)] = DataPathKind.FILE.value
     polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
     start_time: WallClock | None = None
 
@@ -150,14 +156,14 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
     quiet: Duration = "5m"
     max_wait: Duration = "30m"
     max_items: Annotated[int, Meta(ge=1, le=1_000_000)] = 5000
-    group_by: Annotated[str, _one_of("folder", "schedule")] = "schedule"
+    group_by: Annotated[str, _one_of(("folder", "schedule"))] = "schedule"
 
 
 class RetryKeys(Keys, frozen=True, kw_only=True):
     """How long, and how often, a submission that was certainly not accepted is tried."""
 
-    max_age: Duration = "24h"
-    max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 185
+    max_age: Duration = f"{DEFAULT_RETRY.max_age // timedelta(hours=1)}h"
+    max_attempts: Annotated[int, Meta(ge=1, le=1000)] = DEFAULT_RETRY.max_attempts
 
 
 class CommonKeys(Keys, frozen=True, kw_only=True):
@@ -172,14 +178,14 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     datasets: dict[str, DatasetKeys] | None = None
     continue_on_step_failure: Annotated[bool | None, Meta(description="absent: the pipeline's own setting")] = None
     parent_run_id: OptionalText = None
-    status: Annotated[str, _one_of("Enabled", "Disabled")] = "Enabled"
+    status: Annotated[str, _one_of(("Enabled", "Disabled"))] = "Enabled"
     catchup_window: Duration = "1h"
-    catchup: Annotated[str, _one_of("latest", "all", "none")] = "latest"
-    overlap: Annotated[str, _one_of("allow", "skip", "buffer_one", "buffer_all", "cancel_other")] = "allow"
+    catchup: Annotated[str, _one_of(Catchup)] = Catchup.LATEST.value
+    overlap: Annotated[str, _one_of(Overlap)] = Overlap.ALLOW.value
     jitter: Duration = "0s"
     retry: RetryKeys = RetryKeys()
     max_concurrent_runs: Annotated[int, Meta(ge=1)] | None = None
-    trigger_overrides: Annotated[str, _one_of("none", "listed", "any")] = "listed"
+    trigger_overrides: Annotated[str, _one_of(TriggerOverrides)] = TriggerOverrides.LISTED.value
     webhook: Annotated[OptionalText, Meta(description="told when a run ends; https")] = None
     batch: BatchKeys | None = None
 

@@ -6,6 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ..faults import nearest
+from ..instants import YEARS
 from ..times.time_zones import UTC_ZONE, instant, zone, zone_names
 
 _READING: Final = re.compile(
@@ -15,7 +16,6 @@ _TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})\Z", re.ASCII)
 _DURATION: Final = re.compile(r"(\d{1,6})([smhd])\Z", re.ASCII)
 _CONTAINER: Final = re.compile(r"\$(root|web|logs)\Z|(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_YEARS: Final = range(1900, 9000)
 
 
 def duration(text: str) -> timedelta:
@@ -66,7 +66,7 @@ def reading_problem(text: str) -> str | None:
         year = reading(text, UTC_ZONE).year
     except (ValueError, OverflowError) as error:
         return f"no such date or time: {error}"
-    return None if year in _YEARS else f"the year is not between {_YEARS.start} and {_YEARS.stop - 1}"
+    return None if year in YEARS else f"the year is not between {YEARS.start} and {YEARS.stop - 1}"
 
 
 def _aware(written: datetime, offset: str) -> datetime:

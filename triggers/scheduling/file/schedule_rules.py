@@ -17,6 +17,7 @@ from ..config import (
     Schedule,
     Target,
     Trigger,
+    TriggerOverrides,
 )
 from ..faults import FaultList, nearest
 from ..templates import MissingSetting, expand
@@ -208,7 +209,7 @@ def _schedule(
         jitter=duration(keys.jitter),
         retry=Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
         max_concurrent_runs=keys.max_concurrent_runs,
-        trigger_overrides=keys.trigger_overrides,
+        trigger_overrides=TriggerOverrides(keys.trigger_overrides),
         webhook=keys.webhook,
         batch=None if keys.batch is None else _batch(keys.batch),
     )
