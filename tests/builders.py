@@ -315,22 +315,23 @@ class Engine:
 
     @property
     def changes(self) -> Changes:
-        return Changes(blobs=self.blobs, ledger=self.ledger, rows=self.rows, firing=self.firing)
+        return Changes(
+            blobs=self.blobs,
+            ledger=self.ledger,
+            rows=self.rows,
+            firing=self.firing,
+            clock=self.clock,
+            retention=timedelta(days=90),
+            started_at=self.started_at,
+        )
 
     def report(self, of: Schedule, path: str, *, polled: bool = False) -> bool:
         """Report a blob to a schedule, as an event or a poll does."""
-        now = self.clock.now()
-        return self.changes.report(
-            of,
-            "data",
-            path,
-            now=now,
-            first_seen=self.started_at,
-            held_against_first_seen=polled,
-            floor=now - timedelta(days=89),
-        )
+        return self.changes.report(of, "data", path, polled=polled)
 
-    def wired(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> "WiredEngine":
+    def wired(
+        self, *schedules: Schedule, left_out: tuple[str, ...] = (), callback_hosts: tuple[str, ...] = ()
+    ) -> "WiredEngine":
         """A process's engine as the app wires it, with these schedules in the file."""
         return WiredEngine(
             config=Config(
@@ -355,6 +356,7 @@ class Engine:
             started_at=self.started_at,
             pace=Pace(),
             spread=lambda: 0.0,
+            callback_hosts=callback_hosts,
         )
 
     def with_new_process(self) -> "Engine":

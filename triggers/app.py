@@ -8,8 +8,9 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from .azureml.tokens import LateCredential, Tokens
+from .built_once import built_once
 from .clock import Clock, SystemClock
-from .engine import Engine, Pace, built_once
+from .engine import Engine, Pace
 from .log_lines import logger
 from .scheduling.config import ChangeTrigger, Config
 from .scheduling.faults import Fault, place_of

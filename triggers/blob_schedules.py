@@ -40,17 +40,6 @@ def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
     polled = app.settings.blob_trigger_source != "EventGrid"
 
     def fire(client: BlobClient) -> None:
-        from .scheduling.policies import floor
-
-        now = app.clock.now()
-        app.engine.changes.report(
-            schedule,
-            client.container_name,
-            client.blob_name,
-            now=now,
-            first_seen=app.started_at if polled else now,
-            held_against_first_seen=polled,
-            floor=floor(now, app.settings.retention),
-        )
+        app.engine.changes.report(schedule, client.container_name, client.blob_name, polled=polled)
 
     return fire

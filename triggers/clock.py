@@ -1,7 +1,7 @@
 """Time as something that is handed in: the adapters bring the real clock, tests and the simulator their own."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -23,3 +23,19 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class LeftAlone:
+    """What this process leaves alone for a while, by name and by its monotonic clock; safe to share between threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def leave(self, name: str, time: timedelta) -> None:
+        """Leave it alone from now on."""
+        self._until[name] = self._clock.monotonic() + time.total_seconds()
+
+    def still(self, name: str) -> timedelta:
+        """How long it is still left alone; zero, which is false: no longer."""
+        return max(timedelta(0), timedelta(seconds=self._until.get(name, 0.0) - self._clock.monotonic()))

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore, RLock
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol
 
-from .clock import Clock
+from .built_once import built_once
+from .clock import Clock, LeftAlone
 from .scheduling.config import Config
 
 if TYPE_CHECKING:
@@ -22,43 +23,13 @@ if TYPE_CHECKING:
     from .reconciling.run_hints import RunHints
     from .reconciling.unknown_runs import UnknownRuns
     from .starting import firing
+    from .starting.due_occurrences import DueOccurrences
     from .starting.firing import Firing
     from .starting.reported_changes import Changes
     from .steering.backfilling import Backfilling
+    from .steering.explaining import Explaining
     from .steering.service import Steering
     from .storage.blobs import Blobs
-
-Built = TypeVar("Built")
-
-
-class HasLock(Protocol):
-    """What owns parts that are built once."""
-
-    lock: RLock
-
-
-class built_once(Generic[Built]):  # noqa: N801  used as `property` is
-    """A property that is computed once, by one thread: functools.cached_property has no lock since Python 3.12."""
-
-    def __init__(self, build: Callable[[Any], Built]) -> None:
-        self._build = build
-        self.__doc__ = build.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, owner: None, kind: type) -> "built_once[Built]": ...
-    @overload
-    def __get__(self, owner: HasLock, kind: type) -> Built: ...
-    def __get__(self, owner: HasLock | None, kind: type) -> "built_once[Built] | Built":
-        if owner is None:
-            return self
-        with owner.lock:
-            if self._name not in vars(owner):
-                vars(owner)[self._name] = self._build(owner)
-            built: Built = vars(owner)[self._name]
-            return built
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +133,28 @@ class Engine:
         """Decides about blobs that events, polls and sweeps report."""
         from .starting.reported_changes import Changes
 
-        return Changes(blobs=self.outside.blobs, ledger=self.ledger, rows=self.change_ledger, firing=self.firing)
+        return Changes(
+            blobs=self.outside.blobs,
+            ledger=self.ledger,
+            rows=self.change_ledger,
+            firing=self.firing,
+            clock=self.clock,
+            retention=self.pace.retention,
+            started_at=self.started_at,
+        )
+
+    @built_once
+    def due_occurrences(self) -> "DueOccurrences":
+        """Fires the occurrences of time-based schedules."""
+        from .starting.due_occurrences import DueOccurrences
+
+        return DueOccurrences(
+            ledger=self.ledger,
+            firing=self.firing,
+            clock=self.clock,
+            started_at=self.started_at,
+            retention=self.pace.retention,
+        )
 
     @built_once
     def unknown_runs(self) -> "UnknownRuns":
@@ -191,7 +183,13 @@ class Engine:
             ledger=ledger,
             firing=self.firing,
             unknown_runs=self.unknown_runs,
-            run_ends=RunEnds(ledger=ledger, service=outside.status, clock=clock, tracking=self.pace.tracking),
+            run_ends=RunEnds(
+                ledger=ledger,
+                service=outside.status,
+                clock=clock,
+                tracking=self.pace.tracking,
+                left_alone=LeftAlone(clock),
+            ),
             waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=outside.cancellation, clock=clock),
             webhooks=Webhooks(
                 ledger=ledger,
@@ -221,10 +219,18 @@ class Engine:
         return Reconciliation(
             config=self.config,
             ledger=self.ledger,
-            firing=self.firing,
+            change_ledger=self.change_ledger,
+            due_occurrences=self.due_occurrences,
             open_runs=self.open_runs,
-            sweeping=Sweeping(changes=self.changes, clock=self.clock, retention=self.pace.retention),
-            batching=Batching(changes=self.changes, clock=self.clock),
+            sweeping=Sweeping(changes=self.changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
+            batching=Batching(
+                changes=self.changes,
+                ledger=self.ledger,
+                rows=self.change_ledger,
+                firing=self.firing,
+                blobs=self.outside.blobs,
+                clock=self.clock,
+            ),
             clock=self.clock,
             started_at=self.started_at,
             retention=self.pace.retention,
@@ -242,7 +248,20 @@ class Engine:
         """Starts what has no run."""
         from .steering.backfilling import Backfilling
 
-        return Backfilling(changes=self.changes, clock=self.clock)
+        return Backfilling(
+            changes=self.changes,
+            ledger=self.ledger,
+            rows=self.change_ledger,
+            firing=self.firing,
+            clock=self.clock,
+        )
+
+    @built_once
+    def explaining(self) -> "Explaining":
+        """Says why something did, or did not, start."""
+        from .steering.explaining import Explaining
+
+        return Explaining(ledger=self.ledger, rows=self.change_ledger, blobs=self.outside.blobs, clock=self.clock)
 
     @built_once
     def steering(self) -> "Steering":
@@ -256,6 +275,9 @@ class Engine:
             asking=Asking(
                 ledger=self.ledger,
                 changes=self.changes,
+                rows=self.change_ledger,
+                firing=self.firing,
+                blobs=self.outside.blobs,
                 clock=self.clock,
                 service=self.outside.cancellation,
                 callback_hosts=self._callback_hosts,

@@ -19,15 +19,6 @@ def register(functions: func.FunctionApp, app: App) -> None:
 
 def _function(app: App, schedule: Schedule) -> Callable[[func.TimerRequest], None]:
     def fire(timer: func.TimerRequest) -> None:
-        from .starting.due_occurrences import fire_due
-
-        fire_due(
-            schedule,
-            app.engine.ledger,
-            app.engine.firing,
-            app.clock,
-            started_at=app.started_at,
-            retention=app.settings.retention,
-        )
+        app.engine.due_occurrences.fire(schedule)
 
     return fire

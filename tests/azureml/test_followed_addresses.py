@@ -15,6 +15,7 @@ from triggers.scheduling.file.warnings import warnings_of
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
 from triggers.scheduling.run import RunState
 from triggers.scheduling.run_service import run_service
+from triggers.starting.occurrence import time_occurrence
 
 __all__ = ["line"]
 
@@ -149,8 +150,8 @@ def test_it_ends_as_untracked_at_once_and_holds_no_slot() -> None:
     engine.ledger.register("s", NOW)
     engine.endpoint.next_outcomes = [ACCEPTED]
 
-    first = engine.firing.fire_time(of, NOW, None)
-    second = engine.firing.fire_time(of, utc("2026-11-02T04:00"), None)
+    first = engine.firing.fire(of, time_occurrence(of, NOW))
+    second = engine.firing.fire(of, time_occurrence(of, utc("2026-11-02T04:00")))
 
     assert first is not None
     assert (first.state, first.run_id) == (RunState.UNTRACKED, "run-1")
@@ -164,7 +165,7 @@ def test_one_that_was_submitted_before_ends_in_the_next_pass() -> None:
     engine = Engine(NOW)
     of = schedule(f"overlap: skip\n{TIME}")
     engine.ledger.register("s", NOW)
-    run = engine.firing.fire_time(of, NOW, None)
+    run = engine.firing.fire(of, time_occurrence(of, NOW))
     assert run is not None
     assert run.run_id is not None
     engine.service.seen[run.run_id] = Seen(is_beyond_reach=True)
@@ -179,7 +180,7 @@ def test_an_unknown_one_is_untracked_once_its_answer_can_no_longer_come() -> Non
     of = schedule(f"overlap: skip\n{TIME}")
     engine.ledger.register("s", NOW)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNKNOWN, sentence="cut off")]
-    run = engine.firing.fire_time(of, NOW, None)
+    run = engine.firing.fire(of, time_occurrence(of, NOW))
     assert run is not None
     engine.history.answer = LookUp(is_impossible=True)
 

@@ -17,6 +17,7 @@ from local.azurite import free_ports
 from local.machine import Machine
 from triggers.ledger.ports import StoredRow
 from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.starting.occurrence import time_occurrence
 from triggers.steering.pages import ROWS_A_PAGE, Wanted, page
 
 FILE = """
@@ -365,7 +366,7 @@ def test_a_canceled_run_whose_id_arrives_late_has_it_written() -> None:
         engine.ledger.update(unknown, unknown.to(RunState.CANCELED, engine.clock.now()))
 
     engine.endpoint.before_the_reply = canceled_meanwhile
-    run = engine.firing.fire_time(one, engine.clock.now(), None)
+    run = engine.firing.fire(one, time_occurrence(one, engine.clock.now()))
 
     assert run is not None
     assert (run.state, run.run_id is not None) == (RunState.SUBMITTED, True)

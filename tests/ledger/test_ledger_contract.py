@@ -28,7 +28,7 @@ from triggers.scheduling.run import Run, RunKind, RunState, change_key
 from triggers.scheduling.run_request import build_request
 from triggers.settings import UnusableConnection
 from triggers.starting.firing import Firing
-from triggers.starting.occurrence import occurrence_of
+from triggers.starting.occurrence import change_occurrence
 
 NOW = utc("2026-11-01T04:00")
 
@@ -476,7 +476,7 @@ def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite
 
             def deliver(firing: Firing, start: Barrier = start, number: int = number) -> Run | None:
                 start.wait()
-                return firing.fire_change(of, occurrence_of(of.name, change(etag=str(number))), None)
+                return firing.fire(of, change_occurrence(of.name, change(etag=str(number))))
 
             runs = list(threads.map(deliver, instances))
             assert sorted(run is None for run in runs) == [False, True]

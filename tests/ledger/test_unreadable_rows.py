@@ -23,7 +23,6 @@ from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
 from triggers.starting.occurrence import Asked
-from triggers.steering.explaining import Explaining
 from triggers.steering.questions import HeldBody, RunsQuery
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
@@ -361,7 +360,7 @@ def test_explain_says_that_a_row_is_not_readable(spoilt_run: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
     wired = spoilt_run.wired(hourly)
 
-    told = list(Explaining(ledger=wired.ledger, changes=wired.changes, clock=spoilt_run.clock).time(hourly, NOON))
+    told = list(wired.explaining.time(hourly, NOON))
 
     assert told[1] == f"{AT.format('12:00')}: unreadable"
     assert told[-1] == "  its row cannot be read; a newer version of the app may have written it"

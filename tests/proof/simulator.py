@@ -8,7 +8,8 @@ from typing import Any
 
 from builders import Outside, config
 
-from triggers.engine import Engine, Pace, built_once
+from triggers.built_once import built_once
+from triggers.engine import Engine, Pace
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
@@ -21,8 +22,6 @@ from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import OPEN_STATES, Run, RunKind, RunState, change_key, time_key
 from triggers.scheduling.times.occurrences import between
-from triggers.starting.due_occurrences import fire_due
-from triggers.starting.reported_changes import Changes
 from triggers.steering.pausing import pause, resume
 
 from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
@@ -165,15 +164,7 @@ class Simulation:
 
     def _timer(self, schedule: Schedule, process: Process) -> None:
         def activity() -> None:
-            started_at = process.engine.reconciliation.started_at
-            fire_due(
-                schedule,
-                process.engine.ledger,
-                process.engine.firing,
-                process.clock,
-                started_at=started_at,
-                retention=RETENTION,
-            )
+            process.engine.due_occurrences.fire(schedule)
 
         self._spawn(process, activity)
 
@@ -208,17 +199,7 @@ class Simulation:
         blobs = SimBlobs(self.world, process.instance, self.container)
 
         def activity() -> None:
-            engine = process.engine
-            changes = Changes(blobs=blobs, ledger=engine.ledger, rows=engine.change_ledger, firing=engine.firing)
-            changes.report(
-                schedule,
-                "ccc",
-                path,
-                first_seen=process.clock.now(),
-                held_against_first_seen=False,
-                now=process.clock.now(),
-                floor=process.clock.now() - RETENTION,
-            )
+            replace(process.engine.changes, blobs=blobs).report(schedule, "ccc", path, polled=False)
 
         def ended(*, well: bool) -> None:
             if well and blobs.seen is not None:

@@ -18,7 +18,7 @@ from triggers.scheduling.azure_devops import AzureDevOps, callback_problem
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import Run, RunState
 from triggers.scheduling.shown import run_answer
-from triggers.steering.asking import Asking
+from triggers.starting.occurrence import time_occurrence
 from triggers.steering.declined import BadInput, WrongState
 from triggers.steering.questions import CallbackBody, TriggerBody
 
@@ -48,9 +48,7 @@ def engine() -> Engine:
 
 
 def triggered(engine: Engine, request_id: str = "a", hosts: tuple[str, ...] = (), **other: Any) -> Run:
-    asking = Asking(
-        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=engine.service, callback_hosts=hosts
-    )
+    asking = engine.wired(callback_hosts=hosts).steering.asking
     callback = CallbackBody(azure_devops=msgspec.convert({**TASK, **other}, AzureDevOps))
     return asking.trigger(schedule(), TriggerBody(request_id=request_id, callback=callback))[0]
 
@@ -176,10 +174,8 @@ def test_collections_at_visualstudio_com_and_allowed_hosts_are_called() -> None:
 
 def test_a_skipped_run_fails_the_task_too(engine: Engine) -> None:
     of = schedule(f"overlap: skip\n{TIME}")
-    engine.firing.fire_time(of, NOW, None)
-    asking = Asking(
-        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=engine.service, callback_hosts=()
-    )
+    engine.firing.fire(of, time_occurrence(of, NOW))
+    asking = engine.wired().steering.asking
     callback = CallbackBody(azure_devops=msgspec.convert(TASK, AzureDevOps))
     run, _ = asking.trigger(of, TriggerBody(request_id="a", callback=callback))
     passes(engine)

@@ -18,9 +18,8 @@ from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState, time_key
 from triggers.starting.firing import Firing
-from triggers.starting.occurrence import Asked, occurrence_of
+from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
 from triggers.steering.asking import Asking
-from triggers.steering.backfilling import Backfilling
 from triggers.steering.questions import ReplayBody, TriggerBody
 
 NOW = utc("2026-11-01T04:00")
@@ -44,7 +43,7 @@ class Day(Engine):
     def fire(self, number: int = 1) -> list[str]:
         """Fire the next occurrences; the states of all so far, oldest first."""
         for _ in range(number):
-            self.firing.fire_time(self.of, NOW + timedelta(minutes=self.fired), None)
+            self.firing.fire(self.of, time_occurrence(self.of, NOW + timedelta(minutes=self.fired)))
             self.fired += 1
         return self.now()
 
@@ -67,9 +66,7 @@ class Day(Engine):
         return self.now()
 
     def asking(self) -> Asking:
-        return Asking(
-            ledger=self.ledger, changes=self.changes, clock=self.clock, service=self.service, callback_hosts=()
-        )
+        return self.wired().steering.asking
 
 
 def test_runs_of_a_schedule_may_overlap_unless_it_says_otherwise() -> None:
@@ -158,7 +155,7 @@ def test_cancel_other_never_cancels_what_it_has_made_way_for() -> None:
 def test_cancel_other_starts_the_newest_before_what_people_made_up_for() -> None:
     day = Day("overlap: cancel_other")
     day.clock.pass_time(timedelta(minutes=5))
-    backfilling = Backfilling(changes=day.changes, clock=day.clock)
+    backfilling = day.wired().backfilling
     list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Asked(), dry_run=False))
     day.fired = 3
     day.reconcile_once()
@@ -257,7 +254,7 @@ def test_a_run_that_a_person_triggers_keeps_to_the_slots_too() -> None:
 def test_a_backfill_waits_its_turn_whatever_overlap_says() -> None:
     day = Day("overlap: skip")
     day.clock.pass_time(timedelta(minutes=5))
-    backfilling = Backfilling(changes=day.changes, clock=day.clock)
+    backfilling = day.wired().backfilling
 
     items = list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Asked(), dry_run=False))
 
@@ -327,7 +324,7 @@ def test_twenty_claims_at_once_take_as_many_slots_as_there_are(store: str, reque
         )
 
     def claim(number: int) -> None:
-        instance().fire_change(of, occurrence_of(name, change(f"incoming/{number}.csv")), None)
+        instance().fire(of, change_occurrence(name, change(f"incoming/{number}.csv")))
 
     with ThreadPoolExecutor(20) as threads:
         list(threads.map(claim, range(20)))
@@ -341,12 +338,9 @@ def test_a_jittered_run_is_decided_about_when_it_is_due() -> None:
     engine = Engine(NOW)
     of = schedule(f"overlap: skip\njitter: 10m\n{TIME}")
     engine.ledger.register("s", NOW)
-    engine.firing.fire_time(of, NOW, None)
+    engine.firing.fire(of, time_occurrence(of, NOW))
     waiting = engine.states()
-    asking = Asking(
-        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=engine.service, callback_hosts=()
-    )
-    asking.trigger(of, TriggerBody(request_id="a"))
+    engine.wired().steering.asking.trigger(of, TriggerBody(request_id="a"))
     engine.clock.pass_time(timedelta(minutes=11))
     engine.reconcile(of)
 

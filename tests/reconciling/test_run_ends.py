@@ -9,6 +9,7 @@ from triggers.reconciling.run_hints import RunHints
 from triggers.scheduling.config import Config
 from triggers.scheduling.outcome import Seen
 from triggers.scheduling.run import Run, RunState
+from triggers.starting.occurrence import time_occurrence
 
 NOW = utc("2026-11-01T04:00")
 KEY = "s@2026-11-01T04:00:00Z"
@@ -22,7 +23,7 @@ def engine() -> Engine:
     """With one submitted run."""
     engine = Engine(NOW)
     engine.ledger.register("s", NOW)
-    engine.firing.fire_time(schedule(), NOW, None)
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     return engine
 
 
@@ -114,7 +115,7 @@ def test_a_run_whose_end_is_not_known_after_thirty_days_is_untracked(engine: Eng
 
 def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engine) -> None:
     for minute in range(1, 10):
-        engine.firing.fire_time(schedule(), NOW + timedelta(minutes=minute), None)
+        engine.firing.fire(schedule(), time_occurrence(schedule(), NOW + timedelta(minutes=minute)))
     engine.service.seen = {f"run-{number}": AWAY for number in range(1, 11)}
 
     passes(engine)
@@ -129,7 +130,7 @@ def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engi
 
 def test_a_run_that_is_answered_with_an_error_keeps_no_other_from_its_end(engine: Engine) -> None:
     for minute in (1, 2):
-        engine.firing.fire_time(schedule(), NOW + timedelta(minutes=minute), None)
+        engine.firing.fire(schedule(), time_occurrence(schedule(), NOW + timedelta(minutes=minute)))
     engine.service.seen = {"run-1": Seen(sentence="500"), "run-2": AWAY, "run-3": FINISHED}
 
     passes(engine, 4)
@@ -208,7 +209,7 @@ def test_an_event_that_is_none_harms_nobody(engine: Engine, data: object) -> Non
 
 def test_a_webhook_is_told_of_the_end(engine: Engine) -> None:
     of = schedule(f"{TIME}\nwebhook: https://hook.example/")
-    engine.firing.fire_time(of, NOW + timedelta(days=1), None)
+    engine.firing.fire(of, time_occurrence(of, NOW + timedelta(days=1)))
     engine.service.seen["run-2"] = Seen(status="Failed", end=RunState.FAILED)
     engine.clock.pass_time(timedelta(minutes=1))
     reconciliation = engine.reconciliation(of)

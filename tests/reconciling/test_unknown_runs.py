@@ -7,6 +7,7 @@ from builders import Engine, schedule, utc
 
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
+from triggers.starting.occurrence import time_occurrence
 
 NOW = utc("2026-11-01T04:00")
 KEY = "s@2026-11-01T04:00:00Z"
@@ -20,7 +21,7 @@ def engine() -> Engine:
     """With one unknown run, that the service has not accepted."""
     engine = registered()
     engine.endpoint.next_outcomes = [LOST]
-    engine.firing.fire_time(OF, NOW, None)
+    engine.firing.fire(OF, time_occurrence(OF, NOW))
     return engine
 
 
@@ -44,7 +45,7 @@ def passes(engine: Engine, number: int, apart: timedelta = timedelta(minutes=1))
 
 def submit_later(engine: Engine, at: datetime = NOW) -> None:
     """A later occurrence, which the service accepts."""
-    assert engine.firing.fire_time(OF, at + timedelta(hours=1), None) is not None
+    assert engine.firing.fire(OF, time_occurrence(OF, at + timedelta(hours=1))) is not None
 
 
 def test_a_run_that_history_knows_is_adopted(engine: Engine) -> None:
@@ -93,7 +94,7 @@ def test_a_run_that_was_submitted_before_it_proves_nothing() -> None:
     submit_later(engine)
     engine.clock.pass_time(timedelta(seconds=30))
     engine.endpoint.next_outcomes = [LOST]
-    engine.firing.fire_time(OF, NOW, None)
+    engine.firing.fire(OF, time_occurrence(OF, NOW))
 
     passes(engine, 20)
 
@@ -127,7 +128,7 @@ def test_a_run_that_appears_in_history_late_is_adopted_and_not_sent_again(engine
 def test_a_later_run_of_another_pipeline_proves_nothing(engine: Engine) -> None:
     passes(engine, 1)
     other = schedule("cron: {expression: '0 4,5 * * *'}", pipeline="{endpoint: 'https://other.api.azureml.ms/x'}")
-    engine.firing.fire_time(other, NOW + timedelta(hours=1), None)
+    engine.firing.fire(other, time_occurrence(other, NOW + timedelta(hours=1)))
 
     passes(engine, 20)
 
@@ -185,7 +186,7 @@ def test_an_id_that_arrives_after_the_run_was_freed_stops_the_retry() -> None:
 
     engine.endpoint.before_the_reply = take_long
 
-    engine.firing.fire_time(OF, NOW, None)
+    engine.firing.fire(OF, time_occurrence(OF, NOW))
     passes(engine, 5)
 
     assert run_of(engine).state is RunState.SUBMITTED

@@ -9,6 +9,7 @@ from msgspec import structs
 from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunState
+from triggers.starting.occurrence import time_occurrence
 
 NOW = utc("2026-11-01T04:00")
 TOLD = schedule("cron: {expression: '0 4 * * *'}\nwebhook: https://hook.example/ended")
@@ -25,7 +26,7 @@ def engine() -> Engine:
 
 def rejected(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [REJECTED]
-    run = engine.firing.fire_time(TOLD, NOW, None)
+    run = engine.firing.fire(TOLD, time_occurrence(TOLD, NOW))
     assert run is not None
     assert run.state is RunState.REJECTED
 
@@ -76,9 +77,9 @@ def test_a_day_later_it_is_given_up_and_logged(engine: Engine, caplog: pytest.Lo
 def test_skipped_occurrences_and_schedules_without_a_webhook_tell_nobody(engine: Engine) -> None:
     from triggers.scheduling.run import SkipReason
 
-    engine.firing.fire_time(TOLD, NOW, SkipReason.DISABLED)
+    engine.firing.fire(TOLD, time_occurrence(TOLD, NOW), SkipReason.DISABLED)
     engine.endpoint.next_outcomes = [REJECTED]
-    engine.firing.fire_time(schedule(), NOW + timedelta(days=1), None)
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW + timedelta(days=1)))
     engine.reconcile(TOLD)
 
     assert ids(engine) == []
@@ -117,7 +118,7 @@ def test_a_url_that_is_not_called_is_told_in_the_log(
     # The file would refuse it; a row may hold a URL from before, or a setting that has changed since.
     one = structs.replace(TOLD, webhook=url)
     engine.endpoint.next_outcomes = [REJECTED]
-    engine.firing.fire_time(one, NOW, None)
+    engine.firing.fire(one, time_occurrence(one, NOW))
 
     engine.reconcile(one)
 
@@ -128,7 +129,7 @@ def test_a_url_that_is_not_called_is_told_in_the_log(
 def test_a_webhook_that_fails_holds_up_one_call_a_pass_and_not_one_for_each_run(engine: Engine) -> None:
     for day in range(5):
         engine.endpoint.next_outcomes = [REJECTED]
-        engine.firing.fire_time(TOLD, NOW - timedelta(days=day), None)
+        engine.firing.fire(TOLD, time_occurrence(TOLD, NOW - timedelta(days=day)))
     engine.hook.statuses = [500] * 100
 
     engine.reconcile(TOLD)

@@ -18,16 +18,12 @@ from hypothesis import strategies as st
 from local.azurite import Azurite
 from triggers.clock import SystemClock
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Delete
 from triggers.scheduling.batch import BatchFacts, manifest
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind
-from triggers.starting.batching import Batching
-from triggers.starting.firing import Firing
-from triggers.starting.reported_changes import Changes
 from triggers.steering.pausing import pause, resume
 from triggers.storage.blobs import BlobUnavailable
 
@@ -272,48 +268,40 @@ def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azu
     for number in range(total):
         blobs.put(found(f"incoming/{number}.csv", etag=f"0x{number}"))
 
-    def instance() -> Changes:
-        ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
-        firing = Firing(
-            ledger=ledger,
-            endpoint=Counting(),
-            clock=SystemClock(),
-            submit_deadline=timedelta(seconds=300),
-            retry_first_delay=timedelta(seconds=30),
-            spread=lambda: 0.0,
-        )
-        return Changes(blobs=blobs, ledger=ledger, rows=ChangeLedger(ledger), firing=firing)
+    def instance() -> Engine:
+        engine = Engine(SystemClock().now())
+        engine.clock = SystemClock()  # type: ignore[assignment]  # the real one
+        engine.ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
+        engine.endpoint, engine.blobs = Counting(), blobs
+        engine.firing = engine.wired().firing
+        return engine
 
     def play(number: int) -> None:
-        changes = instance()
-        batching, ledger = Batching(changes=changes, clock=SystemClock()), changes.ledger
-        now = SystemClock().now()
+        engine = instance()
+        changes, batching = engine.changes, engine.reconciliation().batching
         first = number * total // 6
         for turn, item in enumerate(range(first, first + total * 2 // 3 + 1)):
-            path = f"incoming/{item % total}.csv"
-            changes.report(
-                of, "data", path, now=now, first_seen=now, held_against_first_seen=False, floor=utc("2026-01-01T00:00")
-            )
+            changes.report(of, "data", f"incoming/{item % total}.csv", polled=False)
             if (turn + 1) % (total // 10) == 0:
-                for _ in batching.see_to(of, ledger.now, ()):
+                for _ in batching.see_to(of, engine.ledger.now, ()):
                     pass
-        for _ in batching.see_to(of, ledger.now, ()):
+        for _ in batching.see_to(of, engine.ledger.now, ()):
             pass
 
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(play, range(3)))
-    changes = instance()
+    last = instance()
     until = time.monotonic() + 60
-    while list(changes.rows.all_pending(name)) and time.monotonic() < until:
-        for _ in Batching(changes=changes, clock=SystemClock()).see_to(of, changes.ledger.now, ()):
+    while list(last.rows.all_pending(name)) and time.monotonic() < until:
+        for _ in last.reconciliation().batching.see_to(of, last.ledger.now, ()):
             pass
 
-    runs = changes.ledger.recent_runs(name, 10_000)
-    members = [member.change.path for run in runs for member in changes.rows.members(name, run.key)]
+    runs = last.ledger.recent_runs(name, 10_000)
+    members = [member.change.path for run in runs for member in last.rows.members(name, run.key)]
     assert sorted(members) == sorted(f"incoming/{number}.csv" for number in range(total))
     assert sum(run.batch.count for run in runs if run.batch) == total
     assert max(run.batch.count for run in runs if run.batch) <= limit
-    assert list(changes.rows.all_pending(name)) == []
+    assert list(last.rows.all_pending(name)) == []
 
 
 def test_the_same_changes_make_the_same_bytes() -> None:
@@ -364,17 +352,9 @@ def test_the_same_bytes_in_another_container_are_another_blob(engine: Engine) ->
     engine.blobs.put(found("incoming/a.csv", etag="0x9", md5="11"))
     engine.report(schedule(PLAIN), "incoming/a.csv")
     engine.blobs.put(found("incoming/a.csv", etag="0x9", md5="11", container="other"))
-    now = engine.clock.now()
 
-    recorded = engine.changes.report(
-        schedule(PLAIN.replace("container: data", "container: other")),
-        "other",
-        "incoming/a.csv",
-        now=now,
-        first_seen=now,
-        held_against_first_seen=False,
-        floor=utc("2026-01-01T00:00"),
-    )
+    other = schedule(PLAIN.replace("container: data", "container: other"))
+    recorded = engine.changes.report(other, "other", "incoming/a.csv", polled=False)
 
     assert recorded
     assert [run.reason for run in engine.ledger.recent_runs("s", 9)] == [None, None, None]

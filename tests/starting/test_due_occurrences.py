@@ -1,12 +1,12 @@
 """Which occurrences of a time-based schedule run: late timers, missed ones, edits, and the first sight."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from builders import Engine, schedule, utc
 
 from triggers.scheduling.config import Schedule
-from triggers.starting.due_occurrences import fire_due
 from triggers.steering.pausing import pause
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -20,8 +20,8 @@ def engine() -> Engine:
 def wake(engine: Engine, of: Schedule, at: datetime | None = None, started_at: datetime | None = None) -> int:
     if at is not None:
         engine.clock.pass_time(at - engine.clock.now())
-    started_at = started_at or engine.started_at
-    return fire_due(of, engine.ledger, engine.firing, engine.clock, started_at=started_at, retention=timedelta(days=90))
+    due_occurrences = replace(engine.wired().due_occurrences, firing=engine.firing)
+    return replace(due_occurrences, started_at=started_at or engine.started_at).fire(of)
 
 
 def keys(engine: Engine, *states: str) -> list[str]:

@@ -13,7 +13,7 @@ from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
 from triggers.scheduling.run_request import build_request
-from triggers.starting.occurrence import occurrence_of
+from triggers.starting.occurrence import change_occurrence, time_occurrence
 
 NOW = utc("2026-11-01T04:00")
 KEY = "s@2026-11-01T04:00:00Z"
@@ -25,7 +25,7 @@ def engine() -> Engine:
 
 
 def test_an_occurrence_starts_one_run(engine: Engine) -> None:
-    run = engine.firing.fire_time(schedule(), NOW, None)
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
 
     assert run is not None
     assert (run.key, run.state, run.run_id, run.attempts) == (KEY, RunState.SUBMITTED, "run-1", 1)
@@ -37,25 +37,25 @@ def test_an_occurrence_starts_one_run(engine: Engine) -> None:
 def test_a_second_delivery_of_the_same_blob_version_submits_nothing(engine: Engine) -> None:
     of = schedule(CHANGE)
 
-    runs = [engine.firing.fire_change(of, occurrence_of("s", change(etag=etag)), None) for etag in ("1", "1", "2")]
+    runs = [engine.firing.fire(of, change_occurrence("s", change(etag=etag))) for etag in ("1", "1", "2")]
 
     assert [run is not None for run in runs] == [True, False, True]
     assert len(engine.endpoint.submissions) == 2
 
 
 def test_what_is_skipped_has_a_row_that_says_why_and_starts_nothing(engine: Engine) -> None:
-    run = engine.firing.fire_time(schedule(), NOW, SkipReason.CATCHUP)
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW), SkipReason.CATCHUP)
 
     assert run is not None
     assert (run.state, run.reason, run.ended_at) == (RunState.SKIPPED, "catchup", NOW)
-    assert engine.firing.fire_time(schedule(), NOW, None) is None
+    assert engine.firing.fire(schedule(), time_occurrence(schedule(), NOW)) is None
     assert engine.endpoint.submissions == []
 
 
 def test_a_rejected_run_ends_with_the_services_words(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="the service answered 404: gone")]
 
-    run = engine.firing.fire_time(schedule(), NOW, None)
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
 
     assert run is not None
     assert (run.state, run.error) == (RunState.REJECTED, "the service answered 404: gone")
@@ -66,7 +66,7 @@ def test_a_rejected_run_ends_with_the_services_words(engine: Engine) -> None:
 
 def test_an_unsent_run_is_tried_again_with_growing_delays(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 3
-    engine.firing.fire_time(schedule(), NOW, None)
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     attempts = [NOW]
 
     while engine.states()[KEY] != "submitted":
@@ -88,7 +88,7 @@ def test_retry_after_wins_when_it_is_longer(engine: Engine) -> None:
     asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
     engine.endpoint.next_outcomes = [asked]
 
-    run = engine.firing.fire_time(schedule(), NOW, None)
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
 
     assert run is not None
     assert run.next_attempt_at == NOW + timedelta(minutes=20)
@@ -98,7 +98,7 @@ def test_retry_after_wins_when_it_is_longer(engine: Engine) -> None:
 def test_a_run_whose_retries_are_used_up_is_dead(engine: Engine, retry: str) -> None:
     of = schedule(f"retry: {retry}\n{TIME}")
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 100
-    engine.firing.fire_time(of, NOW, None)
+    engine.firing.fire(of, time_occurrence(of, NOW))
 
     for _ in range(60):
         engine.clock.pass_time(timedelta(seconds=30))
@@ -114,7 +114,7 @@ def test_a_run_whose_retries_are_used_up_is_dead(engine: Engine, retry: str) -> 
 def test_a_submitter_that_slept_past_its_claim_sends_nothing(engine: Engine) -> None:
     engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=61))
 
-    run = engine.firing.fire_time(schedule(), NOW, None)
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
 
     assert run is not None
     assert run.state is RunState.UNSENT
@@ -130,7 +130,7 @@ def test_an_id_that_arrives_late_is_written_although_the_run_was_given_up_as_unk
 
     engine.endpoint.before_the_reply = take_long
 
-    run = engine.firing.fire_time(schedule(), NOW, None)
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
 
     assert run is not None
     assert [event.state.value for event in run.history] == ["submitting", "unknown", "submitted"]
@@ -174,13 +174,13 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
     engine.firing._endpoint = Crashing(plain_endpoint, crash)
     crashed = False
     try:
-        engine.firing.fire_time(schedule(), NOW, None)
+        engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     except Crash:
         crashed = True
     engine.firing._ledger, engine.firing._endpoint = plain_ledger, plain_endpoint
     engine.firing._settling = plain_settling
 
-    engine.firing.fire_time(schedule(), NOW, None)
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     for _ in range(10):
         engine.clock.pass_time(timedelta(minutes=1))
         engine.reconcile(schedule())
@@ -201,7 +201,7 @@ def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
     bad, good = schedule(name="a"), schedule(name="b")
     for of in (bad, good):
         engine.ledger.register(of.name, NOW)
-        engine.firing.fire_time(of, NOW, None)
+        engine.firing.fire(of, time_occurrence(of, NOW))
     engine.clock.pass_time(timedelta(minutes=5))
     plain = engine.ledger.open_work
 
@@ -223,7 +223,7 @@ def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
 def test_the_open_runs_of_a_removed_schedule_are_finished_too(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
     engine.ledger.register("s", NOW)
-    engine.firing.fire_time(schedule(), NOW, None)
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     engine.clock.pass_time(timedelta(minutes=1))
 
     engine.reconcile()
@@ -248,7 +248,7 @@ def test_retry_after_holds_back_the_whole_target_on_every_instance(engine: Engin
     first, second, third = schedule(name="a"), schedule(name="b"), schedule(name="c")
     for of in (first, second, third):
         engine.ledger.register(of.name, NOW)
-        engine.firing.fire_time(of, NOW, None)
+        engine.firing.fire(of, time_occurrence(of, NOW))
     assert engine.endpoint.keys == ["a@2026-11-01T04:00:00Z", "b@2026-11-01T04:00:00Z"], "the third was not even sent"
     restarted = engine.with_new_process()
 

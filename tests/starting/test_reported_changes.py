@@ -2,6 +2,7 @@
 
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from uuid import uuid4
@@ -18,7 +19,6 @@ from triggers.ledger.ledger import Ledger
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run import Run
-from triggers.starting.reported_changes import Changes
 from triggers.storage.blobs import BlobUnavailable, StorageBlobs
 
 NOW = datetime.now(UTC)
@@ -51,16 +51,8 @@ class Reporter:
         return schedule(f"{more}\nchange: {{{named}, container: {self.container}{keys}}}".strip())
 
     def report(self, of: Schedule, path: str, *, polled: bool = False, first_seen: datetime = NOW) -> Run | None:
-        changes = Changes(blobs=self.blobs, ledger=self.engine.ledger, rows=self.engine.rows, firing=self.engine.firing)
-        recorded = changes.report(
-            of,
-            self.container,
-            path,
-            now=self.engine.clock.now(),
-            first_seen=first_seen,
-            held_against_first_seen=polled,
-            floor=NOW - timedelta(days=89),
-        )
+        changes = replace(self.engine.changes, blobs=self.blobs, started_at=first_seen)
+        recorded = changes.report(of, self.container, path, polled=polled)
         runs = [run for run in self.engine.ledger.recent_runs(of.name, 100) if run.blob and run.blob.path == path]
         return runs[0] if recorded else None
 
@@ -220,15 +212,7 @@ def test_of_twenty_deliveries_of_one_version_at_once_one_is_recorded(
         engine.blobs = StorageBlobs(lambda connection: service)  # type: ignore[assignment]  # the real one
         changes = engine.changes
         start.wait()
-        return changes.report(
-            of,
-            container.container_name,
-            "a.csv",
-            now=NOW,
-            first_seen=NOW,
-            held_against_first_seen=False,
-            floor=NOW - timedelta(days=1),
-        )
+        return changes.report(of, container.container_name, "a.csv", polled=False)
 
     with ThreadPoolExecutor(20) as threads:
         recorded = list(threads.map(deliver, range(20)))

@@ -16,8 +16,8 @@ from triggers.reconciling.webhooks import Webhooks
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
+from triggers.starting.occurrence import time_occurrence
 from triggers.steering.asking import Asking
-from triggers.steering.backfilling import Backfilling
 from triggers.steering.declined import BadInput, WrongState
 from triggers.steering.pausing import pause
 from triggers.steering.questions import BackfillBody, HeldBody, ReplayBody, TriggerBody
@@ -41,9 +41,7 @@ def engine() -> Engine:
 
 
 def asking(engine: Engine) -> Asking:
-    return Asking(
-        ledger=engine.ledger, changes=engine.changes, clock=engine.clock, service=NoService(), callback_hosts=()
-    )
+    return replace(engine.wired().steering.asking, service=NoService())
 
 
 def triggered(engine: Engine, request_id: str, *, outcome: Outcome, one: Schedule | None = None, **body: Any) -> Run:
@@ -147,7 +145,7 @@ def test_the_same_request_is_answered_after_its_schedule_was_narrowed(engine: En
 
 def test_a_schedule_that_leaves_the_file_while_it_is_paused_has_its_open_runs_finished(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [UNSENT]
-    engine.firing.fire_time(schedule(), NOW, None)
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     pause(engine.ledger, "s", NOW, "for ever", None)
     engine.clock.pass_time(timedelta(minutes=5))
 
@@ -195,7 +193,7 @@ def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engin
 @pytest.mark.parametrize(("seconds_each", "answers"), [(1, 1), (40, 3), (1000, 9)])
 def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_each: int, answers: int) -> None:
     one = schedule("recurrence: {frequency: Hour, interval: 1}")
-    backfilling = Backfilling(changes=engine.changes, clock=engine.clock)
+    backfilling = engine.wired().backfilling
     steering = Steering(
         config=config(file_of("recurrence: {frequency: Hour, interval: 1}")),
         ledger=engine.ledger,

@@ -14,8 +14,7 @@ from triggers.ledger.ledger import Ledger
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind, SkipReason
-from triggers.starting.occurrence import Asked
-from triggers.steering.backfilling import Backfilling
+from triggers.starting.occurrence import Asked, time_occurrence
 from triggers.steering.pausing import pause, resume
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -29,7 +28,7 @@ def engine() -> Engine:
 
 def backfill(engine: Engine, of: Schedule, first: str, before: str, *, dry_run: bool = False) -> dict[str, bool]:
     """What it says of each occurrence: whether it starts."""
-    backfilling = Backfilling(changes=engine.changes, clock=engine.clock)
+    backfilling = engine.wired().backfilling
     asked = Asked(by="ann", note="lost week")
     items = backfilling.backfill(of, utc(first), utc(before), asked, dry_run=dry_run)
     return {item.key: item.starts for item in items}
@@ -52,7 +51,7 @@ def test_occurrences_without_a_row_are_started_from_inclusive_to_exclusive(engin
 
 def test_a_dry_run_says_the_same_and_changes_nothing(engine: Engine) -> None:
     of = schedule(HOURLY)
-    engine.firing.fire_time(of, utc("2026-11-01T05:00"), None)
+    engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T05:00")))
 
     dry = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00", dry_run=True)
     untouched = engine.states()
@@ -65,10 +64,10 @@ def test_a_dry_run_says_the_same_and_changes_nothing(engine: Engine) -> None:
 
 def test_what_was_skipped_or_in_vain_is_replayed_and_the_rest_is_left(engine: Engine) -> None:
     of = schedule(HOURLY)
-    engine.firing.fire_time(of, utc("2026-11-01T04:00"), SkipReason.CATCHUP)
+    engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T04:00")), SkipReason.CATCHUP)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404"), Outcome(answer=Answer.UNKNOWN)]
-    engine.firing.fire_time(of, utc("2026-11-01T05:00"), None)
-    engine.firing.fire_time(of, utc("2026-11-01T06:00"), None)
+    engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T05:00")))
+    engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T06:00")))
 
     said = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00")
     again = backfill(engine, of, "2026-11-01T04:00", "2026-11-01T07:00")
@@ -87,7 +86,7 @@ def test_what_was_skipped_or_in_vain_is_replayed_and_the_rest_is_left(engine: En
 def test_a_replay_that_was_in_vain_too_is_replayed_once_more(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.ledger.register("s", engine.clock.now())
-    engine.firing.fire_time(of, utc("2026-11-01T04:00"), SkipReason.PAUSED)
+    engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T04:00")), SkipReason.PAUSED)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404")]
     backfill(engine, of, "2026-11-01T04:00", "2026-11-01T05:00")
     engine.reconcile(of)

@@ -8,7 +8,6 @@ from builders import Engine, found, schedule, utc
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.pauses import KEPT, Pause, pause_at, paused_within
-from triggers.starting.due_occurrences import fire_due
 from triggers.steering.pausing import pause, resume
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -22,14 +21,7 @@ def engine() -> Engine:
 
 def wake(engine: Engine, of: Schedule, at: str) -> None:
     engine.clock.pass_time(utc(at) - engine.clock.now())
-    fire_due(
-        of,
-        engine.ledger,
-        engine.firing,
-        engine.clock,
-        started_at=engine.started_at,
-        retention=timedelta(days=90),
-    )
+    engine.wired().due_occurrences.fire(of)
 
 
 def hours(engine: Engine) -> dict[str, str]:

@@ -13,7 +13,6 @@ from ..app import App
 from ..scheduling.run import RunState
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings
-from ..steering.explaining import Explaining
 from ..steering.questions import RunsQuery
 from .levers import Levers, levers, named_schedule, refusals
 
@@ -55,7 +54,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     """Say why an occurrence did, or did not, start."""
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
-    explaining = Explaining(ledger=app.engine.ledger, changes=app.engine.changes, clock=app.clock)
+    explaining = app.engine.explaining
     with refusals():
         told = explaining.time(schedule, options.at) if options.at else explaining.blob(schedule, options.blob)
         for sentence in told:

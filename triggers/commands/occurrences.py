@@ -21,7 +21,7 @@ from ..scheduling.templates import MissingSetting
 from ..scheduling.times.occurrences import change_at, next_after
 from ..scheduling.times.time_zones import ClockChange
 from ..settings import Settings
-from ..starting.occurrence import Occurrence, occurrence_of
+from ..starting.occurrence import Occurrence, change_occurrence
 from .levers import Refused, named_schedule
 
 
@@ -112,7 +112,9 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Oc
         size=0,
         last_modified=options.at,
     )
-    return occurrence_of(schedule.name, change) if schedule.batch is None else _batch_of_one(schedule, trigger, change)
+    return (
+        change_occurrence(schedule.name, change) if schedule.batch is None else _batch_of_one(schedule, trigger, change)
+    )
 
 
 def _batch_of_one(schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Occurrence:

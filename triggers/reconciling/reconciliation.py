@@ -8,13 +8,13 @@ from typing import Final
 from zlib import crc32
 
 from ..clock import Clock
+from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.records import Registration
 from ..scheduling.config import ChangeTrigger, Config, Schedule
 from ..scheduling.pauses import Pause
 from ..starting.batching import Batching
-from ..starting.due_occurrences import REGISTERED_WITHIN, fire_due, first_sight
-from ..starting.firing import Firing
+from ..starting.due_occurrences import REGISTERED_WITHIN, DueOccurrences, first_sight
 from ..starting.sweeping import Sweeping
 from .gate import Pass
 from .open_runs import OpenRuns, guarded
@@ -35,7 +35,8 @@ class Reconciliation:
 
     config: Config
     ledger: Ledger
-    firing: Firing
+    change_ledger: ChangeLedger
+    due_occurrences: DueOccurrences
     open_runs: OpenRuns
     sweeping: Sweeping
     batching: Batching
@@ -101,8 +102,7 @@ class Reconciliation:
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
         if _is_pruned_now(name, server_now()):
             self.ledger.prune(name, server_now() - self.retention, _PRUNED_A_PASS)
-            changes = self.batching.changes.rows
-            changes.prune(name, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
+            self.change_ledger.prune(name, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
 
     def _held(self, registration: Registration, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
         """A schedule's pauses; one that has left the file cannot be resumed, so its open runs are finished."""
@@ -111,15 +111,7 @@ class Reconciliation:
         return pauses.get(name, ()) if stays or not self.config.schedules else ()
 
     def _undelivered(self, schedule: Schedule) -> Iterator[None]:
-        fire_due(
-            schedule,
-            self.ledger,
-            self.firing,
-            self.clock,
-            started_at=self.started_at,
-            retention=self.retention,
-            min_age=_LEFT_TO_TIMERS,
-        )
+        self.due_occurrences.fire(schedule, min_age=_LEFT_TO_TIMERS)
         yield
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from zlib import crc32
 
-from ..clock import Clock
+from ..clock import Clock, LeftAlone
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
 from ..scheduling.identities import target_id
@@ -48,10 +48,10 @@ class RunEnds:
     clock: Clock
     tracking: timedelta
     """How long an end is waited for: RUN_TRACKING_DAYS."""
+    left_alone: LeftAlone
+    """Targets that did not answer this process: they must not hold a pass up."""
     asked_at: dict[str, datetime] = field(default_factory=dict)
     """When this process last asked for a run that is still open."""
-    left_alone: dict[str, float] = field(default_factory=dict)
-    """Targets that did not answer this process, until when by the monotonic clock: they shall not hold a pass up."""
 
     def is_due(self, one: OpenRun, now: datetime) -> bool:
         """Whether a submitted run is to be asked for in this pass."""
@@ -71,7 +71,7 @@ class RunEnds:
         """Ask for a submitted run, and write what is new: the run as it is now."""
         assert run.request is not None, "a submitted run has its request"
         target = target_id(run.request.target)
-        if self.clock.monotonic() < self.left_alone.get(target, 0.0):
+        if self.left_alone.still(target):
             return run
         if len(self.asked_at) >= _MOST_REMEMBERED:
             self.asked_at.clear()
@@ -81,7 +81,7 @@ class RunEnds:
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
             log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
         if seen.is_away:
-            self.left_alone[target] = self.clock.monotonic() + _REST.total_seconds()
+            self.left_alone.leave(target, _REST)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
             self.asked_at.pop(run.key, None)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from ..clock import Clock
+from ..clock import Clock, LeftAlone
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
 from ..scheduling.identities import target_id
@@ -60,14 +60,14 @@ class UnknownRuns:
         self._history = history
         self._clock = clock
         self._settle = settle
-        self._left_alone: dict[str, float] = {}
-        """Targets whose history did not answer this process, until when by the monotonic clock."""
+        self._left_alone = LeftAlone(clock)
+        """Targets whose history did not answer this process."""
 
     def resolve(self, run: Run, server_now: datetime) -> None:
         """Adopt the run, free it for another attempt, or leave it unknown."""
         assert run.request is not None, "an unknown run has been submitted"
         target = target_id(run.request.target)
-        if self._clock.monotonic() < self._left_alone.get(target, 0.0):
+        if self._left_alone.still(target):
             return
         since = run.unknown_since or run.written_at
         if since is None:
@@ -85,7 +85,7 @@ class UnknownRuns:
                     log_run(untracked)
         elif not found.complete:
             log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
-            self._left_alone[target] = self._clock.monotonic() + _REST.total_seconds()
+            self._left_alone.leave(target, _REST)
         elif run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
             sentence = "a setting has changed its address since it was sent, so looking there proves nothing: decide"
             if run.error != sentence:

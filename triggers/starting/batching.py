@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..clock import Clock
+from ..ledger.change_ledger import ChangeLedger
 from ..ledger.change_records import Head
+from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
 from ..scheduling.batch import BatchFacts, Member, is_due
 from ..scheduling.change import path_out_of_scope
 from ..scheduling.config import Batch, ChangeTrigger, Schedule
 from ..scheduling.pauses import Pause, is_paused
-from ..scheduling.run import SkipReason
-from .occurrence import occurrence_of
+from ..scheduling.run import RunKind, SkipReason
+from ..storage.blobs import Blobs
+from .firing import Firing
+from .occurrence import Occurrence, change_occurrence
 from .reported_changes import Changes
 
 
@@ -25,6 +29,10 @@ class Batching:
     """What batches are made with."""
 
     changes: Changes
+    ledger: Ledger
+    rows: ChangeLedger
+    firing: Firing
+    blobs: Blobs
     clock: Clock
 
     def see_to(self, schedule: Schedule, server_now: Callable[[], datetime], pauses: Sequence[Pause]) -> Iterator[None]:
@@ -43,8 +51,8 @@ class Batching:
 
     def _began(self, schedule: Schedule, batch: Batch, server_now: datetime, pauses: Sequence[Pause]) -> bool:
         """Begin a batch of every group that is due; False when none was."""
-        due = [one for one in self.changes.rows.waiting(schedule.name) if is_due(batch, one, server_now, pauses)]
-        begun = [self.changes.rows.begin(schedule.name, one.group, batch.max_items) for one in due]
+        due = [one for one in self.rows.waiting(schedule.name) if is_due(batch, one, server_now, pauses)]
+        begun = [self.rows.begin(schedule.name, one.group, batch.max_items) for one in due]
         return any(begun)
 
     def _finish(self, schedule: Schedule, batch: Batch) -> Iterator[None]:
@@ -52,9 +60,9 @@ class Batching:
         went_on = True
         while went_on:
             went_on = False
-            for head in self.changes.rows.heads(schedule.name):
+            for head in self.rows.heads(schedule.name):
                 if head.sealed_at is None:
-                    went_on |= self.changes.rows.go_on(schedule.name, head, batch.max_items, self.clock.now())
+                    went_on |= self.rows.go_on(schedule.name, head, batch.max_items, self.clock.now())
                 else:
                     went_on |= self._fire(schedule, head)
                 yield
@@ -62,15 +70,19 @@ class Batching:
     def _fire(self, schedule: Schedule, head: Head) -> bool:
         """Claim and submit the run of a sealed batch; False when somebody else was first."""
         assert head.sealed_at is not None
-        members = self.changes.rows.members(schedule.name, head.run_key)
-        if len(members) != head.count and not self.changes.rows.lacks_members(schedule.name, head.run_key):
+        members = self.rows.members(schedule.name, head.run_key)
+        if len(members) != head.count and not self.rows.lacks_members(schedule.name, head.run_key):
             raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
         facts = BatchFacts(group=head.group, count=len(members), manifest=path)
-        return (
-            self.changes.firing.fire_batch(schedule, head.run_key, head.sealed_at, facts, self.changes.rows.ended(head))
-            is not None
+        occurrence = Occurrence(
+            key=head.run_key,
+            kind=RunKind.BATCH,
+            nominal_time=head.sealed_at,
+            batch=facts,
+            beside=self.rows.ended(head),
         )
+        return self.firing.fire(schedule, occurrence) is not None
 
     def _let_go(self, schedule: Schedule) -> Iterator[None]:
         """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
@@ -78,7 +90,7 @@ class Batching:
         What it does not watch any more is skipped with a row; when it makes no batches any more, each change has a run
         of its own.
         """
-        rows, name = self.changes.rows, schedule.name
+        rows, name = self.rows, schedule.name
         for member in rows.all_pending(name):
             because = self._unfit(schedule, member)
             if because or schedule.batch is None:
@@ -97,17 +109,17 @@ class Batching:
         """Why an edited schedule does not watch a change any more that has waited for its batch."""
         trigger, change = schedule.trigger, member.change
         assert isinstance(trigger, ChangeTrigger)
-        if change.host != self.changes.blobs.host(trigger.connection) or change.container != trigger.container:
+        if change.host != self.blobs.host(trigger.connection) or change.container != trigger.container:
             return "the schedule was edited while it waited, and watches another container"
         because = path_out_of_scope(trigger, change.path)
         return because and f"the schedule was edited while it waited: {because}"
 
     def _alone(self, schedule: Schedule, member: Member, because: str | None, beside: list[Operation]) -> None:
         """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
-        occurrence = replace(occurrence_of(schedule.name, member.change, member.digest), beside=beside)
+        occurrence = replace(change_occurrence(schedule.name, member.change, member.digest), beside=beside)
         if because is None:
             self.changes.write_manifest(schedule, occurrence.key, [member.change])
         skip = None if because is None else SkipReason.FILTERED
-        fired = self.changes.firing.fire_change(schedule, occurrence, skip, because)
-        if fired is None and beside and self.changes.ledger.has(occurrence.key):
-            self.changes.rows.write(schedule.name, beside)  # it has its row already: only the waiting ends
+        fired = self.firing.fire(schedule, occurrence, skip, because)
+        if fired is None and beside and self.ledger.has(occurrence.key):
+            self.rows.write(schedule.name, beside)  # it has its row already: only the waiting ends

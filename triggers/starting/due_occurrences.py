@@ -1,7 +1,7 @@
 """Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..clock import Clock
@@ -13,6 +13,7 @@ from ..scheduling.pauses import is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
 from ..scheduling.times.occurrences import TimeTrigger, between
 from .firing import Firing
+from .occurrence import time_occurrence
 
 _LATE = timedelta(minutes=15)
 """How old the occurrence may be for which a timer that sees its schedule first was woken."""
@@ -27,48 +28,82 @@ _ROWS_A_CALL = 1000
 """Skipped occurrences that one call notes; the next one goes on."""
 
 
-def fire_due(
-    schedule: Schedule,
-    ledger: Ledger,
-    firing: Firing,
-    clock: Clock,
-    *,
-    started_at: datetime,
-    retention: timedelta,
-    min_age: timedelta = timedelta(0),
-) -> int:
-    """Fire every occurrence of at least this age that has no row yet; how many this call started or skipped.
+@dataclass(frozen=True, kw_only=True)
+class DueOccurrences:
+    """Fires the occurrences of time-based schedules."""
 
-    `started_at` is the start of the worker process. Rows come first and the mark after them, so a crash in between
-    repeats rows, which conflict, and loses none. Occurrences below the floor, a day above what is pruned, start
-    nothing: their rows may be gone already.
-    """
-    now, decided_at = clock.now(), clock.monotonic()
-    until = now - min_age
-    trigger = schedule.trigger
-    assert not isinstance(trigger, ChangeTrigger)
-    first_seen = ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
-    mark = ledger.mark(schedule.name)
-    after = _after(schedule, mark, first_seen, min(started_at, now))
-    if until <= after:
-        return 0
-    due = list(between(trigger, after, until))
-    if not due and mark is not None and not _is_edited(trigger, mark):
-        return 0  # woken for nothing: one row was read, and the mark may stay where it is
-    pauses = ledger.pauses(schedule.name).intervals
-    decisions = decide(schedule, due, first_seen, now, floor=floor(now, retention), pauses=pauses)
-    following = _following(mark, trigger, until)
+    ledger: Ledger
+    firing: Firing
+    clock: Clock
+    started_at: datetime
+    """The start of the worker process."""
+    retention: timedelta
 
-    def may_start(number: int) -> bool:
-        """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
-        if clock.monotonic() - decided_at > _FRESH:
-            return False
-        return number == 0 or not is_paused(ledger.pauses(schedule.name).intervals, clock.now())
+    def fire(self, schedule: Schedule, min_age: timedelta = timedelta(0)) -> int:
+        """Fire every occurrence of at least this age that has no row yet; returns how many it started or skipped.
 
-    # What is on time comes first: a long backlog shall not make it late.
-    starts = sorted((one for one in decisions if one.skip is None), key=lambda one: now - one.nominal_time > ON_TIME)
-    skips = [one for one in decisions if one.skip is not None]
-    return _fire(schedule, starts, skips, firing, ledger, following, may_start)
+        Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
+        Occurrences below the floor, a day above what is pruned, start nothing: their rows may be gone already.
+        """
+        now, decided_at = self.clock.now(), self.clock.monotonic()
+        until = now - min_age
+        trigger = schedule.trigger
+        assert not isinstance(trigger, ChangeTrigger)
+        first_seen = self.ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
+        mark = self.ledger.mark(schedule.name)
+        after = _after(schedule, mark, first_seen, min(self.started_at, now))
+        if until <= after:
+            return 0
+        due = list(between(trigger, after, until))
+        if not due and mark is not None and not _is_edited(trigger, mark):
+            return 0  # woken for nothing: one row was read, and the mark may stay where it is
+        pauses = self.ledger.pauses(schedule.name).intervals
+        decisions = decide(schedule, due, first_seen, now, floor=floor(now, self.retention), pauses=pauses)
+        following = _following(mark, trigger, until)
+
+        def may_start(number: int) -> bool:
+            """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
+            if self.clock.monotonic() - decided_at > _FRESH:
+                return False
+            return number == 0 or not is_paused(self.ledger.pauses(schedule.name).intervals, self.clock.now())
+
+        # What is on time comes first: a long backlog shall not make it late.
+        starts = sorted(
+            (one for one in decisions if one.skip is None), key=lambda one: now - one.nominal_time > ON_TIME
+        )
+        skips = [one for one in decisions if one.skip is not None]
+        return self._fire(schedule, starts, skips, following, may_start)
+
+    def _fire(
+        self,
+        schedule: Schedule,
+        starts: list[Decision],
+        skips: list[Decision],
+        mark: Mark,
+        may_start: Callable[[int], bool],
+    ) -> int:
+        """Start first, so that a long list of misses delays nothing, then note what was skipped, the oldest first.
+
+        What is left over is decided anew by the next call: the mark stays before it, and moves past what has its row.
+        """
+        fired, started = 0, 0
+        for decision in starts:
+            if not may_start(started):
+                break
+            fired += self._fired(schedule, decision)
+            started += 1
+        for decision in skips[:_ROWS_A_CALL]:
+            fired += self._fired(schedule, decision)
+        left = [*starts[started:], *skips[_ROWS_A_CALL:]]
+        if left:
+            until = min(one.nominal_time for one in left) - timedelta(microseconds=1)
+            mark = replace(mark, until=until)
+        self.ledger.set_mark(schedule.name, mark)
+        return fired
+
+    def _fired(self, schedule: Schedule, decision: Decision) -> bool:
+        occurrence = time_occurrence(schedule, decision.nominal_time)
+        return self.firing.fire(schedule, occurrence, decision.skip) is not None
 
 
 def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:
@@ -100,35 +135,6 @@ def _is_edited(trigger: TimeTrigger, mark: Mark) -> bool:
     if mark.trigger_digest is not None:
         return mark.trigger_digest != trigger_digest(trigger)
     return mark.trigger_digest_0_1 is not None and mark.trigger_digest_0_1 != trigger_digest_0_1(trigger)
-
-
-def _fire(
-    schedule: Schedule,
-    starts: list[Decision],
-    skips: list[Decision],
-    firing: Firing,
-    ledger: Ledger,
-    mark: Mark,
-    may_start: Callable[[int], bool],
-) -> int:
-    """Start first, so that a long list of misses delays nothing, then note what was skipped; missed ones oldest first.
-
-    What is left over is decided anew by the next call: the mark stays before it, and moves past what has its row.
-    """
-    fired, started = 0, 0
-    for decision in starts:
-        if not may_start(started):
-            break
-        fired += firing.fire_time(schedule, decision.nominal_time, None) is not None
-        started += 1
-    for decision in skips[:_ROWS_A_CALL]:
-        fired += firing.fire_time(schedule, decision.nominal_time, decision.skip) is not None
-    left = [*starts[started:], *skips[_ROWS_A_CALL:]]
-    if left:
-        until = min(one.nominal_time for one in left) - timedelta(microseconds=1)
-        mark = replace(mark, until=until)
-    ledger.set_mark(schedule.name, mark)
-    return fired
 
 
 def first_sight(started_at: datetime, now: datetime) -> datetime:

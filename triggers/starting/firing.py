@@ -6,18 +6,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
-from ..clock import Clock
+from ..clock import Clock, LeftAlone
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
 from ..ledger.records import Slots
 from ..log_lines import logger
-from ..scheduling.batch import BatchFacts
 from ..scheduling.config import Retry, Schedule
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import Turn, has_a_slot, slots_of, turn_of
-from ..scheduling.policies import jitter_of
-from ..scheduling.run import Run, RunKind, RunState, SkipReason, time_key
+from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import RunRequest, Submission, build_request, with_parameters
 from .occurrence import Asked, Occurrence
 from .settling import Settling, log_run
@@ -54,31 +52,26 @@ class Firing:
         self._clock = clock
         self._freshness = submit_deadline.total_seconds() / 5
         self._settling = Settling(ledger=ledger, clock=clock, retry_first_delay=retry_first_delay, spread=spread)
-        self._held: dict[str, float] = {}
-        """Targets that asked this process to be left alone, until when by the monotonic clock."""
+        self._held = LeftAlone(clock)
+        """Targets that asked this process to be left alone."""
 
-    def fire_time(self, schedule: Schedule, nominal_time: datetime, skip: SkipReason | None) -> Run | None:
-        """Start, or skip, one occurrence; None when its key was claimed before. With jitter it is claimed and waits."""
-        due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
-        key = time_key(schedule.name, nominal_time)
-        occurrence = Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, due_at=due_at)
-        return self._fire(schedule, occurrence, skip)
-
-    def fire_change(
-        self, schedule: Schedule, change: Occurrence, skip: SkipReason | None, because: str | None = None
+    def fire(
+        self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None = None, because: str | None = None
     ) -> Run | None:
-        """Start, or skip, the run of one blob version; None when its key was claimed before.
+        """Start, or skip, an occurrence; None when its key was claimed before. One that is due later waits.
 
         `because` says more about a skip than its reason.
         """
-        return self._fire(schedule, change, skip, because)
-
-    def fire_batch(
-        self, schedule: Schedule, key: str, sealed_at: datetime, batch: BatchFacts, beside: Sequence[Operation]
-    ) -> Run | None:
-        """Start the run of a sealed batch; None when it was claimed before."""
-        occurrence = Occurrence(key=key, kind=RunKind.BATCH, nominal_time=sealed_at, batch=batch, beside=beside)
-        return self._fire(schedule, occurrence, None)
+        now = self._clock.now()
+        run, beside = self._unclaimed(schedule, occurrence, now), occurrence.beside
+        if skip is not None:
+            return self._noted(replace(run, reason=skip.value, ended_at=now, error=because), beside)
+        request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        if occurrence.due_at is not None and occurrence.due_at > now:
+            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=occurrence.due_at), beside)
+        if slots_of(schedule) is not None:
+            return self._in_turn(schedule, replace(run, request=request), beside)
+        return self._claimed(replace(run, request=request), beside, schedule.retry)
 
     def wait(
         self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
@@ -144,20 +137,6 @@ class Firing:
         claimed = self._ledger.update(run, claim, beside)
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
-    def _fire(
-        self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None, because: str | None = None
-    ) -> Run | None:
-        now = self._clock.now()
-        run, beside = self._unclaimed(schedule, occurrence, now), occurrence.beside
-        if skip is not None:
-            return self._noted(replace(run, reason=skip.value, ended_at=now, error=because), beside)
-        request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
-        if occurrence.due_at is not None and occurrence.due_at > now:
-            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=occurrence.due_at), beside)
-        if slots_of(schedule) is not None:
-            return self._in_turn(schedule, replace(run, request=request), beside)
-        return self._claimed(replace(run, request=request), beside, schedule.retry)
-
     def _in_turn(self, schedule: Schedule, run: Run, beside: Sequence[Operation]) -> Run | None:
         """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
         seen = None
@@ -222,10 +201,9 @@ class Firing:
         assert claimed.request is not None, "a claim holds its request"
         assert claimed.claim_id is not None
         target = target_id(claimed.request.target)
-        held_for = self._held.get(target, 0.0) - self._clock.monotonic()
-        if held_for > 0:
+        if held_for := self._held.still(target):
             sentence = "the service asked to be left alone (Retry-After); nothing was sent"
-            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=timedelta(seconds=held_for))
+            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=held_for)
             return self._settling.settle(claimed, held, retry)
         submission = Submission(
             request=claimed.request,
@@ -246,7 +224,7 @@ class Firing:
     def _hold(self, target: str, claimed: Run, claimed_at: float, retry_after: timedelta) -> None:
         """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
         now = self._clock.monotonic()
-        self._held[target] = now + retry_after.total_seconds()
+        self._held.leave(target, retry_after)
         if claimed.written_at is not None:
             self._ledger.hold(target, claimed.written_at + timedelta(seconds=now - claimed_at) + retry_after)
 

@@ -7,7 +7,9 @@ from datetime import datetime
 from ..ledger.ports import Operation
 from ..scheduling.batch import BatchFacts
 from ..scheduling.change import BlobChange
-from ..scheduling.run import RunKind, change_key
+from ..scheduling.config import Schedule
+from ..scheduling.policies import jitter_of
+from ..scheduling.run import RunKind, change_key, time_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,14 @@ class Asked:
     """Pipeline parameters in place of the schedule's, by name."""
 
 
-def occurrence_of(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:
+def time_occurrence(schedule: Schedule, nominal_time: datetime) -> Occurrence:
+    """The occurrence of a nominal time; with jitter it is due a little later."""
+    due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
+    key = time_key(schedule.name, nominal_time)
+    return Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, due_at=due_at)
+
+
+def change_occurrence(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:
     """The occurrence of one version of a blob; `digest` is another one than its own when it has been one before."""
     key = change_key(schedule, change) if digest is None else f"{schedule}~{digest}"
     return Occurrence(key=key, kind=RunKind.CHANGE, nominal_time=change.last_modified, blob=change)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.change_records import Version
 from ..ledger.ledger import Ledger
@@ -14,10 +15,11 @@ from ..scheduling.batch import group_of, manifest, manifest_path
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.pauses import Pause, is_paused, pause_at
+from ..scheduling.policies import floor
 from ..scheduling.run import SkipReason, change_key
 from ..storage.blobs import Blobs, BlobUnavailable, Page
 from .firing import Firing
-from .occurrence import occurrence_of
+from .occurrence import change_occurrence
 
 log = logger(__name__)
 
@@ -32,6 +34,10 @@ class Changes:
     ledger: Ledger
     rows: ChangeLedger
     firing: Firing
+    clock: Clock
+    retention: timedelta
+    started_at: datetime
+    """The start of the worker process: blobs that a poll finds and that are older are not ours."""
 
     def page(self, trigger: ChangeTrigger, continuation: str | None) -> Page:
         """A page of what a trigger watches; raises BlobUnavailable, ListingExpired."""
@@ -43,23 +49,13 @@ class Changes:
             continuation=continuation,
         )
 
-    def report(
-        self,
-        schedule: Schedule,
-        container: str,
-        path: str,
-        *,
-        now: datetime,
-        first_seen: datetime,
-        held_against_first_seen: bool,
-        floor: datetime,
-    ) -> bool:
-        """Record the present version of a reported blob; False when it was recorded before.
+    def report(self, schedule: Schedule, container: str, path: str, *, polled: bool) -> bool:
+        """Record the present version of a reported blob; False when it was recorded before. Raises BlobUnavailable.
 
         What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
-        Versions from before `floor` may have been pruned from the ledger: they start nothing. Raises BlobUnavailable.
         """
         trigger = _trigger(schedule)
+        first_seen = self.started_at if polled else self.clock.now()
         seen = self.ledger.register(schedule.name, first_seen).first_seen
         found = self.blobs.of(trigger.connection, container, path)
         if found is None:
@@ -71,27 +67,29 @@ class Changes:
                 size=0,
                 last_modified=first_seen,
             )
-            return self.firing.fire_change(schedule, occurrence_of(schedule.name, gone), SkipReason.GONE) is not None
+            return self.firing.fire(schedule, change_occurrence(schedule.name, gone), SkipReason.GONE) is not None
         if (because := out_of_scope(trigger, found)) is not None:
-            filtered = occurrence_of(schedule.name, found.change)
-            return self.firing.fire_change(schedule, filtered, SkipReason.FILTERED, because) is not None
+            filtered = change_occurrence(schedule.name, found.change)
+            return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
         if found.copy_status is CopyStatus.PENDING:
             if trigger.polling_interval:
                 log.info("%s/%r is still being copied; the sweep will see to it", container, path)
                 return False
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
-        return self.record(schedule, found, now=now, first_seen=seen if held_against_first_seen else None, floor=floor)
+        return self.record(schedule, found, first_seen=seen if polled else None)
 
-    def record(
-        self, schedule: Schedule, found: FoundBlob, *, now: datetime, first_seen: datetime | None, floor: datetime
-    ) -> bool:
-        """Record a version that is in scope; False when it was recorded before."""
-        name, change = schedule.name, found.change
+    def record(self, schedule: Schedule, found: FoundBlob, *, first_seen: datetime | None) -> bool:
+        """Record a version that is in scope; False when it was recorded before.
+
+        Versions from before the floor may have been pruned from the ledger: they start nothing.
+        """
+        name, change, now = schedule.name, found.change, self.clock.now()
+        lowest = floor(now, self.retention)
         for _ in range(_TRIES):
             newest = self.rows.newest(name, change)
             if newest is not None and newest.etag == change.etag:
                 return False
-            skip = _skip(schedule, found, newest, first_seen, floor)
+            skip = _skip(schedule, found, newest, first_seen, lowest)
             if skip is None:
                 skip = _paused(self.ledger.pauses(name).intervals, change, now)
             if self._recorded(schedule, found, newest, skip):
@@ -103,15 +101,15 @@ class Changes:
     def _recorded(self, schedule: Schedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None) -> bool:
         """Write what was decided, unless this version has a row or another one was noted meanwhile."""
         change, noted = found.change, self.rows.noted(found, newest)
-        occurrence = replace(occurrence_of(schedule.name, change), beside=noted)
+        occurrence = replace(change_occurrence(schedule.name, change), beside=noted)
         if skip is not None:
-            return self.firing.fire_change(schedule, occurrence, skip) is not None
+            return self.firing.fire(schedule, occurrence, skip) is not None
         if schedule.batch is not None:
             if self.ledger.has(occurrence.key):
                 return False
             return self.rows.add(schedule.name, group_of(schedule.batch, change), change, noted)
         self.write_manifest(schedule, occurrence.key, [change])
-        return self.firing.fire_change(schedule, occurrence, None) is not None
+        return self.firing.fire(schedule, occurrence, None) is not None
 
     def write_manifest(self, schedule: Schedule, run_key: str, changes: Iterable[BlobChange]) -> str | None:
         """Write the manifest of a run where its schedule wants one: its path; None where it does not.
@@ -132,7 +130,7 @@ def _trigger(schedule: Schedule) -> ChangeTrigger:
 
 
 def _skip(
-    schedule: Schedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, floor: datetime
+    schedule: Schedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, lowest: datetime
 ) -> SkipReason | None:
     modified, start = found.change.last_modified, _trigger(schedule).start
     if found.copy_status in (CopyStatus.ABORTED, CopyStatus.FAILED):
@@ -142,7 +140,7 @@ def _skip(
     # Blob storage tells modification times in whole seconds.
     if first_seen is not None and modified < first_seen.replace(microsecond=0):
         return SkipReason.BEFORE_FIRST_SEEN
-    if modified < floor:
+    if modified < lowest:
         return SkipReason.FORGOTTEN
     if not schedule.enabled:
         return SkipReason.DISABLED

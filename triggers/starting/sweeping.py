@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ..clock import Clock
+from ..ledger.change_ledger import ChangeLedger
 from ..ledger.change_records import SweepState
+from ..ledger.ledger import Ledger
 from ..log_lines import logger
 from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeTrigger, Schedule
 from ..scheduling.identities import watched_0_1, watched_digest
-from ..scheduling.policies import floor
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..storage.blobs import ListingExpired, Page
 from .reported_changes import Changes
@@ -34,8 +35,9 @@ class Sweeping:
     """What a sweep works with."""
 
     changes: Changes
+    ledger: Ledger
+    rows: ChangeLedger
     clock: Clock
-    retention: timedelta
 
     def see_to(self, schedule: Schedule, first_seen: datetime, server_now: Callable[[], datetime]) -> Iterator[None]:
         """List, when it is time, page by page; a step is a page or a change recorded. Raises BlobUnavailable."""
@@ -48,7 +50,7 @@ class Sweeping:
             try:
                 page = self.changes.page(trigger, state.continuation)
             except ListingExpired:
-                self.changes.rows.set_sweep(schedule.name, replace(state, continuation=None))
+                self.rows.set_sweep(schedule.name, replace(state, continuation=None))
                 return
             since = state.mark or first_seen.replace(microsecond=0)
             counted = state
@@ -70,7 +72,7 @@ class Sweeping:
 
     def _begun(self, schedule: str, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""
-        state = self.changes.rows.sweep(schedule)
+        state = self.rows.sweep(schedule)
         of = watched_digest(trigger)
         if state.of in (of, watched_0_1(trigger)):
             if state.listing:
@@ -86,12 +88,10 @@ class Sweeping:
             pending_from=None,
             before_first_seen=0,
         )
-        return self.changes.rows.set_sweep(schedule, begun)
+        return self.rows.set_sweep(schedule, begun)
 
     def _recorded(self, schedule: Schedule, found: FoundBlob) -> bool:
-        now = self.clock.now()
-        lowest = floor(now, self.retention)
-        recorded = self.changes.record(schedule, found, now=now, first_seen=None, floor=lowest)
+        recorded = self.changes.record(schedule, found, first_seen=None)
         if recorded:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
             log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)
@@ -100,7 +100,7 @@ class Sweeping:
     def _followed(self, schedule: Schedule, state: SweepState, page: Page) -> SweepState | None:
         """Write that a page has been seen to; None when another instance was first and goes on itself."""
         if page.continuation is not None:
-            return self.changes.rows.set_sweep(schedule.name, replace(state, continuation=page.continuation))
+            return self.rows.set_sweep(schedule.name, replace(state, continuation=page.continuation))
         assert state.started_at is not None, "a listing has begun"
         mark = state.started_at - MARGIN
         if state.pending_from is not None:
@@ -108,7 +108,7 @@ class Sweeping:
         if state.mark is None and state.before_first_seen:
             self._note_older_blobs(schedule, state.before_first_seen)
         ended = replace(state, listing=False, continuation=None, mark=max(mark, state.mark or mark))
-        return self.changes.rows.set_sweep(schedule.name, ended)
+        return self.rows.set_sweep(schedule.name, ended)
 
     def _note_older_blobs(self, schedule: Schedule, number: int) -> None:
         """One row for everything that the first listing found older than the schedule."""
@@ -126,4 +126,4 @@ class Sweeping:
             error=sentence,
             ended_at=now,
         )
-        self.changes.ledger.insert(run.first(now))
+        self.ledger.insert(run.first(now))

@@ -11,6 +11,7 @@ from typing import Final
 from uuid import uuid4
 
 from ..clock import Clock
+from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.ports import Create, LedgerUnavailable, Operation
 from ..ledger.records import Waiter, waiter_columns, waiter_key
@@ -21,8 +22,10 @@ from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
 from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule, TriggerOverrides
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
+from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
+from ..storage.blobs import Blobs
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
 from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, blob_path
 from .request_digests import request_digest, request_digests
@@ -52,6 +55,9 @@ class Asking:
 
     ledger: Ledger
     changes: Changes
+    rows: ChangeLedger
+    firing: Firing
+    blobs: Blobs
     clock: Clock
     service: Service
     callback_hosts: Sequence[str]
@@ -150,7 +156,7 @@ class Asking:
         if claimed.state is not RunState.WAITING or not at_once:
             return claimed
         try:
-            return self.changes.firing.submit_at_once(schedule, claimed)
+            return self.firing.submit_at_once(schedule, claimed)
         except LedgerUnavailable as error:
             extra = {"action": "left_to_the_reconciler", "run_key": claimed.key}
             log.warning("the run was claimed, and could not be submitted at once: %s", error, extra=extra)
@@ -161,7 +167,7 @@ class Asking:
     ) -> Run | None:
         self.ledger.register(schedule.name, self.clock.now())
         try:
-            return self.changes.firing.wait(schedule, occurrence, asked, may_be_skipped=may_be_skipped)
+            return self.firing.wait(schedule, occurrence, asked, may_be_skipped=may_be_skipped)
         except KeyError as error:
             raise WrongState(
                 f"{schedule.name} has been edited since: its templates ask for {error.args[0]}, which this run has not"
@@ -195,7 +201,7 @@ class Asking:
             return occurrence
         if path is None:
             raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
-        found = self.changes.blobs.of(trigger.connection, trigger.container, blob_path(path))
+        found = self.blobs.of(trigger.connection, trigger.container, blob_path(path))
         if found is None:
             raise NotKnown(f"there is no blob {path!r} in the container {trigger.container}")
         return self._of_blob(schedule, trigger, replace(occurrence, blob=found.change), found.change)
@@ -227,7 +233,7 @@ class Asking:
             return self._of_blob(schedule, trigger, occurrence, run.blob)
         if run.batch is None:
             raise WrongState(f"{run.key} is of the time when {schedule.name} was time-based")
-        members = [member.change for member in self.changes.rows.members(schedule.name, root)]
+        members = [member.change for member in self.rows.members(schedule.name, root)]
         if not members:
             raise WrongState(f"the changes of {root} are not known any more; start them with backfill")
         manifest = self.changes.write_manifest(schedule, key, members)

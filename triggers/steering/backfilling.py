@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ..clock import Clock
-from ..ledger.change_ledger import OWN_RUN
+from ..ledger.change_ledger import OWN_RUN, ChangeLedger
+from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.batch import group_of
 from ..scheduling.change import FoundBlob, out_of_scope
@@ -17,7 +18,8 @@ from ..scheduling.config import ChangeTrigger, Schedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run, RunKind, RunState, change_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
-from ..starting.occurrence import Asked, Occurrence, occurrence_of
+from ..starting.firing import Firing
+from ..starting.occurrence import Asked, Occurrence, change_occurrence
 from ..starting.reported_changes import Changes
 
 _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
@@ -42,6 +44,9 @@ class Backfilling:
     """What a backfill works with."""
 
     changes: Changes
+    ledger: Ledger
+    rows: ChangeLedger
+    firing: Firing
     clock: Clock
 
     def backfill(
@@ -73,7 +78,7 @@ class Backfilling:
                 return
 
     def _change(self, schedule: Schedule, found: FoundBlob, asked: Asked, *, dry_run: bool) -> Item:
-        rows, change, name = self.changes.rows, found.change, schedule.name
+        rows, change, name = self.rows, found.change, schedule.name
         own = change_key(name, change)
         key, present = _next_attempt(own, self._attempt)
         if present is not None and not present.starts:
@@ -85,19 +90,19 @@ class Backfilling:
         if schedule.batch is not None:
             started = rows.add(name, group_of(schedule.batch, change), change, noted, digest)
         else:
-            occurrence = _again(replace(occurrence_of(name, change, digest), beside=noted), own)
+            occurrence = _again(replace(change_occurrence(name, change, digest), beside=noted), own)
             self.changes.write_manifest(schedule, key, [change])
-            started = self.changes.firing.wait(schedule, occurrence, asked) is not None
+            started = self.firing.wait(schedule, occurrence, asked) is not None
         return Item(key, change.path, starts=started, why=why if started else _MEANWHILE)
 
     def _attempt(self, key: str) -> Item | None:
         """What became of a change's attempt: a run of its own, or in a batch."""
-        batch = self.changes.rows.batch_of(schedule_of(key), _digest_in(key))
+        batch = self.rows.batch_of(schedule_of(key), _digest_in(key))
         if batch == "":
             return Item(key, "", starts=False, why="waits for its batch")
-        run = self.changes.ledger.get(key)
+        run = self.ledger.get(key)
         if run is None and batch is not None and batch != OWN_RUN:
-            run = self.changes.ledger.get(batch)
+            run = self.ledger.get(batch)
             if run is None:
                 return Item(batch, "", starts=False, why="its batch is being made")
         if run is None:
@@ -113,11 +118,11 @@ class Backfilling:
         if dry_run:
             return Item(key, what, starts=True, why=why)
         occurrence = _again(Occurrence(key=key, kind=RunKind.TIME, nominal_time=moment), own)
-        started = self.changes.firing.wait(schedule, occurrence, asked)
+        started = self.firing.wait(schedule, occurrence, asked)
         return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 
     def _own_run(self, key: str) -> Item | None:
-        run = self.changes.ledger.get(key)
+        run = self.ledger.get(key)
         return None if run is None else _item(run)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..clock import Clock
+from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
@@ -14,7 +15,7 @@ from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
 from ..scheduling.times.occurrences import next_after
-from ..starting.reported_changes import Changes
+from ..storage.blobs import Blobs
 from .declined import BadInput
 from .questions import blob_path
 
@@ -41,7 +42,8 @@ class Explaining:
     """What explanations are read from."""
 
     ledger: Ledger
-    changes: Changes
+    rows: ChangeLedger
+    blobs: Blobs
     clock: Clock
 
     def time(self, schedule: Schedule, at: datetime) -> Iterator[str]:
@@ -81,7 +83,7 @@ class Explaining:
         trigger = schedule.trigger
         if not isinstance(trigger, ChangeTrigger):
             raise BadInput(f"{schedule.name} is time-based: ask with --at")
-        found = self.changes.blobs.of(trigger.connection, trigger.container, blob_path(path))
+        found = self.blobs.of(trigger.connection, trigger.container, blob_path(path))
         if found is None:
             yield f"there is no blob {path!r} in the container {trigger.container}"
             return
@@ -100,7 +102,7 @@ class Explaining:
     def _change(self, schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Iterator[str]:
         run = self._run(change_key(schedule.name, change))
         try:
-            batch = self.changes.rows.batch_of(schedule.name, change_digest(change))
+            batch = self.rows.batch_of(schedule.name, change_digest(change))
         except CorruptRow as error:
             yield f"{error}; it has been in a batch"
             return
@@ -114,13 +116,13 @@ class Explaining:
         if run is not None or batch is not None:
             return
         yield f"this version has no row ({change_key(schedule.name, change)}): no event has told it yet"
-        newest = self.changes.rows.newest(schedule.name, change)
+        newest = self.rows.newest(schedule.name, change)
         if newest is not None:
             yield f"the newest version that was told is that of {iso_utc(newest.last_modified)}, ETag {newest.etag}"
         if not trigger.polling_interval:
             yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
             return
-        swept = self.changes.rows.sweep(schedule.name)
+        swept = self.rows.sweep(schedule.name)
         if swept.mark is not None and change.last_modified < swept.mark:
             yield f"sweeps have seen to everything before {iso_utc(swept.mark)}; backfill starts what is older"
         else:
