@@ -20,6 +20,8 @@ from tree_sitter import Language, Parser
 
 from infra.package import packaged
 from triggers.log_lines import logger
+from triggers.reconciling.callbacks import Callbacks
+from triggers.reconciling.webhooks import Webhooks
 
 ROOT = Path(__file__).parent.parent
 INFRA = ROOT / "infra"
@@ -168,10 +170,10 @@ def test_alerts_ask_for_actions_that_are_logged() -> None:
         "duplicate_run",
         "found_by_sweep",
         "pass",
-        "webhook_given_up",
-        "callback_given_up",
+        "{sender.action}_given_up",
         "corrupt_row",
     } <= logged
+    assert {one.action for one in (Webhooks, Callbacks)} == {"webhook", "callback"}
 
 
 def test_alerts_find_the_fields_in_a_line_of_ours(caplog: pytest.LogCaptureFixture) -> None:

@@ -173,12 +173,13 @@ class Engine:
     def open_runs(self) -> "OpenRuns":
         """Sends, looks up and follows the open runs of one schedule."""
         from .reconciling.callbacks import Callbacks
+        from .reconciling.deliveries import Deliveries
         from .reconciling.open_runs import OpenRuns
         from .reconciling.run_ends import RunEnds
         from .reconciling.waiting_line import WaitingLine
         from .reconciling.webhooks import Webhooks
 
-        ledger, clock, outside, first_delay = self.ledger, self.clock, self.outside, self.pace.retry_first_delay
+        ledger, clock, outside = self.ledger, self.clock, self.outside
         return OpenRuns(
             ledger=ledger,
             firing=self.firing,
@@ -191,18 +192,12 @@ class Engine:
                 left_alone=LeftAlone(clock),
             ),
             waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=outside.cancellation, clock=clock),
-            webhooks=Webhooks(
+            deliveries=Deliveries(
                 ledger=ledger,
-                wire=outside.webhook_wire,
-                settings=self.config.settings,
-                first_delay=first_delay,
-                spread=self._spread,
-            ),
-            callbacks=Callbacks(
-                ledger=ledger,
-                wire=outside.callback_wire,
-                allowed=self._callback_hosts,
-                first_delay=first_delay,
+                webhooks=Webhooks(outside.webhook_wire, self.config.settings),
+                callbacks=Callbacks(outside.callback_wire, self._callback_hosts),
+                left_alone=LeftAlone(clock),
+                first_delay=self.pace.retry_first_delay,
                 spread=self._spread,
             ),
             clock=clock,

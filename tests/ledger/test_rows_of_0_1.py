@@ -16,7 +16,7 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Merge, Replace
-from triggers.ledger.records import Mark, Notice, Waiter
+from triggers.ledger.records import Delivery, Mark, delivery_columns
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import OPEN_STATES, RunState
 
@@ -136,8 +136,11 @@ def test_what_is_beside_the_runs_is_read() -> None:
     assert ledger.holds() == {"c5b7ee8ec72553faa5eae814a77dd322": NOW + timedelta(minutes=10)}
     assert ledger.last_pass() == NOW
     work = list(ledger.open_work("nightly"))
-    assert sum(isinstance(one, Notice) for one in work) == 6
-    assert [one.callback.task_instance_id for one in work if isinstance(one, Waiter)] == ["task-instance-id"]
+    owed = [one for one in work if isinstance(one, Delivery)]
+    assert sum(one.state is not None for one in owed) == 6
+    assert [one.task.task_instance_id for one in owed if one.task] == ["task-instance-id"]
+    for one in owed:
+        assert delivery_columns(one) == ROWS["nightly"][one.row_key]
     assert len(ledger.slots("nightly").open_runs) == 8
     assert len(ledger.listed("nightly", limit=100).runs) == 15
 

@@ -13,7 +13,8 @@ from builders import TIME, Engine, schedule, utc
 
 from triggers.azureml.tokens import Tokens
 from triggers.azureml.wire import Wire
-from triggers.ledger.records import Waiter
+from triggers.ledger.records import Delivery
+from triggers.reconciling.callbacks import Callbacks
 from triggers.scheduling.azure_devops import AzureDevOps, callback_problem
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import Run, RunState
@@ -204,13 +205,14 @@ def test_over_real_http_the_tasks_token_goes_along_and_none_of_ours(engine: Engi
     Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/org/"
     wire = Wire(tokens=Tokens(None), scope=None, patience=timedelta(seconds=5), threads=1, ca_bundle=None)
-    callbacks = replace(engine.open_runs.callbacks, wire=wire, allowed=("127.0.0.1",))
+    deliveries = replace(engine.open_runs.deliveries, callbacks=Callbacks(wire, ("127.0.0.1",)))
     run = triggered(engine, plan_url=url, hosts=("127.0.0.1",))
     engine.ledger.update(run, run.to(RunState.CANCELED, NOW, ended_at=NOW))
-    for minutes in (1, 10):
-        for waiter in list(engine.ledger.open_work("s", "n:")):
-            if isinstance(waiter, Waiter):
-                callbacks.see_to(waiter, NOW + timedelta(minutes=minutes))
+    for minutes in (1, 9):
+        engine.clock.pass_time(timedelta(minutes=minutes))
+        for delivery in list(engine.ledger.open_work("s", "n:")):
+            if isinstance(delivery, Delivery):
+                deliveries.see_to(delivery, engine.clock.server_now())
     server.shutdown()
     server.server_close()
 

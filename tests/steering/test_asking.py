@@ -11,7 +11,7 @@ from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, open_r
 
 from triggers.azureml.wire import Reply
 from triggers.ledger.ports import LedgerUnavailable
-from triggers.ledger.records import Notice
+from triggers.ledger.records import Delivery
 from triggers.reconciling.webhooks import Webhooks
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
@@ -171,20 +171,15 @@ def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engin
             return call
 
     hook = Dripping()
-    webhooks = Webhooks(
-        ledger=engine.ledger,
-        wire=hook,
-        settings={},
-        first_delay=timedelta(seconds=30),
-        spread=lambda: 0.0,
-        patience=timedelta(seconds=0.1),
-    )
+    impatient = Webhooks(hook, {}, patience=timedelta(seconds=0.1))
+    deliveries = replace(engine.open_runs.deliveries, webhooks=impatient)
     rejected = Outcome(answer=Answer.REJECTED, sentence="no")
     triggered(engine, "a", outcome=rejected, one=schedule(f"{TIME}\nwebhook: https://hook.example/"))
-    for minutes in (0, 10, 20):
-        for notice in list(engine.ledger.open_work("s")):
-            assert isinstance(notice, Notice)
-            webhooks.see_to(notice, NOW + timedelta(minutes=minutes))
+    for _ in range(3):
+        for delivery in list(engine.ledger.open_work("s")):
+            assert isinstance(delivery, Delivery)
+            deliveries.see_to(delivery, engine.clock.server_now())
+        engine.clock.pass_time(timedelta(minutes=10))
 
     assert len(hook.told) == 1
     let_go.set()

@@ -14,22 +14,20 @@ from ..scheduling.overlap import OpenRun
 from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState, nominal_time_in, schedule_of
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
 from .records import (
+    Delivery,
     Listed,
     Listing,
     Mark,
-    Notice,
     Slots,
-    Waiter,
+    deliveries_of,
+    delivery_columns,
+    delivery_of,
     listed_key,
     listed_of,
     mark_columns,
     mark_of,
-    notice_of,
-    notices_of,
     open_of,
     open_run_of,
-    waiter_columns,
-    waiter_of,
 )
 from .registry import Registry
 from .rows import (
@@ -66,7 +64,7 @@ class Ledger(Registry):
         ]
         if run.state in OPEN_STATES:
             operations.append(Create(f"o:{run.key}", open_columns(run)))
-        return self._written(run, write_id, [*operations, *notices_of(None, run), *beside])
+        return self._written(run, write_id, [*operations, *deliveries_of(None, run), *beside])
 
     def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
         """Write what became of a run: as written, or None when somebody else has written since `before` was read.
@@ -86,7 +84,7 @@ class Ledger(Registry):
             operations.append(Replace(f"o:{after.key}", open_columns(after)))
         elif before.state in OPEN_STATES:
             operations.append(Delete(f"o:{after.key}"))
-        return [*operations, *notices_of(before, after)]
+        return [*operations, *deliveries_of(before, after)]
 
     def slots(self, schedule: str, limit: int | None = None) -> Slots:
         """At most `limit` open runs of a schedule, with what lets only one claim at a time take a slot among them."""
@@ -96,25 +94,14 @@ class Ledger(Registry):
         version = None if row is None else row.etag
         return Slots(open_runs=tuple(found), version=version, is_all=limit is None or len(found) < limit)
 
-    def put_off_waiter(self, waiter: Waiter, until: datetime) -> None:
-        """Remember that a callback was not taken, and when it is to be tried again."""
-        later = replace(waiter, attempts=waiter.attempts + 1, next_attempt_at=until)
-        self.table.write(waiter.schedule, [Replace(waiter.row_key, waiter_columns(later))])
+    def put_off(self, delivery: Delivery, since: datetime, until: datetime) -> None:
+        """Remember that a delivery was not taken, and when it is to be tried again."""
+        later = replace(delivery, attempts=delivery.attempts + 1, since=since, next_attempt_at=until)
+        self.table.write(delivery.schedule, [Replace(delivery.row_key, delivery_columns(later))])
 
-    def put_off(self, notice: Notice, since: datetime, until: datetime) -> None:
-        """Remember that a webhook did not take a notice, and when it is to be tried again."""
-        columns = {
-            "run_key": notice.run_key,
-            "state": notice.state.value,
-            "attempts": notice.attempts + 1,
-            "since": since.isoformat(),
-            "until": until.isoformat(),
-        }
-        self.table.write(notice.schedule, [Replace(notice.row_key, columns)])
-
-    def drop(self, notice: Notice | Waiter) -> None:
-        """Forget who was to be told: it was taken, or given up."""
-        self.table.write(notice.schedule, [Delete(notice.row_key)])
+    def drop(self, delivery: Delivery) -> None:
+        """Forget a delivery: it was taken, or given up."""
+        self.table.write(delivery.schedule, [Delete(delivery.row_key)])
 
     def get(self, key: str) -> Run | None:
         """The run of a key, or None; raises CorruptRow too."""
@@ -129,15 +116,13 @@ class Ledger(Registry):
         """The open runs of a schedule, as far as they can be told without reading them."""
         return (one for one in self.open_work(schedule, "o:") if isinstance(one, OpenRun))
 
-    def open_work(self, schedule: str, first: str = "n:") -> Iterator[Notice | Waiter | OpenRun]:
+    def open_work(self, schedule: str, first: str = "n:") -> Iterator[Delivery | OpenRun]:
         """What the reconciler has to see to: who is to be told of an end, then the open runs; one query."""
         for row in self.table.query(schedule, first, after_prefix("o:")):
             if row.row_key.startswith("o:"):
                 yield self._open(schedule, row)
-            elif row.row_key.endswith(":callback"):
-                yield from readable(lambda row: waiter_of(schedule, row), iter([row]))
             else:
-                yield from readable(lambda row: notice_of(schedule, row), iter([row]))
+                yield from readable(lambda row: delivery_of(schedule, row), iter([row]))
 
     def _open(self, schedule: str, row: StoredRow) -> OpenRun:
         """An open run; where its row does not say what it does, the run itself is read."""

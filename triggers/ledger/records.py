@@ -49,34 +49,21 @@ class Listing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
-    """The end of a run that its webhook has not been told yet."""
+class Delivery:
+    """The end of a run that somebody has not been told yet: the run's webhook, or a task of Azure DevOps that waits."""
 
     schedule: str
     row_key: str
     run_key: str
-    state: RunState
-    """In which the run ended."""
-    attempts: int
-    next_attempt_at: datetime | None
+    state: RunState | None = None
+    """For a webhook: in which the run ended."""
+    task: AzureDevOps | None = None
+    """None: it is for the webhook."""
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
     """On the ledger's clock; None: at once."""
-    since: datetime | None
-    """When the run ended, on the ledger's clock; None until it was looked at."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Waiter:
-    """Somebody who waits for a run's end and wants to be called back."""
-
-    schedule: str
-    row_key: str
-    run_key: str
-    callback: AzureDevOps
-    since: datetime
-    """When it was asked for; a token is not kept for ever."""
-    attempts: int
-    next_attempt_at: datetime | None
-    """On the ledger's clock; None: as soon as the run has ended."""
+    since: datetime | None = None
+    """On the ledger's clock: when the task asked for it, or when a webhook first was to be told; None: not yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,51 +137,44 @@ def pauses_in(row: StoredRow) -> tuple[Pause, ...]:
     return readable_or(pauses_of, row, (Pause(begin=begin, note=note),))
 
 
-def notices_of(before: Run | None, after: Run) -> list[Operation]:
-    """The notice that a run's webhook is owed for its end; a skipped occurrence never was a run."""
+def deliveries_of(before: Run | None, after: Run) -> list[Operation]:
+    """The delivery that a run's webhook is owed for its end; a skipped occurrence never was a run."""
     if after.webhook is None or after.state not in TOLD_STATES or (before is not None and before.state is after.state):
         return []
-    columns = {"run_key": after.key, "state": after.state.value, "attempts": 0}
-    return [Replace(f"n:{after.key}:{after.state.value}", columns)]
+    row_key = f"n:{after.key}:{after.state.value}"
+    owed = Delivery(schedule=after.schedule, row_key=row_key, run_key=after.key, state=after.state)
+    return [Replace(row_key, delivery_columns(owed))]
 
 
-def notice_of(schedule: str, row: StoredRow) -> Notice:
-    """The notice in a row."""
-    columns = row.columns
-    return Notice(
-        schedule=schedule,
-        row_key=row.row_key,
-        run_key=text_of(row, "run_key"),
-        state=_state_of(row),
-        attempts=number_of(row, "attempts"),
-        next_attempt_at=time_of(row, "until") if "until" in columns else None,
-        since=time_of(row, "since") if "since" in columns else None,
-    )
-
-
-def waiter_key(run_key: str) -> str:
-    """Where the row of somebody who waits for a run's end is."""
+def callback_key(run_key: str) -> str:
+    """Where the row of a task is that waits for a run's end."""
     return f"n:{run_key}:callback"
 
 
-def waiter_columns(waiter: Waiter) -> Columns:
-    """The row of somebody who waits."""
-    columns = {"run_key": waiter.run_key, "since": waiter.since.isoformat(), "attempts": waiter.attempts}
-    until = {} if waiter.next_attempt_at is None else {"until": waiter.next_attempt_at.isoformat()}
-    return {**columns, **until, **columns_of(waiter.callback)}
+def delivery_columns(delivery: Delivery) -> Columns:
+    """The row of a delivery."""
+    times = {"since": delivery.since, "until": delivery.next_attempt_at}
+    return {
+        "run_key": delivery.run_key,
+        **({} if delivery.state is None else {"state": delivery.state.value}),
+        "attempts": delivery.attempts,
+        **{name: at.isoformat() for name, at in times.items() if at is not None},
+        **({} if delivery.task is None else columns_of(delivery.task)),
+    }
 
 
-def waiter_of(schedule: str, row: StoredRow) -> Waiter:
-    """Somebody who waits, in a row."""
-    columns = row.columns
-    return Waiter(
+def delivery_of(schedule: str, row: StoredRow) -> Delivery:
+    """The delivery in a row."""
+    is_callback = row.row_key.endswith(":callback")
+    return Delivery(
         schedule=schedule,
         row_key=row.row_key,
         run_key=text_of(row, "run_key"),
-        callback=document_of(row, AzureDevOps),
-        since=time_of(row, "since"),
+        state=None if is_callback else _state_of(row),
+        task=document_of(row, AzureDevOps) if is_callback else None,
         attempts=number_of(row, "attempts"),
-        next_attempt_at=time_of(row, "until") if "until" in columns else None,
+        next_attempt_at=time_of(row, "until") if "until" in row.columns else None,
+        since=time_of(row, "since") if is_callback or "since" in row.columns else None,
     )
 
 

@@ -7,19 +7,18 @@ from typing import Final
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..ledger.records import Notice, Waiter
+from ..ledger.records import Delivery
 from ..scheduling.config import Schedule
 from ..scheduling.overlap import OpenRun, slots_of
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run, RunState
 from ..starting.firing import Firing
 from ..starting.settling import log_run
-from .callbacks import Callbacks
+from .deliveries import Deliveries
 from .gate import Gate, Pass
 from .run_ends import RunEnds
 from .unknown_runs import UnknownRuns
 from .waiting_line import WaitingLine
-from .webhooks import Webhooks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +30,7 @@ class OpenRuns:
     unknown_runs: UnknownRuns
     run_ends: RunEnds
     waiting_line: WaitingLine
-    webhooks: Webhooks
-    callbacks: Callbacks
+    deliveries: Deliveries
     clock: Clock
     submit_deadline: timedelta
 
@@ -61,11 +59,9 @@ class OpenRuns:
         if limited and schedule is not None:
             yield from guarded(self.waiting_line.see_to(schedule, gate))
 
-    def _one(self, one: Notice | Waiter | OpenRun, gate: Gate) -> None:
-        if isinstance(one, Notice):
-            self.webhooks.see_to(one, gate.during.server_now())
-        elif isinstance(one, Waiter):
-            self.callbacks.see_to(one, gate.during.server_now())
+    def _one(self, one: Delivery | OpenRun, gate: Gate) -> None:
+        if isinstance(one, Delivery):
+            self.deliveries.see_to(one, gate.during.server_now())
         else:
             # The rows come in pages: what was open when they were read may have ended since.
             read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs

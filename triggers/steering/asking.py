@@ -14,7 +14,7 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.ports import Create, LedgerUnavailable, Operation
-from ..ledger.records import Waiter, waiter_columns, waiter_key
+from ..ledger.records import Delivery, callback_key, delivery_columns
 from ..log_lines import logger
 from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
@@ -82,10 +82,10 @@ class Asking:
         if (present := self.ledger.get(key)) is not None:
             return _same(present, body), False
         _check_overrides(schedule, body)
-        waiter = self._waiter(schedule, key, body)
+        callback = self._callback(schedule, key, body)
         at = self.clock.now() if body.scheduled_time is None else asked_instant(body.scheduled_time, "scheduled_time")
         occurrence = self._requested(schedule, key, at, body.blob)
-        occurrence = replace(occurrence, beside=waiter)
+        occurrence = replace(occurrence, beside=callback)
         claimed = self._claimed(schedule, occurrence, asked, may_be_skipped=True)
         if claimed is None:
             present = self.ledger.get(key)
@@ -173,23 +173,16 @@ class Asking:
                 f"{schedule.name} has been edited since: its templates ask for {error.args[0]}, which this run has not"
             ) from error
 
-    def _waiter(self, schedule: Schedule, key: str, body: TriggerBody) -> list[Operation]:
-        """The row of who waits for the run's end; raises BadInput for one whom we do not call."""
+    def _callback(self, schedule: Schedule, key: str, body: TriggerBody) -> list[Operation]:
+        """The row of a task that waits for the run's end; raises BadInput for one that we do not call."""
         if body.callback is None:
             return []
-        callback = body.callback.azure_devops
-        if problem := callback_problem(callback, self.callback_hosts):
+        task = body.callback.azure_devops
+        if problem := callback_problem(task, self.callback_hosts):
             raise BadInput(f"callback: {problem}")
-        waiter = Waiter(
-            schedule=schedule.name,
-            row_key=waiter_key(key),
-            run_key=key,
-            callback=callback,
-            since=self.ledger.now(),
-            attempts=0,
-            next_attempt_at=None,
-        )
-        return [Create(waiter.row_key, waiter_columns(waiter))]
+        row_key = callback_key(key)
+        owed = Delivery(schedule=schedule.name, row_key=row_key, run_key=key, task=task, since=self.ledger.now())
+        return [Create(row_key, delivery_columns(owed))]
 
     def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
         """What a person's run is for: a time, or a blob as it is now."""
