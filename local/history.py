@@ -16,11 +16,11 @@ from uuid import UUID
 from triggers.ledger.ledger import Ledger
 from triggers.scheduling.batch import BatchFacts, batch_key
 from triggers.scheduling.change import BlobChange
-from triggers.scheduling.config import ChangeTrigger, Config, Schedule
-from triggers.scheduling.policies import jitter_of
+from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from triggers.scheduling.run import Run, RunKind, RunState, change_key, replay_key, request_key, time_key
 from triggers.scheduling.run_request import build_request
 from triggers.scheduling.times.occurrences import between
+from triggers.starting.occurrence import time_occurrence
 from triggers.steering.pausing import pause
 
 WEEK: Final = timedelta(days=7)
@@ -61,7 +61,7 @@ def fill(ledger: Ledger, config: Config, now: datetime, span: timedelta = WEEK) 
 
 def _runs(schedule: Schedule, now: datetime, span: timedelta) -> Iterator[Run]:
     """A schedule's runs, newest first, and what people have asked for."""
-    if isinstance(schedule.trigger, ChangeTrigger):
+    if isinstance(schedule, ChangeSchedule):
         claimed = [_of_change(schedule, at, number) for number, at in enumerate(_office_hours(schedule, now, span))]
     else:
         ends = now - timedelta(minutes=2)
@@ -92,9 +92,8 @@ def _of_time(schedule: Schedule, at: datetime) -> Run:
     )
 
 
-def _of_change(schedule: Schedule, at: datetime, number: int) -> Run:
+def _of_change(schedule: ChangeSchedule, at: datetime, number: int) -> Run:
     trigger = schedule.trigger
-    assert isinstance(trigger, ChangeTrigger)
     name = f"{at:%Y/%m/%d}/readings-{number:03}.jsonl" if schedule.batch else f"orders-{at:%Y-%m-%d}-{number:03}.csv"
     blob = BlobChange(
         host="account.blob.core.windows.net",
@@ -144,7 +143,8 @@ def _lived(schedule: Schedule, run: Run, life: str, now: datetime) -> Run:
         return replace(run, state=RunState.SKIPPED, reason=reason, ended_at=at).first(at)
     nominal = run.nominal_time or at
     request = build_request(schedule, run.key, nominal, run.blob, run.batch)
-    run = replace(run, request=request, due_at=nominal + jitter_of(schedule) if schedule.jitter else None).first(at)
+    due_at = time_occurrence(schedule, nominal).due_at if isinstance(schedule, TimeSchedule) else None
+    run = replace(run, request=request, due_at=due_at).first(at)
     attempts = {"unsent": 4, "dead": 185}.get(state, 1)
     run = run.to(RunState.SUBMITTING, at + timedelta(seconds=1), attempts=attempts, claim_id=_guid(run.key + "claim"))
     ended = min(at + timedelta(seconds=chance.randint(240, 4200)), now - timedelta(minutes=1))

@@ -17,7 +17,7 @@ from triggers.ledger.memory import MemoryTable
 from triggers.reconciling.open_runs import OpenRuns
 from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange, FoundBlob
-from triggers.scheduling.config import Config, Schedule
+from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
 from triggers.scheduling.run import OPEN_STATES, Run
@@ -74,13 +74,25 @@ def file_of(schedule: str, *, name: str = "s", pipeline: str = '{endpoint: "%END
     return f"{top}\npipelines:\n  p: {pipeline}\nschedules:\n  {name}:\n    pipeline: p{lines}\n"
 
 
-def schedule(
-    keys: str = TIME, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = ""
-) -> Schedule:
-    """One schedule without faults."""
+def schedule(keys: str = TIME, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = "") -> Any:
+    """One schedule without faults, of the kind that its keys say."""
     loaded = config(file_of(keys, name=name, pipeline=pipeline, top=top))
     assert not loaded.faults, [str(fault) for fault in loaded.faults]
     return loaded.schedules[name]
+
+
+def timed(keys: str = TIME, **more: str) -> TimeSchedule:
+    """A time-based schedule."""
+    found = schedule(keys, **more)
+    assert isinstance(found, TimeSchedule)
+    return found
+
+
+def watching(keys: str = CHANGE, **more: str) -> ChangeSchedule:
+    """A change-based schedule."""
+    found = schedule(keys, **more)
+    assert isinstance(found, ChangeSchedule)
+    return found
 
 
 def utc(text: str) -> datetime:
@@ -325,7 +337,7 @@ class Engine:
             started_at=self.started_at,
         )
 
-    def report(self, of: Schedule, path: str, *, polled: bool = False) -> bool:
+    def report(self, of: ChangeSchedule, path: str, *, polled: bool = False) -> bool:
         """Report a blob to a schedule, as an event or a poll does."""
         return self.changes.report(of, "data", path, polled=polled)
 

@@ -12,7 +12,7 @@ from .built_once import built_once
 from .clock import Clock, SystemClock
 from .engine import Engine, Pace
 from .log_lines import logger
-from .scheduling.config import ChangeTrigger, Config
+from .scheduling.config import ChangeSchedule, Config
 from .scheduling.faults import Fault, place_of
 from .scheduling.file.loading import load, unreadable
 from .settings import Settings
@@ -156,8 +156,8 @@ class App:
 def watched_connections(config: Config) -> dict[str, tuple[str, ...]]:
     """The storage accounts that the file names, with the services that the host and we need there."""
     # The host keeps the poison queue of a blob trigger in the watched account.
-    triggers = (one.trigger for one in config.schedules.values())
-    return {one.connection: ("blob", "queue") for one in triggers if isinstance(one, ChangeTrigger)}
+    watching = (one for one in config.schedules.values() if isinstance(one, ChangeSchedule))
+    return {one.trigger.connection: ("blob", "queue") for one in watching}
 
 
 def connection_faults(wanted: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[Fault]:

@@ -10,13 +10,13 @@ from typing import Any
 import azure.functions as func
 
 from .app import App
-from .scheduling.config import ChangeTrigger, Schedule
+from .scheduling.config import ChangeSchedule, ChangeTrigger
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
     """Add a function for every change-based schedule."""
     for schedule in app.config.schedules.values():
-        if isinstance(schedule.trigger, ChangeTrigger):
+        if isinstance(schedule, ChangeSchedule):
             trigger = functions.blob_trigger(
                 arg_name="client",
                 path=blob_path(schedule.trigger),
@@ -33,7 +33,7 @@ def blob_path(trigger: ChangeTrigger) -> str:
     return f"{trigger.container}/{trigger.folder}/{{name}}"
 
 
-def _function(app: App, schedule: Schedule) -> Callable[[Any], None]:
+def _function(app: App, schedule: ChangeSchedule) -> Callable[[Any], None]:
     # Imported here: it costs more than the worker itself, and an app without change schedules shall not pay it.
     from azurefunctions.extensions.bindings.blob import BlobClient
 

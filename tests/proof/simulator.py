@@ -16,7 +16,7 @@ from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
 from triggers.reconciling.unknown_runs import UnknownRuns
 from triggers.scheduling.change import BlobChange
-from triggers.scheduling.config import ChangeTrigger, Config, Schedule
+from triggers.scheduling.config import ChangeSchedule, Config, TimeSchedule
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
@@ -136,7 +136,7 @@ class Simulation:
         self._people()
         self.service.lag = world.rng.choice((1, 5, 60, 600)) if world.rates.crash else 1
         for schedule in self.config.schedules.values():
-            if not isinstance(schedule.trigger, ChangeTrigger):
+            if isinstance(schedule, TimeSchedule):
                 self._wake(schedule)
         for process in world.rng.sample(self.processes, world.rng.choice((1, 1, 2))):
             self._reconcile(process)
@@ -153,7 +153,7 @@ class Simulation:
         elif world.rng.random() < _RESUMED and resume(self.store, name, world.time, None, None):
             world.note(f"{name} is resumed")
 
-    def _wake(self, schedule: Schedule) -> None:
+    def _wake(self, schedule: TimeSchedule) -> None:
         world = self.world
         if world.happens(world.rates.timer_lost, "timer lost"):
             return
@@ -162,7 +162,7 @@ class Simulation:
         if world.happens(world.rates.timer_late, "timer twice"):
             self._timer(schedule, world.rng.choice(self.processes))
 
-    def _timer(self, schedule: Schedule, process: Process) -> None:
+    def _timer(self, schedule: TimeSchedule, process: Process) -> None:
         def activity() -> None:
             process.engine.due_occurrences.fire(schedule)
 
@@ -196,6 +196,7 @@ class Simulation:
         """The host delivers an event again until its function has come to an end."""
         process = self.world.rng.choice(self.processes)
         schedule = self.config.schedules["gathered" if "/" in path else "uploads"]
+        assert isinstance(schedule, ChangeSchedule)
         blobs = SimBlobs(self.world, process.instance, self.container)
 
         def activity() -> None:
@@ -274,9 +275,9 @@ class Simulation:
         keys = []
         until = self.world.time - timedelta(minutes=10)
         for registration in self.store.registrations():
-            trigger = self.config.schedules[registration.schedule].trigger
-            if not isinstance(trigger, ChangeTrigger):
-                due = between(trigger, registration.first_seen - timedelta(microseconds=1), until)
+            schedule = self.config.schedules[registration.schedule]
+            if isinstance(schedule, TimeSchedule):
+                due = between(schedule.trigger, registration.first_seen - timedelta(microseconds=1), until)
                 keys += [time_key(registration.schedule, moment) for moment in due]
         return keys
 
@@ -318,7 +319,8 @@ class Simulation:
             found.append(f"{run.key} has the id {run.run_id} of another run")
         if run.state is RunState.SKIPPED and run.reason is None:
             found.append(f"{run.key} was skipped without a reason")
-        window = max(ON_TIME, self.config.schedules[run.schedule].catchup_window)
+        schedule = self.config.schedules[run.schedule]
+        window = max(ON_TIME, schedule.catchup_window) if isinstance(schedule, TimeSchedule) else ON_TIME
         if run.kind is RunKind.TIME and run.state is not RunState.SKIPPED and run.nominal_time is not None:
             pauses = self.store.pauses(run.schedule).intervals
             if pause_at([replace(one, begin=one.begin + _MOST_SKEWED) for one in pauses], run.nominal_time):

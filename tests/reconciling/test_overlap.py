@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from azure.data.tables import TableServiceClient
-from builders import CHANGE, TIME, Engine, change, schedule, utc
+from builders import CHANGE, TIME, Engine, change, schedule, timed, utc
 
 from local.azurite import Azurite
 from triggers.ledger.azure_table import AzureTable
@@ -14,7 +14,7 @@ from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import StoredRow
 from triggers.reconciling.gate import Gate, Pass
 from triggers.reconciling.run_hints import RunHints
-from triggers.scheduling.config import Config, Schedule
+from triggers.scheduling.config import Config, TimeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState, time_key
 from triggers.starting.firing import Firing
@@ -27,8 +27,8 @@ UNSENT = Outcome(answer=Answer.UNSENT, sentence="refused")
 LOST = Outcome(answer=Answer.UNKNOWN, sentence="the reply was lost")
 
 
-def limited(keys: str) -> Schedule:
-    return schedule(f"cron: {{expression: '* * * * *'}}\ncatchup: all\n{keys}")
+def limited(keys: str) -> TimeSchedule:
+    return timed(f"cron: {{expression: '* * * * *'}}\ncatchup: all\n{keys}")
 
 
 class Day(Engine):

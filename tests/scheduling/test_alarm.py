@@ -5,12 +5,11 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from builders import examples, schedule, utc
+from builders import examples, timed, utc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.ncrontab import Ncrontab
-from triggers.scheduling.config import ChangeTrigger
 from triggers.scheduling.times.alarm import Alarm, alarm_of, count_between
 from triggers.scheduling.times.cron import Cron
 from triggers.scheduling.times.occurrences import TimeTrigger, between, next_after
@@ -21,9 +20,7 @@ SECOND = timedelta(seconds=1)
 
 
 def trigger(keys: str) -> TimeTrigger:
-    found = schedule(keys).trigger
-    assert not isinstance(found, ChangeTrigger)
-    return found
+    return timed(keys).trigger
 
 
 def played_through(of: TimeTrigger) -> Alarm:

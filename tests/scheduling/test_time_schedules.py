@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from builders import CHANGE, config, file_of, schedule, sentences, utc
+from builders import CHANGE, config, file_of, schedule, sentences, timed, utc
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,9 +24,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def trigger(keys: str) -> TimeTrigger:
-    found = schedule(keys).trigger
-    assert not isinstance(found, ChangeTrigger)
-    return found
+    return timed(keys).trigger
 
 
 def cron(expression: str, time_zone: str = "UTC") -> TimeTrigger:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from azure.data.tables import TableServiceClient
-from builders import Engine, MemoryBlobs, ScriptedEndpoint, examples, found, schedule, utc
+from builders import Engine, MemoryBlobs, ScriptedEndpoint, examples, found, schedule, utc, watching
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,15 +21,15 @@ from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Delete
 from triggers.scheduling.batch import BatchFacts, manifest
-from triggers.scheduling.config import Schedule
+from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind
 from triggers.steering.pausing import pause, resume
 from triggers.storage.blobs import BlobUnavailable
 
 
-def batched(batch: str = "quiet: 5m, max_wait: 30m", data_path: str = "manifest", name: str = "s") -> Schedule:
-    return schedule(
+def batched(batch: str = "quiet: 5m, max_wait: 30m", data_path: str = "manifest", name: str = "s") -> ChangeSchedule:
+    return watching(
         f"change: {{datastore: blobs, container: data, path_on_datastore: incoming, recursive: true,"
         f" data_path_parameter_name: input, data_path: {data_path}, polling_interval: 0}}\nbatch: {{{batch}}}",
         name=name,
@@ -41,13 +41,13 @@ def engine() -> Engine:
     return Engine(utc("2026-11-01T04:00:00"))
 
 
-def deliver(engine: Engine, of: Schedule, *paths: str) -> None:
+def deliver(engine: Engine, of: ChangeSchedule, *paths: str) -> None:
     for path in paths:
         engine.blobs.put(found(path, etag=f"0x{len(engine.blobs.present)}", last_modified=engine.clock.now()))
         engine.report(of, path)
 
 
-def minutes(engine: Engine, of: Schedule, number: int) -> list[int]:
+def minutes(engine: Engine, of: ChangeSchedule, number: int) -> list[int]:
     """Let minutes pass, a reconciler's pass in each; how many runs had been sent by then."""
     sent = []
     for _ in range(number):

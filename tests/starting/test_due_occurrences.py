@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from builders import Engine, schedule, utc
 
-from triggers.scheduling.config import Schedule
+from triggers.scheduling.config import TimeSchedule
 from triggers.steering.pausing import pause
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -17,7 +17,7 @@ def engine() -> Engine:
     return Engine(utc("2026-11-01T04:00:02"))
 
 
-def wake(engine: Engine, of: Schedule, at: datetime | None = None, started_at: datetime | None = None) -> int:
+def wake(engine: Engine, of: TimeSchedule, at: datetime | None = None, started_at: datetime | None = None) -> int:
     if at is not None:
         engine.clock.pass_time(at - engine.clock.now())
     due_occurrences = replace(engine.wired().due_occurrences, firing=engine.firing)

@@ -10,14 +10,14 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from builders import Engine, schedule, utc
+from builders import Engine, schedule, utc, watching
 
 from local.azurite import Azurite, free_ports
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.scheduling.change import BlobChange
-from triggers.scheduling.config import Schedule
+from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.run import Run
 from triggers.storage.blobs import BlobUnavailable, StorageBlobs
 
@@ -46,11 +46,11 @@ class Reporter:
         self.engine, self.container = engine, container.container_name
         self.blobs = StorageBlobs(lambda connection: service)
 
-    def watch(self, keys: str = "", more: str = "") -> Schedule:
+    def watch(self, keys: str = "", more: str = "") -> ChangeSchedule:
         named = "datastore: blobs, data_path_parameter_name: input"
-        return schedule(f"{more}\nchange: {{{named}, container: {self.container}{keys}}}".strip())
+        return watching(f"{more}\nchange: {{{named}, container: {self.container}{keys}}}".strip())
 
-    def report(self, of: Schedule, path: str, *, polled: bool = False, first_seen: datetime = NOW) -> Run | None:
+    def report(self, of: ChangeSchedule, path: str, *, polled: bool = False, first_seen: datetime = NOW) -> Run | None:
         changes = replace(self.engine.changes, blobs=self.blobs, started_at=first_seen)
         recorded = changes.report(of, self.container, path, polled=polled)
         runs = [run for run in self.engine.ledger.recent_runs(of.name, 100) if run.blob and run.blob.path == path]

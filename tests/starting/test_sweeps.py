@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from builders import Engine, MemoryBlobs, found, schedule, utc
+from builders import Engine, MemoryBlobs, found, schedule, utc, watching
 
 from local.azurite import Azurite
 from triggers.ledger.change_records import SweepState
 from triggers.ledger.ports import Replace, StoredRow
 from triggers.scheduling.change import CopyStatus, FoundBlob
-from triggers.scheduling.config import Schedule
+from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.steering.pausing import pause
 from triggers.storage.blobs import BlobUnavailable, ListingExpired, Page, StorageBlobs
 
@@ -28,8 +28,8 @@ def engine() -> Engine:
     return engine
 
 
-def watch(keys: str = "", more: str = "") -> Schedule:
-    return schedule(f"{more}\n{WATCHING.format(keys)}".strip())
+def watch(keys: str = "", more: str = "") -> ChangeSchedule:
+    return watching(f"{more}\n{WATCHING.format(keys)}".strip())
 
 
 def put(engine: Engine, path: str, modified: datetime | None = None, etag: str = "0x1", **other: Any) -> FoundBlob:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from builders import Engine, found, schedule, utc
 
-from triggers.scheduling.config import Schedule
+from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.pauses import KEPT, Pause, pause_at, paused_within
 from triggers.steering.pausing import pause, resume
@@ -19,7 +19,7 @@ def engine() -> Engine:
     return Engine(utc("2026-11-01T04:00:02"))
 
 
-def wake(engine: Engine, of: Schedule, at: str) -> None:
+def wake(engine: Engine, of: TimeSchedule, at: str) -> None:
     engine.clock.pass_time(utc(at) - engine.clock.now())
     engine.wired().due_occurrences.fire(of)
 

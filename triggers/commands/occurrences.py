@@ -12,7 +12,7 @@ from ..azureml.service import call_of
 from ..clock import SystemClock
 from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
-from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.config import Batch, ChangeSchedule, ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import RunKind, time_key
@@ -28,9 +28,9 @@ from .levers import Refused, named_schedule
 def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Show when a time-based schedule runs next, clock changes marked."""
     schedule = named_schedule(options.schedule, App(settings, folder))
-    trigger = schedule.trigger
-    if isinstance(trigger, ChangeTrigger):
+    if isinstance(schedule, ChangeSchedule):
         raise Refused(f"{schedule.name} is change-based: it runs when a blob changes, at no time of its own")
+    trigger = schedule.trigger
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
     rows = []
@@ -86,42 +86,40 @@ def request(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 def _next_or_now(schedule: Schedule) -> datetime:
     now = SystemClock().now().replace(microsecond=0)
-    if isinstance(schedule.trigger, ChangeTrigger):
+    if isinstance(schedule, ChangeSchedule):
         return now
     return next(iter(next_after(schedule.trigger, now, 1)), now)
 
 
 def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Occurrence:
     """The occurrence that is asked for; of a schedule with batches, a batch of the one blob."""
-    trigger = schedule.trigger
-    if not isinstance(trigger, ChangeTrigger):
+    if not isinstance(schedule, ChangeSchedule):
         if options.blob is not None:
             raise Refused(f"{schedule.name} is time-based: it takes --at, not --blob")
-        if next_after(trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
+        if next_after(schedule.trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
             print(f"{iso_utc(options.at)} is no occurrence of {schedule.name}", file=sys.stderr)
         return Occurrence(key=time_key(schedule.name, options.at), kind=RunKind.TIME, nominal_time=options.at)
     if options.blob is None:
         raise Refused(f"{schedule.name} is change-based: say which blob with --blob PATH (below the container)")
-    if because := path_out_of_scope(trigger, options.blob):
+    if because := path_out_of_scope(schedule.trigger, options.blob):
         print(f"{schedule.name} does not watch {options.blob!r} ({because}); it would send this", file=sys.stderr)
     change = BlobChange(
-        host=_host(trigger, app),
-        container=trigger.container,
+        host=_host(schedule.trigger, app),
+        container=schedule.trigger.container,
         path=options.blob,
         etag=normal_etag(options.etag),
         size=0,
         last_modified=options.at,
     )
-    return (
-        change_occurrence(schedule.name, change) if schedule.batch is None else _batch_of_one(schedule, trigger, change)
-    )
+    if schedule.batch is None:
+        return change_occurrence(schedule.name, change)
+    return _batch_of_one(schedule, schedule.batch, change)
 
 
-def _batch_of_one(schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Occurrence:
-    assert schedule.batch is not None
-    group = group_of(schedule.batch, change)
+def _batch_of_one(schedule: ChangeSchedule, batch: Batch, change: BlobChange) -> Occurrence:
+    group = group_of(batch, change)
     key = batch_key(schedule.name, group, change_digest(change))
-    path = manifest_path(schedule.name, key) if trigger.data_path is DataPathKind.MANIFEST else None
+    path = manifest_path(schedule.name, key) if schedule.trigger.data_path is DataPathKind.MANIFEST else None
     facts = BatchFacts(group=group, count=1, manifest=path)
     return Occurrence(key=key, kind=RunKind.BATCH, nominal_time=change.last_modified, batch=facts)
 

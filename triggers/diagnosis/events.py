@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from ..azureml.reading import Unread
 from ..azureml.resource_manager import ResourceManager
 from ..deployment.parameters import subject_filter, subscription_name
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.config import ChangeSchedule, ChangeTrigger, Schedule
 from .findings import Findings, fault, not_checked, ok, warning
 
 API: Final = "2022-06-15"
@@ -85,11 +85,10 @@ def wiring(account: str, arm: ResourceManager) -> Wiring:
     return Wiring(subscriptions=mine, has_topic=has_topic or bool(found))
 
 
-def check(schedule: Schedule, wired: Wiring, settings: Mapping[str, str]) -> Findings:
+def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) -> Findings:
     """One subscription tells the schedule's function of every upload in its scope."""
     subject, function = f"events {schedule.name}", f"Host.Functions.{schedule.name}"
     trigger = schedule.trigger
-    assert isinstance(trigger, ChangeTrigger)
     suffix = f"-{subscription_name(schedule.name)}"
     mine = [
         one

@@ -11,7 +11,7 @@ from ..azureml.reading import Unread
 from ..azureml.resource_manager import ResourceManager
 from ..azureml.service import JOBS
 from ..azureml.tokens import LateCredential, Tokens
-from ..scheduling.config import ChangeTrigger, Config, DataPathKind, PipelineKind, Schedule
+from ..scheduling.config import ChangeSchedule, Config, DataPathKind, PipelineKind, Schedule
 from ..scheduling.faults import Fault
 from ..settings import Settings
 from . import events, identity, published, storage, version_two, workspaces
@@ -78,7 +78,6 @@ class Examination:
         containers: dict[tuple[str, str], bool] = {}
         for schedule in self._changes():
             trigger = schedule.trigger
-            assert isinstance(trigger, ChangeTrigger)
             key, writes = (trigger.connection, trigger.container), trigger.data_path is DataPathKind.MANIFEST
             containers[key] = containers.get(key, False) or writes
         for (connection, container), writes in containers.items():
@@ -95,8 +94,8 @@ class Examination:
     def _values(self) -> Mapping[str, str]:
         return self.settings.values
 
-    def _changes(self) -> list[Schedule]:
-        return [one for one in self._schedules if isinstance(one.trigger, ChangeTrigger)]
+    def _changes(self) -> list[ChangeSchedule]:
+        return [one for one in self._schedules if isinstance(one, ChangeSchedule)]
 
     def _workspaces(self) -> list[str]:
         found = (workspace_of(target, self._values) for target in self.config.pipelines.values())
@@ -125,9 +124,8 @@ class Examination:
             return version_two.check_batch_endpoint(entry, self.arm)
         return published.check(entry, self.pipelines)
 
-    def _events(self, schedule: Schedule) -> Findings:
+    def _events(self, schedule: ChangeSchedule) -> Findings:
         trigger = schedule.trigger
-        assert isinstance(trigger, ChangeTrigger)
         subject = f"events {schedule.name}"
         if self.settings.blob_trigger_source != "EventGrid":
             yield ok(subject, f"BLOB_TRIGGER_SOURCE is {self.settings.blob_trigger_source}: no subscription is needed")

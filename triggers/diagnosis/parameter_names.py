@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.faults import nearest
 from ..scheduling.templates import Field, MissingSetting, expand, fill, tokens
 from .findings import Findings, fault, not_checked, ok, warning
@@ -50,9 +50,8 @@ def used_names(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[Used
         (DATASETS, request.datasets),
     ):
         yield from (Used(f"{kind}.{name}", kind, name) for name in names)
-    trigger = schedule.trigger
-    if isinstance(trigger, ChangeTrigger) and trigger.data_path_parameter_name is not None:
-        name = plain(trigger.data_path_parameter_name, settings)
+    if isinstance(schedule, ChangeSchedule) and schedule.trigger.data_path_parameter_name is not None:
+        name = plain(schedule.trigger.data_path_parameter_name, settings)
         if name is not None:
             yield Used("change.data_path_parameter_name", DATAPATHS, name)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from ..azureml.addresses import UnfitAddress, url_of
 from ..azureml.pipelines import addressed
-from ..scheduling.config import ChangeTrigger, PipelineKind, Schedule, Target, Workspace
+from ..scheduling.config import ChangeSchedule, ChangeTrigger, PipelineKind, Schedule, Target, Workspace
 from ..scheduling.templates import MissingSetting, expand
 from .parameter_names import plain
 
@@ -84,7 +84,7 @@ def account_name(connection: str, settings: Mapping[str, str]) -> str | None:
 
 
 def _named(schedule: Schedule) -> Iterator[tuple[str, str, ChangeTrigger | None]]:
-    if isinstance(schedule.trigger, ChangeTrigger):
+    if isinstance(schedule, ChangeSchedule):
         yield "change.datastore", schedule.trigger.datastore, schedule.trigger
     for name, one in schedule.request.datapaths.items():
         yield f"datapaths.{name}.datastore", one.datastore, None

@@ -11,7 +11,7 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.records import Registration
-from ..scheduling.config import ChangeTrigger, Config, Schedule
+from ..scheduling.config import ChangeSchedule, Config, TimeSchedule
 from ..scheduling.pauses import Pause
 from ..starting.batching import Batching
 from ..starting.due_occurrences import REGISTERED_WITHIN, DueOccurrences, first_sight
@@ -81,7 +81,7 @@ class Reconciliation:
         known = {one.schedule: one for one in self.ledger.registrations()}
         for name, schedule in self.config.schedules.items():
             if name not in known:
-                watches = isinstance(schedule.trigger, ChangeTrigger)
+                watches = isinstance(schedule, ChangeSchedule)
                 # Blobs are told apart by the second, so those from before the start are not ours.
                 blobs_from = max(self.started_at, now - REGISTERED_WITHIN)
                 first_seen = blobs_from if watches else first_sight(self.started_at, now)
@@ -92,7 +92,7 @@ class Reconciliation:
         """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
         name, server_now = registration.schedule, during.server_now
         schedule = self.config.schedules.get(name)
-        if schedule is not None and isinstance(schedule.trigger, ChangeTrigger):
+        if schedule is not None and isinstance(schedule, ChangeSchedule):
             yield from guarded(self.sweeping.see_to(schedule, registration.first_seen, server_now))
             yield from guarded(self.batching.see_to(schedule, server_now, pauses))
         elif schedule is not None:
@@ -110,7 +110,7 @@ class Reconciliation:
         stays = name in self.config.schedules or name in self.config.left_out
         return pauses.get(name, ()) if stays or not self.config.schedules else ()
 
-    def _undelivered(self, schedule: Schedule) -> Iterator[None]:
+    def _undelivered(self, schedule: TimeSchedule) -> Iterator[None]:
         self.due_occurrences.fire(schedule, min_age=_LEFT_TO_TIMERS)
         yield
 

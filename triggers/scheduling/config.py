@@ -4,14 +4,16 @@ msgspec's structs instead of dataclasses: making a dataclass costs a cold start 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from .faults import Fault
 from .times.occurrences import TimeTrigger
+from .times.time_zones import UTC_ZONE
 
 
 class PipelineKind(Enum):
@@ -160,31 +162,51 @@ class Batch(Struct, frozen=True, kw_only=True):
 Trigger: TypeAlias = TimeTrigger | ChangeTrigger
 
 
-class Schedule(Struct, frozen=True, kw_only=True):
-    """One schedule, checked."""
+class CommonSchedule(Struct, frozen=True, kw_only=True):
+    """What a schedule of any kind says."""
 
     name: str
     pipeline: str
     target: Target
     request: RequestTemplate
-    trigger: Trigger
     written: Mapping[str, object]
     """The trigger's key as the file has it."""
     enabled: bool
-    catchup_window: timedelta
-    catchup: Catchup
     overlap: Overlap
-    jitter: timedelta
     retry: Retry
     max_concurrent_runs: int | None
     trigger_overrides: TriggerOverrides
     webhook: str | None
+
+
+class TimeSchedule(CommonSchedule, frozen=True, kw_only=True):
+    """A schedule that starts runs at times."""
+
+    trigger: TimeTrigger
+    catchup_window: timedelta
+    catchup: Catchup
+    jitter: timedelta
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which times are written into the request."""
+        return self.trigger.zone
+
+
+class ChangeSchedule(CommonSchedule, frozen=True, kw_only=True):
+    """A schedule that starts runs when blobs change."""
+
+    trigger: ChangeTrigger
     batch: Batch | None
 
     @property
-    def zone(self) -> tzinfo:
-        """In which times are written into the request: the trigger's zone, UTC for changes."""
-        return UTC if isinstance(self.trigger, ChangeTrigger) else self.trigger.zone
+    def zone(self) -> ZoneInfo:
+        """In which times are written into the request."""
+        return UTC_ZONE
+
+
+Schedule: TypeAlias = TimeSchedule | ChangeSchedule
+"""One schedule, checked."""
 
 
 class Config(Struct, frozen=True, kw_only=True):

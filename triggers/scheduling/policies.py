@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .config import Catchup, Retry, Schedule
+from .config import Catchup, Retry, TimeSchedule
 from .pauses import Pause, is_paused, pause_at
 from .run import SkipReason
 
@@ -30,7 +30,7 @@ class Decision:
 
 
 def decide(
-    schedule: Schedule,
+    schedule: TimeSchedule,
     due: Sequence[datetime],
     first_seen: datetime,
     now: datetime,
@@ -56,13 +56,13 @@ def decide(
     ]
 
 
-def _caught_up(schedule: Schedule, missed: list[datetime], now: datetime) -> list[datetime]:
+def _caught_up(schedule: TimeSchedule, missed: list[datetime], now: datetime) -> list[datetime]:
     within = [moment for moment in missed if now - moment <= schedule.catchup_window]
     return {Catchup.NONE: [], Catchup.LATEST: within[-1:], Catchup.ALL: within}[schedule.catchup]
 
 
 def _skip(
-    schedule: Schedule,
+    schedule: TimeSchedule,
     moment: datetime,
     first_seen: datetime,
     missed: frozenset[datetime],
@@ -81,7 +81,7 @@ def _skip(
     return SkipReason.SUPERSEDED if superseded else SkipReason.CATCHUP
 
 
-def jitter_of(schedule: Schedule) -> timedelta:
+def jitter_of(schedule: TimeSchedule) -> timedelta:
     """The schedule's own offset in [0, jitter), in whole seconds: derived from its name, so that it never changes."""
     share = int.from_bytes(hashlib.sha256(schedule.name.encode()).digest()[:8], "big") / 2**64
     return timedelta(seconds=int(schedule.jitter.total_seconds() * share))

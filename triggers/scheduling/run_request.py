@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from .batch import BatchFacts, manifest_path
 from .change import BlobChange
-from .config import ChangeTrigger, Datapath, DataPathKind, Dataset, Schedule, Target
+from .config import ChangeSchedule, Datapath, DataPathKind, Dataset, Schedule, Target
 from .templates import Value, escaped, fill
 
 
@@ -113,21 +113,20 @@ def _changed_datapath(
     schedule: Schedule, run_key: str, blob: BlobChange | None, batch: BatchFacts | None
 ) -> dict[str, Datapath]:
     """The parameter that says what changed; its path is relative to the container and goes verbatim."""
-    trigger = schedule.trigger
-    if not isinstance(trigger, ChangeTrigger) or trigger.data_path_parameter_name is None:
+    if not isinstance(schedule, ChangeSchedule) or schedule.trigger.data_path_parameter_name is None:
         return {}
+    trigger = schedule.trigger
     if blob is None and batch is None:
         return {}
-    path = _changed_path(schedule, trigger, run_key, blob, batch)
-    name = fill(trigger.data_path_parameter_name, {})
+    path = _changed_path(schedule, run_key, blob, batch)
+    name = fill(schedule.trigger.data_path_parameter_name, {})
     is_folder = trigger.data_path is DataPathKind.FOLDER
     return {name: Datapath(datastore=fill(trigger.datastore, {}), path=escaped(path), is_folder=is_folder)}
 
 
-def _changed_path(
-    schedule: Schedule, trigger: ChangeTrigger, run_key: str, blob: BlobChange | None, batch: BatchFacts | None
-) -> str:
+def _changed_path(schedule: ChangeSchedule, run_key: str, blob: BlobChange | None, batch: BatchFacts | None) -> str:
     """A manifest, the changed file, or a folder: the file's, the group's, or of everything the one that is watched."""
+    trigger = schedule.trigger
     if trigger.data_path is DataPathKind.MANIFEST:
         return manifest_path(schedule.name, run_key)
     if batch is not None:

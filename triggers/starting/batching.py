@@ -15,7 +15,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
 from ..scheduling.batch import BatchFacts, Member, is_due
 from ..scheduling.change import path_out_of_scope
-from ..scheduling.config import Batch, ChangeTrigger, Schedule
+from ..scheduling.config import Batch, ChangeSchedule
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import RunKind, SkipReason
 from ..storage.blobs import Blobs
@@ -35,7 +35,9 @@ class Batching:
     blobs: Blobs
     clock: Clock
 
-    def see_to(self, schedule: Schedule, server_now: Callable[[], datetime], pauses: Sequence[Pause]) -> Iterator[None]:
+    def see_to(
+        self, schedule: ChangeSchedule, server_now: Callable[[], datetime], pauses: Sequence[Pause]
+    ) -> Iterator[None]:
         """Finish the batches that were begun, begin those that are due; a step at a time. Raises BlobUnavailable.
 
         In a pause nothing is begun and nothing is finished.
@@ -49,13 +51,13 @@ class Batching:
         while self._began(schedule, schedule.batch, server_now(), pauses):
             yield from self._finish(schedule, schedule.batch)
 
-    def _began(self, schedule: Schedule, batch: Batch, server_now: datetime, pauses: Sequence[Pause]) -> bool:
+    def _began(self, schedule: ChangeSchedule, batch: Batch, server_now: datetime, pauses: Sequence[Pause]) -> bool:
         """Begin a batch of every group that is due; False when none was."""
         due = [one for one in self.rows.waiting(schedule.name) if is_due(batch, one, server_now, pauses)]
         begun = [self.rows.begin(schedule.name, one.group, batch.max_items) for one in due]
         return any(begun)
 
-    def _finish(self, schedule: Schedule, batch: Batch) -> Iterator[None]:
+    def _finish(self, schedule: ChangeSchedule, batch: Batch) -> Iterator[None]:
         """Assign members until each head is sealed, and start its run."""
         went_on = True
         while went_on:
@@ -67,7 +69,7 @@ class Batching:
                     went_on |= self._fire(schedule, head)
                 yield
 
-    def _fire(self, schedule: Schedule, head: Head) -> bool:
+    def _fire(self, schedule: ChangeSchedule, head: Head) -> bool:
         """Claim and submit the run of a sealed batch; False when somebody else was first."""
         assert head.sealed_at is not None
         members = self.rows.members(schedule.name, head.run_key)
@@ -84,7 +86,7 @@ class Batching:
         )
         return self.firing.fire(schedule, occurrence) is not None
 
-    def _let_go(self, schedule: Schedule) -> Iterator[None]:
+    def _let_go(self, schedule: ChangeSchedule) -> Iterator[None]:
         """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
 
         What it does not watch any more is skipped with a row; when it makes no batches any more, each change has a run
@@ -105,16 +107,15 @@ class Batching:
                     present = next((one for one in rows.heads(name) if one.run_key == head.run_key), None)
                     yield
 
-    def _unfit(self, schedule: Schedule, member: Member) -> str | None:
+    def _unfit(self, schedule: ChangeSchedule, member: Member) -> str | None:
         """Why an edited schedule does not watch a change any more that has waited for its batch."""
         trigger, change = schedule.trigger, member.change
-        assert isinstance(trigger, ChangeTrigger)
         if change.host != self.blobs.host(trigger.connection) or change.container != trigger.container:
             return "the schedule was edited while it waited, and watches another container"
         because = path_out_of_scope(trigger, change.path)
         return because and f"the schedule was edited while it waited: {because}"
 
-    def _alone(self, schedule: Schedule, member: Member, because: str | None, beside: list[Operation]) -> None:
+    def _alone(self, schedule: ChangeSchedule, member: Member, because: str | None, beside: list[Operation]) -> None:
         """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
         occurrence = replace(change_occurrence(schedule.name, member.change, member.digest), beside=beside)
         if because is None:

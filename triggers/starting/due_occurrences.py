@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..ledger.records import Mark
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.config import TimeSchedule
 from ..scheduling.identities import trigger_digest, trigger_digest_0_1
 from ..scheduling.pauses import is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
@@ -39,7 +39,7 @@ class DueOccurrences:
     """The start of the worker process."""
     retention: timedelta
 
-    def fire(self, schedule: Schedule, min_age: timedelta = timedelta(0)) -> int:
+    def fire(self, schedule: TimeSchedule, min_age: timedelta = timedelta(0)) -> int:
         """Fire every occurrence of at least this age that has no row yet; returns how many it started or skipped.
 
         Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
@@ -48,7 +48,6 @@ class DueOccurrences:
         now, decided_at = self.clock.now(), self.clock.monotonic()
         until = now - min_age
         trigger = schedule.trigger
-        assert not isinstance(trigger, ChangeTrigger)
         first_seen = self.ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
         mark = self.ledger.mark(schedule.name)
         after = _after(schedule, mark, first_seen, min(self.started_at, now))
@@ -76,7 +75,7 @@ class DueOccurrences:
 
     def _fire(
         self,
-        schedule: Schedule,
+        schedule: TimeSchedule,
         starts: list[Decision],
         skips: list[Decision],
         mark: Mark,
@@ -101,12 +100,12 @@ class DueOccurrences:
         self.ledger.set_mark(schedule.name, mark)
         return fired
 
-    def _fired(self, schedule: Schedule, decision: Decision) -> bool:
+    def _fired(self, schedule: TimeSchedule, decision: Decision) -> bool:
         occurrence = time_occurrence(schedule, decision.nominal_time)
         return self.firing.fire(schedule, occurrence, decision.skip) is not None
 
 
-def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:
+def _after(schedule: TimeSchedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:
     """Where the occurrences begin that are decided now.
 
     An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its life
@@ -114,7 +113,6 @@ def _after(schedule: Schedule, mark: Mark | None, first_seen: datetime, started_
     """
     if mark is None:
         return _before(schedule, first_seen)
-    assert not isinstance(schedule.trigger, ChangeTrigger)
     if not _is_edited(schedule.trigger, mark):
         return mark.until
     return max(mark.until, started_at.replace(second=0, microsecond=0) - timedelta(microseconds=1))
@@ -146,14 +144,12 @@ def first_sight(started_at: datetime, now: datetime) -> datetime:
     return max(started_at, now - REGISTERED_WITHIN).replace(second=0, microsecond=0)
 
 
-def _first_seen(schedule: Schedule, now: datetime) -> datetime:
+def _first_seen(schedule: TimeSchedule, now: datetime) -> datetime:
     """The occurrence that a timer was woken for, if it is recent; else now."""
-    assert not isinstance(schedule.trigger, ChangeTrigger)
     return max(between(schedule.trigger, now - _LATE, now), default=now)
 
 
-def _before(schedule: Schedule, first_seen: datetime) -> datetime:
+def _before(schedule: TimeSchedule, first_seen: datetime) -> datetime:
     """Where a schedule without a mark begins: the last occurrence before it was seen gets its row too, as skipped."""
-    assert not isinstance(schedule.trigger, ChangeTrigger)
     earlier = list(between(schedule.trigger, first_seen - _LATE, first_seen - timedelta(microseconds=1)))
     return (earlier[-1] if earlier else first_seen) - timedelta(microseconds=1)

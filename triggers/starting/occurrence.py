@@ -7,7 +7,7 @@ from datetime import datetime
 from ..ledger.ports import Operation
 from ..scheduling.batch import BatchFacts
 from ..scheduling.change import BlobChange
-from ..scheduling.config import Schedule
+from ..scheduling.config import TimeSchedule
 from ..scheduling.policies import jitter_of
 from ..scheduling.run import RunKind, change_key, time_key
 
@@ -41,7 +41,7 @@ class Asked:
     """Pipeline parameters in place of the schedule's, by name."""
 
 
-def time_occurrence(schedule: Schedule, nominal_time: datetime) -> Occurrence:
+def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrence:
     """The occurrence of a nominal time; with jitter it is due a little later."""
     due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
     key = time_key(schedule.name, nominal_time)

@@ -13,7 +13,7 @@ from ..ledger.ports import LedgerUnavailable
 from ..log_lines import logger
 from ..scheduling.batch import group_of, manifest, manifest_path
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
-from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.pauses import Pause, is_paused, pause_at
 from ..scheduling.policies import floor
 from ..scheduling.run import SkipReason, change_key
@@ -49,12 +49,12 @@ class Changes:
             continuation=continuation,
         )
 
-    def report(self, schedule: Schedule, container: str, path: str, *, polled: bool) -> bool:
+    def report(self, schedule: ChangeSchedule, container: str, path: str, *, polled: bool) -> bool:
         """Record the present version of a reported blob; False when it was recorded before. Raises BlobUnavailable.
 
         What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
         """
-        trigger = _trigger(schedule)
+        trigger = schedule.trigger
         first_seen = self.started_at if polled else self.clock.now()
         seen = self.ledger.register(schedule.name, first_seen).first_seen
         found = self.blobs.of(trigger.connection, container, path)
@@ -78,7 +78,7 @@ class Changes:
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
         return self.record(schedule, found, first_seen=seen if polled else None)
 
-    def record(self, schedule: Schedule, found: FoundBlob, *, first_seen: datetime | None) -> bool:
+    def record(self, schedule: ChangeSchedule, found: FoundBlob, *, first_seen: datetime | None) -> bool:
         """Record a version that is in scope; False when it was recorded before.
 
         Versions from before the floor may have been pruned from the ledger: they start nothing.
@@ -98,7 +98,9 @@ class Changes:
                 return False
         raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
 
-    def _recorded(self, schedule: Schedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None) -> bool:
+    def _recorded(
+        self, schedule: ChangeSchedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None
+    ) -> bool:
         """Write what was decided, unless this version has a row or another one was noted meanwhile."""
         change, noted = found.change, self.rows.noted(found, newest)
         occurrence = replace(change_occurrence(schedule.name, change), beside=noted)
@@ -111,12 +113,12 @@ class Changes:
         self.write_manifest(schedule, occurrence.key, [change])
         return self.firing.fire(schedule, occurrence, None) is not None
 
-    def write_manifest(self, schedule: Schedule, run_key: str, changes: Iterable[BlobChange]) -> str | None:
+    def write_manifest(self, schedule: ChangeSchedule, run_key: str, changes: Iterable[BlobChange]) -> str | None:
         """Write the manifest of a run where its schedule wants one: its path; None where it does not.
 
         It comes before the claim: the same changes are the same bytes, so writing it again does no harm.
         """
-        trigger = _trigger(schedule)
+        trigger = schedule.trigger
         if trigger.data_path is not DataPathKind.MANIFEST:
             return None
         path = manifest_path(schedule.name, run_key)
@@ -124,15 +126,10 @@ class Changes:
         return path
 
 
-def _trigger(schedule: Schedule) -> ChangeTrigger:
-    assert isinstance(schedule.trigger, ChangeTrigger), f"{schedule.name} is change-based"
-    return schedule.trigger
-
-
 def _skip(
-    schedule: Schedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, lowest: datetime
+    schedule: ChangeSchedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, lowest: datetime
 ) -> SkipReason | None:
-    modified, start = found.change.last_modified, _trigger(schedule).start
+    modified, start = found.change.last_modified, schedule.trigger.start
     if found.copy_status in (CopyStatus.ABORTED, CopyStatus.FAILED):
         return SkipReason.COPY_FAILED
     if start is not None and modified < start:

@@ -15,7 +15,7 @@ from ..ledger.change_records import SweepState
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
 from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.config import ChangeSchedule, ChangeTrigger
 from ..scheduling.identities import watched_0_1, watched_digest
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..storage.blobs import ListingExpired, Page
@@ -39,10 +39,11 @@ class Sweeping:
     rows: ChangeLedger
     clock: Clock
 
-    def see_to(self, schedule: Schedule, first_seen: datetime, server_now: Callable[[], datetime]) -> Iterator[None]:
+    def see_to(
+        self, schedule: ChangeSchedule, first_seen: datetime, server_now: Callable[[], datetime]
+    ) -> Iterator[None]:
         """List, when it is time, page by page; a step is a page or a change recorded. Raises BlobUnavailable."""
         trigger = schedule.trigger
-        assert isinstance(trigger, ChangeTrigger)
         if not trigger.polling_interval:
             return
         state = self._begun(schedule.name, trigger, server_now())
@@ -90,14 +91,14 @@ class Sweeping:
         )
         return self.rows.set_sweep(schedule, begun)
 
-    def _recorded(self, schedule: Schedule, found: FoundBlob) -> bool:
+    def _recorded(self, schedule: ChangeSchedule, found: FoundBlob) -> bool:
         recorded = self.changes.record(schedule, found, first_seen=None)
         if recorded:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
             log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)
         return recorded
 
-    def _followed(self, schedule: Schedule, state: SweepState, page: Page) -> SweepState | None:
+    def _followed(self, schedule: ChangeSchedule, state: SweepState, page: Page) -> SweepState | None:
         """Write that a page has been seen to; None when another instance was first and goes on itself."""
         if page.continuation is not None:
             return self.rows.set_sweep(schedule.name, replace(state, continuation=page.continuation))
@@ -110,7 +111,7 @@ class Sweeping:
         ended = replace(state, listing=False, continuation=None, mark=max(mark, state.mark or mark))
         return self.rows.set_sweep(schedule.name, ended)
 
-    def _note_older_blobs(self, schedule: Schedule, number: int) -> None:
+    def _note_older_blobs(self, schedule: ChangeSchedule, number: int) -> None:
         """One row for everything that the first listing found older than the schedule."""
         now = self.clock.now()
         blobs = "1 blob was" if number == 1 else f"{number} blobs were"

@@ -20,7 +20,7 @@ from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
-from ..scheduling.config import ChangeTrigger, DataPathKind, Schedule, TriggerOverrides
+from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule, TriggerOverrides
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
 from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence
@@ -187,26 +187,28 @@ class Asking:
     def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
         """What a person's run is for: a time, or a blob as it is now."""
         occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at)
-        trigger = schedule.trigger
-        if not isinstance(trigger, ChangeTrigger):
+        if not isinstance(schedule, ChangeSchedule):
             if path is not None:
                 raise BadInput(f"{schedule.name} is time-based: it takes no blob")
             return occurrence
         if path is None:
             raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
+        trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, blob_path(path))
         if found is None:
             raise NotKnown(f"there is no blob {path!r} in the container {trigger.container}")
-        return self._of_blob(schedule, trigger, replace(occurrence, blob=found.change), found.change)
+        return self._of_blob(schedule, replace(occurrence, blob=found.change), found.change)
 
-    def _of_blob(
-        self, schedule: Schedule, trigger: ChangeTrigger, occurrence: Occurrence, change: BlobChange
-    ) -> Occurrence:
+    def _of_blob(self, schedule: ChangeSchedule, occurrence: Occurrence, change: BlobChange) -> Occurrence:
         """With its manifest, and as a batch of one where the schedule's templates speak of a batch."""
         self.changes.write_manifest(schedule, occurrence.key, [change])
         if schedule.batch is None:
             return occurrence
-        manifest = manifest_path(schedule.name, occurrence.key) if trigger.data_path is DataPathKind.MANIFEST else None
+        manifest = (
+            manifest_path(schedule.name, occurrence.key)
+            if schedule.trigger.data_path is DataPathKind.MANIFEST
+            else None
+        )
         facts = BatchFacts(group=group_of(schedule.batch, change), count=1, manifest=manifest)
         return replace(occurrence, batch=facts)
 
@@ -219,11 +221,10 @@ class Asking:
             blob=run.blob,
             replay_of=root,
         )
-        trigger = schedule.trigger
-        if not isinstance(trigger, ChangeTrigger):
+        if not isinstance(schedule, ChangeSchedule):
             return occurrence
         if run.blob is not None:
-            return self._of_blob(schedule, trigger, occurrence, run.blob)
+            return self._of_blob(schedule, occurrence, run.blob)
         if run.batch is None:
             raise WrongState(f"{run.key} is of the time when {schedule.name} was time-based")
         members = [member.change for member in self.rows.members(schedule.name, root)]
@@ -243,7 +244,7 @@ def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
         known = f"only {', '.join(map(repr, named))}" if named and allowed is not TriggerOverrides.NONE else "none"
         why = f"trigger_overrides {allowed.value} lets {known} be given"
         raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: {why}")
-    if body.blob is None or not isinstance(schedule.trigger, ChangeTrigger):
+    if body.blob is None or not isinstance(schedule, ChangeSchedule):
         return
     if because := path_out_of_scope(schedule.trigger, body.blob):
         raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")

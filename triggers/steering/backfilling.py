@@ -14,7 +14,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.batch import group_of
 from ..scheduling.change import FoundBlob, out_of_scope
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.config import ChangeSchedule, ChangeTrigger, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run, RunKind, RunState, change_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
@@ -57,12 +57,11 @@ class Backfilling:
         What is not due yet is left out. Repeated, it goes on where it was. Raises LedgerUnavailable, BlobUnavailable.
         """
         before = min(before, self.clock.now())
-        trigger = schedule.trigger
-        if isinstance(trigger, ChangeTrigger):
-            for found in self._blobs(trigger, first, before):
+        if isinstance(schedule, ChangeSchedule):
+            for found in self._blobs(schedule.trigger, first, before):
                 yield self._change(schedule, found, asked, dry_run=dry_run)
             return
-        for moment in between(trigger, first - _INSTANT, before - _INSTANT):
+        for moment in between(schedule.trigger, first - _INSTANT, before - _INSTANT):
             yield self._start(schedule, moment, asked, dry_run=dry_run)
 
     def _blobs(self, trigger: ChangeTrigger, first: datetime, before: datetime) -> Iterator[FoundBlob]:
@@ -77,7 +76,7 @@ class Backfilling:
             if continuation is None:
                 return
 
-    def _change(self, schedule: Schedule, found: FoundBlob, asked: Asked, *, dry_run: bool) -> Item:
+    def _change(self, schedule: ChangeSchedule, found: FoundBlob, asked: Asked, *, dry_run: bool) -> Item:
         rows, change, name = self.rows, found.change, schedule.name
         own = change_key(name, change)
         key, present = _next_attempt(own, self._attempt)
@@ -109,7 +108,7 @@ class Backfilling:
             return None if batch is None else Item(key, "", starts=True, why="its row is gone")
         return _item(run)
 
-    def _start(self, schedule: Schedule, moment: datetime, asked: Asked, *, dry_run: bool) -> Item:
+    def _start(self, schedule: TimeSchedule, moment: datetime, asked: Asked, *, dry_run: bool) -> Item:
         own, what = time_key(schedule.name, moment), iso_utc(moment)
         key, present = _next_attempt(own, self._own_run)
         if present is not None and not present.starts:

@@ -9,7 +9,7 @@ from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
-from ..scheduling.config import ChangeTrigger, Schedule
+from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
@@ -48,9 +48,9 @@ class Explaining:
 
     def time(self, schedule: Schedule, at: datetime) -> Iterator[str]:
         """Of one nominal time. Raises BadInput, LedgerUnavailable."""
-        trigger, now = schedule.trigger, self.clock.now()
-        if isinstance(trigger, ChangeTrigger):
+        if isinstance(schedule, ChangeSchedule):
             raise BadInput(f"{schedule.name} is change-based: it runs when a blob changes; ask with --blob")
+        trigger, now = schedule.trigger, self.clock.now()
         yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
             following = next(iter(next_after(trigger, at, 1)), None)
@@ -80,9 +80,9 @@ class Explaining:
 
     def blob(self, schedule: Schedule, path: str) -> Iterator[str]:
         """Of the present version of a blob. Raises BadInput, LedgerUnavailable, BlobUnavailable."""
-        trigger = schedule.trigger
-        if not isinstance(trigger, ChangeTrigger):
+        if not isinstance(schedule, ChangeSchedule):
             raise BadInput(f"{schedule.name} is time-based: ask with --at")
+        trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, blob_path(path))
         if found is None:
             yield f"there is no blob {path!r} in the container {trigger.container}"
@@ -97,9 +97,9 @@ class Explaining:
         yield from self._life(schedule, change.last_modified)
         if trigger.start is not None and change.last_modified < trigger.start:
             yield f"it is older than start_time, {iso_utc(trigger.start)}"
-        yield from self._change(schedule, trigger, change)
+        yield from self._change(schedule, change)
 
-    def _change(self, schedule: Schedule, trigger: ChangeTrigger, change: BlobChange) -> Iterator[str]:
+    def _change(self, schedule: ChangeSchedule, change: BlobChange) -> Iterator[str]:
         run = self._run(change_key(schedule.name, change))
         try:
             batch = self.rows.batch_of(schedule.name, change_digest(change))
@@ -119,6 +119,7 @@ class Explaining:
         newest = self.rows.newest(schedule.name, change)
         if newest is not None:
             yield f"the newest version that was told is that of {iso_utc(newest.last_modified)}, ETag {newest.etag}"
+        trigger = schedule.trigger
         if not trigger.polling_interval:
             yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
             return

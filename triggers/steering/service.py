@@ -13,7 +13,7 @@ from msgspec import structs
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..scheduling.config import ChangeTrigger, Config, Schedule
+from ..scheduling.config import ChangeSchedule, Config, Schedule
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
@@ -187,7 +187,7 @@ class Steering:
         paused = is_paused(pauses, self.clock.now())
         return ScheduleAnswer(
             name=one.name,
-            kind="change" if isinstance(one.trigger, ChangeTrigger) else "time",
+            kind="change" if isinstance(one, ChangeSchedule) else "time",
             trigger=dict(one.written),
             pipeline=one.pipeline,
             status="Enabled" if one.enabled else "Disabled",
@@ -198,9 +198,9 @@ class Steering:
         )
 
     def _next(self, one: Schedule) -> list[NextAnswer]:
-        trigger = one.trigger
-        if isinstance(trigger, ChangeTrigger):
+        if isinstance(one, ChangeSchedule):
             return []
+        trigger = one.trigger
         return [
             NextAnswer(
                 nominal_time=iso_utc(at),
@@ -226,6 +226,6 @@ def _items(items: Iterable[Item]) -> list[ItemAnswer]:
 
 def _behind(schedule: Schedule, item: Item) -> datetime | None:
     """The first instant behind an occurrence; None for changes, which are gone through by name."""
-    if isinstance(schedule.trigger, ChangeTrigger):
+    if isinstance(schedule, ChangeSchedule):
         return None
     return datetime.fromisoformat(item.what) + timedelta(seconds=1)

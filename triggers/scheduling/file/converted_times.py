@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 
-from ..config import ChangeTrigger, Schedule
-from ..times.time_zones import UTC_ZONE
+from ..config import Schedule
 from .leaf_checks import has_offset, reading
 
 
 def converted_times(schedule: Schedule) -> Iterator[str]:
     """A sentence for each time of the trigger that the schedule's time zone reads otherwise."""
-    zone = UTC_ZONE if isinstance(schedule.trigger, ChangeTrigger) else schedule.trigger.zone
     for keys in schedule.written.values():
         for name in ("start_time", "end_time"):
             text = keys.get(name) if isinstance(keys, dict) else None
             if isinstance(text, str) and has_offset(text):
-                yield f"{name} {text} is {reading(text, zone).isoformat()} in {zone.key}"
+                yield f"{name} {text} is {reading(text, schedule.zone).isoformat()} in {schedule.zone.key}"

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
-from ..config import ChangeTrigger, Schedule
+from ..config import ChangeSchedule, Schedule
 from ..times.cron import Cron
 from ..times.occurrences import TimeTrigger, follows_wall_clock, next_after
 from ..times.recurrence import Recurrence
@@ -44,9 +44,9 @@ _DAY_FIELDS: Final = 2
 
 def foreseen(schedule: Schedule, now: datetime) -> Iterator[tuple[str, str]]:
     """Keys of the schedule with a sentence each."""
-    trigger = schedule.trigger
-    if isinstance(trigger, ChangeTrigger):
+    if isinstance(schedule, ChangeSchedule):
         return
+    trigger = schedule.trigger
     if not next_after(trigger, now, 1):
         yield _key(trigger), "never runs again: its last occurrence is past"
         return

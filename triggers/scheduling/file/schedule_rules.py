@@ -6,6 +6,7 @@ from typing import Any
 from ..config import (
     Batch,
     Catchup,
+    ChangeSchedule,
     ChangeTrigger,
     Datapath,
     DataPathKind,
@@ -16,6 +17,7 @@ from ..config import (
     Retry,
     Schedule,
     Target,
+    TimeSchedule,
     Trigger,
     TriggerOverrides,
 )
@@ -195,23 +197,27 @@ def _is_under(text_path: str, schedule_path: str, inherited: set[str]) -> bool:
 def _schedule(
     name: str, keys: ScheduleKeys, target: Target, trigger: Trigger, written: Mapping[str, object]
 ) -> Schedule:
-    return Schedule(
-        name=name,
-        pipeline=keys.pipeline or "",
-        target=target,
-        request=_request_template(name, keys),
+    common: dict[str, Any] = {
+        "name": name,
+        "pipeline": keys.pipeline or "",
+        "target": target,
+        "request": _request_template(name, keys),
+        "written": written,
+        "enabled": keys.status == "Enabled",
+        "overlap": Overlap(keys.overlap),
+        "retry": Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
+        "max_concurrent_runs": keys.max_concurrent_runs,
+        "trigger_overrides": TriggerOverrides(keys.trigger_overrides),
+        "webhook": keys.webhook,
+    }
+    if isinstance(trigger, ChangeTrigger):
+        return ChangeSchedule(**common, trigger=trigger, batch=None if keys.batch is None else _batch(keys.batch))
+    return TimeSchedule(
+        **common,
         trigger=trigger,
-        written=written,
-        enabled=keys.status == "Enabled",
         catchup_window=duration(keys.catchup_window),
         catchup=Catchup(keys.catchup),
-        overlap=Overlap(keys.overlap),
         jitter=duration(keys.jitter),
-        retry=Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
-        max_concurrent_runs=keys.max_concurrent_runs,
-        trigger_overrides=TriggerOverrides(keys.trigger_overrides),
-        webhook=keys.webhook,
-        batch=None if keys.batch is None else _batch(keys.batch),
     )
 
 

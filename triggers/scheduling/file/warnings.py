@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from ..config import ChangeTrigger, Config, Overlap, PipelineKind, Schedule, Target
+from ..config import ChangeSchedule, Config, Overlap, PipelineKind, Schedule, Target
 from ..faults import Fault, FaultList
 from ..run_service import tells_its_service
 from ..templates import MissingSetting, expand
@@ -55,9 +55,9 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             "overlap",
             "a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait",
         )
-    trigger = schedule.trigger
-    if not isinstance(trigger, ChangeTrigger):
+    if not isinstance(schedule, ChangeSchedule):
         return
+    trigger = schedule.trigger
     if not trigger.polling_interval:
         yield "change.polling_interval", "0: no sweep, so an upload whose event is lost or dropped starts nothing"
     if re.search(r"[*?\\]|://", trigger.folder):
