@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from triggers.web.routes import HEALTH, ROUTES
+from triggers.steering.questions import NoBody
+from triggers.web.routes import DESCRIBED
 
 _HEAD: Final = """\
 // What the HTTP API takes and answers. Generated from the app's own types by local/api_types.py: do not edit.
@@ -24,8 +25,7 @@ _TYPES: Final = {"string": "string", "integer": "number", "number": "number", "b
 
 def api_types() -> str:
     """One typedef for each type, in order of their names."""
-    routes = [*ROUTES, HEALTH]
-    types = {one for route in routes for one in (route.answer, route.body, route.query) if one is not None}
+    types = {one for route in DESCRIBED for one in (route.answer, route.body, route.query) if one is not NoBody}
     _, schemas = msgspec.json.schema_components(types, ref_template="{name}")
     return "\n".join([_HEAD, *(_typedef(name, schemas[name]) for name in sorted(schemas))])
 

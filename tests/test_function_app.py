@@ -223,8 +223,8 @@ def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tm
 
 def test_the_functions_and_the_routes_are_the_same_table() -> None:
     from triggers.management_api import TABLE
-    from triggers.web.routes import HEALTH, ROUTES
+    from triggers.web.routes import DESCRIBED
 
-    described = {(one.function, one.method, one.path) for one in (*ROUTES, HEALTH)}
+    described = {(one.function, one.method, one.path) for one in DESCRIBED}
 
     assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json"), ("api_dashboard", "GET", "dashboard")}

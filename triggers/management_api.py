@@ -15,9 +15,7 @@ import azure.functions as func
 from .app import App
 
 if TYPE_CHECKING:
-    import msgspec
-
-    from .web.routes import Question, Route
+    from .web.routes import Asked, Body, Query, Route
 
 TABLE: Final = (
     ("api_health", "GET", "health"),
@@ -36,8 +34,6 @@ TABLE: Final = (
 )
 """Function, method and route: so few words because a cold start reads them; `routes.py` says the rest."""
 
-_LARGEST_BODY: Final = 65_536
-"""A run's row holds what was asked for, more than once."""
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _RETRY_AFTER: Final = "5"
 
@@ -82,11 +78,9 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
     from .web.routes import ROUTES
 
     route = next(one for one in ROUTES if one.function == name)
-    assert route.handle is not None
     try:
-        answered = route.handle(
-            app.engine.steering, _question(route, req, auth=app.settings.has_app_service_authentication)
-        )
+        asked = _asked(route, req, auth=app.settings.has_app_service_authentication)
+        answered = route.handle(app.engine.steering, asked)
     except Declined as error:
         return _json({"error": str(error)}, error.status)
     except CorruptRow as error:
@@ -98,55 +92,21 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
     return _json(answered.body, answered.status)
 
 
-def _question(route: "Route", req: func.HttpRequest, *, auth: bool) -> "Question":
+def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: bool) -> "Asked[Body, Query]":
     """The parts of a request, checked; raises BadInput and TooLarge."""
+    from dataclasses import replace
     from urllib.parse import unquote
 
     from msgspec import structs
 
-    from .web.routes import Question
-
-    names = list(req.route_params.values())
-    # No name holds a percent sign: one that does was not decoded by the host.
-    name = unquote(names[0]) if names else ""
-    body = None if route.body is None else _body(route.body, req.get_body())
-    query = _query(route.query, dict(req.params))
-    if auth and body is not None:
-        # What the host says counts, not what the body claims.
-        body = structs.replace(body, by=_principal(req))
-    return Question(name=name, body=body, query=query)
-
-
-def _body(kind: "type[msgspec.Struct]", content: bytes) -> Any:
-    import msgspec
-
-    from .steering.declined import BadInput, TooLarge
-
-    if len(content) > _LARGEST_BODY:
-        raise TooLarge(f"the body has {len(content)} bytes; {_LARGEST_BODY} are the most")
-    try:
-        return msgspec.json.decode(content or b"{}", type=kind)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"the body: {_sentence(error)}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"the body is not JSON: {error}") from error
-
-
-def _query(kind: "type[msgspec.Struct]", params: dict[str, str]) -> Any:
-    import msgspec
-
-    from .steering.declined import BadInput
-
+    names, params = list(req.route_params.values()), dict(req.params)
     params.pop("code", None)  # a key in the URL is the host's affair
-    try:
-        return msgspec.convert(params, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"the query: {_sentence(error)}") from error
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:]
+    # No name holds a percent sign: one that does was not decoded by the host.
+    asked = route.asked(unquote(names[0]) if names else "", req.get_body(), params)
+    if auth and "by" in route.body.__struct_fields__:
+        # What the host says counts, not what the body claims.
+        return replace(asked, body=structs.replace(asked.body, by=_principal(req)))
+    return asked
 
 
 def _principal(req: func.HttpRequest) -> str | None:

@@ -3,24 +3,17 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
-from ..app import App
-from ..ledger.ledger import Ledger
-from ..ledger.ports import LedgerUnavailable
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings
-from ..steering import pausing
 from ..steering.questions import HeldBody, ReplayBody, TriggerBody
 from .backfilling import Progress
-from .levers import Refused, checked, levers, named_schedule, refusals
+from .levers import Refused, checked, levers, levers_of_schedule, refusals
 from .looking import every_run
 
 _MOST_AT_ONCE = 10_000
@@ -94,41 +87,26 @@ def _print_run(run: RunAnswer, options: argparse.Namespace, before: str) -> None
     print(f"{before}{run.key}: {run.state}{f', run {run.run_id}' if run.run_id else ''}{f' ({why})' if why else ''}")
 
 
-_Change: TypeAlias = Callable[[Ledger, str, datetime, str | None, str | None], bool]
-
-
 def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Let a schedule start nothing until it is resumed."""
-    if options.url:
-        with refusals():
-            held = levers(options, settings, folder).pause(options.schedule, _body(options))
-        print(f"{held.name} is paused{f' ({held.pause_note})' if held.pause_note else ''}: what comes due is skipped")
-        return 0
-    said = "is paused: what comes due is skipped", "was paused already"
-    return _changed(App(settings, folder), options, pausing.pause, said)
+    with refusals():
+        acting = levers_of_schedule(options, settings, folder)
+        was_paused = acting.schedule(options.schedule).paused
+        held = acting.pause(options.schedule, _body(options))
+    note = f" ({held.pause_note})" if held.pause_note and options.url else ""
+    print(f"{held.name} {'was paused already' if was_paused else f'is paused{note}: what comes due is skipped'}")
+    return 0
 
 
 def resume(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Let a schedule start runs again."""
-    if options.url:
-        with refusals():
-            freed = levers(options, settings, folder).resume(options.schedule, _body(options))
-        print(f"{freed.name} runs again; what passed in the pause stays skipped")
-        return 0
-    said = "runs again; what passed in the pause stays skipped", "was not paused"
-    return _changed(App(settings, folder), options, pausing.resume, said)
+    with refusals():
+        acting = levers_of_schedule(options, settings, folder)
+        was_paused = acting.schedule(options.schedule).paused
+        freed = acting.resume(options.schedule, _body(options))
+    print(f"{freed.name} {'runs again; what passed in the pause stays skipped' if was_paused else 'was not paused'}")
+    return 0
 
 
 def _body(options: argparse.Namespace) -> HeldBody:
     return checked(HeldBody, note=options.note, by=options.by)
-
-
-def _changed(app: App, options: argparse.Namespace, change: _Change, said: tuple[str, str]) -> int:
-    """Change the pauses, and say the first when that changed something."""
-    name = named_schedule(options.schedule, app).name
-    try:
-        changed = change(app.engine.ledger, name, app.clock.now(), options.note, options.by)
-    except LedgerUnavailable as error:
-        raise Refused(str(error)) from error
-    print(f"{name} {said[0] if changed else said[1]}")
-    return 0

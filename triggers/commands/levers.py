@@ -28,6 +28,13 @@ def levers(options: argparse.Namespace, settings: Settings, folder: Path) -> Lev
     return App(settings, folder).engine.steering
 
 
+def levers_of_schedule(options: argparse.Namespace, settings: Settings, folder: Path) -> Levers:
+    """The same for the schedule that the options name; raises Refused, here with all that the file says of it."""
+    if not options.url:
+        named_schedule(options.schedule, App(settings, folder))
+    return levers(options, settings, folder)
+
+
 def checked(kind: type[Body], **fields: object) -> Body:
     """A body as the API would take it; raises Refused for what it would not."""
     try:

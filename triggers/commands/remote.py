@@ -1,6 +1,6 @@
 """A deployed app, asked through its HTTP API: the same questions and answers as its own service object has."""
 
-from typing import Any, TypeVar
+import re
 from urllib.parse import quote
 
 import msgspec
@@ -12,8 +12,8 @@ from ..steering.answers import BackfillAnswer, ErrorAnswer, RunsAnswer, Schedule
 from ..steering.declined import BadInput, Declined
 from ..steering.questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody
 from ..version import USER_AGENT
-
-Answer = TypeVar("Answer")
+from ..web import routes
+from ..web.routes import Answer, Body, Query, Route
 
 _PATIENCE = (10, 235)
 """Seconds to connect, and for an answer: the host allows 230."""
@@ -37,57 +37,65 @@ class Remote:
 
     def schedules(self) -> SchedulesAnswer:
         """Every schedule of the app's file."""
-        return self._asked("GET", "schedules", SchedulesAnswer)
+        return self._asked(routes.SCHEDULES)
+
+    def schedule(self, name: str) -> ScheduleAnswer:
+        """One schedule."""
+        return self._asked(routes.SCHEDULE, name)
 
     def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
         """A run that a person wants now, and whether it is new."""
-        reply = self._reply("POST", f"schedules/{_quoted(name)}/trigger", body)
-        return _decoded(reply, RunAnswer), reply.status_code == requests.codes.accepted
+        reply = self._reply(routes.TRIGGER, name, body)
+        return _decoded(reply, routes.TRIGGER.answer), reply.status_code == requests.codes.accepted
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start nothing."""
-        return self._asked("POST", f"schedules/{_quoted(name)}/pause", ScheduleAnswer, body)
+        return self._asked(routes.PAUSE, name, body)
 
     def resume(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start runs again."""
-        return self._asked("POST", f"schedules/{_quoted(name)}/resume", ScheduleAnswer, body)
+        return self._asked(routes.RESUME, name, body)
 
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule did not, or show it."""
-        return self._asked("POST", f"schedules/{_quoted(name)}/backfill", BackfillAnswer, body)
+        return self._asked(routes.BACKFILL, name, body)
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
         """A page of runs, newest first."""
-        given = {name: value for name, value in msgspec.to_builtins(query).items() if value is not None}
-        return self._asked("GET", "runs", RunsAnswer, query=given)
+        return self._asked(routes.RUNS, query=query)
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """One more run of what a run was for."""
-        return self._asked("POST", f"runs/{_quoted(key)}/replay", RunAnswer, body)
+        return self._asked(routes.REPLAY, key, body)
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
         """Give a run up."""
-        return self._asked("POST", f"runs/{_quoted(key)}/cancel", RunAnswer, body)
+        return self._asked(routes.CANCEL, key, body)
 
     def _asked(
         self,
-        method: str,
-        path: str,
-        kind: type[Answer],
-        body: msgspec.Struct | None = None,
-        query: dict[str, Any] | None = None,
+        route: Route[Body, Query, Answer],
+        name: str = "",
+        body: Body | None = None,
+        query: Query | None = None,
     ) -> Answer:
-        return _decoded(self._reply(method, path, body, query), kind)
+        return _decoded(self._reply(route, name, body, query), route.answer)
 
     def _reply(
-        self, method: str, path: str, body: msgspec.Struct | None = None, query: dict[str, Any] | None = None
+        self,
+        route: Route[Body, Query, Answer],
+        name: str,
+        body: Body | None = None,
+        query: Query | None = None,
     ) -> requests.Response:
+        path = re.sub(r"\{\w+\}", lambda _: quote(name, safe=""), route.path)
+        given = {} if query is None else msgspec.to_builtins(query)
         try:
             reply = requests.request(
-                method,
+                route.method,
                 f"{self._base}/{path}",
                 data=None if body is None else msgspec.json.encode(body),
-                params=query,
+                params={name: value for name, value in given.items() if value is not None},
                 headers={**self._headers, "Content-Type": "application/json", "User-Agent": USER_AGENT},
                 timeout=_PATIENCE,
                 allow_redirects=False,
@@ -103,10 +111,6 @@ class Remote:
         except msgspec.MsgspecError:
             sentence = f"{self._base}/{path} answers {reply.status_code}"
         raise Declined(sentence)
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="")
 
 
 def _decoded(reply: requests.Response, kind: type[Answer]) -> Answer:

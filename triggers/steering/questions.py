@@ -92,6 +92,10 @@ class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     wait: Annotated[int, Meta(ge=0, le=200)] = 0
 
 
+class NoBody(Struct, frozen=True, kw_only=True):
+    """Whatever is sent as a body is not looked at."""
+
+
 class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No query parameter is known."""
 

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from ..steering.answers import ErrorAnswer
+from ..steering.questions import NoBody
 from ..version import VERSION
-from .routes import HEALTH, ROUTES, Route
+from .routes import DESCRIBED, Described, Route
 
 _REFUSALS = {
     400: "What was sent is wrong",
@@ -27,11 +28,10 @@ _NAMES = {
 
 def document() -> dict[str, Any]:
     """The whole description."""
-    routes = [*ROUTES, HEALTH]
-    types = {one for route in routes for one in (route.answer, route.body, ErrorAnswer) if one is not None}
+    types = {one for route in DESCRIBED for one in (route.answer, route.body, ErrorAnswer) if one is not NoBody}
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
+    for route in DESCRIBED:
         paths.setdefault(f"/api/{route.path}", {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
@@ -49,7 +49,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route[Any, Any, Any] | Described) -> dict[str, Any]:
     names = re.findall(r"\{(\w+)\}", route.path)
     answers = {str(status): _answer(text, route.answer) for status, text in route.statuses.items()}
     refusals = {400, 401, *route.refusals, *({500, 503} - set(route.statuses))}
@@ -72,7 +72,7 @@ def _operation(route: Route) -> dict[str, Any]:
         ],
         "responses": answers,
     }
-    if route.body is not None:
+    if route.body is not NoBody:
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.body.__name__}"}}}
         operation["requestBody"] = {"required": False, "content": content}
     return operation

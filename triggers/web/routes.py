@@ -1,16 +1,21 @@
-"""The HTTP API as a table: what is asked for, with which types, and who answers. Its description is made of it too."""
+"""The HTTP API as a table: what is asked for, with which types, and who answers.
 
-from collections.abc import Callable
+The functions, the description and the command line's way to a deployed app are all made of it.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from ..scheduling.shown import RunAnswer
 from ..steering.answers import BackfillAnswer, HealthAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
+from ..steering.declined import BadInput, TooLarge
 from ..steering.questions import (
     BackfillBody,
     HeldBody,
+    NoBody,
     NoQuery,
     ReplayBody,
     RunQuery,
@@ -20,30 +25,35 @@ from ..steering.questions import (
 )
 from ..steering.service import Steering
 
+Body = TypeVar("Body", bound=msgspec.Struct)
+Query = TypeVar("Query", bound=msgspec.Struct)
+Answer = TypeVar("Answer", bound=msgspec.Struct)
+Part = TypeVar("Part")
+
+_LARGEST_BODY = 65_536
+"""A run's row holds what was asked for, more than once."""
+
 
 @dataclass(frozen=True)
-class Question:
+class Asked(Generic[Body, Query]):
     """A request, taken apart and checked."""
 
     name: str
     """The part of the path that names a schedule or a run; empty where there is none."""
-    body: Any
-    query: Any
+    body: Body
+    query: Query
 
 
 @dataclass(frozen=True)
-class Answered:
+class Answered(Generic[Answer]):
     """What is answered, and with which status."""
 
-    body: msgspec.Struct
+    body: Answer
     status: int = 200
 
 
-Handler: TypeAlias = Callable[[Steering, Question], Answered]
-
-
 @dataclass(frozen=True, kw_only=True)
-class Route:
+class Route(Generic[Body, Query, Answer]):
     """One function: a route and a method."""
 
     function: str
@@ -51,137 +61,210 @@ class Route:
     path: str
     """Below /api/; `{schedule}` or `{key}` names what it is about."""
     summary: str
-    answer: type[msgspec.Struct]
+    body: type[Body]
+    query: type[Query]
+    answer: type[Answer]
     statuses: dict[int, str]
     """What it answers when all is well."""
-    handle: Handler | None = None
-    body: type[msgspec.Struct] | None = None
-    query: type[msgspec.Struct] = NoQuery
+    handle: Callable[[Steering, Asked[Body, Query]], Answered[Answer]]
     refusals: tuple[int, ...] = ()
     """Beside 400, 401, 500 and 503, which every function may answer."""
 
+    def asked(self, name: str, content: bytes, params: Mapping[str, str]) -> Asked[Body, Query]:
+        """The parts of a request; raises BadInput and TooLarge."""
+        content = b"" if self.body is NoBody else content
+        if len(content) > _LARGEST_BODY:
+            raise TooLarge(f"the body has {len(content)} bytes; {_LARGEST_BODY} are the most")
+        return Asked(name, self._body(content), self._query(params))
 
-def _trigger(steering: Steering, asked: Question) -> Answered:
+    def _body(self, content: bytes) -> Body:
+        try:
+            return msgspec.json.decode(content or b"{}", type=self.body)
+        except msgspec.ValidationError as error:
+            raise BadInput(f"the body: {_sentence(error)}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadInput(f"the body is not JSON: {error}") from error
+
+    def _query(self, params: Mapping[str, str]) -> Query:
+        try:
+            return msgspec.convert(dict(params), self.query, strict=False)
+        except msgspec.ValidationError as error:
+            raise BadInput(f"the query: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _trigger(steering: Steering, asked: Asked[TriggerBody, NoQuery]) -> Answered[RunAnswer]:
     run, is_new = steering.trigger(asked.name, asked.body)
     return Answered(run, 202 if is_new else 200)
 
 
-def _run(steering: Steering, asked: Question) -> Answered:
+def _run(steering: Steering, asked: Asked[NoBody, RunQuery]) -> Answered[RunAnswer]:
     run, is_all = steering.run(asked.name, asked.query.wait)
     return Answered(run, 200 if is_all else 202)
 
 
-ROUTES = (
-    Route(
-        function="api_schedules",
-        method="GET",
-        path="schedules",
-        summary="Every schedule of the file, its next occurrences and its last runs",
-        answer=SchedulesAnswer,
-        statuses={200: "All of them"},
-        handle=lambda steering, asked: Answered(steering.schedules(asked.query.last_runs, details=asked.query.details)),
-        query=SchedulesQuery,
-    ),
-    Route(
-        function="api_schedule",
-        method="GET",
-        path="schedules/{schedule}",
-        summary="One schedule",
-        answer=ScheduleAnswer,
-        statuses={200: "The schedule"},
-        handle=lambda steering, asked: Answered(steering.schedule(asked.name)),
-        refusals=(404, 409),
-    ),
-    Route(
-        function="api_trigger",
-        method="POST",
-        path="schedules/{schedule}/trigger",
-        summary="Start a run now",
-        answer=RunAnswer,
-        statuses={202: "A new run", 200: "The run that this request made before"},
-        handle=_trigger,
-        body=TriggerBody,
-        refusals=(403, 404, 409, 413),
-    ),
-    Route(
-        function="api_pause",
-        method="POST",
-        path="schedules/{schedule}/pause",
-        summary="Let a schedule start nothing; what comes due is skipped",
-        answer=ScheduleAnswer,
-        statuses={200: "The schedule, paused"},
-        handle=lambda steering, asked: Answered(steering.pause(asked.name, asked.body)),
-        body=HeldBody,
-        refusals=(404, 409, 413),
-    ),
-    Route(
-        function="api_resume",
-        method="POST",
-        path="schedules/{schedule}/resume",
-        summary="Let a paused schedule start runs again",
-        answer=ScheduleAnswer,
-        statuses={200: "The schedule, not paused"},
-        handle=lambda steering, asked: Answered(steering.resume(asked.name, asked.body)),
-        body=HeldBody,
-        refusals=(404, 409, 413),
-    ),
-    Route(
-        function="api_backfill",
-        method="POST",
-        path="schedules/{schedule}/backfill",
-        summary="Start what a schedule did not in [from, to), or show it",
-        answer=BackfillAnswer,
-        statuses={200: "What is started, and what needs none"},
-        handle=lambda steering, asked: Answered(steering.backfill(asked.name, asked.body)),
-        body=BackfillBody,
-        refusals=(404, 409, 413),
-    ),
-    Route(
-        function="api_runs",
-        method="GET",
-        path="runs",
-        summary="Runs, newest first; a page may be empty and yet have a continuation",
-        answer=RunsAnswer,
-        statuses={200: "A page"},
-        handle=lambda steering, asked: Answered(steering.runs(asked.query)),
-        query=RunsQuery,
-    ),
-    Route(
-        function="api_run",
-        method="GET",
-        path="runs/{key}",
-        summary="One run; with `wait`, once it has ended",
-        answer=RunAnswer,
-        statuses={200: "The run", 202: "The run, which has not ended; ask again after Retry-After"},
-        handle=_run,
-        query=RunQuery,
-        refusals=(404,),
-    ),
-    Route(
-        function="api_replay",
-        method="POST",
-        path="runs/{key}/replay",
-        summary="One more run of what a run was for",
-        answer=RunAnswer,
-        statuses={202: "The new run"},
-        handle=lambda steering, asked: Answered(steering.replay(asked.name, asked.body), 202),
-        body=ReplayBody,
-        refusals=(404, 409, 413),
-    ),
-    Route(
-        function="api_cancel",
-        method="POST",
-        path="runs/{key}/cancel",
-        summary="Give a run up; one that Azure ML runs is canceled there",
-        answer=RunAnswer,
-        statuses={200: "The run, canceled"},
-        handle=lambda steering, asked: Answered(steering.cancel(asked.name, asked.body)),
-        body=HeldBody,
-        refusals=(404, 409, 413),
-    ),
+SCHEDULES = Route(
+    function="api_schedules",
+    method="GET",
+    path="schedules",
+    summary="Every schedule of the file, its next occurrences and its last runs",
+    body=NoBody,
+    query=SchedulesQuery,
+    answer=SchedulesAnswer,
+    statuses={200: "All of them"},
+    handle=lambda steering, asked: Answered(steering.schedules(asked.query.last_runs, details=asked.query.details)),
 )
 
-HEALTH = Route(
+SCHEDULE = Route(
+    function="api_schedule",
+    method="GET",
+    path="schedules/{schedule}",
+    summary="One schedule",
+    body=NoBody,
+    query=NoQuery,
+    answer=ScheduleAnswer,
+    statuses={200: "The schedule"},
+    handle=lambda steering, asked: Answered(steering.schedule(asked.name)),
+    refusals=(404, 409),
+)
+
+TRIGGER = Route(
+    function="api_trigger",
+    method="POST",
+    path="schedules/{schedule}/trigger",
+    summary="Start a run now",
+    body=TriggerBody,
+    query=NoQuery,
+    answer=RunAnswer,
+    statuses={202: "A new run", 200: "The run that this request made before"},
+    handle=_trigger,
+    refusals=(403, 404, 409, 413),
+)
+
+PAUSE = Route(
+    function="api_pause",
+    method="POST",
+    path="schedules/{schedule}/pause",
+    summary="Let a schedule start nothing; what comes due is skipped",
+    body=HeldBody,
+    query=NoQuery,
+    answer=ScheduleAnswer,
+    statuses={200: "The schedule, paused"},
+    handle=lambda steering, asked: Answered(steering.pause(asked.name, asked.body)),
+    refusals=(404, 409, 413),
+)
+
+RESUME = Route(
+    function="api_resume",
+    method="POST",
+    path="schedules/{schedule}/resume",
+    summary="Let a paused schedule start runs again",
+    body=HeldBody,
+    query=NoQuery,
+    answer=ScheduleAnswer,
+    statuses={200: "The schedule, not paused"},
+    handle=lambda steering, asked: Answered(steering.resume(asked.name, asked.body)),
+    refusals=(404, 409, 413),
+)
+
+BACKFILL = Route(
+    function="api_backfill",
+    method="POST",
+    path="schedules/{schedule}/backfill",
+    summary="Start what a schedule did not in [from, to), or show it",
+    body=BackfillBody,
+    query=NoQuery,
+    answer=BackfillAnswer,
+    statuses={200: "What is started, and what needs none"},
+    handle=lambda steering, asked: Answered(steering.backfill(asked.name, asked.body)),
+    refusals=(404, 409, 413),
+)
+
+RUNS = Route(
+    function="api_runs",
+    method="GET",
+    path="runs",
+    summary="Runs, newest first; a page may be empty and yet have a continuation",
+    body=NoBody,
+    query=RunsQuery,
+    answer=RunsAnswer,
+    statuses={200: "A page"},
+    handle=lambda steering, asked: Answered(steering.runs(asked.query)),
+)
+
+RUN = Route(
+    function="api_run",
+    method="GET",
+    path="runs/{key}",
+    summary="One run; with `wait`, once it has ended",
+    body=NoBody,
+    query=RunQuery,
+    answer=RunAnswer,
+    statuses={200: "The run", 202: "The run, which has not ended; ask again after Retry-After"},
+    handle=_run,
+    refusals=(404,),
+)
+
+REPLAY = Route(
+    function="api_replay",
+    method="POST",
+    path="runs/{key}/replay",
+    summary="One more run of what a run was for",
+    body=ReplayBody,
+    query=NoQuery,
+    answer=RunAnswer,
+    statuses={202: "The new run"},
+    handle=lambda steering, asked: Answered(steering.replay(asked.name, asked.body), 202),
+    refusals=(404, 409, 413),
+)
+
+CANCEL = Route(
+    function="api_cancel",
+    method="POST",
+    path="runs/{key}/cancel",
+    summary="Give a run up; one that Azure ML runs is canceled there",
+    body=HeldBody,
+    query=NoQuery,
+    answer=RunAnswer,
+    statuses={200: "The run, canceled"},
+    handle=lambda steering, asked: Answered(steering.cancel(asked.name, asked.body)),
+    refusals=(404, 409, 413),
+)
+
+ROUTES: tuple[Route[Any, Any, Any], ...] = (
+    SCHEDULES,
+    SCHEDULE,
+    TRIGGER,
+    PAUSE,
+    RESUME,
+    BACKFILL,
+    RUNS,
+    RUN,
+    REPLAY,
+    CANCEL,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A route that others than the service object answer: a broken file may not let that be made."""
+
+    function: str
+    method: str
+    path: str
+    summary: str
+    answer: type[msgspec.Struct]
+    statuses: dict[int, str]
+    body: type[msgspec.Struct] = NoBody
+    query: type[msgspec.Struct] = NoQuery
+    refusals: tuple[int, ...] = ()
+
+
+HEALTH = Described(
     function="api_health",
     method="GET",
     path="health",
@@ -189,4 +272,6 @@ HEALTH = Route(
     answer=HealthAnswer,
     statuses={200: "It can", 503: "Something is wrong; it says what"},
 )
-"""Answered without the service object, which a broken file may not let be made."""
+
+DESCRIBED: tuple[Route[Any, Any, Any] | Described, ...] = (*ROUTES, HEALTH)
+"""Everything that the description of the API tells of."""
