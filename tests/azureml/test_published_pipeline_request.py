@@ -10,7 +10,7 @@ from builders import CHANGE, TIME, change, schedule, utc
 
 from triggers.azureml.addresses import UnfitAddress, history_url, studio_url
 from triggers.azureml.call import Call
-from triggers.azureml.published_pipeline import call_of
+from triggers.azureml.service import call_of
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.run_request import Submission, build_request

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from ..scheduling.config import PipelineKind, Target, Workspace
-from ..scheduling.run_service import RunService, run_service
+from ..scheduling.config import Target, Workspace
+from ..scheduling.run_service import RunService
 from ..scheduling.templates import expand
 from ..scheduling.token_hosts import token_problem
 from .clouds import cloud_of
@@ -19,14 +19,11 @@ class UnfitAddress(ValueError):
     """Settings put together an address that no token may be sent to."""
 
 
-def url_of(target: Target, settings: Mapping[str, str]) -> str:
-    """The address that a target's runs are POSTed to; raises MissingSetting and UnfitAddress."""
-    name = expand(target.name, settings)
-    if target.kind in (PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT):
-        return _fit(name, target, settings)
-    assert target.workspace is not None, "what is named by id or name is in a workspace"
-    root = _service_in(target.workspace, settings).pipelines
-    return _fit(f"{root}/PipelineRuns{_path(target, name, settings)}", target, settings)
+def fit(url: str, target: Target, settings: Mapping[str, str]) -> str:
+    """The address of a target, checked; raises UnfitAddress for one that no token may be sent to."""
+    if problem := token_problem(url, settings):
+        raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
+    return url
 
 
 def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
@@ -34,12 +31,7 @@ def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
     assert target.workspace is not None, "a job is in a workspace"
     arm = settings.get("AZUREML_ARM") or cloud_of(expand(target.workspace.api, settings)).arm
     path = f"{workspace_path(target.workspace, settings)}/jobs/{quote(name, safe='')}"
-    return _fit(f"{arm.rstrip('/')}{path}?api-version={API_VERSION}", target, settings)
-
-
-def batch_job_url(scoring_url: str, name: str) -> str:
-    """Where a batch endpoint tells of one of its jobs: below the address that they are POSTed to."""
-    return f"{scoring_url.partition('?')[0].rstrip('/')}/{quote(name, safe='')}"
+    return fit(f"{arm.rstrip('/')}{path}?api-version={API_VERSION}", target, settings)
 
 
 def workspace_path(workspace: Workspace, settings: Mapping[str, str]) -> str:
@@ -54,19 +46,8 @@ def workspace_path(workspace: Workspace, settings: Mapping[str, str]) -> str:
     )
 
 
-def run_service_of(target: Target, settings: Mapping[str, str]) -> RunService | None:
-    """Where a target's pipeline runs are polled; None if neither its address nor a `workspace` shows that.
-
-    Raises MissingSetting and UnfitAddress.
-    """
-    if target.kind is not PipelineKind.ENDPOINT or target.workspace is None:
-        return run_service(url_of(target, settings))
-    service = _service_in(target.workspace, settings)
-    _fit(service.host, target, settings)
-    return service
-
-
-def _service_in(workspace: Workspace, settings: Mapping[str, str]) -> RunService:
+def service_in(workspace: Workspace, settings: Mapping[str, str]) -> RunService:
+    """Where the runs of a workspace are polled, looked up and canceled; raises MissingSetting."""
     api = expand(workspace.api, settings).rstrip("/")
     return RunService(host=api, workspace=workspace_path(workspace, settings))
 
@@ -97,22 +78,3 @@ def studio_url(url: str, run_id: str) -> str | None:
 
 
 _WORKSPACE: Final = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.*?/workspaces/([^/]+)/", re.IGNORECASE)
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
-
-
-def _fit(url: str, target: Target, settings: Mapping[str, str]) -> str:
-    if problem := token_problem(url, settings):
-        raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
-    return url
-
-
-def _path(target: Target, name: str, settings: Mapping[str, str]) -> str:
-    """The part behind PipelineRuns. The SDK sends an endpoint's version both in the path and as a query."""
-    version = quote(expand(target.version, settings), safe="") if target.version is not None else None
-    if target.kind is PipelineKind.PUBLISHED_PIPELINE:
-        return f"/PipelineSubmit/{quote(name, safe='')}"
-    if _GUID.match(name):
-        path = f"/PipelineEndpointSubmit/Id/{quote(name, safe='')}"
-        return f"{path}/{version}?pipelineVersion={version}" if version else path
-    query = f"&pipelineVersion={version}" if version else ""
-    return f"/PipelineEndpointSubmit/Name?name={quote(name, safe='')}{query}"

@@ -6,35 +6,49 @@ name that is given was not checked against Azure; a run is looked up by it only 
 """
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
+from ..scheduling.config import Target
 from ..scheduling.run import job_name
 from ..scheduling.run_request import Submission, own_tags
 from ..scheduling.templates import expand
-from .addresses import url_of
+from .addresses import fit
 from .call import Call
 from .clouds import Audience
 from .inputs import PASCAL_CASE, job_inputs
+from .jobs import Jobs
 
 
-def call_of(submission: Submission, settings: Mapping[str, str]) -> Call:
-    """What will be POSTed, settings put in; raises MissingSetting and UnfitAddress."""
-    request = submission.request
+class BatchEndpoint(Jobs):
+    """The key `batch_endpoint`."""
 
-    def text(stored: str) -> str:
-        return expand(stored, settings)
+    def address(self, target: Target, settings: Mapping[str, str]) -> str:
+        return fit(expand(target.name, settings), target, settings)
 
-    tags = {text(name): text(value) for name, value in request.tags.items()}
-    properties = {**tags, **own_tags(submission), "experimentName": text(request.experiment_name)}
-    deployment = request.target.deployment
-    return Call(
-        url=url_of(request.target, settings),
-        body={
-            "properties": {
-                "name": job_name(submission.ledger_id, submission.run_key),
-                "inputData": job_inputs(request, PASCAL_CASE, text),
-                "properties": properties,
-            }
-        },
-        headers={} if deployment is None else {"azureml-model-deployment": text(deployment)},
-        audience=Audience.AZURE_ML,
-    )
+    def status(self, target: Target, run_id: str, settings: Mapping[str, str]) -> Call:
+        # Below the address that jobs are POSTed to.
+        url = f"{self.address(target, settings).partition('?')[0].rstrip('/')}/{quote(run_id, safe='')}"
+        return Call(url=url, method="GET", audience=Audience.AZURE_ML)
+
+    def submission(self, submission: Submission, settings: Mapping[str, str]) -> Call:
+        """What will be POSTed, settings put in; raises MissingSetting and UnfitAddress."""
+        request = submission.request
+
+        def text(stored: str) -> str:
+            return expand(stored, settings)
+
+        tags = {text(name): text(value) for name, value in request.tags.items()}
+        properties = {**tags, **own_tags(submission), "experimentName": text(request.experiment_name)}
+        deployment = request.target.deployment
+        return Call(
+            url=self.address(request.target, settings),
+            body={
+                "properties": {
+                    "name": job_name(submission.ledger_id, submission.run_key),
+                    "inputData": job_inputs(request, PASCAL_CASE, text),
+                    "properties": properties,
+                }
+            },
+            headers={} if deployment is None else {"azureml-model-deployment": text(deployment)},
+            audience=Audience.AZURE_ML,
+        )

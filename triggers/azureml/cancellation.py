@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from ..scheduling.run import Run
 from ..scheduling.templates import MissingSetting
-from .addresses import UnfitAddress, cancel_url, job_url, run_service_of
+from .addresses import UnfitAddress
 from .call import Call
+from .kinds import kind_of
 from .outcomes import of_reply
-from .service import JOBS
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
@@ -37,10 +37,4 @@ class Cancellation:
         assert run.request is not None, "a submitted run has its request"
         assert run.run_id is not None
         target = run.request.target
-        if target.kind not in JOBS:
-            service = run_service_of(target, self._settings)
-            return None if service is None else Call(url=cancel_url(service, run.run_id), method="DELETE")
-        if target.workspace is None:
-            return None
-        path, _, version = job_url(target, run.run_id, self._settings).partition("?")
-        return Call(url=f"{path}/cancel?{version}")
+        return kind_of(target).cancellation(target, run.run_id, self._settings)

@@ -8,11 +8,10 @@ from typing import Any, Final
 from ..scheduling.outcome import Seen
 from ..scheduling.run import Run, RunState
 from ..scheduling.templates import MissingSetting
-from .addresses import UnfitAddress, run_service_of, run_url
+from .addresses import UnfitAddress
 from .call import Call
+from .kinds import kind_of
 from .outcomes import clean, of_reply
-from .run_history import job_call
-from .service import JOBS
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
@@ -64,10 +63,8 @@ class RunStatus:
     def _call(self, run: Run) -> Call | None:
         assert run.request is not None, "a submitted run has its request"
         assert run.run_id is not None
-        if run.request.target.kind in JOBS:
-            return job_call(run.request, run.run_id, self._settings)
-        service = run_service_of(run.request.target, self._settings)
-        return None if service is None else Call(url=run_url(service, run.run_id), method="GET")
+        target = run.request.target
+        return kind_of(target).status(target, run.run_id, self._settings)
 
 
 def word_of(body: bytes) -> str | None:

@@ -3,33 +3,22 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
 
-from ..scheduling.config import PipelineKind, Target
+from ..scheduling.config import Target
 from ..scheduling.outcome import Outcome
 from ..scheduling.run_request import RunRequest, Submission
 from ..scheduling.templates import MissingSetting
-from . import batch_endpoint, pipeline_job, published_pipeline
-from .addresses import UnfitAddress, job_url, run_service_of, studio_url, url_of
+from .addresses import UnfitAddress, job_url, studio_url
 from .call import Call
-from .outcomes import JOB_ID, RUN_ID, cut_off, never_sent, of_reply
+from .kinds import kind_of, url_of
+from .outcomes import cut_off, never_sent, of_reply
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
-
-_CALLS: Final[Mapping[PipelineKind, Callable[[Submission, Mapping[str, str]], Call]]] = {
-    PipelineKind.ENDPOINT: published_pipeline.call_of,
-    PipelineKind.PUBLISHED_PIPELINE: published_pipeline.call_of,
-    PipelineKind.PIPELINE_ENDPOINT: published_pipeline.call_of,
-    PipelineKind.BATCH_ENDPOINT: batch_endpoint.call_of,
-    PipelineKind.COMPONENT: pipeline_job.call_of,
-}
-JOBS: Final = frozenset({PipelineKind.BATCH_ENDPOINT, PipelineKind.COMPONENT})
-"""What starts v2 jobs, whose id is their name."""
 
 
 def call_of(submission: Submission, settings: Mapping[str, str]) -> Call:
     """What will be sent, settings put in; raises MissingSetting and UnfitAddress."""
-    return _CALLS[submission.request.target.kind](submission, settings)
+    return kind_of(submission.request.target).submission(submission, settings)
 
 
 class AzureMl:
@@ -42,9 +31,7 @@ class AzureMl:
     def place(self, request: RunRequest) -> str | None:
         """A digest of where the settings would send a request now; None where they do not tell."""
         try:
-            target = request.target
-            url = job_url(target, "", self._settings) if target.kind is PipelineKind.COMPONENT else None
-            url = url or url_of(target, self._settings)
+            url = url_of(request.target, self._settings)
         except (MissingSetting, UnfitAddress):
             return None
         return hashlib.sha256(url.encode()).hexdigest()[:32]
@@ -64,17 +51,17 @@ class AzureMl:
             return never_sent(str(error))
         except CutOff as error:
             return cut_off(str(error))
-        ids = JOB_ID if submission.request.target.kind in JOBS else RUN_ID
-        outcome = of_reply(reply.status, reply.headers, reply.body, ids)
+        target = submission.request.target
+        outcome = of_reply(reply.status, reply.headers, reply.body, kind_of(target).ids)
         if outcome.run_id is None:
             return outcome
         studio = self._studio_url(submission, call, outcome.run_id)
-        return replace(outcome, studio_url=studio, is_beyond_reach=self._is_beyond_reach(submission.request.target))
+        return replace(outcome, studio_url=studio, is_beyond_reach=self._is_beyond_reach(target))
 
     def _is_beyond_reach(self, target: Target) -> bool:
         """Whether nobody can ask for the end of its runs; where a setting is missing, that is not for good."""
         try:
-            return target.kind not in JOBS and run_service_of(target, self._settings) is None
+            return kind_of(target).status(target, "", self._settings) is None
         except (MissingSetting, UnfitAddress):
             return False
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..azureml.clouds import Audience, Cloud
+from ..azureml.jobs import Jobs
+from ..azureml.kinds import kind_of
 from ..azureml.pipelines import Pipelines
 from ..azureml.reading import Unread
 from ..azureml.resource_manager import ResourceManager
-from ..azureml.service import JOBS
 from ..azureml.tokens import LateCredential, Tokens
 from ..scheduling.config import ChangeSchedule, Config, DataPathKind, PipelineKind, Schedule
 from ..scheduling.faults import Fault
@@ -23,6 +24,13 @@ from .watched import account_name, datastores, workspace_of
 _HOST = "AzureWebJobsStorage"
 _Check: TypeAlias = tuple[str, Callable[[], Findings]]
 """A subject, and what is looked at."""
+
+
+_OF_VERSION_TWO: Final[Mapping[PipelineKind, Callable[[Entry, ResourceManager], Findings]]] = {
+    PipelineKind.BATCH_ENDPOINT: version_two.check_batch_endpoint,
+    PipelineKind.COMPONENT: version_two.check_component,
+}
+"""What looks at an entry; published pipelines and their endpoints are looked at by `published`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +122,12 @@ class Examination:
 
     def _tokens(self) -> Findings:
         yield identity.token(self.tokens, self.settings.token_scope or self.cloud.scopes[Audience.ARM])
-        if any(one.kind in JOBS for one in self.config.pipelines.values()):
+        if any(isinstance(kind_of(one), Jobs) for one in self.config.pipelines.values()):
             yield identity.token(self.tokens, self.cloud.scopes[Audience.AZURE_ML])
 
     def _entry(self, entry: Entry) -> Findings:
-        if entry.target.kind is PipelineKind.COMPONENT:
-            return version_two.check_component(entry, self.arm)
-        if entry.target.kind is PipelineKind.BATCH_ENDPOINT:
-            return version_two.check_batch_endpoint(entry, self.arm)
-        return published.check(entry, self.pipelines)
+        check = _OF_VERSION_TWO.get(entry.target.kind)
+        return published.check(entry, self.pipelines) if check is None else check(entry, self.arm)
 
     def _events(self, schedule: ChangeSchedule) -> Findings:
         trigger = schedule.trigger

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..azureml.addresses import UnfitAddress, url_of
+from ..azureml.addresses import UnfitAddress
+from ..azureml.kinds import url_of
 from ..azureml.pipelines import ACTIVE, DISABLED, Address, Endpoint, Interface, Pipeline, Pipelines, addressed
 from ..azureml.reading import Unread
 from ..scheduling.config import Schedule, Target

@@ -5,11 +5,19 @@ mends whatever of the two stands in the way; disabling ends the one that the ent
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from ..azureml.pipelines import ACTIVE, DISABLED, Pipelines
 from ..azureml.reading import Unread
 from ..scheduling.config import PipelineKind
 from .published import Entry, Unaddressed, address_of, refused
+
+_WITHOUT_STATUS: Final = {
+    PipelineKind.BATCH_ENDPOINT: (
+        "a batch endpoint, which has no status: it starts what its default deployment says; pause its schedules instead"
+    ),
+    PipelineKind.COMPONENT: "a component, which has no status: archive it in the studio, or pause its schedules",
+}
 
 
 class NotSwitched(Exception):
@@ -18,17 +26,8 @@ class NotSwitched(Exception):
 
 def switch(entry: Entry, service: Pipelines, *, enable: bool) -> Iterator[str]:
     """Set the statuses; a sentence for each thing that is looked at. Raises NotSwitched."""
-    kind = entry.target.kind
-    if kind is PipelineKind.BATCH_ENDPOINT:
-        raise NotSwitched(
-            f"{entry.name} is a batch endpoint, which has no status: it starts what its default deployment says; pause "
-            "its schedules instead (python -m triggers pause SCHEDULE)"
-        )
-    if kind is PipelineKind.COMPONENT:
-        raise NotSwitched(
-            f"{entry.name} is a component, which has no status: archive it in the studio, or pause its schedules "
-            "(python -m triggers pause SCHEDULE)"
-        )
+    if because := _WITHOUT_STATUS.get(entry.target.kind):
+        raise NotSwitched(f"{entry.name} is {because} (python -m triggers pause SCHEDULE)")
     status = ACTIVE if enable else DISABLED
     try:
         address = address_of(entry)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..azureml.addresses import UnfitAddress, url_of
+from ..azureml.addresses import UnfitAddress
+from ..azureml.kinds import url_of
 from ..azureml.pipelines import addressed
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, PipelineKind, Schedule, Target, Workspace
 from ..scheduling.templates import MissingSetting, expand

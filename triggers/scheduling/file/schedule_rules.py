@@ -12,7 +12,6 @@ from ..config import (
     DataPathKind,
     Dataset,
     Overlap,
-    PipelineKind,
     RequestTemplate,
     Retry,
     Schedule,
@@ -30,6 +29,7 @@ from .keys import BatchKeys, ChangeKeys, ScheduleKeys
 from .leaf_checks import duration, reading_instant
 from .private_settings import check_private
 from .structure import Converter
+from .target_rules import RULES
 from .texts import check_settings, check_templates, known_names
 from .time_rules import checked_cron, checked_recurrence
 from .yaml_text import Tree
@@ -45,7 +45,8 @@ def checked_schedule(
     unfit = TIME_ONLY if kind == "change" else CHANGE_ONLY
     for key in [key for key in own if key in unfit and kind]:
         faults.add(f"{path}.{key}", None, f"goes with {'time' if kind == 'change' else 'change'}-based schedules only")
-    refused = _refused_by(targets.get(str(own.get("pipeline", defaults.keys.get("pipeline")))))
+    target = targets.get(str(own.get("pipeline", defaults.keys.get("pipeline"))))
+    refused = {} if target is None else RULES[target.kind].refused
     for key in [key for key in own if key in refused]:
         faults.add(f"{path}.{key}", None, f"goes with {refused[key]} only")
     unfit |= refused.keys()
@@ -76,19 +77,6 @@ def _kind(own: dict[str, Tree], path: str, faults: FaultList) -> str | None:
     found = ", ".join(kinds) or "none"
     faults.add(path, None, f"expected exactly one of recurrence, cron and change; found {found}")
     return None
-
-
-def _refused_by(target: Target | None) -> Mapping[str, str]:
-    """The keys that the target has no place for, and what has."""
-    if target is None:
-        return {}
-    v1 = "published pipelines and pipeline endpoints"
-    if target.kind is PipelineKind.COMPONENT:
-        return {"datasets": v1, "parent_run_id": v1}
-    if target.kind is PipelineKind.BATCH_ENDPOINT:
-        other = "published pipelines, pipeline endpoints and components"
-        return {"datasets": v1, "parent_run_id": v1, "continue_on_step_failure": other, "description": other}
-    return {}
 
 
 def _target(

@@ -1,9 +1,7 @@
 """Checks the file's pipelines and makes the targets of them."""
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
 
 from ..config import PipelineKind, Target, Workspace
 from ..faults import FaultList
@@ -11,13 +9,7 @@ from ..run_service import tells_its_service
 from ..templates import MissingSetting, Setting, expand, tokens
 from ..token_hosts import token_problem
 from .keys import PipelineKeys, WorkspaceKeys
-
-_BY_URL: Final = frozenset({PipelineKind.ENDPOINT, PipelineKind.BATCH_ENDPOINT})
-_COMPONENT = re.compile(
-    r"azureml:[^:/@\s]+:[^:/@\s]+\Z|azureml://registries/[^/\s]+/components/[^/\s]+/versions/[^/\s]+\Z"
-    r"|(azureml:)?/subscriptions/\S+/components/[^/\s]+/versions/[^/\s]+\Z"
-)
-_SEGMENT = re.compile(r"[^/?#\s]+\Z")
+from .target_rules import RULES, segment_problem
 
 
 def checked_target(
@@ -45,7 +37,7 @@ def checked_target(
         workspace = own
     elif kind is PipelineKind.ENDPOINT and tells_its_service(keys.endpoint or "", settings):
         workspace = None
-    if kind not in _BY_URL and workspace is None:
+    if not RULES[kind].is_url and workspace is None:
         whole = False
         if not workspace_is_given:
             faults.add(path, None, f"a pipeline named by {kind.value} needs the key `workspace` at the top of the file")
@@ -69,38 +61,24 @@ def checked_workspace(
         return None
     _check(f"{path}.api", keys.api, partial(token_problem, settings=settings), settings, faults)
     for key in ("subscription_id", "resource_group", "name"):
-        _check(f"{path}.{key}", getattr(keys, key), _segment_problem, settings, faults)
+        _check(f"{path}.{key}", getattr(keys, key), segment_problem, settings, faults)
     return Workspace(
         subscription_id=keys.subscription_id, resource_group=keys.resource_group, name=keys.name, api=keys.api
     )
 
 
-def _segment_problem(text: str) -> str | None:
-    return None if _SEGMENT.match(text) else "expected a name or id, without spaces and slashes"
-
-
-def _component_problem(text: str) -> str | None:
-    if _COMPONENT.match(text):
-        return None
-    hint = "; a label is resolved by the SDK only, so write the version" if "@" in text else ""
-    return f"expected azureml:NAME:VERSION{hint}"
-
-
 def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: FaultList) -> bool:
     whole = True
-    for key, owner in (("version", PipelineKind.PIPELINE_ENDPOINT), ("deployment", PipelineKind.BATCH_ENDPOINT)):
-        if getattr(keys, key) is not None and kind is not owner:
+    for owner, rules in RULES.items():
+        key = rules.extra
+        if key is not None and getattr(keys, key) is not None and kind is not owner:
             faults.add(f"{path}.{key}", getattr(keys, key), f"goes with {owner.value} only")
             whole = False
     return whole
 
 
 def _check_address(path: str, target: Target, settings: Mapping[str, str], faults: FaultList) -> None:
-    problem = _segment_problem
-    if target.kind in _BY_URL:
-        problem = partial(token_problem, settings=settings)
-    elif target.kind is PipelineKind.COMPONENT:
-        problem = _component_problem
+    problem = RULES[target.kind].name_problem or partial(token_problem, settings=settings)
     _check(path, target.name, problem, settings, faults)
 
 

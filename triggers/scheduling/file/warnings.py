@@ -9,6 +9,7 @@ from ..faults import Fault, FaultList
 from ..run_service import tells_its_service
 from ..templates import MissingSetting, expand
 from .foresight import foreseen
+from .target_rules import RULES
 
 
 def warnings_of(config: Config, now: datetime) -> list[Fault]:
@@ -23,20 +24,11 @@ def warnings_of(config: Config, now: datetime) -> list[Fault]:
     return list(found)
 
 
-_JOBS = re.compile(r"/jobs/?(\?|\Z)")
-_SUBMIT = re.compile(r"/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/", re.IGNORECASE)
-
-
 def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Keys of the schedule with a sentence each."""
-    if schedule.target.kind is PipelineKind.ENDPOINT and not _looks_like(_SUBMIT, schedule.target, settings):
-        yield (
-            "pipeline",
-            (
-                "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it: "
-                "runs may start, but how they end cannot be asked there"
-            ),
-        )
+    rules = RULES[schedule.target.kind]
+    if rules.shape is not None and not _looks_like(rules.shape, schedule.target, settings):
+        yield "pipeline", rules.misshapen
     elif _cannot_be_followed(schedule.target, settings):
         yield (
             "pipeline",
@@ -46,8 +38,6 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
                 f"add pipelines.{schedule.pipeline}.workspace"
             ),
         )
-    if schedule.target.kind is PipelineKind.BATCH_ENDPOINT and not _looks_like(_JOBS, schedule.target, settings):
-        yield "pipeline", "its scoring URL does not end in /jobs, as the studio shows it"
     if schedule.overlap is not Overlap.ALLOW and (schedule.max_concurrent_runs or 1) > 1:
         yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} lets one run be open at a time"
     if schedule.overlap is Overlap.CANCEL_OTHER and _cannot_be_canceled(schedule.target):
@@ -80,8 +70,8 @@ def _cannot_be_canceled(target: Target) -> bool:
     return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None
 
 
-def _looks_like(pattern: re.Pattern[str], target: Target, settings: Mapping[str, str]) -> bool:
+def _looks_like(pattern: str, target: Target, settings: Mapping[str, str]) -> bool:
     try:
-        return bool(pattern.search(expand(target.name, settings)))
+        return bool(re.search(pattern, expand(target.name, settings)))
     except MissingSetting:
         return True

@@ -1,0 +1,24 @@
+"""A published pipeline or a pipeline endpoint by its REST endpoint, as the studio shows it."""
+
+from collections.abc import Mapping
+
+from ..scheduling.config import Target
+from ..scheduling.run_service import RunService
+from ..scheduling.templates import expand
+from .addresses import fit, service_in
+from .pipeline_runs import PipelineRuns
+
+
+class Endpoint(PipelineRuns):
+    """The key `endpoint`."""
+
+    def address(self, target: Target, settings: Mapping[str, str]) -> str:
+        return fit(expand(target.name, settings), target, settings)
+
+    def run_service(self, target: Target, settings: Mapping[str, str]) -> RunService | None:
+        """Where the runs are polled: a `workspace` says so for addresses that do not."""
+        if target.workspace is None:
+            return super().run_service(target, settings)
+        service = service_in(target.workspace, settings)
+        fit(service.host, target, settings)
+        return service

@@ -1,0 +1,30 @@
+"""Finds what knows about a target, by its kind."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..scheduling.config import PipelineKind, Target
+from .batch_endpoint import BatchEndpoint
+from .component import Component
+from .endpoint import Endpoint
+from .kind import Kind
+from .pipeline_endpoint import PipelineEndpoint
+from .published_pipeline import PublishedPipeline
+
+_KINDS: Final[Mapping[PipelineKind, Kind]] = {
+    PipelineKind.ENDPOINT: Endpoint(),
+    PipelineKind.PUBLISHED_PIPELINE: PublishedPipeline(),
+    PipelineKind.PIPELINE_ENDPOINT: PipelineEndpoint(),
+    PipelineKind.BATCH_ENDPOINT: BatchEndpoint(),
+    PipelineKind.COMPONENT: Component(),
+}
+
+
+def kind_of(target: Target) -> Kind:
+    """What knows about a target."""
+    return _KINDS[target.kind]
+
+
+def url_of(target: Target, settings: Mapping[str, str]) -> str:
+    """The address that a target's runs are submitted to; raises MissingSetting and UnfitAddress."""
+    return kind_of(target).address(target, settings)
