@@ -124,6 +124,35 @@ def test_it_draws_all_schedules_and_the_first_hundred_runs(opened: Opened) -> No
     expect(page.locator("#runs-count")).to_have_text("100 of 1,000")
 
 
+def test_nothing_moves_under_a_pressed_pointer(opened: Opened) -> None:
+    page, more = opened.page, opened.page.get_by_role("button", name="Show 100 more")
+    new = page.locator("#rows .run a[href*='under-a-press']")
+    more.hover()
+    page.mouse.down()
+
+    page.evaluate(
+        "keep([{...newest[0], key: `${newest[0].schedule}!under-a-press`, created_at: new Date().toISOString()}]);"
+        "void draw()"
+    )
+    page.evaluate("new Promise((go) => setTimeout(go, 300))")
+    expect(new).to_have_count(0)
+    page.mouse.up()
+
+    expect(page.locator("#rows .run")).to_have_count(200)
+    expect(new).to_have_count(1)
+
+
+def test_rows_take_the_same_place_before_they_are_drawn(opened: Opened) -> None:
+    page = opened.page
+    height = "document.documentElement.scrollHeight"
+    before = page.evaluate(height)
+
+    for row in page.locator(".plans > li, #rows .run").all()[::5]:
+        row.scroll_into_view_if_needed()
+
+    assert abs(page.evaluate(height) - before) <= 2
+
+
 def test_an_update_without_news_asks_touches_and_costs_little(opened: Opened) -> None:
     page, first, asked = opened.page, opened.spent(), len(opened.asked)
 

@@ -1,5 +1,7 @@
 // Elements of the page. What comes from the API is only ever put in as text, never as markup.
 
+import { pressed } from "./pressing.js";
+
 /** @typedef {Node | string | number | false | null | undefined} Single */
 /** @typedef {Single | readonly Single[]} Few */
 /** @typedef {Few | readonly Few[]} Several */
@@ -171,6 +173,7 @@ const PIECE = 12; // milliseconds
 export async function breath() {
   if (globalThis.scheduler?.yield) await globalThis.scheduler.yield();
   else await new Promise((go) => setTimeout(go));
+  if (pressed()) await pressed();
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { $, h, say } from "./elements.js";
 import { listenToGate } from "./gate.js";
+import { listenToPresses } from "./pressing.js";
 import { draw, followAddress, followVisibility, refresh, refreshAll, showOlder } from "./refreshing.js";
 import { listenToFilters } from "./run_list.js";
 import { findSchedules } from "./schedule_list.js";
@@ -48,6 +49,7 @@ function listenToPage() {
 
 say($("host"), location.host);
 drawLegend();
+listenToPresses();
 listenToGate();
 listenToSchedules();
 listenToFilters();

@@ -6,6 +6,7 @@ import { $ } from "./elements.js";
 import { isGateShown, showGate, showPage } from "./gate.js";
 import { searched } from "./known.js";
 import { findOpen, findTrouble, isShort, loadBack, lookAtNew, lookAtOpen, lookAtSchedules } from "./loading.js";
+import { pressed } from "./pressing.js";
 import { addressedRun } from "./run_address.js";
 import { drawRuns, loadOlder } from "./run_list.js";
 import { drawSchedules } from "./schedule_list.js";
@@ -27,6 +28,7 @@ let drawings = 0;
 export async function draw() {
   drawings += 1;
   const mine = drawings;
+  if (pressed()) await pressed();
   keepingPlace(() => {
     drawBanner();
     drawTrouble();
