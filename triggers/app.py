@@ -89,21 +89,21 @@ class App:
         """Looks runs up."""
         from .azureml.run_history import RunHistory
 
-        return RunHistory(self._asking_wire, self.config.settings)
+        return RunHistory(self._question_wire, self.config.settings)
 
     @built_once
     def status(self) -> "RunStatus":
         """Follows runs."""
         from .azureml.run_status import RunStatus
 
-        return RunStatus(self._asking_wire, self.config.settings)
+        return RunStatus(self._question_wire, self.config.settings)
 
     @built_once
     def cancellation(self) -> "Cancellation":
         """Cancels runs."""
         from .azureml.cancellation import Cancellation
 
-        return Cancellation(self._asking_wire, self.config.settings)
+        return Cancellation(self._question_wire, self.config.settings)
 
     @built_once
     def webhook_wire(self) -> "Wire":
@@ -122,7 +122,7 @@ class App:
         return StorageBlobs(self._blob_service)
 
     @built_once
-    def _asking_wire(self) -> "Wire":
+    def _question_wire(self) -> "Wire":
         """For questions, and cancellations, which may be asked again: a pass must not wait for one of them."""
         from .reconciling.run_ends import PATIENCE
 

@@ -19,14 +19,14 @@ def register(functions: func.FunctionApp, app: App) -> None:
         if isinstance(schedule, ChangeSchedule):
             trigger = functions.blob_trigger(
                 arg_name="client",
-                path=blob_path(schedule.trigger),
+                path=binding_path(schedule.trigger),
                 connection=schedule.trigger.connection,
                 source=func.BlobSource(app.settings.blob_trigger_source),
             )
             functions.function_name(schedule.name)(trigger(_function(app, schedule)))
 
 
-def blob_path(trigger: ChangeTrigger) -> str:
+def binding_path(trigger: ChangeTrigger) -> str:
     """The binding's path; a folder with a mark of the binding's own language in it is left to our own filter."""
     if not trigger.folder or any(mark in trigger.folder for mark in "%{}"):
         return f"{trigger.container}/{{name}}"

@@ -47,15 +47,15 @@ class Outside(Protocol):
     """Everything that the engine talks to, except the ledger. A part may be made when it is first used."""
 
     @property
-    def endpoint(self) -> "firing.Endpoint":
+    def endpoint(self) -> "firing.Submitter":
         """Where runs are submitted."""
 
     @property
-    def history(self) -> "unknown_runs.RunHistory":
+    def history(self) -> "unknown_runs.LookUps":
         """Where runs are looked up."""
 
     @property
-    def status(self) -> "run_ends.RunStatus":
+    def status(self) -> "run_ends.Statuses":
         """Where runs are followed."""
 
     @property
@@ -63,11 +63,11 @@ class Outside(Protocol):
         """Where runs are canceled."""
 
     @property
-    def webhook_wire(self) -> "webhooks.Wire":
+    def webhook_wire(self) -> "webhooks.WebhookWire":
         """How webhooks are called."""
 
     @property
-    def callback_wire(self) -> "callbacks.Wire":
+    def callback_wire(self) -> "callbacks.CallbackWire":
         """How Azure DevOps' tasks are called back."""
 
     @property

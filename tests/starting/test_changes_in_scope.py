@@ -6,7 +6,7 @@ from builders import change, file_of, found, schedule, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.blob_schedules import blob_path
+from triggers.blob_schedules import binding_path
 from triggers.scheduling.change import normal_etag, out_of_scope, path_out_of_scope
 from triggers.scheduling.config import ChangeTrigger
 from triggers.scheduling.run import change_key, schedule_of, time_key
@@ -104,7 +104,7 @@ def test_a_key_tells_its_schedule() -> None:
     ],
 )
 def test_the_binding_watches_the_folder_unless_its_name_is_language_of_the_binding(folder: str, path: str) -> None:
-    assert blob_path(watching(f"path_on_datastore: '{folder}'")) == path
+    assert binding_path(watching(f"path_on_datastore: '{folder}'")) == path
 
 
 def test_a_name_cannot_stall_the_worker() -> None:

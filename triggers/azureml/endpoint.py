@@ -9,7 +9,7 @@ from .addresses import fit, service_in
 from .pipeline_runs import PipelineRuns
 
 
-class Endpoint(PipelineRuns):
+class RestEndpoint(PipelineRuns):
     """The key `endpoint`."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:

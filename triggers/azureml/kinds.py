@@ -6,13 +6,13 @@ from typing import Final
 from ..scheduling.config import PipelineKind, Target
 from .batch_endpoint import BatchEndpoint
 from .component import Component
-from .endpoint import Endpoint
+from .endpoint import RestEndpoint
 from .kind import Kind
 from .pipeline_endpoint import PipelineEndpoint
 from .published_pipeline import PublishedPipeline
 
 _KINDS: Final[Mapping[PipelineKind, Kind]] = {
-    PipelineKind.ENDPOINT: Endpoint(),
+    PipelineKind.ENDPOINT: RestEndpoint(),
     PipelineKind.PUBLISHED_PIPELINE: PublishedPipeline(),
     PipelineKind.PIPELINE_ENDPOINT: PipelineEndpoint(),
     PipelineKind.BATCH_ENDPOINT: BatchEndpoint(),

@@ -17,7 +17,7 @@ _TAKEN: Final = frozenset({200, 202, 204})
 _LATER: Final = frozenset({408, 425, 429})
 
 
-class Wire(Protocol):
+class CallbackWire(Protocol):
     """How an event is delivered: as runs are submitted, but with the task's token. No redirect is followed."""
 
     def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
@@ -35,7 +35,7 @@ class Callbacks:
     tried_for = timedelta(days=3)
     """A token of somebody else is not kept for longer."""
 
-    def __init__(self, wire: Wire, allowed: Sequence[str]) -> None:
+    def __init__(self, wire: CallbackWire, allowed: Sequence[str]) -> None:
         """`allowed` is CALLBACK_HOSTS."""
         self._wire = wire
         self._allowed = allowed

@@ -57,7 +57,7 @@ class OpenRuns:
             if self.run_ends.is_due(sent, self.clock.now()):
                 yield _fault_of(lambda: self._follow(sent.key, during.server_now()))  # noqa: B023  called at once
         if limited and schedule is not None:
-            yield from guarded(self.waiting_line.see_to(schedule, gate))
+            yield from each_with_its_fault(self.waiting_line.see_to(schedule, gate))
 
     def _one(self, one: Delivery | OpenRun, gate: Gate) -> None:
         if isinstance(one, Delivery):
@@ -97,7 +97,7 @@ _TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})
 _TO_BE_ACCEPTED: Final = _TO_BE_SENT | {RunState.SUBMITTING, RunState.UNKNOWN}
 
 
-def guarded(steps: Iterator[None]) -> Iterator[Exception | None]:
+def each_with_its_fault(steps: Iterator[None]) -> Iterator[Exception | None]:
     """The steps of one part of the work; its fault shall not cost the schedule's other parts."""
     try:
         for _ in steps:

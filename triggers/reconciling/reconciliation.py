@@ -17,7 +17,7 @@ from ..starting.batching import Batching
 from ..starting.due_occurrences import REGISTERED_WITHIN, DueOccurrences, first_sight
 from ..starting.sweeping import Sweeping
 from .gate import Pass
-from .open_runs import OpenRuns, guarded
+from .open_runs import OpenRuns, each_with_its_fault
 
 PASS_LIMIT: Final = timedelta(minutes=4)
 """A pass stops here, well before functionTimeout; the next one goes on."""
@@ -93,10 +93,10 @@ class Reconciliation:
         name, server_now = registration.schedule, during.server_now
         schedule = self.config.schedules.get(name)
         if schedule is not None and isinstance(schedule, ChangeSchedule):
-            yield from guarded(self.sweeping.see_to(schedule, registration.first_seen, server_now))
-            yield from guarded(self.batching.see_to(schedule, server_now, pauses))
+            yield from each_with_its_fault(self.sweeping.see_to(schedule, registration.first_seen, server_now))
+            yield from each_with_its_fault(self.batching.see_to(schedule, server_now, pauses))
         elif schedule is not None:
-            yield from guarded(self._undelivered(schedule))
+            yield from each_with_its_fault(self._undelivered(schedule))
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)

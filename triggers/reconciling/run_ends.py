@@ -32,7 +32,7 @@ _EVERY: Final = (
 """Up to which age, counted from the submission, a run is asked for how often; zero: in every pass."""
 
 
-class RunStatus(Protocol):
+class Statuses(Protocol):
     """Where the status of a run is asked for."""
 
     def of(self, run: Run) -> Seen:
@@ -44,7 +44,7 @@ class RunEnds:
     """What following works with."""
 
     ledger: Ledger
-    service: RunStatus
+    service: Statuses
     clock: Clock
     tracking: timedelta
     """How long an end is waited for: RUN_TRACKING_DAYS."""

@@ -34,14 +34,14 @@ _CLOCK_GRAIN: Final = timedelta(seconds=2)
 """The ledger's clock is read in whole seconds."""
 
 
-class RunHistory(Protocol):
+class LookUps(Protocol):
     """Where accepted runs are looked up, late by an unknown time."""
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         """The runs with this key of this ledger; never raises, an answer that is not complete proves nothing."""
 
 
-class Endpoint(Protocol):
+class Addresses(Protocol):
     """Where runs are submitted."""
 
     def place(self, request: RunRequest) -> str | None:
@@ -52,7 +52,7 @@ class UnknownRuns:
     """Decides about one unknown run at a time."""
 
     def __init__(
-        self, *, ledger: Ledger, history: RunHistory, endpoint: Endpoint, clock: Clock, settle: timedelta
+        self, *, ledger: Ledger, history: LookUps, endpoint: Addresses, clock: Clock, settle: timedelta
     ) -> None:
         """`settle` is UNKNOWN_SETTLE_SECONDS."""
         self._endpoint = endpoint

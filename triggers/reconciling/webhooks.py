@@ -22,7 +22,7 @@ from .deliveries import Untaken
 PATIENCE: Final = timedelta(seconds=15)
 
 
-class Wire(Protocol):
+class WebhookWire(Protocol):
     """How an event is delivered: as runs are submitted, but without a token. No redirect is followed."""
 
     def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
@@ -36,7 +36,7 @@ class Webhooks:
     who = "the webhook"
     tried_for = timedelta(hours=24)
 
-    def __init__(self, wire: Wire, settings: Mapping[str, str], patience: timedelta = PATIENCE) -> None:
+    def __init__(self, wire: WebhookWire, settings: Mapping[str, str], patience: timedelta = PATIENCE) -> None:
         self._wire = wire
         self._settings = settings
         self._patience = patience

@@ -23,7 +23,7 @@ from .settling import Settling, log_run
 log = logger(__name__)
 
 
-class Endpoint(Protocol):
+class Submitter(Protocol):
     """Where runs are submitted."""
 
     def place(self, request: RunRequest) -> str | None:
@@ -40,7 +40,7 @@ class Firing:
         self,
         *,
         ledger: Ledger,
-        endpoint: Endpoint,
+        endpoint: Submitter,
         clock: Clock,
         submit_deadline: timedelta,
         retry_first_delay: timedelta,

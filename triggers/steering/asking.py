@@ -27,7 +27,7 @@ from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
 from ..storage.blobs import Blobs
 from .declined import BadInput, NotAllowed, NotKnown, WrongState
-from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, blob_path
+from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, checked_path
 from .request_digests import request_digest, request_digests
 
 log = logger(__name__)
@@ -194,7 +194,7 @@ class Asking:
         if path is None:
             raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
         trigger = schedule.trigger
-        found = self.blobs.of(trigger.connection, trigger.container, blob_path(path))
+        found = self.blobs.of(trigger.connection, trigger.container, checked_path(path))
         if found is None:
             raise NotKnown(f"there is no blob {path!r} in the container {trigger.container}")
         return self._of_blob(schedule, replace(occurrence, blob=found.change), found.change)

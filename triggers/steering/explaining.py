@@ -17,7 +17,7 @@ from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
 from ..scheduling.times.occurrences import next_after
 from ..storage.blobs import Blobs
 from .declined import BadInput
-from .questions import blob_path
+from .questions import checked_path
 
 _SECOND = timedelta(seconds=1)
 _STATES = {
@@ -83,7 +83,7 @@ class Explaining:
         if not isinstance(schedule, ChangeSchedule):
             raise BadInput(f"{schedule.name} is time-based: ask with --at")
         trigger = schedule.trigger
-        found = self.blobs.of(trigger.connection, trigger.container, blob_path(path))
+        found = self.blobs.of(trigger.connection, trigger.container, checked_path(path))
         if found is None:
             yield f"there is no blob {path!r} in the container {trigger.container}"
             return

@@ -100,7 +100,7 @@ class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No query parameter is known."""
 
 
-def blob_path(path: str) -> str:
+def checked_path(path: str) -> str:
     """A blob's path below the container; raises BadInput for one that would lead out of it, or is none."""
     if {".", ".."} & set(path.replace("\\", "/").split("/")):
         raise BadInput(f"blob: {path!r} has a part that is . or ..: it would name another blob")
