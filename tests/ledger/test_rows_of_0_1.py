@@ -17,8 +17,10 @@ from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Merge, Replace
 from triggers.ledger.records import Delivery, Mark, delivery_columns
+from triggers.ledger.rows import columns_of
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import OPEN_STATES, RunState
+from triggers.steering.questions import HeldBody
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
     (Path(__file__).parents[1] / "data/rows_0_1_0.json").read_text("utf-8")
@@ -198,6 +200,31 @@ def test_after_a_rollback_the_older_version_reads_its_own_digest(engine: Engine)
         trigger_digest_0_1=DIGEST_0_1,
         version=mark.etag,
     )
+
+
+def test_a_pause_lies_in_both_rows_and_what_0_1_has_written_is_copied(engine: Engine) -> None:
+    steering = engine.wired(EVERY_5).steering
+    steering.pause("s", HeldBody(note="moving"))
+    paused = columns(engine.ledger.table, "pause", "s")  # type: ignore[arg-type]  # in memory
+
+    assert paused == columns(engine.ledger.table, "p:s", "registry")  # type: ignore[arg-type]  # in memory
+
+    engine.clock.pass_time(timedelta(hours=1))
+    ended = Pause(begin=NOW, end=NOW + timedelta(minutes=30))
+    engine.ledger.table.write("registry", [Replace("p:s", columns_of((ended,)))])
+    engine.reconcile(EVERY_5)
+
+    assert engine.ledger.pauses("s").intervals == (ended,)
+    assert columns(engine.ledger.table, "pause", "s") == columns_of((ended,))  # type: ignore[arg-type]  # in memory
+
+
+def test_of_two_copies_of_the_pauses_the_later_event_counts_and_on_a_tie_it_is_paused(engine: Engine) -> None:
+    older, lasting = Pause(begin=NOW, end=NOW + timedelta(hours=1)), Pause(begin=NOW + timedelta(hours=1))
+    for registered, own in (((older,), (older, lasting)), ((older, lasting), (older,)), ((), (lasting,))):
+        engine.ledger.table.write("registry", [Replace("p:s", columns_of(registered))])
+        engine.ledger.table.write("s", [Replace("pause", columns_of(own))])
+
+        assert engine.ledger.pauses("s").intervals[-1] == lasting
 
 
 def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine) -> None:

@@ -232,6 +232,21 @@ def test_pauses_that_are_not_readable_hold_until_the_schedule_is_resumed(engine:
     assert engine.endpoint.keys == [held.key, held.key]
 
 
+@pytest.mark.parametrize("partition", ["registry", "s"])
+def test_either_copy_of_the_pauses_holds_where_it_is_not_readable(engine: Engine, partition: str) -> None:
+    hourly = schedule("cron: {expression: '0 * * * *'}")
+    steering = engine.wired(hourly).steering
+    steering.pause("s", HeldBody())
+    steering.resume("s", HeldBody())
+    garble(engine, "p:s" if partition == "registry" else "pause", partition)
+
+    skipped = fired(engine, hourly, "12:00")
+
+    assert skipped
+    assert (skipped.state, skipped.reason) == (RunState.SKIPPED, "paused")
+    assert not steering.resume("s", HeldBody()).paused
+
+
 def test_a_mark_that_is_not_readable_is_made_out_from_the_newest_occurrence(engine: Engine) -> None:
     every_5 = schedule("cron: {expression: '*/5 * * * *'}\ncatchup: all")
     assert fired(engine, every_5, "12:00")

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 from uuid import uuid4
 
-from ..scheduling.pauses import Pause
+from ..scheduling.pauses import Pause, later
 from .ports import Create, Replace, StoredRow, Table, following
 from .records import Pauses, Registration, pauses_in, registration_of
 from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, readable, readable_or, text_of, time_of
+
+_PAUSE: Final = "pause"
+"""The schedule's own copy of its pauses. Version 0.1.0 knows the registry's alone; the next may know this one alone."""
 
 
 class Registry:
@@ -56,18 +60,37 @@ class Registry:
         return dict(readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
 
     def pauses(self, schedule: str) -> Pauses:
-        """The pauses of a schedule."""
+        """The pauses of a schedule: two rows hold them, and the later event counts."""
         row = self.table.get(REGISTRY, f"p:{schedule}")
-        return Pauses() if row is None else Pauses(intervals=pauses_in(row), version=row.etag)
+        known = () if row is None else pauses_in(row)
+        return Pauses(intervals=later(known, self._own_pauses(schedule)), version=None if row is None else row.etag)
 
     def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
-        """The pauses of every schedule that ever had one."""
+        """The pauses of every schedule that ever had one, as the registry has them."""
         return {row.row_key[2:]: pauses_in(row) for row in self._query(REGISTRY, "p:")}
 
     def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
         """Write pauses that follow those that were read; False when somebody else was first."""
         one = following(f"p:{schedule}", columns_of(pauses.intervals), pauses.version)
-        return self.table.write(REGISTRY, [one]) is not None
+        if self.table.write(REGISTRY, [one]) is None:
+            return False
+        self._copy_pauses(schedule, pauses.intervals)
+        return True
+
+    def copied_pauses(self, schedule: str, registered: tuple[Pause, ...]) -> tuple[Pause, ...]:
+        """The pauses of a schedule, of which the registry's are known; what only the registry has is copied."""
+        own = self._own_pauses(schedule)
+        found = later(registered, own)
+        if found != own:
+            self._copy_pauses(schedule, found)
+        return found
+
+    def _own_pauses(self, schedule: str) -> tuple[Pause, ...]:
+        row = self.table.get(schedule, _PAUSE)
+        return () if row is None else pauses_in(row)
+
+    def _copy_pauses(self, schedule: str, intervals: tuple[Pause, ...]) -> None:
+        self.table.write(schedule, [Replace(_PAUSE, columns_of(intervals))])
 
     def note_pass(self, at: datetime) -> None:
         """Remember that a pass of the reconciler has ended."""

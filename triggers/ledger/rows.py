@@ -7,11 +7,18 @@
                             slots                      changes with every claim that takes a slot
                             t:<inverted time>:<key>    newest first: what lists walk
                             mark                       up to when a time-based schedule's occurrences have rows
+                            pause                      a copy of p:<schedule>; of the two the later event counts
     partition = registry    s:<schedule>               first_seen
                             ledger                     the ledger's id
                             reconcile                  when the reconciler's newest pass ended
                             p:<schedule>               its pauses
                             h:<target>                 until when a target asked to be left alone (Retry-After)
+
+An older version of the app may read, rewrite and delete all of these beside a
+newer one, in a rolling deployment or after a rollback. So what it would misread
+gets a prefix of its own; in k: it keeps columns and keys that it does not know;
+and a column that an o: or t: row lacks means "read the run", never "due" or
+"oldest".
 
 A run is one JSON document, cut into columns of 15,000 characters (a column holds
 32 K of UTF-16, where a character may take two); the other columns are for

@@ -55,7 +55,7 @@ class Reconciliation:
         registered = self._registered()
         server_now = _ServerClock(self.ledger.now(), self.clock)
         during = Pass(server_now=server_now, holds=self.ledger.holds())
-        pauses = self.ledger.all_pauses()
+        pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
         turns = deque(self._work(one, self._held(one, pauses), during) for one in registered)
         faults: list[Exception] = []
         while turns and self.clock.monotonic() < until:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from .instants import Instant
 
@@ -34,6 +34,17 @@ def paused_within(pauses: Sequence[Pause], since: datetime, until: datetime) -> 
     """How much of an interval was paused: so long the age of what is held stood still."""
     spans = (min(one.end or until, until) - max(one.begin, since) for one in pauses)
     return sum((span for span in spans if span > timedelta(0)), timedelta(0))
+
+
+def later(one: tuple[Pause, ...], other: tuple[Pause, ...]) -> tuple[Pause, ...]:
+    """Of two copies of a schedule's pauses, the one with the later event; on a tie the one that is paused."""
+    return max(one, other, key=_last_event)
+
+
+def _last_event(pauses: Sequence[Pause]) -> tuple[datetime, bool]:
+    if not pauses:
+        return datetime.min.replace(tzinfo=UTC), False
+    return pauses[-1].end or pauses[-1].begin, pauses[-1].end is None
 
 
 def begun(pauses: Sequence[Pause], at: datetime, note: str | None, by: str | None) -> tuple[Pause, ...] | None:
