@@ -57,7 +57,7 @@ def _function(app: App, name: str) -> Callable[[func.HttpRequest], func.HttpResp
             from .web.health import health
 
             told = health(app)
-            return _json(told, 200 if told["status"] == "ok" else 503)
+            return _json(told, 200 if told.status == "ok" else 503)
         if name == "api_openapi":
             from .web.openapi import document
 

@@ -5,6 +5,9 @@ import json
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
+
+from msgspec import to_builtins
 
 from ..app import App
 from ..azureml.addresses import UnfitAddress
@@ -18,11 +21,17 @@ from ..scheduling.instants import iso_utc
 from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
-from ..scheduling.times.occurrences import change_at, next_after
+from ..scheduling.times.occurrences import next_after
 from ..scheduling.times.time_zones import ClockChange
 from ..settings import Settings
 from ..starting.occurrence import Occurrence, change_occurrence
+from ..steering.service import upcoming
 from .levers import Refused, named_schedule
+
+_CLOCK_CHANGES: Final = {
+    ClockChange.GAP.value: "  (clock change: its time does not exist that day, it runs when the gap ends)",
+    ClockChange.FOLD.value: "  (clock change: this reading comes twice that day)",
+}
 
 
 def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
@@ -30,31 +39,19 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     schedule = named_schedule(options.schedule, App(settings, folder))
     if isinstance(schedule, ChangeSchedule):
         raise Refused(f"{schedule.name} is change-based: it runs when a blob changes, at no time of its own")
-    trigger = schedule.trigger
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
-    rows = []
-    found = next_after(trigger, options.start, options.number)
+    found = upcoming(schedule, options.start, options.number)
     if len(found) < options.number:
         print(f"{schedule.name} has no more occurrences than these {len(found)}", file=sys.stderr)
     if not schedule.enabled:
         print(f"{schedule.name} is disabled: it skips them", file=sys.stderr)
-    for moment in found:
-        change = change_at(trigger, moment)
-        rows.append((moment, moment.astimezone(trigger.zone), change))
     if options.json:
-        table = [
-            {
-                "nominal_time": iso_utc(moment),
-                "local_time": local.isoformat(),
-                "clock_change": change and change.value,
-            }
-            for moment, local, change in rows
-        ]
-        print(json.dumps(table, indent=2))
+        print(json.dumps(to_builtins(found), indent=2))
         return 0
-    for moment, local, change in rows:
-        print(f"{iso_utc(moment)}  {local:%a} {local.isoformat()}{_clock_change_in_words(change)}")
+    for one in found:
+        day = f"{datetime.fromisoformat(one.local_time):%a}"
+        print(f"{one.nominal_time}  {day} {one.local_time}{_CLOCK_CHANGES.get(one.clock_change or '', '')}")
     return 0
 
 
@@ -132,11 +129,3 @@ def _host(trigger: ChangeTrigger, app: App) -> str:
     except UnusableConnection as error:
         print(f"{error}; the run key shown is therefore not the real one", file=sys.stderr)
         return ""
-
-
-def _clock_change_in_words(change: ClockChange | None) -> str:
-    if change is ClockChange.GAP:
-        return "  (clock change: its time does not exist that day, it runs when the gap ends)"
-    if change is ClockChange.FOLD:
-        return "  (clock change: this reading comes twice that day)"
-    return ""

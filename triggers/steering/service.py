@@ -13,7 +13,7 @@ from msgspec import structs
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..scheduling.config import ChangeSchedule, Config, Schedule
+from ..scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
@@ -193,22 +193,21 @@ class Steering:
             status="Enabled" if one.enabled else "Disabled",
             paused=paused,
             pause_note=pauses[-1].note if paused else None,
-            next=self._next(one),
+            next=[] if isinstance(one, ChangeSchedule) else upcoming(one, self.clock.now(), _NEXT),
             last_runs=last_runs,
         )
 
-    def _next(self, one: Schedule) -> list[NextAnswer]:
-        if isinstance(one, ChangeSchedule):
-            return []
-        trigger = one.trigger
-        return [
-            NextAnswer(
-                nominal_time=iso_utc(at),
-                local_time=at.astimezone(trigger.zone).isoformat(),
-                clock_change=(change := change_at(trigger, at)) and change.value,
-            )
-            for at in next_after(trigger, self.clock.now(), _NEXT)
-        ]
+
+def upcoming(schedule: TimeSchedule, after: datetime, number: int) -> list[NextAnswer]:
+    """The next occurrences strictly after an instant, at most `number` of them."""
+    return [
+        NextAnswer(
+            nominal_time=iso_utc(at),
+            local_time=at.astimezone(schedule.zone).isoformat(),
+            clock_change=(change := change_at(schedule.trigger, at)) and change.value,
+        )
+        for at in next_after(schedule.trigger, after, number)
+    ]
 
 
 def _detailed(told: ScheduleAnswer, one: Schedule) -> ScheduleAnswer:

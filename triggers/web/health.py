@@ -2,55 +2,52 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
+
+from msgspec.structs import replace
 
 from ..app import App
-from ..ledger.ledger import Ledger
+from ..engine import Engine
 from ..ledger.ports import LedgerUnavailable
-from ..scheduling.faults import Fault
 from ..scheduling.instants import iso_utc_or_none
 from ..scheduling.run import RunState
+from ..steering.answers import FaultAnswer, HealthAnswer
 from ..version import VERSION
 
 
-def health(app: App) -> dict[str, Any]:
+def health(app: App) -> HealthAnswer:
     """Whether the app can do its work: faults of the file and the settings, the ledger, and what is open."""
-    faults = [_fault(fault) for fault in app.faults()]
-    answer: dict[str, Any] = {
-        "status": "faulty" if faults else "ok",
-        "version": VERSION,
-        "faults": faults,
-        "warnings": list(app.settings.warnings),
-        "ledger": "ok",
-        "oldest_open": None,
-        "last_reconcile": None,
-        "counts": {},
-        "missed_by_events": {},
-    }
+    faults = [FaultAnswer(file=one.file, path=one.path, value=one.value, message=one.message) for one in app.faults()]
+    answer = HealthAnswer(
+        status="faulty" if faults else "ok",
+        version=VERSION,
+        faults=faults,
+        warnings=list(app.settings.warnings),
+        ledger="ok",
+        oldest_open=None,
+        last_reconcile=None,
+        counts={},
+        missed_by_events={},
+    )
     try:
-        answer.update(_open_runs(app.engine.ledger))
-        answer["missed_by_events"] = app.engine.change_ledger.missed_by_events()
+        return _with_open_runs(answer, app.engine)
     except LedgerUnavailable as error:
-        answer.update(status="faulty", ledger=str(error))
-    return answer
+        return replace(answer, status="faulty", ledger=str(error))
 
 
-def _open_runs(ledger: Ledger) -> dict[str, Any]:
-    """Counts by state of the runs that are not ended; ended ones are not walked."""
+def _with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
+    """With counts by state of the runs that are not ended; ended ones are not walked."""
     counts: Counter[str] = Counter()
     oldest: datetime | None = None
-    for registration in ledger.registrations():
-        for one in ledger.open_rows(registration.schedule):
+    for registration in engine.ledger.registrations():
+        for one in engine.ledger.open_rows(registration.schedule):
             counts[one.state.value] += 1
-            if one.state is not RunState.SUBMITTED:
-                for run in ledger.runs([one.key]) if one.state is not RunState.UNREADABLE else ():
+            if one.state not in (RunState.SUBMITTED, RunState.UNREADABLE):
+                for run in engine.ledger.runs([one.key]):
                     oldest = min(oldest or run.created_at, run.created_at)
-    return {
-        "counts": dict(counts),
-        "oldest_open": iso_utc_or_none(oldest),
-        "last_reconcile": iso_utc_or_none(ledger.last_pass()),
-    }
-
-
-def _fault(fault: Fault) -> dict[str, str]:
-    return {"file": fault.file, "path": fault.path, "value": fault.value, "message": fault.message}
+    return replace(
+        answer,
+        counts=dict(counts),
+        oldest_open=iso_utc_or_none(oldest),
+        last_reconcile=iso_utc_or_none(engine.ledger.last_pass()),
+        missed_by_events=engine.change_ledger.missed_by_events(),
+    )
