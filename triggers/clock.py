@@ -33,8 +33,8 @@ class LeftAlone:
         self._until: dict[str, float] = {}
 
     def leave(self, name: str, time: timedelta) -> None:
-        """Leave it alone from now on."""
-        self._until[name] = self._clock.monotonic() + time.total_seconds()
+        """Leave it alone from now on; what was to be left alone for longer stays so."""
+        self._until[name] = max(self._until.get(name, 0.0), self._clock.monotonic() + time.total_seconds())
 
     def still(self, name: str) -> timedelta:
         """How long it is still left alone; zero, which is false: no longer."""

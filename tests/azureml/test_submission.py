@@ -171,7 +171,7 @@ def test_without_a_token_nothing_is_sent(azureml: AzureMl) -> None:
 def test_a_claim_that_grew_old_is_not_sent(azureml: AzureMl, pipeline: Endpoint) -> None:
     outcome = submit(pipeline, lambda: False)
 
-    assert outcome.answer is Answer.UNSENT
+    assert (outcome.answer, outcome.is_untried) == (Answer.UNSENT, True)
     assert azureml.service.received == []
 
 

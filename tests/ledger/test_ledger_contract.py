@@ -1,11 +1,13 @@
 """What every ledger must do; the table runs on real Azurite."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,7 @@ from builders import CHANGE, ScriptedEndpoint, change, found, open_runs, schedul
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.calls import TABLE
+from triggers.ledger.calls import TABLE, ServerTime
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
@@ -212,6 +214,34 @@ def test_targets_are_held_until_a_time(ledger: Ledger, name: str) -> None:
     assert ledger.holds()[name] == NOW + timedelta(seconds=9)
 
 
+def test_a_shorter_hold_does_not_shorten_a_longer_one(ledger: Ledger, name: str) -> None:
+    for minutes in (10, 1, 5, 20):
+        ledger.hold(name, NOW + timedelta(minutes=minutes))
+        if minutes < 20:
+            assert ledger.holds()[name] == NOW + timedelta(minutes=10)
+
+    assert ledger.holds()[name] == NOW + timedelta(minutes=20)
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        pytest.param("Sun, 01 Nov 2026 04:00:00 GMT", NOW, id="as HTTP wants it"),
+        pytest.param("Sun, 01 Nov 2026 04:00:00 -0000", NOW, id="a zone that says nothing"),
+        pytest.param("Sun, 01 Nov 2026 04:00:00 GMT, Sun, 01 Nov 2026 04:00:00 GMT", NOW, id="twice"),
+        pytest.param("Sun, 31 Feb 2026 04:00:00 GMT", None, id="no such day"),
+        pytest.param("soon", None, id="garbage"),
+        pytest.param(None, None, id="missing"),
+    ],
+)
+def test_the_stores_time_is_read_out_of_odd_answers(date: str | None, at: datetime | None) -> None:
+    answered = ServerTime()
+
+    answered(SimpleNamespace(http_response=SimpleNamespace(headers={"Date": date} if date else {})))
+
+    assert answered.at == at
+
+
 def test_ended_runs_of_old_are_pruned_and_nothing_else(ledger: Ledger, name: str) -> None:
     def run_of(number: int, days: int, **other: Any) -> Run:
         return claimed(name, etag=str(number), created_at=NOW - timedelta(days=days), **other)
@@ -330,6 +360,10 @@ class LossyWire:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
+    def rewritten(self, answer: bytes) -> bytes:
+        """A piece of an answer as it goes on."""
+        return answer
+
     def _accept(self) -> None:
         while True:
             try:
@@ -349,7 +383,7 @@ class LossyWire:
                         sink.sendall(data[: self.lets_through])
                         sink.shutdown(socket.SHUT_RDWR)
                         return
-                    sink.sendall(data)
+                    sink.sendall(self.rewritten(data) if answers else data)
             except OSError:
                 return
 
@@ -364,6 +398,23 @@ def wire(azurite: Azurite) -> Iterator[LossyWire]:
 def ledger_over(wire: LossyWire, azurite: Azurite) -> Ledger:
     connection = azurite.connection_string.replace(f":{azurite.ports[2]}/", f":{wire.port}/")
     return Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(connection, retry_backoff_factor=0.01)))
+
+
+class Undated(LossyWire):
+    """A wire that lets no Date through."""
+
+    def rewritten(self, answer: bytes) -> bytes:
+        return re.sub(rb"\r\nDate: [^\r]*", b"", answer)
+
+
+def test_a_store_whose_answers_have_no_date_tells_its_time_by_a_row(azurite: Azurite) -> None:
+    port = int(azurite.connection_string.partition("TableEndpoint=http://127.0.0.1:")[2].partition("/")[0])
+    undated = Undated(port)
+    text = azurite.connection_string.replace(f":{port}/", f":{undated.port}/")
+    ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(text)))
+
+    assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=1)
+    undated.close()
 
 
 @pytest.mark.parametrize("lets_through", [0, 20, 200, 400, 600, 900])

@@ -302,3 +302,21 @@ def test_an_occurrence_that_no_timer_delivered_is_fired_by_the_reconciler(engine
 
     assert young == {}, "the timer's own, for another 30 seconds"
     assert engine.states() == {"s@2026-11-01T04:05:00Z": "submitted"}
+
+
+def test_what_a_neighbours_hold_kept_from_being_sent_is_no_attempt(engine: Engine) -> None:
+    patient, once = schedule(), schedule(f"{TIME}\nretry: {{max_attempts: 1}}", name="once")
+    engine.endpoint.next_outcomes = [
+        Outcome(answer=Answer.UNSENT, sentence="429", retry_after=timedelta(minutes=10)),
+    ]
+    engine.firing.fire(patient, time_occurrence(patient, NOW))
+
+    held = engine.firing.fire(once, time_occurrence(once, NOW))
+
+    assert held
+    assert (held.state, held.attempts) == (RunState.UNSENT, 0)
+    assert len(engine.endpoint.submissions) == 1
+
+    engine.clock.pass_time(timedelta(minutes=11))
+    engine.reconcile(patient, once)
+    assert engine.states("once") == {held.key: "submitted"}

@@ -13,7 +13,7 @@ from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from ..settings import UnusableConnection
 from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing, whole_transaction
-from .ports import Create, Delete, LedgerUnavailable, Merge, Operation, StoredRow, Written
+from .ports import Create, Delete, LedgerUnavailable, Merge, Operation, Replace, StoredRow, Written
 
 if TYPE_CHECKING:
     from azure.data.tables import TableEntity
@@ -76,9 +76,15 @@ class AzureTable:
             except ResourceNotFoundError as error:
                 if table_is_missing(error):
                     raise
-        if answered.at is None:
-            raise LedgerUnavailable("the ledger's answer does not tell the time")
-        return answered.at
+        return answered.at or self._stamped()
+
+    def _stamped(self) -> datetime:
+        """The time at which a row is written: every row has one, also where a proxy lets no Date through."""
+        self.write("registry", [Replace("clock", {})])
+        row = self.get("registry", "clock")
+        if row is None or row.written_at is None:
+            raise LedgerUnavailable("the ledger does not tell the time")
+        return row.written_at
 
     @contextmanager
     def _reached(self) -> Iterator[TableClient]:

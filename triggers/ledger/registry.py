@@ -10,6 +10,8 @@ from .ports import Create, Replace, StoredRow, Table, following
 from .records import Pauses, Registration, pauses_in, registration_of
 from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, readable, readable_or, text_of, time_of
 
+_TRIES: Final = 5
+"""Who is overtaken so often has seen as many holds written."""
 _PAUSE: Final = "pause"
 """The schedule's own copy of its pauses. Version 0.1.0 knows the registry's alone; the next may know this one alone."""
 
@@ -52,12 +54,20 @@ class Registry:
         return list(readable(registration_of, self._query(REGISTRY, "s:")))
 
     def hold(self, target: str, until: datetime) -> None:
-        """Remember that a target asked to be left alone until a time of the ledger's clock."""
-        self.table.write(REGISTRY, [Replace(f"h:{target}", {"until": until.isoformat()})])
+        """Remember that a target asked to be left alone until a time of the ledger's clock; a longer hold stays."""
+        key = f"h:{target}"
+        for _ in range(_TRIES):
+            row = self.table.get(REGISTRY, key)
+            held_until = None if row is None else readable_or(_until, row, None)
+            if held_until is not None and held_until >= until:
+                return
+            one = following(key, {"until": until.isoformat()}, None if row is None else row.etag)
+            if self.table.write(REGISTRY, [one]) is not None:
+                return
 
     def holds(self) -> dict[str, datetime]:
         """The targets that asked to be left alone, each until when; past ones may be among them."""
-        return dict(readable(lambda row: (row.row_key[2:], time_of(row, "until")), self._query(REGISTRY, "h:")))
+        return dict(readable(lambda row: (row.row_key[2:], _until(row)), self._query(REGISTRY, "h:")))
 
     def pauses(self, schedule: str) -> Pauses:
         """The pauses of a schedule: two rows hold them, and the later event counts."""
@@ -122,6 +132,10 @@ class Registry:
         if self._incarnation != self.table.incarnation:
             self._incarnation, self._id = self.table.incarnation, None
             self._registered.clear()
+
+
+def _until(row: StoredRow) -> datetime:
+    return time_of(row, "until")
 
 
 def _ledger_id_of(row: StoredRow) -> str:

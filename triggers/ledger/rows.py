@@ -12,6 +12,7 @@
                             ledger                     the ledger's id
                             reconcile                  when the reconciler's newest pass ended
                             p:<schedule>               its pauses
+                            clock                      written where no answer tells the time, for the row's own
                             h:<target>                 until when a target asked to be left alone (Retry-After)
 
 An older version of the app may read, rewrite and delete all of these beside a

@@ -27,6 +27,8 @@ class Outcome:
     sentence: str | None = None
     run_id: str | None = None
     studio_url: str | None = None
+    is_untried: bool = False
+    """Of UNSENT: nobody has tried to send it, so it does not count as an attempt."""
     retry_after: timedelta | None = None
     is_beyond_reach: bool = False
     """It was accepted, but there is no address to poll for its end."""

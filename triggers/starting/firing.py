@@ -203,7 +203,7 @@ class Firing:
         target = target_id(claimed.request.target)
         if held_for := self._held.still(target):
             sentence = "the service asked to be left alone (Retry-After); nothing was sent"
-            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=held_for)
+            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=held_for, is_untried=True)
             return self._settling.settle(claimed, held, retry)
         submission = Submission(
             request=claimed.request,

@@ -50,7 +50,7 @@ class Settling:
     def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
         now = self.clock.now()
         claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
-        known = replace(run, claimed_at=claimed_at)
+        known = replace(run, claimed_at=claimed_at, attempts=run.attempts - outcome.is_untried)
         if outcome.answer is Answer.SUBMITTED:
             run = accepted(known, str(outcome.run_id), outcome.studio_url, now)
             return beyond_reach(run, now) if outcome.is_beyond_reach else run
@@ -60,9 +60,9 @@ class Settling:
             return known.to(RunState.UNKNOWN, now, error=outcome.sentence)
         if outcome.answer is Answer.REJECTED:
             return known.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
-        again = now + retry_delay(run.attempts, self.retry_first_delay, outcome.retry_after, self.spread())
+        again = now + retry_delay(max(known.attempts, 1), self.retry_first_delay, outcome.retry_after, self.spread())
         unsent = known.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
-        if is_used_up(retry, run.attempts, max(run.created_at, run.due_at or run.created_at), again):
+        if is_used_up(retry, known.attempts, max(run.created_at, run.due_at or run.created_at), again):
             return unsent.to(RunState.DEAD, now, next_attempt_at=None, ended_at=now)
         return unsent
 
