@@ -25,7 +25,7 @@ from triggers.scheduling.times.occurrences import between
 from triggers.steering.pausing import pause, resume
 
 from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
-from .world import Instance, World
+from .world import Instance, Rates, World
 
 FILE = """
 pipelines: {p: {endpoint: "%ENDPOINT%"}}
@@ -102,9 +102,10 @@ class Simulation:
     seed: int
     parts: Parts = field(default_factory=Parts)
     hours: float = 5.0
+    rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
-        self.world = World(self.seed)
+        self.world = World(self.seed, self.rates)
         self.config: Config = config(FILE)
         assert not self.config.faults
         self.store = Ledger(MemoryTable(lambda: self.world.time + STORAGE_CLOCK))

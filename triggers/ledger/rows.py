@@ -64,6 +64,7 @@ _RUN_COLUMNS: Final = frozenset(
 )
 """Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
+_NOTHING_UNKNOWN: Final = ',"unknown":null}'
 _PIECE: Final = re.compile(r"document_\d+\Z", re.ASCII)
 _END_OF_TIME: Final = 253_402_300_800_000
 """Milliseconds: the year 10000; subtracted from it, later times sort first."""
@@ -84,7 +85,7 @@ def run_columns(run: Run, write_id: str) -> Row:
         "written_by": write_id,
         "run_id": run.run_id or "",
         "error": (run.error or "")[:1000],
-        **columns_of(_document(run)),
+        **_cut(_text_of(run)),
     }
 
 
@@ -177,7 +178,10 @@ def text_of(row: StoredRow, column: str) -> str:
 
 def columns_of(document: object) -> Row:
     """A document as JSON, cut into columns."""
-    text = _json(document)
+    return _cut(msgspec.json.encode(document).decode())
+
+
+def _cut(text: str) -> Row:
     starts = range(0, len(text), _COLUMN)
     return {f"document_{number}": text[start : start + _COLUMN] for number, start in enumerate(starts)}
 
@@ -205,24 +209,27 @@ def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> It
             log.exception("a row of the ledger is not readable; everything else goes on without it", extra=extra)
 
 
-def _json(document: object) -> str:
-    return msgspec.json.encode(document).decode()
+def _text_of(run: Run) -> str:
+    """A run as its document has it, with what a newer version has added."""
+    text = _known_text(replace(run, version=None, written_at=None, unknown=None))
+    if run.unknown is None or not run.unknown.keys:
+        return text
+    return msgspec.json.encode(_with(msgspec.json.decode(text), run.unknown.keys)).decode()
 
 
-def _document(run: Run) -> Any:
-    """What is kept of a run, with what a newer version has added to it."""
-    kept = msgspec.to_builtins(replace(run, version=None, written_at=None, unknown=None))
-    del kept["unknown"]
-    return _with(kept, run.unknown.keys) if run.unknown else kept
+def _known_text(run: Run) -> str:
+    """The document of a run of which all is understood; `unknown`, its last field where it is set, is no part of it."""
+    text = msgspec.json.encode(run).decode()
+    return f"{text.removesuffix(_NOTHING_UNKNOWN)}}}" if text.endswith(_NOTHING_UNKNOWN) else text
 
 
 def _unknown_in(row: StoredRow, run: Run) -> Unknown | None:
     columns = {
         name: value for name, value in row.columns.items() if name not in _RUN_COLUMNS and not _PIECE.match(name)
     }
-    text, known = _document_in(row), _document(run)
+    text, known = _document_in(row), _known_text(run)
     # Mostly it is what this version would write.
-    keys = {} if text == _json(known) else _unknown_keys(msgspec.json.decode(text), known)
+    keys = {} if text == known else _unknown_keys(msgspec.json.decode(text), msgspec.json.decode(known))
     return Unknown(columns=columns, keys=keys) if columns or keys else None
 
 
@@ -232,7 +239,7 @@ def _unknown_keys(given: Any, known: Any) -> dict[Any, Any]:
     if isinstance(given, dict) and isinstance(known, dict):
         found = {name: value for name, value in given.items() if name not in known}
         shared = [(name, given[name], known[name]) for name in given if name in known]
-    elif isinstance(given, list) and isinstance(known, list | tuple):
+    elif isinstance(given, list) and isinstance(known, list):
         shared = list(zip(range(len(given)), given, known, strict=False))
     else:
         return {}
@@ -244,7 +251,7 @@ def _with(value: Any, keys: Mapping[Any, Any]) -> Any:
     if isinstance(value, dict):
         changed = {name: _with(one, keys[name]) if name in keys else one for name, one in value.items()}
         return {**changed, **{name: one for name, one in keys.items() if name not in value}}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_with(one, keys[place]) if place in keys else one for place, one in enumerate(value)]
     return value
 
