@@ -29,7 +29,7 @@ var rules = [
   }
   {
     name: 'rows-not-readable'
-    description: 'A row of the ledger is not what this version of the app writes: somebody has edited it, or a newer version has written it. README, "What happens when", says what to do.'
+    description: 'A row of the ledger cannot be read by this version of the app: it was edited by hand, or a newer version wrote it. README, "What happens when", says what to do.'
     severity: 2
     query: '${lines}| where fields.action == "corrupt_row"'
     operator: 'GreaterThan'

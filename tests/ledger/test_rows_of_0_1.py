@@ -15,7 +15,7 @@ from builders import CHANGE, Engine, schedule, utc
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
-from triggers.ledger.ports import Merge, Replace
+from triggers.ledger.ports import Merge, Replace, Table
 from triggers.ledger.records import Delivery, Mark, delivery_columns
 from triggers.ledger.rows import columns_of
 from triggers.scheduling.pauses import Pause
@@ -40,7 +40,7 @@ def table() -> MemoryTable:
     return made
 
 
-def columns(of: MemoryTable, key: str, partition: str = "nightly") -> dict[str, Any]:
+def columns(of: Table, key: str, partition: str = "nightly") -> dict[str, Any]:
     row = of.get(partition, key)
     assert row is not None, key
     return {name: value for name, value in row.columns.items() if name not in WITHOUT_NAME}
@@ -205,9 +205,9 @@ def test_after_a_rollback_the_older_version_reads_its_own_digest(engine: Engine)
 def test_a_pause_lies_in_both_rows_and_what_0_1_has_written_is_copied(engine: Engine) -> None:
     steering = engine.wired(EVERY_5).steering
     steering.pause("s", HeldBody(note="moving"))
-    paused = columns(engine.ledger.table, "pause", "s")  # type: ignore[arg-type]  # in memory
+    paused = columns(engine.ledger.table, "pause", "s")
 
-    assert paused == columns(engine.ledger.table, "p:s", "registry")  # type: ignore[arg-type]  # in memory
+    assert paused == columns(engine.ledger.table, "p:s", "registry")
 
     engine.clock.pass_time(timedelta(hours=1))
     ended = Pause(begin=NOW, end=NOW + timedelta(minutes=30))
@@ -215,7 +215,7 @@ def test_a_pause_lies_in_both_rows_and_what_0_1_has_written_is_copied(engine: En
     engine.reconcile(EVERY_5)
 
     assert engine.ledger.pauses("s").intervals == (ended,)
-    assert columns(engine.ledger.table, "pause", "s") == columns_of((ended,))  # type: ignore[arg-type]  # in memory
+    assert columns(engine.ledger.table, "pause", "s") == columns_of((ended,))
 
 
 def test_of_two_copies_of_the_pauses_the_later_event_counts_and_on_a_tie_it_is_paused(engine: Engine) -> None:

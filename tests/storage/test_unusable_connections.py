@@ -1,4 +1,4 @@
-"""A connection that no client accepts is told in one sentence, which shows nothing of what its setting holds."""
+"""An unusable connection is reported in one sentence that does not reveal the setting's value."""
 
 from collections.abc import Callable
 

@@ -15,7 +15,7 @@ from .call import Call
 
 @dataclass(frozen=True)
 class ByTags:
-    """Run history is asked for the runs of an experiment by their tags."""
+    """Look up the runs of an experiment by tags, in run history."""
 
     url: str
     within: str
@@ -25,7 +25,7 @@ class ByTags:
 
 @dataclass(frozen=True)
 class ByName:
-    """A job is asked for by the name that we gave it."""
+    """Look up a job by the name that we gave it."""
 
     call: Call
     name: str

@@ -30,9 +30,11 @@ def levers(options: argparse.Namespace, settings: Settings, folder: Path) -> Lev
 
 def levers_of_schedule(options: argparse.Namespace, settings: Settings, folder: Path) -> Levers:
     """The same for the schedule that the options name; raises Refused, here with all that the file says of it."""
-    if not options.url:
-        named_schedule(options.schedule, App(settings, folder))
-    return levers(options, settings, folder)
+    if options.url:
+        return levers(options, settings, folder)
+    app = App(settings, folder)
+    named_schedule(options.schedule, app)
+    return app.engine.steering
 
 
 def checked(kind: type[Body], **fields: object) -> Body:

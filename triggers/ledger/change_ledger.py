@@ -42,6 +42,7 @@ from .rows import REGISTRY, after_prefix, columns_of, document_of, readable, rea
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
 
+_NO_MEMBERS: Final[Sequence[Member]] = ()
 _MADE_WITHIN: Final = timedelta(days=1)
 _PREFIX: Final = 2
 _ROWS_A_TRANSACTION: Final = 100
@@ -131,7 +132,7 @@ class ChangeLedger:
         """
         since = self._table.now() - _MADE_WITHIN
         for row in self._rows(schedule, "m:"):
-            first = next(iter(members_of(row)), None)
+            first = next(iter(readable_or(members_of, row, _NO_MEMBERS)), None)
             if first is None or head_key(first.group) != spoilt.row_key:
                 continue
             run_key = self.batch_of(schedule, first.digest) or OWN_RUN
@@ -156,7 +157,7 @@ class ChangeLedger:
     def taken_out(self, schedule: str, head: Head, member: Member) -> list[Operation]:
         """What takes a member out of a batch that is being made; none when it is in it no more."""
         for row in self._rows(schedule, f"m:{_run_id(head.run_key)}:"):
-            members = members_of(row)
+            members = readable_or(members_of, row, _NO_MEMBERS)
             if member not in members:
                 continue
             rest = tuple(one for one in members if one != member)
@@ -202,11 +203,12 @@ class ChangeLedger:
     def members(self, schedule: str, run_key: str) -> list[Member]:
         """The members of a batch; those in a row that is not readable are left out."""
         rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
-        return [member for row in rows for member in members_of(row)]
+        return [member for members in readable(members_of, rows) for member in members]
 
     def lacks_members(self, schedule: str, run_key: str) -> bool:
         """Whether a row of a batch's members is not readable: its run starts without those."""
-        return any(not members_of(row) for row in self._rows(schedule, f"m:{_run_id(run_key)}:"))
+        rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
+        return any(readable_or(members_of, row, None) is None for row in rows)
 
     def ended(self, head: Head) -> list[Operation]:
         """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""

@@ -8,7 +8,7 @@ from typing import Final
 from ..scheduling.batch import Member, group_id
 from ..scheduling.instants import Instant
 from .ports import StoredRow
-from .rows import CorruptRow, document_of, readable_or
+from .rows import CorruptRow, document_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +92,8 @@ def member_of(row: StoredRow) -> Member:
 
 
 def members_of(row: StoredRow) -> Sequence[Member]:
-    """The members in a row of a batch; none where it is not readable."""
-
-    def read(one: StoredRow) -> Sequence[Member]:
-        return document_of(one, tuple[Member, ...])
-
-    return readable_or(read, row, ())
+    """The members in a row of a batch."""
+    return document_of(row, tuple[Member, ...])
 
 
 def head_of(row: StoredRow) -> Head:

@@ -40,7 +40,7 @@ from .rows import (
     readable_or,
     run_columns,
     run_of,
-    unreadable_run,
+    shown_run_of,
 )
 
 _LISTED: Final = 100
@@ -148,7 +148,7 @@ class Ledger(Registry):
 
     def shown_runs(self, keys: Sequence[str]) -> list[Run]:
         """The runs of these keys, as people see them: one that is not readable is in the state `unreadable`."""
-        return [readable_or(run_of, row, None) or unreadable_run(row) for row in self._rows(keys)]
+        return [shown_run_of(row) for row in self._rows(keys)]
 
     def recent_runs(self, schedule: str, limit: int) -> list[Run]:
         """The newest runs of a schedule, newest first, as people see them."""

@@ -126,12 +126,16 @@ def run_of(row: StoredRow) -> Run:
     return replace(run, version=row.etag, written_at=row.written_at, unknown=_unknown_in(row, run))
 
 
-def unreadable_run(row: StoredRow) -> Run:
-    """What can be shown of a run whose row is not readable."""
+def shown_run_of(row: StoredRow) -> Run:
+    """The run in a row; if it is not readable, what can be shown of it, in the state `unreadable`."""
     try:
-        run_of(row)
+        return run_of(row)
     except CorruptRow as error:
-        sentence = str(error)
+        _log_unreadable(row)
+        return _unreadable(row, str(error))
+
+
+def _unreadable(row: StoredRow, sentence: str) -> Run:
     key = row.row_key[_PREFIX:]
     return Run(
         key=key,
@@ -205,8 +209,12 @@ def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> It
         try:
             yield read(row)
         except CorruptRow:
-            extra = {"action": "corrupt_row", "row": row.row_key}
-            log.exception("a row of the ledger is not readable; everything else goes on without it", extra=extra)
+            _log_unreadable(row)
+
+
+def _log_unreadable(row: StoredRow) -> None:
+    extra = {"action": "corrupt_row", "row": row.row_key}
+    log.error("a row of the ledger is not readable; everything else goes on without it", extra=extra)
 
 
 def _text_of(run: Run) -> str:

@@ -33,7 +33,7 @@ class Callbacks:
     action = "callback"
     who = "a waiting task"
     tried_for = timedelta(days=3)
-    """A token of somebody else is not kept for longer."""
+    """The task's token is not kept any longer."""
 
     def __init__(self, wire: CallbackWire, allowed: Sequence[str]) -> None:
         """`allowed` is CALLBACK_HOSTS."""

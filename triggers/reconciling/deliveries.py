@@ -1,7 +1,7 @@
 """Tells those who want to know that a run has ended: at least once, by the reconciler, from rows in the ledger.
 
 A delivery is written in the transaction of the end, or of the claim for a task that waits, so none is lost. It is
-deleted once it was taken, or is given up. Two senders say how it is told: `webhooks` and `callbacks`.
+deleted once it was taken, or is given up. There are two senders, `webhooks` and `callbacks`.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Sender(Protocol):
         """Whom it tells; what does not answer is left alone by this name."""
 
     def is_due(self, run: Run) -> bool | None:
-        """Whether the run can be told now; None: never."""
+        """Whether to report the run now; None: never."""
 
     def sent(self, run: Run, delivery: Delivery) -> Untaken | None:
         """Tell it: None when it was taken."""
@@ -66,7 +66,7 @@ class Deliveries:
         """Deliver it when it is due."""
         sender = self.webhooks if delivery.task is None else self.callbacks
         is_late = delivery.since is not None and server_now - delivery.since >= sender.tried_for
-        if is_late and delivery.task is not None:  # a token of somebody else is not kept for longer
+        if is_late and delivery.task is not None:  # the task's token is not kept any longer
             self._give_up(sender, delivery, "the run did not end in time, or the task could not be reached")
             return
         if delivery.next_attempt_at is not None and server_now < delivery.next_attempt_at:

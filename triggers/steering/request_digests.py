@@ -36,11 +36,8 @@ def request_digest(body: TriggerBody) -> str:
 
 def request_digests(body: TriggerBody) -> frozenset[str]:
     """The digests that stand for this request in a row, whichever version of the app wrote it."""
-    given = _given(body)
-    digests = {canonical_digest("request", given)}
-    if given.keys() <= set(_FIELDS_0_1):
-        digests.add(_digest_0_1(given))
-    return frozenset(digests)
+    given, present = _given(body), request_digest(body)
+    return frozenset({present, _digest_0_1(given)} if given.keys() <= set(_FIELDS_0_1) else {present})
 
 
 def _given(body: TriggerBody) -> dict[str, Any]:
