@@ -48,6 +48,9 @@ OPEN = 50
 class Nobody:
     """An endpoint that refuses, and a history that knows nothing."""
 
+    def obstacle(self, request: RunRequest) -> str | None:
+        return None
+
     def place(self, request: RunRequest) -> str | None:
         return None
 

@@ -136,6 +136,9 @@ class HandClock:
     def monotonic(self) -> float:
         return self._monotonic
 
+    def since_boot(self) -> float:
+        return self._monotonic
+
     def server_now(self) -> datetime:
         """The clock of the ledger's store: right, whatever is done to this one."""
         return self._server_start + timedelta(seconds=self._monotonic)
@@ -156,6 +159,10 @@ class ScriptedEndpoint:
         self.before_sending: Callable[[], None] = lambda: None
         self.before_the_reply: Callable[[], None] = lambda: None
         self.at = "here"
+        self.lacks: str | None = None
+
+    def obstacle(self, request: RunRequest) -> str | None:
+        return self.lacks
 
     def place(self, request: RunRequest) -> str | None:
         return self.at
@@ -332,10 +339,14 @@ class Engine:
             ledger=self.ledger,
             rows=self.rows,
             firing=self.firing,
+            lives=self.wired().lives,
             clock=self.clock,
             retention=timedelta(days=90),
-            started_at=self.started_at,
         )
+
+    def life(self, of: Schedule) -> str:
+        """What the life of a schedule is called."""
+        return self.wired().lives.id_of(of)
 
     def report(self, of: ChangeSchedule, path: str, *, polled: bool = False) -> bool:
         """Report a blob to a schedule, as an event or a poll does."""

@@ -19,6 +19,7 @@ FLOORS = (
     ("starting",),
     ("reconciling",),
     ("steering",),
+    ("outside",),
     ("engine",),
     ("app",),
     ("deployment",),

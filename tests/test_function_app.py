@@ -200,7 +200,7 @@ def test_health_tells_what_sweeps_have_found(tmp_path: Path, azurite: Azurite) -
     rows = ChangeLedger(
         Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
     )
-    rows.set_sweep(name, SweepState(missed_by_events=3))
+    rows.set_sweep(name, "0123456789abcdef", SweepState(missed_by_events=3))
 
     status, body = health(tmp_path, BOTH, AzureWebJobsStorage=azurite.connection_string)
 

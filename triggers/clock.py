@@ -14,6 +14,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds from any beginning; they never go back. For durations within one process."""
 
+    def since_boot(self) -> float:
+        """The same, and they also go on while the machine sleeps, where the system has such a clock."""
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -23,6 +26,23 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def since_boot(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Stopwatch:
+    """How much time has passed at most: a machine may sleep, be paused and moved, and no one clock tells that."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = (clock.monotonic(), clock.since_boot(), clock.now())
+
+    def elapsed(self) -> timedelta:
+        """By the clock that has moved on most."""
+        monotonic, since_boot, now = self._began
+        seconds = max(self._clock.monotonic() - monotonic, self._clock.since_boot() - since_boot)
+        return max(timedelta(seconds=seconds), self._clock.now() - now)
 
 
 class LeftAlone:

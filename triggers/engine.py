@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore, RLock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from .built_once import built_once
 from .clock import Clock, LeftAlone
@@ -17,19 +17,18 @@ from .scheduling.config import Config
 if TYPE_CHECKING:
     from .ledger.change_ledger import ChangeLedger
     from .ledger.ledger import Ledger
-    from .reconciling import callbacks, run_ends, unknown_runs, waiting_line, webhooks
+    from .outside import Outside
     from .reconciling.open_runs import OpenRuns
     from .reconciling.reconciliation import Reconciliation
     from .reconciling.run_hints import RunHints
     from .reconciling.unknown_runs import UnknownRuns
-    from .starting import firing
     from .starting.due_occurrences import DueOccurrences
     from .starting.firing import Firing
+    from .starting.lives import Lives
     from .starting.reported_changes import Changes
     from .steering.backfilling import Backfilling
     from .steering.explaining import Explaining
     from .steering.service import Steering
-    from .storage.blobs import Blobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,38 +42,6 @@ class Pace:
     tracking: timedelta = timedelta(days=30)
 
 
-class Outside(Protocol):
-    """Everything that the engine talks to, except the ledger. A part may be made when it is first used."""
-
-    @property
-    def endpoint(self) -> "firing.Submitter":
-        """Where runs are submitted."""
-
-    @property
-    def history(self) -> "unknown_runs.LookUps":
-        """Where runs are looked up."""
-
-    @property
-    def status(self) -> "run_ends.Statuses":
-        """Where runs are followed."""
-
-    @property
-    def cancellation(self) -> "waiting_line.Service":
-        """Where runs are canceled."""
-
-    @property
-    def webhook_wire(self) -> "webhooks.WebhookWire":
-        """How webhooks are called."""
-
-    @property
-    def callback_wire(self) -> "callbacks.CallbackWire":
-        """How Azure DevOps' tasks are called back."""
-
-    @property
-    def blobs(self) -> "Blobs":
-        """The watched containers."""
-
-
 class Engine:
     """What fires, reconciles and steers in one process."""
 
@@ -83,7 +50,7 @@ class Engine:
         *,
         config: Config,
         ledger: "Ledger",
-        outside: Outside,
+        outside: "Outside",
         clock: Clock,
         started_at: datetime,
         pace: Pace,
@@ -115,6 +82,7 @@ class Engine:
         return Firing(
             ledger=self.ledger,
             endpoint=self.outside.endpoint,
+            life_of=self.lives.id_or_none,
             clock=self.clock,
             submit_deadline=self.pace.submit_deadline,
             retry_first_delay=self.pace.retry_first_delay,
@@ -129,6 +97,18 @@ class Engine:
         return ChangeLedger(self.ledger)
 
     @built_once
+    def lives(self) -> "Lives":
+        """Since when the schedules are what they are."""
+        from .starting.lives import Lives
+
+        return Lives(
+            ledger=self.ledger,
+            host=lambda connection: self.outside.blobs.host(connection),  # noqa: PLW0108  made when it is needed
+            clock=self.clock,
+            started_at=self.started_at,
+        )
+
+    @built_once
     def changes(self) -> "Changes":
         """Decides about blobs that events, polls and sweeps report."""
         from .starting.reported_changes import Changes
@@ -138,9 +118,9 @@ class Engine:
             ledger=self.ledger,
             rows=self.change_ledger,
             firing=self.firing,
+            lives=self.lives,
             clock=self.clock,
             retention=self.pace.retention,
-            started_at=self.started_at,
         )
 
     @built_once
@@ -150,6 +130,7 @@ class Engine:
 
         return DueOccurrences(
             ledger=self.ledger,
+            lives=self.lives,
             firing=self.firing,
             clock=self.clock,
             started_at=self.started_at,
@@ -215,6 +196,7 @@ class Engine:
             config=self.config,
             ledger=self.ledger,
             change_ledger=self.change_ledger,
+            lives=self.lives,
             due_occurrences=self.due_occurrences,
             open_runs=self.open_runs,
             sweeping=Sweeping(changes=self.changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
@@ -227,7 +209,6 @@ class Engine:
                 clock=self.clock,
             ),
             clock=self.clock,
-            started_at=self.started_at,
             retention=self.pace.retention,
         )
 
@@ -256,7 +237,13 @@ class Engine:
         """Says why something did, or did not, start."""
         from .steering.explaining import Explaining
 
-        return Explaining(ledger=self.ledger, rows=self.change_ledger, blobs=self.outside.blobs, clock=self.clock)
+        return Explaining(
+            ledger=self.ledger,
+            rows=self.change_ledger,
+            lives=self.lives,
+            blobs=self.outside.blobs,
+            clock=self.clock,
+        )
 
     @built_once
     def steering(self) -> "Steering":

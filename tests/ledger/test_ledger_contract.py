@@ -24,7 +24,8 @@ from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import LedgerUnavailable
 from triggers.ledger.records import Mark, Pauses
-from triggers.scheduling.change import change_digest
+from triggers.scheduling.batch import Member
+from triggers.scheduling.change import BlobChange, change_digest
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, RunKind, RunState, change_key
 from triggers.scheduling.run_request import build_request
@@ -307,12 +308,16 @@ def test_odd_names_of_blobs_are_kept(ledger: Ledger, name: str) -> None:
     assert present.blob == blob
 
 
+def waiting_one(change: BlobChange) -> Member:
+    return Member(digest=change_digest(change), group="", change=change)
+
+
 def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: str) -> None:
     rows = ChangeLedger(ledger)
     blobs = [found(f"{number}.csv", etag=str(number)) for number in range(25)]
     for blob in blobs:
-        assert rows.add(name, "", blob.change, rows.noted(blob, None))
-    assert rows.begin(name, "", 20)
+        assert rows.add(name, waiting_one(blob.change), rows.noted(blob, None))
+    assert rows.begin(name, "", None, 20)
     soon = ledger.now() + timedelta(hours=1)
 
     young = rows.prune(name, NOW, 10)
@@ -514,6 +519,7 @@ def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite
         return Firing(
             ledger=Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string))),
             endpoint=endpoint,
+            life_of=lambda _: None,
             clock=SystemClock(),
             submit_deadline=timedelta(seconds=300),
             retry_first_delay=timedelta(seconds=30),

@@ -13,6 +13,7 @@ import pytest
 from builders import CHANGE, Engine, schedule, utc
 
 from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.change_records import SweepState
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Merge, Replace, Table
@@ -28,8 +29,8 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
 NOW = utc("2026-11-01T04:00")
 DAY = "nightly@2026-11-{:02}T04:00:00Z"
 RUNS = [key.removeprefix("k:") for rows in ROWS.values() for key in rows if key.startswith("k:")]
-WITHOUT_NAME = {"written_by"}
-"""Another one at each write: by it a repeated write knows itself."""
+WITHOUT_NAME = {"written_by", "ranks_at"}
+"""Another one at each write, by which a repeated write knows itself; and what this version adds."""
 
 
 def table() -> MemoryTable:
@@ -44,6 +45,21 @@ def columns(of: Table, key: str, partition: str = "nightly") -> dict[str, Any]:
     row = of.get(partition, key)
     assert row is not None, key
     return {name: value for name, value in row.columns.items() if name not in WITHOUT_NAME}
+
+
+def without_what_is_new(found: dict[str, Any]) -> dict[str, Any]:
+    """A run's document as version 0.1.0 would write it: what is new says nothing of its runs."""
+    if found["batch"] is not None:
+        assert found["batch"].pop("path", None) is None
+    return found
+
+
+def rewritten(found: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a run's row, its document as an object."""
+    found = {name: value for name, value in found.items() if name not in WITHOUT_NAME}
+    if "document_0" in found:
+        found["document_0"] = without_what_is_new(json.loads(found["document_0"]))
+    return found
 
 
 def test_there_is_a_run_in_every_state_that_is_written() -> None:
@@ -64,7 +80,7 @@ def test_a_run_is_rewritten_without_loss(key: str) -> None:
     kept = {row: found for row, found in ROWS[run.schedule].items() if row.endswith(key) and row[0] in "kot"}
     assert len(kept) == (3 if run.state in OPEN_STATES else 2)
     for row, found in kept.items():
-        assert columns(rows, row, run.schedule) == {n: v for n, v in found.items() if n not in WITHOUT_NAME}
+        assert rewritten(columns(rows, row, run.schedule)) == rewritten(found)
 
 
 @pytest.mark.parametrize("key", RUNS)
@@ -74,7 +90,7 @@ def test_what_a_newer_version_has_added_to_a_run_is_kept(key: str) -> None:
     partition = key.partition("@")[0].partition("~")[0].partition("!")[0]
     present = columns(rows, f"k:{key}", partition)
     document = json.loads(present["document_0"])
-    document["life"] = {"first_seen": "2026-11-01T04:00:00Z", "of": ["a", {"b": None}]}
+    document["windows"] = {"first_seen": "2026-11-01T04:00:00Z", "of": ["a", {"b": None}]}
     document["history"][0]["by"] = "the pass"
     if document["request"] is not None:
         document["request"]["target"]["identity"] = "mine"
@@ -93,14 +109,15 @@ def test_what_a_newer_version_has_added_to_a_run_is_kept(key: str) -> None:
 
     found = columns(rows, f"k:{key}", partition)
     assert (found["moved_from"], found["attempts_seen"]) == ("2026-10-31", 3)
-    assert json.loads(found["document_0"]) == {**document, "note": "changed by an older version"}
+    kept = without_what_is_new(json.loads(found["document_0"]))
+    assert kept == {**document, "note": "changed by an older version"}
 
 
 def test_a_run_that_goes_on_keeps_what_was_added() -> None:
     rows = table()
     ledger = Ledger(rows)
     key = DAY.format(3)
-    document = {**json.loads(columns(rows, f"k:{key}")["document_0"]), "life": "1"}
+    document = {**json.loads(columns(rows, f"k:{key}")["document_0"]), "window": "1"}
     rows.write("nightly", [Merge(f"k:{key}", {"document_0": json.dumps(document)})])
     run = ledger.get(key)
     assert run is not None
@@ -108,7 +125,7 @@ def test_a_run_that_goes_on_keeps_what_was_added() -> None:
     ledger.update(run, run.to(RunState.FINISHED, NOW, ended_at=NOW))
 
     found = json.loads(columns(rows, f"k:{key}")["document_0"])
-    assert (found["state"], found["life"], len(found["history"])) == ("finished", "1", 3)
+    assert (found["state"], found["window"], len(found["history"])) == ("finished", "1", 3)
 
 
 def test_what_is_beside_the_runs_is_read() -> None:
@@ -156,10 +173,7 @@ def test_changes_and_batches_are_read_and_go_on() -> None:
     assert (head.group, head.count, head.sealed_at) == ("other", 1, None)
     assert [one.change.path for one in changes.members("uploads", head.run_key)] == ["incoming/ü.csv"]
     assert changes.go_on("uploads", head, 10, NOW)
-    swept = changes.sweep("uploads")
-    assert (swept.mark, swept.listing, swept.continuation, swept.missed_by_events) == (NOW, True, "2!92!MDAw", 2)
-    assert changes.set_sweep("uploads", swept) is not None
-    assert columns(rows, "w:uploads", "registry") == ROWS["registry"]["w:uploads"]
+    assert changes.missed_by_events() == {"uploads": 2}
 
 
 # A rolling deployment, and a rollback: the digests of both versions stand for the same thing
@@ -227,20 +241,43 @@ def test_of_two_copies_of_the_pauses_the_later_event_counts_and_on_a_tie_it_is_p
         assert engine.ledger.pauses("s").intervals[-1] == lasting
 
 
-def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine) -> None:
+@pytest.mark.parametrize("listed", ["('AzureWebJobsStorage', 'data', 'incoming', False)", "c43d0bd7186ca006"])
+def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine, listed: str) -> None:
     of = schedule(CHANGE)
-    engine.ledger.register("s", NOW)
-    rows = engine.rows
-    begun = replace(
-        rows.sweep("s"),
-        of="('AzureWebJobsStorage', 'data', 'incoming', False)",
-        listing=True,
-        started_at=NOW,
-        continuation="incoming/x",
-    )
-    rows.set_sweep("s", begun)
+    engine.ledger.register("s", NOW - timedelta(days=40))
+    begun = SweepState(of=listed, listing=True, mark=NOW, started_at=NOW, continuation="incoming/x", missed_by_events=3)
+    engine.ledger.table.write("registry", [Replace("w:s", columns_of(begun))])
 
     engine.reconcile(of)
 
-    swept = rows.sweep("s")
-    assert (swept.started_at, swept.listing) == (NOW, False)
+    swept = engine.rows.sweep("s", engine.life(of))
+    assert (swept.started_at, swept.listing, swept.missed_by_events) == (NOW, False, 3)
+    assert [one.first_seen for one in engine.ledger.lives("s")] == [NOW - timedelta(days=40)]
+    assert engine.rows.missed_by_events() == {"s": 3}
+
+
+def test_a_sweep_of_0_1_that_watched_another_folder_is_another_life(engine: Engine) -> None:
+    of = schedule(CHANGE)
+    engine.ledger.register("s", NOW - timedelta(days=40))
+    elsewhere = SweepState(of="('AzureWebJobsStorage', 'data', 'other', False)", mark=NOW - timedelta(minutes=5))
+    engine.ledger.table.write("registry", [Replace("w:s", columns_of(elsewhere))])
+
+    engine.reconcile(of)
+
+    (life,) = engine.ledger.lives("s")
+    assert (life.first_seen, life.is_first) == (NOW, False)
+    assert engine.rows.sweep("s", engine.life(of)).mark == NOW - timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "row"), [("cron: {expression: '*/5 * * * *'}", "w:s"), (CHANGE, "mark")], ids=["to time", "to change"]
+)
+def test_a_schedule_that_was_of_another_kind_in_0_1_begins_another_life(engine: Engine, keys: str, row: str) -> None:
+    engine.ledger.register("s", NOW - timedelta(days=40))
+    partition = "s" if row == "mark" else "registry"
+    engine.ledger.table.write(partition, [Replace(row, {"until": NOW.isoformat(), "document_0": "{}"})])
+
+    engine.reconcile(schedule(keys))
+
+    (life,) = engine.ledger.lives("s")
+    assert (life.first_seen, life.is_first) == (NOW, False)

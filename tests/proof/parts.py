@@ -32,6 +32,9 @@ class SimClock:
     def monotonic(self) -> float:
         return self._world.now
 
+    def since_boot(self) -> float:
+        return self._world.now
+
 
 class SimTable:
     """The store behind a network: a call may fail before or after it has worked, and the caller may die on the way."""
@@ -136,6 +139,9 @@ class SimEndpoint:
 
     def __init__(self, world: World, instance: Instance, service: Service) -> None:
         self._world, self._instance, self._service = world, instance, service
+
+    def obstacle(self, request: RunRequest) -> str | None:
+        return None
 
     def place(self, request: RunRequest) -> str | None:
         return "azureml"

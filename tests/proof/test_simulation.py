@@ -13,7 +13,8 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.change_records import Head, SweepState
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.ports import Operation
-from triggers.ledger.records import Pauses, Slots
+from triggers.ledger.records import Pauses
+from triggers.ledger.slots import Slots
 from triggers.reconciling.unknown_runs import UnknownRuns
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
 from triggers.scheduling.run import Run
@@ -122,7 +123,7 @@ class SealsBlindly(ChangeLedger):
 class NeverSweeps(ChangeLedger):
     """Takes every sweep to be somebody else's."""
 
-    def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
+    def set_sweep(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
         return None
 
 

@@ -317,6 +317,7 @@ def test_twenty_claims_at_once_take_as_many_slots_as_there_are(store: str, reque
         return Firing(
             ledger=Ledger(engine.ledger.table),
             endpoint=engine.endpoint,
+            life_of=lambda _: None,
             clock=engine.clock,
             submit_deadline=timedelta(seconds=300),
             retry_first_delay=timedelta(seconds=30),

@@ -9,6 +9,9 @@ from builders import CHANGE, schedule
 from triggers.scheduling.config import ChangeTrigger, PipelineKind, Target, Workspace
 from triggers.scheduling.identities import (
     canonical_digest,
+    life_of_changes,
+    life_of_times,
+    listed_0_1,
     target_id,
     target_id_0_1,
     trigger_digest,
@@ -124,7 +127,16 @@ def test_what_a_sweep_watches() -> None:
 
     assert trigger.polling_interval == timedelta(minutes=5)
     assert watched_digest(trigger) == "c43d0bd7186ca006"
-    assert watched_0_1(trigger) == "('AzureWebJobsStorage', 'data', 'incoming', False)"
+    assert listed_0_1(trigger) == "('AzureWebJobsStorage', 'data', 'incoming', False)"
+    assert watched_0_1(trigger) >= {"('AzureWebJobsStorage', 'data', 'incoming', True)", "c43d0bd7186ca006"}
+
+
+def test_a_life() -> None:
+    trigger = schedule(CHANGE).trigger
+    assert isinstance(trigger, ChangeTrigger)
+
+    assert life_of_times() == "6b2ca552ae49ab38"
+    assert life_of_changes(trigger, "account.blob.core.windows.net") == "b4901ada3895ac44"
 
 
 def test_what_is_absent_does_not_count() -> None:

@@ -24,6 +24,7 @@ from triggers.scheduling.batch import BatchFacts, manifest
 from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind
+from triggers.starting.lives import Standing
 from triggers.steering.pausing import pause, resume
 from triggers.storage.blobs import BlobUnavailable
 
@@ -132,7 +133,7 @@ def test_the_manifest_lists_the_files_sorted_and_is_no_change_itself(engine: Eng
     assert run.batch is not None
     [sent] = engine.endpoint.submissions
     path = sent.request.datapaths["input"].path
-    assert run.batch == BatchFacts(group="", count=2, manifest=path)
+    assert run.batch == BatchFacts(group="", count=2, manifest=path, path="incoming")
     lines = engine.blobs.written[path].decode().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"path": "incoming/a.csv", "etag": "0x1", "size": 10},
@@ -276,6 +277,9 @@ def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azu
         engine.firing = engine.wired().firing
         return engine
 
+    def own(engine: Engine) -> Standing:
+        return Standing(own=engine.life(of))
+
     def play(number: int) -> None:
         engine = instance()
         changes, batching = engine.changes, engine.reconciliation().batching
@@ -283,9 +287,9 @@ def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azu
         for turn, item in enumerate(range(first, first + total * 2 // 3 + 1)):
             changes.report(of, "data", f"incoming/{item % total}.csv", polled=False)
             if (turn + 1) % (total // 10) == 0:
-                for _ in batching.see_to(of, engine.ledger.now, ()):
+                for _ in batching.see_to(of, own(engine), engine.ledger.now, ()):
                     pass
-        for _ in batching.see_to(of, engine.ledger.now, ()):
+        for _ in batching.see_to(of, own(engine), engine.ledger.now, ()):
             pass
 
     with ThreadPoolExecutor(3) as threads:
@@ -293,7 +297,7 @@ def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azu
     last = instance()
     until = time.monotonic() + 60
     while list(last.rows.all_pending(name)) and time.monotonic() < until:
-        for _ in last.reconciliation().batching.see_to(of, last.ledger.now, ()):
+        for _ in last.reconciliation().batching.see_to(of, own(last), last.ledger.now, ()):
             pass
 
     runs = last.ledger.recent_runs(name, 10_000)

@@ -217,7 +217,7 @@ def test_a_wake_up_for_nothing_moves_no_mark_and_loses_nothing(engine: Engine) -
     before = engine.ledger.mark("s")
 
     wake(engine, of, utc("2026-11-01T04:30"))
-    wake(engine, of, utc("2026-11-01T04:59:59"))
+    wake(engine, of, utc("2026-11-01T04:59:50"))
     after = engine.ledger.mark("s")
     wake(engine, of, utc("2026-11-01T05:00"))
 

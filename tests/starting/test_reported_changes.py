@@ -51,7 +51,9 @@ class Reporter:
         return watching(f"{more}\nchange: {{{named}, container: {self.container}{keys}}}".strip())
 
     def report(self, of: ChangeSchedule, path: str, *, polled: bool = False, first_seen: datetime = NOW) -> Run | None:
-        changes = replace(self.engine.changes, blobs=self.blobs, started_at=first_seen)
+        changes = self.engine.changes
+        lives = replace(changes.lives, started_at=first_seen, host=self.blobs.host)
+        changes = replace(changes, blobs=self.blobs, lives=lives)
         recorded = changes.report(of, self.container, path, polled=polled)
         runs = [run for run in self.engine.ledger.recent_runs(of.name, 100) if run.blob and run.blob.path == path]
         return runs[0] if recorded else None

@@ -1,6 +1,7 @@
 """The sweep finds what no event has told, asks the ledger about nothing old, and goes on where another one stopped."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -190,10 +191,11 @@ def test_a_directory_of_a_hierarchical_namespace_is_no_change(engine: Engine) ->
 def test_polling_interval_zero_sweeps_never(engine: Engine) -> None:
     put(engine, "lost.csv")
 
-    passes(engine, watch(", polling_interval: 0"), 30)
+    of = watch(", polling_interval: 0")
+    passes(engine, of, 30)
 
     assert started(engine) == []
-    assert engine.rows.sweep("s") == SweepState()
+    assert replace(engine.rows.sweep("s", engine.life(of)), row=None) == SweepState()
 
 
 class Broken(MemoryBlobs):
@@ -220,7 +222,7 @@ def test_another_instance_goes_on_where_a_sweep_has_broken_off(engine: Engine) -
     engine.clock.pass_time(timedelta(minutes=2))
     with pytest.raises(ExceptionGroup):
         engine.reconcile(of)
-    before = (len(started(engine)), engine.rows.sweep("s").continuation)
+    before = (len(started(engine)), engine.rows.sweep("s", engine.life(of)).continuation)
 
     engine.with_new_process().reconcile(of)
 
@@ -334,7 +336,8 @@ def test_metadata_deletes_and_renames_on_real_storage(azurite: Azurite, containe
     source = container.get_blob_client("renamed.csv")
     container.get_blob_client("new-name.csv").start_copy_from_url(source.url)
     source.delete_blob()
-    engine.rows.set_sweep("s", SweepState(mark=START, row=_row(engine)))
+    life = engine.life(of)
+    engine.rows.set_sweep("s", life, SweepState(mark=START, row=engine.rows.sweep("s", life).row))
     passes(engine, of, 1)
 
     runs = [(run.blob.path, run.reason) for run in engine.ledger.recent_runs("s", 99) if run.blob]
@@ -345,10 +348,6 @@ def test_metadata_deletes_and_renames_on_real_storage(azurite: Azurite, containe
         ("new-name.csv", None),
         ("renamed.csv", None),
     ]
-
-
-def _row(engine: Engine) -> str | None:
-    return engine.rows.sweep("s").row
 
 
 def test_a_container_that_is_missing_and_one_that_is_closed_are_a_sentence_each(

@@ -36,6 +36,14 @@ class AzureMl:
             return None
         return hashlib.sha256(url.encode()).hexdigest()[:32]
 
+    def obstacle(self, request: RunRequest) -> str | None:
+        """What keeps the settings from making a call of a request; None when nothing does."""
+        try:
+            call_of(Submission(request=request, run_key="", ledger_id="", attempt=""), self._settings)
+        except (MissingSetting, UnfitAddress) as error:
+            return str(error)
+        return None
+
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Send once, unless `is_fresh`, asked directly before, says that the claim has grown too old."""
         try:

@@ -5,13 +5,15 @@
                             p:<group>:<change>         exists while the change waits for its batch
                             b:<group>                  exists while a batch of the group is made: sealing, then sealed
                             m:<run>:<number>           the members of a batch, 48 a row
-    partition = registry    w:<schedule>               the sweep's mark, and where an unfinished listing goes on
+    partition = registry    sweep:<schedule>:<life>    a sweep's mark, and where an unfinished listing goes on
+                            w:<schedule>               the same in version 0.1.0, which knows no lives
                             x:<schedule>               where pruning goes on
 
 Paths, groups and run keys stand in row keys as digests.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +24,8 @@ from uuid import uuid4
 from ..scheduling.batch import Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
 from .change_records import (
+    SWEEP,
+    SWEEP_0_1,
     UNREADABLE,
     Head,
     SweepState,
@@ -31,13 +35,14 @@ from .change_records import (
     member_of,
     members_of,
     pending_key,
+    sweep_key,
     sweep_of,
     version_of,
     waiting_since,
 )
 from .ledger import Ledger
-from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
-from .rows import REGISTRY, after_prefix, columns_of, document_of, readable, readable_or, text_of
+from .ports import ROWS_A_TRANSACTION, Create, Delete, Merge, Operation, Replace, StoredRow, following
+from .rows import REGISTRY, after_prefix, columns_of, readable, readable_or, text_of
 
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
@@ -45,7 +50,6 @@ OWN_RUN: Final = "(its own)"
 _NO_MEMBERS: Final[Sequence[Member]] = ()
 _MADE_WITHIN: Final = timedelta(days=1)
 _PREFIX: Final = 2
-_ROWS_A_TRANSACTION: Final = 100
 _MEMBERS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
 
@@ -86,30 +90,27 @@ class ChangeLedger:
         row = self._table.get(schedule, f"c:{digest}")
         return None if row is None else text_of(row, "run_key")
 
-    def add(
-        self, schedule: str, group: str, change: BlobChange, others: list[Operation], digest: str | None = None
-    ) -> bool:
-        """Let a change wait for its batch; False when it does already, or one of the others does not fit.
-
-        `digest` is another one than the change's own when it is to be in a batch once more.
-        """
-        digest, write_id = digest or change_digest(change), str(uuid4())
-        member = Member(digest=digest, group=group, change=change)
+    def add(self, schedule: str, member: Member, others: list[Operation]) -> bool:
+        """Let a change wait for its batch; False when it does already, or one of the others does not fit."""
+        change, write_id = member.change, str(uuid4())
         named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
         operations = [
-            Create(f"c:{digest}", named),
+            Create(f"c:{member.digest}", named),
             Create(pending_key(member), columns_of(member)),
             *others,
         ]
         if self._table.write(schedule, operations) is not None:
             return True
-        row = self._table.get(schedule, f"c:{digest}")
+        row = self._table.get(schedule, f"c:{member.digest}")
         return row is not None and row.columns.get("written_by") == write_id
 
-    def waiting(self, schedule: str) -> list[Waiting]:
-        """The groups with pending changes; costs what is pending."""
+    def waiting(self, schedule: str, life: str | None = None) -> list[Waiting]:
+        """The groups with changes of a life that are pending; costs what is pending."""
         groups: dict[str, Waiting] = {}
-        for group, at in readable(waiting_since, self._rows(schedule, "p:")):
+        for member, at in readable(waiting_since, self._rows(schedule, "p:")):
+            group = member.group
+            if not _is_of(member, life):
+                continue
             seen = groups.get(group)
             if seen is None:
                 groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)
@@ -141,7 +142,9 @@ class ChangeLedger:
                 continue
             rows = list(self._rows(schedule, f"m:{_run_id(run_key)}:"))
             count = len(self.members(schedule, run_key))
-            head = Head(group=first.group, run_key=run_key, count=count, rows=len(rows), sealed_at=None)
+            head = Head(
+                group=first.group, run_key=run_key, count=count, rows=len(rows), sealed_at=None, life=first.life
+            )
             written = self._table.write(schedule, [Replace(spoilt.row_key, columns_of(head), spoilt.etag)])
             return None if written is None else replace(head, row=written.etag)
         return None
@@ -174,9 +177,9 @@ class ChangeLedger:
         """Write on their own what was meant for a claim that somebody else has made."""
         return self._table.write(schedule, operations) is not None
 
-    def begin(self, schedule: str, group: str, limit: int) -> bool:
+    def begin(self, schedule: str, group: str, life: str | None, limit: int) -> bool:
         """Begin a batch with its first members; False when somebody else was first, or nothing waits."""
-        members = self._pending(schedule, group, limit)
+        members = self._pending(schedule, group, life, limit)
         if not members:
             return False
         head = Head(
@@ -185,13 +188,14 @@ class ChangeLedger:
             count=len(members),
             rows=1,
             sealed_at=None,
+            life=life,
         )
         begun = Create(head_key(group), columns_of(head))
         return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
 
     def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
         """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
-        members = self._pending(schedule, head.group, limit - head.count)
+        members = self._pending(schedule, head.group, head.life, limit - head.count)
         if members:
             moved_on = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
             operations = _assigned(moved_on, members)
@@ -214,24 +218,24 @@ class ChangeLedger:
         """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
         return [Delete(head_key(head.group), head.row)]
 
-    def sweep(self, schedule: str) -> SweepState:
-        """How far the sweep has come."""
-        row = self._table.get(REGISTRY, f"w:{schedule}")
+    def sweep(self, schedule: str, life: str) -> SweepState:
+        """How far the sweep of a life has come."""
+        row = self._table.get(REGISTRY, sweep_key(schedule, life))
         return SweepState() if row is None else replace(readable_or(sweep_of, row, SweepState()), row=row.etag)
 
-    def set_sweep(self, schedule: str, state: SweepState) -> SweepState | None:
+    def set_sweep(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
         """Write a state that follows the one that was read: as written, or None when somebody else was first."""
-        one = following(f"w:{schedule}", columns_of(replace(state, row=None)), state.row)
+        one = following(sweep_key(schedule, life), columns_of(replace(state, row=None)), state.row)
         written = self._table.write(REGISTRY, [one])
         return None if written is None else replace(state, row=written.etag)
 
     def missed_by_events(self) -> dict[str, int]:
         """How many changes the sweeps of each schedule have found that no event had told."""
-
-        def missed(row: StoredRow) -> tuple[str, int]:
-            return row.row_key[2:], document_of(row, SweepState).missed_by_events
-
-        return dict(readable(missed, self._rows(REGISTRY, "w:")))
+        missed: Counter[str] = Counter()
+        for life, number in readable(_missed, self._rows(REGISTRY, SWEEP)):
+            missed[life.partition(":")[0]] += number
+        before = dict(readable(_missed, self._rows(REGISTRY, SWEEP_0_1)))
+        return {**before, **missed}
 
     def prune(self, schedule: str, written_before: datetime, limit: int) -> int:
         """Delete rows of changes and members that were written before a time; how many it were.
@@ -249,18 +253,19 @@ class ChangeLedger:
             old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
             # What still waits for its batch or its run, in a long pause say, is not past.
             old = [row for row in old if row.columns.get("run_key") != "" and row.row_key.split(":")[1] not in making]
-            for start in range(0, len(old), _ROWS_A_TRANSACTION):
-                piece = old[start : start + _ROWS_A_TRANSACTION]
+            for start in range(0, len(old), ROWS_A_TRANSACTION):
+                piece = old[start : start + ROWS_A_TRANSACTION]
                 if self._table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
                     deleted += len(piece)  # else somebody has written one of them meanwhile: next time
         if cursors is not None or any(len(first) > _PREFIX for first in cursor.values()):
             self._table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])
         return deleted
 
-    def _pending(self, schedule: str, group: str, limit: int) -> list[Member]:
-        """The next members to assign: at most what fits into a transaction."""
+    def _pending(self, schedule: str, group: str, life: str | None, limit: int) -> list[Member]:
+        """The next members to assign: at most what fits into a transaction; none where an edit has made it smaller."""
         members = readable(member_of, self._rows(schedule, f"p:{group_id(group)}:"))
-        return list(islice(members, min(limit, _MEMBERS_A_TRANSACTION)))
+        own = (one for one in members if _is_of(one, life))
+        return list(islice(own, max(0, min(limit, _MEMBERS_A_TRANSACTION))))
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))
@@ -273,6 +278,16 @@ def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
         operations.append(Delete(pending_key(member)))
         operations.append(Merge(f"c:{member.digest}", {"run_key": head.run_key}))
     return operations
+
+
+def _is_of(member: Member, life: str | None) -> bool:
+    """Whether a change may be in a batch of a life: it was told in it, or version 0.1.0 has told or begun it."""
+    return life is None or member.life is None or member.life == life
+
+
+def _missed(row: StoredRow) -> tuple[str, int]:
+    """What a sweep has found that no event had told, by what follows the first mark of its key."""
+    return row.row_key.partition(":")[2], sweep_of(row).missed_by_events
 
 
 def _version_key(change: BlobChange) -> str:

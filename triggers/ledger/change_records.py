@@ -39,11 +39,13 @@ class Head:
     sealed_at: Instant | None
     """None: members are still assigned."""
     row: str | None = None
+    life: str | None = None
+    """Of its members; None: version 0.1.0 has begun it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepState:
-    """How far the sweep of a schedule has come; times are the ledger's."""
+    """How far the sweep of a life has come; times are the ledger's."""
 
     mark: Instant | None = None
     """What was modified before this has been seen to; None before the first listing has ended."""
@@ -71,6 +73,15 @@ def head_key(group: str) -> str:
 def pending_key(member: Member) -> str:
     """Where a change is, while it waits."""
     return f"p:{group_id(member.group)}:{member.digest}"
+
+
+SWEEP: Final = "sweep:"
+SWEEP_0_1: Final = "w:"
+
+
+def sweep_key(schedule: str, life: str) -> str:
+    """Where the sweep of a life is in the registry."""
+    return f"{SWEEP}{schedule}:{life}"
 
 
 def version_of(row: StoredRow) -> Version:
@@ -104,7 +115,7 @@ def head_of(row: StoredRow) -> Head:
     return replace(head, row=row.etag)
 
 
-def waiting_since(row: StoredRow) -> tuple[str, datetime]:
-    """The group of a pending change, and when it was added."""
+def waiting_since(row: StoredRow) -> tuple[Member, datetime]:
+    """A pending change, and when it was added."""
     assert row.written_at is not None, "a stored row has its time"
-    return member_of(row).group, row.written_at
+    return member_of(row), row.written_at

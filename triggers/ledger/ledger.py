@@ -18,7 +18,6 @@ from .records import (
     Listed,
     Listing,
     Mark,
-    Slots,
     deliveries_of,
     delivery_columns,
     delivery_of,
@@ -42,6 +41,7 @@ from .rows import (
     run_of,
     shown_run_of,
 )
+from .slots import Slots, slots_in
 
 _LISTED: Final = 100
 """Among how many of its newest runs the newest occurrence of a schedule is looked for."""
@@ -91,8 +91,7 @@ class Ledger(Registry):
         # The mark before the runs: whoever takes a slot after this was read changes it.
         row = self.table.get(schedule, "slots")
         found = [self._open(schedule, one) for one in self.table.query(schedule, "o:", after_prefix("o:"), limit)]
-        version = None if row is None else row.etag
-        return Slots(open_runs=tuple(found), version=version, is_all=limit is None or len(found) < limit)
+        return slots_in(row, tuple(found), is_all=limit is None or len(found) < limit)
 
     def put_off(self, delivery: Delivery, since: datetime, until: datetime) -> None:
         """Remember that a delivery was not taken, and when it is to be tried again."""
@@ -128,7 +127,7 @@ class Ledger(Registry):
         """An open run; where its row does not say what it does, the run itself is read."""
         key = row.row_key[2:]
         found = readable_or(open_of, row, OpenRun(key=key, state=RunState.UNREADABLE))
-        if found.state is not RunState.UNREADABLE:
+        if found.state is not RunState.UNREADABLE and found.ranks_at is not None:
             return found
         own = self.table.get(schedule, f"k:{key}")
         return found if own is None else readable_or(lambda one: open_run_of(run_of(one)), own, found)

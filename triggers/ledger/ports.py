@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from ..settings import StoreUnavailable
+
+ROWS_A_TRANSACTION: Final = 100
 
 Columns: TypeAlias = Mapping[str, Any]
 
@@ -91,7 +93,7 @@ class Table(Protocol):
         """The rows with keys in [first, before), in order, fetched as they are asked for; the first `limit` of them."""
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
-        """All operations (at most 100) or none; None when a condition does not hold.
+        """All operations (at most ROWS_A_TRANSACTION) or none; None when a condition does not hold.
 
         A write whose answer was lost is repeated underneath, and may then meet its own rows and return None: who must
         know gives the first row a mark of its own and reads it.

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..scheduling.azure_devops import AzureDevOps
-from ..scheduling.overlap import OpenRun
+from ..scheduling.overlap import OpenRun, ranks_at
 from ..scheduling.pauses import Pause
 from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState, is_run_key
-from .ports import Columns, Operation, Replace, StoredRow, following
+from .ports import Columns, Operation, Replace, StoredRow
 from .rows import (
     LIST_KEY,
     CorruptRow,
@@ -64,20 +64,6 @@ class Delivery:
     """On the ledger's clock; None: at once."""
     since: datetime | None = None
     """On the ledger's clock: when the task asked for it, or when a webhook first was to be told; None: not yet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slots:
-    """The open runs of a schedule, and the ledger's mark by which one claim at a time takes a slot."""
-
-    open_runs: tuple[OpenRun, ...]
-    version: str | None = None
-    is_all: bool = True
-    """False: there are more open runs than were asked for."""
-
-    def taken(self, key: str) -> Operation:
-        """What makes a claim fail when another one has taken a slot since this was read."""
-        return following("slots", {"taken_by": key}, self.version)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +169,7 @@ def open_run_of(run: Run) -> OpenRun:
     return OpenRun(
         key=run.key,
         state=run.state,
+        ranks_at=ranks_at(run),
         due_at=run.due_at,
         submitted_at=run.submitted_at,
         first_look_up_at=run.first_look_up_at,
@@ -200,6 +187,7 @@ def open_of(row: StoredRow) -> OpenRun:
     return OpenRun(
         key=row.row_key[2:],
         state=_state_of(row),
+        ranks_at=time("ranks_at"),
         due_at=time("due_at"),
         submitted_at=time("submitted_at"),
         first_look_up_at=time("first_look_up_at"),

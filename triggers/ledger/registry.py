@@ -1,12 +1,14 @@
 """What the ledger keeps once for all schedules: its id, which were seen, their pauses, holds, and the newest pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
 from ..scheduling.pauses import Pause, later
-from .ports import Create, Replace, StoredRow, Table, following
+from .lives import LIFE, Life, life_columns, life_key, life_of
+from .ports import ROWS_A_TRANSACTION, Create, Merge, Operation, Replace, StoredRow, Table, following
 from .records import Pauses, Registration, pauses_in, registration_of
 from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, readable, readable_or, text_of, time_of
 
@@ -52,6 +54,30 @@ class Registry:
     def registrations(self) -> list[Registration]:
         """Every schedule ever seen, also those that have left the file since."""
         return list(readable(registration_of, self._query(REGISTRY, "s:")))
+
+    def lives(self, schedule: str | None = None) -> list[Life]:
+        """The lives of a schedule, or of all of them; one query."""
+        return list(readable(life_of, self._query(REGISTRY, LIFE if schedule is None else life_key(schedule))))
+
+    def registration(self, schedule: str) -> Registration | None:
+        """The schedule's registration, which every version of the app has written with its first sight."""
+        row = self.table.get(REGISTRY, f"s:{schedule}")
+        return None if row is None else registration_of(row)
+
+    def begin_life(self, life: Life, beside: Sequence[Operation] = ()) -> Life | None:
+        """Write a life that follows the one that was read: as written, or None when somebody else was first.
+
+        `beside` are other rows of the registry in the same transaction; None also when one of them does not fit.
+        """
+        one = following(life.row_key, life_columns(life), life.version)
+        written = self.table.write(REGISTRY, [one, *beside])
+        return None if written is None else replace(life, version=written.etag)
+
+    def renew_lives(self, lives: Sequence[Life], seen_at: datetime) -> None:
+        """Note that lives were seen; a schedule that has ended one meanwhile keeps its new beginning."""
+        seen = [Merge(one.row_key, {"seen_at": seen_at.isoformat()}) for one in lives]
+        for start in range(0, len(seen), ROWS_A_TRANSACTION):
+            self.table.write(REGISTRY, seen[start : start + ROWS_A_TRANSACTION])
 
     def hold(self, target: str, until: datetime) -> None:
         """Remember that a target asked to be left alone until a time of the ledger's clock; a longer hold stays."""

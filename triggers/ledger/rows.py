@@ -14,6 +14,7 @@
                             p:<schedule>               its pauses
                             clock                      written where no answer tells the time, for the row's own
                             h:<target>                 until when a target asked to be left alone (Retry-After)
+                            life:<schedule>:<life>     since when a schedule is what it is, and when it was last seen
 
 An older version of the app may read, rewrite and delete all of these beside a
 newer one, in a rolling deployment or after a rollback. So what it would misread
@@ -35,6 +36,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from ..log_lines import logger
+from ..scheduling.overlap import ranks_at
 from ..scheduling.pauses import Pause
 from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown, kind_in, schedule_of
 from .ports import LedgerUnavailable, StoredRow
@@ -52,6 +54,7 @@ _RUN_COLUMNS: Final = frozenset(
         "state",
         "kind",
         "by_person",
+        "ranks_at",
         "due_at",
         "submitted_at",
         "first_look_up_at",
@@ -64,7 +67,9 @@ _RUN_COLUMNS: Final = frozenset(
 )
 """Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
-_NOTHING_UNKNOWN: Final = ',"unknown":null}'
+_ABSENT: Final = re.compile(r'(,"(life|unknown)":null)+}\Z', re.ASCII)
+"""What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
+_LONGEST_TAIL: Final = 200
 _PIECE: Final = re.compile(r"document_\d+\Z", re.ASCII)
 _END_OF_TIME: Final = 253_402_300_800_000
 """Milliseconds: the year 10000; subtracted from it, later times sort first."""
@@ -91,7 +96,12 @@ def run_columns(run: Run, write_id: str) -> Row:
 
 def open_columns(run: Run) -> Row:
     """The row that exists while the run is open: what can be told of the run without reading it."""
-    times = {"due_at": run.due_at, "submitted_at": run.submitted_at, "first_look_up_at": run.first_look_up_at}
+    times = {
+        "ranks_at": ranks_at(run),
+        "due_at": run.due_at,
+        "submitted_at": run.submitted_at,
+        "first_look_up_at": run.first_look_up_at,
+    }
     known = {name: at.isoformat() for name, at in times.items() if at is not None}
     by = {"by_person": True} if run.by_person else {}
     return {"state": run.state.value, "kind": run.kind.value, **by, **known}
@@ -226,9 +236,9 @@ def _text_of(run: Run) -> str:
 
 
 def _known_text(run: Run) -> str:
-    """The document of a run of which all is understood; `unknown`, its last field where it is set, is no part of it."""
+    """The document of a run of which all is understood; `unknown`, its last field, is no part of it."""
     text = msgspec.json.encode(run).decode()
-    return f"{text.removesuffix(_NOTHING_UNKNOWN)}}}" if text.endswith(_NOTHING_UNKNOWN) else text
+    return text[:-_LONGEST_TAIL] + _ABSENT.sub("}", text[-_LONGEST_TAIL:])
 
 
 def _unknown_in(row: StoredRow, run: Run) -> Unknown | None:

@@ -76,7 +76,11 @@ class OpenRuns:
             self.unknown_runs.resolve(run, gate.during.server_now())
         elif run.state is RunState.SUBMITTING:
             self._give_up_if_stale(run, gate.during.server_now())
-        elif run.state in _TO_BE_SENT and gate.is_due(run) and not gate.is_held(run):
+        elif (
+            run.state in _TO_BE_SENT
+            and gate.is_due(run)
+            and not gate.is_held(self.firing.as_in_file(run, gate.schedule))
+        ):
             self.firing.submit_open(run, gate.schedule, gate.patience(run))
 
     def _follow(self, key: str, server_now: datetime) -> None:

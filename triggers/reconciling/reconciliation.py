@@ -10,11 +10,14 @@ from zlib import crc32
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
-from ..ledger.records import Registration
-from ..scheduling.config import ChangeSchedule, Config, TimeSchedule
+from ..ledger.lives import Life
+from ..scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
+from ..scheduling.identities import life_of_times
 from ..scheduling.pauses import Pause
+from ..settings import StoreUnavailable
 from ..starting.batching import Batching
-from ..starting.due_occurrences import REGISTERED_WITHIN, DueOccurrences, first_sight
+from ..starting.due_occurrences import DueOccurrences
+from ..starting.lives import Lives, standing
 from ..starting.sweeping import Sweeping
 from .gate import Pass
 from .open_runs import OpenRuns, each_with_its_fault
@@ -36,27 +39,28 @@ class Reconciliation:
     config: Config
     ledger: Ledger
     change_ledger: ChangeLedger
+    lives: Lives
     due_occurrences: DueOccurrences
     open_runs: OpenRuns
     sweeping: Sweeping
     batching: Batching
     clock: Clock
-    started_at: datetime
-    """The start of the worker process."""
     retention: timedelta
 
     def run_pass(self) -> None:
-        """Register the schedules of the file, then see to what is open of every schedule that was ever registered.
+        """Note that the schedules of the file are there, then see to what is open of every one that ever was.
 
         The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. The fault of
         a run or a schedule stops no other; they are raised together at the end.
         """
         until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
-        registered = self._registered()
         server_now = _ServerClock(self.ledger.now(), self.clock)
+        lives = self.ledger.lives()
+        self.lives.renew(self.config.schedules.values(), lives, server_now())
+        names = {one.schedule for one in self.ledger.registrations()} | set(self.config.schedules)
         during = Pass(server_now=server_now, holds=self.ledger.holds())
         pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
-        turns = deque(self._work(one, self._held(one, pauses), during) for one in registered)
+        turns = deque(self._work(one, lives, self._held(one, pauses), during) for one in sorted(names))
         faults: list[Exception] = []
         while turns and self.clock.monotonic() < until:
             turn = turns.popleft()
@@ -75,28 +79,18 @@ class Reconciliation:
         if faults:
             raise ExceptionGroup("the reconciler could not see to every schedule", faults)
 
-    def _registered(self) -> list[Registration]:
-        """Every schedule ever seen, those of the file registered now where they were not."""
-        now = self.clock.now()
-        known = {one.schedule: one for one in self.ledger.registrations()}
-        for name, schedule in self.config.schedules.items():
-            if name not in known:
-                watches = isinstance(schedule, ChangeSchedule)
-                # Blobs are told apart by the second, so those from before the start are not ours.
-                blobs_from = max(self.started_at, now - REGISTERED_WITHIN)
-                first_seen = blobs_from if watches else first_sight(self.started_at, now)
-                known[name] = self.ledger.register(name, first_seen)
-        return list(known.values())
-
-    def _work(self, registration: Registration, pauses: Sequence[Pause], during: Pass) -> Iterator[Exception | None]:
+    def _work(
+        self, name: str, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass
+    ) -> Iterator[Exception | None]:
         """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
-        name, server_now = registration.schedule, during.server_now
+        server_now = during.server_now
         schedule = self.config.schedules.get(name)
-        if schedule is not None and isinstance(schedule, ChangeSchedule):
-            yield from each_with_its_fault(self.sweeping.see_to(schedule, registration.first_seen, server_now))
-            yield from each_with_its_fault(self.batching.see_to(schedule, server_now, pauses))
-        elif schedule is not None:
-            yield from each_with_its_fault(self._undelivered(schedule))
+        own = [one for one in lives if one.schedule == name]
+        if schedule is not None:
+            yield from self._started(schedule, own, pauses, during)
+        elif self._has_left(name) and any(one.id != life_of_times() for one in own):
+            let_go = self.batching.let_go(name, None, standing(None, own, server_now()))
+            yield from each_with_its_fault(let_go)
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
@@ -104,15 +98,35 @@ class Reconciliation:
             self.ledger.prune(name, server_now() - self.retention, _PRUNED_A_PASS)
             self.change_ledger.prune(name, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
 
-    def _held(self, registration: Registration, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
-        """A schedule's pauses; one that has left the file cannot be resumed, so its open runs are finished."""
-        name = registration.schedule
-        stays = name in self.config.schedules or name in self.config.left_out
-        return pauses.get(name, ()) if stays or not self.config.schedules else ()
+    def _started(
+        self, schedule: Schedule, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass
+    ) -> Iterator[Exception | None]:
+        """What a schedule has to start by now."""
+        try:
+            life = self.lives.of(schedule)
+        except StoreUnavailable as error:
+            yield error
+            return
+        stands = standing(life, lives, during.server_now())
+        if isinstance(schedule, ChangeSchedule):
+            yield from each_with_its_fault(self.sweeping.see_to(schedule, life, during.server_now))
+            yield from each_with_its_fault(self.batching.see_to(schedule, stands, during.server_now, pauses))
+            return
+        yield from each_with_its_fault(self._undelivered(schedule))
+        if any(one.id != life.id for one in lives):
+            yield from each_with_its_fault(self.batching.let_go(schedule.name, schedule, stands))
 
     def _undelivered(self, schedule: TimeSchedule) -> Iterator[None]:
         self.due_occurrences.fire(schedule, min_age=_LEFT_TO_TIMERS)
         yield
+
+    def _has_left(self, name: str) -> bool:
+        """Whether a schedule is in the file no more, which a faulty file does not tell."""
+        return name not in self.config.schedules and name not in self.config.left_out and bool(self.config.schedules)
+
+    def _held(self, name: str, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
+        """A schedule's pauses; one that has left the file cannot be resumed, so its open runs are finished."""
+        return () if self._has_left(name) else pauses.get(name, ())
 
 
 class _ServerClock:

@@ -1,15 +1,17 @@
-"""Starts what waits for a free slot, oldest first, and does what `overlap` says about the others."""
+"""Starts what waits for a free slot, in the order of the occurrences, and does what `overlap` says of the others."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
+from ..ledger.records import open_run_of
+from ..ledger.slots import Slots
 from ..log_lines import logger
 from ..scheduling.config import Overlap, Schedule
-from ..scheduling.overlap import KEEPS_NEWEST, OpenRun, has_a_slot, in_line
+from ..scheduling.overlap import KEEPS_NEWEST, OpenRun, has_a_slot, in_line, next_in_turn, ordered
 from ..scheduling.run import Run, RunState, SkipReason
 from ..starting.firing import Firing
 from ..starting.settling import log_run
@@ -35,50 +37,70 @@ class WaitingLine:
     clock: Clock
 
     def see_to(self, schedule: Schedule, gate: Gate) -> Iterator[None]:
-        """Start the runs for which there is a slot, a step at a time: those that are tried again, then the line."""
+        """Start the runs for which there is a slot, a step at a time: in the order of their occurrences."""
         now = self.clock.now()
-        open_runs = tuple(self.ledger.open_rows(schedule.name))
-        line = [one for one in in_line(open_runs, now) if one.by_person or not gate.is_paused()]
-        skipped = _skipped(schedule, line, open_runs, now)
-        for one in skipped:
-            self._skip(one, now)
+        slots = self.ledger.slots(schedule.name)
+        line = [one for one in in_line(slots.open_runs, now) if one.by_person or not gate.is_paused()]
+        skipped = _skipped(schedule, line, slots, now)
+        for one, reason in skipped.items():
+            self._skip(one, reason, now)
             yield
         line = [one for one in line if one not in skipped]
-        pushes = [one for one in line if _cancels(one)]
+        pushes = [one for one in line if not one.is_made_up_for]
         if schedule.overlap is Overlap.CANCEL_OTHER and pushes:
-            newest = pushes[-1]
-            yield from self._make_way(newest, open_runs)
-            yield from self._start(schedule, [newest], gate, kept_for=())
+            yield from self._push(schedule, pushes[-1], slots.open_runs, gate)
             return
-        again = [run for run in self._runs(open_runs, RunState.UNSENT) if not gate.is_held(run)]
+        again = [run for run in self._runs(slots.open_runs, RunState.UNSENT) if not gate.is_held(self._now(run, gate))]
         for run in again:
             gate.note(run)
-            if gate.is_due(run):
-                self.firing.submit_open(run, schedule, gate.patience(run))
-                yield
-        yield from self._start(schedule, line, gate, kept_for={run.key for run in again})
+        yield from self._start(schedule, line, {run.key: run for run in again}, gate)
 
     def _start(
-        self, schedule: Schedule, line: Sequence[OpenRun], gate: Gate, kept_for: Collection[str]
+        self, schedule: Schedule, line: Sequence[OpenRun], again: Mapping[str, Run], gate: Gate
     ) -> Iterator[None]:
-        """Start the first of a line as far as there are slots."""
-        for one in line:
-            now_open = tuple(self.ledger.open_rows(schedule.name))
-            if not has_a_slot(schedule, now_open, self.clock.now(), kept_for):
+        """Start what waits, and what is tried again, as far as there are slots.
+
+        A run that is to be tried again keeps a slot from those behind it until it is due.
+        """
+        both = ordered([*line, *map(open_run_of, again.values())])
+        first, second = [one for one in both if not one.is_made_up_for], [one for one in both if one.is_made_up_for]
+        kept: set[str] = set()
+        while first or second:
+            slots = self.ledger.slots(schedule.name)
+            one = next_in_turn(first, second, slots.started_in_a_row)
+            if not has_a_slot(schedule, slots.open_runs, self.clock.now(), kept):
                 return
-            for run in self._runs([one], RunState.WAITING):
-                if not gate.is_held(run):
+            if one.key in again and not gate.is_due(again[one.key]):
+                kept.add(one.key)
+                continue
+            for run in self._runs([one], one.state):
+                if not gate.is_held(self._now(run, gate)):
                     self.firing.submit_open(run, schedule, gate.patience(run))
             yield
+
+    def _push(self, schedule: Schedule, newest: OpenRun, open_runs: Iterable[OpenRun], gate: Gate) -> Iterator[None]:
+        """Cancel what is open for the newest, and start it; nothing is canceled for a run that cannot be sent now."""
+        for run in self._runs([newest], RunState.WAITING):
+            present = self._now(run, gate)
+            if gate.is_held(present):
+                return
+            if obstacle := self.firing.obstacle(present):
+                log.warning("%s waits, and cancels nothing: %s", run.key, obstacle, extra={"action": "not_canceled"})
+                return
+            yield from self._make_way(newest, open_runs)
+            yield from self._start(schedule, [newest], {}, gate)
+
+    def _now(self, run: Run, gate: Gate) -> Run:
+        return self.firing.as_in_file(run, gate.schedule)
 
     def _runs(self, open_runs: Iterable[OpenRun], state: RunState) -> list[Run]:
         """Those of the open runs that are in a state, also now that they are read."""
         keys = [one.key for one in open_runs if one.state is state]
         return [run for run in self.ledger.open_runs(keys) if run.state is state]
 
-    def _skip(self, one: OpenRun, now: datetime) -> None:
+    def _skip(self, one: OpenRun, reason: SkipReason, now: datetime) -> None:
         for run in self._runs([one], RunState.WAITING):
-            skipped = run.to(RunState.SKIPPED, now, reason=SkipReason.OVERLAP.value, ended_at=now)
+            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, ended_at=now)
             if self.ledger.update(run, skipped) is not None:
                 log_run(skipped)
 
@@ -106,14 +128,11 @@ class WaitingLine:
             yield
 
 
-def _skipped(schedule: Schedule, line: Sequence[OpenRun], open_runs: Sequence[OpenRun], now: datetime) -> list[OpenRun]:
-    """Those that wait no longer: what people asked for always does."""
+def _skipped(schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime) -> dict[OpenRun, SkipReason]:
+    """Those that wait no longer, and why: what people asked for always does."""
     own = [one for one in line if not one.by_person]
     if schedule.overlap in KEEPS_NEWEST:
-        return own[:-1]
-    return own if schedule.overlap is Overlap.SKIP and not has_a_slot(schedule, open_runs, now) else []
-
-
-def _cancels(one: OpenRun) -> bool:
-    """Whether a run has others canceled: an occurrence, or a person's trigger; what is made up for waits its turn."""
-    return not one.by_person or one.is_request
+        late = [one for one in own if one.ranks_at is not None and slots.is_superseded(one.ranks_at)]
+        return dict.fromkeys(own[:-1], SkipReason.OVERLAP) | dict.fromkeys(late, SkipReason.SUPERSEDED)
+    is_left_out = schedule.overlap is Overlap.SKIP and not has_a_slot(schedule, slots.open_runs, now)
+    return dict.fromkeys(own if is_left_out else (), SkipReason.OVERLAP)

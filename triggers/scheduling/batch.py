@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from .change import MANIFESTS, BlobChange
+from .change import MANIFESTS, BlobChange, change_digest
 from .config import Batch
 from .pauses import Pause, paused_within
 
@@ -19,6 +19,8 @@ class Member:
     """Of the version: the change's part of a run key."""
     group: str
     change: BlobChange
+    life: str | None = None
+    """In which life of its schedule it was told; None: version 0.1.0 has written it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class BatchFacts:
     count: int
     manifest: str | None
     """The manifest's path below the container; None where the run gets a folder."""
+    path: str | None = None
+    """The folder that a run gets; None: version 0.1.0 has written it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,11 @@ class Waiting:
 def group_of(batch: Batch, change: BlobChange) -> str:
     """The group that a change belongs to: its folder, or the whole schedule."""
     return change.folder if batch.group_by_folder else ""
+
+
+def member_of(batch: Batch, change: BlobChange, life: str | None, digest: str | None = None) -> Member:
+    """A change that is to be in a batch; `digest` is another one than its own when it is to be in one once more."""
+    return Member(digest=digest or change_digest(change), group=group_of(batch, change), change=change, life=life)
 
 
 def group_id(group: str) -> str:

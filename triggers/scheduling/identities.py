@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import structs
+
 from .config import ChangeTrigger, Target
 from .times.cron import Cron
 from .times.occurrences import TimeTrigger
@@ -75,6 +77,17 @@ def watched_digest(trigger: ChangeTrigger) -> str:
     return canonical_digest("watched", parts)[:16]
 
 
+def life_of_times() -> str:
+    """The life of a time-based schedule, by a short name that can stand in a row key."""
+    return canonical_digest("life", {"kind": "time"})[:16]
+
+
+def life_of_changes(trigger: ChangeTrigger, host: str) -> str:
+    """The life of a change-based schedule by what it watches; 16 hexadecimal digits. `host` is the account's."""
+    parts = {"kind": "change", "host": host, "container": trigger.container, "folder": trigger.folder}
+    return canonical_digest("life", parts)[:16]
+
+
 def trigger_digest_0_1(trigger: TimeTrigger) -> str:
     """The digest of a trigger in the rows of version 0.1.0."""
     bounds = f"zone=zoneinfo.ZoneInfo(key={trigger.zone.key!r}), start={trigger.start!r}, end={trigger.end!r}"
@@ -100,7 +113,13 @@ def target_id_0_1(target: Target) -> str:
     )[:32]
 
 
-def watched_0_1(trigger: ChangeTrigger) -> str:
+def watched_0_1(trigger: ChangeTrigger) -> frozenset[str]:
+    """What the row of a sweep says in version 0.1.0, and for a while after it, where it watches what this one does."""
+    watched = (structs.replace(trigger, recursive=recursive) for recursive in (True, False))
+    return frozenset(name for one in watched for name in (listed_0_1(one), watched_digest(one)))
+
+
+def listed_0_1(trigger: ChangeTrigger) -> str:
     """What a sweep lists, in the rows of version 0.1.0."""
     return f"({trigger.connection!r}, {trigger.container!r}, {trigger.folder!r}, {trigger.recursive!r})"
 

@@ -6,12 +6,12 @@ was there before them: one that is tried again, or waits in line.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
 from .config import Overlap, Schedule
-from .run import RunState
+from .run import Run, RunKind, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,8 @@ class OpenRun:
 
     key: str
     state: RunState
+    ranks_at: datetime | None = None
+    """Its place in the order of runs; None: not known."""
     due_at: datetime | None = None
     """Of a waiting run: when its jitter ends, or when it began to wait."""
     submitted_at: datetime | None = None
@@ -28,6 +30,11 @@ class OpenRun:
     by_person: bool = False
     is_request: bool = False
     """A person's trigger, not something made up for."""
+
+    @property
+    def is_made_up_for(self) -> bool:
+        """Whether it stands in the second line: a backfill or a replay."""
+        return self.by_person and not self.is_request
 
 
 class Turn(Enum):
@@ -41,6 +48,9 @@ class Turn(Enum):
 KEEPS_NEWEST: Final = frozenset({Overlap.BUFFER_ONE, Overlap.CANCEL_OTHER})
 """Of what waits in line, only the newest starts."""
 
+_IN_A_ROW: Final = 3
+"""Runs that are started before the second line gets a slot."""
+_AT_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _IN_FLIGHT: Final = frozenset({RunState.SUBMITTING, RunState.UNKNOWN, RunState.SUBMITTED})
 _DENIED_FOR: Final = timedelta(hours=1)
 
@@ -67,14 +77,40 @@ def has_a_slot(schedule: Schedule, open_runs: Sequence[OpenRun], now: datetime, 
 
 
 def in_line(open_runs: Iterable[OpenRun], now: datetime) -> list[OpenRun]:
-    """The runs that wait for nothing but a slot, oldest first."""
-    waiting = [one for one in open_runs if _is_in_line(one, now)]
-    return sorted(waiting, key=lambda one: (one.due_at or now, one.key))
+    """The runs that wait for nothing but a slot, in their order."""
+    return ordered(one for one in open_runs if _is_in_line(one, now))
+
+
+def ordered(open_runs: Iterable[OpenRun]) -> list[OpenRun]:
+    """By their occurrences' times, whenever they were decided; the oldest first."""
+    return sorted(open_runs, key=lambda one: (one.ranks_at or _AT_LAST, one.key))
+
+
+def ranks_at(run: Run) -> datetime:
+    """The place of a run in the order: its occurrence's time, and of what a person asks for now that of asking."""
+    if run.kind is RunKind.REQUEST or run.nominal_time is None:
+        return run.created_at
+    return run.nominal_time
+
+
+def next_in_turn(first: list[OpenRun], second: list[OpenRun], started_in_a_row: int) -> OpenRun:
+    """Take the next run out of two lines; what is made up for gets at least every fourth free slot."""
+    is_second = bool(second) and (not first or started_in_a_row >= _IN_A_ROW)
+    return (second if is_second else first).pop(0)
 
 
 def _is_in_line(one: OpenRun, now: datetime) -> bool:
     """Whether a run waits, and not for its jitter."""
     return one.state is RunState.WAITING and (one.due_at is None or one.due_at <= now)
+
+
+def newest_in_flight(open_runs: Iterable[OpenRun]) -> datetime | None:
+    """The newest occurrence that the schedule itself has started, of those that are open."""
+    return max((one.ranks_at for one in open_runs if _is_own_start(one) and one.ranks_at), default=None)
+
+
+def _is_own_start(one: OpenRun) -> bool:
+    return one.state in _IN_FLIGHT and not one.by_person
 
 
 def _held(open_runs: Iterable[OpenRun], now: datetime) -> int:

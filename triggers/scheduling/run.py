@@ -181,22 +181,29 @@ class Run:
     """The ledger's mark of what was read, for conditional updates; None for a run that is not in it yet."""
     written_at: Instant | None = field(default=None, compare=False)
     """When this row was written, on the ledger's clock, as far as the ledger tells; not a part of the row."""
+    life: str | None = None
+    """In which life of its schedule it was decided; None: not known, so the present file is none of its."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None: all of the row is understood."""
 
-    def to(self, state: RunState, at: datetime, **changes: object) -> "Run":
-        """The run after a transition; an illegal one is a programming error."""
+    def to(self, state: RunState, at: datetime, remark: str | None = None, **changes: object) -> "Run":
+        """The run after a transition; an illegal one is a programming error.
+
+        `remark` goes into the history where no reason and no error do.
+        """
         if state not in TRANSITIONS.get(self.state, frozenset()):
             raise AssertionError(f"{self.key}: {self.state} → {state}")
-        return self._with_event(state, at, changes)
+        return self._with_event(state, at, changes, remark)
 
-    def first(self, at: datetime) -> "Run":
+    def first(self, at: datetime, remark: str | None = None) -> "Run":
         """The run with the first line of its history, as it is written into the ledger."""
-        return self._with_event(self.state, at, {})
+        return self._with_event(self.state, at, {}, remark)
 
-    def _with_event(self, state: RunState, at: datetime, changes: Mapping[str, object]) -> "Run":
+    def _with_event(
+        self, state: RunState, at: datetime, changes: Mapping[str, object], remark: str | None = None
+    ) -> "Run":
         changed = replace(self, state=state, **changes)  # type: ignore[arg-type]  # named by callers in this package
-        event = Event(at=at, state=state, reason=changed.reason or changed.error)
+        event = Event(at=at, state=state, reason=changed.reason or changed.error or remark)
         return replace(changed, history=(*self.history, event))
 
 

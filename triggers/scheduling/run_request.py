@@ -130,7 +130,8 @@ def _changed_path(schedule: ChangeSchedule, run_key: str, blob: BlobChange | Non
     if trigger.data_path is DataPathKind.MANIFEST:
         return manifest_path(schedule.name, run_key)
     if batch is not None:
-        return batch.group if schedule.batch is not None and schedule.batch.group_by_folder else trigger.folder
+        # What was gathered, whatever the file says by now of how to gather.
+        return batch.path if batch.path is not None else batch.group or trigger.folder
     assert blob is not None, "a change or a batch of them"
     return blob.folder if trigger.data_path is DataPathKind.FOLDER else blob.path
 

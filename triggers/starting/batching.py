@@ -15,11 +15,12 @@ from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
 from ..scheduling.batch import BatchFacts, Member, is_due
 from ..scheduling.change import path_out_of_scope
-from ..scheduling.config import Batch, ChangeSchedule
+from ..scheduling.config import Batch, ChangeSchedule, Schedule
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import RunKind, SkipReason
 from ..storage.blobs import Blobs
 from .firing import Firing
+from .lives import Standing
 from .occurrence import Occurrence, change_occurrence
 from .reported_changes import Changes
 
@@ -36,7 +37,7 @@ class Batching:
     clock: Clock
 
     def see_to(
-        self, schedule: ChangeSchedule, server_now: Callable[[], datetime], pauses: Sequence[Pause]
+        self, schedule: ChangeSchedule, lives: Standing, server_now: Callable[[], datetime], pauses: Sequence[Pause]
     ) -> Iterator[None]:
         """Finish the batches that were begun, begin those that are due; a step at a time. Raises BlobUnavailable.
 
@@ -44,25 +45,35 @@ class Batching:
         """
         if is_paused(pauses, self.clock.now()):
             return
-        yield from self._let_go(schedule)
+        yield from self.let_go(schedule.name, schedule, lives)
         if schedule.batch is None:
             return
-        yield from self._finish(schedule, schedule.batch)
-        while self._began(schedule, schedule.batch, server_now(), pauses):
-            yield from self._finish(schedule, schedule.batch)
+        yield from self._finish(schedule, schedule.batch, lives)
+        while self._began(schedule, schedule.batch, lives, server_now(), pauses):
+            yield from self._finish(schedule, schedule.batch, lives)
 
-    def _began(self, schedule: ChangeSchedule, batch: Batch, server_now: datetime, pauses: Sequence[Pause]) -> bool:
+    def _began(
+        self,
+        schedule: ChangeSchedule,
+        batch: Batch,
+        lives: Standing,
+        server_now: datetime,
+        pauses: Sequence[Pause],
+    ) -> bool:
         """Begin a batch of every group that is due; False when none was."""
-        due = [one for one in self.rows.waiting(schedule.name) if is_due(batch, one, server_now, pauses)]
-        begun = [self.rows.begin(schedule.name, one.group, batch.max_items) for one in due]
+        waiting = self.rows.waiting(schedule.name, lives.own)
+        due = [one for one in waiting if is_due(batch, one, server_now, pauses)]
+        begun = [self.rows.begin(schedule.name, one.group, lives.own, batch.max_items) for one in due]
         return any(begun)
 
-    def _finish(self, schedule: ChangeSchedule, batch: Batch) -> Iterator[None]:
+    def _finish(self, schedule: ChangeSchedule, batch: Batch, lives: Standing) -> Iterator[None]:
         """Assign members until each head is sealed, and start its run."""
         went_on = True
         while went_on:
             went_on = False
             for head in self.rows.heads(schedule.name):
+                if not lives.is_own(head.life):
+                    continue
                 if head.sealed_at is None:
                     went_on |= self.rows.go_on(schedule.name, head, batch.max_items, self.clock.now())
                 else:
@@ -76,7 +87,9 @@ class Batching:
         if len(members) != head.count and not self.rows.lacks_members(schedule.name, head.run_key):
             raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
-        facts = BatchFacts(group=head.group, count=len(members), manifest=path)
+        facts = BatchFacts(
+            group=head.group, count=len(members), manifest=path, path=head.group or schedule.trigger.folder
+        )
         occurrence = Occurrence(
             key=head.run_key,
             kind=RunKind.BATCH,
@@ -86,41 +99,51 @@ class Batching:
         )
         return self.firing.fire(schedule, occurrence) is not None
 
-    def _let_go(self, schedule: ChangeSchedule) -> Iterator[None]:
+    def let_go(self, name: str, schedule: Schedule | None, lives: Standing) -> Iterator[None]:
         """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
 
-        What it does not watch any more is skipped with a row; when it makes no batches any more, each change has a run
-        of its own.
+        What it does not watch any more is skipped with a row, also where it is time-based now or has left the file;
+        when it makes no batches any more, each change has a run of its own. What a later file has told is left to the
+        processes that have read it.
         """
-        rows, name = self.rows, schedule.name
+        rows = self.rows
+        is_batched = isinstance(schedule, ChangeSchedule) and schedule.batch is not None
         for member in rows.all_pending(name):
             because = self._unfit(schedule, member)
-            if because or schedule.batch is None:
-                self._alone(schedule, member, because, rows.released(member))
+            if (because or not is_batched) and not lives.is_of_others(member.life):
+                self._alone(name, schedule, member, because, rows.released(member))
                 yield
         for head in rows.heads(name):
             present: Head | None = head
             for member in rows.members(name, head.run_key):
                 because = self._unfit(schedule, member)
-                if present is not None and (because or schedule.batch is None):
-                    self._alone(schedule, member, because, rows.taken_out(name, present, member))
+                if present is not None and (because or not is_batched) and not lives.is_of_others(member.life):
+                    self._alone(name, schedule, member, because, rows.taken_out(name, present, member))
                     present = next((one for one in rows.heads(name) if one.run_key == head.run_key), None)
                     yield
 
-    def _unfit(self, schedule: ChangeSchedule, member: Member) -> str | None:
+    def _unfit(self, schedule: Schedule | None, member: Member) -> str | None:
         """Why an edited schedule does not watch a change any more that has waited for its batch."""
+        if schedule is None:
+            return "the schedule left the file while it waited"
+        if not isinstance(schedule, ChangeSchedule):
+            return "the schedule was edited while it waited, and is time-based now"
         trigger, change = schedule.trigger, member.change
         if change.host != self.blobs.host(trigger.connection) or change.container != trigger.container:
             return "the schedule was edited while it waited, and watches another container"
         because = path_out_of_scope(trigger, change.path)
         return because and f"the schedule was edited while it waited: {because}"
 
-    def _alone(self, schedule: ChangeSchedule, member: Member, because: str | None, beside: list[Operation]) -> None:
+    def _alone(
+        self, name: str, schedule: Schedule | None, member: Member, because: str | None, beside: list[Operation]
+    ) -> None:
         """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
-        occurrence = replace(change_occurrence(schedule.name, member.change, member.digest), beside=beside)
-        if because is None:
+        occurrence = replace(change_occurrence(name, member.change, member.digest), beside=beside)
+        if because is not None:
+            fired = self.firing.skip(name, schedule, occurrence, SkipReason.FILTERED, because)
+        else:
+            assert isinstance(schedule, ChangeSchedule), "what fits is watched"
             self.changes.write_manifest(schedule, occurrence.key, [member.change])
-        skip = None if because is None else SkipReason.FILTERED
-        fired = self.firing.fire(schedule, occurrence, skip, because)
+            fired = self.firing.fire(schedule, occurrence)
         if fired is None and beside and self.ledger.has(occurrence.key):
-            self.rows.write(schedule.name, beside)  # it has its row already: only the waiting ends
+            self.rows.write(name, beside)  # it has its row already: only the waiting ends

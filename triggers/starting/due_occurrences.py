@@ -1,28 +1,30 @@
 """Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..clock import Clock
+from ..clock import Clock, Stopwatch
 from ..ledger.ledger import Ledger
 from ..ledger.records import Mark
-from ..scheduling.config import TimeSchedule
+from ..scheduling.config import Overlap, TimeSchedule
 from ..scheduling.identities import trigger_digest, trigger_digest_0_1
+from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
 from ..scheduling.times.occurrences import TimeTrigger, between
 from .firing import Firing
+from .lives import WOKEN_WITHIN, Lives
 from .occurrence import time_occurrence
 
-_LATE = timedelta(minutes=15)
-"""How old the occurrence may be for which a timer that sees its schedule first was woken."""
+EARLY = timedelta(seconds=2)
+"""So much before its time a timer may fire (azure-functions-host #7398)."""
 
-REGISTERED_WITHIN = timedelta(minutes=2)
-"""How far back from its first sight a schedule's life may begin."""
+AHEAD = timedelta(seconds=5)
+"""So far ahead of the storage's clock, which is read in whole seconds, a clock may decide."""
 
-_FRESH = 60.0
-"""Seconds between a decision and acting on it: the catch-up window was compared with the time of the decision."""
+_FRESH = timedelta(seconds=60)
+"""Between a decision and acting on it: the catch-up window was compared with the time of the decision."""
 
 _ROWS_A_CALL = 1000
 """Skipped occurrences that one call notes; the next one goes on."""
@@ -33,22 +35,25 @@ class DueOccurrences:
     """Fires the occurrences of time-based schedules."""
 
     ledger: Ledger
+    lives: Lives
     firing: Firing
     clock: Clock
     started_at: datetime
     """The start of the worker process."""
     retention: timedelta
 
-    def fire(self, schedule: TimeSchedule, min_age: timedelta = timedelta(0)) -> int:
+    def fire(self, schedule: TimeSchedule, min_age: timedelta | None = None) -> int:
         """Fire every occurrence of at least this age that has no row yet; returns how many it started or skipped.
 
-        Rows come first and the mark after them, so a crash in between repeats rows, which conflict, and loses none.
-        Occurrences below the floor, a day above what is pruned, start nothing: their rows may be gone already.
+        Without an age it is the schedule's timer that has fired, perhaps a little early. Rows come first and the mark
+        after them, so a crash in between repeats rows, which conflict, and loses none. Occurrences below the floor, a
+        day above what is pruned, start nothing: their rows may be gone already.
         """
-        now, decided_at = self.clock.now(), self.clock.monotonic()
-        until = now - min_age
+        is_timer, since_decision = min_age is None, Stopwatch(self.clock)
+        now = self.clock.now()
+        until = now + (EARLY if min_age is None else -min_age)
         trigger = schedule.trigger
-        first_seen = self.ledger.register(schedule.name, _first_seen(schedule, now)).first_seen
+        first_seen = self.lives.of(schedule, is_timer=is_timer).first_seen
         mark = self.ledger.mark(schedule.name)
         after = _after(schedule, mark, first_seen, min(self.started_at, now))
         if until <= after:
@@ -56,22 +61,24 @@ class DueOccurrences:
         due = list(between(trigger, after, until))
         if not due and mark is not None and not _is_edited(trigger, mark):
             return 0  # woken for nothing: one row was read, and the mark may stay where it is
+        # No clock of ours decides what the storage's own has not come to yet.
+        latest = self.ledger.now() + AHEAD
+        now, until = min(now, latest), min(until, latest)
+        if until <= after:
+            return 0
+        due = [moment for moment in due if moment <= until]
         pauses = self.ledger.pauses(schedule.name).intervals
         decisions = decide(schedule, due, first_seen, now, floor=floor(now, self.retention), pauses=pauses)
         following = _following(mark, trigger, until)
 
         def may_start(number: int) -> bool:
             """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
-            if self.clock.monotonic() - decided_at > _FRESH:
+            if since_decision.elapsed() > _FRESH:
                 return False
             return number == 0 or not is_paused(self.ledger.pauses(schedule.name).intervals, self.clock.now())
 
-        # What is on time comes first: a long backlog shall not make it late.
-        starts = sorted(
-            (one for one in decisions if one.skip is None), key=lambda one: now - one.nominal_time > ON_TIME
-        )
         skips = [one for one in decisions if one.skip is not None]
-        return self._fire(schedule, starts, skips, following, may_start)
+        return self._fire(schedule, _in_order(schedule, decisions, now), skips, following, may_start)
 
     def _fire(
         self,
@@ -102,6 +109,9 @@ class DueOccurrences:
 
     def _fired(self, schedule: TimeSchedule, decision: Decision) -> bool:
         occurrence = time_occurrence(schedule, decision.nominal_time)
+        early = decision.nominal_time - self.clock.now()
+        if early > timedelta(0):
+            occurrence = replace(occurrence, remark=f"its timer fired {early.total_seconds():.3f} s early")
         return self.firing.fire(schedule, occurrence, decision.skip) is not None
 
 
@@ -113,9 +123,23 @@ def _after(schedule: TimeSchedule, mark: Mark | None, first_seen: datetime, star
     """
     if mark is None:
         return _before(schedule, first_seen)
+    if mark.until < first_seen:
+        return max(mark.until, _before(schedule, first_seen))
     if not _is_edited(schedule.trigger, mark):
         return mark.until
     return max(mark.until, started_at.replace(second=0, microsecond=0) - timedelta(microseconds=1))
+
+
+def _in_order(schedule: TimeSchedule, decisions: Sequence[Decision], now: datetime) -> list[Decision]:
+    """What is to be started, in which order: by nominal time where runs wait for one another.
+
+    Elsewhere what is on time comes first, so that a long backlog does not make it late. Where the newest cancels the
+    others, it starts alone: those before it are superseded.
+    """
+    starts = [one for one in decisions if one.skip is None]
+    if slots_of(schedule) is None:
+        return sorted(starts, key=lambda one: now - one.nominal_time > ON_TIME)
+    return starts[::-1] if schedule.overlap is Overlap.CANCEL_OTHER else starts
 
 
 def _following(mark: Mark | None, trigger: TimeTrigger, until: datetime) -> Mark:
@@ -135,21 +159,7 @@ def _is_edited(trigger: TimeTrigger, mark: Mark) -> bool:
     return mark.trigger_digest_0_1 is not None and mark.trigger_digest_0_1 != trigger_digest_0_1(trigger)
 
 
-def first_sight(started_at: datetime, now: datetime) -> datetime:
-    """Where the life of a schedule begins that this process has found in its file: the minute in which it started.
-
-    Should a ledger be lost under an app that has run for days, nothing of those days shall start again: at most
-    REGISTERED_WITHIN back.
-    """
-    return max(started_at, now - REGISTERED_WITHIN).replace(second=0, microsecond=0)
-
-
-def _first_seen(schedule: TimeSchedule, now: datetime) -> datetime:
-    """The occurrence that a timer was woken for, if it is recent; else now."""
-    return max(between(schedule.trigger, now - _LATE, now), default=now)
-
-
 def _before(schedule: TimeSchedule, first_seen: datetime) -> datetime:
     """Where a schedule without a mark begins: the last occurrence before it was seen gets its row too, as skipped."""
-    earlier = list(between(schedule.trigger, first_seen - _LATE, first_seen - timedelta(microseconds=1)))
+    earlier = list(between(schedule.trigger, first_seen - WOKEN_WITHIN, first_seen - timedelta(microseconds=1)))
     return (earlier[-1] if earlier else first_seen) - timedelta(microseconds=1)

@@ -1,23 +1,25 @@
 """Build → claim → submit → settle: the only place where that order exists."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
-from ..clock import Clock, LeftAlone
+from ..clock import Clock, LeftAlone, Stopwatch
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
-from ..ledger.records import Slots
+from ..ledger.slots import Slots
 from ..log_lines import logger
 from ..scheduling.config import Retry, Schedule
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import Answer, Outcome
-from ..scheduling.overlap import Turn, has_a_slot, slots_of, turn_of
+from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, ranks_at, slots_of, turn_of
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import RunRequest, Submission, build_request, with_parameters
+from .never_sent import overlapping, superseded, unfillable
 from .occurrence import Asked, Occurrence
+from .rebuilding import rebuilt
 from .settling import Settling, log_run
 
 log = logger(__name__)
@@ -28,6 +30,9 @@ class Submitter(Protocol):
 
     def place(self, request: RunRequest) -> str | None:
         """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
+
+    def obstacle(self, request: RunRequest) -> str | None:
+        """Why a request certainly cannot be sent now, a missing setting say; None where nothing is known."""
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
@@ -41,6 +46,7 @@ class Firing:
         *,
         ledger: Ledger,
         endpoint: Submitter,
+        life_of: Callable[[Schedule], str | None],
         clock: Clock,
         submit_deadline: timedelta,
         retry_first_delay: timedelta,
@@ -49,8 +55,9 @@ class Firing:
         """`spread` gives numbers in [-1, 1]: retries of many runs shall not come all at once."""
         self._ledger = ledger
         self._endpoint = endpoint
+        self._life_of = life_of
         self._clock = clock
-        self._freshness = submit_deadline.total_seconds() / 5
+        self._freshness = submit_deadline / 5
         self._settling = Settling(ledger=ledger, clock=clock, retry_first_delay=retry_first_delay, spread=spread)
         self._held = LeftAlone(clock)
         """Targets that asked this process to be left alone."""
@@ -62,16 +69,34 @@ class Firing:
 
         `because` says more about a skip than its reason.
         """
-        now = self._clock.now()
-        run, beside = self._unclaimed(schedule, occurrence, now), occurrence.beside
         if skip is not None:
-            return self._noted(replace(run, reason=skip.value, ended_at=now, error=because), beside)
-        request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+            return self.skip(schedule.name, schedule, occurrence, skip, because)
+        now = self._clock.now()
+        run = self._unclaimed(schedule.name, schedule, occurrence, now)
+        try:
+            request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        except KeyError as error:
+            rejected = replace(run, state=RunState.REJECTED, ended_at=now, error=unfillable(error))
+            return self._noted(rejected, occurrence)
+        run = replace(run, request=request)
         if occurrence.due_at is not None and occurrence.due_at > now:
-            return self._noted(replace(run, state=RunState.WAITING, request=request, due_at=occurrence.due_at), beside)
+            return self._noted(replace(run, state=RunState.WAITING, due_at=occurrence.due_at), occurrence)
         if slots_of(schedule) is not None:
-            return self._in_turn(schedule, replace(run, request=request), beside)
-        return self._claimed(replace(run, request=request), beside, schedule.retry)
+            return self._in_turn(schedule, run, occurrence)
+        return self._claimed(run, occurrence, schedule.retry)
+
+    def skip(
+        self,
+        name: str,
+        schedule: Schedule | None,
+        occurrence: Occurrence,
+        reason: SkipReason,
+        because: str | None = None,
+    ) -> Run | None:
+        """Note that an occurrence starts nothing; `schedule` is None for one that has left the file."""
+        now = self._clock.now()
+        run = self._unclaimed(name, schedule, occurrence, now)
+        return self._noted(replace(run, reason=reason.value, ended_at=now, error=because), occurrence)
 
     def wait(
         self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
@@ -82,7 +107,7 @@ class Firing:
         """
         now = self._clock.now()
         request = build_request(schedule, occurrence.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
-        run = self._unclaimed(schedule, occurrence, now)
+        run = self._unclaimed(schedule.name, schedule, occurrence, now)
         request = with_parameters(request, asked.parameters)
         waiting = replace(
             run,
@@ -97,12 +122,26 @@ class Firing:
             by_person=True,
         )
         if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
-            waiting = _overlapping(replace(waiting, request=None, due_at=None), now)
-        return self._noted(waiting, occurrence.beside)
+            waiting = overlapping(replace(waiting, request=None, due_at=None), now)
+        return self._noted(waiting, occurrence)
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
         """Submit a run that was just claimed for a person; as it is now, also when the reconciler was first."""
         return self.submit_open(run, schedule, schedule.retry) or self._ledger.get(run.key) or run
+
+    def as_in_file(self, run: Run, schedule: Schedule | None) -> Run:
+        """The run as an attempt would send it now; as it was decided where the file's templates do not fit it."""
+        try:
+            return rebuilt(run, schedule, self._life(schedule))
+        except KeyError:
+            return run
+
+    def obstacle(self, run: Run) -> str | None:
+        """Why a run certainly cannot be sent now; None where nothing is known."""
+        assert run.request is not None, "what is to be sent has its request"
+        if self._held.still(target_id(run.request.target)):
+            return _LEFT_ALONE
+        return self._endpoint.obstacle(run.request)
 
     def submit_open(self, run: Run, schedule: Schedule | None, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so, or no slot is free for it.
@@ -115,18 +154,25 @@ class Firing:
             slots = self._ledger.slots(schedule.name)
             if not has_a_slot(schedule, slots.open_runs, self._clock.now()):
                 return None
-            beside.append(slots.taken(run.key))
+            beside.append(slots.taken(run))
             if run.state is RunState.WAITING:
                 due_at = self._clock.now()  # the patience with the service begins where the wait for a slot ends
+        missing = None
+        try:
+            present = rebuilt(run, schedule, self._life(schedule))
+        except KeyError as error:
+            present, missing = run, error
         ledger_id = self._ledger.ledger_id()
-        claimed_at = self._clock.monotonic()
+        claimed_at = Stopwatch(self._clock)
         now = self._clock.now()
         claim = run.to(
             RunState.SUBMITTING,
             now,
+            remark=None if present.request == run.request else "built anew from the file as it is now",
+            request=present.request,
             claim_id=str(uuid4()),
             claimed_at=None,
-            sent_to=None if run.request is None else self._endpoint.place(run.request),
+            sent_to=None if present.request is None else self._endpoint.place(present.request),
             unknown_since=None,
             first_look_up_at=None,
             attempts=run.attempts + 1,
@@ -135,9 +181,12 @@ class Firing:
             error=None,
         )
         claimed = self._ledger.update(run, claim, beside)
+        if claimed is not None and missing is not None:
+            outcome = Outcome(answer=Answer.REJECTED, sentence=unfillable(missing))
+            return self._settling.settle(claimed, outcome, retry)
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
-    def _in_turn(self, schedule: Schedule, run: Run, beside: Sequence[Operation]) -> Run | None:
+    def _in_turn(self, schedule: Schedule, run: Run, occurrence: Occurrence) -> Run | None:
         """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
         seen = None
         for _ in range(_SLOT_TRIES):
@@ -145,11 +194,13 @@ class Firing:
             if seen is not None and seen.version == slots.version:
                 return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
             seen = slots
+            if schedule.overlap in KEEPS_NEWEST and slots.is_superseded(ranks_at(run)):
+                return self._noted(superseded(replace(run, request=None), slots, now), occurrence)
             if turn is Turn.SKIP:
-                return self._noted(_overlapping(replace(run, request=None), now), beside)
+                return self._noted(overlapping(replace(run, request=None), now), occurrence)
             if turn is Turn.WAIT:
-                return self._noted(replace(run, state=RunState.WAITING, due_at=now), beside)
-            claimed = self._claimed(run, [*beside, slots.taken(run.key)], schedule.retry)
+                return self._noted(replace(run, state=RunState.WAITING, due_at=now), occurrence)
+            claimed = self._claimed(run, occurrence, schedule.retry, slots.taken(run))
             if claimed is not None:
                 return claimed
         raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
@@ -164,46 +215,50 @@ class Firing:
         slots = self._ledger.slots(schedule.name)
         return slots, turn_of(schedule, slots.open_runs, now), now
 
-    def _claimed(self, run: Run, beside: Sequence[Operation], retry: Retry) -> Run | None:
+    def _claimed(self, run: Run, occurrence: Occurrence, retry: Retry, *taken: Operation) -> Run | None:
         """Claim a run and submit it; None when its key was claimed before."""
         ledger_id = self._ledger.ledger_id()
-        claimed_at = self._clock.monotonic()
+        claimed_at = Stopwatch(self._clock)
         assert run.request is not None, "what is claimed has its request"
         sent_to = self._endpoint.place(run.request)
         claim = replace(run, state=RunState.SUBMITTING, claim_id=str(uuid4()), attempts=1, sent_to=sent_to)
-        claimed = self._ledger.insert(claim.first(run.created_at), beside)
+        first = claim.first(run.created_at, occurrence.remark)
+        claimed = self._ledger.insert(first, [*occurrence.beside, *taken])
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
 
-    def _unclaimed(self, schedule: Schedule, occurrence: Occurrence, now: datetime) -> Run:
+    def _unclaimed(self, name: str, schedule: Schedule | None, occurrence: Occurrence, now: datetime) -> Run:
         """The run of an occurrence before it is decided what becomes of it."""
         return Run(
             key=occurrence.key,
-            schedule=schedule.name,
+            schedule=name,
             kind=occurrence.kind,
             state=RunState.SKIPPED,
             created_at=now,
-            pipeline=schedule.pipeline,
+            pipeline="" if schedule is None else schedule.pipeline,
             nominal_time=occurrence.nominal_time,
             blob=occurrence.blob,
             batch=occurrence.batch,
             replay_of=occurrence.replay_of,
-            webhook=schedule.webhook,
+            webhook=None if schedule is None else schedule.webhook,
+            life=self._life(schedule),
         )
 
-    def _noted(self, run: Run, beside: Sequence[Operation]) -> Run | None:
+    def _life(self, schedule: Schedule | None) -> str | None:
+        return None if schedule is None else self._life_of(schedule)
+
+    def _noted(self, run: Run, occurrence: Occurrence) -> Run | None:
         """Write a run that ends where it begins, or waits."""
-        written = self._ledger.insert(run.first(run.created_at), beside)
+        written = self._ledger.insert(run.first(run.created_at, occurrence.remark), occurrence.beside)
         if written is not None:
             log_run(written)
         return written
 
-    def _submit(self, claimed: Run, claimed_at: float, ledger_id: str, retry: Retry) -> Run:
+    def _submit(self, claimed: Run, claimed_at: Stopwatch, ledger_id: str, retry: Retry) -> Run:
         assert claimed.request is not None, "a claim holds its request"
         assert claimed.claim_id is not None
         target = target_id(claimed.request.target)
         if held_for := self._held.still(target):
-            sentence = "the service asked to be left alone (Retry-After); nothing was sent"
-            held = Outcome(answer=Answer.UNSENT, sentence=sentence, retry_after=held_for, is_untried=True)
+            held = Outcome(answer=Answer.UNSENT, sentence=_LEFT_ALONE, retry_after=held_for, is_untried=True)
             return self._settling.settle(claimed, held, retry)
         submission = Submission(
             request=claimed.request,
@@ -211,7 +266,7 @@ class Firing:
             ledger_id=ledger_id,
             attempt=claimed.claim_id,
         )
-        outcome = self._endpoint.submit(submission, lambda: self._clock.monotonic() - claimed_at <= self._freshness)
+        outcome = self._endpoint.submit(submission, lambda: claimed_at.elapsed() <= self._freshness)
         if outcome.run_id is not None:
             # Before the settle: should the ledger fail now, this line is what is left of the id.
             extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
@@ -221,19 +276,14 @@ class Firing:
             self._hold(target, claimed, claimed_at, outcome.retry_after)
         return settled
 
-    def _hold(self, target: str, claimed: Run, claimed_at: float, retry_after: timedelta) -> None:
+    def _hold(self, target: str, claimed: Run, claimed_at: Stopwatch, retry_after: timedelta) -> None:
         """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
-        now = self._clock.monotonic()
         self._held.leave(target, retry_after)
         if claimed.written_at is not None:
-            self._ledger.hold(target, claimed.written_at + timedelta(seconds=now - claimed_at) + retry_after)
+            self._ledger.hold(target, claimed.written_at + claimed_at.elapsed() + retry_after)
 
 
+_LEFT_ALONE = "the service asked to be left alone (Retry-After); nothing was sent"
 _LINE = 50
 _SLOT_TRIES = 30
 """Each failure means that somebody else has taken a slot, of which there are only so many."""
-
-
-def _overlapping(run: Run, now: datetime) -> Run:
-    """The run, skipped because another one of its schedule is open."""
-    return replace(run, state=RunState.SKIPPED, reason=SkipReason.OVERLAP.value, ended_at=now)

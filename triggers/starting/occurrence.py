@@ -24,6 +24,8 @@ class Occurrence:
     replay_of: str | None = None
     due_at: datetime | None = None
     """When the run is to be sent; None: at once."""
+    remark: str | None = None
+    """What its history begins with."""
     beside: Sequence[Operation] = ()
     """Writes of the schedule that the claim depends on, in its transaction."""
 

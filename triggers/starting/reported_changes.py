@@ -11,7 +11,7 @@ from ..ledger.change_records import Version
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable
 from ..log_lines import logger
-from ..scheduling.batch import group_of, manifest, manifest_path
+from ..scheduling.batch import manifest, manifest_path, member_of
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.pauses import Pause, is_paused, pause_at
@@ -19,10 +19,13 @@ from ..scheduling.policies import floor
 from ..scheduling.run import SkipReason, change_key
 from ..storage.blobs import Blobs, BlobUnavailable, Page
 from .firing import Firing
+from .lives import Lives
 from .occurrence import change_occurrence
 
 log = logger(__name__)
 
+_BEFORE_AN_EDIT: Final = timedelta(minutes=10)
+"""As long as a deployment may take in which old processes did not watch a folder yet."""
 _TRIES: Final = 5
 
 
@@ -34,10 +37,9 @@ class Changes:
     ledger: Ledger
     rows: ChangeLedger
     firing: Firing
+    lives: Lives
     clock: Clock
     retention: timedelta
-    started_at: datetime
-    """The start of the worker process: blobs that a poll finds and that are older are not ours."""
 
     def page(self, trigger: ChangeTrigger, continuation: str | None) -> Page:
         """A page of what a trigger watches; raises BlobUnavailable, ListingExpired."""
@@ -52,11 +54,11 @@ class Changes:
     def report(self, schedule: ChangeSchedule, container: str, path: str, *, polled: bool) -> bool:
         """Record the present version of a reported blob; False when it was recorded before. Raises BlobUnavailable.
 
-        What Event Grid delivers is never held against first_seen; a poll also finds what lay there long before.
+        A poll also finds what lay there long before the schedule was seen. Events tell of uploads only: in a
+        schedule's first life they all count, after an edit those from shortly before it.
         """
         trigger = schedule.trigger
-        first_seen = self.started_at if polled else self.clock.now()
-        seen = self.ledger.register(schedule.name, first_seen).first_seen
+        life = self.lives.of(schedule)
         found = self.blobs.of(trigger.connection, container, path)
         if found is None:
             gone = BlobChange(
@@ -65,7 +67,7 @@ class Changes:
                 path=path,
                 etag="",
                 size=0,
-                last_modified=first_seen,
+                last_modified=self.clock.now(),
             )
             return self.firing.fire(schedule, change_occurrence(schedule.name, gone), SkipReason.GONE) is not None
         if (because := out_of_scope(trigger, found)) is not None:
@@ -76,7 +78,8 @@ class Changes:
                 log.info("%s/%r is still being copied; the sweep will see to it", container, path)
                 return False
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
-        return self.record(schedule, found, first_seen=seen if polled else None)
+        shortly_before = None if life.is_first else life.first_seen - _BEFORE_AN_EDIT
+        return self.record(schedule, found, first_seen=life.first_seen if polled else shortly_before)
 
     def record(self, schedule: ChangeSchedule, found: FoundBlob, *, first_seen: datetime | None) -> bool:
         """Record a version that is in scope; False when it was recorded before.
@@ -109,7 +112,8 @@ class Changes:
         if schedule.batch is not None:
             if self.ledger.has(occurrence.key):
                 return False
-            return self.rows.add(schedule.name, group_of(schedule.batch, change), change, noted)
+            member = member_of(schedule.batch, change, self.lives.of(schedule).id)
+            return self.rows.add(schedule.name, member, noted)
         self.write_manifest(schedule, occurrence.key, [change])
         return self.firing.fire(schedule, occurrence, None) is not None
 

@@ -13,10 +13,12 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.change_records import SweepState
 from ..ledger.ledger import Ledger
+from ..ledger.lives import Life
 from ..log_lines import logger
 from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger
-from ..scheduling.identities import watched_0_1, watched_digest
+from ..scheduling.identities import watched_digest
+from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..storage.blobs import ListingExpired, Page
 from .reported_changes import Changes
@@ -39,23 +41,22 @@ class Sweeping:
     rows: ChangeLedger
     clock: Clock
 
-    def see_to(
-        self, schedule: ChangeSchedule, first_seen: datetime, server_now: Callable[[], datetime]
-    ) -> Iterator[None]:
+    def see_to(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Iterator[None]:
         """List, when it is time, page by page; a step is a page or a change recorded. Raises BlobUnavailable."""
         trigger = schedule.trigger
         if not trigger.polling_interval:
             return
-        state = self._begun(schedule.name, trigger, server_now())
+        state = self._begun(life, trigger, server_now())
         while state is not None and state.listing:
             try:
                 page = self.changes.page(trigger, state.continuation)
             except ListingExpired:
-                self.rows.set_sweep(schedule.name, replace(state, continuation=None))
+                self.rows.set_sweep(schedule.name, life.id, replace(state, continuation=None))
                 return
-            since = state.mark or first_seen.replace(microsecond=0)
+            since = state.mark or life.first_seen.replace(microsecond=0)
             counted = state
-            for found in page.blobs:
+            # The oldest first: where runs wait for one another, or are left out, it is their order that counts.
+            for found in sorted(page.blobs, key=lambda one: one.change.last_modified):
                 if out_of_scope(trigger, found) is not None:
                     continue
                 if found.change.last_modified < since:
@@ -68,14 +69,14 @@ class Sweeping:
                     counted = replace(counted, missed_by_events=counted.missed_by_events + missed)
                     if missed:
                         yield
-            state = self._followed(schedule, counted, page)
+            state = self._followed(schedule, life, counted, page)
             yield
 
-    def _begun(self, schedule: str, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
+    def _begun(self, life: Life, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""
-        state = self.rows.sweep(schedule)
+        state = self.rows.sweep(life.schedule, life.id)
         of = watched_digest(trigger)
-        if state.of in (of, watched_0_1(trigger)):
+        if state.of == of:
             if state.listing:
                 return state
             if state.started_at is not None and server_now - state.started_at < trigger.polling_interval:
@@ -89,7 +90,7 @@ class Sweeping:
             pending_from=None,
             before_first_seen=0,
         )
-        return self.rows.set_sweep(schedule, begun)
+        return self.rows.set_sweep(life.schedule, life.id, begun)
 
     def _recorded(self, schedule: ChangeSchedule, found: FoundBlob) -> bool:
         recorded = self.changes.record(schedule, found, first_seen=None)
@@ -98,26 +99,28 @@ class Sweeping:
             log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)
         return recorded
 
-    def _followed(self, schedule: ChangeSchedule, state: SweepState, page: Page) -> SweepState | None:
+    def _followed(self, schedule: ChangeSchedule, life: Life, state: SweepState, page: Page) -> SweepState | None:
         """Write that a page has been seen to; None when another instance was first and goes on itself."""
         if page.continuation is not None:
-            return self.rows.set_sweep(schedule.name, replace(state, continuation=page.continuation))
+            return self.rows.set_sweep(schedule.name, life.id, replace(state, continuation=page.continuation))
         assert state.started_at is not None, "a listing has begun"
         mark = state.started_at - MARGIN
         if state.pending_from is not None:
             mark = min(mark, state.pending_from)
         if state.mark is None and state.before_first_seen:
-            self._note_older_blobs(schedule, state.before_first_seen)
+            self._note_older_blobs(schedule, life, state.before_first_seen)
         ended = replace(state, listing=False, continuation=None, mark=max(mark, state.mark or mark))
-        return self.rows.set_sweep(schedule.name, ended)
+        return self.rows.set_sweep(schedule.name, life.id, ended)
 
-    def _note_older_blobs(self, schedule: ChangeSchedule, number: int) -> None:
+    def _note_older_blobs(self, schedule: ChangeSchedule, life: Life, number: int) -> None:
         """One row for everything that the first listing found older than the schedule."""
         now = self.clock.now()
         blobs = "1 blob was" if number == 1 else f"{number} blobs were"
-        sentence = f"{blobs} there before the schedule was first seen; a backfill starts what has no row of its own"
+        seen = "first seen" if life.is_first else f"seen at {iso_utc(life.first_seen)} to watch this folder"
+        sentence = f"{blobs} there before the schedule was {seen}; a backfill starts what has no row of its own"
+        since = "" if life.is_first else f"~{int(life.first_seen.timestamp())}"
         run = Run(
-            key=f"{schedule.name}~before_first_seen",
+            key=f"{schedule.name}~before_first_seen{since}",
             schedule=schedule.name,
             kind=RunKind.CHANGE,
             state=RunState.SKIPPED,

@@ -12,12 +12,13 @@ from ..clock import Clock
 from ..ledger.change_ledger import OWN_RUN, ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
-from ..scheduling.batch import group_of
+from ..scheduling.batch import member_of
 from ..scheduling.change import FoundBlob, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run, RunKind, RunState, change_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
+from ..starting.due_occurrences import AHEAD
 from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence, change_occurrence
 from ..starting.reported_changes import Changes
@@ -56,7 +57,7 @@ class Backfilling:
 
         What is not due yet is left out. Repeated, it goes on where it was. Raises LedgerUnavailable, BlobUnavailable.
         """
-        before = min(before, self.clock.now())
+        before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
         if isinstance(schedule, ChangeSchedule):
             for found in self._blobs(schedule.trigger, first, before):
                 yield self._change(schedule, found, asked, dry_run=dry_run)
@@ -87,7 +88,8 @@ class Backfilling:
             return Item(key, change.path, starts=True, why=why)
         noted, digest = rows.noted(found, rows.newest(name, change)), _digest_in(key)
         if schedule.batch is not None:
-            started = rows.add(name, group_of(schedule.batch, change), change, noted, digest)
+            member = member_of(schedule.batch, change, self.changes.lives.id_of(schedule), digest)
+            started = rows.add(name, member, noted)
         else:
             occurrence = _again(replace(change_occurrence(name, change, digest), beside=noted), own)
             self.changes.write_manifest(schedule, key, [change])

@@ -15,6 +15,7 @@ from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
 from ..scheduling.times.occurrences import next_after
+from ..starting.lives import Lives
 from ..storage.blobs import Blobs
 from .declined import BadInput
 from .questions import checked_path
@@ -43,6 +44,7 @@ class Explaining:
 
     ledger: Ledger
     rows: ChangeLedger
+    lives: Lives
     blobs: Blobs
     clock: Clock
 
@@ -123,7 +125,7 @@ class Explaining:
         if not trigger.polling_interval:
             yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
             return
-        swept = self.rows.sweep(schedule.name)
+        swept = self.rows.sweep(schedule.name, self.lives.id_of(schedule))
         if swept.mark is not None and change.last_modified < swept.mark:
             yield f"sweeps have seen to everything before {iso_utc(swept.mark)}; backfill starts what is older"
         else:
@@ -132,11 +134,13 @@ class Explaining:
 
     def _life(self, schedule: Schedule, at: datetime) -> Iterator[str]:
         """What concerns every occurrence of the schedule."""
-        seen = next((one.first_seen for one in self.ledger.registrations() if one.schedule == schedule.name), None)
+        life = self.lives.id_of(schedule)
+        own = next((one for one in self.ledger.lives(schedule.name) if one.id == life), None)
+        seen = own or self.ledger.registration(schedule.name)
         if seen is None:
             yield "the schedule has not been seen by a reconciler yet: is the app deployed, and does it run?"
-        elif at < seen:
-            yield f"that is before the schedule's life, which began at {iso_utc(seen)}"
+        elif at < seen.first_seen:
+            yield f"that is before the schedule's life, which began at {iso_utc(seen.first_seen)}"
         if not schedule.enabled:
             yield "the schedule is disabled"
         pauses = self.ledger.pauses(schedule.name).intervals

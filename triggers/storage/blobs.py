@@ -71,7 +71,7 @@ class StorageBlobs:
             except ResourceNotFoundError:
                 return None
         change = BlobChange(
-            host=urlsplit(blob.url).netloc,
+            host=self.host(connection),
             container=container,
             path=path,
             etag=normal_etag(properties.etag),
@@ -88,7 +88,8 @@ class StorageBlobs:
         )
 
     def host(self, connection: str) -> str:
-        return urlsplit(self._open_service(connection).url).netloc
+        with _reached(f"the account of {connection}"):
+            return account_host(urlsplit(self._open_service(connection).url).netloc)
 
     def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
         from azure.core.exceptions import HttpResponseError
@@ -108,6 +109,15 @@ class StorageBlobs:
         with _reached(f"{container}/{path!r}"):
             blob = self._open_service(connection).get_blob_client(container, path)
             blob.upload_blob(content, overwrite=True)
+
+
+def account_host(host: str) -> str:
+    """The host of a storage account however it is written: all of these name the same blobs."""
+    account, _, domain = host.lower().partition(".")
+    labels = domain.removesuffix(":443").split(".")
+    kept = [one for one in labels if one != "privatelink"]
+    kept[:1] = ["blob" if one == "dfs" else one for one in kept[:1]]
+    return ".".join([account.removesuffix("-secondary"), *kept]) if domain else host.lower()
 
 
 class _Answer(Exception):

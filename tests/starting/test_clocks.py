@@ -1,0 +1,137 @@
+"""Clocks that stand still, run ahead, or are a little early."""
+
+from datetime import timedelta
+
+import pytest
+from builders import Engine, HandClock, change, schedule, timed, utc, watching
+
+from triggers.clock import Stopwatch, SystemClock
+from triggers.scheduling.run import RunState
+from triggers.starting.occurrence import change_occurrence
+from triggers.steering.questions import BackfillBody
+
+NOW = utc("2026-11-01T04:00")
+HOURLY = "cron: {expression: '0 * * * *'}"
+
+
+class Machine(HandClock):
+    """A machine that can sleep: which of its clocks go on then is told beforehand."""
+
+    def __init__(self) -> None:
+        super().__init__(NOW)
+        self.slept = 0.0
+
+    def since_boot(self) -> float:
+        return self._monotonic + self.slept
+
+    def sleep(self, time: timedelta, *, counts: str) -> None:
+        if counts == "the time of day":
+            self._now += time
+        else:
+            self.slept += time.total_seconds()
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(NOW)
+
+
+@pytest.mark.parametrize("counts", ["the time of day", "time since boot"])
+def test_a_machine_that_slept_before_it_sent_sends_nothing(engine: Engine, counts: str) -> None:
+    machine = Machine()
+    engine.clock = machine
+    of = watching()
+
+    def asleep() -> None:
+        machine.sleep(timedelta(minutes=20), counts=counts)
+
+    engine.endpoint.before_sending = asleep
+
+    run = engine.wired(of).firing.fire(of, change_occurrence("s", change()))
+
+    assert run is not None
+    assert (run.state, engine.endpoint.keys) == (RunState.UNSENT, [])
+
+
+def test_a_stopwatch_goes_by_the_clock_that_has_moved_on_most() -> None:
+    machine = Machine()
+    watch = Stopwatch(machine)
+    machine.pass_time(timedelta(seconds=1))
+    machine.sleep(timedelta(seconds=5), counts="time since boot")
+
+    assert watch.elapsed() == timedelta(seconds=6)
+    assert timedelta(0) <= Stopwatch(SystemClock()).elapsed() < timedelta(minutes=1)
+
+
+def test_a_timer_that_fires_a_little_early_fires_its_occurrence_and_the_next_tick_nothing(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.wired(of).due_occurrences.fire(of)
+    engine.clock.pass_time(timedelta(minutes=59, seconds=59, milliseconds=997))
+
+    engine.wired(of).due_occurrences.fire(of)
+    engine.clock.pass_time(timedelta(milliseconds=3))
+    engine.wired(of).due_occurrences.fire(of)
+    for _ in range(5):
+        engine.clock.pass_time(timedelta(minutes=1))
+        engine.reconcile(of)
+
+    assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z", "s@2026-11-01T05:00:00Z"]
+    (newest, _) = engine.ledger.recent_runs("s", 9)
+    assert newest.history[0].reason == "its timer fired 0.003 s early"
+
+
+def test_a_tick_that_is_more_than_two_seconds_early_fires_nothing(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.wired(of).due_occurrences.fire(of)
+    engine.clock.pass_time(timedelta(minutes=59, seconds=57))
+
+    engine.wired(of).due_occurrences.fire(of)
+
+    assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z"]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_clock_a_day_ahead_decides_nothing_of_the_day(engine: Engine, *, is_first: bool) -> None:
+    of = timed(HOURLY)
+    if not is_first:
+        engine.wired(of).due_occurrences.fire(of)
+    engine.clock.pass_time(timedelta(minutes=30))
+    ahead = engine.with_new_process()
+    engine.clock._now += timedelta(days=1)
+    ahead.started_at = engine.clock.now()
+
+    ahead.wired(of).due_occurrences.fire(of)
+    ahead.reconcile(of)
+    engine.clock._now -= timedelta(days=1)
+    for _ in range(4):
+        engine.clock.pass_time(timedelta(minutes=30))
+        engine.wired(of).due_occurrences.fire(of)
+        engine.reconcile(of)
+
+    assert "superseded" not in str(engine.states())
+    assert engine.endpoint.keys[-2:] == ["s@2026-11-01T05:00:00Z", "s@2026-11-01T06:00:00Z"]
+
+
+def test_an_edit_read_by_a_process_a_day_ahead_loses_no_day(engine: Engine) -> None:
+    engine.wired(timed(HOURLY)).due_occurrences.fire(timed(HOURLY))
+    edited = timed("cron: {expression: '30 * * * *'}")
+    engine.clock._now += timedelta(days=1)
+    ahead = engine.with_new_process()
+    ahead.reconcile(edited)
+    engine.clock._now -= timedelta(days=1)
+
+    for _ in range(4):
+        engine.clock.pass_time(timedelta(minutes=30))
+        ahead.wired(edited).due_occurrences.fire(edited)
+
+    assert engine.endpoint.keys[1:] == ["s@2026-11-01T04:30:00Z", "s@2026-11-01T05:30:00Z"]
+
+
+def test_a_backfill_by_a_clock_a_day_ahead_starts_nothing_of_the_future(engine: Engine) -> None:
+    of = timed(HOURLY)
+    engine.clock._now += timedelta(days=1)
+    body = BackfillBody(first="2026-11-01T00:00:00Z", before="2026-11-03T00:00:00Z")
+
+    answer = engine.wired(of).steering.backfill("s", body)
+
+    assert [one.key for one in answer.started] == [f"s@2026-11-01T0{hour}:00:00Z" for hour in range(5)]

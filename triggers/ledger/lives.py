@@ -1,0 +1,63 @@
+"""The row of a schedule's life in the registry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from .ports import Columns, StoredRow
+from .rows import CorruptRow, readable_or, time_of
+
+LIFE: Final = "life:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """A schedule as long as it stays of one kind and watches the same folder: what is older starts nothing."""
+
+    schedule: str
+    id: str
+    first_seen: datetime
+    began_at: datetime
+    seen_at: datetime
+    """Both on the ledger's clock; the second is renewed every five minutes."""
+    is_first: bool
+    """Of its schedule: before it there was nothing that events could be about."""
+    version: str | None = None
+    """The ledger's mark of what was read; None for a life that is not in it yet."""
+
+    @property
+    def row_key(self) -> str:
+        """Where it is in the registry."""
+        return life_key(self.schedule, self.id)
+
+
+def life_key(schedule: str, life: str = "") -> str:
+    """Where a life is; without its id what the keys of the schedule's lives begin with."""
+    return f"{LIFE}{schedule}:{life}"
+
+
+def life_columns(life: Life) -> Columns:
+    """The row of a life."""
+    times = {"first_seen": life.first_seen, "began_at": life.began_at, "seen_at": life.seen_at}
+    return {**{name: at.isoformat() for name, at in times.items()}, "is_first": life.is_first}
+
+
+def life_of(row: StoredRow) -> Life:
+    """The life in a row; what is not readable counts from when the row was written."""
+
+    def time(column: str) -> datetime:
+        found = readable_or(lambda one: time_of(one, column), row, row.written_at)
+        if found is None:
+            raise CorruptRow(row.row_key, f"neither {column} nor the row's own time is known")
+        return found
+
+    schedule, _, life = row.row_key[len(LIFE) :].partition(":")
+    return Life(
+        schedule=schedule,
+        id=life,
+        first_seen=time("first_seen"),
+        began_at=time("began_at"),
+        seen_at=time("seen_at"),
+        is_first=row.columns.get("is_first") is True,
+        version=row.etag,
+    )

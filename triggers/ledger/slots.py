@@ -1,0 +1,55 @@
+"""Who may start a run of a schedule that lets only so many be open: the row `slots`, and the open runs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ..scheduling.overlap import OpenRun, newest_in_flight, ranks_at
+from ..scheduling.run import Run
+from .ports import Operation, StoredRow, following
+from .records import open_run_of
+from .rows import number_of, readable_or, time_of
+
+_NEWEST: Final = "newest_started"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slots:
+    """The open runs of a schedule, and the ledger's mark by which one claim at a time takes a slot."""
+
+    open_runs: tuple[OpenRun, ...]
+    version: str | None = None
+    is_all: bool = True
+    """False: there are more open runs than were asked for."""
+    newest_started: datetime | None = None
+    """Of the occurrences that the schedule itself has started."""
+    started_in_a_row: int = 0
+    """Runs that took a slot since the last one that was made up for."""
+
+    def is_superseded(self, ranks: datetime) -> bool:
+        """Whether a later occurrence has started than the one of this time."""
+        return self.newest_started is not None and ranks < self.newest_started
+
+    def taken(self, run: Run) -> Operation:
+        """What makes a claim fail when another one has taken a slot since this was read."""
+        ranks = self.newest_started if run.by_person else max(ranks_at(run), self.newest_started or ranks_at(run))
+        columns = {
+            "taken_by": run.key,
+            "started_in_a_row": 0 if open_run_of(run).is_made_up_for else self.started_in_a_row + 1,
+            **({} if ranks is None else {"newest_started": ranks.isoformat()}),
+        }
+        return following("slots", columns, self.version)
+
+
+def slots_in(row: StoredRow | None, open_runs: tuple[OpenRun, ...], *, is_all: bool) -> Slots:
+    """The slots as a row tells them; what version 0.1.0 left out of it is told by the open runs."""
+    if row is None:
+        return Slots(open_runs=open_runs, is_all=is_all)
+    newest = readable_or(lambda one: time_of(one, "newest_started"), row, None) if _NEWEST in row.columns else None
+    return Slots(
+        open_runs=open_runs,
+        version=row.etag,
+        is_all=is_all,
+        newest_started=newest or newest_in_flight(open_runs),
+        started_in_a_row=readable_or(lambda one: number_of(one, "started_in_a_row"), row, 0),
+    )

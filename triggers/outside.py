@@ -1,0 +1,43 @@
+"""What the engine talks to, except the ledger: for types only, since each part is imported when it is first used."""
+
+from typing import Protocol
+
+from .reconciling.callbacks import CallbackWire
+from .reconciling.run_ends import Statuses
+from .reconciling.unknown_runs import LookUps
+from .reconciling.waiting_line import Service
+from .reconciling.webhooks import WebhookWire
+from .starting.firing import Submitter
+from .storage.blobs import Blobs
+
+
+class Outside(Protocol):
+    """Everything that the engine talks to, except the ledger. A part may be made when it is first used."""
+
+    @property
+    def endpoint(self) -> Submitter:
+        """Where runs are submitted."""
+
+    @property
+    def history(self) -> LookUps:
+        """Where runs are looked up."""
+
+    @property
+    def status(self) -> Statuses:
+        """Where runs are followed."""
+
+    @property
+    def cancellation(self) -> Service:
+        """Where runs are canceled."""
+
+    @property
+    def webhook_wire(self) -> WebhookWire:
+        """How webhooks are called."""
+
+    @property
+    def callback_wire(self) -> CallbackWire:
+        """How Azure DevOps' tasks are called back."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """The watched containers."""

@@ -1,0 +1,33 @@
+"""A run that is to be sent, with what the file says by now: a mended address or setting reaches what waits, too."""
+
+from dataclasses import replace
+
+from ..scheduling.batch import manifest_path
+from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule
+from ..scheduling.run import Run
+from ..scheduling.run_request import build_request, with_parameters
+
+
+def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
+    """The run with its request built from the present file and the facts of its occurrence; raises KeyError.
+
+    Where the schedule is another one by now, or starts another pipeline, what was decided is sent: `life` is that of
+    the file's schedule. So it is where the file wants a manifest that was never written for this run.
+    """
+    if schedule is None or life is None or (run.life, run.pipeline) != (life, schedule.pipeline):
+        return run
+    if run.request is None or _lacks_manifest(run, schedule):
+        return run
+    nominal_time = run.nominal_time or run.created_at
+    request = build_request(schedule, run.key, nominal_time, run.blob, run.batch)
+    return replace(run, request=with_parameters(request, run.parameters))
+
+
+def _lacks_manifest(run: Run, schedule: Schedule) -> bool:
+    if not isinstance(schedule, ChangeSchedule) or schedule.trigger.data_path is not DataPathKind.MANIFEST:
+        return False
+    assert run.request is not None
+    path = manifest_path(schedule.name, run.key)
+    return (run.blob is not None or run.batch is not None) and all(
+        one.path != path for one in run.request.datapaths.values()
+    )
