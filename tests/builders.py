@@ -19,7 +19,7 @@ from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from triggers.scheduling.file.loading import load
-from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
+from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
 from triggers.scheduling.run import OPEN_STATES, Run
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.reported_changes import Changes
@@ -191,7 +191,7 @@ class ScriptedHistory:
         self._endpoint = endpoint
         self.away = False
         self.knows_up_to: int | None = None
-        self.accepted_silently: dict[str, list[str]] = {}
+        self.accepted_silently: dict[str, list[str | FoundRun]] = {}
         """Run ids by key that the service has, although nobody was told."""
         self.asked: list[str] = []
         self.is_proof = False
@@ -207,7 +207,8 @@ class ScriptedHistory:
         told = self._endpoint.accepted[: self.knows_up_to]
         found = [run_id for key, run_id in told if key == run_key]
         run_ids = (*found, *self.accepted_silently.get(run_key, []))
-        return LookUp(complete=True, run_ids=run_ids, is_proof=self.is_proof and not run_ids)
+        runs = tuple(one if isinstance(one, FoundRun) else FoundRun(one) for one in run_ids)
+        return LookUp(complete=True, runs=runs, is_proof=self.is_proof and not runs)
 
 
 class MemoryBlobs:

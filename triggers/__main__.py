@@ -207,6 +207,9 @@ def _add_backfill(commands: "_Commands") -> None:
     filled.add_argument("--from", dest="first", metavar="ISO", type=_moment, required=True, help="inclusive")
     filled.add_argument("--to", dest="before", metavar="ISO", type=_moment, required=True, help="exclusive")
     filled.add_argument("--dry-run", action="store_true", help="start nothing")
+    filled.add_argument(
+        "--force", action="store_true", help="start also what is older than the ledger's rows and may have run"
+    )
     _add_person(filled)
     _add_where(filled)
     filled.set_defaults(command=backfilling.backfill)

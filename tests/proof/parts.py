@@ -10,7 +10,7 @@ from builders import MemoryBlobs
 
 from triggers.ledger.ports import LedgerUnavailable, Operation, StoredRow, Table, Written
 from triggers.scheduling.change import BlobChange, FoundBlob
-from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
+from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
 from triggers.scheduling.run import Run, RunState, schedule_of
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.storage.blobs import BlobUnavailable, ListingExpired, Page
@@ -188,9 +188,9 @@ class SimHistory:
         if self._world.happens(self._world.rates.history_away, "history away"):
             return LookUp(sentence="history is away")
         known = self._service.indexed()
-        found = tuple(one.run_id for one in known if (one.key, one.ledger_id) == (run_key, ledger_id))
+        found = tuple(FoundRun(one.run_id) for one in known if (one.key, one.ledger_id) == (run_key, ledger_id))
         self._world.step(self._instance, "answer of history")
-        return LookUp(complete=True, run_ids=found)
+        return LookUp(complete=True, runs=found)
 
 
 class SimService:

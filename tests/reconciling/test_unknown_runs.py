@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from builders import Engine, schedule, utc
 
-from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.outcome import Answer, FoundRun, Outcome
 from triggers.scheduling.run import Run, RunState
 from triggers.starting.occurrence import time_occurrence
 
@@ -227,3 +227,158 @@ def test_a_history_that_is_away_is_asked_for_one_run_and_not_for_twenty(engine: 
     passes(engine, 1, timedelta(minutes=5))
 
     assert len(engine.history.asked) == 2
+
+
+# Whose run it is
+
+
+def test_a_run_that_another_claim_has_sent_under_the_same_key_is_not_adopted(engine: Engine) -> None:
+    engine.history.accepted_silently[KEY] = [FoundRun("foreign", NOW, "another claim")]
+
+    passes(engine, 2)
+    before = run_of(engine).state
+    engine.history.accepted_silently[KEY].append(FoundRun("own", NOW, run_of(engine).claim_id))
+    passes(engine, 1)
+
+    assert (before, run_of(engine).run_id) == (RunState.UNKNOWN, "own")
+
+
+def test_a_run_of_an_earlier_claim_of_the_row_is_adopted() -> None:
+    engine = registered()
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away"), LOST]
+    engine.firing.fire(OF, time_occurrence(OF, NOW))
+    passes(engine, 1)
+    first, second = run_of(engine).claims
+    engine.history.accepted_silently[KEY] = [FoundRun("the-id", NOW, first)]
+
+    passes(engine, 1)
+
+    assert first != second == run_of(engine).claim_id
+    assert run_of(engine).run_id == "the-id"
+
+
+@pytest.mark.parametrize(("before", "adopted"), [(timedelta(minutes=4), "the-id"), (timedelta(minutes=6), None)])
+def test_without_its_claim_a_run_from_before_the_row_is_not_adopted(
+    engine: Engine, before: timedelta, adopted: str | None
+) -> None:
+    engine.history.accepted_silently[KEY] = [FoundRun("the-id", NOW - before)]
+
+    passes(engine, 2)
+
+    assert run_of(engine).run_id == adopted
+
+
+def test_a_row_whose_writers_clock_was_ahead_adopts_its_run_all_the_same() -> None:
+    engine = registered()
+    engine.endpoint.next_outcomes = [LOST]
+    engine.clock._now += timedelta(hours=1)
+    engine.firing.fire(OF, time_occurrence(OF, NOW))
+    engine.history.accepted_silently[KEY] = [FoundRun("the-id", NOW)]
+
+    passes(engine, 1)
+
+    assert run_of(engine).run_id == "the-id"
+
+
+# What a claim begins anew, and what a proof is
+
+
+def submit_soon(engine: Engine) -> None:
+    """A later occurrence, which the service accepts two seconds after it."""
+    engine.clock.pass_time(timedelta(seconds=2))
+    submit_later(engine)
+
+
+def test_a_second_claim_waits_as_long_as_the_first_for_its_proof(engine: Engine) -> None:
+    """Else the witness that freed the first claim would free the second one at once, and a third would be sent."""
+    submit_soon(engine)
+    engine.endpoint.next_outcomes = [LOST]
+    passes(engine, 3)
+    second = run_of(engine)
+
+    passes(engine, 6)
+
+    assert (second.state, second.unknown_since, second.first_look_up_at, second.attempts) == (
+        RunState.UNKNOWN,
+        None,
+        None,
+        2,
+    )
+    assert engine.endpoint.keys.count(KEY) == 2
+    assert run_of(engine).state is RunState.UNKNOWN
+
+
+def test_a_claim_that_is_over_settles_nothing_of_the_next(engine: Engine) -> None:
+    """The first submitter comes back with "too late" while the second one's request is on the wire."""
+    first = run_of(engine)
+    submit_soon(engine)
+    passes(engine, 2)
+    late = Outcome(answer=Answer.UNSENT, sentence="too late")
+
+    def first_comes_back() -> None:
+        engine.endpoint.before_the_reply = lambda: None
+        settled = engine.firing._settling.settle(first, late, OF.retry)
+        assert settled.claim_id != first.claim_id
+
+    engine.endpoint.before_the_reply = first_comes_back
+    passes(engine, 1)
+
+    assert engine.endpoint.keys.count(KEY) == 2
+    assert run_of(engine).state is RunState.SUBMITTED
+
+
+def test_the_witness_is_asked_before_the_run_it_is_a_proof_for(engine: Engine) -> None:
+    submit_soon(engine)
+
+    passes(engine, 4)
+
+    witness = engine.history.asked.index(LATER)
+    assert engine.history.asked[witness : witness + 2] == [LATER, KEY]
+
+
+def test_a_run_of_the_witnesss_key_with_another_id_proves_nothing(engine: Engine) -> None:
+    submit_soon(engine)
+    engine.history.knows_up_to = 0
+    engine.history.accepted_silently[LATER] = ["somebody-elses"]
+
+    passes(engine, 20)
+
+    assert run_of(engine).state is RunState.UNKNOWN
+
+
+def test_a_witness_of_the_same_second_proves_nothing() -> None:
+    """The ledger's clock is read in whole seconds: who was first is not told by them."""
+    engine = registered()
+    engine.endpoint.next_outcomes = [LOST]
+    engine.firing.fire(OF, time_occurrence(OF, NOW))
+    engine.clock.pass_time(timedelta(seconds=1))
+    submit_later(engine)
+
+    passes(engine, 20)
+
+    assert run_of(engine).state is RunState.UNKNOWN
+
+
+def test_nothing_is_freed_before_it_has_settled(engine: Engine) -> None:
+    submit_soon(engine)
+    states = []
+    for _ in range(4):
+        passes(engine, 1, timedelta(seconds=39))
+        states.append((run_of(engine).state.value, engine.endpoint.keys.count(KEY)))
+
+    assert states == [("unknown", 1)] * 3 + [("unsent", 1)], "the third is at 119 of 120 seconds"
+
+
+def test_an_unknown_run_whose_answer_comes_counts_as_claimed_when_it_was() -> None:
+    """As a witness it would else prove too much: it was accepted before it was given up."""
+    engine = registered()
+
+    def too_slow() -> None:
+        engine.clock.pass_time(timedelta(minutes=6))
+        engine.with_new_process().reconcile(OF)
+
+    engine.endpoint.before_the_reply = too_slow
+    run = engine.firing.fire(OF, time_occurrence(OF, NOW))
+
+    assert run is not None
+    assert (run.state, run.claimed_at) == (RunState.SUBMITTED, NOW)

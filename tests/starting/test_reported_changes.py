@@ -146,6 +146,7 @@ def test_what_a_poll_finds_from_before_the_schedule_was_seen_starts_nothing(
     container.upload_blob("old.csv", b"1")
     container.upload_blob("pushed.csv", b"1")
     later = datetime.now(UTC) + timedelta(minutes=1)
+    engine.clock.pass_time(later - engine.clock.now())
 
     polled = reporter.report(of, "old.csv", polled=True, first_seen=later)
     pushed = reporter.report(of, "pushed.csv", polled=False, first_seen=later)

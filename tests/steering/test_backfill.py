@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.data.tables import TableServiceClient
@@ -11,11 +12,14 @@ from command_line import run_command
 from local.azurite import Azurite
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.ports import Delete
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
-from triggers.scheduling.run import RunKind, SkipReason
+from triggers.scheduling.run import RunKind, RunState, SkipReason
 from triggers.starting.occurrence import Asked, time_occurrence
+from triggers.steering.declined import WrongState
 from triggers.steering.pausing import pause, resume
+from triggers.steering.questions import ReplayBody
 
 HOURLY = "cron: {expression: '0 * * * *'}"
 BATCHED = CHANGE.replace("input}", "input, data_path: manifest, polling_interval: 0}") + "\nbatch: {quiet: 1m}"
@@ -26,11 +30,13 @@ def engine() -> Engine:
     return Engine(utc("2026-11-01T10:30:00"))
 
 
-def backfill(engine: Engine, of: Schedule, first: str, before: str, *, dry_run: bool = False) -> dict[str, bool]:
+def backfill(
+    engine: Engine, of: Schedule, first: str, before: str, *, dry_run: bool = False, force: bool = False
+) -> dict[str, bool]:
     """What it says of each occurrence: whether it starts."""
     backfilling = engine.wired().backfilling
     asked = Asked(by="ann", note="lost week")
-    items = backfilling.backfill(of, utc(first), utc(before), asked, dry_run=dry_run)
+    items = backfilling.backfill(of, utc(first), utc(before), asked, dry_run=dry_run, force=force)
     return {item.key: item.starts for item in items}
 
 
@@ -239,3 +245,81 @@ def test_what_waits_for_a_batch_is_left_to_it_when_batches_are_given_up(engine: 
 
     assert list(said.values()) == [False]
     assert len(engine.endpoint.submissions) == 1
+
+
+# Beyond the ledger's memory
+
+
+def forgotten(engine: Engine, keys: str = HOURLY) -> Any:
+    """A schedule that ran 100 days ago, and whose rows of that time are pruned."""
+    of = schedule(keys)
+    engine.blobs.put(found("incoming/old.csv", last_modified=engine.clock.now()))
+    engine.clock.pass_time(timedelta(days=100))
+    return of
+
+
+DAY_BEFORE = "2026-11-01T10:00"
+
+
+@pytest.mark.parametrize("keys", [HOURLY, CHANGE])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_older_than_the_ledgers_rows_is_refused(engine: Engine, keys: str, *, dry_run: bool) -> None:
+    of = forgotten(engine, keys)
+
+    with pytest.raises(WrongState, match=r"s: what is before 2026-11-12T10:30:00Z may have run already, .* use force"):
+        backfill(engine, of, DAY_BEFORE, "2026-11-02T00:00", dry_run=dry_run)
+
+    assert engine.states() == {}
+
+
+def test_with_force_it_starts_under_a_key_of_its_own_and_a_repetition_starts_nothing(engine: Engine) -> None:
+    of = forgotten(engine)
+    since_1970 = int(engine.clock.now().timestamp())
+
+    said = backfill(engine, of, DAY_BEFORE, "2026-11-01T11:00", force=True)
+    engine.clock.pass_time(timedelta(minutes=1))
+    again = backfill(engine, of, DAY_BEFORE, "2026-11-01T11:00", force=True)
+
+    assert said == {f"s@2026-11-01T10:00:00Z.r{since_1970}": True}
+    assert again == {f"s@2026-11-01T10:00:00Z.r{since_1970}": False}
+    run = engine.ledger.get(f"s@2026-11-01T10:00:00Z.r{since_1970}")
+    assert run is not None
+    assert (run.kind, run.replay_of) == (RunKind.REPLAY, "s@2026-11-01T10:00:00Z")
+
+
+def test_with_force_a_blob_of_a_batch_schedule_starts_once(engine: Engine) -> None:
+    of = forgotten(engine, BATCHED)
+    first, before = DAY_BEFORE, "2026-11-02T00:00"
+
+    said = [backfill(engine, of, first, before, force=True) for _ in range(2)]
+    for _ in range(5):
+        engine.clock.pass_time(timedelta(minutes=1))
+        engine.reconcile(of)
+    said.append(backfill(engine, of, first, before, force=True))
+
+    assert [list(one.values()) for one in said] == [[True], [False], [False]]
+    assert len(engine.endpoint.submissions) == 1
+
+
+def test_a_range_that_holds_nothing_forgotten_needs_no_force(engine: Engine) -> None:
+    of = schedule("recurrence: {frequency: Day, interval: 1, start_time: 2027-01-01T04:00:00}")
+    engine.clock.pass_time(timedelta(days=100))
+
+    said = backfill(engine, of, "2020-01-01T00:00", "2027-01-03T00:00")
+
+    assert list(said) == ["s@2027-01-01T04:00:00Z", "s@2027-01-02T04:00:00Z"]
+
+
+def test_a_replay_is_numbered_behind_the_highest_that_is_present(engine: Engine) -> None:
+    of = schedule(HOURLY)
+    engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T04:00")), SkipReason.PAUSED)
+    steering = engine.wired(of).steering
+    for number in (1, 2):
+        assert steering.replay("s@2026-11-01T04:00:00Z", ReplayBody(force=True)).key.endswith(f".r{number}")
+        (run,) = engine.ledger.runs([f"s@2026-11-01T04:00:00Z.r{number}"])
+        engine.ledger.update(run, run.to(RunState.FINISHED, engine.clock.now()))
+    engine.ledger.table.write("s", [Delete("k:s@2026-11-01T04:00:00Z.r1")])
+
+    third = steering.replay("s@2026-11-01T04:00:00Z", ReplayBody(force=True))
+
+    assert third.key == "s@2026-11-01T04:00:00Z.r3"

@@ -1,11 +1,13 @@
 """Asks Azure ML whether it has accepted a run of ours: run history by the tags of its key and ledger, jobs by name."""
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..scheduling.outcome import LookUp
-from ..scheduling.run_request import RunRequest
+from ..scheduling.outcome import FoundRun, LookUp
+from ..scheduling.run_request import ATTEMPT_TAG, RunRequest
 from ..scheduling.templates import MissingSetting
 from .addresses import UnfitAddress, studio_url
 from .call import Call
@@ -15,6 +17,7 @@ from .outcomes import clean
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
+_FRACTION: Final = re.compile(r"\.\d+")
 _PAGES: Final = 20
 """A key has one run, in the worst of cases a few; a service that pages on and on is not answering the question."""
 
@@ -47,7 +50,7 @@ class RunHistory:
             return LookUp(sentence=f"the look-up of the job {name} was answered {reply.status}")
         if _object(reply.body).get("name") != name:
             return LookUp(sentence=f"the look-up of the job {name} was answered with something else")
-        return LookUp(complete=True, run_ids=(name,), studio_url=studio_url(how.call.url, name))
+        return LookUp(complete=True, runs=(FoundRun(name),), studio_url=studio_url(how.call.url, name))
 
     def _pages(self, how: ByTags) -> LookUp:
         question: dict[str, object] = {
@@ -55,7 +58,7 @@ class RunHistory:
             "orderby": "CreatedUtc asc",
             "top": 100,
         }
-        found: list[str] = []
+        found: list[FoundRun] = []
         for _ in range(_PAGES):
             reply = Call(url=how.url, body=question).asked(self._wire)
             if reply.status != 200:
@@ -63,11 +66,11 @@ class RunHistory:
             page = _parsed(reply.body)
             if page is None:
                 return LookUp(sentence="run history sent something else than a list of runs")
-            found += [clean(str(run["runId"])) for run in page["value"] if _is_ours(run, how.tags)]
+            found += [_found(run) for run in page["value"] if _is_ours(run, how.tags)]
             question["continuationToken"] = page.get("continuationToken")
             if not question["continuationToken"]:
-                studio = studio_url(how.within, found[0]) if found else None
-                return LookUp(complete=True, run_ids=tuple(found), studio_url=studio)
+                studio = studio_url(how.within, found[0].run_id) if found else None
+                return LookUp(complete=True, runs=tuple(found), studio_url=studio)
         return LookUp(sentence=f"run history did not come to an end within {_PAGES} pages")
 
 
@@ -76,6 +79,20 @@ def _is_ours(run: Any, tags: Mapping[str, str]) -> bool:
     if not isinstance(run, dict) or not isinstance(run.get("tags"), dict) or not run.get("runId"):
         return False
     return all(run["tags"].get(name) == value for name, value in tags.items())
+
+
+def _found(run: Mapping[str, Any]) -> FoundRun:
+    attempt = run["tags"].get(ATTEMPT_TAG)
+    return FoundRun(clean(str(run["runId"])), _time(run.get("createdUtc")), None if attempt is None else str(attempt))
+
+
+def _time(text: object) -> datetime | None:
+    """A time as the service writes it, with more digits than we know; None for what is none."""
+    try:
+        found = datetime.fromisoformat(_FRACTION.sub("", str(text)))
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:

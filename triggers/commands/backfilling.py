@@ -11,6 +11,7 @@ from ..settings import Settings, StoreUnavailable
 from ..starting.occurrence import Asked
 from ..steering.answers import ItemAnswer
 from ..steering.backfilling import Item
+from ..steering.declined import Declined
 from ..steering.questions import BackfillBody
 from .levers import Refused, checked, levers, named_schedule, refusals
 
@@ -28,11 +29,13 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     progress = Progress(None)
     try:
         for item in app.engine.backfilling.backfill(
-            schedule, options.first, options.before, asked, dry_run=options.dry_run
+            schedule, options.first, options.before, asked, dry_run=options.dry_run, force=options.force
         ):
             starts, already = starts + item.starts, already + (not item.starts)
             progress.say(_line(verb if item.starts else "already", item))
             progress.step()
+    except Declined as error:
+        raise Refused(str(error).replace("use force", "use --force")) from error
     except StoreUnavailable as error:
         raise Refused(f"{error}; what is shown above is done, and the same command goes on") from error
     finally:
@@ -49,6 +52,7 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         BackfillBody,
         **{"from": options.first.isoformat(), "to": options.before.isoformat()},
         dry_run=options.dry_run,
+        force=options.force,
         note=options.note,
         by=options.by,
     )

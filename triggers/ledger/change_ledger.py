@@ -34,6 +34,7 @@ from .change_records import (
     head_of,
     member_of,
     members_of,
+    missed_of,
     pending_key,
     sweep_key,
     sweep_of,
@@ -42,7 +43,7 @@ from .change_records import (
 )
 from .ledger import Ledger
 from .ports import ROWS_A_TRANSACTION, Create, Delete, Merge, Operation, Replace, StoredRow, following
-from .rows import REGISTRY, after_prefix, columns_of, readable, readable_or, text_of
+from .rows import REGISTRY, after_prefix, columns_of, numbers_behind, readable, readable_or, replays_of, text_of
 
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
@@ -89,6 +90,10 @@ class ChangeLedger:
         """
         row = self._table.get(schedule, f"c:{digest}")
         return None if row is None else text_of(row, "run_key")
+
+    def replays(self, schedule: str, digest: str) -> list[int]:
+        """The numbers under which a change was in a batch, or waited for one, once more; the lowest first."""
+        return numbers_behind(f"c:{digest}.r", self._table.query(schedule, *replays_of("c:", digest)))
 
     def add(self, schedule: str, member: Member, others: list[Operation]) -> bool:
         """Let a change wait for its batch; False when it does already, or one of the others does not fit."""
@@ -232,9 +237,9 @@ class ChangeLedger:
     def missed_by_events(self) -> dict[str, int]:
         """How many changes the sweeps of each schedule have found that no event had told."""
         missed: Counter[str] = Counter()
-        for life, number in readable(_missed, self._rows(REGISTRY, SWEEP)):
+        for life, number in readable(missed_of, self._rows(REGISTRY, SWEEP)):
             missed[life.partition(":")[0]] += number
-        before = dict(readable(_missed, self._rows(REGISTRY, SWEEP_0_1)))
+        before = dict(readable(missed_of, self._rows(REGISTRY, SWEEP_0_1)))
         return {**before, **missed}
 
     def prune(self, schedule: str, written_before: datetime, limit: int) -> int:
@@ -283,11 +288,6 @@ def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
 def _is_of(member: Member, life: str | None) -> bool:
     """Whether a change may be in a batch of a life: it was told in it, or version 0.1.0 has told or begun it."""
     return life is None or member.life is None or member.life == life
-
-
-def _missed(row: StoredRow) -> tuple[str, int]:
-    """What a sweep has found that no event had told, by what follows the first mark of its key."""
-    return row.row_key.partition(":")[2], sweep_of(row).missed_by_events
 
 
 def _version_key(change: BlobChange) -> str:

@@ -94,6 +94,11 @@ def sweep_of(row: StoredRow) -> SweepState:
     return document_of(row, SweepState)
 
 
+def missed_of(row: StoredRow) -> tuple[str, int]:
+    """What a sweep has found that no event had told, by what follows the first mark of its key."""
+    return row.row_key.partition(":")[2], sweep_of(row).missed_by_events
+
+
 def member_of(row: StoredRow) -> Member:
     """A change that waits for its batch."""
     member = document_of(row, Member)

@@ -34,9 +34,11 @@ from .rows import (
     after_prefix,
     list_columns,
     list_key,
+    numbers_behind,
     open_columns,
     readable,
     readable_or,
+    replays_of,
     run_columns,
     run_of,
     shown_run_of,
@@ -110,6 +112,10 @@ class Ledger(Registry):
     def has(self, key: str) -> bool:
         """Whether a key has a row, readable or not."""
         return self._row(key) is not None
+
+    def replays(self, root: str) -> list[int]:
+        """The numbers of an occurrence's replays that have a row, the lowest first."""
+        return numbers_behind(f"k:{root}.r", self.table.query(schedule_of(root), *replays_of("k:", root)))
 
     def open_rows(self, schedule: str) -> Iterator[OpenRun]:
         """The open runs of a schedule, as far as they can be told without reading them."""

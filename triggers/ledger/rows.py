@@ -67,8 +67,9 @@ _RUN_COLUMNS: Final = frozenset(
 )
 """Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
-_ABSENT: Final = re.compile(r'(,"(life|unknown)":null)+}\Z', re.ASCII)
+_ABSENT: Final = re.compile(r'(,"(life":null|claims":\[\]|unknown":null))+}\Z', re.ASCII)
 """What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
+_NUMBER: Final = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _LONGEST_TAIL: Final = 200
 _PIECE: Final = re.compile(r"document_\d+\Z", re.ASCII)
 _END_OF_TIME: Final = 253_402_300_800_000
@@ -124,6 +125,17 @@ def list_key(created_at: datetime) -> str:
 def after_prefix(prefix: str) -> str:
     """The first key behind all those that begin with a prefix."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def replays_of(prefix: str, root: str) -> tuple[str, str]:
+    """Between which keys the rows of an occurrence's replays are."""
+    return f"{prefix}{root}.r", f"{prefix}{root}.s"
+
+
+def numbers_behind(first: str, rows: Iterator[StoredRow]) -> list[int]:
+    """The numbers that end the keys of rows, and nothing else does; the lowest first."""
+    ends = (row.row_key.removeprefix(first) for row in rows)
+    return sorted(int(end) for end in ends if _NUMBER.match(end))
 
 
 def run_of(row: StoredRow) -> Run:

@@ -6,6 +6,7 @@ did know a run of ours on this target that was claimed after the unknown one was
 Until then the run stays unknown, and the next submission there supplies the proof.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -14,7 +15,7 @@ from ..clock import Clock, LeftAlone
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
 from ..scheduling.identities import target_id
-from ..scheduling.outcome import LookUp
+from ..scheduling.outcome import FoundRun, LookUp
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_request import RunRequest
 from ..starting.settling import accepted, beyond_reach, log_run
@@ -30,6 +31,8 @@ _WITNESS_STATES: Final = frozenset(
 )
 
 _REST: Final = timedelta(seconds=20)
+_ROWS_TIME: Final = timedelta(minutes=5)
+"""By so much the clocks of a row's writer and of Azure ML may differ."""
 _CLOCK_GRAIN: Final = timedelta(seconds=2)
 """The ledger's clock is read in whole seconds."""
 
@@ -76,8 +79,9 @@ class UnknownRuns:
         # Before the look-up that it is the proof for.
         has_caught_up = may_be_freed and self._index_has_caught_up(run, since)
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
-        if found.run_ids:
-            self._adopt(run, found)
+        ours = [one for one in found.runs if _is_of(one, run, since)]
+        if ours:
+            self._adopt(run, ours, found.studio_url)
         elif found.is_impossible:
             if server_now - since >= self._settle:  # its answer may still come
                 untracked = self._ledger.update(run, beyond_reach(run, self._clock.now()))
@@ -120,14 +124,26 @@ class UnknownRuns:
                 return False  # history is away: asking for twenty others would only hold the pass up
         return False
 
-    def _adopt(self, run: Run, found: LookUp) -> None:
-        adopted = accepted(run, found.run_ids[0], found.studio_url, self._clock.now())
-        extra = {"action": "run_adopted", "run_key": run.key, "run_id": found.run_ids[0]}
-        if len(found.run_ids) > 1:
-            adopted = replace(adopted, duplicate_run_id=found.run_ids[1])
+    def _adopt(self, run: Run, found: Sequence[FoundRun], studio_url: str | None) -> None:
+        adopted = accepted(run, found[0].run_id, studio_url, self._clock.now())
+        extra = {"action": "run_adopted", "run_key": run.key, "run_id": found[0].run_id}
+        if len(found) > 1:
+            adopted = replace(adopted, duplicate_run_id=found[1].run_id)
             log.error("the service has started a run twice", extra={**extra, "action": "duplicate_run"})
         if self._ledger.update(run, adopted) is not None:
             log.info("an unknown run was found", extra=extra)
+
+
+def _is_of(found: FoundRun, run: Run, since: datetime) -> bool:
+    """Whether a run of the same key is of this row: a row that was pruned may have had the key before it.
+
+    The claim tells; where it is not known, what was there well before this row is none of its. A row's time is its
+    writer's, or the ledger's of a later moment: the earlier of the two is safe.
+    """
+    if found.attempt is not None and len(run.claims) >= max(1, run.attempts):
+        return found.attempt in run.claims
+    began_at = min(run.created_at, run.claimed_at or since)
+    return found.created_at is None or found.created_at >= began_at - _ROWS_TIME
 
 
 def _is_later(witness: Run, run: Run, since: datetime) -> bool:

@@ -1,7 +1,7 @@
 """What Azure ML has said: of a submission, of a run that is looked up, and of one that it has accepted."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
 from .run import RunState
@@ -34,12 +34,23 @@ class Outcome:
     """It was accepted, but there is no address to poll for its end."""
 
 
+@dataclass(frozen=True)
+class FoundRun:
+    """A run with our key and ledger that Azure ML has."""
+
+    run_id: str
+    created_at: datetime | None = None
+    """By Azure ML's clock; None: not told."""
+    attempt: str | None = None
+    """The claim that sent it; None: not told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LookUp:
     """The answer: `complete` only when history was read to its end, so that an empty answer means something."""
 
     complete: bool = False
-    run_ids: tuple[str, ...] = ()
+    runs: tuple[FoundRun, ...] = ()
     """Oldest first; more than one means that the service started a run twice."""
     is_proof: bool = False
     """That an empty answer is proof by itself: a repetition could start no second run."""
@@ -48,6 +59,11 @@ class LookUp:
     studio_url: str | None = None
     sentence: str | None = None
     """Why it is not complete."""
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of the runs that were found."""
+        return tuple(one.run_id for one in self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,8 @@ from .change import BlobChange, change_digest
 from .instants import ISO_UTC, Instant, iso_utc
 from .run_request import RunRequest
 
+KEPT_CLAIMS: Final = 500
+
 
 class RunState(Enum):
     """The words that rows, answers and the dashboard use."""
@@ -183,6 +185,8 @@ class Run:
     """When this row was written, on the ledger's clock, as far as the ledger tells; not a part of the row."""
     life: str | None = None
     """In which life of its schedule it was decided; None: not known, so the present file is none of its."""
+    claims: tuple[str, ...] = ()
+    """The ids of its claims, the newest last; fewer than `attempts` where version 0.1.0 has claimed it."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None: all of the row is understood."""
 
@@ -194,6 +198,10 @@ class Run:
         if state not in TRANSITIONS.get(self.state, frozenset()):
             raise AssertionError(f"{self.key}: {self.state} → {state}")
         return self._with_event(state, at, changes, remark)
+
+    def claimed(self, claim_id: str) -> "Run":
+        """The run with one claim more, which is not written yet."""
+        return replace(self, claim_id=claim_id, claims=(*self.claims, claim_id)[-KEPT_CLAIMS:])
 
     def first(self, at: datetime, remark: str | None = None) -> "Run":
         """The run with the first line of its history, as it is written into the ledger."""

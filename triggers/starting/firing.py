@@ -165,12 +165,11 @@ class Firing:
         ledger_id = self._ledger.ledger_id()
         claimed_at = Stopwatch(self._clock)
         now = self._clock.now()
-        claim = run.to(
+        claim = run.claimed(str(uuid4())).to(
             RunState.SUBMITTING,
             now,
             remark=None if present.request == run.request else "built anew from the file as it is now",
             request=present.request,
-            claim_id=str(uuid4()),
             claimed_at=None,
             sent_to=None if present.request is None else self._endpoint.place(present.request),
             unknown_since=None,
@@ -221,7 +220,7 @@ class Firing:
         claimed_at = Stopwatch(self._clock)
         assert run.request is not None, "what is claimed has its request"
         sent_to = self._endpoint.place(run.request)
-        claim = replace(run, state=RunState.SUBMITTING, claim_id=str(uuid4()), attempts=1, sent_to=sent_to)
+        claim = replace(run.claimed(str(uuid4())), state=RunState.SUBMITTING, attempts=1, sent_to=sent_to)
         first = claim.first(run.created_at, occurrence.remark)
         claimed = self._ledger.insert(first, [*occurrence.beside, *taken])
         return claimed and self._submit(claimed, claimed_at, ledger_id, retry)

@@ -98,9 +98,9 @@ class Asking:
     def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
         """One more run of what a run was for, built anew from the file as it is now."""
         root = run.replay_of or run.key
-        newest, number = run, 1
-        while (later := self.ledger.get(replay_key(root, number))) is not None:
-            newest, number = later, number + 1
+        replays = self.ledger.replays(root)
+        number = max(replays, default=0) + 1
+        newest = (replays and self.ledger.get(replay_key(root, number - 1))) or run
         if body.unless_replayed and newest.key != run.key:
             raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
         if newest.state not in REPLAYABLE and not (newest.state in WITH_FORCE and body.force):

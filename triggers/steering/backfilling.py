@@ -3,7 +3,7 @@
 Nothing is submitted here: the runs wait in the ledger, and the reconciler sends them, whatever pauses and catch-up say.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,15 +13,17 @@ from ..ledger.change_ledger import OWN_RUN, ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.batch import member_of
-from ..scheduling.change import FoundBlob, out_of_scope
+from ..scheduling.change import FoundBlob, change_digest, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
-from ..scheduling.run import Run, RunKind, RunState, change_key, schedule_of, time_key
+from ..scheduling.policies import floor
+from ..scheduling.run import Run, RunKind, RunState, change_key, replay_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
 from ..starting.due_occurrences import AHEAD
 from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence, change_occurrence
 from ..starting.reported_changes import Changes
+from .declined import WrongState
 
 _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
 _MEANWHILE: Final = "started by somebody else meanwhile"
@@ -51,19 +53,38 @@ class Backfilling:
     clock: Clock
 
     def backfill(
-        self, schedule: Schedule, first: datetime, before: datetime, asked: Asked, *, dry_run: bool
+        self,
+        schedule: Schedule,
+        first: datetime,
+        before: datetime,
+        asked: Asked,
+        *,
+        dry_run: bool,
+        force: bool = False,
     ) -> Iterator[Item]:
         """Go through the nominal times, or modification times, in [first, before), oldest first for times.
 
-        What is not due yet is left out. Repeated, it goes on where it was. Raises LedgerUnavailable, BlobUnavailable.
+        What is not due yet is left out. Repeated, it goes on where it was. What is older than the ledger's memory
+        starts with `force` only, and under a key of its own: it may have run. Raises WrongState, LedgerUnavailable,
+        BlobUnavailable.
         """
+        remembered = floor(self.clock.now(), self.changes.retention)
         before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
+        if not force and self._has_any(schedule, first, min(before, remembered)):
+            raise WrongState(_forgotten(schedule, remembered, self.changes.retention))
         if isinstance(schedule, ChangeSchedule):
             for found in self._blobs(schedule.trigger, first, before):
-                yield self._change(schedule, found, asked, dry_run=dry_run)
+                is_remembered = found.change.last_modified >= remembered
+                yield self._change(schedule, found, asked, dry_run=dry_run, is_remembered=is_remembered)
             return
         for moment in between(schedule.trigger, first - _INSTANT, before - _INSTANT):
-            yield self._start(schedule, moment, asked, dry_run=dry_run)
+            yield self._start(schedule, moment, asked, dry_run=dry_run, is_remembered=moment >= remembered)
+
+    def _has_any(self, schedule: Schedule, first: datetime, before: datetime) -> bool:
+        """Whether anything may be in [first, before); blobs are not listed for it."""
+        if first >= before or isinstance(schedule, ChangeSchedule):
+            return first < before
+        return next(iter(between(schedule.trigger, first - _INSTANT, before - _INSTANT)), None) is not None
 
     def _blobs(self, trigger: ChangeTrigger, first: datetime, before: datetime) -> Iterator[FoundBlob]:
         """The blobs in scope that were modified in [first, before), by name."""
@@ -77,13 +98,16 @@ class Backfilling:
             if continuation is None:
                 return
 
-    def _change(self, schedule: ChangeSchedule, found: FoundBlob, asked: Asked, *, dry_run: bool) -> Item:
+    def _change(
+        self, schedule: ChangeSchedule, found: FoundBlob, asked: Asked, *, dry_run: bool, is_remembered: bool
+    ) -> Item:
         rows, change, name = self.rows, found.change, schedule.name
         own = change_key(name, change)
-        key, present = _next_attempt(own, self._attempt)
+        replays = [*self.ledger.replays(own), *rows.replays(name, change_digest(change))]
+        key, present = self._next_attempt(own, replays, self._attempt, is_remembered=is_remembered)
         if present is not None and not present.starts:
             return replace(present, what=change.path)
-        why = "no row" if present is None else present.why
+        why = _why(present, is_remembered=is_remembered)
         if dry_run:
             return Item(key, change.path, starts=True, why=why)
         noted, digest = rows.noted(found, rows.newest(name, change)), _digest_in(key)
@@ -110,30 +134,48 @@ class Backfilling:
             return None if batch is None else Item(key, "", starts=True, why="its row is gone")
         return _item(run)
 
-    def _start(self, schedule: TimeSchedule, moment: datetime, asked: Asked, *, dry_run: bool) -> Item:
+    def _start(
+        self, schedule: TimeSchedule, moment: datetime, asked: Asked, *, dry_run: bool, is_remembered: bool
+    ) -> Item:
         own, what = time_key(schedule.name, moment), iso_utc(moment)
-        key, present = _next_attempt(own, self._own_run)
+        replays = self.ledger.replays(own)
+        key, present = self._next_attempt(own, replays, self._own_run, is_remembered=is_remembered)
         if present is not None and not present.starts:
             return replace(present, what=what)
-        why = "no row" if present is None else present.why
+        why = _why(present, is_remembered=is_remembered)
         if dry_run:
             return Item(key, what, starts=True, why=why)
         occurrence = _again(Occurrence(key=key, kind=RunKind.TIME, nominal_time=moment), own)
         started = self.firing.wait(schedule, occurrence, asked)
         return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 
+    def _next_attempt(
+        self, own: str, replays: Sequence[int], attempt: Callable[[str], Item | None], *, is_remembered: bool
+    ) -> tuple[str, Item | None]:
+        """The key of an occurrence's next attempt, and what became of its newest one."""
+        if replays:
+            return replay_key(own, max(replays) + 1), _read(attempt, replay_key(own, max(replays)))
+        present = _read(attempt, own)
+        if present is not None:
+            return replay_key(own, 1), present
+        return own if is_remembered else replay_key(own, int(self.clock.now().timestamp())), None
+
     def _own_run(self, key: str) -> Item | None:
         run = self.ledger.get(key)
         return None if run is None else _item(run)
 
 
-def _next_attempt(own: str, attempt: Callable[[str], Item | None]) -> tuple[str, Item | None]:
-    """The key of an occurrence's next attempt, and what became of its newest one."""
-    newest, key, number = None, own, 0
-    while (present := _read(attempt, key)) is not None:
-        number += 1
-        newest, key = present, f"{own}.r{number}"
-    return key, newest
+def _why(present: Item | None, *, is_remembered: bool) -> str:
+    if present is not None:
+        return present.why
+    return "no row" if is_remembered else "no row any more, it may have run"
+
+
+def _forgotten(schedule: Schedule, remembered: datetime, retention: timedelta) -> str:
+    return (
+        f"{schedule.name}: what is before {iso_utc(remembered)} may have run already, for rows are kept "
+        f"{retention.days} days (LEDGER_RETENTION_DAYS); begin there, or use force: it starts once more what has run"
+    )
 
 
 def _read(attempt: Callable[[str], Item | None], key: str) -> Item | None:

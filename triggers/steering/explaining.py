@@ -13,7 +13,7 @@ from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
-from ..scheduling.run import Run, RunState, change_key, replay_key, time_key
+from ..scheduling.run import RunState, change_key, replay_key, time_key
 from ..scheduling.times.occurrences import next_after
 from ..starting.lives import Lives
 from ..storage.blobs import Blobs
@@ -62,9 +62,9 @@ class Explaining:
         yield f"{iso_utc(at)} is an occurrence of {schedule.name}"
         yield from self._life(schedule, at)
         key = time_key(schedule.name, at)
-        run = self._run(key)
-        if run is not None:
-            yield from self._chain(run)
+        runs = list(self._chain(key))
+        if runs:
+            yield from runs
             return
         yield f"it has no row ({key})"
         mark = self.ledger.mark(schedule.name)
@@ -102,7 +102,7 @@ class Explaining:
         yield from self._change(schedule, change)
 
     def _change(self, schedule: ChangeSchedule, change: BlobChange) -> Iterator[str]:
-        run = self._run(change_key(schedule.name, change))
+        runs = list(self._chain(change_key(schedule.name, change)))
         try:
             batch = self.rows.batch_of(schedule.name, change_digest(change))
         except CorruptRow as error:
@@ -110,12 +110,11 @@ class Explaining:
             return
         if batch:
             yield f"it is in the batch {batch}"
-            run = run or self._run(batch)
+            runs = runs or list(self._chain(batch))
         elif batch is not None:
             yield "it waits for its batch to be closed"
-        if run is not None:
-            yield from self._chain(run)
-        if run is not None or batch is not None:
+        yield from runs
+        if runs or batch is not None:
             return
         yield f"this version has no row ({change_key(schedule.name, change)}): no event has told it yet"
         newest = self.rows.newest(schedule.name, change)
@@ -149,23 +148,16 @@ class Explaining:
             end = f"until {iso_utc(pause.end)}" if pause.end else "and is still paused"
             yield f"the schedule was paused from {iso_utc(pause.begin)} {end}{note}"
 
-    def _run(self, key: str) -> Run | None:
-        return next(iter(self.ledger.shown_runs([key])), None)
-
-    def _chain(self, run: Run) -> Iterator[str]:
-        """A run, its history, and its replays."""
-        root, number, present = run.key, 1, run
-        while True:
-            yield f"{present.key}: {present.state.value}{f' ({present.reason})' if present.reason else ''}"
-            for event in present.history:
+    def _chain(self, key: str) -> Iterator[str]:
+        """A run, its history, and its replays; nothing for a key without rows."""
+        keys = [key, *(replay_key(key, number) for number in self.ledger.replays(key))]
+        for run in self.ledger.shown_runs(keys):
+            yield f"{run.key}: {run.state.value}{f' ({run.reason})' if run.reason else ''}"
+            for event in run.history:
                 yield f"  {iso_utc(event.at)}  {event.state.value}{f': {event.reason}' if event.reason else ''}"
-            if present.state is RunState.UNREADABLE:
-                yield f"  {present.error}"
-            if sentence := _STATES.get(present.state):
+            if run.state is RunState.UNREADABLE:
+                yield f"  {run.error}"
+            if sentence := _STATES.get(run.state):
                 yield f"  {sentence}"
-            if present.run_id:
-                yield f"  run {present.run_id}{f', {present.studio_url}' if present.studio_url else ''}"
-            following = self._run(replay_key(root, number))
-            if following is None:
-                return
-            present, number = following, number + 1
+            if run.run_id:
+                yield f"  run {run.run_id}{f', {run.studio_url}' if run.studio_url else ''}"

@@ -63,6 +63,8 @@ class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     first: Moment
     before: Moment
     dry_run: bool = False
+    force: bool = False
+    """Start also what is older than the ledger's memory, and may have run."""
     note: Text | None = None
     by: Text | None = None
 

@@ -90,7 +90,7 @@ class Steering:
         if before <= first:
             raise BadInput("to lies at or before from: nothing is between them")
         asked = Asked(by=body.by, note=body.note)
-        items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run)
+        items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run, force=body.force)
         started: list[Item] = []
         already: list[Item] = []
         complete, until = True, self.clock.monotonic() + _BACKFILL_SECONDS

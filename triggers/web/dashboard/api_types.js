@@ -31,6 +31,7 @@
  * @property {string} from
  * @property {string} to
  * @property {boolean} [dry_run]
+ * @property {boolean} [force]
  * @property {string | null} [note]
  * @property {string | null} [by]
  */
