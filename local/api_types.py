@@ -16,7 +16,7 @@ _HEAD: Final = """\
 """
 _NARROWER: Final = {
     ("RunAnswer", "state"): "RunState",
-    ("EventAnswer", "state"): "RunState",
+    ("EventAnswer", "state"): "RunState | null",
     ("ScheduleAnswer", "trigger"): 'import("./trigger_words.js").Trigger',
 }
 """Where the page knows more of a field than the API's description says."""

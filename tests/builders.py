@@ -197,13 +197,16 @@ class ScriptedHistory:
         self.is_proof = False
         self.answer: LookUp | None = None
         """What it says of every run, when it is given."""
+        self.answers: dict[str, LookUp] = {}
+        """What it says of single runs, by key."""
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         self.asked.append(run_key)
-        if self.answer is not None:
-            return self.answer
+        given = self.answers.get(run_key, self.answer)
+        if given is not None:
+            return given
         if self.away:
-            return LookUp(sentence="history is away")
+            return LookUp(sentence="history is away", is_away=True)
         told = self._endpoint.accepted[: self.knows_up_to]
         found = [run_id for key, run_id in told if key == run_key]
         run_ids = (*found, *self.accepted_silently.get(run_key, []))

@@ -146,6 +146,7 @@ class Engine:
             ledger=self.ledger,
             history=self.outside.history,
             endpoint=self.outside.endpoint,
+            schedules=self.config.schedules,
             clock=self.clock,
             settle=self.pace.unknown_settle,
         )

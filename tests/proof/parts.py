@@ -186,7 +186,7 @@ class SimHistory:
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         self._world.step(self._instance, "look-up of " + run_key)
         if self._world.happens(self._world.rates.history_away, "history away"):
-            return LookUp(sentence="history is away")
+            return LookUp(sentence="history is away", is_away=True)
         known = self._service.indexed()
         found = tuple(FoundRun(one.run_id) for one in known if (one.key, one.ledger_id) == (run_key, ledger_id))
         self._world.step(self._instance, "answer of history")

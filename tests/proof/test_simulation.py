@@ -102,7 +102,7 @@ class ForgetfulHistory(SimHistory):
 class Gullible(UnknownRuns):
     """Takes two empty look-ups for proof, however far behind the index is."""
 
-    def _index_has_caught_up(self, run: Run, since: Any) -> bool:
+    def _index_has_caught_up(self, run: Run, since: Any, server_now: Any) -> bool:
         return True
 
 

@@ -8,6 +8,7 @@ from builders import TIME, Engine, open_runs, schedule, utc
 from triggers.reconciling.run_hints import RunHints
 from triggers.scheduling.config import Config
 from triggers.scheduling.outcome import Seen
+from triggers.scheduling.overlap import OpenRun
 from triggers.scheduling.run import Run, RunState
 from triggers.starting.occurrence import time_occurrence
 
@@ -218,3 +219,32 @@ def test_a_webhook_is_told_of_the_end(engine: Engine) -> None:
 
     [(_, told)] = engine.hook.told
     assert (told["id"], told["data"]["azureml_status"]) == ("s@2026-11-02T04:00:00Z#failed", "Failed")
+
+
+def test_answers_that_differ_in_words_only_are_written_once_and_end_untracked(engine: Engine) -> None:
+    versions = set()
+    for number in range(31 * 4):
+        engine.service.seen[KEY] = Seen(sentence=f"the service answered 500: request {number}")
+        passes(engine, 1, timedelta(hours=6))
+        versions.add(run_of(engine).version)
+
+    assert len(versions) == 2, "with the first answer's words, and untracked"
+    assert run_of(engine).state is RunState.UNTRACKED
+
+
+def test_of_a_long_list_every_run_is_asked_for_in_its_turn(engine: Engine) -> None:
+    """However many there are: what was asked for is forgotten only when it has ended."""
+    ends = engine.wired().open_runs.run_ends
+    many = [OpenRun(key=f"s@{number}", state=RunState.SUBMITTED, submitted_at=NOW) for number in range(15_000)]
+    for place in range(0, 15_000, 3_000):
+        asked = sorted(many, key=ends.asked_before)[:3_000]
+        assert asked == many[place : place + 3_000]
+        for one in asked:
+            ends._asked.setdefault("s", {})[one.key] = engine.clock.now()
+        ends.forget_others("s", many)
+        engine.clock.pass_time(timedelta(minutes=1))
+
+    ends.forget_others("s", many[:10])
+
+    assert [ends.is_due(one, engine.clock.now()) for one in many[9:11]] == [True, True]
+    assert len(ends._asked["s"]) == 10

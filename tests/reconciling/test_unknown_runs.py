@@ -1,11 +1,13 @@
 """Unknown runs are looked up, never guessed: what frees them, what adopts them, and what leaves them as they are."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from builders import Engine, schedule, utc
+from builders import Engine, schedule, timed, utc
 
-from triggers.scheduling.outcome import Answer, FoundRun, Outcome
+from triggers.scheduling.config import Schedule
+from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome
 from triggers.scheduling.run import Run, RunState
 from triggers.starting.occurrence import time_occurrence
 
@@ -382,3 +384,114 @@ def test_an_unknown_run_whose_answer_comes_counts_as_claimed_when_it_was() -> No
 
     assert run is not None
     assert (run.state, run.claimed_at) == (RunState.SUBMITTED, NOW)
+
+
+# What is said of one run says nothing of the others
+
+NOT_THERE = LookUp(sentence="run history knows no such experiment", lacks_experiment=True)
+NO_SETTING = LookUp(sentence="the app setting X does not exist; add it")
+AWAY = LookUp(sentence="run history answered 503", is_away=True)
+
+
+def lost_in(engine: Engine, *names: str, experiment: str = "") -> Sequence[Schedule]:
+    """Schedules of one target, each with a run whose answer was lost."""
+    more = f"\nexperiment_name: {experiment}" if experiment else ""
+    schedules = [timed(f"cron: {{expression: '0 4 * * *'}}{more}", name=name) for name in names]
+    for one in schedules:
+        engine.endpoint.next_outcomes = [LOST]
+        engine.firing.fire(one, time_occurrence(one, NOW))
+    return schedules
+
+
+def minutes(engine: Engine, schedules: Sequence[Schedule], number: int) -> None:
+    """A pass a minute of one process."""
+    process = engine.reconciliation(*schedules)
+    for _ in range(number):
+        engine.clock.pass_time(timedelta(minutes=1))
+        process.run_pass()
+
+
+def key(name: str, hour: int = 4) -> str:
+    return f"{name}@2026-11-01T0{hour}:00:00Z"
+
+
+def state(engine: Engine, name: str) -> RunState:
+    run = engine.ledger.get(key(name))
+    assert run is not None
+    return run.state
+
+
+@pytest.mark.parametrize("answer", [NOT_THERE, NO_SETTING], ids=["404", "a setting"])
+def test_a_run_that_is_never_looked_up_hides_no_other(answer: LookUp) -> None:
+    engine = registered()
+    schedules = lost_in(engine, "a-new", "b-old")
+    engine.history.answers[key("a-new")] = answer
+    engine.history.accepted_silently[key("b-old")] = ["the-id"]
+
+    minutes(engine, schedules, 2)
+
+    assert state(engine, "b-old") is RunState.SUBMITTED
+
+
+def test_a_history_that_answers_one_run_with_silence_is_asked_for_the_next_one() -> None:
+    engine = registered()
+    schedules = lost_in(engine, "a", "b", "c")
+    for name in ("a", "b"):
+        engine.history.answers[key(name)] = AWAY
+    engine.history.accepted_silently[key("c")] = ["the-id"]
+
+    minutes(engine, schedules, 3)
+
+    assert engine.history.asked[:3] == [key("a"), key("b"), key("c")], "one a pass, and each in its turn"
+    assert state(engine, "c") is RunState.SUBMITTED
+
+
+def test_runs_of_one_schedule_are_asked_for_in_the_order_in_which_they_wait() -> None:
+    engine = registered()
+    of = timed("cron: {expression: '* * * * *'}")
+    engine.endpoint.next_outcomes = [LOST] * 3
+    for minute in range(3):
+        engine.firing.fire(of, time_occurrence(of, NOW + timedelta(minutes=minute)))
+    engine.history.answer = AWAY
+
+    minutes(engine, [], 6)
+
+    asked = [one[-6:-4] for one in engine.history.asked if "04:0" in one][:6]
+    assert asked[:3] == asked[3:]
+    assert len(set(asked[:3])) == 3
+
+
+@pytest.mark.parametrize(("experiment", "after"), [("shared", 11), ("", 68)])
+def test_a_run_of_another_schedule_is_a_witness(experiment: str, after: int) -> None:
+    engine = registered()
+    schedules = lost_in(engine, "a", experiment=experiment)
+    engine.clock.pass_time(timedelta(seconds=5))
+    more = f"\nexperiment_name: {experiment}" if experiment else ""
+    other = timed(f"cron: {{expression: '0 4 * * *'}}{more}", name="other")
+    engine.firing.fire(other, time_occurrence(other, NOW))
+
+    minutes(engine, [*schedules, other], after - 10)
+    before = state(engine, "a")
+    minutes(engine, [*schedules, other], 10)
+
+    assert (before, engine.endpoint.keys.count(key("a"))) == (RunState.UNKNOWN, 2)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_no_such_experiment_means_not_there_once_another_experiment_answers(*, answers: bool) -> None:
+    engine = registered()
+    schedules = lost_in(engine, "a")
+    other = timed("cron: {expression: '0 4 * * *'}", name="other")
+    engine.firing.fire(other, time_occurrence(other, NOW))
+    engine.history.answers[key("a")] = NOT_THERE
+    if not answers:
+        engine.history.answers[key("other")] = NOT_THERE
+
+    minutes(engine, [*schedules, other], 55)
+    before = engine.ledger.get(key("a"))
+    minutes(engine, [*schedules, other], 10)
+    after = engine.ledger.get(key("a"))
+
+    assert before is not None
+    assert after is not None
+    assert (before.first_look_up_at, after.first_look_up_at is not None) == (None, answers)

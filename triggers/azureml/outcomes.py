@@ -20,6 +20,10 @@ JOB_ID: Final = ("name",)
 _LATER: Final = frozenset({401, 403, 429})
 """Not accepted now, perhaps accepted later: a role that is still being granted, a limit."""
 _MAY_HAVE_BEEN_ACCEPTED: Final = frozenset({408, 409, 425})
+AWAY: Final = frozenset({401, 429, 502, 503, 504})
+"""Answers to a question that no run of a target gets past now; the others may be about one run."""
+_LONGEST_RUN_ID: Final = 1000
+"""Characters: Azure ML's own have a tenth of them at most, and no longer one can be kept."""
 _LONGEST_RETRY_AFTER: Final = timedelta(days=1)
 
 
@@ -55,6 +59,8 @@ def _accepted(status: int, body: bytes, ids: tuple[str, ...]) -> Outcome:
     if run_id is None:
         found = "HTML" if body.lstrip()[:1] == b"<" else "no " + " and no ".join(ids)
         return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} but sent {found}")
+    if len(str(run_id)) > _LONGEST_RUN_ID:
+        return Outcome(answer=Answer.UNKNOWN, sentence=f"the service sent an id of {len(str(run_id))} characters")
     return Outcome(answer=Answer.SUBMITTED, run_id=clean(str(run_id)))
 
 

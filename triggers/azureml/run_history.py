@@ -13,7 +13,7 @@ from .addresses import UnfitAddress, studio_url
 from .call import Call
 from .kind import ByName, ByTags
 from .kinds import kind_of
-from .outcomes import clean
+from .outcomes import AWAY, clean
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
@@ -39,15 +39,18 @@ class RunHistory:
             if how is None:
                 return LookUp(is_impossible=True, sentence="its address does not tell where runs are looked up")
             return self._job(how) if isinstance(how, ByName) else self._pages(how)
-        except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
+        except (MissingSetting, UnfitAddress) as error:
             return LookUp(sentence=str(error))
+        except (NoToken, NeverSent, CutOff) as error:
+            return LookUp(sentence=str(error), is_away=True)
 
     def _job(self, how: ByName) -> LookUp:
         name, reply = how.name, how.call.asked(self._wire)
         if reply.status == 404:
             return LookUp(complete=True, is_proof=how.is_proof)
         if reply.status != 200:
-            return LookUp(sentence=f"the look-up of the job {name} was answered {reply.status}")
+            sentence = f"the look-up of the job {name} was answered {reply.status}"
+            return LookUp(sentence=sentence, is_away=reply.status in AWAY)
         if _object(reply.body).get("name") != name:
             return LookUp(sentence=f"the look-up of the job {name} was answered with something else")
         return LookUp(complete=True, runs=(FoundRun(name),), studio_url=studio_url(how.call.url, name))
@@ -61,8 +64,10 @@ class RunHistory:
         found: list[FoundRun] = []
         for _ in range(_PAGES):
             reply = Call(url=how.url, body=question).asked(self._wire)
+            if reply.status == 404:
+                return LookUp(sentence="run history knows no such experiment", lacks_experiment=True)
             if reply.status != 200:
-                return LookUp(sentence=f"run history answered {reply.status}")
+                return LookUp(sentence=f"run history answered {reply.status}", is_away=reply.status in AWAY)
             page = _parsed(reply.body)
             if page is None:
                 return LookUp(sentence="run history sent something else than a list of runs")

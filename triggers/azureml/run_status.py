@@ -11,15 +11,12 @@ from ..scheduling.templates import MissingSetting
 from .addresses import UnfitAddress
 from .call import Call
 from .kinds import kind_of
-from .outcomes import clean, of_reply
+from .outcomes import AWAY, clean, of_reply
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
 _OF_PIPELINE_RUNS: Final = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
 """By their numbers (azureml-pipeline-core 1.62, service_caller_base); real replies carry numbers, newer ones words."""
-
-_AWAY: Final = frozenset({401, 429, 502, 503, 504})
-"""What no run of the target gets past now; the others may be about one run."""
 
 _ENDS: Final = {
     "finished": RunState.FINISHED,
@@ -53,7 +50,7 @@ class RunStatus:
             return Seen(is_denied=True, sentence="Azure ML knows no such run")
         if reply.status != 200:
             said = of_reply(reply.status, reply.headers, reply.body).sentence
-            return Seen(sentence=said, is_away=reply.status in _AWAY)
+            return Seen(sentence=said, is_away=reply.status in AWAY)
         word = word_of(reply.body)
         if word is None:
             return Seen(sentence="the answer tells no status")

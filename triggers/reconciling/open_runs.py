@@ -44,8 +44,9 @@ class OpenRuns:
         """
         gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
         limited = schedule is not None and slots_of(schedule) is not None
-        left_alone = {RunState.SUBMITTED} | (_TO_BE_SENT if limited or is_faulty else set())
+        left_alone = {RunState.SUBMITTED, RunState.UNKNOWN} | (_TO_BE_SENT if limited or is_faulty else set())
         submitted: list[OpenRun] = []
+        unknown: list[OpenRun] = []
         for one in self.ledger.open_work(name):
             if isinstance(one, OpenRun):
                 during.states[one.state.value] += 1
@@ -53,6 +54,11 @@ class OpenRuns:
                 yield _fault_of(lambda: self._one(one, gate))  # noqa: B023  called at once
             elif one.state is RunState.SUBMITTED:
                 submitted.append(one)
+            elif one.state is RunState.UNKNOWN:
+                unknown.append(one)
+        for one in sorted(unknown, key=lambda one: self.unknown_runs.asked_before(one.key)):
+            yield _fault_of(lambda: self._one(one, gate))  # noqa: B023  called at once
+        self.run_ends.forget_others(name, submitted)
         for sent in sorted(submitted, key=self.run_ends.asked_before):
             if self.run_ends.is_due(sent, self.clock.now()):
                 yield _fault_of(lambda: self._follow(sent.key, during.server_now()))  # noqa: B023  called at once

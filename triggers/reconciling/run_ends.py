@@ -1,5 +1,6 @@
 """Follows submitted runs to their end by asking Azure ML: often at first, more rarely the longer a run takes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -11,7 +12,7 @@ from ..log_lines import logger
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import Seen
 from ..scheduling.overlap import OpenRun
-from ..scheduling.run import Run, RunState
+from ..scheduling.run import Run, RunState, schedule_of
 from ..starting.settling import beyond_reach, log_run
 
 log = logger(__name__)
@@ -21,8 +22,6 @@ PATIENCE: Final = timedelta(seconds=20)
 _DENIED_FOR: Final = timedelta(hours=1)
 _REST: Final = timedelta(seconds=45)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-_MOST_REMEMBERED: Final = 10_000
-"""Runs that others ended stay behind; what is forgotten is asked for once more."""
 _EVERY: Final = (
     (timedelta(hours=1), timedelta(0)),
     (timedelta(hours=6), timedelta(minutes=2)),
@@ -50,13 +49,13 @@ class RunEnds:
     """How long an end is waited for: RUN_TRACKING_DAYS."""
     left_alone: LeftAlone
     """Targets that did not answer this process: they must not hold a pass up."""
-    asked_at: dict[str, datetime] = field(default_factory=dict)
-    """When this process last asked for a run that is still open."""
+    _asked: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    """Schedule → run that is still open → when this process last asked for it."""
 
     def is_due(self, one: OpenRun, now: datetime) -> bool:
         """Whether a submitted run is to be asked for in this pass."""
         submitted = one.submitted_at
-        asked = self.asked_at.get(one.key)
+        asked = self._asked_at(one.key)
         if submitted is None or asked is None:
             return True
         every = next(every for age, every in _EVERY if now - submitted <= age)
@@ -65,7 +64,15 @@ class RunEnds:
 
     def asked_before(self, one: OpenRun) -> datetime:
         """When a run was last asked for: whoever waits longest comes first, so that no answer keeps others waiting."""
-        return self.asked_at.get(one.key, _NEVER)
+        return self._asked_at(one.key) or _NEVER
+
+    def _asked_at(self, key: str) -> datetime | None:
+        return self._asked.get(schedule_of(key), {}).get(key)
+
+    def forget_others(self, schedule: str, submitted: Iterable[OpenRun]) -> None:
+        """Forget the runs of a schedule that others have ended; every other one keeps its turn."""
+        asked = self._asked.get(schedule, {})
+        self._asked[schedule] = {one.key: asked[one.key] for one in submitted if one.key in asked}
 
     def follow(self, run: Run, server_now: datetime) -> Run:
         """Ask for a submitted run, and write what is new: the run as it is now."""
@@ -73,10 +80,8 @@ class RunEnds:
         target = target_id(run.request.target)
         if self.left_alone.still(target):
             return run
-        if len(self.asked_at) >= _MOST_REMEMBERED:
-            self.asked_at.clear()
         # Also for an answer that is none: the next pass asks for another run first.
-        self.asked_at[run.key] = self.clock.now()
+        self._asked.setdefault(run.schedule, {})[run.key] = self.clock.now()
         seen = self.service.of(run)
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
             log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
@@ -84,8 +89,8 @@ class RunEnds:
             self.left_alone.leave(target, _REST)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
-            self.asked_at.pop(run.key, None)
-        if after == run:
+            self._asked[run.schedule].pop(run.key, None)
+        if after == run or _differs_in_words_only(after, run):
             return self._given_up(run)
         written = self.ledger.update(run, after)
         if written is None:
@@ -125,3 +130,8 @@ class RunEnds:
             return run
         log_run(written)
         return written
+
+
+def _differs_in_words_only(after: Run, before: Run) -> bool:
+    """Whether only the sentence of an answer is another one: many have the id of the request in them."""
+    return after.error is not None and before.error is not None and replace(after, error=before.error) == before

@@ -2,23 +2,30 @@
 
 Found → adopted. Not found → `unsent` only when all of this holds: long enough has passed since the request can last
 have been on the wire; two complete look-ups, half that time apart, found nothing; and before the second of them history
-did know a run of ours on this target that was claimed after the unknown one was sent, so its index has caught up.
-Until then the run stays unknown, and the next submission there supplies the proof.
+did know a run of ours on this target, of any schedule, that was claimed after the unknown one was sent, so its index
+has caught up. A run of another experiment is such a witness only after a longer time. Until then the run stays unknown,
+and the next submission there supplies the proof.
+
+That there is no such experiment is a complete answer after the longer time, and when another experiment of the target
+does answer. What is said of one run delays no other; where nothing is said at all, whoever waits longest asks next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, Protocol
 
 from ..clock import Clock, LeftAlone
 from ..ledger.ledger import Ledger
 from ..log_lines import logger
+from ..scheduling.config import Schedule
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import FoundRun, LookUp
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_request import RunRequest
 from ..starting.settling import accepted, beyond_reach, log_run
+from .turns import Turns
 
 log = logger(__name__)
 
@@ -30,6 +37,9 @@ _WITNESS_STATES: Final = frozenset(
     {RunState.SUBMITTED, RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}
 )
 
+_OTHERS: Final = 3
+"""Runs of other experiments that are asked for when a run's own experiment is said not to exist."""
+_ELSEWHERE: Final = timedelta(hours=1)
 _REST: Final = timedelta(seconds=20)
 _ROWS_TIME: Final = timedelta(minutes=5)
 """By so much the clocks of a row's writer and of Azure ML may differ."""
@@ -55,30 +65,42 @@ class UnknownRuns:
     """Decides about one unknown run at a time."""
 
     def __init__(
-        self, *, ledger: Ledger, history: LookUps, endpoint: Addresses, clock: Clock, settle: timedelta
+        self,
+        *,
+        ledger: Ledger,
+        history: LookUps,
+        endpoint: Addresses,
+        schedules: Mapping[str, Schedule],
+        clock: Clock,
+        settle: timedelta,
     ) -> None:
-        """`settle` is UNKNOWN_SETTLE_SECONDS."""
+        """`schedules` are those of the file, `settle` is UNKNOWN_SETTLE_SECONDS."""
         self._endpoint = endpoint
+        self._schedules = schedules
         self._ledger = ledger
         self._history = history
         self._clock = clock
         self._settle = settle
         self._left_alone = LeftAlone(clock)
         """Targets whose history did not answer this process."""
+        self._turns = Turns(clock)
+
+    def asked_before(self, key: str) -> float:
+        """When a run was last looked up: whoever waits longest comes first."""
+        return self._turns.asked_before(key)
 
     def resolve(self, run: Run, server_now: datetime) -> None:
         """Adopt the run, free it for another attempt, or leave it unknown."""
         assert run.request is not None, "an unknown run has been submitted"
         target = target_id(run.request.target)
-        if self._left_alone.still(target):
-            return
         since = run.unknown_since or run.written_at
-        if since is None:
+        if since is None or not self._turns.is_next(target, run.key) or self._left_alone.still(target):
             return
         may_be_freed = self._may_be_freed(run, since, server_now)
         # Before the look-up that it is the proof for.
-        has_caught_up = may_be_freed and self._index_has_caught_up(run, since)
+        has_caught_up = may_be_freed and self._index_has_caught_up(run, since, server_now)
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
+        self._turns.note(target, run.key, is_away=found.is_away)
         ours = [one for one in found.runs if _is_of(one, run, since)]
         if ours:
             self._adopt(run, ours, found.studio_url)
@@ -87,16 +109,23 @@ class UnknownRuns:
                 untracked = self._ledger.update(run, beyond_reach(run, self._clock.now()))
                 if untracked is not None:
                     log_run(untracked)
-        elif not found.complete:
+        elif not found.complete and not self._is_complete(run, found, since, server_now):
             log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
-            self._left_alone.leave(target, _REST)
-        elif run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
+            if found.is_away:
+                self._left_alone.leave(target, _REST)
+        else:
+            self._denied(run, found, since, server_now, may_be_freed=has_caught_up or (may_be_freed and found.is_proof))
+
+    def _denied(self, run: Run, found: LookUp, since: datetime, server_now: datetime, *, may_be_freed: bool) -> None:
+        """Note that history does not know the run, or free it: there is proof that it was never accepted."""
+        assert run.request is not None
+        if run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
             sentence = "a setting has changed its address since it was sent, so looking there proves nothing: decide"
             if run.error != sentence:
                 self._ledger.update(run, replace(run, error=sentence))
         elif run.first_look_up_at is None:
             self._ledger.update(run, replace(run, unknown_since=since, first_look_up_at=server_now))
-        elif has_caught_up or (may_be_freed and found.is_proof):
+        elif may_be_freed:
             now = self._clock.now()
             knows = "knows no job of its name" if found.is_proof else "knows later runs, but not this one"
             sentence = f"the service has not accepted it: Azure ML {knows}"
@@ -109,12 +138,12 @@ class UnknownRuns:
             return False
         return server_now - since >= self._settle and server_now - run.first_look_up_at >= self._settle / 2
 
-    def _index_has_caught_up(self, run: Run, since: datetime) -> bool:
+    def _index_has_caught_up(self, run: Run, since: datetime, server_now: datetime) -> bool:
         """Whether history knows a run that was claimed, so accepted, after the unknown one was sent."""
-        listed = self._ledger.listed(run.schedule, limit=_LISTED).runs
-        keys = [one.key for one in listed if one.state in _WITNESS_STATES][:_WITNESSES]
-        for witness in self._ledger.runs(keys):
-            if not _is_later(witness, run, since):
+        for witness in self._accepted(run):
+            if not _is_later(witness, since):
+                continue
+            if not _same_experiment(witness, run) and server_now - since < self._elsewhere():
                 continue
             assert witness.request is not None
             found = self._history.find(witness.request, witness.key, self._ledger.ledger_id())
@@ -123,6 +152,33 @@ class UnknownRuns:
             if not found.complete:
                 return False  # history is away: asking for twenty others would only hold the pass up
         return False
+
+    def _is_complete(self, run: Run, found: LookUp, since: datetime, server_now: datetime) -> bool:
+        """Whether the lack of its experiment says that the run is not there: another experiment of the target is."""
+        if not found.lacks_experiment or server_now - since < self._elsewhere():
+            return False
+        others = (one for one in self._accepted(run) if not _same_experiment(one, run))
+        for other in islice(others, _OTHERS):
+            assert other.request is not None
+            if self._history.find(other.request, other.key, self._ledger.ledger_id()).complete:
+                return True
+        return False
+
+    def _elsewhere(self) -> timedelta:
+        """After how long another experiment tells something of a run's own."""
+        return max(_ELSEWHERE, 10 * self._settle)
+
+    def _accepted(self, run: Run) -> Iterator[Run]:
+        """The newest runs that were accepted where the unknown one was sent: of its schedule, then of the others."""
+        assert run.request is not None
+        target = run.request.target
+        others = [name for name, one in self._schedules.items() if one.target == target and name != run.schedule]
+        for name in (run.schedule, *others):
+            listed = self._ledger.listed(name, limit=_LISTED).runs
+            keys = [one.key for one in listed if one.state in _WITNESS_STATES][:_WITNESSES]
+            for witness in self._ledger.runs(keys):
+                if witness.request is not None and witness.request.target == target and witness.sent_to == run.sent_to:
+                    yield witness
 
     def _adopt(self, run: Run, found: Sequence[FoundRun], studio_url: str | None) -> None:
         adopted = accepted(run, found[0].run_id, studio_url, self._clock.now())
@@ -146,9 +202,12 @@ def _is_of(found: FoundRun, run: Run, since: datetime) -> bool:
     return found.created_at is None or found.created_at >= began_at - _ROWS_TIME
 
 
-def _is_later(witness: Run, run: Run, since: datetime) -> bool:
-    """Whether a run can prove that history has caught up with another: same target, claimed after it was sent."""
-    if witness.run_id is None or witness.claimed_at is None or witness.request is None or run.request is None:
-        return False
-    same = (witness.request.target, witness.sent_to) == (run.request.target, run.sent_to)
-    return same and witness.claimed_at >= since + _CLOCK_GRAIN
+def _is_later(witness: Run, since: datetime) -> bool:
+    """Whether a run can prove that history has caught up with another: it was claimed after the other was sent."""
+    return witness.run_id is not None and witness.claimed_at is not None and witness.claimed_at >= since + _CLOCK_GRAIN
+
+
+def _same_experiment(one: Run, other: Run) -> bool:
+    assert one.request is not None
+    assert other.request is not None
+    return one.request.experiment_name == other.request.experiment_name

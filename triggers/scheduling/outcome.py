@@ -59,6 +59,10 @@ class LookUp:
     studio_url: str | None = None
     sentence: str | None = None
     """Why it is not complete."""
+    is_away: bool = False
+    """The service does not answer, or not now: asking for other runs is in vain, too."""
+    lacks_experiment: bool = False
+    """The service says that there is no such experiment."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:

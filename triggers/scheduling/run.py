@@ -30,6 +30,11 @@ from .instants import ISO_UTC, Instant, iso_utc
 from .run_request import RunRequest
 
 KEPT_CLAIMS: Final = 500
+FIRST_EVENTS: Final = 20
+LAST_EVENTS: Final = 30
+"""Of a run's history, which has thousands of events where many attempts are allowed."""
+LONGEST_SENTENCE: Final = 2000
+"""Characters of a reason or an error that are kept."""
 
 
 class RunState(Enum):
@@ -187,6 +192,8 @@ class Run:
     """In which life of its schedule it was decided; None: not known, so the present file is none of its."""
     claims: tuple[str, ...] = ()
     """The ids of its claims, the newest last; fewer than `attempts` where version 0.1.0 has claimed it."""
+    events_left_out: int = 0
+    """Of its history, between the first FIRST_EVENTS and the rest."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None: all of the row is understood."""
 
@@ -198,6 +205,10 @@ class Run:
         if state not in TRANSITIONS.get(self.state, frozenset()):
             raise AssertionError(f"{self.key}: {self.state} → {state}")
         return self._with_event(state, at, changes, remark)
+
+    def __post_init__(self) -> None:
+        if self.error is not None and len(self.error) > LONGEST_SENTENCE:
+            object.__setattr__(self, "error", f"{self.error[:LONGEST_SENTENCE]}…")
 
     def claimed(self, claim_id: str) -> "Run":
         """The run with one claim more, which is not written yet."""
@@ -212,7 +223,16 @@ class Run:
     ) -> "Run":
         changed = replace(self, state=state, **changes)  # type: ignore[arg-type]  # named by callers in this package
         event = Event(at=at, state=state, reason=changed.reason or changed.error or remark)
-        return replace(changed, history=(*self.history, event))
+        return _within_bounds(replace(changed, history=(*self.history, event)))
+
+
+def _within_bounds(run: Run) -> Run:
+    """The run with the beginning and the end of its history; what lies between them is counted."""
+    left_out = len(run.history) - FIRST_EVENTS - LAST_EVENTS
+    if left_out <= 0:
+        return run
+    history = (*run.history[:FIRST_EVENTS], *run.history[-LAST_EVENTS:])
+    return replace(run, history=history, events_left_out=run.events_left_out + left_out)
 
 
 def time_key(schedule: str, nominal_time: datetime) -> str:

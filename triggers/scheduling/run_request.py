@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, json
 from msgspec.structs import replace
 
 from .batch import BatchFacts, manifest_path
@@ -36,6 +36,16 @@ class Submission(Struct, frozen=True, kw_only=True):
     ledger_id: str
     attempt: str
     """The claim's id."""
+
+
+LARGEST: Final = 200_000
+"""Characters of a request as JSON: what a row of the ledger holds beside all the rest of a run."""
+
+
+def too_large(request: RunRequest) -> str | None:
+    """Why a request cannot be kept in the ledger; None when it can."""
+    size = len(json.encode(request).decode())
+    return f"the request has {size:,} characters, and the ledger keeps at most {LARGEST:,}" if size > LARGEST else None
 
 
 RUN_KEY_TAG: Final = "trigger_run_key"

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from .instants import iso_utc, iso_utc_or_none
-from .run import Run
+from .run import FIRST_EVENTS, Run
 
 Utc: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, with Z")]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -30,10 +30,10 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
 
 
 class EventAnswer(Struct, frozen=True, kw_only=True):
-    """One line of a run's history."""
+    """One line of a run's history; one without time and state says how many were left out."""
 
-    at: Utc
-    state: str
+    at: Utc | None
+    state: str | None
     reason: str | None
 
 
@@ -101,5 +101,13 @@ def run_answer(run: Run) -> RunAnswer:
         requested_by=run.requested_by,
         note=run.note,
         error=run.error,
-        history=[EventAnswer(at=iso_utc(one.at), state=one.state.value, reason=one.reason) for one in run.history],
+        history=history_of(run),
     )
+
+
+def history_of(run: Run) -> list[EventAnswer]:
+    """A run's history; where many events were left out, a line of their number stands for them."""
+    told = [EventAnswer(at=iso_utc(one.at), state=one.state.value, reason=one.reason) for one in run.history]
+    if run.events_left_out:
+        told.insert(FIRST_EVENTS, EventAnswer(at=None, state=None, reason=f"{run.events_left_out} events left out"))
+    return told

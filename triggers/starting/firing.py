@@ -16,8 +16,8 @@ from ..scheduling.identities import target_id
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, ranks_at, slots_of, turn_of
 from ..scheduling.run import Run, RunState, SkipReason
-from ..scheduling.run_request import RunRequest, Submission, build_request, with_parameters
-from .never_sent import overlapping, superseded, unfillable
+from ..scheduling.run_request import RunRequest, Submission, build_request, too_large, with_parameters
+from .never_sent import overlapping, rejected, superseded, unfillable
 from .occurrence import Asked, Occurrence
 from .rebuilding import rebuilt
 from .settling import Settling, log_run
@@ -76,8 +76,9 @@ class Firing:
         try:
             request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
         except KeyError as error:
-            rejected = replace(run, state=RunState.REJECTED, ended_at=now, error=unfillable(error))
-            return self._noted(rejected, occurrence)
+            return self._noted(rejected(run, unfillable(error), now), occurrence)
+        if because := too_large(request):
+            return self._noted(rejected(run, because, now), occurrence)
         run = replace(run, request=request)
         if occurrence.due_at is not None and occurrence.due_at > now:
             return self._noted(replace(run, state=RunState.WAITING, due_at=occurrence.due_at), occurrence)

@@ -19,6 +19,11 @@ def superseded(run: Run, slots: Slots, now: datetime) -> Run:
     return replace(run, state=RunState.SKIPPED, reason=SkipReason.SUPERSEDED.value, error=sentence, ended_at=now)
 
 
+def rejected(run: Run, because: str, now: datetime) -> Run:
+    """The run of which no request can be made, or none that can be kept."""
+    return replace(run, state=RunState.REJECTED, error=because, ended_at=now)
+
+
 def unfillable(missing: KeyError) -> str:
     """Why a run is rejected whose templates cannot be filled."""
     return f"its templates ask for {missing.args[0]}, which this run has not; mend the file, then replay it"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ..scheduling.batch import manifest_path
 from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule
 from ..scheduling.run import Run
-from ..scheduling.run_request import build_request, with_parameters
+from ..scheduling.run_request import build_request, too_large, with_parameters
 
 
 def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
@@ -20,7 +20,8 @@ def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
         return run
     nominal_time = run.nominal_time or run.created_at
     request = build_request(schedule, run.key, nominal_time, run.blob, run.batch)
-    return replace(run, request=with_parameters(request, run.parameters))
+    present = with_parameters(request, run.parameters)
+    return run if too_large(present) else replace(run, request=present)
 
 
 def _lacks_manifest(run: Run, schedule: Schedule) -> bool:

@@ -14,6 +14,7 @@ from ..log_lines import logger
 from ..scheduling.batch import manifest, manifest_path, member_of
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
+from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import Pause, is_paused, pause_at
 from ..scheduling.policies import floor
 from ..scheduling.run import SkipReason, change_key
@@ -61,15 +62,7 @@ class Changes:
         life = self.lives.of(schedule)
         found = self.blobs.of(trigger.connection, container, path)
         if found is None:
-            gone = BlobChange(
-                host=self.blobs.host(trigger.connection),
-                container=container,
-                path=path,
-                etag="",
-                size=0,
-                last_modified=self.clock.now(),
-            )
-            return self.firing.fire(schedule, change_occurrence(schedule.name, gone), SkipReason.GONE) is not None
+            return self._gone(schedule, container, path)
         if (because := out_of_scope(trigger, found)) is not None:
             filtered = change_occurrence(schedule.name, found.change)
             return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
@@ -80,6 +73,21 @@ class Changes:
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
         shortly_before = None if life.is_first else life.first_seen - _BEFORE_AN_EDIT
         return self.record(schedule, found, first_seen=life.first_seen if polled else shortly_before)
+
+    def _gone(self, schedule: ChangeSchedule, container: str, path: str) -> bool:
+        """Note that a reported blob is gone; the same path may be so more than once, each time has its row."""
+        now = self.clock.now()
+        gone = BlobChange(
+            host=self.blobs.host(schedule.trigger.connection),
+            container=container,
+            path=path,
+            etag="",
+            size=0,
+            last_modified=now,
+        )
+        if self.ledger.has(change_key(schedule.name, gone)):
+            gone = replace(gone, etag=f"gone {iso_utc(now)}")
+        return self.firing.fire(schedule, change_occurrence(schedule.name, gone), SkipReason.GONE) is not None
 
     def record(self, schedule: ChangeSchedule, found: FoundBlob, *, first_seen: datetime | None) -> bool:
         """Record a version that is in scope; False when it was recorded before.

@@ -22,6 +22,7 @@ from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
 from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule, TriggerOverrides
 from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
+from ..scheduling.run_request import LARGEST
 from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
@@ -82,6 +83,8 @@ class Asking:
         if (present := self.ledger.get(key)) is not None:
             return _same(present, body), False
         _check_overrides(schedule, body)
+        if sum(len(name) + len(str(value)) for name, value in body.pipeline_parameters.items()) > LARGEST // 4:
+            raise BadInput(f"pipeline_parameters: more than {LARGEST // 4:,} characters cannot be kept")
         callback = self._callback(schedule, key, body)
         at = self.clock.now() if body.scheduled_time is None else asked_instant(body.scheduled_time, "scheduled_time")
         occurrence = self._requested(schedule, key, at, body.blob)

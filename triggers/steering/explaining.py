@@ -14,6 +14,7 @@ from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import RunState, change_key, replay_key, time_key
+from ..scheduling.shown import history_of
 from ..scheduling.times.occurrences import next_after
 from ..starting.lives import Lives
 from ..storage.blobs import Blobs
@@ -153,8 +154,9 @@ class Explaining:
         keys = [key, *(replay_key(key, number) for number in self.ledger.replays(key))]
         for run in self.ledger.shown_runs(keys):
             yield f"{run.key}: {run.state.value}{f' ({run.reason})' if run.reason else ''}"
-            for event in run.history:
-                yield f"  {iso_utc(event.at)}  {event.state.value}{f': {event.reason}' if event.reason else ''}"
+            for event in history_of(run):
+                said = ": ".join(part for part in (event.state, event.reason) if part)
+                yield f"  {event.at}  {said}" if event.at else f"  … {said}"
             if run.state is RunState.UNREADABLE:
                 yield f"  {run.error}"
             if sentence := _STATES.get(run.state):

@@ -1,7 +1,9 @@
 """Checks one schedule: which keys go with its kind, what they mean together, and what its texts may say."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from msgspec import json
 
 from ..config import (
     Batch,
@@ -21,6 +23,7 @@ from ..config import (
     TriggerOverrides,
 )
 from ..faults import FaultList, nearest
+from ..run_request import LARGEST
 from ..templates import MissingSetting, expand
 from ..times.time_zones import UTC_ZONE
 from ..web_address import url_problem
@@ -67,7 +70,22 @@ def checked_schedule(
     check_settings(texts, converter.settings, faults)
     if not whole or target is None or trigger is None:
         return None
+    if _is_too_large(parts, path, faults):
+        return None
     return _schedule(name, ScheduleKeys(**parts), target, trigger, {str(kind): own.get(str(kind))})
+
+
+_SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets")
+_LARGEST: Final = LARGEST // 2
+"""Templates make it longer, and so do people's parameters."""
+
+
+def _is_too_large(parts: Mapping[str, Any], path: str, faults: FaultList) -> bool:
+    """Whether no row of the ledger can hold the request, with a fault if so."""
+    size = len(json.encode({key: parts[key] for key in _SENT if key in parts}).decode())
+    if size > _LARGEST:
+        faults.add(path, None, f"its request has {size:,} characters, and the ledger keeps at most {_LARGEST:,}")
+    return size > _LARGEST
 
 
 def _kind(own: dict[str, Tree], path: str, faults: FaultList) -> str | None:

@@ -61,10 +61,10 @@
  */
 
 /**
- * One line of a run's history.
+ * One line of a run's history; one without time and state says how many were left out.
  * @typedef {object} EventAnswer
- * @property {string} at
- * @property {RunState} state
+ * @property {string | null} at
+ * @property {RunState | null} state
  * @property {string | null} reason
  */
 

@@ -166,9 +166,9 @@ const eventItem = ({ at, state, reason }) =>
   h(
     "li",
     null,
-    sign(state),
-    h("span", { class: "at" }, time(at, localWithSeconds)),
-    h("b", null, state),
+    state && sign(state),
+    at && h("span", { class: "at" }, time(at, localWithSeconds)),
+    state && h("b", null, state),
     reason && h("div", { class: "why small" }, inFull(reason)),
   );
 
