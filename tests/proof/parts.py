@@ -18,22 +18,29 @@ from triggers.storage.blobs import BlobUnavailable, ListingExpired, Page
 from .world import Instance, World
 
 Answered = TypeVar("Answered")
+MUTE = {"mute"}
+"""Schedules whose runs are never looked up: a setting is missing."""
 
 
 class SimClock:
-    """The clocks of one instance: the time of day is skewed, the monotonic one is not."""
+    """The clocks of one instance: the time of day is skewed; the others are not, but may stand still with it."""
 
     def __init__(self, world: World, instance: Instance) -> None:
         self._world, self._instance = world, instance
+        self._newest = [0.0, 0.0]
 
     def now(self) -> datetime:
         return self._world.time + timedelta(seconds=self._instance.skew)
 
     def monotonic(self) -> float:
-        return self._world.now
+        return self._onwards(0, self._instance.monotonic_stood)
 
     def since_boot(self) -> float:
-        return self._world.now
+        return self._onwards(1, self._instance.boot_stood)
+
+    def _onwards(self, which: int, stood: float) -> float:
+        self._newest[which] = max(self._newest[which], self._world.now - stood)
+        return self._newest[which]
 
 
 class SimTable:
@@ -58,6 +65,7 @@ class SimTable:
         written = self._asked(f"write {what}", lambda: self._store.write(partition, operations))
         if written is not None:
             world.note(f"{self._instance.name}: writes {what}")
+            world.written(operations)
         if world.happens(world.rates.answer_lost, "answer lost"):
             if world.rng.random() < 0.5:
                 raise LedgerUnavailable(f"{what}: the answer was lost")
@@ -185,6 +193,8 @@ class SimHistory:
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         self._world.step(self._instance, "look-up of " + run_key)
+        if schedule_of(run_key) in MUTE:
+            return LookUp(sentence="the app setting X does not exist; add it")
         if self._world.happens(self._world.rates.history_away, "history away"):
             return LookUp(sentence="history is away", is_away=True)
         known = self._service.indexed()

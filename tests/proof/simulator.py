@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from builders import Outside, config
@@ -20,12 +21,24 @@ from triggers.scheduling.config import ChangeSchedule, Config, TimeSchedule
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
-from triggers.scheduling.run import OPEN_STATES, Run, RunKind, RunState, change_key, time_key
+from triggers.scheduling.run import (
+    FIRST_EVENTS,
+    LAST_EVENTS,
+    OPEN_STATES,
+    Run,
+    RunKind,
+    RunState,
+    change_key,
+    schedule_of,
+    time_key,
+)
 from triggers.scheduling.times.occurrences import between
+from triggers.starting.firing import Firing
+from triggers.starting.lives import Lives
 from triggers.steering.pausing import pause, resume
 
-from .parts import Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
-from .world import Instance, Rates, World
+from .parts import MUTE, Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
+from .world import START, Instance, Rates, World
 
 FILE = """
 pipelines: {p: {endpoint: "%ENDPOINT%"}}
@@ -40,12 +53,34 @@ schedules:
   pushy: {pipeline: p, cron: {expression: "*/9 * * * *"}, overlap: cancel_other}
   uploads:
     {pipeline: p, change: {datastore: d, container: ccc, data_path_parameter_name: input}, max_concurrent_runs: 2}
+  mute: {pipeline: p, cron: {expression: "*/30 * * * *"}}
   gathered:
     pipeline: p
-    change: {datastore: d, container: ccc, path_on_datastore: in, recursive: true, data_path: manifest,
+    change: {datastore: d, container: ccc, path_on_datastore: in, recursive: true, data_path: DATA,
       data_path_parameter_name: input}
     batch: {quiet: 2m, max_wait: 10m, max_items: 30, group_by: folder}
+  fickle: FICKLE
 """
+BATCHES = (
+    "batch: {quiet: 2m, max_wait: 10m, max_items: 30, group_by: folder}",
+    "batch: {quiet: 2m, max_wait: 10m, max_items: 2, group_by: folder}",
+    "batch: {quiet: 4m, max_wait: 10m, max_items: 30}",
+    "",
+)
+KINDS = (
+    '{pipeline: p, cron: {expression: "*/7 * * * *"}, catchup: all, catchup_window: 5h}',
+    "{pipeline: p, change: {datastore: d, container: ccc, path_on_datastore: in/f0, data_path_parameter_name: input}}",
+)
+
+
+def file_with(batch: str, kind: str, data_path: str) -> Config:
+    """The file with what is edited in it."""
+    text = FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
+    found = config(text)
+    assert not found.faults, [str(one) for one in found.faults]
+    return found
+
+
 RETENTION = timedelta(days=90)
 DEADLINE, SETTLE = timedelta(seconds=300), timedelta(seconds=120)
 STORAGE_CLOCK = timedelta(seconds=17)
@@ -61,6 +96,8 @@ class Parts:
     history: Callable[..., Any] = SimHistory
     service: Callable[..., Any] = SimService
     unknown_runs: Callable[..., UnknownRuns] = UnknownRuns
+    lives: Callable[..., Lives] = Lives
+    firing: Callable[..., Firing] = Firing
 
 
 @dataclass
@@ -85,6 +122,24 @@ class SwappedEngine(Engine):
         return self.parts.rows(self.ledger)
 
     @built_once
+    def lives(self) -> Lives:
+        return self.parts.lives(
+            ledger=self.ledger, host=self.outside.blobs.host, clock=self.clock, started_at=self.started_at
+        )
+
+    @built_once
+    def firing(self) -> Firing:
+        return self.parts.firing(
+            ledger=self.ledger,
+            endpoint=self.outside.endpoint,
+            life_of=self.lives.id_or_none,
+            clock=self.clock,
+            submit_deadline=self.pace.submit_deadline,
+            retry_first_delay=self.pace.retry_first_delay,
+            spread=self._spread,
+        )
+
+    @built_once
     def unknown_runs(self) -> UnknownRuns:
         return self.parts.unknown_runs(
             ledger=self.ledger,
@@ -107,8 +162,12 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.world = World(self.seed, self.rates)
-        self.config: Config = config(FILE)
-        assert not self.config.faults
+        # Of batches either the manifest is played, or the folder that their runs get.
+        self.data_path = "folder" if self.seed % 2 else "manifest"
+        self.batch, self.kind = BATCHES[0], KINDS[0]
+        self.config = file_with(self.batch, self.kind, self.data_path)
+        self.alive: list[tuple[str, float, float]] = []
+        """The kind of the schedule `fickle` in a process, with its first and its last second."""
         self.store = Ledger(MemoryTable(lambda: self.world.time + STORAGE_CLOCK))
         self.service = Service(self.world)
         self.container = Container(self.world)
@@ -124,7 +183,9 @@ class Simulation:
         self._next_upload()
         self.world.at(calm, self._calm)
         self.world.run_until(calm + 3.5 * 3600)
-        return self._violations()
+        for process in self.processes:
+            self._ended(process)
+        return [*self._violations(), *self._violations_of_order(), *self._violations_of_edits()]
 
     # The host
 
@@ -132,16 +193,33 @@ class Simulation:
         world = self.world
         for process in self.processes:
             if world.happens(world.rates.clock_step / 20, "clock step"):
-                process.instance.skew = world.rng.choice((-600, -120, -30, 0, 30, 120, 600))
+                process.instance.skew = world.rng.choice((-600, -120, -30, 0, 30, 120, 600, 0, 30, DAY_AHEAD))
         if world.happens(world.rates.refused / 10, "429 storm"):
             self.service.storm_until = world.now + world.rng.uniform(60, 900)
         self._people()
+        if world.happens(world.rates.edit, "deployment"):
+            self._deploy()
         self.service.lag = world.rng.choice((1, 5, 60, 600)) if world.rates.crash else 1
         for schedule in self.config.schedules.values():
             if isinstance(schedule, TimeSchedule):
                 self._wake(schedule)
         for process in world.rng.sample(self.processes, world.rng.choice((1, 1, 2))):
             self._reconcile(process)
+
+    def _deploy(self) -> None:
+        """Somebody deploys another file: one process after the other is replaced, within ten minutes."""
+        world = self.world
+        self.batch = world.rng.choice(BATCHES)
+        self.kind = world.rng.choice(KINDS) if world.rng.random() < 0.5 else self.kind
+        self.config = file_with(self.batch, self.kind, self.data_path)
+        world.note(f"deployed: {self.batch or 'no batch'}, {self.kind[:24]}")
+        for process in self.processes:
+            world.at(world.now + world.rng.uniform(0, 600), partial(self._replace, process))
+
+    def _replace(self, process: Process) -> None:
+        """End a process, wherever it is; its successor reads the present file."""
+        process.instance.alive = False
+        self._restart_if_dead(process)
 
     def _people(self) -> None:
         """Somebody pauses a schedule now and then, and remembers to resume it."""
@@ -159,14 +237,21 @@ class Simulation:
         world = self.world
         if world.happens(world.rates.timer_lost, "timer lost"):
             return
+        if world.happens(world.rates.timer_early, "timer early"):
+            early = world.rng.uniform(0.001, 2.0) + 0.5
+            world.at(world.now + 60 - early, lambda: self._timer(schedule, world.rng.choice(self.processes)))
         late = world.rng.uniform(60, 1500) if world.happens(world.rates.timer_late, "timer late") else 0.0
         world.at(world.now + late, lambda: self._timer(schedule, world.rng.choice(self.processes)))
         if world.happens(world.rates.timer_late, "timer twice"):
             self._timer(schedule, world.rng.choice(self.processes))
 
     def _timer(self, schedule: TimeSchedule, process: Process) -> None:
+        of = process.engine.config.schedules[schedule.name]
+        if not isinstance(of, TimeSchedule):
+            return  # a process with another file, in which this schedule has no timer
+
         def activity() -> None:
-            process.engine.due_occurrences.fire(schedule)
+            process.engine.due_occurrences.fire(of)
 
         self._spawn(process, activity)
 
@@ -197,7 +282,7 @@ class Simulation:
     def _deliver(self, path: str) -> None:
         """The host delivers an event again until its function has come to an end."""
         process = self.world.rng.choice(self.processes)
-        schedule = self.config.schedules["gathered" if "/" in path else "uploads"]
+        schedule = process.engine.config.schedules["gathered" if "/" in path else "uploads"]
         assert isinstance(schedule, ChangeSchedule)
         blobs = SimBlobs(self.world, process.instance, self.container)
 
@@ -213,11 +298,16 @@ class Simulation:
 
         self.world.spawn(process.instance, activity, ended)
 
+    def _ended(self, process: Process) -> None:
+        kind = "change" if isinstance(process.engine.config.schedules["fickle"], ChangeSchedule) else "time"
+        self.alive.append((kind, process.instance.started_at, self.world.now))
+
     def _spawn(self, process: Process, activity: Callable[[], None]) -> None:
         self.world.spawn(process.instance, activity, lambda *, well: self._restart_if_dead(process))
 
     def _restart_if_dead(self, process: Process) -> None:
         if not process.instance.alive and process in self.processes:
+            self._ended(process)
             self.processes[self.processes.index(process)] = self._start(process.instance.name)
 
     def _calm(self) -> None:
@@ -278,7 +368,7 @@ class Simulation:
         until = self.world.time - timedelta(minutes=10)
         for registration in self.store.registrations():
             schedule = self.config.schedules[registration.schedule]
-            if isinstance(schedule, TimeSchedule):
+            if isinstance(schedule, TimeSchedule) and registration.schedule != "fickle":
                 due = between(schedule.trigger, registration.first_seen - timedelta(microseconds=1), until)
                 keys += [time_key(registration.schedule, moment) for moment in due]
         return keys
@@ -304,15 +394,67 @@ class Simulation:
             if not key and self.world.time - row.written_at > timedelta(hours=1):
                 found.append(f"{digest} still waits for its batch")
         for key in batches:
-            batch = runs[key].batch
+            batch, request = runs[key].batch, runs[key].request
+            folder = "" if request is None or self.data_path == "manifest" else request.datapaths["input"].path
+            if not all(member.change.path.startswith(folder or "in") for member in rows.members("gathered", key)):
+                found.append(f"{key} gets the folder {folder!r}, in which not all of its files are")
+            if self.data_path == "folder" and not folder and request is not None:
+                found.append(f"{key} gets the folder {folder!r}, in which there is more than is watched")
             if batch is None or batch.count != len(rows.members("gathered", key)) or batch.count > 30:
                 found.append(f"{key} says {batch}")
+        return found
+
+    def _violations_of_order(self) -> list[str]:
+        """No run is started while an older one of its schedule waits, nor after a newer one where that counts."""
+        found, patience = [], 4200 if self.rates.freeze else 150
+        for name in ("all", "uploads", "newest", "pushy"):
+            runs = self.store.recent_runs(name, 100_000)
+            starts = {one.key: self._since(one.key, "submitting") for one in runs}
+            waits = {one.key: self._since(one.key, "waiting") for one in runs}
+            for one in runs:
+                started = starts[one.key]
+                for other in runs if started is not None else ():
+                    if other.nominal_time is None or one.nominal_time is None or started is None:
+                        continue
+                    its_start, since = starts[other.key], waits[other.key]
+                    if name in ("all", "uploads") and other.nominal_time < one.nominal_time and since is not None:
+                        if since + patience < started < (its_start or 0.0) - patience:
+                            found.append(f"{one.key} was started while {other.key} waited")
+                    elif (
+                        name in ("newest", "pushy")
+                        and other.nominal_time > one.nominal_time
+                        and its_start is not None
+                        and its_start + patience < started
+                    ):
+                        found.append(f"{one.key} was started after {other.key}")
+        return found
+
+    def _since(self, key: str, state: str) -> float | None:
+        """When a run was first written in a state."""
+        return next((at for at, one in self.world.states.get(key, ()) if one == state), None)
+
+    def _violations_of_edits(self) -> list[str]:
+        """Of a schedule that changes its kind, nothing starts of a time at which nobody read it so."""
+        found = []
+        for one in self.service.accepted:
+            run = self.store.get(one.key)
+            if schedule_of(one.key) != "fickle" or run is None or run.nominal_time is None:
+                continue
+            at = (run.nominal_time - START).total_seconds()
+            kind = "change" if run.blob else "time"
+            if not any(
+                of == kind and since - _BEFORE_A_LIFE <= at <= until + _AFTER_A_LIFE for of, since, until in self.alive
+            ):
+                found.append(f"{one.key} was started, and nobody read its schedule as {kind} then")
         return found
 
     def _violations_of(self, run: Run, accepted: int, ids: dict[str, str]) -> list[str]:
         found = []
         age = self.world.time - run.created_at
-        if run.state in OPEN_STATES and age > timedelta(hours=3):
+        if len(run.history) > FIRST_EVENTS + LAST_EVENTS:
+            found.append(f"{run.key} has a history of {len(run.history)} events")
+        is_mute = run.schedule in MUTE and run.state is RunState.UNKNOWN
+        if run.state in OPEN_STATES and age > timedelta(hours=3) and not is_mute:
             found.append(f"{run.key} is still {run.state.value} after {age}")
         was_accepted = run.state in _ACCEPTED or run.run_id is not None
         if run.state not in OPEN_STATES and was_accepted != bool(accepted):
@@ -321,6 +463,8 @@ class Simulation:
             found.append(f"{run.key} has the id {run.run_id} of another run")
         if run.state is RunState.SKIPPED and run.reason is None:
             found.append(f"{run.key} was skipped without a reason")
+        if run.schedule == "fickle":
+            return found
         schedule = self.config.schedules[run.schedule]
         window = max(ON_TIME, schedule.catchup_window) if isinstance(schedule, TimeSchedule) else ON_TIME
         if run.kind is RunKind.TIME and run.state is not RunState.SKIPPED and run.nominal_time is not None:
@@ -328,12 +472,19 @@ class Simulation:
             if pause_at([replace(one, begin=one.begin + _MOST_SKEWED) for one in pauses], run.nominal_time):
                 found.append(f"{run.key} was started although its time lies in a pause")
             late = run.created_at - run.nominal_time
+            if late > timedelta(seconds=DAY_AHEAD - 1000):
+                late -= timedelta(seconds=DAY_AHEAD)  # by the clock of who has written it
             # An instance may freeze between its last look at the clock and the claim itself, here for 4,000 s at most.
             if late > window + timedelta(seconds=4100):
                 found.append(f"{run.key} was claimed {late} after its time")
         return found
 
 
+DAY_AHEAD = 86_400
+_BEFORE_A_LIFE = 600 + 900
+"""Seconds: as far back as events count in another life, and as wrong as the clock may be that began it."""
+_AFTER_A_LIFE = 3600 + 1500 + 600
+"""Within the hour a life goes on where it was; its last process may have been the wrong one to ask."""
 _PAUSED, _RESUMED = 0.01, 0.1
 """Chances a minute."""
 

@@ -9,20 +9,27 @@ from typing import Any
 
 import pytest
 
+from triggers.clock import Clock
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.change_records import Head, SweepState
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.lives import Life
 from triggers.ledger.ports import Operation
 from triggers.ledger.records import Pauses
 from triggers.ledger.slots import Slots
-from triggers.reconciling.unknown_runs import UnknownRuns
+from triggers.reconciling.turns import Turns
+from triggers.reconciling.unknown_runs import LookUps, UnknownRuns
+from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
-from triggers.scheduling.run import Run
+from triggers.scheduling.run import Run, SkipReason
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.starting.firing import Firing
+from triggers.starting.lives import Lives
+from triggers.starting.occurrence import Occurrence
 
 from .parts import SimEndpoint, SimHistory, SimService
-from .simulator import Parts, Simulation, story
-from .world import Rates
+from .simulator import DEADLINE, Parts, Simulation, story
+from .world import START, Rates
 
 pytestmark = pytest.mark.simulation
 SEEDS_AT_ONCE = 4
@@ -142,6 +149,88 @@ class MarksTime(SimService):
         return Seen(status="Running")
 
 
+class ForgetsItsLife(Lives):
+    """An edited schedule that believes it has always been so."""
+
+    def of(self, schedule: Schedule, *, is_timer: bool = False) -> Life:
+        return replace(super().of(schedule, is_timer=is_timer), first_seen=START, is_first=True)
+
+
+class ByDecision(Ledger):
+    """A ledger in which runs go by when they were decided."""
+
+    def slots(self, schedule: str, limit: int | None = None) -> Slots:
+        slots = super().slots(schedule, limit)
+        decided = tuple(replace(one, ranks_at=one.due_at or one.ranks_at) for one in slots.open_runs)
+        return replace(slots, open_runs=decided, newest_started=None)
+
+
+class OneClock(SimEndpoint):
+    """A submitter that trusts its monotonic clock alone."""
+
+    def place(self, request: RunRequest) -> str | None:
+        self._asked_at = self._monotonic()
+        return super().place(request)
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        claimed_at = self._asked_at
+        return super().submit(submission, lambda: self._monotonic() - claimed_at <= DEADLINE.total_seconds() / 5)
+
+    def _monotonic(self) -> float:
+        return self._world.now - self._instance.monotonic_stood
+
+
+class InKeyOrder(UnknownRuns):
+    """Looks runs up in the order of their keys, and takes an answer about one for one about all."""
+
+    def __init__(self, *, history: LookUps, clock: Clock, **wiring: Any) -> None:
+        super().__init__(history=TakenForAll(history), clock=clock, **wiring)
+        self._turns = EverybodysTurn(clock)
+
+
+class TakenForAll:
+    """A history whose incomplete answers all mean that it is away."""
+
+    def __init__(self, history: LookUps) -> None:
+        self._history = history
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        found = self._history.find(request, run_key, ledger_id)
+        return replace(found, is_away=not found.complete)
+
+
+class EverybodysTurn(Turns):
+    """Remembers nobody."""
+
+    def asked_before(self, key: str) -> float:
+        return 0.0
+
+    def is_next(self, service: str, key: str) -> bool:
+        return True
+
+
+class PathFromTheFile(Firing):
+    """Gives a batch the folder that the present file would gather."""
+
+    def fire(
+        self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None = None, because: str | None = None
+    ) -> Run | None:
+        facts = occurrence.batch
+        if facts is not None and isinstance(schedule, ChangeSchedule) and schedule.batch is not None:
+            path = facts.group if schedule.batch.group_by_folder else schedule.trigger.folder
+            occurrence = replace(occurrence, batch=replace(facts, path=path))
+        return super().fire(schedule, occurrence, skip, because)
+
+
+class Unbounded(Ledger):
+    """A ledger that keeps every event of every run."""
+
+    def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
+        if after.history != before.history:
+            after = replace(after, history=(*before.history, after.history[-1]))
+        return super().update(before, after, beside)
+
+
 TWICE = "accepted 2 times"
 
 
@@ -167,6 +256,21 @@ NOTHING_ELSE = Rates().none()
         pytest.param(Parts(rows=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
         pytest.param(Parts(service=MarksTime), "is still", Rates(), id="ends"),
+        pytest.param(Parts(lives=ForgetsItsLife), "nobody read its schedule as", Rates(edit=0.02), id="life"),
+        pytest.param(
+            Parts(ledger=ByDecision),
+            "was started",
+            replace(NOTHING_ELSE, refused=0.6, timer_lost=0.3, timer_late=0.3),
+            id="order",
+        ),
+        pytest.param(Parts(endpoint=OneClock), TWICE, replace(NOTHING_ELSE, freeze=0.1, refused=0.3), id="one clock"),
+        pytest.param(
+            Parts(unknown_runs=InKeyOrder), "is still unknown", Rates(reply_lost=0.5, edit=0.0), id="look-ups in order"
+        ),
+        pytest.param(Parts(firing=PathFromTheFile), "gets the folder", Rates(edit=0.1), id="a batch's path"),
+        pytest.param(
+            Parts(ledger=Unbounded), "has a history of", replace(NOTHING_ELSE, refused=0.98), id="bounded history"
+        ),
     ],
 )
 def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str, rates: Rates) -> None:

@@ -7,13 +7,15 @@ time pass and may let the instance crash or freeze there. The same seed gives th
 import heapq
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Protocol
 
 from greenlet import getcurrent, greenlet
+
+from triggers.ledger.ports import Operation
 
 START = datetime(2026, 10, 24, 21, 0, tzinfo=UTC)
 """Four hours before Berlin's clocks go back."""
@@ -46,6 +48,9 @@ class Rates:
     event_lost: float = 0.03
     timer_lost: float = 0.1
     timer_late: float = 0.03
+    timer_early: float = 0.1
+    edit: float = 0.025
+    """A minute: somebody deploys another file."""
 
     def none(self) -> "Rates":
         """A world in which everything works."""
@@ -61,6 +66,9 @@ class Instance:
     skew: float
     alive: bool = True
     frozen_until: float = 0.0
+    monotonic_stood: float = 0.0
+    boot_stood: float = 0.0
+    """How long these clocks have stood still: some freezes are a suspended or a paused machine."""
 
 
 @dataclass
@@ -76,6 +84,8 @@ class World:
         self.rng = random.Random(self.seed)
         self.faults: Counter[str] = Counter()
         self.trace: deque[str] = deque(maxlen=20_000)
+        self.states: dict[str, list[tuple[float, str]]] = {}
+        """Key → when a run was written in which state."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._main = getcurrent()
@@ -102,6 +112,12 @@ class World:
             self.faults[fault] += 1
             return True
         return False
+
+    def written(self, operations: Sequence[Operation]) -> None:
+        """Remember in which state a run was written, and when in truth."""
+        for one in operations:
+            if one.row_key.startswith("k:") and "state" in one.columns:
+                self.states.setdefault(one.row_key[2:], []).append((self.now, str(one.columns["state"])))
 
     def note(self, sentence: str) -> None:
         """A line of the story."""
@@ -134,7 +150,11 @@ class World:
             instance.alive = False
         if self.happens(self.rates.freeze * freezes, "freeze"):
             instance.frozen_until = self.now + self.rng.choice((5, 70, 200, 400, 1500, 4000))
-            self.note(f"{instance.name}: freezes at {what} for {instance.frozen_until - self.now:.0f} s")
+            slept = instance.frozen_until - self.now
+            self.note(f"{instance.name}: freezes at {what} for {slept:.0f} s")
+            if self.happens(0.5, "monotonic clock stands"):
+                instance.monotonic_stood += slept
+                instance.boot_stood += slept if self.rng.random() < 0.5 else 0.0
         self.sleep(instance, self.rng.uniform(0.001, 0.05) if seconds is None else seconds)
 
     def sleep(self, instance: Instance, seconds: float) -> None:

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from builders import Engine, HandClock, change, schedule, timed, utc, watching
+from builders import Engine, HandClock, change, found, schedule, timed, utc, watching
 
 from triggers.clock import Stopwatch, SystemClock
+from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState
-from triggers.starting.occurrence import change_occurrence
-from triggers.steering.questions import BackfillBody
+from triggers.starting.occurrence import change_occurrence, time_occurrence
+from triggers.steering.questions import BackfillBody, TriggerBody
 
 NOW = utc("2026-11-01T04:00")
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -135,3 +136,53 @@ def test_a_backfill_by_a_clock_a_day_ahead_starts_nothing_of_the_future(engine: 
     answer = engine.wired(of).steering.backfill("s", body)
 
     assert [one.key for one in answer.started] == [f"s@2026-11-01T0{hour}:00:00Z" for hour in range(5)]
+
+
+def test_what_a_clock_a_day_ahead_lets_wait_does_not_wait_for_a_day(engine: Engine) -> None:
+    of = timed(f"{HOURLY}\noverlap: buffer_all")
+    engine.wired(of).due_occurrences.fire(of)
+    engine.clock.pass_time(timedelta(hours=1))
+    engine.clock._now += timedelta(days=1)
+    engine.with_new_process().wired(of).due_occurrences.fire(of)
+    engine.wired(of).steering.trigger("s", TriggerBody(request_id="1"))
+    engine.clock._now -= timedelta(days=1)
+    engine.service.seen = {f"run-{n}": Seen(status="Completed", end=RunState.FINISHED) for n in range(1, 4)}
+
+    for _ in range(4):
+        engine.clock.pass_time(timedelta(minutes=1))
+        engine.reconcile(of)
+
+    assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z", "s@2026-11-01T05:00:00Z", "s!1"]
+
+
+def test_an_attempt_whose_answer_a_clock_a_day_ahead_writes_is_not_the_last(engine: Engine) -> None:
+    of = timed(HOURLY)
+
+    def ahead() -> None:
+        engine.clock._now += timedelta(days=1)
+
+    engine.endpoint.before_the_reply = ahead
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away")]
+
+    run = engine.wired(of).firing.fire(of, time_occurrence(of, NOW))
+
+    assert run is not None
+    assert run.state is RunState.UNSENT
+
+
+def test_batches_that_a_clock_a_day_ahead_has_sealed_supersede_no_others(engine: Engine) -> None:
+    of = watching(
+        "change: {datastore: d, container: data, data_path_parameter_name: input, data_path: folder}\n"
+        "batch: {quiet: 1m, max_wait: 2m}\noverlap: buffer_one"
+    )
+    engine.service.seen = {f"run-{n}": Seen(status="Completed", end=RunState.FINISHED) for n in range(1, 4)}
+    for day in (1, 0):
+        engine.clock._now += timedelta(days=day)
+        engine.blobs.put(found(f"{day}.csv", etag=str(day), last_modified=engine.clock.server_now()))
+        engine.report(of, f"{day}.csv")
+        for _ in range(4):
+            engine.clock.pass_time(timedelta(minutes=1))
+            engine.reconcile(of)
+        engine.clock._now -= timedelta(days=day)
+
+    assert len(engine.endpoint.submissions) == 2

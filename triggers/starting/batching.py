@@ -48,9 +48,9 @@ class Batching:
         yield from self.let_go(schedule.name, schedule, lives)
         if schedule.batch is None:
             return
-        yield from self._finish(schedule, schedule.batch, lives)
+        yield from self._finish(schedule, schedule.batch, lives, server_now)
         while self._began(schedule, schedule.batch, lives, server_now(), pauses):
-            yield from self._finish(schedule, schedule.batch, lives)
+            yield from self._finish(schedule, schedule.batch, lives, server_now)
 
     def _began(
         self,
@@ -66,7 +66,9 @@ class Batching:
         begun = [self.rows.begin(schedule.name, one.group, lives.own, batch.max_items) for one in due]
         return any(begun)
 
-    def _finish(self, schedule: ChangeSchedule, batch: Batch, lives: Standing) -> Iterator[None]:
+    def _finish(
+        self, schedule: ChangeSchedule, batch: Batch, lives: Standing, server_now: Callable[[], datetime]
+    ) -> Iterator[None]:
         """Assign members until each head is sealed, and start its run."""
         went_on = True
         while went_on:
@@ -75,7 +77,7 @@ class Batching:
                 if not lives.is_own(head.life):
                     continue
                 if head.sealed_at is None:
-                    went_on |= self.rows.go_on(schedule.name, head, batch.max_items, self.clock.now())
+                    went_on |= self.rows.go_on(schedule.name, head, batch.max_items, server_now())
                 else:
                     went_on |= self._fire(schedule, head)
                 yield

@@ -114,7 +114,6 @@ class Firing:
             run,
             state=RunState.WAITING,
             request=request,
-            due_at=now,
             requested_by=asked.by,
             note=asked.note,
             request_id=asked.request_id,
@@ -123,7 +122,7 @@ class Firing:
             by_person=True,
         )
         if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
-            waiting = overlapping(replace(waiting, request=None, due_at=None), now)
+            waiting = overlapping(replace(waiting, request=None), now)
         return self._noted(waiting, occurrence)
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
@@ -199,7 +198,9 @@ class Firing:
             if turn is Turn.SKIP:
                 return self._noted(overlapping(replace(run, request=None), now), occurrence)
             if turn is Turn.WAIT:
-                return self._noted(replace(run, state=RunState.WAITING, due_at=now), occurrence)
+                # Its own time, not this clock's: one that is a day ahead shall not let it wait for a day.
+                due_at = min(now, run.nominal_time or now)
+                return self._noted(replace(run, state=RunState.WAITING, due_at=due_at), occurrence)
             claimed = self._claimed(run, occurrence, schedule.retry, slots.taken(run))
             if claimed is not None:
                 return claimed

@@ -50,6 +50,8 @@ class Settling:
     def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
         now = self.clock.now()
         claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
+        if claimed_at is not None:
+            now = min(now, claimed_at + _LONGEST_ATTEMPT)  # a clock that is a day ahead ends nobody's patience
         known = replace(run, claimed_at=claimed_at, attempts=run.attempts - outcome.is_untried)
         if outcome.answer is Answer.SUBMITTED:
             run = accepted(known, str(outcome.run_id), outcome.studio_url, now)
@@ -67,6 +69,8 @@ class Settling:
         return unsent
 
 
+_LONGEST_ATTEMPT = timedelta(minutes=15)
+"""From a claim to its answer: longer than a function may run."""
 _SETTLE_TRIES = 10
 _UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
 _WORRYING = frozenset(
