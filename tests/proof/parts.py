@@ -62,10 +62,16 @@ class SimTable:
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         world, what = self._world, _shown(operations)
-        written = self._asked(f"write {what}", lambda: self._store.write(partition, operations))
+
+        def write() -> Written | None:
+            written = self._store.write(partition, operations)
+            if written is not None:
+                world.written(operations)
+            return written
+
+        written = self._asked(f"write {what}", write)
         if written is not None:
             world.note(f"{self._instance.name}: writes {what}")
-            world.written(operations)
         if world.happens(world.rates.answer_lost, "answer lost"):
             if world.rng.random() < 0.5:
                 raise LedgerUnavailable(f"{what}: the answer was lost")
