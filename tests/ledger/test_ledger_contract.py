@@ -20,6 +20,7 @@ from triggers.clock import SystemClock
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.calls import TABLE, ServerTime
 from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.change_records import Head
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import LedgerUnavailable
@@ -317,7 +318,7 @@ def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: s
     blobs = [found(f"{number}.csv", etag=str(number)) for number in range(25)]
     for blob in blobs:
         assert rows.add(name, waiting_one(blob.change), rows.noted(blob, None))
-    assert rows.begin(name, "", None, 20)
+    assert rows.begin(name, Head(group=""), bool, 20)
     soon = ledger.now() + timedelta(hours=1)
 
     young = rows.prune(name, NOW, 10)

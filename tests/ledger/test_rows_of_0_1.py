@@ -172,7 +172,7 @@ def test_changes_and_batches_are_read_and_go_on() -> None:
     (head,) = changes.heads("uploads")
     assert (head.group, head.count, head.sealed_at) == ("other", 1, None)
     assert [one.change.path for one in changes.members("uploads", head.run_key)] == ["incoming/ü.csv"]
-    assert changes.go_on("uploads", head, 10, NOW)
+    assert changes.go_on("uploads", head, bool, 10, NOW)
     assert changes.missed_by_events() == {"uploads": 2}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from triggers.clock import Clock
-from triggers.ledger.change_ledger import ChangeLedger
+from triggers.ledger.change_ledger import ChangeLedger, Fits
 from triggers.ledger.change_records import Head, SweepState
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.lives import Life
@@ -123,8 +123,8 @@ class Deaf(Ledger):
 class SealsBlindly(ChangeLedger):
     """Goes on with a batch without looking whether somebody else has."""
 
-    def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
-        return super().go_on(schedule, replace(head, row=None), limit, sealed_at)
+    def go_on(self, schedule: str, head: Head, fits: Fits, limit: int, sealed_at: datetime) -> bool:
+        return super().go_on(schedule, replace(head, row=None), fits, limit, sealed_at)
 
 
 class NeverSweeps(ChangeLedger):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from builders import ADDRESS, CHANGE, TIME, Engine, config, file_of, found, schedule, timed, utc, watching
 
+from triggers.ledger.change_records import Head
 from triggers.scheduling.batch import BatchFacts
 from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import Answer, Outcome
@@ -237,10 +238,10 @@ def members_of_runs(engine: Engine) -> int:
 def test_a_batch_whose_limit_is_made_smaller_while_it_is_made_goes_on(engine: Engine) -> None:
     deliver(engine, gathered(), 120)
     engine.clock.pass_time(timedelta(minutes=6))
-    rows, life = engine.rows, engine.life(gathered())
-    assert rows.begin("s", "", life, 100)
+    rows = engine.rows
+    assert rows.begin("s", Head(group="", path="in", life=engine.life(gathered())), bool, 100)
     (head,) = rows.heads("s")
-    assert rows.go_on("s", head, 100, NOW)
+    assert rows.go_on("s", head, bool, 100, NOW)
 
     passes(engine.with_new_process(), gathered("quiet: 5m, max_wait: 30m, max_items: 50"), minutes=10)
 
@@ -317,7 +318,7 @@ def test_what_waits_when_a_schedule_becomes_time_based_is_skipped_with_rows(
     deliver(engine, gathered(), 3)
     if is_being_made:
         engine.clock.pass_time(timedelta(minutes=6))
-        assert engine.rows.begin("s", "", engine.life(gathered()), 2)
+        assert engine.rows.begin("s", Head(group="", life=engine.life(gathered())), bool, 2)
 
     passes(engine.with_new_process(), timed(TIME), minutes=180)
 
@@ -338,6 +339,29 @@ def test_what_waits_when_a_schedule_leaves_the_file_is_skipped_after_an_hour(eng
 
     assert within_the_hour == 0, "a rollback within the hour loses nothing"
     assert list(engine.states().values()) == ["skipped filtered"] * 3
+
+
+@pytest.mark.parametrize("is_being_made", [False, True])
+@pytest.mark.parametrize("to", ["''", "in/1"])
+def test_what_waits_and_is_still_watched_from_another_folder_starts(
+    engine: Engine, to: str, *, is_being_made: bool
+) -> None:
+    passes(engine, gathered(), minutes=1)
+    deliver(engine, gathered(), 6)
+    if is_being_made:
+        engine.clock.pass_time(timedelta(minutes=6))
+        assert engine.rows.begin("s", Head(group="", path="in", life=engine.life(gathered())), bool, 4)
+
+    passes(engine.with_new_process(), gathered(name=to), minutes=40)
+
+    runs = engine.ledger.recent_runs("s", 10)
+    sent = [run.batch.count for run in runs if run.batch and run.state is RunState.SUBMITTED]
+    filtered = [run for run in runs if run.reason == "filtered"]
+    assert (sum(sent), len(filtered)) == ((6, 0) if to == "''" else (2, 4))
+    assert not list(engine.rows.all_pending("s"))
+    assert not engine.rows.heads("s")
+    folder = "in" if is_being_made else to.strip("'")
+    assert started(engine) == [folder], "a batch keeps the folder that it was begun for"
 
 
 def test_an_old_process_leaves_alone_what_a_new_one_has_gathered(engine: Engine) -> None:

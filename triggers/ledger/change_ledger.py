@@ -14,11 +14,11 @@ Paths, groups and run keys stand in row keys as digests.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import uuid4
 
 from ..scheduling.batch import Member, Waiting, batch_key, group_id
@@ -47,6 +47,9 @@ from .rows import REGISTRY, after_prefix, columns_of, numbers_behind, readable, 
 
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
+
+Fits: TypeAlias = Callable[[Member], bool]
+"""Whether a change may be in a batch of the process that makes it."""
 
 _NO_MEMBERS: Final[Sequence[Member]] = ()
 _MADE_WITHIN: Final = timedelta(days=1)
@@ -109,12 +112,12 @@ class ChangeLedger:
         row = self._table.get(schedule, f"c:{member.digest}")
         return row is not None and row.columns.get("written_by") == write_id
 
-    def waiting(self, schedule: str, life: str | None = None) -> list[Waiting]:
-        """The groups with changes of a life that are pending; costs what is pending."""
+    def waiting(self, schedule: str, fits: Fits = bool) -> list[Waiting]:
+        """The groups with pending changes that fit; costs what is pending."""
         groups: dict[str, Waiting] = {}
         for member, at in readable(waiting_since, self._rows(schedule, "p:")):
             group = member.group
-            if not _is_of(member, life):
+            if not fits(member):
                 continue
             seen = groups.get(group)
             if seen is None:
@@ -182,25 +185,22 @@ class ChangeLedger:
         """Write on their own what was meant for a claim that somebody else has made."""
         return self._table.write(schedule, operations) is not None
 
-    def begin(self, schedule: str, group: str, life: str | None, limit: int) -> bool:
-        """Begin a batch with its first members; False when somebody else was first, or nothing waits."""
-        members = self._pending(schedule, group, life, limit)
+    def begin(self, schedule: str, head: Head, fits: Fits, limit: int) -> bool:
+        """Begin a batch of a group with its first members; False when somebody else was first, or nothing waits.
+
+        `head` tells its group, its path and its life.
+        """
+        members = self._pending(schedule, head.group, fits, limit)
         if not members:
             return False
-        head = Head(
-            group=group,
-            run_key=batch_key(schedule, group, members[0].digest),
-            count=len(members),
-            rows=1,
-            sealed_at=None,
-            life=life,
-        )
-        begun = Create(head_key(group), columns_of(head))
+        run_key = batch_key(schedule, head.group, members[0].digest)
+        head = replace(head, run_key=run_key, count=len(members), rows=1)
+        begun = Create(head_key(head.group), columns_of(head))
         return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
 
-    def go_on(self, schedule: str, head: Head, limit: int, sealed_at: datetime) -> bool:
+    def go_on(self, schedule: str, head: Head, fits: Fits, limit: int, sealed_at: datetime) -> bool:
         """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
-        members = self._pending(schedule, head.group, head.life, limit - head.count)
+        members = self._pending(schedule, head.group, fits, limit - head.count)
         if members:
             moved_on = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
             operations = _assigned(moved_on, members)
@@ -266,11 +266,10 @@ class ChangeLedger:
             self._table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])
         return deleted
 
-    def _pending(self, schedule: str, group: str, life: str | None, limit: int) -> list[Member]:
+    def _pending(self, schedule: str, group: str, fits: Fits, limit: int) -> list[Member]:
         """The next members to assign: at most what fits into a transaction; none where an edit has made it smaller."""
         members = readable(member_of, self._rows(schedule, f"p:{group_id(group)}:"))
-        own = (one for one in members if _is_of(one, life))
-        return list(islice(own, max(0, min(limit, _MEMBERS_A_TRANSACTION))))
+        return list(islice(filter(fits, members), max(0, min(limit, _MEMBERS_A_TRANSACTION))))
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))
@@ -283,11 +282,6 @@ def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
         operations.append(Delete(pending_key(member)))
         operations.append(Merge(f"c:{member.digest}", {"run_key": head.run_key}))
     return operations
-
-
-def _is_of(member: Member, life: str | None) -> bool:
-    """Whether a change may be in a batch of a life: it was told in it, or version 0.1.0 has told or begun it."""
-    return life is None or member.life is None or member.life == life
 
 
 def _version_key(change: BlobChange) -> str:

@@ -32,15 +32,17 @@ class Head:
     """A batch that is being made."""
 
     group: str
-    run_key: str
-    count: int
-    rows: int
+    run_key: str = ""
+    count: int = 0
+    rows: int = 0
     """Of members, so far."""
-    sealed_at: Instant | None
+    sealed_at: Instant | None = None
     """None: members are still assigned."""
     row: str | None = None
+    path: str | None = None
+    """The folder that its run gets; None: version 0.1.0 has begun it."""
     life: str | None = None
-    """Of its members; None: version 0.1.0 has begun it."""
+    """Of its schedule, in which it was begun; None, too."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..clock import Clock
-from ..ledger.change_ledger import ChangeLedger
+from ..ledger.change_ledger import ChangeLedger, Fits
 from ..ledger.change_records import Head
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
@@ -61,23 +61,30 @@ class Batching:
         pauses: Sequence[Pause],
     ) -> bool:
         """Begin a batch of every group that is due; False when none was."""
-        waiting = self.rows.waiting(schedule.name, lives.own)
-        due = [one for one in waiting if is_due(batch, one, server_now, pauses)]
-        begun = [self.rows.begin(schedule.name, one.group, lives.own, batch.max_items) for one in due]
+        fits = self._fitting(schedule, lives)
+        waiting = self.rows.waiting(schedule.name, fits)
+        due = [one.group for one in waiting if is_due(batch, one, server_now, pauses)]
+        folder = schedule.trigger.folder
+        heads = [Head(group=group, path=group or folder, life=lives.own) for group in due]
+        begun = [self.rows.begin(schedule.name, head, fits, batch.max_items) for head in heads]
         return any(begun)
+
+    def _fitting(self, schedule: ChangeSchedule, lives: Standing) -> Fits:
+        """What this process may put into a batch: what it watches, and no other process sees to."""
+        return lambda one: not lives.is_of_others(one.life) and self._unfit(schedule, one) is None
 
     def _finish(
         self, schedule: ChangeSchedule, batch: Batch, lives: Standing, server_now: Callable[[], datetime]
     ) -> Iterator[None]:
         """Assign members until each head is sealed, and start its run."""
-        went_on = True
+        went_on, fits = True, self._fitting(schedule, lives)
         while went_on:
             went_on = False
             for head in self.rows.heads(schedule.name):
-                if not lives.is_own(head.life):
+                if lives.is_of_others(head.life):
                     continue
                 if head.sealed_at is None:
-                    went_on |= self.rows.go_on(schedule.name, head, batch.max_items, server_now())
+                    went_on |= self.rows.go_on(schedule.name, head, fits, batch.max_items, server_now())
                 else:
                     went_on |= self._fire(schedule, head)
                 yield
@@ -89,9 +96,8 @@ class Batching:
         if len(members) != head.count and not self.rows.lacks_members(schedule.name, head.run_key):
             raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
-        facts = BatchFacts(
-            group=head.group, count=len(members), manifest=path, path=head.group or schedule.trigger.folder
-        )
+        folder = head.path if head.path is not None else head.group or schedule.trigger.folder
+        facts = BatchFacts(group=head.group, count=len(members), manifest=path, path=folder)
         occurrence = Occurrence(
             key=head.run_key,
             kind=RunKind.BATCH,

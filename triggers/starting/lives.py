@@ -43,10 +43,6 @@ class Standing:
     others: frozenset[str] = frozenset()
     """Lives that go on in other processes, and that this one has to leave alone."""
 
-    def is_own(self, life: str | None) -> bool:
-        """Whether something is of this process's life; version 0.1.0 did not note it."""
-        return life is None or life == self.own
-
     def is_of_others(self, life: str | None) -> bool:
         """Whether something is of a life that other processes see to."""
         return life in self.others
