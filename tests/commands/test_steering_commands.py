@@ -49,6 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         "RECONCILE_SCHEDULE": "0 0 0 1 1 *",  # what the commands do, no pass does for them
         "BLOB_TRIGGER_SOURCE": "EventGrid",
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
+        "LEDGER_RETENTION_DAYS": "3650",  # what is backfilled here lies further back than the usual 90
     }
     with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
         running.upload("inbox", "raw/a.csv", b"1,2")
@@ -158,6 +159,22 @@ def test_a_pause_and_a_backfill_go_the_same_way(run: Command) -> None:
     assert begun[1].splitlines()[-1] == "2 start, 0 already"
     assert again[1].splitlines()[-1] == "0 start, 2 already"
     assert "runs again" in resumed[1]
+
+
+def test_a_backfill_beyond_the_ledgers_memory_needs_force(run: Command) -> None:
+    hour = "00" if run.where else "01"
+    interval = ("--from", f"2001-01-01T{hour}:00:00Z", "--to", f"2001-01-01T{hour}:30:00Z")
+
+    refused = run("backfill", "hourly", *interval)
+    begun = run("backfill", "hourly", *interval, "--force")
+    again = run("backfill", "hourly", *interval, "--force")
+
+    assert refused[0] == 1
+    assert "may have run already" in refused[2]
+    assert "with force it starts all the same" in refused[2]
+    assert f"hourly@2001-01-01T{hour}:00:00Z.r" in begun[1]
+    assert "1 start, 0 already" in begun[1]
+    assert "0 start, 1 already" in again[1]
 
 
 @pytest.mark.parametrize(

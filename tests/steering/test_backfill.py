@@ -196,7 +196,11 @@ def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
         "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1'}}\n"
         f"schedules: {{{name}: {{pipeline: p, cron: {{expression: '0 4 * * *'}}}}}}\n"
     )
-    settings = {"SCHEDULES_FILE": str(tmp_path / "s.yaml"), "AzureWebJobsStorage": azurite.connection_string}
+    settings = {
+        "SCHEDULES_FILE": str(tmp_path / "s.yaml"),
+        "AzureWebJobsStorage": azurite.connection_string,
+        "LEDGER_RETENTION_DAYS": "3650",
+    }
 
     def said(*arguments: str) -> list[str]:
         done = run_command("backfill", name, *arguments, settings=settings)
@@ -266,7 +270,9 @@ DAY_BEFORE = "2026-11-01T10:00"
 def test_what_is_older_than_the_ledgers_rows_is_refused(engine: Engine, keys: str, *, dry_run: bool) -> None:
     of = forgotten(engine, keys)
 
-    with pytest.raises(WrongState, match=r"s: what is before 2026-11-12T10:30:00Z may have run already, .* use force"):
+    with pytest.raises(
+        WrongState, match=r"s: what is before 2026-11-12T10:30:00Z may have run already, .* with force it starts"
+    ):
         backfill(engine, of, DAY_BEFORE, "2026-11-02T00:00", dry_run=dry_run)
 
     assert engine.states() == {}

@@ -52,6 +52,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         "RECONCILE_SCHEDULE": "*/2 * * * * *",
         "BLOB_TRIGGER_SOURCE": "EventGrid",
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
+        "LEDGER_RETENTION_DAYS": "3650",  # what is backfilled here lies further back than the usual 90
     }
     with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
         running.upload("inbox", HOSTILE, b"1,2")

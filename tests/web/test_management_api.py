@@ -92,6 +92,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, hook: str) -> Iterator[Mac
         "HOOK": hook,
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
         "PYTHON_THREADPOOL_THREAD_COUNT": "6",
+        "LEDGER_RETENTION_DAYS": "3650",  # what is backfilled here lies further back than the usual 90
     }
     with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
         running.upload("inbox", "raw/a.csv", b"1,2")

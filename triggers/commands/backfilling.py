@@ -35,7 +35,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
             progress.say(_line(verb if item.starts else "already", item))
             progress.step()
     except Declined as error:
-        raise Refused(str(error).replace("use force", "use --force")) from error
+        raise Refused(str(error)) from error
     except StoreUnavailable as error:
         raise Refused(f"{error}; what is shown above is done, and the same command goes on") from error
     finally:

@@ -174,7 +174,8 @@ def _why(present: Item | None, *, is_remembered: bool) -> str:
 def _forgotten(schedule: Schedule, remembered: datetime, retention: timedelta) -> str:
     return (
         f"{schedule.name}: what is before {iso_utc(remembered)} may have run already, for rows are kept "
-        f"{retention.days} days (LEDGER_RETENTION_DAYS); begin there, or use force: it starts once more what has run"
+        f"{retention.days} days (LEDGER_RETENTION_DAYS); begin there; with force it starts all the same, and what has "
+        "run starts once more"
     )
 
 
