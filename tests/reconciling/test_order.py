@@ -1,13 +1,16 @@
 """Runs go by their occurrences' times, whenever and by whomever they were decided."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from builders import Engine, found, schedule, timed, utc, watching
+from builders import Engine, ScriptedEndpoint, found, schedule, timed, utc, watching
 
 from triggers.scheduling.config import Schedule, TimeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState
+from triggers.scheduling.run_request import RunRequest
+from triggers.starting.occurrence import time_occurrence
 from triggers.steering.pausing import pause
 from triggers.steering.questions import BackfillBody, TriggerBody
 
@@ -232,3 +235,28 @@ def test_without_limits_what_is_on_time_still_goes_first(engine: Engine) -> None
     wake(engine, of, engine.clock.now())
 
     assert engine.endpoint.keys[1:4] == [at(45), at(50), at(5)]
+
+
+class TakenMeanwhile(ScriptedEndpoint):
+    """An endpoint before which, once, another instance takes a slot."""
+
+    def __init__(self, other: Callable[[], object]) -> None:
+        super().__init__()
+        self._others = [other]
+
+    def place(self, request: RunRequest) -> str | None:
+        if self._others:
+            self._others.pop()()
+        return super().place(request)
+
+
+def test_a_claim_that_has_lost_a_slot_to_another_one_is_tried_again(engine: Engine) -> None:
+    """Else its occurrence would have no row, and the mark would move on."""
+    of = timed(f"{EVERY_5}\nmax_concurrent_runs: 3")
+    other = time_occurrence(of, NOW - timedelta(minutes=5))
+    engine.endpoint = TakenMeanwhile(lambda: engine.wired(of).firing.fire(of, other))
+
+    run = engine.wired(of).firing.fire(of, time_occurrence(of, NOW))
+
+    assert run is not None
+    assert engine.endpoint.keys == [other.key, at(0)]

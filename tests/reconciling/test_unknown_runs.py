@@ -320,13 +320,28 @@ def test_a_claim_that_is_over_settles_nothing_of_the_next(engine: Engine) -> Non
     def first_comes_back() -> None:
         engine.endpoint.before_the_reply = lambda: None
         settled = engine.firing._settling.settle(first, late, OF.retry)
-        assert settled.claim_id != first.claim_id
+        assert (settled.claim_id != first.claim_id, settled.state) == (True, RunState.SUBMITTING)
 
     engine.endpoint.before_the_reply = first_comes_back
     passes(engine, 1)
 
     assert engine.endpoint.keys.count(KEY) == 2
     assert run_of(engine).state is RunState.SUBMITTED
+
+
+def test_an_id_that_comes_after_another_one_was_adopted_is_kept_and_raises_an_alert(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run_of(engine)
+    engine.history.accepted_silently[KEY] = ["adopted"]
+    passes(engine, 1)
+
+    late = Outcome(answer=Answer.SUBMITTED, run_id="late")
+    engine.firing._settling.settle(first, late, OF.retry)
+
+    run = run_of(engine)
+    assert (run.run_id, run.duplicate_run_id, run.state) == ("adopted", "late", RunState.SUBMITTED)
+    assert [one.action for one in caplog.records if one.levelname == "ERROR"] == ["duplicate_run"]  # type: ignore[attr-defined]
 
 
 def test_the_witness_is_asked_before_the_run_it_is_a_proof_for(engine: Engine) -> None:
