@@ -116,9 +116,9 @@ class ChangeLedger:
         """The groups with pending changes that fit; costs what is pending."""
         groups: dict[str, Waiting] = {}
         for member, at in readable(waiting_since, self._rows(schedule, "p:")):
-            group = member.group
             if not fits(member):
                 continue
+            group = member.group
             seen = groups.get(group)
             if seen is None:
                 groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)

@@ -42,7 +42,7 @@ class Head:
     path: str | None = None
     """The folder that its run gets; None: version 0.1.0 has begun it."""
     life: str | None = None
-    """Of its schedule, in which it was begun; None, too."""
+    """The life of its schedule in which it was begun; None: by version 0.1.0."""
 
 
 @dataclass(frozen=True, kw_only=True)
