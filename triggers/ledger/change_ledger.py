@@ -215,9 +215,9 @@ class ChangeLedger:
         return [member for members in readable(members_of, rows) for member in members]
 
     def lacks_members(self, schedule: str, run_key: str) -> bool:
-        """Whether a row of a batch's members is not readable: its run starts without those."""
+        """Whether a row of a batch's members is not readable, or names none: its run starts without those."""
         rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
-        return any(readable_or(members_of, row, None) is None for row in rows)
+        return any(not readable_or(members_of, row, None) for row in rows)
 
     def ended(self, head: Head) -> list[Operation]:
         """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
