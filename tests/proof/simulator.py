@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from builders import Outside, config
 
@@ -37,8 +37,9 @@ from triggers.starting.firing import Firing
 from triggers.starting.lives import Lives
 from triggers.steering.pausing import pause, resume
 
+from . import release_0_1
 from .parts import MUTE, Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
-from .world import START, Instance, Rates, World
+from .world import DAY_AHEAD, START, Instance, Rates, World
 
 FILE = """
 pipelines: {p: {endpoint: "%ENDPOINT%"}}
@@ -73,9 +74,13 @@ KINDS = (
 )
 
 
-def file_with(batch: str, kind: str, data_path: str) -> Config:
+def text_with(batch: str, kind: str, data_path: str) -> str:
     """The file with what is edited in it."""
-    text = FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
+    return FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
+
+
+def read(text: str) -> Config:
+    """The configuration of a file without faults."""
     found = config(text)
     assert not found.faults, [str(one) for one in found.faults]
     return found
@@ -100,14 +105,52 @@ class Parts:
     firing: Callable[..., Firing] = Firing
 
 
+class Worker(Protocol):
+    """What the host calls in one process, be it of this release or of an older one."""
+
+    def watches(self, name: str) -> bool:
+        """Whether a schedule is change-based."""
+
+    def fire(self, name: str) -> None:
+        """A schedule's timer has fired."""
+
+    def report(self, name: str, path: str, blobs: SimBlobs) -> None:
+        """An event tells of a blob."""
+
+    def run_pass(self) -> None:
+        """A pass of the reconciler."""
+
+
 @dataclass
 class Process:
-    """The objects of one worker process."""
+    """One worker process."""
 
     instance: Instance
-    clock: SimClock
-    engine: Engine
+    worker: Worker
     reconciling: bool = False
+
+
+@dataclass(frozen=True)
+class Present:
+    """A process of this release."""
+
+    engine: Engine
+
+    def watches(self, name: str) -> bool:
+        return isinstance(self.engine.config.schedules[name], ChangeSchedule)
+
+    def fire(self, name: str) -> None:
+        schedule = self.engine.config.schedules[name]
+        assert isinstance(schedule, TimeSchedule)
+        self.engine.due_occurrences.fire(schedule)
+
+    def report(self, name: str, path: str, blobs: SimBlobs) -> None:
+        schedule = self.engine.config.schedules[name]
+        assert isinstance(schedule, ChangeSchedule)
+        replace(self.engine.changes, blobs=blobs).report(schedule, "ccc", path, polled=False)
+
+    def run_pass(self) -> None:
+        self.engine.reconciliation.run_pass()
 
 
 class SwappedEngine(Engine):
@@ -165,7 +208,10 @@ class Simulation:
         # Of batches either the manifest is played, or the folder that their runs get.
         self.data_path = "folder" if self.seed % 2 else "manifest"
         self.batch, self.kind = BATCHES[0], KINDS[0]
-        self.config = file_with(self.batch, self.kind, self.data_path)
+        self.text = text_with(self.batch, self.kind, self.data_path)
+        self.config = read(self.text)
+        self.is_old = bool(self.rates.rollout)
+        """Whether it is release 0.1.0 that was deployed last."""
         self.alive: list[tuple[str, float, float]] = []
         """The kind of the schedule `fickle` in a process, with its first and its last second."""
         self.store = Ledger(MemoryTable(lambda: self.world.time + STORAGE_CLOCK))
@@ -193,12 +239,16 @@ class Simulation:
         world = self.world
         for process in self.processes:
             if world.happens(world.rates.clock_step / 20, "clock step"):
-                process.instance.skew = world.rng.choice((-600, -120, -30, 0, 30, 120, 600, 0, 30, DAY_AHEAD))
+                process.instance.skew = world.rng.choice(
+                    (-600, -120, -30, 0, 30, 120, 600, 0, 30, world.rates.most_ahead)
+                )
         if world.happens(world.rates.refused / 10, "429 storm"):
             self.service.storm_until = world.now + world.rng.uniform(60, 900)
         self._people()
         if world.happens(world.rates.edit, "deployment"):
             self._deploy()
+        if world.happens(world.rates.rollout, "another release"):
+            self._roll_out()
         self.service.lag = world.rng.choice((1, 5, 60, 600)) if world.rates.crash else 1
         for schedule in self.config.schedules.values():
             if isinstance(schedule, TimeSchedule):
@@ -211,8 +261,19 @@ class Simulation:
         world = self.world
         self.batch = world.rng.choice(BATCHES)
         self.kind = world.rng.choice(KINDS) if world.rng.random() < 0.5 else self.kind
-        self.config = file_with(self.batch, self.kind, self.data_path)
+        self.text = text_with(self.batch, self.kind, self.data_path)
+        self.config = read(self.text)
         world.note(f"deployed: {self.batch or 'no batch'}, {self.kind[:24]}")
+        self._replace_all()
+
+    def _roll_out(self) -> None:
+        """The app is deployed in this release, or rolled back to 0.1.0."""
+        self.is_old = not self.is_old
+        self.world.note(f"deployed: {'release 0.1.0' if self.is_old else 'this release'}")
+        self._replace_all()
+
+    def _replace_all(self) -> None:
+        world = self.world
         for process in self.processes:
             world.at(world.now + world.rng.uniform(0, 600), partial(self._replace, process))
 
@@ -246,14 +307,9 @@ class Simulation:
             self._timer(schedule, world.rng.choice(self.processes))
 
     def _timer(self, schedule: TimeSchedule, process: Process) -> None:
-        of = process.engine.config.schedules[schedule.name]
-        if not isinstance(of, TimeSchedule):
+        if process.worker.watches(schedule.name):
             return  # a process with another file, in which this schedule has no timer
-
-        def activity() -> None:
-            process.engine.due_occurrences.fire(of)
-
-        self._spawn(process, activity)
+        self._spawn(process, lambda: process.worker.fire(schedule.name))
 
     def _reconcile(self, process: Process) -> None:
         if process.reconciling:
@@ -264,7 +320,7 @@ class Simulation:
             process.reconciling = False
             self._restart_if_dead(process)
 
-        self.world.spawn(process.instance, process.engine.reconciliation.run_pass, ended)
+        self.world.spawn(process.instance, process.worker.run_pass, ended)
 
     def _next_upload(self) -> None:
         world = self.world
@@ -282,12 +338,8 @@ class Simulation:
     def _deliver(self, path: str) -> None:
         """The host delivers an event again until its function has come to an end."""
         process = self.world.rng.choice(self.processes)
-        schedule = process.engine.config.schedules["gathered" if "/" in path else "uploads"]
-        assert isinstance(schedule, ChangeSchedule)
+        name = "gathered" if "/" in path else "uploads"
         blobs = SimBlobs(self.world, process.instance, self.container)
-
-        def activity() -> None:
-            replace(process.engine.changes, blobs=blobs).report(schedule, "ccc", path, polled=False)
 
         def ended(*, well: bool) -> None:
             if well and blobs.seen is not None:
@@ -296,10 +348,10 @@ class Simulation:
                 self.world.at(self.world.now + self.world.rng.uniform(1, 60), lambda: self._deliver(path))
             self._restart_if_dead(process)
 
-        self.world.spawn(process.instance, activity, ended)
+        self.world.spawn(process.instance, lambda: process.worker.report(name, path, blobs), ended)
 
     def _ended(self, process: Process) -> None:
-        kind = "change" if isinstance(process.engine.config.schedules["fickle"], ChangeSchedule) else "time"
+        kind = "change" if process.worker.watches("fickle") else "time"
         self.alive.append((kind, process.instance.started_at, self.world.now))
 
     def _spawn(self, process: Process, activity: Callable[[], None]) -> None:
@@ -316,34 +368,49 @@ class Simulation:
         self.service.storm_until = 0.0
         for name in self.config.schedules:
             resume(self.store, name, self.world.time, None, None)
-        for process in self.processes:
+        self.is_old = False
+        for process in [*self.processes]:
             process.instance.skew = 0.0
+            if not isinstance(process.worker, Present):
+                self._replace(process)
 
     def _start(self, name: str) -> Process:
         world, parts = self.world, self.parts
         skew = world.rng.choice((-60.0, 0.0, 0.5, 60.0)) if world.rates.crash else 0.0
         instance = Instance(name, world.now, skew)
-        clock, ledger = SimClock(world, instance), parts.ledger(SimTable(world, instance, self.store.table))
-        history = parts.history(world, instance, self.service)
-        endpoint = parts.endpoint(world, instance, self.service)
+        clock, table = SimClock(world, instance), SimTable(world, instance, self.store.table)
         service = parts.service(world, instance, self.service)
+        outside = Outside(
+            endpoint=parts.endpoint(world, instance, self.service),
+            history=parts.history(world, instance, self.service),
+            blobs=SimBlobs(world, instance, self.container),
+            status=service,
+            cancellation=service,
+        )
+        if self.is_old:
+            pace = release_0_1.Pace(submit_deadline=DEADLINE, unknown_settle=SETTLE, retention=RETENTION)
+            return Process(
+                instance,
+                release_0_1.Release(
+                    self.text,
+                    outside=outside,
+                    table=table,
+                    clock=clock,
+                    pace=pace,
+                    spread=lambda: world.rng.uniform(-1, 1),
+                ),
+            )
         engine = SwappedEngine(
             parts,
             config=self.config,
-            ledger=ledger,
-            outside=Outside(
-                endpoint=endpoint,
-                history=history,
-                blobs=SimBlobs(world, instance, self.container),
-                status=service,
-                cancellation=service,
-            ),
+            ledger=parts.ledger(table),
+            outside=outside,
             clock=clock,
             started_at=clock.now(),
             pace=Pace(submit_deadline=DEADLINE, unknown_settle=SETTLE, retention=RETENTION),
             spread=lambda: world.rng.uniform(-1, 1),
         )
-        return Process(instance, clock, engine)
+        return Process(instance, Present(engine))
 
     # What must hold
 
@@ -406,6 +473,8 @@ class Simulation:
 
     def _violations_of_order(self) -> list[str]:
         """No run is started while an older one of its schedule waits, nor after a newer one where that counts."""
+        if self.rates.rollout:
+            return []  # 0.1.0 goes by when a run was decided
         found, patience = [], 4200 if self.rates.freeze else 150
         for name in ("all", "uploads", "newest", "pushy"):
             runs = self.store.recent_runs(name, 100_000)
@@ -480,7 +549,6 @@ class Simulation:
         return found
 
 
-DAY_AHEAD = 86_400
 _BEFORE_A_LIFE = 600 + 900
 """Seconds: as far back as events count in another life, and as wrong as the clock may be that began it."""
 _AFTER_A_LIFE = 3600 + 1500 + 600

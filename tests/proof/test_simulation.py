@@ -15,7 +15,7 @@ from triggers.ledger.change_records import Head, SweepState
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.lives import Life
 from triggers.ledger.ports import Operation
-from triggers.ledger.records import Pauses
+from triggers.ledger.records import Mark, Pauses
 from triggers.ledger.slots import Slots
 from triggers.reconciling.turns import Turns
 from triggers.reconciling.unknown_runs import LookUps, UnknownRuns
@@ -35,6 +35,8 @@ pytestmark = pytest.mark.simulation
 SEEDS_AT_ONCE = 4
 QUICK, ALL = range(0, 24, SEEDS_AT_ONCE), range(0, 108, SEEDS_AT_ONCE)
 """First seeds: of `make test`, which plays 20,000 faults, and of `make proof`, which plays 100,000."""
+BESIDE = Rates(edit=0.0, rollout=0.03, clock_stands=0.0, most_ahead=600)
+"""Release 0.1.0 and this one. What 0.1.0 got wrong is left out: edits, clocks that stand still, or are a day ahead."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +47,11 @@ def silence() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def play(first_seed: int) -> tuple[list[str], Counter[str]]:
+def play(first_seed: int, rates: Rates | None = None) -> tuple[list[str], Counter[str]]:
     """The stories of what was violated, none when all is well, and the faults injected."""
     stories, faults = [], Counter[str]()
     for seed in range(first_seed, first_seed + SEEDS_AT_ONCE):
-        simulation = Simulation(seed)
+        simulation = Simulation(seed, rates=rates or Rates())
         if violations := simulation.run():
             stories.append(story(simulation, violations))
         faults += simulation.world.faults
@@ -73,6 +75,16 @@ def test_a_hundred_thousand_faults_start_no_run_twice_and_lose_none(first_seed: 
     assert stories == []
     assert faults.total() >= 100_000 / len(ALL)
     assert len(faults) >= 15, "every kind of fault has come up"
+
+
+@pytest.mark.parametrize(
+    "first_seed", [0, 4, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(8, 40, SEEDS_AT_ONCE))]
+)
+def test_beside_processes_of_the_last_release_nothing_starts_twice_and_nothing_is_lost(first_seed: int) -> None:
+    stories, faults = play(first_seed, BESIDE)
+
+    assert stories == []
+    assert faults["another release"] >= SEEDS_AT_ONCE, "deployments and rollbacks"
 
 
 def test_a_seed_always_tells_the_same_story() -> None:
@@ -231,6 +243,13 @@ class Unbounded(Ledger):
         return super().update(before, after, beside)
 
 
+class ForItselfAlone(Ledger):
+    """A ledger by whose marks the last release takes every schedule for edited."""
+
+    def set_mark(self, schedule: str, mark: Mark) -> bool:
+        return super().set_mark(schedule, replace(mark, trigger_digest_0_1="of another trigger"))
+
+
 TWICE = "accepted 2 times"
 
 
@@ -271,6 +290,7 @@ NOTHING_ELSE = Rates().none()
         pytest.param(
             Parts(ledger=Unbounded), "has a history of", replace(NOTHING_ELSE, refused=0.98), id="bounded history"
         ),
+        pytest.param(Parts(ledger=ForItselfAlone), "has no row", BESIDE, id="marks of the last release"),
     ],
 )
 def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str, rates: Rates) -> None:

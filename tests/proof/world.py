@@ -21,6 +21,10 @@ START = datetime(2026, 10, 24, 21, 0, tzinfo=UTC)
 """Four hours before Berlin's clocks go back."""
 
 
+DAY_AHEAD = 86_400
+"""Seconds: how wrong a clock may be at worst."""
+
+
 class Ended(Protocol):
     """Hears how an activity has ended."""
 
@@ -51,6 +55,12 @@ class Rates:
     timer_early: float = 0.1
     edit: float = 0.025
     """A minute: somebody deploys another file."""
+    rollout: float = 0.0
+    """A minute: somebody deploys another release, this one or 0.1.0."""
+    clock_stands: float = 0.5
+    """A freeze: the monotonic clock stands still."""
+    most_ahead: float = DAY_AHEAD
+    """How wrong a clock may be at worst."""
 
     def none(self) -> "Rates":
         """A world in which everything works."""
@@ -152,7 +162,7 @@ class World:
             instance.frozen_until = self.now + self.rng.choice((5, 70, 200, 400, 1500, 4000))
             slept = instance.frozen_until - self.now
             self.note(f"{instance.name}: freezes at {what} for {slept:.0f} s")
-            if self.happens(0.5, "monotonic clock stands"):
+            if self.happens(self.rates.clock_stands, "monotonic clock stands"):
                 instance.monotonic_stood += slept
                 instance.boot_stood += slept if self.rng.random() < 0.5 else 0.0
         self.sleep(instance, self.rng.uniform(0.001, 0.05) if seconds is None else seconds)
