@@ -177,6 +177,17 @@ def test_recent_runs_come_newest_first(ledger: Ledger, name: str) -> None:
     assert found == [NOW + timedelta(seconds=number) for number in (4, 3, 2)]
 
 
+def test_as_many_open_runs_as_were_asked_for_may_not_be_all(ledger: Ledger, name: str) -> None:
+    for number in range(3):
+        ledger.insert(claimed(name, etag=str(number)))
+
+    few, enough = ledger.slots(name, 3), ledger.slots(name, 4)
+
+    assert (len(few.open_runs), few.is_all) == (3, False)
+    assert (len(enough.open_runs), enough.is_all) == (3, True)
+    assert ledger.slots(name).is_all
+
+
 def test_the_first_registration_stays(ledger: Ledger, name: str) -> None:
     first = ledger.register(name, NOW)
     later = ledger.register(name, NOW + timedelta(days=1))

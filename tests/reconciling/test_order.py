@@ -63,6 +63,20 @@ def test_after_a_downtime_the_newest_is_not_pushed_aside_by_what_was_missed(engi
     assert engine.service.canceled == ([at(0)] if overlap == "cancel_other" else [])
 
 
+def test_of_missed_occurrences_in_a_free_slot_the_newest_alone_starts_where_it_cancels_the_others(
+    engine: Engine,
+) -> None:
+    of = timed(f"{EVERY_30}\noverlap: cancel_other\ncatchup: all\ncatchup_window: 3h")
+    wake(engine, of, NOW)
+    passes(engine, of, 1)
+
+    wake(engine, of, NOW + timedelta(minutes=95))
+
+    assert engine.endpoint.keys == [at(0), at(90)]
+    assert engine.service.canceled == []
+    assert [engine.states()[at(minutes)] for minutes in (30, 60)] == ["skipped superseded"] * 2
+
+
 def test_what_waits_is_sent_oldest_first_after_a_downtime(engine: Engine) -> None:
     of = timed(f"{EVERY_5}\noverlap: buffer_all")
     wake(engine, of, NOW)

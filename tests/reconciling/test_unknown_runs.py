@@ -116,6 +116,19 @@ def test_a_later_run_that_history_does_not_know_yet_proves_nothing(engine: Engin
     assert run_of(engine).state is RunState.UNSENT
 
 
+def test_a_later_run_that_is_not_looked_up_to_the_end_proves_nothing(engine: Engine) -> None:
+    passes(engine, 1)
+    submit_later(engine)
+    engine.history.answers[LATER] = LookUp(sentence="run history answered 500")
+    passes(engine, 10)
+    assert run_of(engine).state is RunState.UNKNOWN
+
+    del engine.history.answers[LATER]
+    passes(engine, 1)
+
+    assert run_of(engine).state is RunState.UNSENT
+
+
 def test_a_run_that_appears_in_history_late_is_adopted_and_not_sent_again(engine: Engine) -> None:
     passes(engine, 3)
     engine.history.accepted_silently[KEY] = ["the-id"]
@@ -459,6 +472,16 @@ def test_a_history_that_answers_one_run_with_silence_is_asked_for_the_next_one()
 
     assert engine.history.asked[:3] == [key("a"), key("b"), key("c")], "one a pass, and each in its turn"
     assert state(engine, "c") is RunState.SUBMITTED
+
+
+def test_runs_of_several_schedules_are_asked_for_in_turns_while_history_is_away(engine: Engine) -> None:
+    schedules = lost_in(engine, "a", "b", "c")
+    engine.history.answer = AWAY
+    engine.history.asked.clear()
+
+    minutes(engine, [*schedules, OF], 8)
+
+    assert sorted(engine.history.asked) == [key(name) for name in "aabbccss"]
 
 
 def test_runs_of_one_schedule_are_asked_for_in_the_order_in_which_they_wait() -> None:

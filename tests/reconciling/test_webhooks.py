@@ -1,6 +1,7 @@
 """A webhook is told of every end at least once, with an id that stays the same; nobody else waits for it."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from builders import Engine, schedule, utc
@@ -60,6 +61,20 @@ def test_a_webhook_that_does_not_listen_is_told_again_later_with_the_same_id(eng
         engine.reconcile(TOLD)
 
     assert ids(engine) == [f"{KEY}#rejected"] * 3
+
+
+def test_the_waits_between_its_repetitions_double(engine: Engine) -> None:
+    rejected(engine)
+    engine.hook.statuses = [500] * 3
+    told_at: list[int] = []
+
+    for second in range(0, 400, 5):
+        before = len(engine.hook.told)
+        engine.reconcile(TOLD)
+        told_at += [second] * (len(engine.hook.told) - before)
+        engine.clock.pass_time(timedelta(seconds=5))
+
+    assert [later - earlier for earlier, later in pairwise(told_at)] == [30, 60, 120]
 
 
 def test_a_day_later_it_is_given_up_and_logged(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:

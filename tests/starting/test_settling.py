@@ -1,0 +1,92 @@
+"""What is written once a submission has been answered, and what the log says of it."""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from builders import CHANGE, Engine, change, schedule, utc
+
+from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.starting.occurrence import change_occurrence, time_occurrence
+from triggers.starting.settling import beyond_reach, log_run
+
+NOW = utc("2026-11-01T04:00")
+KEY = "s@2026-11-01T04:00:00Z"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(NOW)
+
+
+def run_in(state: RunState, **more: str) -> Run:
+    one = Run(key=KEY, schedule="s", kind=RunKind.TIME, state=state, created_at=NOW, pipeline="p")
+    return replace(one, **more)  # type: ignore[arg-type]  # texts, by their names
+
+
+def test_what_was_never_tried_waits_as_long_as_after_a_first_attempt(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="too late", is_untried=True)]
+
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
+
+    assert run is not None
+    assert (run.attempts, run.next_attempt_at) == (0, NOW + timedelta(seconds=30))
+
+
+def test_an_answer_with_the_id_that_was_adopted_meanwhile_is_no_second_start(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def slow() -> None:
+        other = engine.with_new_process()
+        other.history.accepted_silently[KEY] = ["run-1"]
+        for _ in range(2):
+            engine.clock.pass_time(timedelta(minutes=6))
+            other.reconcile(schedule())
+
+    engine.endpoint.before_the_reply = slow
+
+    run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
+
+    assert run is not None
+    assert (run.state, run.run_id, run.duplicate_run_id) == (RunState.SUBMITTED, "run-1", None)
+    assert "duplicate_run" not in caplog.text
+
+
+def test_a_request_that_cannot_be_filled_is_rejected_with_the_name_that_is_missing(engine: Engine) -> None:
+    """The file refuses such templates; here a change goes alone whose schedule makes batches."""
+    change_by_folder = CHANGE.replace("}", ", data_path: folder}")
+    of = schedule(f"{change_by_folder}\nbatch: {{quiet: 1m}}\npipeline_parameters: {{number: '{{batch.count}}'}}")
+
+    run = engine.firing.fire(of, change_occurrence("s", change()))
+
+    assert run is not None
+    assert run.state is RunState.REJECTED
+    assert "batch.count" in str(run.error)
+    assert engine.endpoint.submissions == []
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [(RunState.DEAD, logging.WARNING), (RunState.SUBMITTED, logging.INFO)], ids=str
+)
+def test_the_log_line_of_a_run_is_a_warning_where_somebody_should_look(
+    state: RunState, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    log_run(run_in(state, error="refused"))
+    log_run(run_in(state))
+
+    assert [record.levelno for record in caplog.records] == [level] * 2
+    assert [record.message.partition(" {")[0] for record in caplog.records] == [
+        f"run {state.value}: {KEY}: refused",
+        f"run {state.value}: {KEY}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [(RunState.UNKNOWN, "may have accepted it"), (RunState.SUBMITTED, "has accepted it")]
+)
+def test_what_nobody_can_follow_says_whether_it_is_known_to_be_accepted(state: RunState, said: str) -> None:
+    assert said in str(beyond_reach(run_in(state), NOW).error)
