@@ -5,13 +5,18 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
+from threading import local
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import azure.functions as func
 from azure.functions import meta
 from azure.functions.eventgrid import EventGridEventInConverter
+
+_OF_THREADS = local()
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,11 @@ class HostedFunction:
         return next(one for one in self.bindings if str(one["type"]).lower().endswith("trigger"))
 
     def invoke(self, value: object) -> Any:
-        """Call it with its one argument by the name of its binding, as the worker does."""
-        return self.call(**{str(self.trigger["name"]): value})
+        """Call it with its one argument by its binding's name, and a context if it takes one, as the worker does."""
+        given = {str(self.trigger["name"]): value}
+        if "context" in signature(self.call).parameters:
+            given["context"] = SimpleNamespace(invocation_id=str(uuid4()), thread_local_storage=_OF_THREADS)
+        return self.call(**given)
 
 
 def load(folder: Path) -> list[HostedFunction]:

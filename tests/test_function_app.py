@@ -5,13 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import local
+from types import SimpleNamespace
 from typing import Any
 
+import azure.functions as func
 import pytest
 from azure.data.tables import TableServiceClient
 from builders import API
 
 from local.azurite import Azurite
+from triggers import reconciler
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.change_records import SweepState
@@ -228,3 +232,24 @@ def test_the_functions_and_the_routes_are_the_same_table() -> None:
     described = {(one.function, one.method, one.path) for one in DESCRIBED}
 
     assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json"), ("api_dashboard", "GET", "dashboard")}
+
+
+def test_the_log_lines_of_a_pass_say_which_call_they_belong_to_in_each_of_its_threads() -> None:
+    """The worker sends nothing of another thread to the host that does not say so."""
+    seen: list[str | None] = []
+    of_threads = local()
+    engine = SimpleNamespace(reconciliation=SimpleNamespace(run_pass=lambda threads: threads.run(work)))
+
+    def work() -> None:
+        seen.append(getattr(of_threads, "invocation_id", None))
+
+    functions = func.FunctionApp()
+    reconciler.register(
+        functions,
+        SimpleNamespace(engine=engine, settings=SimpleNamespace(reconcile_threads=3, reconcile_schedule="0 * * * * *")),  # type: ignore[arg-type]
+    )
+    reconcile = functions.get_functions()[0].get_user_function()
+
+    reconcile(timer=None, context=SimpleNamespace(invocation_id="this call", thread_local_storage=of_threads))
+
+    assert seen == ["this call"] * 3

@@ -135,7 +135,7 @@ class App:
             tokens=self._tokens,
             scope=self.settings.token_scope,
             patience=patience,
-            threads=self.settings.worker_threads,
+            threads=self.settings.worker_threads + self.settings.reconcile_threads,
             ca_bundle=self.settings.ca_bundle,
             settings=self.settings.values,
         )

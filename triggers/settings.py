@@ -28,6 +28,7 @@ DEPLOYED: Final = frozenset(
         "CALLBACK_HOSTS",
         "LEDGER_RETENTION_DAYS",
         "RECONCILE_SCHEDULE",
+        "RECONCILE_THREADS",
         "RETRY_FIRST_DELAY_SECONDS",
         "RUN_TRACKING_DAYS",
         "SCHEDULES_FILE",
@@ -39,6 +40,7 @@ DEPLOYED: Final = frozenset(
 """The settings that an environment's parameters may hold; the template itself makes the others."""
 _THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 _SHORTEST_RETENTION = 7
+_MOST_RECONCILE_THREADS = 64
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
 
@@ -59,6 +61,8 @@ class Settings:
     warnings: tuple[str, ...]
     """What is allowed, and meant for tests alone."""
     schedules_file: str
+    reconcile_threads: int
+    """Threads of a pass of the reconciler, beside those that functions run on."""
     reconcile_schedule: str
     """NCRONTAB, or `%RECONCILE_SCHEDULE%` for the host to resolve where that setting exists."""
     blob_trigger_source: str
@@ -123,6 +127,7 @@ def read(values: Mapping[str, str]) -> Settings:
     return Settings(
         values=dict(values),
         schedules_file=values.get("SCHEDULES_FILE") or "schedules.yaml",
+        reconcile_threads=int(checked("RECONCILE_THREADS", "16", _pool_problem)),
         reconcile_schedule="%RECONCILE_SCHEDULE%" if values.get("RECONCILE_SCHEDULE") else "0 * * * * *",
         blob_trigger_source=checked("BLOB_TRIGGER_SOURCE", "EventGrid", _source_problem),
         ledger_connection=values.get("LEDGER_CONNECTION") or "AzureWebJobsStorage",
@@ -140,11 +145,15 @@ def read(values: Mapping[str, str]) -> Settings:
         has_app_service_authentication=values.get("WEBSITE_AUTH_ENABLED", "").lower() in {"true", "1"},
         ca_bundle=values.get("REQUESTS_CA_BUNDLE") or values.get("SSL_CERT_FILE") or None,
         faults=tuple(faults),
-        warnings=tuple(
-            f"{name} is {values[name]}: values below {least} are for tests"
-            for name, least in _LEAST_IN_PRODUCTION.items()
-            if values.get(name) and not _seconds_problem(values[name]) and float(values[name]) < least
-        ),
+        warnings=_warnings(values),
+    )
+
+
+def _warnings(values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} is {values[name]}: values below {least} are for tests"
+        for name, least in _LEAST_IN_PRODUCTION.items()
+        if values.get(name) and not _seconds_problem(values[name]) and float(values[name]) < least
     )
 
 
@@ -155,6 +164,11 @@ def _seconds_problem(value: str) -> str | None:
 
 def _count_problem(value: str) -> str | None:
     return None if re.fullmatch(r"[1-9]\d{0,2}", value) else "expected a whole number from 1 to 999"
+
+
+def _pool_problem(value: str) -> str | None:
+    right = re.fullmatch(r"\d{1,2}", value) and 1 <= int(value) <= _MOST_RECONCILE_THREADS
+    return None if right else f"expected a whole number from 1 to {_MOST_RECONCILE_THREADS}"
 
 
 def _retention_problem(value: str) -> str | None:

@@ -296,3 +296,50 @@ class SimBlobs:
         self._world.step(self._instance, what)
         if self._world.happens(self._world.rates.storage_error, "blob storage error"):
             raise BlobUnavailable(f"{what}: the storage is away")
+
+
+class SimThreads:
+    """Threads of one instance's pass: activities that take turns whenever one of them waits for the outside."""
+
+    def __init__(self, world: World, instance: Instance, number: int) -> None:
+        self._world, self._instance, self._number = world, instance, number
+
+    def run(self, work: Callable[[], None]) -> None:
+        running = self._number
+        wake = self._world.waking()
+
+        def ended(*, well: bool) -> None:
+            nonlocal running
+            running -= 1
+            if not running or not self._instance.alive:
+                wake()
+
+        for _ in range(self._number):
+            self._world.spawn(self._instance, work, ended)
+        self._world.stay(self._instance)
+
+    def condition(self) -> "SimCondition":
+        return SimCondition(self._world, self._instance)
+
+
+class SimCondition:
+    """What they wait with. Nobody is interrupted between two calls to the outside, so nothing has to be locked."""
+
+    def __init__(self, world: World, instance: Instance) -> None:
+        self._world, self._instance = world, instance
+        self._waiting: list[Callable[[], None]] = []
+
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def wait(self) -> None:
+        self._waiting.append(self._world.waking())
+        self._world.stay(self._instance)
+
+    def notify_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()

@@ -144,8 +144,8 @@ class Release:
             floor=module("scheduling.policies").floor(now, self._pace.retention),
         )
 
-    def run_pass(self) -> None:
-        """A pass of the reconciler."""
+    def run_pass(self, threads: object) -> None:
+        """A pass of the reconciler, which knows one thread."""
         changes = self._changes(self._blobs)
         module("reconciliation").Reconciliation(
             config=self.config,

@@ -38,7 +38,18 @@ from triggers.starting.lives import Lives
 from triggers.steering.pausing import pause, resume
 
 from . import release_0_1
-from .parts import MUTE, Container, Service, SimBlobs, SimClock, SimEndpoint, SimHistory, SimService, SimTable
+from .parts import (
+    MUTE,
+    Container,
+    Service,
+    SimBlobs,
+    SimClock,
+    SimEndpoint,
+    SimHistory,
+    SimService,
+    SimTable,
+    SimThreads,
+)
 from .world import DAY_AHEAD, START, Instance, Rates, World
 
 FILE = """
@@ -117,7 +128,7 @@ class Worker(Protocol):
     def report(self, name: str, path: str, blobs: SimBlobs) -> None:
         """An event tells of a blob."""
 
-    def run_pass(self) -> None:
+    def run_pass(self, threads: SimThreads) -> None:
         """A pass of the reconciler."""
 
 
@@ -149,8 +160,8 @@ class Present:
         assert isinstance(schedule, ChangeSchedule)
         replace(self.engine.changes, blobs=blobs).report(schedule, "ccc", path, polled=False)
 
-    def run_pass(self) -> None:
-        self.engine.reconciliation.run_pass()
+    def run_pass(self, threads: SimThreads) -> None:
+        self.engine.reconciliation.run_pass(threads)
 
 
 class SwappedEngine(Engine):
@@ -320,7 +331,8 @@ class Simulation:
             process.reconciling = False
             self._restart_if_dead(process)
 
-        self.world.spawn(process.instance, process.worker.run_pass, ended)
+        threads = SimThreads(self.world, process.instance, self.world.rng.choice((1, 2, 6)))
+        self.world.spawn(process.instance, lambda: process.worker.run_pass(threads), ended)
 
     def _next_upload(self) -> None:
         world = self.world

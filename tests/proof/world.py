@@ -175,6 +175,23 @@ class World:
         if not instance.alive:
             raise Crash
 
+    def waking(self) -> Callable[[], None]:
+        """What wakes this activity, once, after it has begun to `stay`."""
+        me = getcurrent()
+        woken: list[bool] = []
+
+        def wake() -> None:
+            if not woken:
+                woken.append(True)
+                self.at(self.now, me.switch)
+
+        return wake
+
+    def stay(self, instance: Instance) -> None:
+        """Wait until somebody wakes this activity."""
+        self._main.switch()
+        self.sleep(instance, 0.0)
+
     def _switch(self, seconds: float) -> None:
         me = getcurrent()
         self.at(self.now + seconds, me.switch)

@@ -19,6 +19,7 @@ from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState, time_key
 from triggers.starting.firing import Firing
 from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
+from triggers.starting.pieces import do_all
 from triggers.steering.asking import Asking
 from triggers.steering.questions import ReplayBody, TriggerBody
 
@@ -61,8 +62,8 @@ class Day(Engine):
         reconciliation = self.reconciliation(self.of)
         pauses = self.ledger.all_pauses().get("s", ())
         during = Pass(server_now=self.clock.server_now, holds=self.ledger.holds())
-        faults = list(reconciliation.open_runs.see_to("s", self.of, pauses, during, is_faulty=False))
-        assert [fault for fault in faults if fault] == []
+        do_all(reconciliation.open_runs.see_to("s", self.of, pauses, during, is_faulty=False))
+        assert during.faults == []
         return self.now()
 
     def asking(self) -> Asking:
@@ -145,8 +146,8 @@ def test_cancel_other_never_cancels_what_it_has_made_way_for() -> None:
 
     slow = line.see_to(day.of, gate)
     next(slow)  # the older one is skipped; and now an event starts the newest on another thread
-    list(line.see_to(day.of, gate))
-    list(slow)
+    do_all(line.see_to(day.of, gate))
+    do_all(slow)
 
     assert day.now() == ["finished", "skipped overlap", "submitted"]
     assert day.service.canceled == []

@@ -25,6 +25,7 @@ from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind
 from triggers.starting.lives import Standing
+from triggers.starting.pieces import do_all
 from triggers.steering.pausing import pause, resume
 from triggers.storage.blobs import BlobUnavailable
 
@@ -287,18 +288,15 @@ def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azu
         for turn, item in enumerate(range(first, first + total * 2 // 3 + 1)):
             changes.report(of, "data", f"incoming/{item % total}.csv", polled=False)
             if (turn + 1) % (total // 10) == 0:
-                for _ in batching.see_to(of, own(engine), engine.ledger.now, ()):
-                    pass
-        for _ in batching.see_to(of, own(engine), engine.ledger.now, ()):
-            pass
+                do_all(batching.see_to(of, own(engine), engine.ledger.now, ()))
+        do_all(batching.see_to(of, own(engine), engine.ledger.now, ()))
 
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(play, range(3)))
     last = instance()
     until = time.monotonic() + 60
     while list(last.rows.all_pending(name)) and time.monotonic() < until:
-        for _ in last.reconciliation().batching.see_to(of, own(last), last.ledger.now, ()):
-            pass
+        do_all(last.reconciliation().batching.see_to(of, own(last), last.ledger.now, ()))
 
     runs = last.ledger.recent_runs(name, 10_000)
     members = [member.change.path for run in runs for member in last.rows.members(name, run.key)]

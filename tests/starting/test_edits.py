@@ -1,6 +1,7 @@
 """What an edit of the file does: another schedule begins another life, and what waits is kept."""
 
 from datetime import timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunState
 from triggers.starting.lives import Standing
+from triggers.starting.pieces import do_all
 from triggers.steering.questions import HeldBody, ReplayBody, TriggerBody
 from triggers.storage.blobs import account_host
 
@@ -294,8 +296,7 @@ def test_whatever_is_edited_of_a_batch_at_whatever_moment_each_change_starts_onc
         engine.clock.pass_time(timedelta(minutes=rng.choice((0, 1, 6))))
         # The process ends in the middle of what it does.
         work = process.reconciliation(of).batching.see_to(of, _own(engine, of), engine.ledger.now, ())
-        for _, _ in zip(range(rng.randrange(6)), work, strict=False):
-            pass
+        do_all(islice(work, rng.randrange(6)))
         process = engine.with_new_process()
     last = gathered(EDITS[0])
 

@@ -14,6 +14,7 @@ from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, readable, read
 
 _TRIES: Final = 5
 """Who is overtaken so often has seen as many holds written."""
+_CURSOR: Final = "cursor"
 _PAUSE: Final = "pause"
 """The schedule's own copy of its pauses. Version 0.1.0 knows the registry's alone; the next may know this one alone."""
 
@@ -137,6 +138,15 @@ class Registry:
         """When the newest pass of the reconciler ended."""
         row = self.table.get(REGISTRY, "reconcile")
         return None if row is None else readable_or(lambda one: time_of(one, "ended_at"), row, None)
+
+    def cursor(self) -> str | None:
+        """The schedule whose turn it was last in the newest pass."""
+        row = self.table.get(REGISTRY, _CURSOR)
+        return None if row is None else readable_or(lambda one: text_of(one, "schedule"), row, None)
+
+    def set_cursor(self, schedule: str) -> None:
+        """Remember how far a pass has come."""
+        self.table.write(REGISTRY, [Replace(_CURSOR, {"schedule": schedule})])
 
     def now(self) -> datetime:
         """The time by the ledger's own clock, which all instances share; costs a call."""

@@ -17,12 +17,14 @@ log = logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """What one pass of the reconciler knows of its surroundings, and what it meets."""
+    """What one pass of the reconciler knows of its surroundings, and what its threads meet."""
 
     server_now: Callable[[], datetime]
     """The ledger's clock."""
     holds: Mapping[str, datetime]
-    states: Counter[str] = field(default_factory=Counter)
+    states: list[str] = field(default_factory=list)
+    """Of every open run."""
+    faults: list[Exception] = field(default_factory=list)
     ages: list[timedelta] = field(default_factory=list)
     """Of the runs that Azure ML should have accepted by now."""
 
@@ -31,15 +33,15 @@ class Pass:
         server_now, names = self.server_now(), (target_id(target), target_id_0_1(target))
         return any(server_now < self.holds.get(name, server_now) for name in names)
 
-    def log(self, faults: int) -> None:
+    def log(self) -> None:
         """Say that the pass has ended: the line that the alerts read."""
         extra = {
             "action": "pass",
-            "open": dict(self.states),
+            "open": dict(Counter(self.states)),
             "oldest_open_minutes": max(timedelta(), *self.ages, timedelta()) // timedelta(minutes=1),
-            "faults": faults,
+            "faults": len(self.faults),
         }
-        log.info("a pass has ended, with %d open runs", self.states.total(), extra=extra)
+        log.info("a pass has ended, with %d open runs", len(self.states), extra=extra)
 
 
 @dataclass(frozen=True, kw_only=True)

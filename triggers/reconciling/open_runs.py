@@ -1,18 +1,19 @@
 """Does what the open runs of a schedule need: sends, looks up, follows, gives up what fell silent."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..ledger.records import Delivery
 from ..scheduling.config import Schedule
 from ..scheduling.overlap import OpenRun, slots_of
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run, RunState
 from ..starting.firing import Firing
+from ..starting.pieces import Piece, Work, guarded, target_of
 from ..starting.settling import log_run
 from .deliveries import Deliveries
 from .gate import Gate, Pass
@@ -36,43 +37,46 @@ class OpenRuns:
 
     def see_to(
         self, name: str, schedule: Schedule | None, pauses: Sequence[Pause], during: Pass, *, is_faulty: bool
-    ) -> Iterator[Exception | None]:
-        """See to everything that is open, a piece at a time; `schedule` is None for one that has left the file.
+    ) -> Work:
+        """See to everything that is open, a run a piece; `schedule` is None for one that has left the file.
 
-        A run that cannot be seen to yields its fault. What was sent comes before what is to be sent: its end may free a
-        slot. Of a schedule that is faulty nobody knows how many runs may be open: what is not sent goes on waiting.
+        Where runs wait for one another, what was sent comes before what is to be sent: its end may free a slot. Of a
+        schedule that is faulty nobody knows how many runs may be open: what is not sent goes on waiting.
         """
         gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
         limited = schedule is not None and slots_of(schedule) is not None
         left_alone = {RunState.SUBMITTED, RunState.UNKNOWN} | (_TO_BE_SENT if limited or is_faulty else set())
+        target = name if schedule is None else target_of(schedule)
         submitted: list[OpenRun] = []
         unknown: list[OpenRun] = []
         for one in self.ledger.open_work(name):
             if isinstance(one, OpenRun):
-                during.states[one.state.value] += 1
-            if not isinstance(one, OpenRun) or one.state not in left_alone:
-                yield _fault_of(lambda: self._one(one, gate))  # noqa: B023  called at once
+                during.states.append(one.state.value)
+            if not isinstance(one, OpenRun):
+                yield Piece(partial(self.deliveries.see_to, one, during.server_now()))
+                if one.task is None:
+                    yield None  # a webhook hears of one end after the other
+            elif one.state not in left_alone:
+                yield Piece(partial(self._one, one, gate), to=target if one.state in _TO_BE_SENT else None)
             elif one.state is RunState.SUBMITTED:
                 submitted.append(one)
             elif one.state is RunState.UNKNOWN:
                 unknown.append(one)
         for one in sorted(unknown, key=lambda one: self.unknown_runs.asked_before(one.key)):
-            yield _fault_of(lambda: self._one(one, gate))  # noqa: B023  called at once
+            yield Piece(partial(self._one, one, gate))
         self.run_ends.forget_others(name, submitted)
         for sent in sorted(submitted, key=self.run_ends.asked_before):
             if self.run_ends.is_due(sent, self.clock.now()):
-                yield _fault_of(lambda: self._follow(sent.key, during.server_now()))  # noqa: B023  called at once
+                yield Piece(partial(self._follow, sent.key, gate))
         if limited and schedule is not None:
-            yield from each_with_its_fault(self.waiting_line.see_to(schedule, gate))
+            yield None
+            yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
 
-    def _one(self, one: Delivery | OpenRun, gate: Gate) -> None:
-        if isinstance(one, Delivery):
-            self.deliveries.see_to(one, gate.during.server_now())
-        else:
-            # The rows come in pages: what was open when they were read may have ended since.
-            read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs
-            for run in read([one.key]):
-                self._see_to(run, gate)
+    def _one(self, one: OpenRun, gate: Gate) -> None:
+        # The rows come in pages: what was open when they were read may have ended since.
+        read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs
+        for run in read([one.key]):
+            self._see_to(run, gate)
 
     def _see_to(self, run: Run, gate: Gate) -> None:
         """Do what one open run needs now; in a pause nothing is sent, but what was sent is followed."""
@@ -89,10 +93,10 @@ class OpenRuns:
         ):
             self.firing.submit_open(run, gate.schedule, gate.patience(run))
 
-    def _follow(self, key: str, server_now: datetime) -> None:
+    def _follow(self, key: str, gate: Gate) -> None:
         for run in self.ledger.open_runs([key]):
             if run.state is RunState.SUBMITTED:
-                self.run_ends.follow(run, server_now)
+                self.run_ends.follow(run, gate.during.server_now())
 
     def _give_up_if_stale(self, run: Run, server_now: datetime) -> None:
         if run.written_at is None or server_now - run.written_at <= self.submit_deadline:
@@ -105,20 +109,3 @@ class OpenRuns:
 
 _TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})
 _TO_BE_ACCEPTED: Final = _TO_BE_SENT | {RunState.SUBMITTING, RunState.UNKNOWN}
-
-
-def each_with_its_fault(steps: Iterator[None]) -> Iterator[Exception | None]:
-    """The steps of one part of the work; its fault shall not cost the schedule's other parts."""
-    try:
-        for _ in steps:
-            yield None
-    except Exception as error:  # noqa: BLE001  yielded, and raised with the others' at the end of the pass
-        yield error
-
-
-def _fault_of(step: Callable[[], None]) -> Exception | None:
-    try:
-        step()
-    except Exception as error:  # noqa: BLE001  one run's fault shall not cost its neighbours
-        return error
-    return None

@@ -1,9 +1,9 @@
 """One bounded pass over what is open in the ledger; safe on several instances at once: every write is conditional."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from zlib import crc32
 
@@ -11,19 +11,24 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
-from ..scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
+from ..scheduling.config import ChangeSchedule, Config, Schedule
 from ..scheduling.identities import life_of_times
 from ..scheduling.pauses import Pause
 from ..settings import StoreUnavailable
 from ..starting.batching import Batching
 from ..starting.due_occurrences import DueOccurrences
 from ..starting.lives import Lives, standing
+from ..starting.pieces import Piece, Work, guarded, target_of
 from ..starting.sweeping import Sweeping
+from .cursor import Cursor
 from .gate import Pass
-from .open_runs import OpenRuns, each_with_its_fault
+from .open_runs import OpenRuns
+from .sharing import Pool, Sharing, Threads
 
 PASS_LIMIT: Final = timedelta(minutes=4)
 """A pass stops here, well before functionTimeout; the next one goes on."""
+
+ONE_THREAD: Final = Pool(1)
 
 _LEFT_TO_TIMERS: Final = timedelta(seconds=90)
 """An occurrence younger than this is the timer's; older ones no timer has delivered."""
@@ -47,11 +52,12 @@ class Reconciliation:
     clock: Clock
     retention: timedelta
 
-    def run_pass(self) -> None:
+    def run_pass(self, threads: Threads = ONE_THREAD) -> None:
         """Note that the schedules of the file are there, then see to what is open of every one that ever was.
 
-        The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. The fault of
-        a run or a schedule stops no other; they are raised together at the end.
+        The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. A pass
+        begins behind the schedule whose turn it was last. The fault of a run or a schedule stops no other; they are
+        raised together at the end.
         """
         until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
         server_now = _ServerClock(self.ledger.now(), self.clock)
@@ -60,29 +66,21 @@ class Reconciliation:
         names = {one.schedule for one in self.ledger.registrations()} | set(self.config.schedules)
         during = Pass(server_now=server_now, holds=self.ledger.holds())
         pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
-        turns = deque(self._work(one, lives, self._held(one, pauses), during) for one in sorted(names))
-        faults: list[Exception] = []
-        while turns and self.clock.monotonic() < until:
-            turn = turns.popleft()
-            try:
-                fault = next(turn)
-            except StopIteration:
-                continue
-            except Exception as error:  # noqa: BLE001  raised again below, with the others'
-                faults.append(error)
-                continue
-            if fault is not None:
-                faults.append(fault)
-            turns.append(turn)
+        cursor = Cursor(self.ledger, self.clock)
+        sharing = Sharing(
+            threads, is_over=lambda: self.clock.monotonic() >= until, has_turn=cursor.note, faults=during.faults
+        )
+        sharing.work_off(
+            (one, self._work(one, lives, self._held(one, pauses), during)) for one in cursor.in_turn(sorted(names))
+        )
+        cursor.write()
         self.ledger.note_pass(self.clock.now())
-        during.log(len(faults))
-        if faults:
-            raise ExceptionGroup("the reconciler could not see to every schedule", faults)
+        during.log()
+        if during.faults:
+            raise ExceptionGroup("the reconciler could not see to every schedule", during.faults)
 
-    def _work(
-        self, name: str, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass
-    ) -> Iterator[Exception | None]:
-        """Everything one schedule needs, a piece at a time; a run that cannot be seen to yields its fault."""
+    def _work(self, name: str, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass) -> Work:
+        """Everything one schedule needs."""
         server_now = during.server_now
         schedule = self.config.schedules.get(name)
         own = [one for one in lives if one.schedule == name]
@@ -90,7 +88,7 @@ class Reconciliation:
             yield from self._started(schedule, own, pauses, during)
         elif self._has_left(name) and any(one.id != life_of_times() for one in own):
             let_go = self.batching.let_go(name, None, standing(None, own, server_now()))
-            yield from each_with_its_fault(let_go)
+            yield from guarded(let_go, during.faults)
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
@@ -98,27 +96,22 @@ class Reconciliation:
             self.ledger.prune(name, server_now() - self.retention, _PRUNED_A_PASS)
             self.change_ledger.prune(name, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
 
-    def _started(
-        self, schedule: Schedule, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass
-    ) -> Iterator[Exception | None]:
+    def _started(self, schedule: Schedule, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass) -> Work:
         """What a schedule has to start by now."""
         try:
             life = self.lives.of(schedule)
         except StoreUnavailable as error:
-            yield error
+            during.faults.append(error)
             return
         stands = standing(life, lives, during.server_now())
         if isinstance(schedule, ChangeSchedule):
-            yield from each_with_its_fault(self.sweeping.see_to(schedule, life, during.server_now))
-            yield from each_with_its_fault(self.batching.see_to(schedule, stands, during.server_now, pauses))
+            yield from guarded(self.sweeping.see_to(schedule, life, during.server_now), during.faults)
+            yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
             return
-        yield from each_with_its_fault(self._undelivered(schedule))
+        yield Piece(partial(self.due_occurrences.fire, schedule, min_age=_LEFT_TO_TIMERS), to=target_of(schedule))
+        yield None
         if any(one.id != life.id for one in lives):
-            yield from each_with_its_fault(self.batching.let_go(schedule.name, schedule, stands))
-
-    def _undelivered(self, schedule: TimeSchedule) -> Iterator[None]:
-        self.due_occurrences.fire(schedule, min_age=_LEFT_TO_TIMERS)
-        yield
+            yield from guarded(self.batching.let_go(schedule.name, schedule, stands), during.faults)
 
     def _has_left(self, name: str) -> bool:
         """Whether a schedule is in the file no more, which a faulty file does not tell."""

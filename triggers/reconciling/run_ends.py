@@ -71,7 +71,7 @@ class RunEnds:
 
     def forget_others(self, schedule: str, submitted: Iterable[OpenRun]) -> None:
         """Forget the runs of a schedule that others have ended; every other one keeps its turn."""
-        asked = self._asked.get(schedule, {})
+        asked = dict(self._asked.get(schedule, {}))
         self._asked[schedule] = {one.key: asked[one.key] for one in submitted if one.key in asked}
 
     def follow(self, run: Run, server_now: datetime) -> Run:
@@ -89,7 +89,7 @@ class RunEnds:
             self.left_alone.leave(target, _REST)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
-            self._asked[run.schedule].pop(run.key, None)
+            self._asked.get(run.schedule, {}).pop(run.key, None)
         if after == run or _differs_in_words_only(after, run):
             return self._given_up(run)
         written = self.ledger.update(run, after)

@@ -12,6 +12,7 @@ from ..scheduling.config import Config
 from ..scheduling.overlap import slots_of
 from ..scheduling.run import RunState, is_run_key
 from ..scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG
+from ..starting.pieces import do_all
 from .gate import Gate, Pass
 from .open_runs import OpenRuns
 
@@ -48,8 +49,7 @@ class RunHints:
             during = Pass(server_now=lambda: server_now, holds=self.ledger.holds())
             pauses = self.ledger.pauses(schedule.name).intervals
             gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
-            for _ in self.open_runs.waiting_line.see_to(schedule, gate):
-                pass
+            do_all(self.open_runs.waiting_line.see_to(schedule, gate))
         return True
 
 

@@ -1,5 +1,6 @@
 """Whose turn it is to ask a service that does not answer: whoever has waited longest, so that nobody hides others."""
 
+from threading import Lock
 from typing import Final
 
 from ..clock import Clock
@@ -10,10 +11,11 @@ _NEVER: Final = float("-inf")
 
 
 class Turns:
-    """Remembers, for one process, when each run was last asked for."""
+    """Remembers, for one process, when each run was last asked for; safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._lock = Lock()
         self._asked: dict[str, float] = {}
         self._came: dict[str, dict[str, float]] = {}
         """Service → run → when it last came to ask."""
@@ -26,16 +28,18 @@ class Turns:
     def is_next(self, service: str, key: str) -> bool:
         """Whether a run may ask now; of a service that did not answer last, the one that has waited longest."""
         now = self._clock.monotonic()
-        came = self._came[service] = {
-            one: at for one, at in self._came.get(service, {}).items() if now - at < _FORGOTTEN
-        }
-        came[key] = now
-        return service not in self._away or key == min(came, key=lambda one: (self.asked_before(one), one))
+        with self._lock:
+            came = self._came[service] = {
+                one: at for one, at in self._came.get(service, {}).items() if now - at < _FORGOTTEN
+            }
+            came[key] = now
+            return service not in self._away or key == min(came, key=lambda one: (self.asked_before(one), one))
 
     def note(self, service: str, key: str, *, is_away: bool) -> None:
         """A run has asked."""
         now = self._clock.monotonic()
-        if len(self._asked) > 2 * sum(map(len, self._came.values())):
-            self._asked = {one: at for one, at in self._asked.items() if now - at < _FORGOTTEN}
-        self._asked[key] = now
-        (self._away.add if is_away else self._away.discard)(service)
+        with self._lock:
+            if len(self._asked) > 2 * sum(map(len, self._came.values())):
+                self._asked = {one: at for one, at in self._asked.items() if now - at < _FORGOTTEN}
+            self._asked[key] = now
+            (self._away.add if is_away else self._away.discard)(service)

@@ -1,8 +1,9 @@
 """Starts what waits for a free slot, in the order of the occurrences, and does what `overlap` says of the others."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from ..clock import Clock
@@ -14,6 +15,7 @@ from ..scheduling.config import Overlap, Schedule
 from ..scheduling.overlap import KEEPS_NEWEST, OpenRun, has_a_slot, in_line, next_in_turn, ordered
 from ..scheduling.run import Run, RunState, SkipReason
 from ..starting.firing import Firing
+from ..starting.pieces import Piece, Work, target_of
 from ..starting.settling import log_run
 from .gate import Gate
 
@@ -36,15 +38,15 @@ class WaitingLine:
     service: Service
     clock: Clock
 
-    def see_to(self, schedule: Schedule, gate: Gate) -> Iterator[None]:
-        """Start the runs for which there is a slot, a step at a time: in the order of their occurrences."""
+    def see_to(self, schedule: Schedule, gate: Gate) -> Work:
+        """Start the runs for which there is a slot, one after the other, in the order of their occurrences."""
         now = self.clock.now()
         slots = self.ledger.slots(schedule.name)
         line = [one for one in in_line(slots.open_runs, now) if one.by_person or not gate.is_paused()]
         skipped = _skipped(schedule, line, slots, now)
         for one, reason in skipped.items():
             self._skip(one, reason, now)
-            yield
+            yield None
         line = [one for one in line if one not in skipped]
         pushes = [one for one in line if not one.is_made_up_for]
         if schedule.overlap is Overlap.CANCEL_OTHER and pushes:
@@ -55,9 +57,7 @@ class WaitingLine:
             gate.note(run)
         yield from self._start(schedule, line, {run.key: run for run in again}, gate)
 
-    def _start(
-        self, schedule: Schedule, line: Sequence[OpenRun], again: Mapping[str, Run], gate: Gate
-    ) -> Iterator[None]:
+    def _start(self, schedule: Schedule, line: Sequence[OpenRun], again: Mapping[str, Run], gate: Gate) -> Work:
         """Start what waits, and what is tried again, as far as there are slots.
 
         A run that is to be tried again keeps a slot from those behind it until it is due.
@@ -73,12 +73,19 @@ class WaitingLine:
             if one.key in again and not gate.is_due(again[one.key]):
                 kept.add(one.key)
                 continue
-            for run in self._runs([one], one.state):
-                if not gate.is_held(self._now(run, gate)):
-                    self.firing.submit_open(run, schedule, gate.patience(run))
-            yield
+            done: list[OpenRun] = []
+            yield Piece(partial(self._send, one, schedule, gate, done), to=target_of(schedule))
+            yield None
+            if not done:
+                return  # a younger one must not overtake it
 
-    def _push(self, schedule: Schedule, newest: OpenRun, open_runs: Iterable[OpenRun], gate: Gate) -> Iterator[None]:
+    def _send(self, one: OpenRun, schedule: Schedule, gate: Gate, done: list[OpenRun]) -> None:
+        for run in self._runs([one], one.state):
+            if not gate.is_held(self._now(run, gate)):
+                self.firing.submit_open(run, schedule, gate.patience(run))
+        done.append(one)
+
+    def _push(self, schedule: Schedule, newest: OpenRun, open_runs: Iterable[OpenRun], gate: Gate) -> Work:
         """Cancel what is open for the newest, and start it; nothing is canceled for a run that cannot be sent now."""
         for run in self._runs([newest], RunState.WAITING):
             present = self._now(run, gate)
@@ -104,7 +111,7 @@ class WaitingLine:
             if self.ledger.update(run, skipped) is not None:
                 log_run(skipped)
 
-    def _make_way(self, newest: OpenRun, open_runs: Iterable[OpenRun]) -> Iterator[None]:
+    def _make_way(self, newest: OpenRun, open_runs: Iterable[OpenRun]) -> Work:
         """Cancel what was open when the line was read; what is being sent, or unknown, is waited for.
 
         Somebody else may have started the newest meanwhile: then there is nothing more to do.
@@ -125,7 +132,7 @@ class WaitingLine:
             canceled = run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
             if self.ledger.update(run, canceled) is not None:
                 log_run(canceled)
-            yield
+            yield None
 
 
 def _skipped(schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime) -> dict[OpenRun, SkipReason]:

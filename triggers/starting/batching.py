@@ -4,9 +4,10 @@ Every step is one conditional transaction, so whoever comes next (a reconciler o
 after a crash) goes on where the last one stopped, and no change is in two batches or in none.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger, Fits
@@ -16,12 +17,14 @@ from ..ledger.ports import LedgerUnavailable, Operation
 from ..scheduling.batch import BatchFacts, Member, is_due
 from ..scheduling.change import path_out_of_scope
 from ..scheduling.config import Batch, ChangeSchedule, Schedule
+from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import RunKind, SkipReason
 from ..storage.blobs import Blobs
 from .firing import Firing
 from .lives import Standing
 from .occurrence import Occurrence, change_occurrence
+from .pieces import Piece, Work, target_of
 from .reported_changes import Changes
 
 
@@ -38,8 +41,8 @@ class Batching:
 
     def see_to(
         self, schedule: ChangeSchedule, lives: Standing, server_now: Callable[[], datetime], pauses: Sequence[Pause]
-    ) -> Iterator[None]:
-        """Finish the batches that were begun, begin those that are due; a step at a time. Raises BlobUnavailable.
+    ) -> Work:
+        """Finish the batches that were begun, begin those that are due. Raises BlobUnavailable.
 
         In a pause nothing is begun and nothing is finished.
         """
@@ -75,22 +78,26 @@ class Batching:
 
     def _finish(
         self, schedule: ChangeSchedule, batch: Batch, lives: Standing, server_now: Callable[[], datetime]
-    ) -> Iterator[None]:
+    ) -> Work:
         """Assign members until each head is sealed, and start its run."""
         went_on, fits = True, self._fitting(schedule, lives)
         while went_on:
-            went_on = False
+            went_on, fired = False, list[bool]()
             for head in self.rows.heads(schedule.name):
                 if lives.is_of_others(head.life):
                     continue
                 if head.sealed_at is None:
                     went_on |= self.rows.go_on(schedule.name, head, fits, batch.max_items, server_now())
-                else:
-                    went_on |= self._fire(schedule, head)
-                yield
+                    yield None
+                    continue
+                yield Piece(partial(self._fire, schedule, head, fired), to=target_of(schedule))
+                if slots_of(schedule) is not None:
+                    yield None
+            yield None
+            went_on |= any(fired)
 
-    def _fire(self, schedule: ChangeSchedule, head: Head) -> bool:
-        """Claim and submit the run of a sealed batch; False when somebody else was first."""
+    def _fire(self, schedule: ChangeSchedule, head: Head, fired: list[bool]) -> None:
+        """Claim and submit the run of a sealed batch; False is noted when somebody else was first."""
         assert head.sealed_at is not None
         members = self.rows.members(schedule.name, head.run_key)
         if len(members) != head.count and not self.rows.lacks_members(schedule.name, head.run_key):
@@ -105,9 +112,9 @@ class Batching:
             batch=facts,
             beside=self.rows.ended(head),
         )
-        return self.firing.fire(schedule, occurrence) is not None
+        fired.append(self.firing.fire(schedule, occurrence) is not None)
 
-    def let_go(self, name: str, schedule: Schedule | None, lives: Standing) -> Iterator[None]:
+    def let_go(self, name: str, schedule: Schedule | None, lives: Standing) -> Work:
         """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
 
         What it does not watch any more is skipped with a row, also where it is time-based now or has left the file;
@@ -119,16 +126,16 @@ class Batching:
         for member in rows.all_pending(name):
             because = self._unfit(schedule, member)
             if (because or not is_batched) and not lives.is_of_others(member.life):
-                self._alone(name, schedule, member, because, rows.released(member))
-                yield
+                yield self._alone(name, schedule, member, because, rows.released(member))
+                yield None
         for head in rows.heads(name):
             present: Head | None = head
             for member in rows.members(name, head.run_key):
                 because = self._unfit(schedule, member)
                 if present is not None and (because or not is_batched) and not lives.is_of_others(member.life):
-                    self._alone(name, schedule, member, because, rows.taken_out(name, present, member))
+                    yield self._alone(name, schedule, member, because, rows.taken_out(name, present, member))
+                    yield None
                     present = next((one for one in rows.heads(name) if one.run_key == head.run_key), None)
-                    yield
 
     def _unfit(self, schedule: Schedule | None, member: Member) -> str | None:
         """Why an edited schedule does not watch a change any more that has waited for its batch."""
@@ -143,6 +150,12 @@ class Batching:
         return because and f"the schedule was edited while it waited: {because}"
 
     def _alone(
+        self, name: str, schedule: Schedule | None, member: Member, because: str | None, beside: list[Operation]
+    ) -> Piece:
+        do = partial(self._fire_alone, name, schedule, member, because, beside)
+        return Piece(do, to=None if schedule is None else target_of(schedule))
+
+    def _fire_alone(
         self, name: str, schedule: Schedule | None, member: Member, because: str | None, beside: list[Operation]
     ) -> None:
         """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""

@@ -4,9 +4,10 @@ How far it has come is in the ledger, so any instance goes on where the last one
 mark was seen to by earlier sweeps and is passed over without a question to the ledger.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from ..clock import Clock
@@ -19,8 +20,10 @@ from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger
 from ..scheduling.identities import watched_digest
 from ..scheduling.instants import iso_utc
+from ..scheduling.overlap import slots_of
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..storage.blobs import ListingExpired, Page
+from .pieces import Piece, Work, target_of
 from .reported_changes import Changes
 
 log = logger(__name__)
@@ -41,8 +44,11 @@ class Sweeping:
     rows: ChangeLedger
     clock: Clock
 
-    def see_to(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Iterator[None]:
-        """List, when it is time, page by page; a step is a page or a change recorded. Raises BlobUnavailable."""
+    def see_to(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Work:
+        """List, when it is time, page by page; a piece is a change to be recorded. Raises BlobUnavailable.
+
+        Until all changes of a page have been recorded, the next pass lists it again.
+        """
         trigger = schedule.trigger
         if not trigger.polling_interval:
             return
@@ -54,7 +60,8 @@ class Sweeping:
                 self.rows.set_sweep(schedule.name, life.id, replace(state, continuation=None))
                 return
             since = state.mark or life.first_seen.replace(microsecond=0)
-            counted = state
+            counted, to_record = state, 0
+            were_new: list[bool] = []
             # The oldest first: where runs wait for one another, or are left out, it is their order that counts.
             for found in sorted(page.blobs, key=lambda one: one.change.last_modified):
                 if out_of_scope(trigger, found) is not None:
@@ -65,12 +72,17 @@ class Sweeping:
                     oldest = min(counted.pending_from or found.change.last_modified, found.change.last_modified)
                     counted = replace(counted, pending_from=oldest)
                 elif server_now() - found.change.last_modified >= LEFT_TO_EVENTS:
-                    missed = self._recorded(schedule, found)
-                    counted = replace(counted, missed_by_events=counted.missed_by_events + missed)
-                    if missed:
-                        yield
+                    to_record += 1
+                    yield Piece(partial(self._record, schedule, found, were_new), to=target_of(schedule))
+                    if slots_of(schedule) is not None:
+                        yield None
+                        if len(were_new) < to_record:
+                            return  # a younger change must not overtake this one
+            yield None
+            if len(were_new) < to_record:
+                return
+            counted = replace(counted, missed_by_events=counted.missed_by_events + sum(were_new))
             state = self._followed(schedule, life, counted, page)
-            yield
 
     def _begun(self, life: Life, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""
@@ -92,12 +104,12 @@ class Sweeping:
         )
         return self.rows.set_sweep(life.schedule, life.id, begun)
 
-    def _recorded(self, schedule: ChangeSchedule, found: FoundBlob) -> bool:
-        recorded = self.changes.record(schedule, found, first_seen=None)
-        if recorded:
+    def _record(self, schedule: ChangeSchedule, found: FoundBlob, were_new: list[bool]) -> None:
+        is_new = self.changes.record(schedule, found, first_seen=None)
+        if is_new:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
             log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)
-        return recorded
+        were_new.append(is_new)
 
     def _followed(self, schedule: ChangeSchedule, life: Life, state: SweepState, page: Page) -> SweepState | None:
         """Write that a page has been seen to; None when another instance was first and goes on itself."""

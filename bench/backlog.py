@@ -1,0 +1,133 @@
+"""How fast a pass sends what an outage has held back: on one thread, and on as many as the app has.
+
+The runs are `unsent` and due, in Azurite; the endpoint accepts each after a while. Shown are runs a second of one pass
+of a sample on one thread, then of everything on the threads, and how many submissions were under way at most.
+
+python -m bench.backlog [runs] [threads] [targets]
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+
+from azure.data.tables import TableServiceClient
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from builders import Outside
+
+from bench.reconciler import seconds
+from local.azurite import Azurite, free_ports
+from triggers.clock import SystemClock
+from triggers.engine import Engine, Pace
+from triggers.ledger.azure_table import AzureTable
+from triggers.ledger.ledger import Ledger
+from triggers.reconciling.sharing import Pool
+from triggers.scheduling.config import Config
+from triggers.scheduling.file.loading import load
+from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.scheduling.run_request import RunRequest, Submission, build_request
+
+SCHEDULES = 4
+LATENCY = 0.3
+
+
+class Slow:
+    """An endpoint that accepts everything after a while; runs that it has accepted go on for ever."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.keys: list[str] = []
+        self.under_way = self.most = 0
+
+    def obstacle(self, request: RunRequest) -> str | None:
+        return None
+
+    def place(self, request: RunRequest) -> str | None:
+        return None
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        with self._lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        time.sleep(LATENCY)
+        with self._lock:
+            self.under_way -= 1
+            self.keys.append(submission.run_key)
+        return Outcome(answer=Answer.SUBMITTED, run_id=submission.run_key)
+
+    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
+        return LookUp()
+
+    def of(self, run: Run) -> Seen:
+        return Seen(status="Running")
+
+
+def main() -> None:
+    runs, threads, targets = (int(text) for text in [*sys.argv[1:], "5000", "16", "4"][:3])
+    config = load(file_with(targets), "bench", {})
+    with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
+        service = TableServiceClient.from_connection_string(azurite.connection_string)
+        ledger, endpoint = Ledger(AzureTable(lambda: service)), Slow()
+        fill(ledger, config, 60)
+        sample = rate(ledger, config, endpoint, 1)
+        fill(ledger, config, runs)
+        everything = rate(ledger, config, endpoint, threads)
+    print(f"1 thread: {sample:.1f} runs a second; {threads} threads: {everything:.1f}, {everything / sample:.1f} x")
+    print(f"{len(endpoint.keys)} sent, {len(set(endpoint.keys))} different ones, at most {endpoint.most} at a time")
+
+
+def file_with(targets: int) -> str:
+    """Four schedules of so many pipelines."""
+    pipelines = "".join(
+        f"  p{number}: {{endpoint: 'https://x.api.azureml.ms/{number}'}}\n" for number in range(targets)
+    )
+    schedules = "".join(
+        f"  s{number}: {{pipeline: p{number % targets}, cron: {{expression: 0 4 1 1 *}}}}\n"
+        for number in range(SCHEDULES)
+    )
+    return f"pipelines:\n{pipelines}schedules:\n{schedules}"
+
+
+def fill(ledger: Ledger, config: Config, runs: int) -> None:
+    """So many runs that are to be sent again now."""
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    for number in range(runs):
+        schedule = config.schedules[f"s{number % SCHEDULES}"]
+        key = f"{schedule.name}!{runs}-{number}"
+        run = Run(
+            key=key,
+            schedule=schedule.name,
+            kind=RunKind.REQUEST,
+            state=RunState.UNSENT,
+            created_at=now,
+            pipeline=schedule.pipeline,
+            request=build_request(schedule, key, now),
+        )
+        ledger.insert(replace(run, next_attempt_at=now).first(now))
+
+
+def rate(ledger: Ledger, config: Config, endpoint: Slow, threads: int) -> float:
+    """Runs a second of one pass."""
+    engine = Engine(
+        config=config,
+        ledger=ledger,
+        outside=Outside(endpoint=endpoint, history=endpoint, status=endpoint),
+        clock=SystemClock(),
+        started_at=datetime.now(UTC),
+        pace=Pace(),
+        spread=lambda: 0.0,
+    )
+    before = len(endpoint.keys)
+    taken = seconds(lambda: engine.reconciliation.run_pass(Pool(threads)))
+    return (len(endpoint.keys) - before) / taken
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""How the threads of a pass share the work: in turns, side by side, and one alone in a schedule's decision."""
+
+from collections import Counter
+from collections.abc import Callable
+from threading import Barrier, Event, Lock
+from time import sleep
+
+import pytest
+
+from triggers.reconciling.sharing import MOST_TO_A_TARGET, Pool, Sharing
+from triggers.starting.pieces import Piece, Work
+
+
+def shared(threads: int, *works: Work, is_over: Callable[[], bool] = lambda: False) -> Sharing:
+    """Everything done, or as much as could be."""
+    sharing = Sharing(Pool(threads), is_over=is_over, has_turn=lambda name: None)
+    sharing.work_off((f"s{number}", work) for number, work in enumerate(works))
+    return sharing
+
+
+def test_pieces_are_done_side_by_side() -> None:
+    meeting = Barrier(6)
+
+    def work() -> Work:
+        for _ in range(3):
+            yield Piece(lambda: meeting.wait(10))
+
+    assert shared(6, work(), work()).faults == []
+
+
+def test_one_thread_takes_the_schedules_in_turns_a_piece_each() -> None:
+    done: list[str] = []
+
+    def work(name: str) -> Work:
+        for number in range(3):
+            yield Piece(lambda number=number: done.append(f"{name}{number}"))  # type: ignore[misc]
+
+    shared(1, work("a"), work("b"))
+
+    assert done == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_what_comes_next_waits_for_all_pieces_before_it() -> None:
+    done: list[int] = []
+    at_the_wait: list[int] = []
+
+    def piece(number: int) -> Piece:
+        def do() -> None:
+            sleep(0.02 * (3 - number))
+            done.append(number)
+
+        return Piece(do)
+
+    def work() -> Work:
+        for number in range(3):
+            yield piece(number)
+        yield None
+        at_the_wait.extend(done)
+        yield piece(3)
+
+    shared(4, work())
+
+    assert sorted(at_the_wait) == [0, 1, 2]
+    assert done[-1] == 3
+
+
+def test_no_two_threads_are_in_one_schedules_decision() -> None:
+    inside, most, lock = 0, 0, Lock()
+
+    def work() -> Work:
+        nonlocal inside, most
+        for _ in range(30):
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            sleep(0.001)
+            with lock:
+                inside -= 1
+            yield Piece(lambda: sleep(0.002))
+
+    shared(8, work())
+
+    assert most == 1
+
+
+def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -> None:
+    flying, most, lock = Counter[str](), Counter[str](), Lock()
+    release, other_is_done = Event(), Event()
+
+    def piece(target: str) -> Piece:
+        def do() -> None:
+            with lock:
+                flying[target] += 1
+                most[target] = max(most[target], flying[target])
+            if target == "busy":
+                assert release.wait(10)
+            else:
+                other_is_done.set()
+            with lock:
+                flying[target] -= 1
+
+        return Piece(do, to=target)
+
+    def busy() -> Work:
+        for _ in range(40):
+            yield piece("busy")
+
+    def other() -> Work:
+        for _ in range(40):
+            yield Piece(lambda: None)
+        yield piece("other")
+        assert other_is_done.wait(10), "the other target has its turn while the busy one answers nobody"
+        release.set()
+
+    sharing = shared(16, busy(), busy(), other())
+
+    assert sharing.faults == []
+    assert most == {"busy": MOST_TO_A_TARGET, "other": 1}
+
+
+def test_a_fault_costs_its_own_piece_and_a_fault_of_a_decision_its_own_schedule() -> None:
+    done: list[str] = []
+
+    def piece(name: str) -> Piece:
+        def do() -> None:
+            done.append(name)
+            if name.startswith("bad"):
+                raise ValueError(name)
+
+        return Piece(do, to="t")
+
+    def work(name: str) -> Work:
+        yield piece(f"bad {name}")
+        yield None
+        yield piece(f"good {name}")
+
+    def broken() -> Work:
+        yield piece("first")
+        raise KeyError("decision")
+
+    sharing = shared(3, work("a"), broken(), work("b"))
+
+    assert sorted(done) == ["bad a", "bad b", "first", "good a", "good b"]
+    assert sorted(map(repr, sharing.faults)) == ["KeyError('decision')", "ValueError('bad a')", "ValueError('bad b')"]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_nothing_is_begun_once_the_time_is_over_and_what_was_begun_is_ended(threads: int) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def work() -> Work:
+        for number in range(100):
+
+            def do(number: int = number) -> None:
+                begun.append(number)
+                sleep(0.005)
+                ended.append(number)
+
+            yield Piece(do)
+
+    shared(threads, work(), is_over=lambda: len(begun) >= 10)
+
+    assert 10 <= len(begun) < 10 + threads
+    assert sorted(ended) == sorted(begun)
+
+
+def test_threads_without_work_end_with_the_last_piece() -> None:
+    done: list[int] = []
+
+    def alone() -> Work:
+        yield Piece(lambda: sleep(0.05))
+        yield None
+        yield Piece(lambda: done.append(1))
+
+    shared(16, alone())
+
+    assert done == [1]
