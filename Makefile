@@ -13,7 +13,7 @@ version = import sys; print("%d.%d" % sys.version_info[:2])
 CANDIDATES := python3 python3.12 python3.13 python3.11 python
 PYTHON ?= $(shell for one in $(CANDIDATES); do $$one -c '$(fits)' 2>/dev/null && echo $$one && break; done)
 
-.PHONY: help demo run unit integration test proof screenshots check format schema lock bench setup setup-python clean
+.PHONY: help demo run unit integration test proof mutants screenshots check format schema lock bench setup setup-python clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
@@ -34,8 +34,13 @@ integration: setup ## run the unit tests and those that need the storage emulato
 test: setup ## run every test but the proof, on all cores, and list what was skipped and why
 	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
 
-proof: setup ## run the long tests: every seed, large batches, long fuzzing
+proof: setup ## run the long tests: every seed, large batches, long fuzzing; then the mutants
 	$(PYTEST) -m 'proof or hypothesis' --hypothesis-profile proof $(PARALLEL) -rs
+	$(MUTANTS)
+
+mutants: $(VENV) ## change the engine's code in 200 places, one at a time: tests or the simulator have to notice
+	$(MUTANTS)
+MUTANTS := $(BIN)/python tests/proof/mutants.py
 
 check: $(VENV) $(DASHBOARD_CHECKS)/.installed ## check format, lint, types, templates and pipelines: what CI checks before the tests
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.change_records import Head
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
-from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.ports import LedgerUnavailable, Operation, Written
 from triggers.ledger.records import Mark, Pauses
 from triggers.scheduling.batch import Member
 from triggers.scheduling.change import BlobChange, change_digest
@@ -175,6 +175,26 @@ def test_recent_runs_come_newest_first(ledger: Ledger, name: str) -> None:
     found = [run.created_at for run in ledger.recent_runs(name, 3)]
 
     assert found == [NOW + timedelta(seconds=number) for number in (4, 3, 2)]
+
+
+class Repeating(MemoryTable):
+    """Loses the answer of each write, which is then repeated and meets its own rows."""
+
+    def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
+        super().write(partition, operations)
+        return super().write(partition, operations)
+
+
+def test_a_write_that_meets_its_own_rows_knows_them(name: str) -> None:
+    ledger = Ledger(Repeating())
+
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    settled = ledger.update(run, run.to(RunState.UNSENT, NOW, next_attempt_at=NOW))
+
+    assert settled is not None
+    assert settled.state is RunState.UNSENT
+    assert ledger.insert(claimed(name)) is None
 
 
 def test_as_many_open_runs_as_were_asked_for_may_not_be_all(ledger: Ledger, name: str) -> None:

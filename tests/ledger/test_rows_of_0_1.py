@@ -161,6 +161,7 @@ def test_what_is_beside_the_runs_is_read() -> None:
     for one in owed:
         assert delivery_columns(one) == ROWS["nightly"][one.row_key]
     assert len(ledger.slots("nightly").open_runs) == 8
+    assert all(one.ranks_at for one in ledger.slots("nightly").open_runs), "what their rows lack, the runs tell"
     assert len(ledger.listed("nightly", limit=100).runs) == 15
 
 

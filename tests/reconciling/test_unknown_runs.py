@@ -283,9 +283,11 @@ def test_without_its_claim_a_run_from_before_the_row_is_not_adopted(
     assert run_of(engine).run_id == adopted
 
 
-def test_a_row_whose_writers_clock_was_ahead_adopts_its_run_all_the_same() -> None:
+@pytest.mark.parametrize("reply", [timedelta(0), timedelta(minutes=7)], ids=["at once", "after seven minutes"])
+def test_a_row_whose_writers_clock_was_ahead_adopts_its_run_all_the_same(reply: timedelta) -> None:
     engine = registered()
     engine.endpoint.next_outcomes = [LOST]
+    engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(reply)
     engine.clock._now += timedelta(hours=1)
     engine.firing.fire(OF, time_occurrence(OF, NOW))
     engine.history.accepted_silently[KEY] = [FoundRun("the-id", NOW)]
@@ -332,7 +334,7 @@ def test_a_claim_that_is_over_settles_nothing_of_the_next(engine: Engine) -> Non
 
     def first_comes_back() -> None:
         engine.endpoint.before_the_reply = lambda: None
-        settled = engine.firing._settling.settle(first, late, OF.retry)
+        settled = engine.firing._submitting.settle(first, late, OF.retry)
         assert (settled.claim_id != first.claim_id, settled.state) == (True, RunState.SUBMITTING)
 
     engine.endpoint.before_the_reply = first_comes_back
@@ -350,7 +352,7 @@ def test_an_id_that_comes_after_another_one_was_adopted_is_kept_and_raises_an_al
     passes(engine, 1)
 
     late = Outcome(answer=Answer.SUBMITTED, run_id="late")
-    engine.firing._settling.settle(first, late, OF.retry)
+    engine.firing._submitting.settle(first, late, OF.retry)
 
     run = run_of(engine)
     assert (run.run_id, run.duplicate_run_id, run.state) == ("adopted", "late", RunState.SUBMITTED)
@@ -475,13 +477,15 @@ def test_a_history_that_answers_one_run_with_silence_is_asked_for_the_next_one()
 
 
 def test_runs_of_several_schedules_are_asked_for_in_turns_while_history_is_away(engine: Engine) -> None:
-    schedules = lost_in(engine, "a", "b", "c")
+    unknown_runs = engine.wired(*lost_in(engine, "a", "b", "c"), OF).unknown_runs
     engine.history.answer = AWAY
-    engine.history.asked.clear()
 
-    minutes(engine, [*schedules, OF], 8)
+    for _ in range(58):
+        engine.clock.pass_time(timedelta(minutes=1))
+        for run in engine.ledger.runs([key(name) for name in "abcs"]):
+            unknown_runs.resolve(run, engine.clock.server_now())
 
-    assert sorted(engine.history.asked) == [key(name) for name in "aabbccss"]
+    assert engine.history.asked == [key(name) for name in "abcsabcsa"]
 
 
 def test_runs_of_one_schedule_are_asked_for_in_the_order_in_which_they_wait() -> None:
@@ -492,7 +496,7 @@ def test_runs_of_one_schedule_are_asked_for_in_the_order_in_which_they_wait() ->
         engine.firing.fire(of, time_occurrence(of, NOW + timedelta(minutes=minute)))
     engine.history.answer = AWAY
 
-    minutes(engine, [], 6)
+    minutes(engine, [], 40)
 
     asked = [one[-6:-4] for one in engine.history.asked if "04:0" in one][:6]
     assert asked[:3] == asked[3:]
@@ -513,6 +517,22 @@ def test_a_run_of_another_schedule_is_a_witness(experiment: str, after: int) -> 
     minutes(engine, [*schedules, other], 10)
 
     assert (before, engine.endpoint.keys.count(key("a"))) == (RunState.UNKNOWN, 2)
+
+
+def test_a_newer_run_of_another_experiment_hides_no_witness_of_the_own_one() -> None:
+    engine = registered()
+    schedules = lost_in(engine, "a", experiment="shared")
+    engine.clock.pass_time(timedelta(seconds=5))
+    others = [
+        timed(f"cron: {{expression: '0 4 * * *'}}\nexperiment_name: {experiment}", name=name)
+        for name, experiment in (("b", "another"), ("c", "shared"))
+    ]
+    for one in others:
+        engine.firing.fire(one, time_occurrence(one, NOW))
+
+    minutes(engine, [*schedules, *others], 11)
+
+    assert engine.endpoint.keys.count(key("a")) == 2
 
 
 @pytest.mark.parametrize("answers", [True, False])

@@ -111,6 +111,20 @@ def test_an_edited_schedule_has_no_past(engine: Engine) -> None:
     assert len(engine.states()) == 2
 
 
+def test_a_mark_of_version_0_1_tells_an_edit_too(engine: Engine) -> None:
+    daily, hourly = schedule(), schedule("cron: {expression: '0 * * * *'}\ncatchup: all\ncatchup_window: 12h")
+    wake(engine, daily)
+    mark = engine.ledger.mark("s")
+    assert mark is not None
+    assert engine.ledger.set_mark("s", replace(mark, trigger_digest=None))
+    engine.clock.pass_time(timedelta(hours=5, minutes=30))
+    engine.started_at = engine.clock.now()
+
+    wake(engine, hourly)
+
+    assert len(engine.endpoint.keys) == 1, "the daily one's; what the new trigger would have named is let go"
+
+
 def test_the_first_occurrence_after_an_edit_runs_although_its_tick_brings_the_edit(engine: Engine) -> None:
     wake(engine, schedule(HOURLY))
 

@@ -9,7 +9,7 @@ from builders import CHANGE, Engine, change, schedule, utc
 
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
-from triggers.starting.occurrence import change_occurrence, time_occurrence
+from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
 from triggers.starting.settling import beyond_reach, log_run
 
 NOW = utc("2026-11-01T04:00")
@@ -52,6 +52,27 @@ def test_an_answer_with_the_id_that_was_adopted_meanwhile_is_no_second_start(
     assert run is not None
     assert (run.state, run.run_id, run.duplicate_run_id) == (RunState.SUBMITTED, "run-1", None)
     assert "duplicate_run" not in caplog.text
+
+
+def test_a_hold_counts_from_when_the_answer_came(engine: Engine) -> None:
+    engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="429", retry_after=timedelta(minutes=5))]
+    engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(seconds=40))
+
+    engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
+
+    assert list(engine.ledger.holds().values()) == [NOW + timedelta(minutes=5, seconds=40)]
+
+
+def test_a_run_of_a_person_that_the_reconciler_has_sent_first_is_told_as_it_is_now(engine: Engine) -> None:
+    of = schedule()
+    run = engine.firing.wait(of, time_occurrence(of, NOW), Asked())
+    assert run is not None
+    engine.with_new_process().reconcile(of)
+
+    told = engine.firing.submit_at_once(of, run)
+
+    assert (told.state, told.run_id) == (RunState.SUBMITTED, "run-1")
+    assert engine.endpoint.keys == [KEY]
 
 
 def test_a_request_that_cannot_be_filled_is_rejected_with_the_name_that_is_missing(engine: Engine) -> None:

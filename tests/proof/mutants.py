@@ -1,0 +1,357 @@
+"""Plays mutants of the engine: each is one small change of its code that some test, or the simulator, has to notice.
+
+`make mutants` plays a sample, drawn anew each day unless a seed is given. Against a mutant run the tests that run its
+line, as coverage knows, until one fails; against one that they do not notice, eight seeds of the simulator.
+"""
+
+import argparse
+import ast
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+from coverage import CoverageData
+
+ROOT = Path(__file__).parents[2]
+EXPLAINED = Path(__file__).with_name("surviving_mutants.toml")
+CORE = (
+    "triggers/ledger/ledger.py",
+    "triggers/reconciling/unknown_runs.py",
+    "triggers/starting/due_occurrences.py",
+    "triggers/starting/firing.py",
+    "triggers/starting/settling.py",
+    "triggers/starting/submitting.py",
+)
+"""Claim, settle, look-up and mark: whatever survives here is explained."""
+ENGINE = (
+    "triggers/ledger/*.py",
+    "triggers/reconciling/*.py",
+    "triggers/starting/*.py",
+    "triggers/scheduling/batch.py",
+    "triggers/scheduling/change.py",
+    "triggers/scheduling/identities.py",
+    "triggers/scheduling/overlap.py",
+    "triggers/scheduling/pauses.py",
+    "triggers/scheduling/policies.py",
+    "triggers/scheduling/run.py",
+    "triggers/scheduling/run_request.py",
+    "triggers/azureml/outcomes.py",
+    "triggers/azureml/run_history.py",
+)
+ELSEWHERE = {"triggers/ledger/azure_table.py", "triggers/ledger/connections.py"}
+"""Played by tests with the storage emulator, which are not run against mutants."""
+OPERATORS = (
+    *("Eq_NotEq", "NotEq_Eq", "Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),
+    *("Is_IsNot", "IsNot_Is"),
+    *("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "Mod_Mul", "FloorDiv_Mul", "BitOr_BitAnd", "BitAnd_BitOr"),
+    *("Delete_Not", "USub_UAdd", "AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue"),
+    *("ReplaceAndWithOr", "ReplaceOrWithAnd", "ReplaceBreakWithContinue", "ReplaceContinueWithBreak"),
+    *("ExceptionReplacer", "NumberReplacer", "ZeroIterationForLoop"),
+)
+KINDS = {
+    **dict.fromkeys(OPERATORS[:12], "ReplaceComparisonOperator_"),
+    **dict.fromkeys(OPERATORS[12:20], "ReplaceBinaryOperator_"),
+    **dict.fromkeys(OPERATORS[20:22], "ReplaceUnaryOperator_"),
+}
+PLACES = {"0", "1", "2"}
+"""Numbers that are counted with; others say how long or how many, and one more or less means nothing."""
+ENOUGH = 0.85
+SIMULATED = [f"tests/proof/test_simulation.py::test_twenty_thousand_faults_start_no_run_twice_and_lose_none[{first}]"
+             for first in (0, 4)]  # fmt: skip
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=")
+FAST = "not azurite and not machine and not browser and not simulation and not proof"
+TIMEOUTS = ("-o", "faulthandler_timeout=60", "-o", "faulthandler_exit_on_timeout=true")
+LONGEST = 900.0
+"""Seconds, for all tests of a mutant."""
+MEMORY = 6 << 30
+"""Bytes: a loop that no longer ends must not take the machine with it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file can be changed, and how."""
+
+    file: str
+    line: int
+    column: int
+    operator: str
+    number: int
+    """Among the places of its operator in the file."""
+
+    def mutant(self) -> "Mutant | None":
+        """The file with the change; None where there is none to be made."""
+        source = (ROOT / self.file).read_text()
+        try:
+            code = mutate_code(source, operator_of(self.operator), self.number)
+        except AttributeError:  # cosmic-ray 8.7 knows no dotted name after `except`
+            return None
+        if code is None or not _compiles(code):
+            return None
+        lines = zip(source.splitlines(), code.splitlines(), strict=False)
+        before, after = next((old.strip(), new.strip()) for old, new in lines if old != new)
+        return Mutant(self.file, self.line, before, after, code)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file."""
+
+    file: str
+    line: int
+    """From 1."""
+    before: str
+    after: str
+    """The line's text."""
+    code: str
+    """The whole file with the change."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.before}  →  {self.after}"
+
+    @property
+    def change(self) -> tuple[str, str, str]:
+        """What the list of survivors knows it by: the line's number may change."""
+        return self.file, self.before, self.after
+
+
+def operator_of(name: str) -> Any:
+    """An operator of cosmic-ray, by its short name."""
+    return get_operator(f"core/{KINDS.get(name, '')}{name}")()
+
+
+def places_in(file: str, source: str) -> Iterator[Place]:
+    """Where a file can be changed, without types, decorators, log lines, and what an assert states."""
+    tree, left_out = get_ast(source), _left_out(ast.parse(source))
+    for name in OPERATORS:
+        operator = operator_of(name)
+        found = ((node, begin) for node in ast_nodes(tree) for begin, _ in operator.mutation_positions(node))
+        for number, (node, (line, column)) in enumerate(found):
+            if line not in left_out and _means_something(name, node):
+                yield Place(file, line, column, name, number)
+
+
+def _means_something(operator: str, node: Any) -> bool:
+    """Not so a duration that is one second longer, nor the star that stands before named parameters."""
+    if operator == "NumberReplacer":
+        return node.value in PLACES and node.parent.type != "argument"
+    return not (node.type == "operator" and node.parent.type == "parameters")
+
+
+def _compiles(code: str) -> bool:
+    try:
+        compile(code, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _left_out(tree: ast.Module) -> set[int]:
+    """The lines of annotations, decorators, log calls and what decides about these alone, asserts and docstrings."""
+    parts: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            parts += [one.annotation for one in ast.walk(node.args) if isinstance(one, ast.arg) and one.annotation]
+            parts += [node.returns] if node.returns else []
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts += node.decorator_list
+        if isinstance(node, ast.Assert | ast.AnnAssign) or _is_said(node):
+            parts.append(node)
+        if isinstance(node, ast.If) and not node.orelse and all(_is_said(one) for one in node.body):
+            parts.append(node.test)
+    spans = [
+        range(one.lineno, (one.end_lineno or one.lineno) + 1) for one in parts if isinstance(one, ast.stmt | ast.expr)
+    ]
+    return set(chain.from_iterable(spans))
+
+
+def _is_said(node: ast.AST) -> bool:
+    """Whether a statement is a docstring, or a line of the log with what it tells."""
+    if isinstance(node, ast.Assign):
+        return ast.unparse(node.targets[0]) == "extra"
+    if not isinstance(node, ast.Expr):
+        return False
+    called = ast.unparse(node.value.func) if isinstance(node.value, ast.Call) else ""
+    return called == "log_run" or called.startswith("log.") or isinstance(node.value, ast.Constant)
+
+
+def sampled(places: Sequence[Place], number: int, seed: int) -> Iterator[Mutant]:
+    """So many mutants, no two of them at one place as long as there are others."""
+    shuffled = random.Random(seed).sample(list(places), len(places))
+    first = list({(one.file, one.line, one.column): one for one in shuffled}.values())
+    others = [one for one in shuffled if one not in first]
+    return islice((one for place in [*first, *others] if (one := place.mutant())), number)
+
+
+@dataclass(frozen=True)
+class Tests:
+    """Which tests run which lines."""
+
+    by_line: Mapping[str, Mapping[int, frozenset[str]]]
+    """File → line → tests."""
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """The tests that run a mutant's line, its folder's first; of a line that runs on import, those of the file."""
+        lines = self.by_line.get(mutant.file, {})
+        statement = _statement_at(mutant)
+        tests = frozenset[str]().union(*(lines.get(line, ()) for line in statement))
+        near = f"tests/{Path(mutant.file).parent.name}/"
+        return sorted(tests or frozenset[str]().union(*lines.values()), key=lambda one: (not one.startswith(near), one))
+
+
+def _statement_at(mutant: Mutant) -> range:
+    """The lines of the innermost statement, of a compound one its head, up to a mutant's own."""
+    around = [
+        node
+        for node in ast.walk(ast.parse(mutant.code))
+        if isinstance(node, ast.stmt) and node.lineno <= mutant.line <= (node.end_lineno or node.lineno)
+    ]
+    return range(max((node.lineno for node in around), default=mutant.line), mutant.line + 1)
+
+
+def measured(folder: Path) -> Tests:
+    """Run the fast tests once, without a mutant, and note who runs what."""
+    command = (
+        *PYTEST,
+        "-q",
+        "-m",
+        FAST,
+        "-n",
+        str(os.cpu_count()),
+        "--cov=triggers",
+        "--cov-context=test",
+        "--cov-report=",
+    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"The tests fail without a mutant:\n{done.stdout[-4000:]}")
+    data = CoverageData(str(folder / ".coverage"))
+    data.read()
+    return Tests(
+        {
+            Path(name).relative_to(folder).as_posix(): {
+                line: frozenset(one.partition("|")[0] for one in contexts if one)
+                for line, contexts in data.contexts_by_lineno(name).items()
+            }
+            for name in data.measured_files()
+        }
+    )
+
+
+def played(mutant: Mutant, tests: Tests, folders: "SimpleQueue[Path]") -> str | None:
+    """What has noticed a mutant: tests, the simulator; None when nothing has."""
+    folder = folders.get()
+    path = folder / mutant.file
+    source = path.read_text()
+    try:
+        path.write_text(mutant.code)
+        chosen = tests.of(mutant)
+        if chosen and _fails(folder, chosen):
+            return "tests"
+        return "the simulator" if _fails(folder, SIMULATED) else None
+    finally:
+        path.write_text(source)
+        folders.put(folder)
+
+
+def _fails(folder: Path, tests: Sequence[str]) -> bool:
+    """Whether one of these tests fails, or does not come to an end."""
+    listed = folder / "chosen-tests.txt"
+    listed.write_text("\n".join(tests))
+    command = (*PYTEST, "-q", "-x", "-p", "no:randomly", *TIMEOUTS, f"@{listed}")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            timeout=LONGEST,
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_AS, (MEMORY, MEMORY)),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode != 0
+
+
+def copies(number: int, below: Path) -> list[Path]:
+    """So many copies of this tree: each mutant is played in a place of its own."""
+    ignored = shutil.ignore_patterns(
+        ".venv", ".local", ".git", "__pycache__", ".*_cache", ".hypothesis", "node_modules"
+    )
+    return [Path(shutil.copytree(ROOT, below / f"copy-{one}", ignore=ignored)) for one in range(number)]
+
+
+def explanations() -> dict[tuple[str, str, str], str]:
+    """File, line before, line after → why nothing has to notice it."""
+    listed = tomllib.loads(EXPLAINED.read_text())["survivor"]
+    return {(one["file"], one["before"], one["after"]): one["because"] for one in listed}
+
+
+def engine_places(patterns: Iterable[str] = ENGINE) -> list[Place]:
+    """Every place of these files, in their order."""
+    files = sorted({path.relative_to(ROOT).as_posix() for one in patterns for path in ROOT.glob(one)} - ELSEWHERE)
+    return [one for file in files for one in places_in(file, (ROOT / file).read_text())]
+
+
+def report(outcomes: Mapping[Mutant, str | None]) -> bool:
+    """Print what survived, with its explanation; whether enough were noticed, and every survivor of the core told."""
+    known = explanations()
+    survivors = [one for one, noticed in outcomes.items() if noticed is None]
+    unexplained = [one for one in survivors if one.file in CORE and one.change not in known]
+    for one in survivors:
+        print(f"survived: {one}\n          {known.get(one.change, 'not explained')}")
+    noticed = len(outcomes) - len(survivors)
+    by_tests = sum(one == "tests" for one in outcomes.values())
+    print(f"{noticed} of {len(outcomes)} mutants noticed ({noticed / len(outcomes):.1%}), {by_tests} of them by tests")
+    if unexplained:
+        print(
+            f"{len(unexplained)} survivors of claim, settle, look-up and mark have no explanation in {EXPLAINED.name}"
+        )
+    return noticed >= ENOUGH * len(outcomes) and not unexplained
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=datetime.now(UTC).toordinal(), help="of the sample; else the day")
+    parser.add_argument("--number", type=int, default=200, help="how many mutants")
+    parser.add_argument("--core", action="store_true", help="all mutants of claim, settle, look-up and mark instead")
+    options = parser.parse_args()
+    places = engine_places(CORE if options.core else ENGINE)
+    mutants = list(sampled(places, len(places) if options.core else options.number, options.seed))
+    print(f"{len(mutants)} mutants" + ("" if options.core else f", seed {options.seed}"), flush=True)
+    with TemporaryDirectory() as below, ThreadPoolExecutor(os.cpu_count()) as pool:
+        trees = copies(os.cpu_count() or 1, Path(below).resolve())
+        tests = measured(trees[0])
+        folders: SimpleQueue[Path] = SimpleQueue()
+        for tree in trees:
+            folders.put(tree)
+        playing = {pool.submit(played, one, tests, folders): one for one in mutants}
+        outcomes: dict[Mutant, str | None] = {}
+        for done in as_completed(playing):
+            mutant, noticed = playing[done], done.result()
+            outcomes[mutant] = noticed
+            what = "SURVIVED" if noticed is None else f"noticed by {noticed}"
+            print(f"{len(outcomes):4} {what}: {mutant}", flush=True)
+    return 0 if report(outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
