@@ -49,6 +49,9 @@ class Slow:
     def obstacle(self, request: RunRequest) -> str | None:
         return None
 
+    def is_unreachable(self, request: RunRequest) -> bool:
+        return False
+
     def place(self, request: RunRequest) -> str | None:
         return None
 

@@ -51,6 +51,9 @@ class Nobody:
     def obstacle(self, request: RunRequest) -> str | None:
         return None
 
+    def is_unreachable(self, request: RunRequest) -> bool:
+        return False
+
     def place(self, request: RunRequest) -> str | None:
         return None
 

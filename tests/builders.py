@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import settings
 
-from triggers.azureml.wire import Reply
+from triggers.azureml.wire import CutOff, Reply
 from triggers.engine import Engine as WiredEngine
 from triggers.engine import Pace
 from triggers.ledger.change_ledger import ChangeLedger
@@ -139,6 +139,9 @@ class HandClock:
     def since_boot(self) -> float:
         return self._monotonic
 
+    def sleep(self, seconds: float) -> None:
+        self.pass_time(timedelta(seconds=seconds))
+
     def server_now(self) -> datetime:
         """The clock of the ledger's store: right, whatever is done to this one."""
         return self._server_start + timedelta(seconds=self._monotonic)
@@ -160,6 +163,10 @@ class ScriptedEndpoint:
         self.before_the_reply: Callable[[], None] = lambda: None
         self.at = "here"
         self.lacks: str | None = None
+        self.unreachable = False
+
+    def is_unreachable(self, request: RunRequest) -> bool:
+        return self.unreachable
 
     def obstacle(self, request: RunRequest) -> str | None:
         return self.lacks
@@ -254,12 +261,15 @@ class ScriptedHook:
     def __init__(self) -> None:
         self.statuses: list[int] = []
         self.told: list[tuple[str, dict[str, Any]]] = []
+        self.is_silent = False
 
     def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
         assert (content_type, audience) == ("application/cloudevents+json", None)
 
         def call() -> Reply:
             self.told.append((url, json.loads(data)))
+            if self.is_silent:
+                raise CutOff("it had not answered when the patience ended")
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
 
         return call

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .azureml.tokens import LateCredential, Tokens
 from .built_once import built_once
-from .clock import Clock, SystemClock
+from .clock import Clock, LeftAlone, SystemClock
 from .engine import Engine, Pace
 from .log_lines import logger
 from .scheduling.config import ChangeSchedule, Config
@@ -41,6 +41,8 @@ class App:
         self.started_at = self.clock.now()
         self.config = read_config(folder / settings.schedules_file, settings)
         self.lock = RLock()
+        self._unreachable = LeftAlone(self.clock)
+        """Hosts that let nobody connect in time."""
         self._tokens = Tokens(settings.client_id)
         self._blob_services: dict[str, BlobServiceClient] = {}
 
@@ -103,7 +105,7 @@ class App:
         """Cancels runs."""
         from .azureml.cancellation import Cancellation
 
-        return Cancellation(self._question_wire, self.config.settings)
+        return Cancellation(self._new_wire(self._short_patience), self.config.settings)
 
     @built_once
     def webhook_wire(self) -> "Wire":
@@ -123,12 +125,16 @@ class App:
 
     @built_once
     def _question_wire(self) -> "Wire":
-        """For questions, and cancellations, which may be asked again: a pass must not wait for one of them."""
+        """For questions, which may be asked again: a pass must not wait for one of them, nor for one host twice."""
+        return self._new_wire(self._short_patience, spares=True)
+
+    @property
+    def _short_patience(self) -> timedelta:
         from .reconciling.run_ends import PATIENCE
 
-        return self._new_wire(min(PATIENCE, self.settings.submit_deadline * 0.4))
+        return min(PATIENCE, self.settings.submit_deadline * 0.4)
 
-    def _new_wire(self, patience: timedelta) -> "Wire":
+    def _new_wire(self, patience: timedelta, *, spares: bool = False) -> "Wire":
         from .azureml.wire import Wire
 
         return Wire(
@@ -138,6 +144,8 @@ class App:
             threads=self.settings.worker_threads + self.settings.reconcile_threads,
             ca_bundle=self.settings.ca_bundle,
             settings=self.settings.values,
+            unreachable=self._unreachable,
+            spares=spares,
         )
 
     def _blob_service(self, connection: str) -> "BlobServiceClient":

@@ -17,6 +17,9 @@ class Clock(Protocol):
     def since_boot(self) -> float:
         """The same, and they also go on while the machine sleeps, where the system has such a clock."""
 
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -29,6 +32,9 @@ class SystemClock:
 
     def since_boot(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class Stopwatch:
@@ -45,16 +51,42 @@ class Stopwatch:
         return max(timedelta(seconds=seconds), self._clock.now() - now)
 
 
+_LONGEST = timedelta(minutes=15)
+_MOST_TIMES = 20
+
+
 class LeftAlone:
     """What this process leaves alone for a while, by name and by its monotonic clock; safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[str, float] = {}
+        self._times: dict[str, int] = {}
+        """How often in a row something did not answer."""
+        self._answered: set[str] = set()
 
     def leave(self, name: str, time: timedelta) -> None:
         """Leave it alone from now on; what was to be left alone for longer stays so."""
         self._until[name] = max(self._until.get(name, 0.0), self._clock.monotonic() + time.total_seconds())
+
+    def did_not_answer(self, name: str, first: timedelta) -> None:
+        """Leave it alone: at first for so long, twice as long each time that it does not answer afterwards.
+
+        Several callers that asked at the same time count once.
+        """
+        if self.still(name):
+            return
+        times = self._times[name] = min(self._times.get(name, 0) + 1, _MOST_TIMES)
+        self.leave(name, min(first * 2 ** (times - 1), _LONGEST))
+
+    def answers(self, name: str) -> bool | None:
+        """Whether it answered the last time, however long ago; None: it was not asked yet."""
+        return False if name in self._times else True if name in self._answered else None
+
+    def has_answered(self, name: str) -> None:
+        """The next time that it does not answer is a first one again."""
+        self._answered.add(name)
+        self._times.pop(name, None)
 
     def still(self, name: str) -> timedelta:
         """How long it is still left alone; zero, which is false: no longer."""

@@ -5,7 +5,7 @@ when it is first needed, by one thread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore, RLock
 from typing import TYPE_CHECKING
@@ -193,19 +193,21 @@ class Engine:
         from .starting.batching import Batching
         from .starting.sweeping import Sweeping
 
+        firing = self.firing.sparing()
+        changes = replace(self.changes, firing=firing)
         return Reconciliation(
             config=self.config,
             ledger=self.ledger,
             change_ledger=self.change_ledger,
             lives=self.lives,
-            due_occurrences=self.due_occurrences,
+            due_occurrences=replace(self.due_occurrences, firing=firing),
             open_runs=self.open_runs,
-            sweeping=Sweeping(changes=self.changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
+            sweeping=Sweeping(changes=changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
             batching=Batching(
-                changes=self.changes,
+                changes=changes,
                 ledger=self.ledger,
                 rows=self.change_ledger,
-                firing=self.firing,
+                firing=firing,
                 blobs=self.outside.blobs,
                 clock=self.clock,
             ),

@@ -7,7 +7,7 @@ from .reconciling.run_ends import Statuses
 from .reconciling.unknown_runs import LookUps
 from .reconciling.waiting_line import Service
 from .reconciling.webhooks import WebhookWire
-from .starting.firing import Submitter
+from .starting.submitting import Submitter
 from .storage.blobs import Blobs
 
 

@@ -38,6 +38,9 @@ class SimClock:
     def since_boot(self) -> float:
         return self._onwards(1, self._instance.boot_stood)
 
+    def sleep(self, seconds: float) -> None:
+        self._world.sleep(self._instance, seconds)
+
     def _onwards(self, which: int, stood: float) -> float:
         self._newest[which] = max(self._newest[which], self._world.now - stood)
         return self._newest[which]
@@ -157,6 +160,9 @@ class SimEndpoint:
     def obstacle(self, request: RunRequest) -> str | None:
         return None
 
+    def is_unreachable(self, request: RunRequest) -> bool:
+        return False
+
     def place(self, request: RunRequest) -> str | None:
         return "azureml"
 
@@ -187,7 +193,7 @@ class SimEndpoint:
         if rejected:
             return Outcome(answer=Answer.REJECTED, sentence="404")
         if "run" not in wire or world.happens(rates.reply_lost, "reply lost"):
-            return Outcome(answer=Answer.UNKNOWN, sentence="no reply")
+            return Outcome(answer=Answer.UNKNOWN, sentence="no reply", is_silence=world.rng.random() < 0.5)
         return Outcome(answer=Answer.SUBMITTED, run_id=wire["run"].run_id)
 
 
@@ -302,10 +308,10 @@ class SimThreads:
     """Threads of one instance's pass: activities that take turns whenever one of them waits for the outside."""
 
     def __init__(self, world: World, instance: Instance, number: int) -> None:
-        self._world, self._instance, self._number = world, instance, number
+        self._world, self._instance, self.number = world, instance, number
 
     def run(self, work: Callable[[], None]) -> None:
-        running = self._number
+        running = self.number
         wake = self._world.waking()
 
         def ended(*, well: bool) -> None:
@@ -314,7 +320,7 @@ class SimThreads:
             if not running or not self._instance.alive:
                 wake()
 
-        for _ in range(self._number):
+        for _ in range(self.number):
             self._world.spawn(self._instance, work, ended)
         self._world.stay(self._instance)
 

@@ -118,6 +118,61 @@ def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -
     assert most == {"busy": MOST_TO_A_TARGET, "other": 1}
 
 
+def test_targets_that_did_not_answer_share_an_eighth_of_the_threads() -> None:
+    flying, most, lock = 0, 0, Lock()
+
+    def do() -> None:
+        nonlocal flying, most
+        with lock:
+            flying += 1
+            most = max(most, flying)
+        sleep(0.01)
+        with lock:
+            flying -= 1
+
+    def silent(name: str) -> Work:
+        for _ in range(5):
+            yield Piece(do, to=name)
+
+    sharing = Sharing(Pool(16), is_over=lambda: False, has_turn=lambda _name: None, answers=lambda _target: False)
+    sharing.work_off((name, silent(name)) for name in ("a", "b", "c", "d"))
+
+    assert (most, sharing.faults) == (2, [])
+
+
+def test_a_target_gets_one_submission_until_it_has_answered() -> None:
+    answered, flying, before, after = Event(), Counter[str](), 0, 0
+    lock = Lock()
+
+    def do() -> None:
+        nonlocal before, after
+        with lock:
+            flying["t"] += 1
+            if answered.is_set():
+                after = max(after, flying["t"])
+            else:
+                before = max(before, flying["t"])
+        sleep(0.02)
+        with lock:
+            flying["t"] -= 1
+        answered.set()
+
+    def work() -> Work:
+        for _ in range(30):
+            yield Piece(do, to="t")
+
+    sharing = Sharing(
+        Pool(16),
+        is_over=lambda: False,
+        has_turn=lambda _name: None,
+        answers=lambda _target: True if answered.is_set() else None,
+    )
+    sharing.work_off([("a", work()), ("b", work()), ("c", work())])
+
+    assert before == 1
+    assert 1 < after <= MOST_TO_A_TARGET
+
+
 def test_a_fault_costs_its_own_piece_and_a_fault_of_a_decision_its_own_schedule() -> None:
     done: list[str] = []
 

@@ -77,6 +77,32 @@ def test_the_waits_between_its_repetitions_double(engine: Engine) -> None:
     assert [later - earlier for earlier, later in pairwise(told_at)] == [30, 60, 120]
 
 
+def test_a_host_that_does_not_answer_is_left_alone_for_growing_times_by_every_schedule(engine: Engine) -> None:
+    schedules = [
+        schedule(f"cron: {{expression: '0 4 * * *'}}\nwebhook: https://hook.example/{number}", name=f"s{number}")
+        for number in range(20)
+    ]
+    for of in schedules:
+        engine.endpoint.next_outcomes = [REJECTED]
+        engine.firing.fire(of, time_occurrence(of, NOW))
+    engine.hook.is_silent = True
+    process = engine.reconciliation(*schedules)
+
+    asked = []
+    for _ in range(8):
+        process.run_pass()
+        asked.append(len(engine.hook.told))
+        engine.clock.pass_time(timedelta(seconds=60))
+    engine.hook.is_silent = False
+    engine.clock.pass_time(timedelta(minutes=15))
+    process.run_pass()
+
+    assert asked == [1, 2, 3, 3, 4, 4, 4, 5], "at first 20 s, then twice as long each time"
+    assert {event["subject"] for _, event in engine.hook.told[asked[-1] :]} >= {
+        f"{of.name}@2026-11-01T04:00:00Z" for of in schedules[5:]
+    }
+
+
 def test_a_day_later_it_is_given_up_and_logged(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     rejected(engine)
     engine.hook.statuses = [500] * 1000

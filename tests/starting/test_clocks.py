@@ -25,7 +25,7 @@ class Machine(HandClock):
     def since_boot(self) -> float:
         return self._monotonic + self.slept
 
-    def sleep(self, time: timedelta, *, counts: str) -> None:
+    def suspend(self, time: timedelta, *, counts: str) -> None:
         if counts == "the time of day":
             self._now += time
         else:
@@ -44,7 +44,7 @@ def test_a_machine_that_slept_before_it_sent_sends_nothing(engine: Engine, count
     of = watching()
 
     def asleep() -> None:
-        machine.sleep(timedelta(minutes=20), counts=counts)
+        machine.suspend(timedelta(minutes=20), counts=counts)
 
     engine.endpoint.before_sending = asleep
 
@@ -58,7 +58,7 @@ def test_a_stopwatch_goes_by_the_clock_that_has_moved_on_most() -> None:
     machine = Machine()
     watch = Stopwatch(machine)
     machine.pass_time(timedelta(seconds=1))
-    machine.sleep(timedelta(seconds=5), counts="time since boot")
+    machine.suspend(timedelta(seconds=5), counts="time since boot")
 
     assert watch.elapsed() == timedelta(seconds=6)
     assert timedelta(0) <= Stopwatch(SystemClock()).elapsed() < timedelta(minutes=1)

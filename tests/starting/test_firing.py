@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
 from triggers.scheduling.run_request import build_request
 from triggers.starting.occurrence import change_occurrence, time_occurrence
+from triggers.starting.submitting import Submitting
 
 NOW = utc("2026-11-01T04:00")
 KEY = "s@2026-11-01T04:00:00Z"
@@ -167,18 +169,23 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
         if next(countdown, None) == 0:
             raise Crash
 
-    plain_ledger, plain_endpoint = engine.firing._ledger, engine.firing._endpoint
-    plain_settling = engine.firing._settling
-    engine.firing._ledger = Crashing(plain_ledger, crash)  # type: ignore[assignment]  # a stand-in
-    engine.firing._settling = replace(plain_settling, ledger=engine.firing._ledger)
-    engine.firing._endpoint = Crashing(plain_endpoint, crash)
+    plain = engine.firing
+    engine.firing = copy(plain)
+    engine.firing._ledger = Crashing(plain._ledger, crash)  # type: ignore[assignment]  # a stand-in
+    engine.firing._endpoint = Crashing(plain._endpoint, crash)
+    engine.firing._submitting = Submitting(
+        ledger=engine.firing._ledger,
+        endpoint=engine.firing._endpoint,
+        clock=engine.clock,
+        freshness=timedelta(minutes=1),
+        settling=replace(plain._submitting._settling, ledger=engine.firing._ledger),
+    )
     crashed = False
     try:
         engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     except Crash:
         crashed = True
-    engine.firing._ledger, engine.firing._endpoint = plain_ledger, plain_endpoint
-    engine.firing._settling = plain_settling
+    engine.firing = plain
 
     engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     for _ in range(10):

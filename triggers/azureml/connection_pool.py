@@ -20,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
 
 class _Connecting:
@@ -105,11 +105,21 @@ def was_never_sent(error: requests.RequestException) -> str | None:
     """Why no byte of the request can have reached the service, or None when it may have."""
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         return "its address is not a URL that can be called"  # the library's own words quote it
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    reason = _reason_of(error)
     if not isinstance(reason, NewConnectionError):
         return None
     return f"no connection to the service: {str(reason).partition(': ')[2] or reason}"
+
+
+def has_not_connected_in_time(error: requests.RequestException) -> bool:
+    """Whether the host let nobody connect in time, so that the next caller would wait in vain as long."""
+    reason = _reason_of(error)
+    return isinstance(reason, NewConnectionError) and isinstance(reason.__cause__, TimeoutError | ConnectTimeoutError)
+
+
+def _reason_of(error: requests.RequestException) -> object:
+    cause = error.args[0] if error.args else None
+    return cause.reason if isinstance(cause, MaxRetryError) else cause
 
 
 def _reason(error: Exception) -> str:

@@ -44,6 +44,13 @@ class AzureMl:
             return str(error)
         return None
 
+    def is_unreachable(self, request: RunRequest) -> bool:
+        """Whether the host of a request lately let nobody connect in time."""
+        try:
+            return self._wire.is_unreachable(url_of(request.target, self._settings))
+        except (MissingSetting, UnfitAddress):
+            return False
+
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Send once, unless `is_fresh`, asked directly before, says that the claim has grown too old."""
         try:
@@ -58,7 +65,7 @@ class AzureMl:
         except NeverSent as error:
             return never_sent(str(error))
         except CutOff as error:
-            return cut_off(str(error))
+            return replace(cut_off(str(error)), is_silence=error.is_silence)
         target = submission.request.target
         outcome = of_reply(reply.status, reply.headers, reply.body, kind_of(target).ids)
         if outcome.run_id is None:

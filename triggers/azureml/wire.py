@@ -7,7 +7,9 @@ from datetime import timedelta
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
+from ..clock import LeftAlone, SystemClock
 from ..scheduling.token_hosts import token_problem
+from ..scheduling.web_address import host_of
 from ..version import USER_AGENT
 from .clouds import Audience, cloud_of
 from .tokens import Tokens
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 MAX_IDLE: Final = timedelta(seconds=30)
 """Azure's load balancers drop idle flows after 4 minutes. A server that closes earlier says so, and that is seen."""
 
+_UNREACHABLE_FOR: Final = timedelta(seconds=45)
 _MOST_UNFINISHED: Final = 16
 _MAX_REPLY: Final = 1_000_000
 """Bytes. A real reply has some 2,000; whoever sends more is not the service."""
@@ -29,6 +32,11 @@ class NeverSent(Exception):
 
 class CutOff(Exception):
     """The connection, or the patience, ended before a whole answer was there; the service may have acted."""
+
+    def __init__(self, sentence: str, *, is_silence: bool = False) -> None:
+        """`is_silence`: the service had not said anything when the patience ended."""
+        super().__init__(sentence)
+        self.is_silence = is_silence
 
 
 @dataclass(frozen=True)
@@ -54,13 +62,18 @@ class Wire:
         ca_bundle: str | None,
         max_idle: timedelta = MAX_IDLE,
         settings: Mapping[str, str] | None = None,
+        unreachable: LeftAlone | None = None,
+        spares: bool = False,
     ) -> None:
         """`scope` is that of Azure Resource Manager's tokens; None: the one of the cloud that the address belongs to.
 
         `patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
         A connection that was idle for longer than `max_idle` is made anew. `settings` say which hosts, other than
-        Azure's, may receive tokens.
+        Azure's, may receive tokens. `unreachable` remembers the hosts that let nobody connect in time; a wire that
+        `spares` them sends nothing there for a while.
         """
+        self._unreachable = unreachable or LeftAlone(SystemClock())
+        self._spares = spares
         self._tokens = tokens
         self._settings = settings or {}
         self._scope = scope
@@ -70,6 +83,10 @@ class Wire:
         self._unfinished: list[Thread] = []
         """Calls that nobody waits for any more: their answers drip in."""
         self._session: requests.Session | None = None
+
+    def is_unreachable(self, url: str) -> bool:
+        """Whether its host lately let nobody connect in time."""
+        return bool(self._unreachable.still(host_of(url)))
 
     def prepared(
         self,
@@ -140,10 +157,13 @@ class Wire:
         return self._tokens.bearer(own or cloud_of(url).scopes[audience])
 
     def _send(self, session: "requests.Session", request: "requests.PreparedRequest") -> Reply:
-        from requests import RequestException
+        from requests import ReadTimeout, RequestException
 
-        from .connection_pool import was_never_sent
+        from .connection_pool import has_not_connected_in_time, was_never_sent
 
+        host = host_of(str(request.url))
+        if self._spares and (rest := self._unreachable.still(host)):
+            raise NeverSent(f"{host} let nobody connect in time; it is left alone for {rest.total_seconds():.0f} s")
         until = time.monotonic() + self._patience
         connect = min(10.0, self._patience / 6)
         # The connect time-out also bounds sending; together with reading that is three parts of the patience.
@@ -151,16 +171,20 @@ class Wire:
         try:
             # The adapter alone: it follows no redirect, keeps no cookie, and costs a third less than Session.post.
             with session.get_adapter(str(request.url)).send(request, stream=True, timeout=timeout) as reply:
+                self._unreachable.has_answered(host)
                 body, is_whole = _body(reply, until)
                 if not 200 <= reply.status_code < 300:
                     # Something may follow that belongs to this answer: nobody shall read it as the next one's.
                     reply.close()
                 return Reply(reply.status_code, reply.headers, body, is_whole)
         except RequestException as error:
+            if has_not_connected_in_time(error):
+                self._unreachable.did_not_answer(host, _UNREACHABLE_FOR)
             sentence = was_never_sent(error)
             if sentence is not None:
                 raise NeverSent(sentence) from error
-            raise CutOff(f"the service had not answered when the connection ended: {_brief(error)}") from error
+            sentence = f"the service had not answered when the connection ended: {_brief(error)}"
+            raise CutOff(sentence, is_silence=isinstance(error, ReadTimeout)) from error
 
     def _shared_session(self) -> "requests.Session":
         with self._lock:

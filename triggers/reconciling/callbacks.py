@@ -10,6 +10,7 @@ from ..azureml.wire import CutOff, NeverSent, Reply
 from ..ledger.records import Delivery
 from ..scheduling.azure_devops import callback_problem, event_of, event_url
 from ..scheduling.run import ENDED_STATES, Run, RunState
+from ..scheduling.web_address import host_of
 from .deliveries import Untaken
 
 _TAKEN: Final = frozenset({200, 202, 204})
@@ -44,6 +45,9 @@ class Callbacks:
         assert delivery.task is not None
         return delivery.task.plan_url
 
+    def host(self, _run: Run, delivery: Delivery, /) -> str:
+        return host_of(self.receiver(delivery))
+
     def is_due(self, run: Run) -> bool | None:
         return run.state in ENDED_STATES
 
@@ -59,7 +63,7 @@ class Callbacks:
             headers = {"Authorization": f"Basic {basic}"}
             reply = self._wire.in_time(self._wire.prepared(event_url(callback), body, headers=headers, audience=None))
         except (NeverSent, CutOff) as error:
-            return Untaken(str(error))
+            return Untaken(str(error), is_silence=True)
         if reply.status in _TAKEN:
             return None
         # Else the task has timed out or was canceled, or its token is not valid any more.

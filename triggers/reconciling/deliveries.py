@@ -29,6 +29,8 @@ class Untaken:
     sentence: str
     is_final: bool = False
     """Whether it never will be."""
+    is_silence: bool = False
+    """Whether nothing was answered."""
 
 
 class Sender(Protocol):
@@ -41,7 +43,10 @@ class Sender(Protocol):
     tried_for: timedelta
 
     def receiver(self, delivery: Delivery) -> str:
-        """Whom it tells; what does not answer is left alone by this name."""
+        """Whom it tells; who takes nothing is left alone for a moment, by this name."""
+
+    def host(self, run: Run, delivery: Delivery, /) -> str:
+        """Where that is; what does not answer at all is left alone, for growing times."""
 
     def is_due(self, run: Run) -> bool | None:
         """Whether to report the run now; None: never."""
@@ -79,11 +84,15 @@ class Deliveries:
         is_due = None if run is None else sender.is_due(run)
         if is_due is None:
             self.ledger.drop(delivery)
-        elif run is not None and is_due:
+        elif run is not None and is_due and not self.left_alone.still(sender.host(run, delivery)):
             self._deliver(sender, run, delivery, server_now, is_late=is_late)
 
     def _deliver(self, sender: Sender, run: Run, delivery: Delivery, server_now: datetime, *, is_late: bool) -> None:
-        untaken = sender.sent(run, delivery)
+        untaken, host = sender.sent(run, delivery), sender.host(run, delivery)
+        if untaken is None or not untaken.is_silence:
+            self.left_alone.has_answered(host)
+        else:
+            self.left_alone.did_not_answer(host, _REST)
         if untaken is None:
             extra = {"action": f"{sender.action}_delivered", "run_key": delivery.run_key}
             log.info("%s was told", sender.who, extra=extra)

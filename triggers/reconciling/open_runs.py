@@ -89,7 +89,8 @@ class OpenRuns:
         elif (
             run.state in _TO_BE_SENT
             and gate.is_due(run)
-            and not gate.is_held(self.firing.as_in_file(run, gate.schedule))
+            and not gate.is_held(present := self.firing.as_in_file(run, gate.schedule))
+            and not self.firing.is_left_alone(present)
         ):
             self.firing.submit_open(run, gate.schedule, gate.patience(run))
 

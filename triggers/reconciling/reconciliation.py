@@ -68,7 +68,11 @@ class Reconciliation:
         pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
         cursor = Cursor(self.ledger, self.clock)
         sharing = Sharing(
-            threads, is_over=lambda: self.clock.monotonic() >= until, has_turn=cursor.note, faults=during.faults
+            threads,
+            is_over=lambda: self.clock.monotonic() >= until,
+            has_turn=cursor.note,
+            answers=self.open_runs.firing.answers,
+            faults=during.faults,
         )
         sharing.work_off(
             (one, self._work(one, lives, self._held(one, pauses), during)) for one in cursor.in_turn(sorted(names))

@@ -86,7 +86,9 @@ class RunEnds:
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
             log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
         if seen.is_away:
-            self.left_alone.leave(target, _REST)
+            self.left_alone.did_not_answer(target, _REST)
+        else:
+            self.left_alone.has_answered(target)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
             self._asked.get(run.schedule, {}).pop(run.key, None)

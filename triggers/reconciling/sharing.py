@@ -8,14 +8,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Condition
 from typing import Final, Protocol
 
 from ..starting.pieces import Piece, Work
 
 MOST_TO_A_TARGET: Final = 8
-"""Submissions in flight to one target."""
+"""Submissions in flight to one target; no more than half of the threads."""
+_SILENT: Final = "targets that did not answer"
 
 
 class Waiting(AbstractContextManager[bool], Protocol):
@@ -30,6 +31,10 @@ class Waiting(AbstractContextManager[bool], Protocol):
 
 class Threads(Protocol):
     """Where the work is done."""
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
 
     def run(self, work: Callable[[], None]) -> None:
         """Do the same on each thread at once; returns when all have returned."""
@@ -78,10 +83,16 @@ class Sharing:
     """Whether nothing is to be begun any more."""
     has_turn: Callable[[str], None]
     """Hears whose turn it is."""
+    answers: Callable[[str], bool | None] = lambda _target: True
+    """Whether a target answered the last time. Those that did not get few of the threads, all together, and one that
+    was not asked yet (None) gets one until it has answered."""
     faults: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._changed = self.threads.condition()
+        number = self.threads.number
+        self._most_to_one = min(MOST_TO_A_TARGET, max(1, number // 2))
+        self._most_to_silent = max(1, number // 8)
         self._ready: deque[_Source] = deque()
         self._held: dict[str, deque[tuple[_Source, Piece]]] = {}
         """Target → pieces that wait until less is in flight to it."""
@@ -121,12 +132,18 @@ class Sharing:
     def _released(self) -> tuple[_Source, Piece] | None:
         """A piece that was held, now that its target has answered others; its source goes on, too."""
         for target, held in self._held.items():
-            if held and self._sending[target] < MOST_TO_A_TARGET:
+            if held and self._sending[target] < self._most(target):
                 source, piece = held.popleft()
                 self._sending[target] += 1
                 self._ready.append(source)
+                self._changed.notify_all()
                 return source, piece
         return None
+
+    def _most(self, target: str) -> int:
+        if target == _SILENT:
+            return self._most_to_silent
+        return 1 if self.answers(target) is None else self._most_to_one
 
     def _next_of(self, source: _Source) -> Piece | None:
         """The next piece of a source, if it may be done at once."""
@@ -143,7 +160,9 @@ class Sharing:
                 source.waits = bool(source.doing)
             else:
                 source.doing += 1
-                if piece.to is not None and self._sending[piece.to] >= MOST_TO_A_TARGET:
+                if piece.to is not None and self.answers(piece.to) is False:
+                    piece = replace(piece, to=_SILENT)
+                if piece.to is not None and self._sending[piece.to] >= self._most(piece.to):
                     self._held.setdefault(piece.to, deque()).append((source, piece))
                     return None
                 if piece.to is not None:

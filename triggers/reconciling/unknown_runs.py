@@ -102,6 +102,10 @@ class UnknownRuns:
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
         self._turns.note(target, run.key, is_away=found.is_away)
         ours = [one for one in found.runs if _is_of(one, run, since)]
+        if found.is_away:
+            self._left_alone.did_not_answer(target, _REST)
+        else:
+            self._left_alone.has_answered(target)
         if ours:
             self._adopt(run, ours, found.studio_url)
         elif found.is_impossible:
@@ -111,8 +115,6 @@ class UnknownRuns:
                     log_run(untracked)
         elif not found.complete and not self._is_complete(run, found, since, server_now):
             log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
-            if found.is_away:
-                self._left_alone.leave(target, _REST)
         else:
             self._denied(run, found, since, server_now, may_be_freed=has_caught_up or (may_be_freed and found.is_proof))
 

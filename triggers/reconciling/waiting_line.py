@@ -81,7 +81,8 @@ class WaitingLine:
 
     def _send(self, one: OpenRun, schedule: Schedule, gate: Gate, done: list[OpenRun]) -> None:
         for run in self._runs([one], one.state):
-            if not gate.is_held(self._now(run, gate)):
+            present = self._now(run, gate)
+            if not gate.is_held(present) and not self.firing.is_left_alone(present):
                 self.firing.submit_open(run, schedule, gate.patience(run))
         done.append(one)
 
@@ -89,7 +90,7 @@ class WaitingLine:
         """Cancel what is open for the newest, and start it; nothing is canceled for a run that cannot be sent now."""
         for run in self._runs([newest], RunState.WAITING):
             present = self._now(run, gate)
-            if gate.is_held(present):
+            if gate.is_held(present) or self.firing.is_left_alone(present):
                 return
             if obstacle := self.firing.obstacle(present):
                 log.warning("%s waits, and cancels nothing: %s", run.key, obstacle, extra={"action": "not_canceled"})

@@ -16,7 +16,7 @@ from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run
 from ..scheduling.shown import run_answer
 from ..scheduling.templates import MissingSetting, expand
-from ..scheduling.web_address import url_problem
+from ..scheduling.web_address import host_of, url_problem
 from .deliveries import Untaken
 
 PATIENCE: Final = timedelta(seconds=15)
@@ -46,6 +46,13 @@ class Webhooks:
     def receiver(self, delivery: Delivery) -> str:
         return delivery.schedule
 
+    def host(self, run: Run, _delivery: Delivery, /) -> str:
+        assert run.webhook is not None, "one without is never due"
+        try:
+            return host_of(expand(run.webhook, self._settings))
+        except MissingSetting:
+            return ""
+
     def is_due(self, run: Run) -> bool | None:
         return None if run.webhook is None else True
 
@@ -66,7 +73,7 @@ class Webhooks:
             try:
                 reply = self._wire.prepared(url, body, content_type="application/cloudevents+json", audience=None)()
             except (NeverSent, CutOff) as error:
-                answers.append(Untaken(str(error)))
+                answers.append(Untaken(str(error), is_silence=True))
             else:
                 answers.append(None if 200 <= reply.status < 300 else Untaken(f"it answered {reply.status}"))
 
@@ -74,7 +81,8 @@ class Webhooks:
         self._calls[delivery.schedule] = thread = Thread(target=call, daemon=True)
         thread.start()
         thread.join(self._patience.total_seconds())
-        return answers[0] if answers else Untaken(f"it has not answered within {self._patience.total_seconds():.0f} s")
+        silence = f"it has not answered within {self._patience.total_seconds():.0f} s"
+        return answers[0] if answers else Untaken(silence, is_silence=True)
 
 
 def event_of(run: Run, delivery: Delivery) -> dict[str, object]:

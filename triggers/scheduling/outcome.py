@@ -30,6 +30,8 @@ class Outcome:
     is_untried: bool = False
     """Of UNSENT: nobody has tried to send it, so it does not count as an attempt."""
     retry_after: timedelta | None = None
+    is_silence: bool = False
+    """Of UNKNOWN: nothing was answered in time."""
     is_beyond_reach: bool = False
     """It was accepted, but there is no address to poll for its end."""
 

@@ -23,6 +23,14 @@ def url_problem(url: str) -> str | None:
     return None
 
 
+def host_of(url: str) -> str:
+    """The host of a URL, with its port where it names one; empty for what is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine itself, however others resolve names: localhost, 127.0.0.0/8 or ::1."""
     if host in {"localhost", "::1"}:

@@ -1,41 +1,25 @@
 """Build → claim → submit → settle: the only place where that order exists."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import uuid4
 
-from ..clock import Clock, LeftAlone, Stopwatch
+from ..clock import Clock, Stopwatch
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
 from ..ledger.slots import Slots
-from ..log_lines import logger
 from ..scheduling.config import Retry, Schedule
-from ..scheduling.identities import target_id
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, ranks_at, slots_of, turn_of
 from ..scheduling.run import Run, RunState, SkipReason
-from ..scheduling.run_request import RunRequest, Submission, build_request, too_large, with_parameters
+from ..scheduling.run_request import build_request, too_large, with_parameters
 from .never_sent import overlapping, rejected, superseded, unfillable
 from .occurrence import Asked, Occurrence
 from .rebuilding import rebuilt
 from .settling import Settling, log_run
-
-log = logger(__name__)
-
-
-class Submitter(Protocol):
-    """Where runs are submitted."""
-
-    def place(self, request: RunRequest) -> str | None:
-        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
-
-    def obstacle(self, request: RunRequest) -> str | None:
-        """Why a request certainly cannot be sent now, a missing setting say; None where nothing is known."""
-
-    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
-        """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
+from .submitting import Submitter, Submitting
 
 
 class Firing:
@@ -57,10 +41,29 @@ class Firing:
         self._endpoint = endpoint
         self._life_of = life_of
         self._clock = clock
-        self._freshness = submit_deadline / 5
-        self._settling = Settling(ledger=ledger, clock=clock, retry_first_delay=retry_first_delay, spread=spread)
-        self._held = LeftAlone(clock)
-        """Targets that asked this process to be left alone."""
+        settling = Settling(ledger=ledger, clock=clock, retry_first_delay=retry_first_delay, spread=spread)
+        self._submitting = Submitting(
+            ledger=ledger, endpoint=endpoint, clock=clock, freshness=submit_deadline / 5, settling=settling
+        )
+        self._spread = spread
+
+    def sparing(self) -> "Firing":
+        """The same for a pass, which sends nothing to a target that has just not answered; timers and people do."""
+        sparing = copy(self)
+        sparing._submitting = self._submitting.sparing()  # noqa: SLF001  it is one of us
+        return sparing
+
+    def obstacle(self, run: Run) -> str | None:
+        """Why a run certainly cannot be sent now; None where nothing is known."""
+        return self._submitting.obstacle(run)
+
+    def is_left_alone(self, run: Run) -> bool:
+        """Whether a pass leaves a run for later, as its target, or its host, has lately not answered."""
+        return self._submitting.is_left_alone(run)
+
+    def answers(self, target: str) -> bool | None:
+        """Whether a target answered the last submission, however long ago; None: there was none yet."""
+        return self._submitting.answers(target)
 
     def fire(
         self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None = None, because: str | None = None
@@ -136,13 +139,6 @@ class Firing:
         except KeyError:
             return run
 
-    def obstacle(self, run: Run) -> str | None:
-        """Why a run certainly cannot be sent now; None where nothing is known."""
-        assert run.request is not None, "what is to be sent has its request"
-        if self._held.still(target_id(run.request.target)):
-            return _LEFT_ALONE
-        return self._endpoint.obstacle(run.request)
-
     def submit_open(self, run: Run, schedule: Schedule | None, retry: Retry) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so, or no slot is free for it.
 
@@ -182,13 +178,13 @@ class Firing:
         claimed = self._ledger.update(run, claim, beside)
         if claimed is not None and missing is not None:
             outcome = Outcome(answer=Answer.REJECTED, sentence=unfillable(missing))
-            return self._settling.settle(claimed, outcome, retry)
-        return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
+            return self._submitting.settle(claimed, outcome, retry)
+        return claimed and self._submitting.submit(claimed, claimed_at, ledger_id, retry)
 
     def _in_turn(self, schedule: Schedule, run: Run, occurrence: Occurrence) -> Run | None:
         """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
         seen = None
-        for _ in range(_SLOT_TRIES):
+        for tries in range(_SLOT_TRIES):
             slots, turn, now = self._turn(schedule)
             if seen is not None and seen.version == slots.version:
                 return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
@@ -204,6 +200,7 @@ class Firing:
             claimed = self._claimed(run, occurrence, schedule.retry, slots.taken(run))
             if claimed is not None:
                 return claimed
+            self._clock.sleep(min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT) * (1 + self._spread()) / 2)
         raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
 
     def _turn(self, schedule: Schedule) -> tuple[Slots, Turn, datetime]:
@@ -225,7 +222,7 @@ class Firing:
         claim = replace(run.claimed(str(uuid4())), state=RunState.SUBMITTING, attempts=1, sent_to=sent_to)
         first = claim.first(run.created_at, occurrence.remark)
         claimed = self._ledger.insert(first, [*occurrence.beside, *taken])
-        return claimed and self._submit(claimed, claimed_at, ledger_id, retry)
+        return claimed and self._submitting.submit(claimed, claimed_at, ledger_id, retry)
 
     def _unclaimed(self, name: str, schedule: Schedule | None, occurrence: Occurrence, now: datetime) -> Run:
         """The run of an occurrence before it is decided what becomes of it."""
@@ -254,37 +251,9 @@ class Firing:
             log_run(written)
         return written
 
-    def _submit(self, claimed: Run, claimed_at: Stopwatch, ledger_id: str, retry: Retry) -> Run:
-        assert claimed.request is not None, "a claim holds its request"
-        assert claimed.claim_id is not None
-        target = target_id(claimed.request.target)
-        if held_for := self._held.still(target):
-            held = Outcome(answer=Answer.UNSENT, sentence=_LEFT_ALONE, retry_after=held_for, is_untried=True)
-            return self._settling.settle(claimed, held, retry)
-        submission = Submission(
-            request=claimed.request,
-            run_key=claimed.key,
-            ledger_id=ledger_id,
-            attempt=claimed.claim_id,
-        )
-        outcome = self._endpoint.submit(submission, lambda: claimed_at.elapsed() <= self._freshness)
-        if outcome.run_id is not None:
-            # Before the settle: should the ledger fail now, this line is what is left of the id.
-            extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
-            log.info("the service accepted the run", extra=extra)
-        settled = self._settling.settle(claimed, outcome, retry)
-        if outcome.retry_after:
-            self._hold(target, claimed, claimed_at, outcome.retry_after)
-        return settled
 
-    def _hold(self, target: str, claimed: Run, claimed_at: Stopwatch, retry_after: timedelta) -> None:
-        """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
-        self._held.leave(target, retry_after)
-        if claimed.written_at is not None:
-            self._ledger.hold(target, claimed.written_at + claimed_at.elapsed() + retry_after)
-
-
-_LEFT_ALONE = "the service asked to be left alone (Retry-After); nothing was sent"
 _LINE = 50
-_SLOT_TRIES = 30
+_SLOT_TRIES = 40
 """Each failure means that somebody else has taken a slot, of which there are only so many."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
+"""Seconds, between two tries: at random up to these, as many claims of one burst meet."""

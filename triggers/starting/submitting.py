@@ -1,0 +1,120 @@
+"""Sends a claimed run, once, and settles it; remembers which targets want to be, or are better, left alone."""
+
+from collections.abc import Callable
+from copy import copy
+from datetime import timedelta
+from typing import Protocol
+
+from ..clock import Clock, LeftAlone, Stopwatch
+from ..ledger.ledger import Ledger
+from ..log_lines import logger
+from ..scheduling.config import Retry
+from ..scheduling.identities import target_id
+from ..scheduling.outcome import Answer, Outcome
+from ..scheduling.run import Run
+from ..scheduling.run_request import RunRequest, Submission
+from .settling import Settling
+
+log = logger(__name__)
+
+
+class Submitter(Protocol):
+    """Where runs are submitted."""
+
+    def place(self, request: RunRequest) -> str | None:
+        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
+
+    def obstacle(self, request: RunRequest) -> str | None:
+        """Why a request certainly cannot be sent now, a missing setting say; None where nothing is known."""
+
+    def is_unreachable(self, request: RunRequest) -> bool:
+        """Whether the host of a request lately let nobody connect in time."""
+
+    def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
+        """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
+
+
+class Submitting:
+    """What has a claim is sent here. Every method raises LedgerUnavailable, and nothing else."""
+
+    def __init__(
+        self, *, ledger: Ledger, endpoint: Submitter, clock: Clock, freshness: timedelta, settling: Settling
+    ) -> None:
+        """`freshness` is how old a claim may be when it is sent."""
+        self._ledger = ledger
+        self._endpoint = endpoint
+        self._freshness = freshness
+        self._settling = settling
+        self._held = LeftAlone(clock)
+        """Targets that asked this process to be left alone."""
+        self._silent = LeftAlone(clock)
+        """Targets that did not answer the last submission."""
+        self._spares = False
+
+    def sparing(self) -> "Submitting":
+        """The same, but nothing is sent to a target that has just not answered."""
+        sparing = copy(self)
+        sparing._spares = True  # noqa: SLF001  it is one of us
+        return sparing
+
+    def obstacle(self, run: Run) -> str | None:
+        """Why a run certainly cannot be sent now; None where nothing is known."""
+        assert run.request is not None, "what is to be sent has its request"
+        if self._held.still(target_id(run.request.target)):
+            return _LEFT_ALONE
+        return self._endpoint.obstacle(run.request)
+
+    def is_left_alone(self, run: Run) -> bool:
+        """Whether a target has not answered the last submission, or its host lately let nobody connect in time."""
+        assert run.request is not None, "what is to be sent has its request"
+        return bool(self._silent.still(target_id(run.request.target))) or self._endpoint.is_unreachable(run.request)
+
+    def answers(self, target: str) -> bool | None:
+        """Whether a target answered the last submission, however long ago; None: there was none yet."""
+        return self._silent.answers(target)
+
+    def settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
+        """Write what became of a claim that is not sent."""
+        return self._settling.settle(claimed, outcome, retry)
+
+    def submit(self, claimed: Run, claimed_at: Stopwatch, ledger_id: str, retry: Retry) -> Run:
+        """Send it once, unless the claim has grown old, and settle it: the run as it is then."""
+        assert claimed.request is not None, "a claim holds its request"
+        assert claimed.claim_id is not None
+        target = target_id(claimed.request.target)
+        if held_for := self._held.still(target):
+            held = Outcome(answer=Answer.UNSENT, sentence=_LEFT_ALONE, retry_after=held_for, is_untried=True)
+            return self._settling.settle(claimed, held, retry)
+        if self._spares and (rest := self._silent.still(target)):
+            spared = Outcome(answer=Answer.UNSENT, sentence=_SILENT, retry_after=rest, is_untried=True)
+            return self._settling.settle(claimed, spared, retry)
+        submission = Submission(
+            request=claimed.request,
+            run_key=claimed.key,
+            ledger_id=ledger_id,
+            attempt=claimed.claim_id,
+        )
+        outcome = self._endpoint.submit(submission, lambda: claimed_at.elapsed() <= self._freshness)
+        if outcome.is_silence:
+            self._silent.did_not_answer(target, _SILENT_FOR)
+        elif outcome.answer is not Answer.UNSENT:
+            self._silent.has_answered(target)
+        if outcome.run_id is not None:
+            # Before the settle: should the ledger fail now, this line is what is left of the id.
+            extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
+            log.info("the service accepted the run", extra=extra)
+        settled = self._settling.settle(claimed, outcome, retry)
+        if outcome.retry_after:
+            self._hold(target, claimed, claimed_at, outcome.retry_after)
+        return settled
+
+    def _hold(self, target: str, claimed: Run, claimed_at: Stopwatch, retry_after: timedelta) -> None:
+        """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
+        self._held.leave(target, retry_after)
+        if claimed.written_at is not None:
+            self._ledger.hold(target, claimed.written_at + claimed_at.elapsed() + retry_after)
+
+
+_LEFT_ALONE = "the service asked to be left alone (Retry-After); nothing was sent"
+_SILENT = "the pipeline did not answer the last submission and is left alone for a while; nothing was sent"
+_SILENT_FOR = timedelta(seconds=60)
