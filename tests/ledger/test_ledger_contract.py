@@ -352,8 +352,8 @@ def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: s
     assert rows.begin(name, Head(group=""), bool, 20)
     soon = ledger.now() + timedelta(hours=1)
 
-    young = rows.prune(name, NOW, 10)
-    parts = [rows.prune(name, soon, 10) for _ in range(5)]
+    young = rows.prune(name, NOW, 10).deleted
+    parts = [rows.prune(name, soon, 10).deleted for _ in range(5)]
 
     assert young == 0
     assert sum(parts) == 20 + 25, "the members of a batch that is being made are not past either"

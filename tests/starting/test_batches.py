@@ -368,7 +368,7 @@ def test_a_batch_whose_members_are_not_all_there_is_not_sent(engine: Engine) -> 
     deliver(engine, of, "incoming/a.csv")
     with pytest.raises(ExceptionGroup):
         minutes(engine, of, 1)
-    kept = engine.rows.prune("s", engine.clock.now() + timedelta(days=1), 100)
+    kept = engine.rows.prune("s", engine.clock.now() + timedelta(days=1), 100).deleted
     for row in list(engine.ledger.table.query("s", "m:", "m;")):
         engine.ledger.table.write("s", [Delete(row.row_key)])
 

@@ -28,6 +28,7 @@ from .change_records import (
     SWEEP_0_1,
     UNREADABLE,
     Head,
+    Pruned,
     SweepState,
     Version,
     head_key,
@@ -242,8 +243,8 @@ class ChangeLedger:
         before = dict(readable(missed_of, self._rows(REGISTRY, SWEEP_0_1)))
         return {**before, **missed}
 
-    def prune(self, schedule: str, written_before: datetime, limit: int) -> int:
-        """Delete rows of changes and members that were written before a time; how many it were.
+    def prune(self, schedule: str, written_before: datetime, limit: int) -> Pruned:
+        """Delete rows of changes and members that were written before a time.
 
         At most `limit` rows a kind are looked at; the next call goes on behind them, and begins anew at the end.
         """
@@ -264,12 +265,16 @@ class ChangeLedger:
                     deleted += len(piece)  # else somebody has written one of them meanwhile: next time
         if cursors is not None or any(len(first) > _PREFIX for first in cursor.values()):
             self._table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])
-        return deleted
+        return Pruned(deleted, is_all=all(len(first) == _PREFIX for first in cursor.values()))
 
     def _pending(self, schedule: str, group: str, fits: Fits, limit: int) -> list[Member]:
         """The next members to assign: at most what fits into a transaction; none where an edit has made it smaller."""
-        members = readable(member_of, self._rows(schedule, f"p:{group_id(group)}:"))
-        return list(islice(filter(fits, members), max(0, min(limit, _MEMBERS_A_TRANSACTION))))
+        prefix, number = f"p:{group_id(group)}:", max(0, min(limit, _MEMBERS_A_TRANSACTION))
+        first = list(self._table.query(schedule, prefix, after_prefix(prefix), number)) if number else []
+        members = list(filter(fits, readable(member_of, iter(first))))
+        if len(members) < len(first) == number:  # some are not for this batch: look further
+            members = list(islice(filter(fits, readable(member_of, self._rows(schedule, prefix))), number))
+        return members
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
         return self._table.query(partition, prefix, after_prefix(prefix))

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..scheduling.batch import Member, group_id
 from ..scheduling.instants import Instant
 from .ports import StoredRow
 from .rows import CorruptRow, document_of
+
+
+class Pruned(NamedTuple):
+    """What a call of `prune` came to."""
+
+    deleted: int
+    is_all: bool
+    """Whether it has come to the end of every kind of row."""
 
 
 @dataclass(frozen=True, kw_only=True)

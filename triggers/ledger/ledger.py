@@ -25,6 +25,7 @@ from .records import (
     listed_of,
     mark_columns,
     mark_of,
+    open_columns,
     open_of,
     open_run_of,
 )
@@ -35,7 +36,6 @@ from .rows import (
     list_columns,
     list_key,
     numbers_behind,
-    open_columns,
     readable,
     readable_or,
     replays_of,
@@ -95,6 +95,15 @@ class Ledger(Registry):
         found = [self._open(schedule, one) for one in self.table.query(schedule, "o:", after_prefix("o:"), limit)]
         return slots_in(row, tuple(found), is_all=limit is None or len(found) < limit)
 
+    def slots_after(self, schedule: str, before: Slots, settled: Run | None) -> Slots:
+        """The slots once a run has been sent; all are read anew unless it is the last that took one. None: it lost."""
+        row = None if settled is None else self.table.get(schedule, "slots")
+        if settled is None or row is None or row.columns.get("taken_by") != settled.key:
+            return self.slots(schedule)
+        others = [one for one in before.open_runs if one.key != settled.key]
+        own = [open_run_of(settled)] if settled.state in OPEN_STATES else []
+        return slots_in(row, (*others, *own), is_all=before.is_all)
+
     def put_off(self, delivery: Delivery, since: datetime, until: datetime) -> None:
         """Remember that a delivery was not taken, and when it is to be tried again."""
         later = replace(delivery, attempts=delivery.attempts + 1, since=since, next_attempt_at=until)
@@ -133,7 +142,7 @@ class Ledger(Registry):
         """An open run; where its row does not say what it does, the run itself is read."""
         key = row.row_key[2:]
         found = readable_or(open_of, row, OpenRun(key=key, state=RunState.UNREADABLE))
-        if found.state is not RunState.UNREADABLE and found.ranks_at is not None:
+        if found.state is not RunState.UNREADABLE and found.ranks_at is not None and found.created_at is not None:
             return found
         own = self.table.get(schedule, f"k:{key}")
         return found if own is None else readable_or(lambda one: open_run_of(run_of(one)), own, found)

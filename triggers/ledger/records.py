@@ -18,6 +18,7 @@ from .rows import (
     readable_or,
     text_of,
     time_of,
+    told_columns,
 )
 
 
@@ -172,10 +173,24 @@ def open_run_of(run: Run) -> OpenRun:
         ranks_at=ranks_at(run),
         due_at=run.due_at,
         submitted_at=run.submitted_at,
+        created_at=run.created_at,
+        next_attempt_at=run.next_attempt_at,
+        decided_at=run.history[-1].at if run.history else None,
+        written_at=run.written_at,
         first_look_up_at=run.first_look_up_at,
         by_person=run.by_person,
         is_request=run.kind is RunKind.REQUEST,
     )
+
+
+def open_columns(run: Run) -> Columns:
+    """The row that exists while the run is open: what a pass decides by, without reading the run."""
+    times = {
+        "created_at": run.created_at,
+        "next_attempt_at": run.next_attempt_at,
+        "decided_at": run.history[-1].at if run.history else None,
+    }
+    return {**told_columns(run), **{name: at.isoformat() for name, at in times.items() if at is not None}}
 
 
 def open_of(row: StoredRow) -> OpenRun:
@@ -190,6 +205,10 @@ def open_of(row: StoredRow) -> OpenRun:
         ranks_at=time("ranks_at"),
         due_at=time("due_at"),
         submitted_at=time("submitted_at"),
+        created_at=time("created_at"),
+        next_attempt_at=time("next_attempt_at"),
+        decided_at=time("decided_at"),
+        written_at=row.written_at,
         first_look_up_at=time("first_look_up_at"),
         by_person=bool(row.columns.get("by_person")),
         is_request=row.columns.get("kind") == RunKind.REQUEST.value,

@@ -1,6 +1,6 @@
 """What the ledger keeps once for all schedules: its id, which were seen, their pauses, holds, and the newest pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from ..scheduling.pauses import Pause, later
 from .lives import LIFE, Life, life_columns, life_key, life_of
+from .open_summary import OpenOf
 from .ports import ROWS_A_TRANSACTION, Create, Merge, Operation, Replace, StoredRow, Table, following
 from .records import Pauses, Registration, pauses_in, registration_of
-from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, readable, readable_or, text_of, time_of
+from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, document_of, readable, readable_or, text_of, time_of
 
 _TRIES: Final = 5
 """Who is overtaken so often has seen as many holds written."""
 _CURSOR: Final = "cursor"
+_OPEN: Final = "open"
 _PAUSE: Final = "pause"
 """The schedule's own copy of its pauses. Version 0.1.0 knows the registry's alone; the next may know this one alone."""
 
@@ -138,6 +140,16 @@ class Registry:
         """When the newest pass of the reconciler ended."""
         row = self.table.get(REGISTRY, "reconcile")
         return None if row is None else readable_or(lambda one: time_of(one, "ended_at"), row, None)
+
+    def open_summary(self) -> dict[str, OpenOf]:
+        """What the newest pass saw open, by schedule."""
+        row = self.table.get(REGISTRY, _OPEN)
+        return {} if row is None else readable_or(lambda one: document_of(one, dict[str, OpenOf]), row, {})
+
+    def set_open_summary(self, of_schedules: Mapping[str, OpenOf]) -> None:
+        """Remember what a pass saw open."""
+        known = {name: one for name, one in of_schedules.items() if one.counts}
+        self.table.write(REGISTRY, [Replace(_OPEN, columns_of(known))])
 
     def cursor(self) -> str | None:
         """The schedule whose turn it was last in the newest pass."""

@@ -11,6 +11,8 @@
     partition = registry    s:<schedule>               first_seen
                             ledger                     the ledger's id
                             reconcile                  when the reconciler's newest pass ended
+                            open                       what that pass saw open, of each schedule
+                            cursor                     the schedule whose turn it was last
                             p:<schedule>               its pauses
                             clock                      written where no answer tells the time, for the row's own
                             h:<target>                 until when a target asked to be left alone (Retry-After)
@@ -87,7 +89,7 @@ def run_columns(run: Run, write_id: str) -> Row:
     """The run's own row; `write_id` lets a repeated write recognise itself."""
     return {
         **(run.unknown.columns if run.unknown else {}),
-        **open_columns(run),
+        **told_columns(run),
         "written_by": write_id,
         "run_id": run.run_id or "",
         "error": (run.error or "")[:1000],
@@ -95,8 +97,8 @@ def run_columns(run: Run, write_id: str) -> Row:
     }
 
 
-def open_columns(run: Run) -> Row:
-    """The row that exists while the run is open: what can be told of the run without reading it."""
+def told_columns(run: Run) -> Row:
+    """What is told of an open run beside its document, for filters and people too."""
     times = {
         "ranks_at": ranks_at(run),
         "due_at": run.due_at,

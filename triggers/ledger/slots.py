@@ -23,6 +23,8 @@ class Slots:
     """False: there are more open runs than were asked for."""
     newest_started: datetime | None = None
     """Of the occurrences that the schedule itself has started."""
+    taken_by: str | None = None
+    """The run that took a slot last."""
     started_in_a_row: int = 0
     """Runs that took a slot since the last one that was made up for."""
 
@@ -50,6 +52,7 @@ def slots_in(row: StoredRow | None, open_runs: tuple[OpenRun, ...], *, is_all: b
         open_runs=open_runs,
         version=row.etag,
         is_all=is_all,
+        taken_by=str(row.columns.get("taken_by")),
         newest_started=newest or newest_in_flight(open_runs),
         started_in_a_row=readable_or(lambda one: number_of(one, "started_in_a_row"), row, 0),
     )

@@ -1,14 +1,15 @@
 """When an open run may be sent: what a pass knows of holds, pauses and the ledger's clock."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..clock import Clock
+from ..ledger.open_summary import OpenOf, total
 from ..log_lines import logger
 from ..scheduling.config import DEFAULT_RETRY, Retry, Schedule, Target
 from ..scheduling.identities import target_id, target_id_0_1
+from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause, pause_at, paused_within
 from ..scheduling.run import Run, RunState
 
@@ -22,8 +23,8 @@ class Pass:
     server_now: Callable[[], datetime]
     """The ledger's clock."""
     holds: Mapping[str, datetime]
-    states: list[str] = field(default_factory=list)
-    """Of every open run."""
+    open: dict[str, OpenOf] = field(default_factory=dict)
+    """What was open of each schedule when the pass came to it."""
     faults: list[Exception] = field(default_factory=list)
     ages: list[timedelta] = field(default_factory=list)
     """Of the runs that Azure ML should have accepted by now."""
@@ -37,11 +38,11 @@ class Pass:
         """Say that the pass has ended: the line that the alerts read."""
         extra = {
             "action": "pass",
-            "open": dict(Counter(self.states)),
+            "open": dict(total(self.open).counts),
             "oldest_open_minutes": max(timedelta(), *self.ages, timedelta()) // timedelta(minutes=1),
             "faults": len(self.faults),
         }
-        log.info("a pass has ended, with %d open runs", len(self.states), extra=extra)
+        log.info("a pass has ended, with %d open runs", sum(total(self.open).counts.values()), extra=extra)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +65,15 @@ class Gate:
         """Whether the schedule is paused now."""
         return pause_at(self.pauses, self.clock.now()) is not None
 
-    def is_due(self, run: Run) -> bool:
+    def is_due(self, one: OpenRun) -> bool:
         """Whether the wait is over: by the ledger's clock, since the writer's and the reader's may differ.
 
         The wait is the distance between two times of the writer's clock; it counts from the writing of the row.
         """
-        due = run.next_attempt_at if run.state is RunState.UNSENT else run.due_at
-        if due is None or run.written_at is None:
+        due = one.next_attempt_at if one.state is RunState.UNSENT else one.due_at
+        if due is None or one.written_at is None or one.decided_at is None:
             return due is None or due <= self.clock.now()
-        return self.during.server_now() - run.written_at >= due - run.history[-1].at
+        return self.during.server_now() - one.written_at >= due - one.decided_at
 
     def patience(self, run: Run) -> Retry:
         """How long the run is tried; its age stands still in a pause."""
@@ -80,8 +81,10 @@ class Gate:
         held = paused_within(self.pauses, run.created_at, self.clock.now())
         return Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts)
 
-    def note(self, run: Run) -> None:
+    def note(self, one: OpenRun) -> None:
         """Count a run that Azure ML should have accepted; what a pause holds, or what is not due yet, does not age."""
+        if one.created_at is None:
+            return  # not readable
         now = self.clock.now()
-        due = max(run.created_at, run.due_at or run.created_at)
+        due = max(one.created_at, one.due_at or one.created_at)
         self.during.ages.append(now - due - paused_within(self.pauses, due, now))

@@ -8,6 +8,8 @@ from typing import Final
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
+from ..ledger.open_summary import summed
+from ..ledger.records import open_run_of
 from ..scheduling.config import Schedule
 from ..scheduling.overlap import OpenRun, slots_of
 from ..scheduling.pauses import Pause
@@ -49,18 +51,21 @@ class OpenRuns:
         target = name if schedule is None else target_of(schedule)
         submitted: list[OpenRun] = []
         unknown: list[OpenRun] = []
-        for one in self.ledger.open_work(name):
-            if isinstance(one, OpenRun):
-                during.states.append(one.state.value)
+        work = list(self.ledger.open_work(name))
+        during.open[name] = summed(one for one in work if isinstance(one, OpenRun))
+        for one in work:
             if not isinstance(one, OpenRun):
                 yield Piece(partial(self.deliveries.see_to, one, during.server_now()))
                 if one.task is None:
                     yield None  # a webhook hears of one end after the other
             elif one.state not in left_alone:
+                if not self._needs_something(one, gate):
+                    continue
                 yield Piece(partial(self._one, one, gate), to=target if one.state in _TO_BE_SENT else None)
             elif one.state is RunState.SUBMITTED:
                 submitted.append(one)
             elif one.state is RunState.UNKNOWN:
+                gate.note(one)
                 unknown.append(one)
         for one in sorted(unknown, key=lambda one: self.unknown_runs.asked_before(one.key)):
             yield Piece(partial(self._one, one, gate))
@@ -72,6 +77,14 @@ class OpenRuns:
             yield None
             yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
 
+    def _needs_something(self, one: OpenRun, gate: Gate) -> bool:
+        """Whether a run is to be read in this pass: its open row tells when it is not due."""
+        if one.state in _TO_BE_ACCEPTED:
+            gate.note(one)
+        if one.state in _TO_BE_SENT:
+            return gate.is_due(one)
+        return one.state is not RunState.SUBMITTING or self._is_stale(one.written_at, gate.during.server_now())
+
     def _one(self, one: OpenRun, gate: Gate) -> None:
         # The rows come in pages: what was open when they were read may have ended since.
         read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs
@@ -80,15 +93,13 @@ class OpenRuns:
 
     def _see_to(self, run: Run, gate: Gate) -> None:
         """Do what one open run needs now; in a pause nothing is sent, but what was sent is followed."""
-        if run.state in _TO_BE_ACCEPTED:
-            gate.note(run)
         if run.state is RunState.UNKNOWN:
             self.unknown_runs.resolve(run, gate.during.server_now())
         elif run.state is RunState.SUBMITTING:
             self._give_up_if_stale(run, gate.during.server_now())
         elif (
             run.state in _TO_BE_SENT
-            and gate.is_due(run)
+            and gate.is_due(open_run_of(run))
             and not gate.is_held(present := self.firing.as_in_file(run, gate.schedule))
             and not self.firing.is_left_alone(present)
         ):
@@ -100,12 +111,15 @@ class OpenRuns:
                 self.run_ends.follow(run, gate.during.server_now())
 
     def _give_up_if_stale(self, run: Run, server_now: datetime) -> None:
-        if run.written_at is None or server_now - run.written_at <= self.submit_deadline:
+        if not self._is_stale(run.written_at, server_now):
             return
         sentence = "the submitter fell silent after its claim; the service may have accepted the run"
         unknown = run.to(RunState.UNKNOWN, self.clock.now(), error=sentence, claimed_at=run.written_at)
         if self.ledger.update(run, unknown) is not None:
             log_run(unknown)
+
+    def _is_stale(self, written_at: datetime | None, server_now: datetime) -> bool:
+        return written_at is not None and server_now - written_at > self.submit_deadline
 
 
 _TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})

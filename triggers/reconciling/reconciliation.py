@@ -1,7 +1,7 @@
 """One bounded pass over what is open in the ledger; safe on several instances at once: every write is conditional."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -11,6 +11,7 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
+from ..ledger.open_summary import OpenOf
 from ..scheduling.config import ChangeSchedule, Config, Schedule
 from ..scheduling.identities import life_of_times
 from ..scheduling.pauses import Pause
@@ -33,6 +34,9 @@ ONE_THREAD: Final = Pool(1)
 _LEFT_TO_TIMERS: Final = timedelta(seconds=90)
 """An occurrence younger than this is the timer's; older ones no timer has delivered."""
 
+_PRUNED_EVERY: Final = 3600
+_PRUNED_AT_FIRST_WITHIN: Final = 600
+"""Seconds."""
 _PRUNED_A_PASS: Final = 480
 _CHANGES_PRUNED_A_PASS: Final = 5000
 
@@ -51,6 +55,8 @@ class Reconciliation:
     batching: Batching
     clock: Clock
     retention: timedelta
+    _prune_at: dict[str, float] = field(default_factory=dict)
+    """Schedule → when this process prunes it, by its monotonic clock."""
 
     def run_pass(self, threads: Threads = ONE_THREAD) -> None:
         """Note that the schedules of the file are there, then see to what is open of every one that ever was.
@@ -64,7 +70,7 @@ class Reconciliation:
         lives = self.ledger.lives()
         self.lives.renew(self.config.schedules.values(), lives, server_now())
         names = {one.schedule for one in self.ledger.registrations()} | set(self.config.schedules)
-        during = Pass(server_now=server_now, holds=self.ledger.holds())
+        during = Pass(server_now=server_now, holds=self.ledger.holds(), open=self._seen_before(names))
         pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
         cursor = Cursor(self.ledger, self.clock)
         sharing = Sharing(
@@ -78,6 +84,7 @@ class Reconciliation:
             (one, self._work(one, lives, self._held(one, pauses), during)) for one in cursor.in_turn(sorted(names))
         )
         cursor.write()
+        self.ledger.set_open_summary(during.open)
         self.ledger.note_pass(self.clock.now())
         during.log()
         if during.faults:
@@ -96,9 +103,16 @@ class Reconciliation:
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
-        if _is_pruned_now(name, server_now()):
-            self.ledger.prune(name, server_now() - self.retention, _PRUNED_A_PASS)
-            self.change_ledger.prune(name, server_now() - self.retention, _CHANGES_PRUNED_A_PASS)
+        now = self.clock.monotonic()
+        if now >= self._prune_at.setdefault(name, now + crc32(name.encode()) % _PRUNED_AT_FIRST_WITHIN):
+            yield Piece(partial(self._prune, name, server_now() - self.retention))
+
+    def _prune(self, name: str, created_before: datetime) -> None:
+        """Forget a part of what is old: the rest in the next pass, and when nothing is left, again in an hour."""
+        runs = self.ledger.prune(name, created_before, _PRUNED_A_PASS)
+        changes = self.change_ledger.prune(name, created_before, _CHANGES_PRUNED_A_PASS)
+        if runs < _PRUNED_A_PASS and changes.is_all:
+            self._prune_at[name] = self.clock.monotonic() + _PRUNED_EVERY
 
     def _started(self, schedule: Schedule, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass) -> Work:
         """What a schedule has to start by now."""
@@ -117,6 +131,10 @@ class Reconciliation:
         if any(one.id != life.id for one in lives):
             yield from guarded(self.batching.let_go(schedule.name, schedule, stands), during.faults)
 
+    def _seen_before(self, names: Collection[str]) -> dict[str, OpenOf]:
+        """What the last pass saw open: it stays for the schedules that this one does not come to."""
+        return {name: one for name, one in self.ledger.open_summary().items() if name in names}
+
     def _has_left(self, name: str) -> bool:
         """Whether a schedule is in the file no more, which a faulty file does not tell."""
         return name not in self.config.schedules and name not in self.config.left_out and bool(self.config.schedules)
@@ -134,8 +152,3 @@ class _ServerClock:
 
     def __call__(self) -> datetime:
         return self._at + timedelta(seconds=self._clock.monotonic() - self._asked)
-
-
-def _is_pruned_now(schedule: str, server_now: datetime) -> bool:
-    """Once an hour a schedule, at a minute of its own."""
-    return crc32(schedule.encode()) % 60 == server_now.minute

@@ -1,6 +1,6 @@
 """Starts what waits for a free slot, in the order of the occurrences, and does what `overlap` says of the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -8,7 +8,6 @@ from typing import Protocol
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..ledger.records import open_run_of
 from ..ledger.slots import Slots
 from ..log_lines import logger
 from ..scheduling.config import Overlap, Schedule
@@ -52,39 +51,45 @@ class WaitingLine:
         if schedule.overlap is Overlap.CANCEL_OTHER and pushes:
             yield from self._push(schedule, pushes[-1], slots.open_runs, gate)
             return
-        again = [run for run in self._runs(slots.open_runs, RunState.UNSENT) if not gate.is_held(self._now(run, gate))]
-        for run in again:
-            gate.note(run)
-        yield from self._start(schedule, line, {run.key: run for run in again}, gate)
+        if gate.during.is_held(schedule.target):
+            return
+        again = [
+            one for one in slots.open_runs if one.state is RunState.UNSENT and (one.by_person or not gate.is_paused())
+        ]
+        for one in again:
+            gate.note(one)
+        yield from self._start(schedule, ordered([*line, *again]), slots, gate)
 
-    def _start(self, schedule: Schedule, line: Sequence[OpenRun], again: Mapping[str, Run], gate: Gate) -> Work:
+    def _start(self, schedule: Schedule, both: Sequence[OpenRun], slots: Slots, gate: Gate) -> Work:
         """Start what waits, and what is tried again, as far as there are slots.
 
         A run that is to be tried again keeps a slot from those behind it until it is due.
         """
-        both = ordered([*line, *map(open_run_of, again.values())])
         first, second = [one for one in both if not one.is_made_up_for], [one for one in both if one.is_made_up_for]
         kept: set[str] = set()
         while first or second:
-            slots = self.ledger.slots(schedule.name)
             one = next_in_turn(first, second, slots.started_in_a_row)
             if not has_a_slot(schedule, slots.open_runs, self.clock.now(), kept):
                 return
-            if one.key in again and not gate.is_due(again[one.key]):
+            if one.state is RunState.UNSENT and not gate.is_due(one):
                 kept.add(one.key)
                 continue
-            done: list[OpenRun] = []
-            yield Piece(partial(self._send, one, schedule, gate, done), to=target_of(schedule))
+            sent: list[Run | None] = []
+            yield Piece(partial(self._send, one, schedule, gate, slots, sent), to=target_of(schedule))
             yield None
-            if not done:
-                return  # a younger one must not overtake it
+            if not sent:
+                return  # nothing is sent now: a younger one must not overtake it
+            slots = self.ledger.slots_after(schedule.name, slots, sent[0])
 
-    def _send(self, one: OpenRun, schedule: Schedule, gate: Gate, done: list[OpenRun]) -> None:
-        for run in self._runs([one], one.state):
-            present = self._now(run, gate)
-            if not gate.is_held(present) and not self.firing.is_left_alone(present):
-                self.firing.submit_open(run, schedule, gate.patience(run))
-        done.append(one)
+    def _send(self, one: OpenRun, schedule: Schedule, gate: Gate, slots: Slots, sent: list[Run | None]) -> None:
+        """Send one run, and note what has become of it: None when another process was first."""
+        run = next(iter(self._runs([one], one.state)), None)
+        if run is None:
+            sent.append(None)
+            return
+        present = self._now(run, gate)
+        if not gate.is_held(present) and not self.firing.is_left_alone(present):
+            sent.append(self.firing.submit_open(run, schedule, gate.patience(run), slots))
 
     def _push(self, schedule: Schedule, newest: OpenRun, open_runs: Iterable[OpenRun], gate: Gate) -> Work:
         """Cancel what is open for the newest, and start it; nothing is canceled for a run that cannot be sent now."""
@@ -96,7 +101,7 @@ class WaitingLine:
                 log.warning("%s waits, and cancels nothing: %s", run.key, obstacle, extra={"action": "not_canceled"})
                 return
             yield from self._make_way(newest, open_runs)
-            yield from self._start(schedule, [newest], {}, gate)
+            yield from self._start(schedule, [newest], self.ledger.slots(schedule.name), gate)
 
     def _now(self, run: Run, gate: Gate) -> Run:
         return self.firing.as_in_file(run, gate.schedule)

@@ -25,6 +25,14 @@ class OpenRun:
     due_at: datetime | None = None
     """Of a waiting run: when its jitter ends, or when it began to wait."""
     submitted_at: datetime | None = None
+    created_at: datetime | None = None
+    """None: its row does not tell."""
+    next_attempt_at: datetime | None = None
+    """Of an unsent run, by the clock of its writer."""
+    decided_at: datetime | None = None
+    """When its present state was written, by the clock of its writer."""
+    written_at: datetime | None = None
+    """The same, by the ledger's clock."""
     first_look_up_at: datetime | None = None
     """Of an unknown run: when run history first denied it."""
     by_person: bool = False

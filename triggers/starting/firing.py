@@ -139,15 +139,18 @@ class Firing:
         except KeyError:
             return run
 
-    def submit_open(self, run: Run, schedule: Schedule | None, retry: Retry) -> Run | None:
+    def submit_open(
+        self, run: Run, schedule: Schedule | None, retry: Retry, known_slots: Slots | None = None
+    ) -> Run | None:
         """Submit a run that waits or is unsent; None when somebody else has done so, or no slot is free for it.
 
-        `schedule` is None for one that has left the file, which has no limits any more.
+        `schedule` is None for one that has left the file, which has no limits any more. Slots that are known already
+        are not read again: should another run have taken one meanwhile, the claim fails.
         """
         beside: list[Operation] = []
         due_at = run.due_at
         if schedule is not None and slots_of(schedule) is not None:
-            slots = self._ledger.slots(schedule.name)
+            slots = known_slots or self._ledger.slots(schedule.name)
             if not has_a_slot(schedule, slots.open_runs, self._clock.now()):
                 return None
             beside.append(slots.taken(run))

@@ -1,15 +1,12 @@
 """Whether the app can do its work: the answer of GET /api/health."""
 
-from collections import Counter
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from ..app import App
 from ..engine import Engine
+from ..ledger.open_summary import total
 from ..ledger.ports import LedgerUnavailable
 from ..scheduling.instants import iso_utc_or_none
-from ..scheduling.run import RunState
 from ..steering.answers import FaultAnswer, HealthAnswer
 from ..version import VERSION
 
@@ -29,25 +26,18 @@ def health(app: App) -> HealthAnswer:
         missed_by_events={},
     )
     try:
-        return _with_open_runs(answer, app.engine)
+        return with_open_runs(answer, app.engine)
     except LedgerUnavailable as error:
         return replace(answer, status="faulty", ledger=str(error))
 
 
-def _with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
-    """With counts by state of the runs that are not ended; ended ones are not walked."""
-    counts: Counter[str] = Counter()
-    oldest: datetime | None = None
-    for registration in engine.ledger.registrations():
-        for one in engine.ledger.open_rows(registration.schedule):
-            counts[one.state.value] += 1
-            if one.state not in (RunState.SUBMITTED, RunState.UNREADABLE):
-                for run in engine.ledger.runs([one.key]):
-                    oldest = min(oldest or run.created_at, run.created_at)
+def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
+    """With what the newest pass saw open: a few requests, however much that is."""
+    seen = total(engine.ledger.open_summary())
     return replace(
         answer,
-        counts=dict(counts),
-        oldest_open=iso_utc_or_none(oldest),
+        counts=seen.counts,
+        oldest_open=iso_utc_or_none(seen.oldest),
         last_reconcile=iso_utc_or_none(engine.ledger.last_pass()),
         missed_by_events=engine.change_ledger.missed_by_events(),
     )

@@ -1,0 +1,191 @@
+"""What a pass, and health, read of a long backlog: pages of open rows, and runs only where something is due."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from builders import Engine, HandClock, schedule, timed, utc
+
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.memory import MemoryTable
+from triggers.ledger.ports import Replace, StoredRow
+from triggers.scheduling.outcome import Answer, Outcome, Seen
+from triggers.scheduling.run import RunState, SkipReason
+from triggers.starting.occurrence import Asked, time_occurrence
+from triggers.steering.answers import HealthAnswer
+from triggers.web.health import with_open_runs
+
+NOW = utc("2026-11-01T04:00")
+BACKLOG = 300
+
+
+class Counted(MemoryTable):
+    """Counts what is read, by the kind of row."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(clock.server_now)
+        self.gets: Counter[str] = Counter()
+        self.queries: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+
+    def get(self, partition: str, row_key: str) -> StoredRow | None:
+        self.gets[row_key.partition(":")[0]] += 1
+        return super().get(partition, row_key)
+
+    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+        found = list(super().query(partition, first, before, limit))
+        self.queries[first.partition(":")[0]] += 1
+        self.rows[first.partition(":")[0]] += len(found)
+        return iter(found)
+
+    def forget(self) -> None:
+        self.gets.clear()
+        self.queries.clear()
+        self.rows.clear()
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """With many runs that wait for another attempt."""
+    found = Engine(NOW)
+    found.ledger = Ledger(Counted(found.clock))
+    found.firing = found.wired().firing
+    of = schedule()
+    for number in range(BACKLOG):
+        found.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
+        found.firing.fire(of, time_occurrence(of, NOW - timedelta(minutes=number)))
+    return found
+
+
+def counted(engine: Engine) -> Counted:
+    table = engine.ledger.table
+    assert isinstance(table, Counted)
+    table.forget()
+    return table
+
+
+@pytest.mark.parametrize("limit", ["", "max_concurrent_runs: 400"])
+def test_a_pass_reads_no_run_that_is_not_due(engine: Engine, limit: str) -> None:
+    of = schedule() if not limit else schedule(f"{limit}\ncron: {{expression: '0 4 * * *'}}")
+    engine.clock.pass_time(timedelta(seconds=10))
+    table = counted(engine)
+
+    engine.reconcile(of)
+
+    assert table.gets["k"] == 0
+    assert table.rows["o"] + table.rows["n"] <= 2 * BACKLOG
+    assert len(engine.endpoint.submissions) == BACKLOG
+
+
+def test_a_line_reads_its_rows_once_and_not_for_each_start() -> None:
+    engine = Engine(NOW)
+    engine.ledger = Ledger(Counted(engine.clock))
+    engine.firing = engine.wired().firing
+    of = schedule("max_concurrent_runs: 20\ncron: {expression: '0 4 * * *'}")
+    for number in range(120):
+        engine.firing.fire(of, time_occurrence(of, NOW + timedelta(seconds=number)))
+    for _, run_id in engine.endpoint.accepted:
+        engine.service.seen[run_id] = Seen(status="Completed", end=RunState.FINISHED)
+    table = counted(engine)
+
+    engine.reconcile(of)
+
+    assert len(engine.endpoint.submissions) == 40
+    assert table.rows["o"] + table.rows["n"] <= 3 * 120
+    assert table.gets["slots"] <= 25
+
+
+def test_a_long_past_is_pruned_faster_than_it_grows() -> None:
+    engine = Engine(NOW)
+    of = schedule()
+    for number in range(2000):
+        engine.firing.fire(of, time_occurrence(of, NOW - timedelta(minutes=number)), SkipReason.CATCHUP)
+    engine.clock.pass_time(timedelta(days=91))
+    process = engine.reconciliation(timed("cron: {expression: '0 0 1 1 *'}"))
+
+    for _ in range(16):
+        process.run_pass()
+        engine.clock.pass_time(timedelta(minutes=1))
+
+    assert engine.states() == {}
+
+
+def test_what_becomes_due_is_read_and_sent(engine: Engine) -> None:
+    engine.clock.pass_time(timedelta(seconds=31))
+
+    engine.reconcile(schedule())
+
+    assert len(engine.endpoint.submissions) == 2 * BACKLOG
+    assert set(engine.states().values()) == {"submitted"}
+
+
+def test_a_row_that_does_not_tell_when_it_is_due_has_its_run_read(engine: Engine) -> None:
+    """Version 0.1.0 writes such rows in a rolling deployment."""
+    known = {"state", "kind", "due_at"}
+    for row in engine.ledger.table.query("s", "o:", "o;"):
+        columns = {name: value for name, value in row.columns.items() if name in known}
+        engine.ledger.table.write("s", [Replace(row.row_key, columns)])
+    engine.clock.pass_time(timedelta(seconds=10))
+    table = counted(engine)
+
+    engine.reconcile(schedule())
+    early = len(engine.endpoint.submissions)
+    engine.clock.pass_time(timedelta(seconds=25))
+    engine.reconcile(schedule())
+
+    assert table.gets["k"] >= BACKLOG
+    assert (early, len(engine.endpoint.submissions)) == (BACKLOG, 2 * BACKLOG)
+
+
+def test_health_makes_a_few_requests_whatever_is_open(engine: Engine) -> None:
+    engine.clock.pass_time(timedelta(seconds=10))
+    process = engine.wired(schedule())
+    process.reconciliation.run_pass()
+    table = counted(engine)
+
+    health = with_open_runs(EMPTY, process)
+
+    assert health.counts == {"unsent": BACKLOG}
+    assert health.oldest_open == "2026-11-01T04:00:00Z"
+    assert health.last_reconcile == "2026-11-01T04:00:10Z"
+    assert table.gets.total() + table.queries.total() <= 5
+
+
+def test_what_a_pass_does_not_come_to_stays_in_the_summary(engine: Engine) -> None:
+    engine.clock.pass_time(timedelta(seconds=10))
+    engine.reconcile(schedule())
+    engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(minutes=5))
+    other = schedule(name="a")
+    engine.firing.wait(other, replace(time_occurrence(other, NOW), key="a!1"), Asked())
+
+    engine.reconcile(other, schedule())
+
+    counts = {name: one.counts for name, one in engine.ledger.open_summary().items()}
+    assert counts["s"] == {"unsent": BACKLOG}
+    assert counts["a"] == {"waiting": 1}
+
+
+def test_an_ended_run_leaves_the_summary(engine: Engine) -> None:
+    engine.clock.pass_time(timedelta(seconds=10))
+    engine.reconcile(schedule())
+    for run in engine.ledger.runs([*engine.states()]):
+        engine.ledger.update(run, run.to(RunState.DEAD, NOW, ended_at=NOW, next_attempt_at=None))
+
+    engine.reconcile(schedule())
+
+    assert engine.ledger.open_summary() == {}
+
+
+EMPTY = HealthAnswer(
+    status="ok",
+    version="",
+    faults=[],
+    warnings=[],
+    ledger="ok",
+    oldest_open=None,
+    last_reconcile=None,
+    counts={},
+    missed_by_events={},
+)

@@ -1,0 +1,42 @@
+"""What a pass saw open: a summary that health reads instead of every open run."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from ..scheduling.overlap import OpenRun
+from ..scheduling.run import RunState
+
+_ACCEPTED = frozenset({RunState.SUBMITTED, RunState.UNREADABLE})
+
+
+class OpenOf(Struct, frozen=True, kw_only=True):
+    """Of one schedule, or of all."""
+
+    counts: dict[str, int]
+    """State → open runs."""
+    oldest: datetime | None = None
+    """When the oldest one was decided that Azure ML has not accepted."""
+
+
+def summed(open_runs: Iterable[OpenRun]) -> OpenOf:
+    """The summary of open runs."""
+    counts: Counter[str] = Counter()
+    oldest: datetime | None = None
+    for one in open_runs:
+        counts[one.state.value] += 1
+        if one.created_at is not None and one.state not in _ACCEPTED:
+            oldest = min(oldest or one.created_at, one.created_at)
+    return OpenOf(counts=dict(counts), oldest=oldest)
+
+
+def total(of_schedules: Mapping[str, OpenOf]) -> OpenOf:
+    """The summary of all schedules."""
+    counts: Counter[str] = Counter()
+    for one in of_schedules.values():
+        counts.update(one.counts)
+    return OpenOf(
+        counts=dict(counts), oldest=min((one.oldest for one in of_schedules.values() if one.oldest), default=None)
+    )
