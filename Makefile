@@ -75,6 +75,8 @@ bench: setup ## measure
 	$(BIN)/python -m bench.time_rules
 	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.reconciler
+	$(BIN)/python -m bench.transaction
+	$(BIN)/python -m bench.backlog
 
 setup: $(VENV) $(STORAGE) ## install everything into .venv and .local
 

@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableServiceClient, UpdateMode
+from azure.data.tables import TableClient, TableServiceClient
 
 from ..settings import UnusableConnection
-from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing, whole_transaction
-from .ports import Create, Delete, LedgerUnavailable, Merge, Operation, Replace, StoredRow, Written
+from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing
+from .ports import LedgerUnavailable, Operation, Replace, StoredRow, Written
+from .table_writes import written
 
 if TYPE_CHECKING:
     from azure.data.tables import TableEntity
@@ -56,16 +56,15 @@ class AzureTable:
             yield from map(_stored, islice(found, limit))
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
-        translated = [_translated(partition, one) for one in operations]
         with self._reached() as table:
             answered = ServerTime()
             try:
-                written = repeated(lambda: whole_transaction(table, translated, answered))
+                etags = repeated(lambda: written(table, partition, operations, answered))
             except HttpResponseError as error:
                 if error.status_code not in _UNFIT or table_is_missing(error):
                     raise
                 return None
-            return Written(str(written[0].get("etag", "")), answered.at)
+            return Written(etags[0] or "", answered.at)
         return None
 
     def now(self) -> datetime:
@@ -106,21 +105,6 @@ class AzureTable:
             if self._client is None:
                 self._client = self._open_service().create_table_if_not_exists(TABLE)
             return self._client
-
-
-def _translated(partition: str, operation: Operation) -> tuple[Any, ...]:
-    """An operation as the client's transactions take it."""
-    row = {**operation.columns, "PartitionKey": partition, "RowKey": operation.row_key}
-    if isinstance(operation, Create):
-        return ("create", row)
-    if isinstance(operation, Merge):
-        return ("update", row, {"mode": UpdateMode.MERGE})
-    options: dict[str, Any] = {}
-    if operation.etag is not None:
-        options = {"etag": operation.etag, "match_condition": MatchConditions.IfNotModified}
-    if isinstance(operation, Delete):
-        return ("delete", row, options)
-    return ("update" if options else "upsert", row, {"mode": UpdateMode.REPLACE, **options})
 
 
 def _stored(entity: "TableEntity") -> StoredRow:

@@ -2,12 +2,11 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from azure.core.exceptions import DecodeError, HttpResponseError, ServiceResponseError
-from azure.data.tables import TableClient
 from requests import RequestException
 
 Written = TypeVar("Written")
@@ -46,14 +45,6 @@ def repeated(write: Callable[[], Written]) -> Written:
         except BROKEN_OFF:
             time.sleep(pause)
     return write()
-
-
-def whole_transaction(table: TableClient, operations: list[Any], answered: ServerTime) -> list[Mapping[str, Any]]:
-    """Submit a transaction; an answer that breaks off between its parts, which the client lets pass, is no answer."""
-    written = list(table.submit_transaction(operations, raw_response_hook=answered))
-    if len(written) != len(operations):
-        raise ServiceResponseError("the answer broke off")
-    return written
 
 
 def table_is_missing(error: HttpResponseError) -> bool:
