@@ -15,11 +15,12 @@ from .log_lines import logger
 from .scheduling.config import ChangeSchedule, Config
 from .scheduling.faults import Fault, place_of
 from .scheduling.file.loading import load, unreadable
-from .settings import Settings
+from .settings import Settings, UnusableConnection
 from .storage import connections
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
+    from requests import Session
 
     from .azureml.cancellation import Cancellation
     from .azureml.run_history import RunHistory
@@ -60,7 +61,13 @@ class App:
         prefix = settings.ledger_connection
         return Engine(
             config=self.config,
-            ledger=Ledger(AzureTable(lambda: connections.table_service(prefix, settings.values, credential))),
+            ledger=Ledger(
+                AzureTable(
+                    lambda: connections.table_service(
+                        prefix, settings.values, credential, session=self._storage_session
+                    )
+                )
+            ),
             outside=self,
             clock=self.clock,
             started_at=self.started_at,
@@ -141,18 +148,37 @@ class App:
             tokens=self._tokens,
             scope=self.settings.token_scope,
             patience=patience,
-            threads=self.settings.worker_threads + self.settings.reconcile_threads,
+            threads=self._most_threads,
             ca_bundle=self.settings.ca_bundle,
             settings=self.settings.values,
             unreachable=self._unreachable,
             spares=spares,
         )
 
+    @built_once
+    def _storage_session(self) -> "Session":
+        """The connections to storage: as many as there are threads, with one TLS context."""
+        from .azureml.connection_pool import new_session
+        from .azureml.wire import MAX_IDLE
+
+        try:
+            session = new_session(self._most_threads, self.settings.ca_bundle, MAX_IDLE)
+        except OSError as error:
+            raise UnusableConnection(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
+        session.trust_env = True  # the environment's proxies, as the storage clients have them without us
+        return session
+
+    @property
+    def _most_threads(self) -> int:
+        return self.settings.worker_threads + self.settings.reconcile_threads
+
     def _blob_service(self, connection: str) -> "BlobServiceClient":
         with self.lock:
             if connection not in self._blob_services:
                 credential = LateCredential(self._tokens)
-                service = connections.blob_service(connection, self.settings.values, credential)
+                service = connections.blob_service(
+                    connection, self.settings.values, credential, session=self._storage_session
+                )
                 self._blob_services[connection] = service
             return self._blob_services[connection]
 

@@ -13,6 +13,7 @@ import os
 import ssl
 import time
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import certifi
@@ -92,13 +93,17 @@ def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> req
     session = requests.Session()
     # The environment would bring proxies, .netrc passwords in place of our token, and bundles read at each request.
     session.trust_env = False
-    bundle = ca_bundle or certifi.where()
-    is_folder = os.path.isdir(bundle)  # noqa: PTH112  a setting's text
-    context = ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
-    adapter = _Adapter(context, threads, max_idle)
+    adapter = _Adapter(_context(ca_bundle or certifi.where()), threads, max_idle)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+@cache
+def _context(bundle: str) -> ssl.SSLContext:
+    """The one TLS context that trusts a bundle: reading its certificates costs more than all else in a first call."""
+    is_folder = os.path.isdir(bundle)  # noqa: PTH112  a setting's text
+    return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
 
 
 def was_never_sent(error: requests.RequestException) -> str | None:

@@ -73,7 +73,8 @@ class Sweeping:
                     counted = replace(counted, pending_from=oldest)
                 elif server_now() - found.change.last_modified >= LEFT_TO_EVENTS:
                     to_record += 1
-                    yield Piece(partial(self._record, schedule, found, were_new), to=target_of(schedule))
+                    target = target_of(schedule) if schedule.batch is None else None
+                    yield Piece(partial(self._record, schedule, found, were_new), to=target)
                     if slots_of(schedule) is not None:
                         yield None
                         if len(were_new) < to_record:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.data.tables import TableServiceClient
     from azure.storage.blob import BlobServiceClient
+    from requests import Session
 
 
 # Seconds; the clients' own 300 would outlast the deadline of a claim.
@@ -31,27 +32,47 @@ def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...])
 
 
 def blob_service(
-    prefix: str, settings: Mapping[str, str], credential: "TokenCredential", patience: Mapping[str, Any] = _PATIENCE
+    prefix: str,
+    settings: Mapping[str, str],
+    credential: "TokenCredential",
+    patience: Mapping[str, Any] = _PATIENCE,
+    session: "Session | None" = None,
 ) -> "BlobServiceClient":
-    """A client for the account's blobs, by connection string or identity; raises UnusableConnection."""
+    """A client for the account's blobs, by connection string or identity; raises UnusableConnection.
+
+    A `session` brings its connections along; without one the client keeps ten of its own.
+    """
     from azure.storage.blob import BlobServiceClient
 
     client: BlobServiceClient = _client(
-        BlobServiceClient, "account_url", "blob", prefix, settings, credential, patience
+        BlobServiceClient, "account_url", "blob", prefix, settings, credential, _options(patience, session)
     )
     return client
 
 
 def table_service(
-    prefix: str, settings: Mapping[str, str], credential: "TokenCredential", patience: Mapping[str, Any] = _PATIENCE
+    prefix: str,
+    settings: Mapping[str, str],
+    credential: "TokenCredential",
+    patience: Mapping[str, Any] = _PATIENCE,
+    session: "Session | None" = None,
 ) -> "TableServiceClient":
     """A client for the account's tables, by connection string or identity; raises UnusableConnection."""
     from azure.data.tables import TableServiceClient
 
     client: TableServiceClient = _client(
-        TableServiceClient, "endpoint", "table", prefix, settings, credential, patience
+        TableServiceClient, "endpoint", "table", prefix, settings, credential, _options(patience, session)
     )
     return client
+
+
+def _options(patience: Mapping[str, Any], session: "Session | None") -> Mapping[str, Any]:
+    if session is None:
+        return patience
+    from azure.core.pipeline.transport import RequestsTransport
+
+    times = {name: patience[name] for name in ("connection_timeout", "read_timeout") if name in patience}
+    return {**patience, "transport": RequestsTransport(session=session, session_owner=False, **times)}
 
 
 def _client(
@@ -61,19 +82,19 @@ def _client(
     prefix: str,
     settings: Mapping[str, str],
     credential: "TokenCredential",
-    patience: Mapping[str, Any],
+    options: Mapping[str, Any],
 ) -> Any:
     """A client of the class `of`, which takes its URI as `address`; its own errors quote the setting, ours do not."""
     if settings.get(prefix):
         try:
-            return of.from_connection_string(settings[prefix], user_agent=USER_AGENT, **patience)
+            return of.from_connection_string(settings[prefix], user_agent=USER_AGENT, **options)
         except ValueError:
             raise UnusableConnection(f"the app setting {prefix} is not a connection string") from None
     if lacking := problem(prefix, settings, (service,)):
         raise UnusableConnection(lacking)
     uri = f"{prefix}__{service}ServiceUri"
     try:
-        return of(**{address: settings[uri]}, credential=credential, user_agent=USER_AGENT, **patience)
+        return of(**{address: settings[uri]}, credential=credential, user_agent=USER_AGENT, **options)
     except ValueError:
         wanted = f"https://ACCOUNT.{service}.core.windows.net"
         raise UnusableConnection(f"the app setting {uri} is not the URI of a service, as {wanted}") from None
