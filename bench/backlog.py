@@ -9,7 +9,7 @@ python -m bench.backlog [runs] [threads] [targets]
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,6 +67,9 @@ class Slow:
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         return LookUp()
+
+    def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
+        return run_ids
 
     def of(self, run: Run) -> Seen:
         return Seen(status="Running")

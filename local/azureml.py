@@ -184,12 +184,17 @@ def _history(call: Call) -> Reply:
 def _history_query(call: Call) -> Reply:
     """Tags joined by `and`, as the SDK writes them: (Tags/key eq "value")."""
     wanted = re.findall(r'\(?Tags/([^ ]+) eq "?([^")]*)"?\)?', str(call.json().get("filter") or ""))
-    found = []
-    for run in list(call.service.runs.values()):
-        dto = call.service.history(run)
-        if all(str(dto["tags"].get(key)) == value for key, value in wanted):
-            found.append(dto)
-    return 200, {"value": found, "continuationToken": None}
+    runs = list(call.service.runs.values())
+    if str(call.json().get("orderby")).endswith(" desc"):
+        runs.reverse()
+    found = [
+        dto
+        for dto in map(call.service.history, runs)
+        if all(str(dto["tags"].get(key)) == value for key, value in wanted)
+    ]
+    begin, top = int(call.json().get("continuationToken") or 0), int(call.json().get("top") or 500)
+    end = begin + top if begin + top < len(found) else None
+    return 200, {"value": found[begin : begin + top], "continuationToken": None if end is None else str(end)}
 
 
 def _token(call: Call) -> Reply:

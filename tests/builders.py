@@ -1,7 +1,7 @@
 """Small makers of the objects that tests talk about."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -282,12 +282,19 @@ class ScriptedService:
         self.seen: dict[str, Seen] = {}
         """By run id, or by key."""
         self.asked: list[str] = []
+        self.asked_for_many: list[int] = []
+        self.unlisted: set[str] = set()
+        """Run ids that run history does not list."""
         self.canceled: list[str] = []
         self.refusal: str | None = None
 
     def of(self, run: Run) -> Seen:
         self.asked.append(run.key)
         return self.seen.get(str(run.run_id)) or self.seen.get(run.key) or Seen(status="Running")
+
+    def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
+        self.asked_for_many.append(len(run_ids))
+        return {one for one in run_ids if one not in self.seen and one not in self.unlisted}
 
     def cancel(self, run: Run) -> str | None:
         self.canceled.append(run.key)

@@ -333,6 +333,32 @@ def test_a_run_is_started_found_followed_and_canceled(azureml: AzureMl, line: Li
     assert line.status(one, run_id) == Seen(status="Canceled", end=RunState.CANCELED)
 
 
+def test_of_many_runs_history_tells_in_pages_which_are_ours_and_still_run(azureml: AzureMl, line: Line) -> None:
+    azureml.service.run_seconds = 600
+    started = [line.submit(TARGETS[0], key=f"s!{number}") for number in range(130)]
+    ids = [str(outcome.run_id) for _, outcome in started]
+    azureml.service.runs[ids[3]].canceled = True
+    asked, request = RunStatus(line.wire, line.settings), started[0][0].request
+
+    assert asked.still_running(request, "L", ids) == set(ids) - {ids[3]}
+    assert asked.still_running(request, "L", [*ids[:2], "unknown"]) == set(ids[:2])
+    assert not asked.still_running(request, "of another ledger", ids)
+
+
+@pytest.mark.parametrize("pipeline", JOBS)
+def test_of_jobs_each_is_asked_for_singly(line: Line, pipeline: str) -> None:
+    one, outcome = line.submit(pipeline)
+
+    assert not RunStatus(line.wire, line.settings).still_running(one.request, "L", [str(outcome.run_id)])
+
+
+def test_a_history_that_does_not_answer_shows_no_run_as_running(azureml: AzureMl, line: Line) -> None:
+    one, outcome = line.submit(TARGETS[0])
+    away = {**line.settings, "API": "http://127.0.0.1:9"}
+
+    assert not RunStatus(line.wire, away).still_running(one.request, "L", [str(outcome.run_id)])
+
+
 @pytest.mark.parametrize("pipeline", JOBS)
 def test_a_job_is_named_as_we_name_it(line: Line, pipeline: str) -> None:
     assert line.submit(pipeline)[1].run_id == job_name("L", KEY)

@@ -29,7 +29,7 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
 NOW = utc("2026-11-01T04:00")
 DAY = "nightly@2026-11-{:02}T04:00:00Z"
 RUNS = [key.removeprefix("k:") for rows in ROWS.values() for key in rows if key.startswith("k:")]
-WITHOUT_NAME = {"written_by", "ranks_at", "created_at", "next_attempt_at", "decided_at"}
+WITHOUT_NAME = {"written_by", "ranks_at", "created_at", "next_attempt_at", "decided_at", "azureml_id", "denied"}
 """Another one at each write, by which a repeated write knows itself; and what this version adds."""
 
 

@@ -1,7 +1,7 @@
 """The engine's surroundings with their faults: ledger, endpoint, run history, blobs and clock of one instance."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -224,6 +224,10 @@ class SimService:
     def of(self, run: Run) -> Seen:
         word = self._asked("status of " + run.key, lambda: self._service.status_of(self._run(run)))
         return Seen(is_away=True, sentence="away") if word is None else Seen(status=word, end=_ENDS.get(word))
+
+    def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
+        known = self._asked("statuses", self._service.indexed) or []
+        return {one.run_id for one in known if one.run_id in run_ids and self._service.status_of(one) == "Running"}
 
     def cancel(self, run: Run) -> str | None:
         run_id = str(run.run_id)

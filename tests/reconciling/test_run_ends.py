@@ -248,3 +248,75 @@ def test_of_a_long_list_every_run_is_asked_for_in_its_turn(engine: Engine) -> No
 
     assert [ends.is_due(one, engine.clock.now()) for one in many[9:11]] == [True, True]
     assert len(ends._asked["s"]) == 10
+
+
+# Many at once
+
+MANY = 60
+
+
+@pytest.fixture
+def crowd() -> Engine:
+    """With many submitted runs, which all have been asked for a while ago."""
+    engine = Engine(NOW)
+    engine.ledger.register("s", NOW)
+    for number in range(MANY):
+        engine.firing.fire(schedule(), time_occurrence(schedule(), NOW - timedelta(minutes=number)))
+    return engine
+
+
+def test_one_question_shows_of_many_runs_that_they_still_run(crowd: Engine) -> None:
+    passes(crowd, 3)
+
+    assert crowd.service.asked_for_many == [MANY] * 3
+    assert crowd.service.asked == []
+
+
+def test_what_it_shows_as_ended_or_not_at_all_is_asked_for_singly(crowd: Engine) -> None:
+    ended, lacking, *_ = crowd.ledger.runs(crowd.endpoint.keys)
+    crowd.service.seen[str(ended.run_id)] = FINISHED
+    crowd.service.unlisted.add(str(lacking.run_id))
+
+    passes(crowd)
+
+    assert sorted(crowd.service.asked) == sorted([ended.key, lacking.key])
+    assert run_of(crowd, ended.key).state is RunState.FINISHED
+    assert run_of(crowd, lacking.key).azureml_status == "Running"
+
+
+def test_what_was_denied_once_is_asked_for_singly_until_it_is_told(crowd: Engine) -> None:
+    """Else a second denial, a day later, would count as a day of denials."""
+    denied, *_ = crowd.ledger.runs(crowd.endpoint.keys)
+    crowd.service.unlisted.add(str(denied.run_id))
+    crowd.service.seen[denied.key] = DENIED
+    passes(crowd)
+    assert run_of(crowd, denied.key).denied_since is not None
+    crowd.service.unlisted.clear()
+    del crowd.service.seen[denied.key]
+
+    passes(crowd)
+
+    assert crowd.service.asked == [denied.key] * 2
+    assert run_of(crowd, denied.key).denied_since is None
+
+
+def test_what_was_waited_for_too_long_is_given_up_although_it_is_shown_as_running(crowd: Engine) -> None:
+    crowd.clock.pass_time(timedelta(days=31))
+
+    passes(crowd, 2, timedelta(minutes=15))
+
+    assert {run_of(crowd, key).state for key in crowd.endpoint.keys} == {RunState.UNTRACKED}
+
+
+def test_where_nothing_is_answered_for_many_each_is_asked_for(crowd: Engine) -> None:
+    crowd.service.unlisted.update(str(run.run_id) for run in crowd.ledger.runs(crowd.endpoint.keys))
+
+    passes(crowd)
+
+    assert sorted(crowd.service.asked) == sorted(crowd.endpoint.keys)
+
+
+def test_a_few_are_asked_for_singly(engine: Engine) -> None:
+    passes(engine, 2)
+
+    assert (engine.service.asked_for_many, engine.service.asked) == ([], [KEY] * 2)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -68,22 +69,21 @@ class RunHistory:
                 return LookUp(sentence="run history knows no such experiment", lacks_experiment=True)
             if reply.status != 200:
                 return LookUp(sentence=f"run history answered {reply.status}", is_away=reply.status in AWAY)
-            page = _parsed(reply.body)
+            page = list_of_runs(reply.body)
             if page is None:
                 return LookUp(sentence="run history sent something else than a list of runs")
-            found += [_found(run) for run in page["value"] if _is_ours(run, how.tags)]
-            question["continuationToken"] = page.get("continuationToken")
+            found += [_found(run) for run in page.runs if run.get("runId") and has_tags(run, how.tags)]
+            question["continuationToken"] = page.continuation
             if not question["continuationToken"]:
                 studio = studio_url(how.within, found[0].run_id) if found else None
                 return LookUp(complete=True, runs=tuple(found), studio_url=studio)
         return LookUp(sentence=f"run history did not come to an end within {_PAGES} pages")
 
 
-def _is_ours(run: Any, tags: Mapping[str, str]) -> bool:
+def has_tags(run: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
     """The tags are compared again here: a service that does not know the filter must not make us adopt other runs."""
-    if not isinstance(run, dict) or not isinstance(run.get("tags"), dict) or not run.get("runId"):
-        return False
-    return all(run["tags"].get(name) == value for name, value in tags.items())
+    found = run.get("tags")
+    return isinstance(found, dict) and all(found.get(name) == value for name, value in tags.items())
 
 
 def _found(run: Mapping[str, Any]) -> FoundRun:
@@ -100,9 +100,22 @@ def _time(text: object) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def _parsed(body: bytes) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class RunsPage:
+    """A piece of run history's answer."""
+
+    runs: list[Mapping[str, Any]]
+    continuation: object
+    """What the question for the next piece names; falsy at the end."""
+
+
+def list_of_runs(body: bytes) -> RunsPage | None:
+    """The runs in an answer; None where it is something else."""
     page = _object(body)
-    return page if isinstance(page.get("value"), list) else None
+    value = page.get("value")
+    if not isinstance(value, list):
+        return None
+    return RunsPage([one for one in value if isinstance(one, dict)], page.get("continuationToken"))
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -2,22 +2,27 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from ..scheduling.outcome import Seen
 from ..scheduling.run import Run, RunState
+from ..scheduling.run_request import LEDGER_TAG, RunRequest
 from ..scheduling.templates import MissingSetting
 from .addresses import UnfitAddress
 from .call import Call
+from .kind import ByTags
 from .kinds import kind_of
 from .outcomes import AWAY, clean, of_reply
+from .run_history import has_tags, list_of_runs
 from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
 _OF_PIPELINE_RUNS: Final = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
 """By their numbers (azureml-pipeline-core 1.62, service_caller_base); real replies carry numbers, newer ones words."""
 
+_MORE_PAGES: Final = 10
+"""Beside those that many runs fill: ended runs lie between them."""
 _ENDS: Final = {
     "finished": RunState.FINISHED,
     "completed": RunState.FINISHED,
@@ -56,6 +61,41 @@ class RunStatus:
             return Seen(sentence="the answer tells no status")
         end = _ENDS.get(word.lower())
         return Seen(status=word, end=end, sentence=_detail(reply.body) if end is RunState.FAILED else None)
+
+    def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
+        """Those of many runs that run history shows as ours and not ended; never raises. Of the others it says nothing.
+
+        One question for a hundred runs, the newest first, among all that this ledger has started in the experiment.
+        """
+        try:
+            how = kind_of(request.target).look_up(request, "", ledger_id, self._settings)
+            return self._running(how, ledger_id, set(run_ids)) if isinstance(how, ByTags) else ()
+        except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff):
+            return ()
+
+    def _running(self, how: ByTags, ledger_id: str, wanted: set[str]) -> set[str]:
+        question: dict[str, object] = {
+            "filter": f'(Tags/{LEDGER_TAG} eq "{ledger_id}")',
+            "orderby": "CreatedUtc desc",
+            "top": 100,
+        }
+        running: set[str] = set()
+        missing = set(wanted)
+        for _ in range(len(wanted) // 100 + _MORE_PAGES):
+            reply = Call(url=how.url, body=question).asked(self._wire)
+            page = list_of_runs(reply.body) if reply.status == 200 else None
+            if page is None:
+                break
+            for run in page.runs:
+                run_id, status = str(run.get("runId")), run.get("status")
+                if run_id in missing and has_tags(run, {LEDGER_TAG: ledger_id}) and isinstance(status, str) and status:
+                    missing.discard(run_id)
+                    if status.lower() not in _ENDS:
+                        running.add(run_id)
+            question["continuationToken"] = page.continuation
+            if not missing or not page.continuation:
+                break
+        return running
 
     def _call(self, run: Run) -> Call | None:
         assert run.request is not None, "a submitted run has its request"

@@ -173,6 +173,8 @@ def open_run_of(run: Run) -> OpenRun:
         ranks_at=ranks_at(run),
         due_at=run.due_at,
         submitted_at=run.submitted_at,
+        run_id=run.run_id,
+        is_denied=run.denied_since is not None,
         created_at=run.created_at,
         next_attempt_at=run.next_attempt_at,
         decided_at=run.history[-1].at if run.history else None,
@@ -190,7 +192,10 @@ def open_columns(run: Run) -> Columns:
         "next_attempt_at": run.next_attempt_at,
         "decided_at": run.history[-1].at if run.history else None,
     }
-    return {**told_columns(run), **{name: at.isoformat() for name, at in times.items() if at is not None}}
+    of_service = {"azureml_id": run.run_id} if run.run_id else {}
+    denied = {"denied": True} if run.denied_since else {}
+    known = {name: at.isoformat() for name, at in times.items() if at is not None}
+    return {**told_columns(run), **of_service, **denied, **known}
 
 
 def open_of(row: StoredRow) -> OpenRun:
@@ -205,6 +210,8 @@ def open_of(row: StoredRow) -> OpenRun:
         ranks_at=time("ranks_at"),
         due_at=time("due_at"),
         submitted_at=time("submitted_at"),
+        run_id=str(row.columns["azureml_id"]) if row.columns.get("azureml_id") else None,
+        is_denied=bool(row.columns.get("denied")),
         created_at=time("created_at"),
         next_attempt_at=time("next_attempt_at"),
         decided_at=time("decided_at"),

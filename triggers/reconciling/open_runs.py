@@ -70,9 +70,14 @@ class OpenRuns:
         for one in sorted(unknown, key=lambda one: self.unknown_runs.asked_before(one.key)):
             yield Piece(partial(self._one, one, gate))
         self.run_ends.forget_others(name, submitted)
-        for sent in sorted(submitted, key=self.run_ends.asked_before):
-            if self.run_ends.is_due(sent, self.clock.now()):
-                yield Piece(partial(self._follow, sent.key, gate))
+        due = [one for one in submitted if self.run_ends.is_due(one, self.clock.now())]
+        if len(due) >= _MANY:
+            rest: list[OpenRun] = []
+            yield Piece(partial(self.run_ends.sift, name, due, rest))
+            yield None
+            due = rest
+        for sent in sorted(due, key=self.run_ends.asked_before):
+            yield Piece(partial(self._follow, sent.key, gate))
         if limited and schedule is not None:
             yield None
             yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
@@ -122,5 +127,7 @@ class OpenRuns:
         return written_at is not None and server_now - written_at > self.submit_deadline
 
 
+_MANY: Final = 20
+"""Submitted runs for which it is worth asking for all of them first."""
 _TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})
 _TO_BE_ACCEPTED: Final = _TO_BE_SENT | {RunState.SUBMITTING, RunState.UNKNOWN}

@@ -1,6 +1,6 @@
 """Follows submitted runs to their end by asking Azure ML: often at first, more rarely the longer a run takes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ from ..scheduling.identities import target_id
 from ..scheduling.outcome import Seen
 from ..scheduling.overlap import OpenRun
 from ..scheduling.run import Run, RunState, schedule_of
+from ..scheduling.run_request import RunRequest
 from ..starting.settling import beyond_reach, log_run
 
 log = logger(__name__)
@@ -36,6 +37,9 @@ class Statuses(Protocol):
 
     def of(self, run: Run) -> Seen:
         """What Azure ML says of a submitted run; never raises for what the service does."""
+
+    def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
+        """Those of many runs of one experiment that are known to be ours and not ended; never raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +78,30 @@ class RunEnds:
         asked = dict(self._asked.get(schedule, {}))
         self._asked[schedule] = {one.key: asked[one.key] for one in submitted if one.key in asked}
 
+    def sift(self, schedule: str, due: Sequence[OpenRun], rest: list[OpenRun]) -> None:
+        """Put those into `rest` that are to be asked for singly: of many, one question shows which still run.
+
+        It can only confirm. What it shows as ended, or not at all, what was denied before, and what has been waited for
+        too long, is asked for singly.
+        """
+        now = self.clock.now()
+        plain = {one.key: one.run_id for one in due if one.run_id and not one.is_denied and not self._is_over(one, now)}
+        first = next(self.ledger.open_runs(list(plain)[:1]), None)
+        running: Collection[str] = ()
+        if first is not None and first.request is not None and not self.left_alone.still(_target_of(first)):
+            running = self.service.still_running(first.request, self.ledger.ledger_id(), set(plain.values()))
+        for one in due:
+            if plain.get(one.key) in running:
+                self._asked.setdefault(schedule, {})[one.key] = now
+            else:
+                rest.append(one)
+
+    def _is_over(self, one: OpenRun, now: datetime) -> bool:
+        return one.submitted_at is None or now - one.submitted_at >= self.tracking
+
     def follow(self, run: Run, server_now: datetime) -> Run:
         """Ask for a submitted run, and write what is new: the run as it is now."""
-        assert run.request is not None, "a submitted run has its request"
-        target = target_id(run.request.target)
+        target = _target_of(run)
         if self.left_alone.still(target):
             return run
         # Also for an answer that is none: the next pass asks for another run first.
@@ -132,6 +156,11 @@ class RunEnds:
             return run
         log_run(written)
         return written
+
+
+def _target_of(run: Run) -> str:
+    assert run.request is not None, "a submitted run has its request"
+    return target_id(run.request.target)
 
 
 def _differs_in_words_only(after: Run, before: Run) -> bool:

@@ -25,6 +25,10 @@ class OpenRun:
     due_at: datetime | None = None
     """Of a waiting run: when its jitter ends, or when it began to wait."""
     submitted_at: datetime | None = None
+    run_id: str | None = None
+    """Azure ML's, of a submitted run; None: its row does not tell."""
+    is_denied: bool = False
+    """Whether Azure ML has said that there is no such run."""
     created_at: datetime | None = None
     """None: its row does not tell."""
     next_attempt_at: datetime | None = None
