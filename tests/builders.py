@@ -307,12 +307,15 @@ class ScriptedDevOps:
     def __init__(self) -> None:
         self.statuses: list[int] = []
         self.told: list[tuple[str, dict[str, Any], str]] = []
+        self.is_silent = False
 
     def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
         assert audience is None
 
         def call() -> Reply:
             self.told.append((url, json.loads(data), headers["Authorization"]))
+            if self.is_silent:
+                raise CutOff("it had not answered when the patience ended")
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
 
         return call

@@ -23,7 +23,7 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.change_records import Head
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
-from triggers.ledger.ports import LedgerUnavailable, Operation, Written
+from triggers.ledger.ports import Create, LedgerUnavailable, Operation, Written
 from triggers.ledger.records import Mark, Pauses
 from triggers.scheduling.batch import Member
 from triggers.scheduling.change import BlobChange, change_digest
@@ -175,6 +175,13 @@ def test_recent_runs_come_newest_first(ledger: Ledger, name: str) -> None:
     found = [run.created_at for run in ledger.recent_runs(name, 3)]
 
     assert found == [NOW + timedelta(seconds=number) for number in (4, 3, 2)]
+
+
+def test_a_query_takes_its_first_key_and_not_its_last(ledger: Ledger, name: str) -> None:
+    ledger.table.write(name, [Create(key, {}) for key in ("a:1", "a:2", "a:3", "b:1")])
+
+    assert [row.row_key for row in ledger.table.query(name, "a:1", "a:3")] == ["a:1", "a:2"]
+    assert [row.row_key for row in ledger.table.query(name, "a:2", "b:2", 2)] == ["a:2", "a:3"]
 
 
 class Repeating(MemoryTable):

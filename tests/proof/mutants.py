@@ -300,9 +300,14 @@ def copies(number: int, below: Path) -> list[Path]:
 
 
 def explanations() -> dict[tuple[str, str, str], str]:
-    """File, line before, line after → why nothing has to notice it."""
+    """File, line before, line after → why nothing has to notice it; an empty line after stands for whatever it is."""
     listed = tomllib.loads(EXPLAINED.read_text())["survivor"]
-    return {(one["file"], one["before"], one["after"]): one["because"] for one in listed}
+    return {(one["file"], one["before"], one.get("after", "")): one["because"] for one in listed}
+
+
+def explanation(mutant: Mutant, known: Mapping[tuple[str, str, str], str]) -> str | None:
+    """Why nothing has to notice a mutant; None: nobody has said so."""
+    return known.get(mutant.change) or known.get((mutant.file, mutant.before, ""))
 
 
 def engine_places(patterns: Iterable[str] = ENGINE) -> list[Place]:
@@ -315,9 +320,9 @@ def report(outcomes: Mapping[Mutant, str | None]) -> bool:
     """Print what survived, with its explanation; whether enough were noticed, and every survivor of the core told."""
     known = explanations()
     survivors = [one for one, noticed in outcomes.items() if noticed is None]
-    unexplained = [one for one in survivors if one.file in CORE and one.change not in known]
+    unexplained = [one for one in survivors if one.file in CORE and not explanation(one, known)]
     for one in survivors:
-        print(f"survived: {one}\n          {known.get(one.change, 'not explained')}")
+        print(f"survived: {one}\n          {explanation(one, known) or 'not explained'}")
     noticed = len(outcomes) - len(survivors)
     by_tests = sum(one == "tests" for one in outcomes.values())
     print(f"{noticed} of {len(outcomes)} mutants noticed ({noticed / len(outcomes):.1%}), {by_tests} of them by tests")

@@ -108,6 +108,27 @@ def test_an_answer_that_is_lost_is_repeated_and_a_refusal_is_not(engine: Engine)
     assert (repeated, len(engine.devops.told), rows(engine)) == (3, 4, [])
 
 
+def test_a_collection_that_does_not_answer_is_asked_once_a_pass_and_then_more_rarely(engine: Engine) -> None:
+    for number in range(5):
+        run = triggered(engine, request_id=str(number), task_instance_id=f"{number:08}-0000-0000-0000-000000000005")
+        engine.service.seen[run.key] = Seen(status="Finished", end=RunState.FINISHED)
+    engine.devops.is_silent = True
+    process = engine.reconciliation(schedule())
+
+    asked = []
+    for _ in range(6):
+        engine.clock.pass_time(timedelta(minutes=1))
+        process.run_pass()
+        asked.append(len(engine.devops.told))
+    engine.devops.is_silent = False
+    for _ in range(30):
+        engine.clock.pass_time(timedelta(minutes=1))
+        process.run_pass()
+
+    assert asked[-1] <= 5, "five that wait, six passes"
+    assert len(engine.devops.told) == asked[-1] + 5
+
+
 def test_a_token_is_forgotten_after_three_days_and_the_run_goes_on(engine: Engine) -> None:
     run = triggered(engine)
     passes(engine, 2)

@@ -39,6 +39,46 @@ def test_a_pass_begins_where_the_last_one_stopped() -> None:
     assert sent == ["abc", "def", "gab"]
 
 
+def test_a_pass_sends_nothing_to_a_pipeline_that_has_just_not_answered_and_a_timer_does() -> None:
+    engine = Engine(NOW)
+    of = timed("cron: {expression: '0,2 4 * * *'}")
+    process = engine.wired(of)
+    silence = Outcome(answer=Answer.UNKNOWN, sentence="no answer", is_silence=True)
+    engine.endpoint.next_outcomes = [silence]
+    process.firing.fire(of, time_occurrence(of, NOW - timedelta(days=1)))
+    engine.ledger.register("s", NOW)
+
+    process.due_occurrences.fire(of)
+    by_timer = len(engine.endpoint.submissions)
+    engine.endpoint.next_outcomes = [silence]
+    process.firing.fire(of, time_occurrence(of, NOW - timedelta(days=2)))
+    engine.clock.pass_time(timedelta(minutes=4))
+    engine.endpoint.next_outcomes = [silence]
+    process.firing.fire(of, time_occurrence(of, NOW - timedelta(days=3)))
+    before = len(engine.endpoint.submissions)
+    process.reconciliation.run_pass()
+
+    missed = engine.ledger.get("s@2026-11-01T04:02:00Z")
+    assert by_timer == 2
+    assert missed is not None
+    assert (len(engine.endpoint.submissions) - before, missed.state.value, missed.attempts) == (0, "unsent", 0)
+    assert "did not answer the last submission" in str(missed.error)
+
+
+def test_a_host_that_lets_nobody_connect_is_left_alone_by_a_pass() -> None:
+    engine = Engine(NOW)
+    schedules = held_back(engine)
+    engine.endpoint.unreachable = True
+    engine.clock.pass_time(timedelta(minutes=1))
+    engine.reconcile(*schedules)
+    assert engine.endpoint.submissions == []
+
+    engine.endpoint.unreachable = False
+    engine.reconcile(*schedules)
+
+    assert len(engine.endpoint.submissions) == len(schedules)
+
+
 def test_a_pass_that_is_killed_has_come_as_far_as_half_a_minute_ago() -> None:
     engine = Engine(NOW)
     schedules = held_back(engine)

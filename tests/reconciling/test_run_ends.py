@@ -301,11 +301,12 @@ def test_what_was_denied_once_is_asked_for_singly_until_it_is_told(crowd: Engine
 
 
 def test_what_was_waited_for_too_long_is_given_up_although_it_is_shown_as_running(crowd: Engine) -> None:
+    keys = crowd.endpoint.keys
     crowd.clock.pass_time(timedelta(days=31))
 
     passes(crowd, 2, timedelta(minutes=15))
 
-    assert {run_of(crowd, key).state for key in crowd.endpoint.keys} == {RunState.UNTRACKED}
+    assert {run_of(crowd, key).state for key in keys} == {RunState.UNTRACKED}
 
 
 def test_where_nothing_is_answered_for_many_each_is_asked_for(crowd: Engine) -> None:

@@ -84,7 +84,7 @@ def test_no_two_threads_are_in_one_schedules_decision() -> None:
 
 
 def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -> None:
-    flying, most, lock = Counter[str](), Counter[str](), Lock()
+    flying, most, done, lock = Counter[str](), Counter[str](), Counter[str](), Lock()
     release, other_is_done = Event(), Event()
 
     def piece(target: str) -> Piece:
@@ -98,6 +98,7 @@ def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -
                 other_is_done.set()
             with lock:
                 flying[target] -= 1
+                done[target] += 1
 
         return Piece(do, to=target)
 
@@ -116,6 +117,7 @@ def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -
 
     assert sharing.faults == []
     assert most == {"busy": MOST_TO_A_TARGET, "other": 1}
+    assert done == {"busy": 80, "other": 1}
 
 
 def test_targets_that_did_not_answer_share_an_eighth_of_the_threads() -> None:
@@ -197,6 +199,18 @@ def test_a_fault_costs_its_own_piece_and_a_fault_of_a_decision_its_own_schedule(
 
     assert sorted(done) == ["bad a", "bad b", "first", "good a", "good b"]
     assert sorted(map(repr, sharing.faults)) == ["KeyError('decision')", "ValueError('bad a')", "ValueError('bad b')"]
+
+
+def test_a_single_thread_sends_to_one_target_after_the_other() -> None:
+    done: list[str] = []
+
+    def work(target: str) -> Work:
+        for _ in range(3):
+            yield Piece(lambda: done.append(target), to=target)
+
+    shared(1, work("a"), work("b"))
+
+    assert done == ["a", "b"] * 3
 
 
 @pytest.mark.parametrize("threads", [1, 4])

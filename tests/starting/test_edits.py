@@ -135,6 +135,19 @@ def test_a_rollback_within_the_hour_goes_on_where_it_was(engine: Engine) -> None
     assert started(engine) == ["incoming/meanwhile.csv"]
 
 
+def test_a_downtime_of_hours_ends_no_life_although_another_one_was_there_before_it(engine: Engine) -> None:
+    passes(engine, folder("b"), minutes=3)
+    engine.clock.pass_time(2 * DAY)
+    passes(engine.with_new_process(), watching(), minutes=10)
+    engine.clock.pass_time(timedelta(hours=2))
+    upload(engine, "incoming/while-it-was-down.csv")
+    engine.clock.pass_time(timedelta(hours=1))
+
+    passes(engine.with_new_process(), watching(), minutes=10)
+
+    assert started(engine) == ["incoming/while-it-was-down.csv"]
+
+
 def test_old_and_new_processes_do_not_disturb_each_other(engine: Engine) -> None:
     old, new = watching(), folder("b")
     passes(engine, old, minutes=10)

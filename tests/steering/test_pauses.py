@@ -7,7 +7,7 @@ from builders import Engine, found, schedule, utc
 
 from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
-from triggers.scheduling.pauses import KEPT, Pause, pause_at, paused_within
+from triggers.scheduling.pauses import KEPT, Pause, is_paused, pause_at, paused_within
 from triggers.steering.pausing import pause, resume
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -146,6 +146,14 @@ def test_the_newest_pauses_are_remembered(engine: Engine) -> None:
     assert [one.begin for one in engine.ledger.pauses("s").intervals] == [
         now + timedelta(hours=2 * hour) for hour in range(5, KEPT + 5)
     ]
+
+
+def test_a_pause_that_lasts_counts_although_the_clock_of_who_asked_for_it_was_ahead() -> None:
+    ahead = utc("2026-11-01T04:05")
+
+    assert is_paused([Pause(begin=ahead)], utc("2026-11-01T04:00"))
+    assert not is_paused([Pause(begin=ahead, end=utc("2026-11-01T05:00"))], utc("2026-11-01T04:00"))
+    assert not is_paused([], utc("2026-11-01T04:00"))
 
 
 def test_a_pause_begins_with_its_instant_and_ends_before_its_end() -> None:

@@ -1,0 +1,26 @@
+"""Whose turn it is to ask: whoever has waited longest, of those that still come."""
+
+from datetime import timedelta
+
+from builders import HandClock, utc
+
+from triggers.reconciling.turns import Turns
+
+
+def test_who_comes_no_more_is_forgotten_and_the_others_keep_their_turns() -> None:
+    clock = HandClock(utc("2026-11-01T04:00"))
+    turns = Turns(clock)
+    for number in range(10):
+        turns.is_next("history", f"gone-{number}")
+        turns.note("history", f"gone-{number}", is_away=True)
+    clock.pass_time(timedelta(minutes=11))
+    for key in ("a", "b"):
+        turns.is_next("history", key)
+        turns.note("history", key, is_away=True)
+        clock.pass_time(timedelta(seconds=1))
+    turns.is_next("history", "c")
+    turns.note("history", "c", is_away=True)
+
+    assert turns.asked_before("gone-3") == float("-inf")
+    assert turns.asked_before("a") < turns.asked_before("b") < turns.asked_before("c")
+    assert [turns.is_next("history", key) for key in ("b", "c", "a")] == [False, False, True]
