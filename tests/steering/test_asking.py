@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, open_runs, schedule, utc
+from msgspec import structs
 
 from triggers.azureml.wire import Reply
 from triggers.ledger.ports import LedgerUnavailable
@@ -215,6 +216,22 @@ def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_
             body = BackfillBody(first=answer.continue_from, before=body.before)
 
     assert what == [f"2026-10-31T0{hour}:00:00Z" for hour in range(8)]
+
+
+def test_backfills_share_their_places_with_long_polls(engine: Engine) -> None:
+    waiters = BoundedSemaphore(1)
+    steering = replace(
+        engine.wired(schedule("recurrence: {frequency: Hour, interval: 1}")).steering,
+        waiters=waiters,
+    )
+    body = BackfillBody(first="2026-10-31", before="2026-10-31T02:00:00Z", dry_run=True)
+
+    with waiters, pytest.raises(WrongState, match="as many backfills and long polls run as may at a time"):
+        steering.backfill("s", body)
+    with pytest.raises(WrongState, match="may have run already"):
+        steering.backfill("s", structs.replace(body, first="2020-01-01"))
+
+    assert steering.backfill("s", body).started_count == 2
 
 
 def test_a_run_whose_status_was_noted_meanwhile_is_canceled_all_the_same(engine: Engine) -> None:

@@ -48,7 +48,7 @@ class Steering:
     backfilling: Backfilling
     clock: Clock
     waiters: BoundedSemaphore
-    """A place for each long poll: waiting requests hold threads that functions need."""
+    """A place for each long poll and backfill: they hold threads that functions need."""
     sleep: Callable[[float], None] = time.sleep
 
     def schedules(self, last_runs: int = _LAST, *, details: bool = False) -> SchedulesAnswer:
@@ -89,6 +89,14 @@ class Steering:
         first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
         if before <= first:
             raise BadInput("to lies at or before from: nothing is between them")
+        if not self.waiters.acquire(blocking=False):
+            raise WrongState("as many backfills and long polls run as may at a time; try again in a minute or two")
+        try:
+            return self._backfilled(schedule, first, before, body)
+        finally:
+            self.waiters.release()
+
+    def _backfilled(self, schedule: Schedule, first: datetime, before: datetime, body: BackfillBody) -> BackfillAnswer:
         asked = Asked(by=body.by, note=body.note)
         items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run, force=body.force)
         started: list[Item] = []
