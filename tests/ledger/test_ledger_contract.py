@@ -204,6 +204,23 @@ def test_a_write_that_meets_its_own_rows_knows_them(name: str) -> None:
     assert ledger.insert(claimed(name)) is None
 
 
+def test_slots_after_a_claim_are_read_anew_unless_it_was_the_last_to_take_one(ledger: Ledger, name: str) -> None:
+    first, second, other = (claimed(name, etag=etag) for etag in "123")
+    before = ledger.slots(name)
+    taken = ledger.insert(first, [before.taken(first)])
+    ledger.insert(other)
+    assert taken is not None
+
+    known = ledger.slots_after(name, before, taken)
+    assert [one.key for one in known.open_runs] == [first.key], "what was known, and the run itself"
+    assert len(ledger.slots_after(name, before, None).open_runs) == 2
+    assert ledger.insert(second, [known.taken(second)]) is not None, "its version is the present one"
+    assert len(ledger.slots_after(name, known, taken).open_runs) == 3
+    ended = ledger.update(taken, taken.to(RunState.DEAD, NOW, ended_at=NOW))
+    assert ended is not None
+    assert first.key not in {one.key for one in ledger.slots_after(name, known, ended).open_runs}
+
+
 def test_as_many_open_runs_as_were_asked_for_may_not_be_all(ledger: Ledger, name: str) -> None:
     for number in range(3):
         ledger.insert(claimed(name, etag=str(number)))

@@ -97,8 +97,9 @@ class Ledger(Registry):
 
     def slots_after(self, schedule: str, before: Slots, settled: Run | None) -> Slots:
         """The slots once a run has been sent; all are read anew unless it is the last that took one. None: it lost."""
-        row = None if settled is None else self.table.get(schedule, "slots")
-        if settled is None or row is None or row.columns.get("taken_by") != settled.key:
+        row = self.table.get(schedule, "slots")
+        taken_by = None if row is None else row.columns.get("taken_by")
+        if settled is None or taken_by != settled.key:
             return self.slots(schedule)
         others = [one for one in before.open_runs if one.key != settled.key]
         own = [open_run_of(settled)] if settled.state in OPEN_STATES else []

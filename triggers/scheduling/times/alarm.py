@@ -5,6 +5,7 @@ played through: a clock time means the same UTC on every day of a span, and when
 span is passed over.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from math import gcd
 from typing import Final, NamedTuple
@@ -76,56 +77,47 @@ def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
     return found
 
 
-class _Days:
-    """The days on which occurrences fall, as far as the fields tell them apart."""
-
-    def __init__(self, week_days: frozenset[int]) -> None:
-        """`week_days` are those on which the days may fall, 0 is Monday: when all are seen, nothing new will come."""
-        self.days: set[int] = set()
-        self.months: set[int] = set()
-        self.week_days: set[int] = set()
-        self._expected = len(week_days)
-
-    def add(self, ordinal: int) -> None:
-        day = date.fromordinal(ordinal)
-        self.days.add(day.day)
-        self.months.add(day.month)
-        self.week_days.add(ordinal % 7)  # 0001-01-01 was a Monday and is 1
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.week_days) == self._expected and len(self.months) == 12 and len(self.days) == 31
-
-
 class _Seen:
-    """What occurs: times of the day in UTC, and days by how many days they lie from the day of the reading."""
+    """What occurs: times of the day in UTC, and days in UTC."""
 
     def __init__(self, week_days: frozenset[int]) -> None:
+        """`week_days` are those on which readings may fall, 0 is Monday; in UTC they may be the neighbouring ones."""
         self.times: set[int] = set()
-        self._week_days = week_days
-        self._days: dict[int, _Days] = {}
+        self._readings_on = week_days
+        self._days: set[int] = set()
+        self._months: set[int] = set()
+        self._week_days: set[int] = set()
 
     def add(self, day: int, time: int) -> None:
         """`time` may lie outside the day: as a reading less its offset does."""
         self.times.add(time % DAY)
-        self.days(time // DAY).add(day + time // DAY)
+        self.add_day(day + time // DAY)
 
-    def days(self, shift: int) -> _Days:
-        if shift not in self._days:
-            self._days[shift] = _Days(self._week_days)
-        return self._days[shift]
+    def add_day(self, ordinal: int) -> None:
+        """A day on which something occurs."""
+        day = date.fromordinal(ordinal)
+        self._days.add(day.day)
+        self._months.add(day.month)
+        self._week_days.add(ordinal % 7)  # 0001-01-01 was a Monday and is 1
+
+    def is_full(self, shifts: Iterable[int]) -> bool:
+        """Whether days that lie so many days from those of their readings can bring nothing new."""
+        return (
+            len(self._months) == 12
+            and len(self._days) == 31
+            and all((day + 1 + shift) % 7 in self._week_days for shift in shifts for day in self._readings_on)
+        )
 
     def alarm(self) -> Alarm:
         if not self.times:
             return NEVER
-        of_days = self._days.values()
         return Alarm(
             seconds=frozenset(time % 60 for time in self.times),
             minutes=frozenset(time // 60 % 60 for time in self.times),
             hours=frozenset(time // 3600 for time in self.times),
-            days=frozenset().union(*(one.days for one in of_days)),
-            months=frozenset().union(*(one.months for one in of_days)),
-            week_days=frozenset().union(*(one.week_days for one in of_days)),
+            days=frozenset(self._days),
+            months=frozenset(self._months),
+            week_days=frozenset(self._week_days),
         )
 
 
@@ -146,7 +138,7 @@ def _readings(trigger: WallClock, first: datetime, last: datetime) -> _Seen:
             if next(readings.within(span.first, span.end), None):
                 seen.add(span.end // DAY, span.end % DAY - span.offset)
             continue
-        if span.offset in shifts and all(seen.days(shift).is_full for shift in shifts[span.offset]):
+        if span.offset in shifts and seen.is_full(shifts[span.offset]):
             continue
         for day, times in readings.within(span.first, span.end):
             if times is not readings.times:
@@ -158,8 +150,8 @@ def _readings(trigger: WallClock, first: datetime, last: datetime) -> _Seen:
                 seen.times.update(time % DAY for time in in_utc)
                 shifts[span.offset] = frozenset(time // DAY for time in in_utc)
             for shift in shifts[span.offset]:
-                seen.days(shift).add(day + shift)
-            if all(seen.days(shift).is_full for shift in shifts[span.offset]):
+                seen.add_day(day + shift)
+            if seen.is_full(shifts[span.offset]):
                 break
     return seen
 
@@ -167,14 +159,15 @@ def _readings(trigger: WallClock, first: datetime, last: datetime) -> _Seen:
 def _elapsed(trigger: Recurrence, first: datetime, last: datetime) -> _Seen:
     instants = _instants(trigger, seconds_of(first), seconds_of(last))
     step = instants.step
-    seen = _Seen(frozenset({0}) if step % _WEEK == 0 else _EVERY_WEEK_DAY)
+    first_day = frozenset({(instants[0] // DAY - 1) % 7} if instants else ())
+    seen = _Seen(first_day if step % _WEEK == 0 else _EVERY_WEEK_DAY)
     seen.times.update(moment % DAY for moment in instants[: DAY // gcd(step, DAY)])
     if instants:
         # With a step of a day or less no day is without an occurrence.
         days = range(instants[0] // DAY, instants[-1] // DAY + 1)
         for day in days if step <= DAY else (moment // DAY for moment in instants):
-            seen.days(0).add(day)
-            if seen.days(0).is_full:
+            seen.add_day(day)
+            if seen.is_full((0,)):
                 break
     return seen
 
