@@ -43,7 +43,7 @@ class App:
         self.config = read_config(folder / settings.schedules_file, settings)
         self.lock = RLock()
         self._unreachable = LeftAlone(self.clock)
-        """Hosts that let nobody connect in time."""
+        """Hosts that timed out while connecting."""
         self._tokens = Tokens(settings.client_id)
         self._blob_services: dict[str, BlobServiceClient] = {}
 

@@ -62,7 +62,7 @@ class LeftAlone:
         self._clock = clock
         self._until: dict[str, float] = {}
         self._times: dict[str, int] = {}
-        """How often in a row something did not answer."""
+        """Name → calls in a row without an answer."""
         self._answered: set[str] = set()
 
     def leave(self, name: str, time: timedelta) -> None:
@@ -70,9 +70,9 @@ class LeftAlone:
         self._until[name] = max(self._until.get(name, 0.0), self._clock.monotonic() + time.total_seconds())
 
     def did_not_answer(self, name: str, first: timedelta) -> None:
-        """Leave it alone: at first for so long, twice as long each time that it does not answer afterwards.
+        """Leave it alone for `first`, and twice as long each further time that it does not answer in a row.
 
-        Several callers that asked at the same time count once.
+        Calls that overlap count once.
         """
         if self.still(name):
             return
@@ -80,11 +80,11 @@ class LeftAlone:
         self.leave(name, min(first * 2 ** (times - 1), _LONGEST))
 
     def answers(self, name: str) -> bool | None:
-        """Whether it answered the last time, however long ago; None: it was not asked yet."""
+        """Whether it answered the last call, however long ago; None if there was none yet."""
         return False if name in self._times else True if name in self._answered else None
 
     def has_answered(self, name: str) -> None:
-        """The next time that it does not answer is a first one again."""
+        """Reset the count of calls without an answer."""
         self._answered.add(name)
         self._times.pop(name, None)
 

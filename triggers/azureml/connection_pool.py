@@ -117,7 +117,7 @@ def was_never_sent(error: requests.RequestException) -> str | None:
 
 
 def has_not_connected_in_time(error: requests.RequestException) -> bool:
-    """Whether the host let nobody connect in time, so that the next caller would wait in vain as long."""
+    """Whether connecting to the host timed out, so that the next caller would wait as long in vain."""
     reason = _reason_of(error)
     return isinstance(reason, NewConnectionError) and isinstance(reason.__cause__, TimeoutError | ConnectTimeoutError)
 

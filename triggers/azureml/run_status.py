@@ -22,7 +22,7 @@ _OF_PIPELINE_RUNS: Final = ("NotStarted", "Running", "Failed", "Finished", "Canc
 """By their numbers (azureml-pipeline-core 1.62, service_caller_base); real replies carry numbers, newer ones words."""
 
 _MORE_PAGES: Final = 10
-"""Beside those that many runs fill: ended runs lie between them."""
+"""In addition to the pages that the queried runs would fill: ended runs are listed in between."""
 _ENDS: Final = {
     "finished": RunState.FINISHED,
     "completed": RunState.FINISHED,
@@ -63,9 +63,9 @@ class RunStatus:
         return Seen(status=word, end=end, sentence=_detail(reply.body) if end is RunState.FAILED else None)
 
     def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
-        """Those of many runs that run history shows as ours and not ended; never raises. Of the others it says nothing.
+        """The ids that run history lists as this ledger's and still running; says nothing about others. Never raises.
 
-        One question for a hundred runs, the newest first, among all that this ledger has started in the experiment.
+        Queries the runs that this ledger has started in the experiment, newest first, a hundred per page.
         """
         try:
             how = kind_of(request.target).look_up(request, "", ledger_id, self._settings)

@@ -45,7 +45,7 @@ class AzureMl:
         return None
 
     def is_unreachable(self, request: RunRequest) -> bool:
-        """Whether the host of a request lately let nobody connect in time."""
+        """Whether the host of a request recently timed out while connecting."""
         try:
             return self._wire.is_unreachable(url_of(request.target, self._settings))
         except (MissingSetting, UnfitAddress):

@@ -69,7 +69,7 @@ class Wire:
 
         `patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
         A connection that was idle for longer than `max_idle` is made anew. `settings` say which hosts, other than
-        Azure's, may receive tokens. `unreachable` remembers the hosts that let nobody connect in time; a wire that
+        Azure's, may receive tokens. `unreachable` remembers the hosts that timed out while connecting; a wire that
         `spares` them sends nothing there for a while.
         """
         self._unreachable = unreachable or LeftAlone(SystemClock())
@@ -85,7 +85,7 @@ class Wire:
         self._session: requests.Session | None = None
 
     def is_unreachable(self, url: str) -> bool:
-        """Whether its host lately let nobody connect in time."""
+        """Whether its host recently timed out while connecting."""
         return bool(self._unreachable.still(host_of(url)))
 
     def prepared(
@@ -163,7 +163,7 @@ class Wire:
 
         host = host_of(str(request.url))
         if self._spares and (rest := self._unreachable.still(host)):
-            raise NeverSent(f"{host} let nobody connect in time; it is left alone for {rest.total_seconds():.0f} s")
+            raise NeverSent(f"connecting to {host} timed out; not trying again for {rest.total_seconds():.0f} s")
         until = time.monotonic() + self._patience
         connect = min(10.0, self._patience / 6)
         # The connect time-out also bounds sending; together with reading that is three parts of the patience.

@@ -1,4 +1,4 @@
-"""What a pass saw open: a summary that health reads instead of every open run."""
+"""Summary of open runs that a pass writes, so that health need not read every open run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,12 +13,12 @@ _ACCEPTED = frozenset({RunState.SUBMITTED, RunState.UNREADABLE})
 
 
 class OpenOf(Struct, frozen=True, kw_only=True):
-    """Of one schedule, or of all."""
+    """The open runs of one schedule, or of all."""
 
     counts: dict[str, int]
-    """State → open runs."""
+    """State → number of open runs."""
     oldest: datetime | None = None
-    """When the oldest one was decided that Azure ML has not accepted."""
+    """Creation time of the oldest run that Azure ML has not accepted."""
 
 
 def summed(open_runs: Iterable[OpenRun]) -> OpenOf:

@@ -142,22 +142,22 @@ class Registry:
         return None if row is None else readable_or(lambda one: time_of(one, "ended_at"), row, None)
 
     def open_summary(self) -> dict[str, OpenOf]:
-        """What the newest pass saw open, by schedule."""
+        """Summary of the open runs by schedule, as the newest pass found them."""
         row = self.table.get(REGISTRY, _OPEN)
         return {} if row is None else readable_or(lambda one: document_of(one, dict[str, OpenOf]), row, {})
 
     def set_open_summary(self, of_schedules: Mapping[str, OpenOf]) -> None:
-        """Remember what a pass saw open."""
+        """Save the summary of a pass."""
         known = {name: one for name, one in of_schedules.items() if one.counts}
         self.table.write(REGISTRY, [Replace(_OPEN, columns_of(known))])
 
     def cursor(self) -> str | None:
-        """The schedule whose turn it was last in the newest pass."""
+        """The schedule that had the last turn in the newest pass."""
         row = self.table.get(REGISTRY, _CURSOR)
         return None if row is None else readable_or(lambda one: text_of(one, "schedule"), row, None)
 
     def set_cursor(self, schedule: str) -> None:
-        """Remember how far a pass has come."""
+        """Save the schedule that had the last turn."""
         self.table.write(REGISTRY, [Replace(_CURSOR, {"schedule": schedule})])
 
     def now(self) -> datetime:

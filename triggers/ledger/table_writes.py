@@ -1,8 +1,8 @@
-"""Writes to the table service, put together here and sent through the client's own pipeline.
+"""Builds table writes and sends them through the client's own pipeline.
 
-The client starts several threads for every part of a transaction, on the way out and again for the answer: three times
-the CPU of the same bytes. Authentication, retries, patience and logging stay the client's. A single write is a request
-of its own; of several, all are done or none.
+The client itself starts several threads for every part of a transaction, once to send it and again to read the answer,
+which costs three times the CPU. Authentication, retries, timeouts and logging remain the client's. A single write is a
+plain request; several writes are one transaction.
 """
 
 import json
@@ -30,7 +30,7 @@ _SAID: Final = re.compile(r'"value"\s*:\s*"((?:[^"\\]|\\.)*)"|<(?:\w+:)?message[
 
 @dataclass(frozen=True)
 class _Call:
-    """One write, as HTTP has it."""
+    """One write as an HTTP request."""
 
     method: str
     url: str
@@ -41,7 +41,7 @@ class _Call:
 def written(
     table: TableClient, partition: str, operations: Sequence[Operation], answered: ServerTime
 ) -> Sequence[str | None]:
-    """Do all writes or none: their ETags. Raises HttpResponseError, and whatever the client raises."""
+    """Perform all writes or none; return their ETags. Raises HttpResponseError and whatever the client raises."""
     place = f"{table.scheme}://{table._primary_hostname}"  # noqa: SLF001  the client tells it nowhere else
     calls = [_call(f"{place}/{table.table_name}", partition, one) for one in operations]
     if len(calls) == 1:
@@ -83,7 +83,7 @@ def _single(table: TableClient, call: _Call, answered: ServerTime) -> str | None
 
 
 def _call(table: str, partition: str, operation: Operation) -> _Call:
-    """A write as a request; each is conditional as its kind says."""
+    """The request for a write, with the condition of its kind."""
     row = json.dumps(
         _add_entity_properties({**operation.columns, "PartitionKey": partition, "RowKey": operation.row_key})
     )
@@ -113,7 +113,7 @@ def _body(calls: Sequence[_Call], batch: str, changes: str) -> str:
 
 
 def _etags(response: HttpResponse, number: int) -> list[str | None]:
-    """The ETags in a transaction's answer; of one that was refused, the only part says why."""
+    """The ETags in the answer to a transaction; raises the error of the part that was refused."""
     kind = f"Content-Type: {response.headers.get('Content-Type', '')}\r\n\r\n"
     message = message_from_bytes(kind.encode() + response.content)
     parts = [str(one.get_payload()) for one in message.walk() if one.get_content_type() == "application/http"]
@@ -132,7 +132,7 @@ def _etags(response: HttpResponse, number: int) -> list[str | None]:
 
 
 def _refused(response: HttpResponse, status: int, body: str) -> HttpResponseError:
-    """The service's refusal, with its code and its first line."""
+    """The error for a refusal: the service's code and the first line of its message."""
     code, said = (_first(pattern, body) for pattern in (_CODE, _SAID))
     sentence = said.replace("\\n", "\n").splitlines()[0] if said else f"the service answered {status}"
     error = HttpResponseError(f"{code}: {sentence}" if code else sentence)

@@ -1,4 +1,4 @@
-"""Where the next pass begins: behind the schedule whose turn it was last, so that none is always the last."""
+"""Where the next pass begins: after the schedule that had the last turn, so that no schedule is always last."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,11 +9,11 @@ from ..clock import Clock
 from ..ledger.ledger import Ledger
 
 _EVERY: Final = timedelta(seconds=30)
-"""A pass that is killed has come so far at least."""
+"""If a pass is killed, the next one begins where it was at most this long ago."""
 
 
 class Cursor:
-    """Whose turn it was last; the ledger keeps it from pass to pass."""
+    """The schedule that had the last turn, kept in the ledger between passes."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger, self._clock = ledger, clock
@@ -22,12 +22,12 @@ class Cursor:
         self._written_at = clock.monotonic()
 
     def in_turn(self, names: Sequence[str]) -> list[str]:
-        """The names in the order in which this pass comes to them."""
+        """The names in the order in which this pass processes them."""
         last = self._ledger.cursor() or ""
         return [*(one for one in names if one > last), *(one for one in names if one <= last)]
 
     def note(self, name: str) -> None:
-        """It is a schedule's turn."""
+        """Note that a schedule has its turn."""
         with self._lock:
             self._name = name
             is_time = self._clock.monotonic() - self._written_at >= _EVERY.total_seconds()
@@ -37,6 +37,6 @@ class Cursor:
             self.write()
 
     def write(self) -> None:
-        """Keep it for the next pass."""
+        """Save it for the next pass."""
         if self._name is not None:
             self._ledger.set_cursor(self._name)

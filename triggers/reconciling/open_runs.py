@@ -83,7 +83,7 @@ class OpenRuns:
             yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
 
     def _needs_something(self, one: OpenRun, gate: Gate) -> bool:
-        """Whether a run is to be read in this pass: its open row tells when it is not due."""
+        """Whether this pass must read the run; its open row is enough to skip runs that are not due."""
         if one.state in _TO_BE_ACCEPTED:
             gate.note(one)
         if one.state in _TO_BE_SENT:
@@ -128,6 +128,6 @@ class OpenRuns:
 
 
 _MANY: Final = 20
-"""Submitted runs for which it is worth asking for all of them first."""
+"""From this number of submitted runs on, a bulk query comes first."""
 _TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})
 _TO_BE_ACCEPTED: Final = _TO_BE_SENT | {RunState.SUBMITTING, RunState.UNKNOWN}

@@ -39,7 +39,7 @@ class Statuses(Protocol):
         """What Azure ML says of a submitted run; never raises for what the service does."""
 
     def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
-        """Those of many runs of one experiment that are known to be ours and not ended; never raises."""
+        """The ids among `run_ids`, all of one experiment, that are known to be ours and still running; never raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,10 @@ class RunEnds:
         self._asked[schedule] = {one.key: asked[one.key] for one in submitted if one.key in asked}
 
     def sift(self, schedule: str, due: Sequence[OpenRun], rest: list[OpenRun]) -> None:
-        """Put those into `rest` that are to be asked for singly: of many, one question shows which still run.
+        """Query all these runs at once, and put those that need a query of their own into `rest`.
 
-        It can only confirm. What it shows as ended, or not at all, what was denied before, and what has been waited for
-        too long, is asked for singly.
+        The bulk answer can only confirm that a run is still running. Runs that it shows as ended or does not list, that
+        were denied before, or that have been tracked for too long, are queried one by one.
         """
         now = self.clock.now()
         plain = {one.key: one.run_id for one in due if one.run_id and not one.is_denied and not self._is_over(one, now)}

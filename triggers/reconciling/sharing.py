@@ -1,7 +1,7 @@
-"""Shares the work of many schedules between threads: the schedules take turns, a piece each.
+"""Distributes the work of many schedules over threads. Schedules take turns, one piece each.
 
-A schedule's next piece is asked for by one thread at a time, so what decides about its slots is never done twice at
-once; its pieces themselves are done beside one another. No target gets more than a few submissions at a time.
+Only one thread at a time determines a schedule's next piece, so decisions about its slots never run concurrently. The
+pieces themselves do. Each target receives only a few submissions at a time.
 """
 
 from collections import Counter, deque
@@ -30,26 +30,26 @@ class Waiting(AbstractContextManager[bool], Protocol):
 
 
 class Threads(Protocol):
-    """Where the work is done."""
+    """The threads that process the work."""
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """The number of threads."""
 
     def run(self, work: Callable[[], None]) -> None:
-        """Do the same on each thread at once; returns when all have returned."""
+        """Run `work` on every thread at once; return when all of them have returned."""
 
     def condition(self) -> Waiting:
-        """What these threads wait with."""
+        """A condition that these threads can wait on."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Threads of its own for each pass, so that a pass takes none from the functions."""
+    """Separate threads for each pass, so that it takes none from the functions."""
 
     number: int
     begins: Callable[[], None] = lambda: None
-    """What each thread does first."""
+    """Called first in each thread."""
 
     def run(self, work: Callable[[], None]) -> None:
         if self.number == 1:
@@ -65,13 +65,13 @@ class Pool:
 
 @dataclass(eq=False)
 class _Source:
-    """One schedule's work, and how many of its pieces are being done."""
+    """The work of one schedule, and how many of its pieces are being processed."""
 
     name: str
     work: Work
     doing: int = 0
     waits: bool = False
-    """For all of its pieces."""
+    """Whether it waits at a barrier until all its pieces have finished."""
 
 
 @dataclass
@@ -80,12 +80,12 @@ class Sharing:
 
     threads: Threads
     is_over: Callable[[], bool]
-    """Whether nothing is to be begun any more."""
+    """True once no new piece may start."""
     has_turn: Callable[[str], None]
-    """Hears whose turn it is."""
+    """Called with the name of a schedule when its turn comes."""
     answers: Callable[[str], bool | None] = lambda _target: True
-    """Whether a target answered the last time. Those that did not get few of the threads, all together, and one that
-    was not asked yet (None) gets one until it has answered."""
+    """Whether a target answered the last submission; None if there was none yet. All targets that did not answer share
+    an eighth of the threads; one without a submission gets a single thread until it has answered."""
     faults: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -95,12 +95,12 @@ class Sharing:
         self._most_to_silent = max(1, number // 8)
         self._ready: deque[_Source] = deque()
         self._held: dict[str, deque[tuple[_Source, Piece]]] = {}
-        """Target → pieces that wait until less is in flight to it."""
+        """Target → pieces that wait because too many submissions to it are in flight."""
         self._sending: Counter[str] = Counter()
         self._busy = 0
 
     def work_off(self, sources: Iterable[tuple[str, Work]]) -> None:
-        """Do everything, or what can be done until it is over."""
+        """Process all work, or as much as possible before `is_over`."""
         self._ready.extend(_Source(name, work) for name, work in sources)
         self.threads.run(self._worker)
 
@@ -117,7 +117,7 @@ class Sharing:
                     self._changed.notify_all()
 
     def _taken(self) -> tuple[_Source, Piece | None] | None:
-        """Whose turn it is, or a piece that may be done now; None when there is nothing more to do."""
+        """The next schedule, or a held piece that may start now; None if nothing is left to do."""
         with self._changed:
             while not self.is_over():
                 taken = self._released() or ((self._ready.popleft(), None) if self._ready else None)
@@ -130,7 +130,7 @@ class Sharing:
             return None
 
     def _released(self) -> tuple[_Source, Piece] | None:
-        """A piece that was held, now that its target has answered others; its source goes on, too."""
+        """A held piece whose target has capacity again; its schedule continues too."""
         for target, held in self._held.items():
             if held and self._sending[target] < self._most(target):
                 source, piece = held.popleft()
@@ -146,7 +146,7 @@ class Sharing:
         return 1 if self.answers(target) is None else self._most_to_one
 
     def _next_of(self, source: _Source) -> Piece | None:
-        """The next piece of a source, if it may be done at once."""
+        """The next piece of a schedule; None if it has no more, waits at a barrier, or must hold the piece back."""
         try:
             self.has_turn(source.name)
             piece = next(source.work)

@@ -48,7 +48,7 @@ class Firing:
         self._spread = spread
 
     def sparing(self) -> "Firing":
-        """The same for a pass, which sends nothing to a target that has just not answered; timers and people do."""
+        """A copy for a pass, which sends nothing to a target that did not answer the last submission."""
         sparing = copy(self)
         sparing._submitting = self._submitting.sparing()  # noqa: SLF001  it is one of us
         return sparing
@@ -58,7 +58,7 @@ class Firing:
         return self._submitting.obstacle(run)
 
     def is_left_alone(self, run: Run) -> bool:
-        """Whether a pass leaves a run for later, as its target, or its host, has lately not answered."""
+        """Whether a pass should leave this run for later because its target or host recently did not answer."""
         return self._submitting.is_left_alone(run)
 
     def answers(self, target: str) -> bool | None:

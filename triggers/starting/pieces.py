@@ -1,4 +1,4 @@
-"""What a schedule needs, in pieces: those that follow one another may be done by several threads at once."""
+"""The work of a schedule, split into pieces that several threads can process at once."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from ..scheduling.identities import target_id
 
 @dataclass(frozen=True)
 class Piece:
-    """Something to do; whatever it raises is the fault of this piece alone."""
+    """One call. If it raises, only this piece fails."""
 
     do: Callable[[], object]
     to: str | None = None
-    """The target that it may submit a run to; None: it submits nothing."""
+    """The target to which it may submit a run; None if it submits nothing."""
 
 
 Work: TypeAlias = Iterator[Piece | None]
-"""The pieces in their order; None: what comes next needs all pieces before it to be done."""
+"""The pieces in order. None is a barrier: the next piece starts only after all earlier ones have finished."""
 
 
 def target_of(schedule: Schedule) -> str:
-    """Where the runs of a schedule go, as pieces name it."""
+    """The target of a schedule's runs, as a value for `Piece.to`."""
     return target_id(schedule.target)
 
 
 def do_all(work: Work) -> None:
-    """Do every piece, one after the other."""
+    """Process every piece in this thread, in order."""
     for piece in work:
         if piece is not None:
             piece.do()
 
 
 def guarded(work: Work, faults: list[Exception]) -> Work:
-    """The work up to its fault, which is noted: it must not cost the schedule's other parts."""
+    """The work up to its first exception, which goes to `faults`, so that the schedule's other work continues."""
     try:
         yield from work
     except Exception as error:  # noqa: BLE001  raised with the others' at the end of the pass

@@ -1,4 +1,4 @@
-"""Sends a claimed run, once, and settles it; remembers which targets want to be, or are better, left alone."""
+"""Sends a claimed run once and settles it; remembers which targets to leave alone."""
 
 from collections.abc import Callable
 from copy import copy
@@ -28,14 +28,14 @@ class Submitter(Protocol):
         """Why a request certainly cannot be sent now, a missing setting say; None where nothing is known."""
 
     def is_unreachable(self, request: RunRequest) -> bool:
-        """Whether the host of a request lately let nobody connect in time."""
+        """Whether the host of a request recently timed out while connecting."""
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
 
 
 class Submitting:
-    """What has a claim is sent here. Every method raises LedgerUnavailable, and nothing else."""
+    """Sends runs that have a claim. Every method raises LedgerUnavailable, and nothing else."""
 
     def __init__(
         self, *, ledger: Ledger, endpoint: Submitter, clock: Clock, freshness: timedelta, settling: Settling
@@ -52,7 +52,7 @@ class Submitting:
         self._spares = False
 
     def sparing(self) -> "Submitting":
-        """The same, but nothing is sent to a target that has just not answered."""
+        """A copy that sends nothing to a target that did not answer the last submission."""
         sparing = copy(self)
         sparing._spares = True  # noqa: SLF001  it is one of us
         return sparing
@@ -65,7 +65,7 @@ class Submitting:
         return self._endpoint.obstacle(run.request)
 
     def is_left_alone(self, run: Run) -> bool:
-        """Whether a target has not answered the last submission, or its host lately let nobody connect in time."""
+        """Whether the target did not answer the last submission, or its host recently timed out while connecting."""
         assert run.request is not None, "what is to be sent has its request"
         return bool(self._silent.still(target_id(run.request.target))) or self._endpoint.is_unreachable(run.request)
 
@@ -74,11 +74,11 @@ class Submitting:
         return self._silent.answers(target)
 
     def settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
-        """Write what became of a claim that is not sent."""
+        """Settle a claim that is not sent."""
         return self._settling.settle(claimed, outcome, retry)
 
     def submit(self, claimed: Run, claimed_at: Stopwatch, ledger_id: str, retry: Retry) -> Run:
-        """Send it once, unless the claim has grown old, and settle it: the run as it is then."""
+        """Send the run once, unless its claim is too old, and settle it; return the run as it is then."""
         assert claimed.request is not None, "a claim holds its request"
         assert claimed.claim_id is not None
         target = target_id(claimed.request.target)
@@ -116,5 +116,5 @@ class Submitting:
 
 
 _LEFT_ALONE = "the service asked to be left alone (Retry-After); nothing was sent"
-_SILENT = "the pipeline did not answer the last submission and is left alone for a while; nothing was sent"
+_SILENT = "not sent: the pipeline did not answer the last submission, so it is left alone for a while"
 _SILENT_FOR = timedelta(seconds=60)
