@@ -216,7 +216,12 @@ def test_slots_after_a_claim_are_read_anew_unless_it_was_the_last_to_take_one(le
     assert len(ledger.slots_after(name, before, None).open_runs) == 2
     assert ledger.insert(second, [known.taken(second)]) is not None, "its version is the present one"
     assert len(ledger.slots_after(name, known, taken).open_runs) == 3
-    ended = ledger.update(taken, taken.to(RunState.DEAD, NOW, ended_at=NOW))
+    again = replace(taken, claim_id="of another process")
+    assert ledger.update(taken, again, [ledger.slots(name).taken(again)]) is not None
+    assert len(ledger.slots_after(name, known, taken).open_runs) == 3, "the same run has been claimed again meanwhile"
+    present = ledger.get(first.key)
+    assert present is not None
+    ended = ledger.update(present, present.to(RunState.DEAD, NOW, ended_at=NOW))
     assert ended is not None
     assert first.key not in {one.key for one in ledger.slots_after(name, known, ended).open_runs}
 

@@ -172,8 +172,13 @@ class ByDecision(Ledger):
     """A ledger in which runs go by when they were decided."""
 
     def slots(self, schedule: str, limit: int | None = None) -> Slots:
-        slots = super().slots(schedule, limit)
-        decided = tuple(replace(one, ranks_at=one.due_at or one.ranks_at) for one in slots.open_runs)
+        return self._decided(super().slots(schedule, limit))
+
+    def slots_after(self, schedule: str, before: Slots, settled: Run | None) -> Slots:
+        return self._decided(super().slots_after(schedule, before, settled))
+
+    def _decided(self, slots: Slots) -> Slots:
+        decided = tuple(replace(one, ranks_at=one.created_at or one.ranks_at) for one in slots.open_runs)
         return replace(slots, open_runs=decided, newest_started=None)
 
 

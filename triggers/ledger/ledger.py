@@ -43,7 +43,7 @@ from .rows import (
     run_of,
     shown_run_of,
 )
-from .slots import Slots, slots_in
+from .slots import Slots, claim_in, slots_in
 
 _LISTED: Final = 100
 """Among how many of its newest runs the newest occurrence of a schedule is looked for."""
@@ -96,10 +96,13 @@ class Ledger(Registry):
         return slots_in(row, tuple(found), is_all=limit is None or len(found) < limit)
 
     def slots_after(self, schedule: str, before: Slots, settled: Run | None) -> Slots:
-        """The slots once a run has been sent; all are read anew unless it is the last that took one. None: it lost."""
+        """The slots once a run has been sent; None: another process was first.
+
+        All open runs are read again unless the run's own claim is the last that took a slot. Its key would not do: the
+        run may have been claimed again meanwhile.
+        """
         row = self.table.get(schedule, "slots")
-        taken_by = None if row is None else row.columns.get("taken_by")
-        if settled is None or taken_by != settled.key:
+        if settled is None or claim_in(row) != settled.claim_id:
             return self.slots(schedule)
         others = [one for one in before.open_runs if one.key != settled.key]
         own = [open_run_of(settled)] if settled.state in OPEN_STATES else []

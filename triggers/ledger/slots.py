@@ -23,8 +23,8 @@ class Slots:
     """False: there are more open runs than were asked for."""
     newest_started: datetime | None = None
     """Of the occurrences that the schedule itself has started."""
-    taken_by: str | None = None
-    """The run that took a slot last."""
+    claim_id: str | None = None
+    """The claim that took a slot last; None where version 0.1.0 has written it."""
     started_in_a_row: int = 0
     """Runs that took a slot since the last one that was made up for."""
 
@@ -33,10 +33,12 @@ class Slots:
         return self.newest_started is not None and ranks < self.newest_started
 
     def taken(self, run: Run) -> Operation:
-        """What makes a claim fail when another one has taken a slot since this was read."""
+        """The write that makes a claim fail if another claim has taken a slot since this was read."""
+        assert run.claim_id is not None, "a claim takes a slot"
         ranks = self.newest_started if run.by_person else max(ranks_at(run), self.newest_started or ranks_at(run))
         columns = {
             "taken_by": run.key,
+            "claim_id": run.claim_id,
             "started_in_a_row": 0 if open_run_of(run).is_made_up_for else self.started_in_a_row + 1,
             **({} if ranks is None else {"newest_started": ranks.isoformat()}),
         }
@@ -52,7 +54,13 @@ def slots_in(row: StoredRow | None, open_runs: tuple[OpenRun, ...], *, is_all: b
         open_runs=open_runs,
         version=row.etag,
         is_all=is_all,
-        taken_by=str(row.columns.get("taken_by")),
+        claim_id=claim_in(row),
         newest_started=newest or newest_in_flight(open_runs),
         started_in_a_row=readable_or(lambda one: number_of(one, "started_in_a_row"), row, 0),
     )
+
+
+def claim_in(row: StoredRow | None) -> str | None:
+    """The claim that took a slot last."""
+    found = None if row is None else row.columns.get("claim_id")
+    return None if found is None else str(found)

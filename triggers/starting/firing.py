@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from ..clock import Clock, Stopwatch
 from ..ledger.ledger import Ledger
-from ..ledger.ports import LedgerUnavailable, Operation
+from ..ledger.ports import LedgerUnavailable
 from ..ledger.slots import Slots
 from ..scheduling.config import Retry, Schedule
 from ..scheduling.outcome import Answer, Outcome
@@ -147,13 +147,12 @@ class Firing:
         `schedule` is None for one that has left the file, which has no limits any more. Slots that are known already
         are not read again: should another run have taken one meanwhile, the claim fails.
         """
-        beside: list[Operation] = []
+        slots = None
         due_at = run.due_at
         if schedule is not None and slots_of(schedule) is not None:
             slots = known_slots or self._ledger.slots(schedule.name)
             if not has_a_slot(schedule, slots.open_runs, self._clock.now()):
                 return None
-            beside.append(slots.taken(run))
             if run.state is RunState.WAITING:
                 due_at = self._clock.now()  # the patience with the service begins where the wait for a slot ends
         missing = None
@@ -178,7 +177,7 @@ class Firing:
             next_attempt_at=None,
             error=None,
         )
-        claimed = self._ledger.update(run, claim, beside)
+        claimed = self._ledger.update(run, claim, [] if slots is None else [slots.taken(claim)])
         if claimed is not None and missing is not None:
             outcome = Outcome(answer=Answer.REJECTED, sentence=unfillable(missing))
             return self._submitting.settle(claimed, outcome, retry)
@@ -200,7 +199,7 @@ class Firing:
                 # Its own time, not this clock's: one that is a day ahead shall not let it wait for a day.
                 due_at = min(now, run.nominal_time or now)
                 return self._noted(replace(run, state=RunState.WAITING, due_at=due_at), occurrence)
-            claimed = self._claimed(run, occurrence, schedule.retry, slots.taken(run))
+            claimed = self._claimed(run, occurrence, schedule.retry, slots)
             if claimed is not None:
                 return claimed
             self._clock.sleep(min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT) * (1 + self._spread()) / 2)
@@ -216,7 +215,7 @@ class Firing:
         slots = self._ledger.slots(schedule.name)
         return slots, turn_of(schedule, slots.open_runs, now), now
 
-    def _claimed(self, run: Run, occurrence: Occurrence, retry: Retry, *taken: Operation) -> Run | None:
+    def _claimed(self, run: Run, occurrence: Occurrence, retry: Retry, slots: Slots | None = None) -> Run | None:
         """Claim a run and submit it; None when its key was claimed before."""
         ledger_id = self._ledger.ledger_id()
         claimed_at = Stopwatch(self._clock)
@@ -224,6 +223,7 @@ class Firing:
         sent_to = self._endpoint.place(run.request)
         claim = replace(run.claimed(str(uuid4())), state=RunState.SUBMITTING, attempts=1, sent_to=sent_to)
         first = claim.first(run.created_at, occurrence.remark)
+        taken = [] if slots is None else [slots.taken(first)]
         claimed = self._ledger.insert(first, [*occurrence.beside, *taken])
         return claimed and self._submitting.submit(claimed, claimed_at, ledger_id, retry)
 
