@@ -117,6 +117,7 @@ def fill(ledger: Ledger, config: Config, runs: int) -> None:
             request=build_request(schedule, key, now),
         )
         ledger.insert(replace(run, next_attempt_at=now).first(now))
+    time.sleep(2)  # the ledger's clock is read in whole seconds
 
 
 def rate(ledger: Ledger, config: Config, endpoint: Slow, threads: int) -> float:

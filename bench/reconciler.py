@@ -35,7 +35,7 @@ from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
-from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.scheduling.run_request import RunRequest, Submission, build_request
 from triggers.steering.pages import Wanted, page
 
 FILE = (
@@ -104,7 +104,8 @@ def main() -> None:
         now = datetime.now(UTC)
         for number in range(OPEN):
             run = one(f"s!open-{number}", RunState.UNSENT, now, next_attempt_at=now + timedelta(days=1))
-            ledger.insert(run.first(now))
+            request = build_request(load(FILE, "bench", {}).schedules["s"], run.key, now)
+            ledger.insert(replace(run, request=request).first(now))
         empty = cost(reconciliation, ledger, session)
         fill(ledger.table, ended, now)
         full = cost(reconciliation, ledger, session)
