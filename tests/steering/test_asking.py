@@ -7,7 +7,19 @@ from threading import BoundedSemaphore, Event
 from typing import Any
 
 import pytest
-from builders import CHANGE, TIME, Engine, ScriptedHook, config, file_of, open_runs, schedule, utc
+from builders import (
+    CHANGE,
+    TIME,
+    Engine,
+    MemoryBlobs,
+    ScriptedHook,
+    config,
+    file_of,
+    found,
+    open_runs,
+    schedule,
+    utc,
+)
 from msgspec import structs
 
 from triggers.azureml.wire import Reply
@@ -23,6 +35,7 @@ from triggers.steering.declined import BadInput, WrongState
 from triggers.steering.pausing import pause
 from triggers.steering.questions import BackfillBody, HeldBody, ReplayBody, TriggerBody
 from triggers.steering.service import Steering
+from triggers.storage.blobs import Page
 
 NOW = utc("2026-11-01T04:00")
 UNSENT = Outcome(answer=Answer.UNSENT, sentence="refused")
@@ -216,6 +229,33 @@ def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_
             body = BackfillBody(first=answer.continue_from, before=body.before)
 
     assert what == [f"2026-10-31T0{hour}:00:00Z" for hour in range(8)]
+
+
+def test_a_listing_with_nothing_in_it_ends_with_its_time_too(engine: Engine) -> None:
+    of = schedule(CHANGE)
+    engine.blobs = SlowBlobs(engine)
+    for number in range(9):
+        engine.blobs.put(found(f"incoming/{number}.csv", "0x1", last_modified=NOW - timedelta(days=30)))
+    body = BackfillBody(first="2026-10-31", before="2026-10-31T02:00:00Z")
+
+    answer = engine.wired(of).steering.backfill("s", body)
+
+    assert (answer.complete, answer.continue_from, answer.started_count) == (False, None, 0)
+    assert engine.blobs.pages == 3, "40 seconds each"
+
+
+class SlowBlobs(MemoryBlobs):
+    """Takes its time for each page of one blob."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(page_size=1)
+        self._engine = engine
+        self.pages = 0
+
+    def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
+        self.pages += 1
+        self._engine.clock.pass_time(timedelta(seconds=40))
+        return super().page(connection, container, folder, recursive=recursive, continuation=continuation)
 
 
 def test_backfills_share_their_places_with_long_polls(engine: Engine) -> None:

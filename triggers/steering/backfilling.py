@@ -61,19 +61,21 @@ class Backfilling:
         *,
         dry_run: bool,
         force: bool = False,
+        goes_on: Callable[[], bool] = lambda: True,
     ) -> Iterator[Item]:
         """Go through the nominal times, or modification times, in [first, before), oldest first for times.
 
         What is not due yet is left out. Repeated, it goes on where it was. What is older than the ledger's memory
-        starts with `force` only, and under a key of its own: it may have run. Raises WrongState, LedgerUnavailable,
-        BlobUnavailable.
+        starts with `force` only, and under a key of its own: it may have run. `goes_on` is called after each page of a
+        listing, which may be long and have nothing in range; if it returns False, the listing ends there. Raises
+        WrongState, LedgerUnavailable, BlobUnavailable.
         """
         remembered = floor(self.clock.now(), self.changes.retention)
         before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
         if not force and self._has_any(schedule, first, min(before, remembered)):
             raise WrongState(_forgotten(schedule, remembered, self.changes.retention))
         if isinstance(schedule, ChangeSchedule):
-            for found in self._blobs(schedule.trigger, first, before):
+            for found in self._blobs(schedule.trigger, first, before, goes_on):
                 is_remembered = found.change.last_modified >= remembered
                 yield self._change(schedule, found, asked, dry_run=dry_run, is_remembered=is_remembered)
             return
@@ -86,7 +88,9 @@ class Backfilling:
             return first < before
         return next(iter(between(schedule.trigger, first - _INSTANT, before - _INSTANT)), None) is not None
 
-    def _blobs(self, trigger: ChangeTrigger, first: datetime, before: datetime) -> Iterator[FoundBlob]:
+    def _blobs(
+        self, trigger: ChangeTrigger, first: datetime, before: datetime, goes_on: Callable[[], bool]
+    ) -> Iterator[FoundBlob]:
         """The blobs in scope that were modified in [first, before), by name."""
         continuation = None
         while True:
@@ -95,7 +99,7 @@ class Backfilling:
                 if out_of_scope(trigger, found) is None and first <= found.change.last_modified < before:
                     yield found
             continuation = page.continuation
-            if continuation is None:
+            if continuation is None or not goes_on():
                 return
 
     def _change(

@@ -97,11 +97,19 @@ class Steering:
             self.waiters.release()
 
     def _backfilled(self, schedule: Schedule, first: datetime, before: datetime, body: BackfillBody) -> BackfillAnswer:
-        asked = Asked(by=body.by, note=body.note)
-        items = self.backfilling.backfill(schedule, first, before, asked, dry_run=body.dry_run, force=body.force)
+        asked, until = Asked(by=body.by, note=body.note), self.clock.monotonic() + _BACKFILL_SECONDS
+        complete = True
+
+        def goes_on() -> bool:
+            nonlocal complete
+            complete = self.clock.monotonic() <= until
+            return complete
+
+        items = self.backfilling.backfill(
+            schedule, first, before, asked, dry_run=body.dry_run, force=body.force, goes_on=goes_on
+        )
         started: list[Item] = []
         already: list[Item] = []
-        complete, until = True, self.clock.monotonic() + _BACKFILL_SECONDS
         continue_from = None
         for item in items:
             (started if item.starts else already).append(item)
