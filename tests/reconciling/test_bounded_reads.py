@@ -121,6 +121,20 @@ def test_what_becomes_due_is_read_and_sent(engine: Engine) -> None:
     assert set(engine.states().values()) == {"submitted"}
 
 
+def test_a_run_that_is_not_due_hides_none_behind_it() -> None:
+    engine = Engine(NOW)
+    of = schedule()
+    for number in range(6):
+        engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
+        engine.firing.fire(of, time_occurrence(of, NOW - timedelta(minutes=number)))
+        engine.clock.pass_time(timedelta(seconds=10))
+    due = {f"s@2026-11-01T{at}:00Z" for at in ("04:00", "03:59", "03:58", "03:57")}
+
+    engine.reconcile(of)
+
+    assert {key for key, state in engine.states().items() if state == "submitted"} == due
+
+
 def test_a_row_that_does_not_tell_when_it_is_due_has_its_run_read(engine: Engine) -> None:
     """Version 0.1.0 writes such rows in a rolling deployment."""
     known = {"state", "kind", "due_at"}

@@ -12,9 +12,10 @@ from builders import Engine, MemoryBlobs, found, schedule, utc, watching
 
 from local.azurite import Azurite
 from triggers.ledger.change_records import SweepState
-from triggers.ledger.ports import Replace, StoredRow
+from triggers.ledger.ports import LedgerUnavailable, Replace, StoredRow
 from triggers.scheduling.change import CopyStatus, FoundBlob
 from triggers.scheduling.config import ChangeSchedule, Schedule
+from triggers.scheduling.run import Run
 from triggers.steering.pausing import pause
 from triggers.storage.blobs import BlobUnavailable, ListingExpired, Page, StorageBlobs
 
@@ -60,6 +61,33 @@ def test_a_change_that_no_event_told_is_found_within_the_interval_and_counted(en
 
     assert started(engine) == ["lost.csv", "told.csv"]
     assert engine.rows.missed_by_events() == {"s": 1}
+
+
+@pytest.mark.parametrize("more", ["", "max_concurrent_runs: 9"])
+def test_a_change_that_could_not_be_recorded_is_found_by_the_next_pass(engine: Engine, more: str) -> None:
+    of = watch(more=more)
+    passes(engine, of, 1)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        put(engine, name)
+    plain, lost = engine.ledger.insert, ["b.csv"]
+
+    def away_once(run: Run, beside: Any = ()) -> Run | None:
+        if run.blob and run.blob.path in lost:
+            lost.remove(run.blob.path)
+            raise LedgerUnavailable("the storage is away")
+        return plain(run, beside)
+
+    engine.ledger.insert = away_once  # type: ignore[method-assign]  # a moment in which the storage is away
+    failed = 0
+    for _ in range(9):
+        engine.clock.pass_time(timedelta(minutes=1))
+        try:
+            engine.reconcile(of)
+        except ExceptionGroup:
+            failed += 1
+
+    assert (lost, failed) == ([], 1)
+    assert started(engine) == ["a.csv", "b.csv", "c.csv"]
 
 
 def test_what_is_young_is_left_to_its_event(engine: Engine) -> None:
