@@ -6,6 +6,7 @@ from datetime import timedelta
 from builders import Engine, timed, utc
 
 from triggers.scheduling.config import Schedule
+from triggers.scheduling.identities import target_id
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.starting.occurrence import time_occurrence
 
@@ -63,6 +64,27 @@ def test_a_pass_sends_nothing_to_a_pipeline_that_has_just_not_answered_and_a_tim
     assert missed is not None
     assert (len(engine.endpoint.submissions) - before, missed.state.value, missed.attempts) == (0, "unsent", 0)
     assert "did not answer the last submission" in str(missed.error)
+
+
+def test_a_target_answers_when_it_has_accepted_or_refused_a_run_and_not_when_nothing_was_sent() -> None:
+    engine = Engine(NOW)
+    of = timed("cron: {expression: '0 4 * * *'}")
+    heard: list[bool | None] = []
+    for number, outcome in enumerate(
+        (
+            Outcome(answer=Answer.UNSENT, sentence="no connection"),
+            Outcome(answer=Answer.UNKNOWN, sentence="no answer", is_silence=True),
+            Outcome(answer=Answer.SUBMITTED, run_id="run-1"),
+            Outcome(answer=Answer.UNKNOWN, sentence="no answer", is_silence=True),
+            Outcome(answer=Answer.UNSENT, sentence="no connection"),
+            Outcome(answer=Answer.REJECTED, sentence="404"),
+        )
+    ):
+        engine.endpoint.next_outcomes = [outcome]
+        engine.firing.fire(of, time_occurrence(of, NOW + timedelta(minutes=number)))
+        heard.append(engine.firing.answers(target_id(of.target)))
+
+    assert heard == [None, False, True, False, False, True]
 
 
 def test_a_host_that_lets_nobody_connect_is_left_alone_by_a_pass() -> None:
