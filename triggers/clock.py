@@ -75,6 +75,7 @@ class LeftAlone:
         Calls that overlap count once.
         """
         if self.still(name):
+            self._times.setdefault(name, 1)
             return
         times = self._times[name] = min(self._times.get(name, 0) + 1, _MOST_TIMES)
         self.leave(name, min(first * 2 ** (times - 1), _LONGEST))
