@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from builders import Outside
 
-from bench.reconciler import seconds
+from bench.reconciler import Nobody, seconds
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
 from triggers.engine import Engine, Pace
@@ -30,7 +30,7 @@ from triggers.ledger.ledger import Ledger
 from triggers.reconciling.sharing import Pool
 from triggers.scheduling.config import Config
 from triggers.scheduling.file.loading import load
-from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
+from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission, build_request
 
@@ -38,22 +38,13 @@ SCHEDULES = 4
 LATENCY = 0.3
 
 
-class Slow:
-    """An endpoint that accepts everything after a while; runs that it has accepted go on for ever."""
+class Slow(Nobody):
+    """An endpoint that accepts everything after a delay; accepted runs never end."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.keys: list[str] = []
         self.under_way = self.most = 0
-
-    def obstacle(self, request: RunRequest) -> str | None:
-        return None
-
-    def is_unreachable(self, request: RunRequest) -> bool:
-        return False
-
-    def place(self, request: RunRequest) -> str | None:
-        return None
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         with self._lock:
@@ -64,9 +55,6 @@ class Slow:
             self.under_way -= 1
             self.keys.append(submission.run_key)
         return Outcome(answer=Answer.SUBMITTED, run_id=submission.run_key)
-
-    def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
-        return LookUp()
 
     def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
         return run_ids

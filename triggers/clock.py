@@ -69,6 +69,13 @@ class LeftAlone:
         """Leave it alone from now on; what was to be left alone for longer stays so."""
         self._until[name] = max(self._until.get(name, 0.0), self._clock.monotonic() + time.total_seconds())
 
+    def note(self, name: str, first: timedelta, *, has_answered: bool) -> None:
+        """Note whether a call was answered; `first` as with did_not_answer."""
+        if has_answered:
+            self.has_answered(name)
+        else:
+            self.did_not_answer(name, first)
+
     def did_not_answer(self, name: str, first: timedelta) -> None:
         """Leave it alone for `first`, and twice as long each further time that it does not answer in a row.
 

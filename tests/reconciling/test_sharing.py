@@ -1,7 +1,9 @@
 """How the threads of a pass share the work: in turns, side by side, and one alone in a schedule's decision."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from threading import Barrier, Event, Lock
 from time import sleep
 
@@ -16,6 +18,24 @@ def shared(threads: int, *works: Work, is_over: Callable[[], bool] = lambda: Fal
     sharing = Sharing(Pool(threads), is_over=is_over, has_turn=lambda name: None)
     sharing.work_off((f"s{number}", work) for number, work in enumerate(works))
     return sharing
+
+
+class Crowd:
+    """Counts who is in it at a time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+
+    @contextmanager
+    def joined(self, name: str = "") -> Iterator[None]:
+        with self._lock:
+            self._inside[name] += 1
+            self.most[name] = max(self.most[name], self._inside[name])
+        yield
+        with self._lock:
+            self._inside[name] -= 1
 
 
 def test_pieces_are_done_side_by_side() -> None:
@@ -33,7 +53,7 @@ def test_one_thread_takes_the_schedules_in_turns_a_piece_each() -> None:
 
     def work(name: str) -> Work:
         for number in range(3):
-            yield Piece(lambda number=number: done.append(f"{name}{number}"))  # type: ignore[misc]
+            yield Piece(partial(done.append, f"{name}{number}"))
 
     shared(1, work("a"), work("b"))
 
@@ -65,39 +85,31 @@ def test_what_comes_next_waits_for_all_pieces_before_it() -> None:
 
 
 def test_no_two_threads_are_in_one_schedules_decision() -> None:
-    inside, most, lock = 0, 0, Lock()
+    deciding = Crowd()
 
     def work() -> Work:
-        nonlocal inside, most
         for _ in range(30):
-            with lock:
-                inside += 1
-                most = max(most, inside)
-            sleep(0.001)
-            with lock:
-                inside -= 1
+            with deciding.joined():
+                sleep(0.001)
             yield Piece(lambda: sleep(0.002))
 
     shared(8, work())
 
-    assert most == 1
+    assert deciding.most == {"": 1}
 
 
 def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -> None:
-    flying, most, done, lock = Counter[str](), Counter[str](), Counter[str](), Lock()
+    flying, done, lock = Crowd(), Counter[str](), Lock()
     release, other_is_done = Event(), Event()
 
     def piece(target: str) -> Piece:
         def do() -> None:
+            with flying.joined(target):
+                if target == "busy":
+                    assert release.wait(10)
+                else:
+                    other_is_done.set()
             with lock:
-                flying[target] += 1
-                most[target] = max(most[target], flying[target])
-            if target == "busy":
-                assert release.wait(10)
-            else:
-                other_is_done.set()
-            with lock:
-                flying[target] -= 1
                 done[target] += 1
 
         return Piece(do, to=target)
@@ -116,21 +128,16 @@ def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -
     sharing = shared(16, busy(), busy(), other())
 
     assert sharing.faults == []
-    assert most == {"busy": MOST_TO_A_TARGET, "other": 1}
+    assert flying.most == {"busy": MOST_TO_A_TARGET, "other": 1}
     assert done == {"busy": 80, "other": 1}
 
 
 def test_targets_that_did_not_answer_share_an_eighth_of_the_threads() -> None:
-    flying, most, lock = 0, 0, Lock()
+    flying = Crowd()
 
     def do() -> None:
-        nonlocal flying, most
-        with lock:
-            flying += 1
-            most = max(most, flying)
-        sleep(0.01)
-        with lock:
-            flying -= 1
+        with flying.joined():
+            sleep(0.01)
 
     def silent(name: str) -> Work:
         for _ in range(5):
@@ -139,24 +146,15 @@ def test_targets_that_did_not_answer_share_an_eighth_of_the_threads() -> None:
     sharing = Sharing(Pool(16), is_over=lambda: False, has_turn=lambda _name: None, answers=lambda _target: False)
     sharing.work_off((name, silent(name)) for name in ("a", "b", "c", "d"))
 
-    assert (most, sharing.faults) == (2, [])
+    assert (flying.most, sharing.faults) == ({"": 2}, [])
 
 
 def test_a_target_gets_one_submission_until_it_has_answered() -> None:
-    answered, flying, before, after = Event(), Counter[str](), 0, 0
-    lock = Lock()
+    answered, before, after = Event(), Crowd(), Crowd()
 
     def do() -> None:
-        nonlocal before, after
-        with lock:
-            flying["t"] += 1
-            if answered.is_set():
-                after = max(after, flying["t"])
-            else:
-                before = max(before, flying["t"])
-        sleep(0.02)
-        with lock:
-            flying["t"] -= 1
+        with (after if answered.is_set() else before).joined():
+            sleep(0.02)
         answered.set()
 
     def work() -> Work:
@@ -171,8 +169,8 @@ def test_a_target_gets_one_submission_until_it_has_answered() -> None:
     )
     sharing.work_off([("a", work()), ("b", work()), ("c", work())])
 
-    assert before == 1
-    assert 1 < after <= MOST_TO_A_TARGET
+    assert before.most == {"": 1}
+    assert 1 < after.most[""] <= MOST_TO_A_TARGET
 
 
 def test_a_fault_costs_its_own_piece_and_a_fault_of_a_decision_its_own_schedule() -> None:

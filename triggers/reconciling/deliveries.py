@@ -88,11 +88,9 @@ class Deliveries:
             self._deliver(sender, run, delivery, server_now, is_late=is_late)
 
     def _deliver(self, sender: Sender, run: Run, delivery: Delivery, server_now: datetime, *, is_late: bool) -> None:
-        untaken, host = sender.sent(run, delivery), sender.host(run, delivery)
-        if untaken is None or not untaken.is_silence:
-            self.left_alone.has_answered(host)
-        else:
-            self.left_alone.did_not_answer(host, _REST)
+        untaken = sender.sent(run, delivery)
+        has_answered = untaken is None or not untaken.is_silence
+        self.left_alone.note(sender.host(run, delivery), _REST, has_answered=has_answered)
         if untaken is None:
             extra = {"action": f"{sender.action}_delivered", "run_key": delivery.run_key}
             log.info("%s was told", sender.who, extra=extra)

@@ -36,13 +36,14 @@ class Pass:
 
     def log(self) -> None:
         """Say that the pass has ended: the line that the alerts read."""
+        counts = total(self.open).counts
         extra = {
             "action": "pass",
-            "open": dict(total(self.open).counts),
+            "open": counts,
             "oldest_open_minutes": max(timedelta(), *self.ages, timedelta()) // timedelta(minutes=1),
             "faults": len(self.faults),
         }
-        log.info("a pass has ended, with %d open runs", sum(total(self.open).counts.values()), extra=extra)
+        log.info("a pass has ended, with %d open runs", sum(counts.values()), extra=extra)
 
 
 @dataclass(frozen=True, kw_only=True)

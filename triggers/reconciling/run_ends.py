@@ -109,10 +109,7 @@ class RunEnds:
         seen = self.service.of(run)
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
             log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
-        if seen.is_away:
-            self.left_alone.did_not_answer(target, _REST)
-        else:
-            self.left_alone.has_answered(target)
+        self.left_alone.note(target, _REST, has_answered=not seen.is_away)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
             self._asked.get(run.schedule, {}).pop(run.key, None)

@@ -102,10 +102,7 @@ class UnknownRuns:
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
         self._turns.note(target, run.key, is_away=found.is_away)
         ours = [one for one in found.runs if _is_of(one, run, since)]
-        if found.is_away:
-            self._left_alone.did_not_answer(target, _REST)
-        else:
-            self._left_alone.has_answered(target)
+        self._left_alone.note(target, _REST, has_answered=not found.is_away)
         if ours:
             self._adopt(run, ours, found.studio_url)
         elif found.is_impossible:
