@@ -132,7 +132,7 @@ class Release:
         )
 
     def report(self, name: str, path: str, blobs: Any) -> None:
-        """An event tells of a blob."""
+        """Handle an event for a blob."""
         now = self._clock.now()
         self._changes(AsSeen(blobs)).report(
             self.config.schedules[name],

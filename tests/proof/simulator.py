@@ -126,7 +126,7 @@ class Worker(Protocol):
         """A schedule's timer has fired."""
 
     def report(self, name: str, path: str, blobs: SimBlobs) -> None:
-        """An event tells of a blob."""
+        """Handle an event for a blob."""
 
     def run_pass(self, threads: SimThreads) -> None:
         """A pass of the reconciler."""

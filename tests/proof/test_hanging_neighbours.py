@@ -1,4 +1,4 @@
-"""What hangs costs its neighbours nothing: a healthy schedule is seen to within two passes, whatever is beside it.
+"""A hanging pipeline does not delay its neighbors: a healthy schedule is processed within two passes.
 
 Played in the simulator's time, with the threads that the app has: a minute of waiting costs nothing here.
 """
@@ -137,7 +137,8 @@ def prepare(engine: Engine, service: Service, container: Container, schedules: i
     engine.ledger.insert(held_back(engine, "zz-healthy", "again").first(now))
     ended = replace(held_back(engine, "zz-healthy", "ended"), state=RunState.SUBMITTED, run_id="run-1")
     engine.ledger.insert(replace(ended, submitted_at=now).first(now))
-    submission = Submission(request=ended.request, run_key=ended.key, ledger_id="", attempt="")  # type: ignore[arg-type]
+    assert ended.request is not None
+    submission = Submission(request=ended.request, run_key=ended.key, ledger_id="", attempt="")
     service.accepted.append(replace(service.accept(submission), ends_at=1.0))
     del service.accepted[0]
     container.upload("a.csv")

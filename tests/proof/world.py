@@ -56,7 +56,7 @@ class Rates:
     edit: float = 0.025
     """A minute: somebody deploys another file."""
     rollout: float = 0.0
-    """A minute: somebody deploys another release, this one or 0.1.0."""
+    """Per minute: a deployment of the other release (this one or 0.1.0)."""
     clock_stands: float = 0.5
     """A freeze: the monotonic clock stands still."""
     most_ahead: float = DAY_AHEAD
@@ -188,7 +188,7 @@ class World:
         return wake
 
     def stay(self, instance: Instance) -> None:
-        """Wait until somebody wakes this activity."""
+        """Wait until another activity wakes this one."""
         self._main.switch()
         self.sleep(instance, 0.0)
 

@@ -257,7 +257,7 @@ MANY = 60
 
 @pytest.fixture
 def crowd() -> Engine:
-    """With many submitted runs, which all have been asked for a while ago."""
+    """With many submitted runs."""
     engine = Engine(NOW)
     engine.ledger.register("s", NOW)
     for number in range(MANY):

@@ -1,4 +1,4 @@
-"""Whose turn it is to ask: whoever has waited longest, of those that still come."""
+"""The run that has waited longest asks next; runs that no longer come are forgotten."""
 
 from datetime import timedelta
 

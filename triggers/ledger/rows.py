@@ -98,7 +98,7 @@ def run_columns(run: Run, write_id: str) -> Row:
 
 
 def told_columns(run: Run) -> Row:
-    """What is told of an open run beside its document, for filters and people too."""
+    """Columns next to the document, for filters and for people who look into the table."""
     times = {
         "ranks_at": ranks_at(run),
         "due_at": run.due_at,

@@ -40,7 +40,7 @@ class OpenRuns:
     def see_to(
         self, name: str, schedule: Schedule | None, pauses: Sequence[Pause], during: Pass, *, is_faulty: bool
     ) -> Work:
-        """See to everything that is open, a run a piece; `schedule` is None for one that has left the file.
+        """Process everything that is open, one piece per run; `schedule` is None if it has left the file.
 
         Where runs wait for one another, what was sent comes before what is to be sent: its end may free a slot. Of a
         schedule that is faulty nobody knows how many runs may be open: what is not sent goes on waiting.

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from ..starting.pieces import Piece, Work
 
 MOST_TO_A_TARGET: Final = 8
-"""Submissions in flight to one target; no more than half of the threads."""
+"""Maximum number of submissions in flight to one target; also limited to half of the threads."""
 _SILENT: Final = "targets that did not answer"
 
 
@@ -23,7 +23,7 @@ class Waiting(AbstractContextManager[bool], Protocol):
     """What threading.Condition does."""
 
     def wait(self) -> object:
-        """Wait until somebody notifies."""
+        """Wait for the next `notify_all`."""
 
     def notify_all(self) -> None:
         """Wake whoever waits."""
