@@ -1,10 +1,12 @@
-"""The package that is deployed: every tracked file that .funcignore leaves."""
+"""The package that is deployed: every tracked file that .funcignore leaves, and bytecode of the code among them."""
 
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
+from .bytecode import DEPLOYED, compile_code
 from .environment import ROOT, CannotDeploy
 
 
@@ -21,13 +23,18 @@ def packaged(root: Path = ROOT) -> list[str]:
     return sorted((listed() - listed("--ignored", "--exclude-from=.funcignore")) - {""})
 
 
-def write(target: Path, root: Path = ROOT) -> None:
-    """Write them into a zip whose bytes depend on nothing else."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+def write(target: Path, root: Path = ROOT, python: str = DEPLOYED) -> None:
+    """Write them into a zip whose bytes depend on nothing else; `python` is the version that bytecode is for."""
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        copy = Path(folder)
         for name in packaged(root):
-            entry = zipfile.ZipInfo(name)
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((root / name).read_bytes())
+        compile_code(copy, python)
+        for file in sorted(one for one in copy.rglob("*") if one.is_file()):
+            entry = zipfile.ZipInfo(file.relative_to(copy).as_posix())
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, (root / name).read_bytes(), zipfile.ZIP_DEFLATED)
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 if __name__ == "__main__":

@@ -232,7 +232,7 @@ def test_azd_finds_its_service_and_its_hooks() -> None:
     modules = re.findall(r"-m (infra\.\w+)", json.dumps(azd["hooks"]))
 
     assert f"'azd-service-name': '{next(iter(azd['services']))}'" in (INFRA / "app/function-app.bicep").read_text()
-    assert modules == ["infra.preflight", "infra.connect_events", "infra.smoke_test"]
+    assert modules == ["infra.bytecode", "infra.preflight", "infra.connect_events", "infra.smoke_test"]
     assert [one for one in modules if not (ROOT / f"{one.replace('.', '/')}.py").is_file()] == []
     assert (INFRA / f"{azd['infra']['module']}.bicep").is_file()
 
