@@ -76,6 +76,10 @@ bench: setup ## measure
 	$(BIN)/python -m bench.sweep
 	$(BIN)/python -m bench.reconciler
 	$(BIN)/python -m bench.transaction
+	$(BIN)/python -m bench.timer
+	$(BIN)/python -m bench.first_post
+	$(BIN)/python -m bench.page
+	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.backlog
 
 setup: $(VENV) $(STORAGE) ## install everything into .venv and .local

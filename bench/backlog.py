@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import uniform
 from threading import Lock
 
 from azure.data.tables import TableServiceClient
@@ -28,7 +29,7 @@ from triggers.engine import Engine, Pace
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
 from triggers.reconciling.sharing import Pool
-from triggers.scheduling.config import Config
+from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import Run, RunKind, RunState
@@ -90,10 +91,16 @@ def file_with(targets: int) -> str:
 
 
 def fill(ledger: Ledger, config: Config, runs: int) -> None:
-    """So many runs that are to be sent again now."""
+    """So many runs that are to be sent again now, over the schedules."""
+    for number in range(SCHEDULES):
+        held_back(ledger, config.schedules[f"s{number}"], runs // SCHEDULES)
+    time.sleep(2)  # the ledger's clock is read in whole seconds
+
+
+def held_back(ledger: Ledger, schedule: Schedule, runs: int) -> None:
+    """So many runs of a schedule that are to be sent again now."""
     now = datetime.now(UTC) - timedelta(minutes=5)
     for number in range(runs):
-        schedule = config.schedules[f"s{number % SCHEDULES}"]
         key = f"{schedule.name}!{runs}-{number}"
         run = Run(
             key=key,
@@ -105,20 +112,24 @@ def fill(ledger: Ledger, config: Config, runs: int) -> None:
             request=build_request(schedule, key, now),
         )
         ledger.insert(replace(run, next_attempt_at=now).first(now))
-    time.sleep(2)  # the ledger's clock is read in whole seconds
 
 
-def rate(ledger: Ledger, config: Config, endpoint: Slow, threads: int) -> float:
-    """Runs a second of one pass."""
-    engine = Engine(
+def engine_of(config: Config, ledger: Ledger, endpoint: Slow) -> Engine:
+    """A process's engine over one endpoint for everything."""
+    return Engine(
         config=config,
         ledger=ledger,
         outside=Outside(endpoint=endpoint, history=endpoint, status=endpoint),
         clock=SystemClock(),
         started_at=datetime.now(UTC),
         pace=Pace(),
-        spread=lambda: 0.0,
+        spread=lambda: uniform(-1, 1),
     )
+
+
+def rate(ledger: Ledger, config: Config, endpoint: Slow, threads: int) -> float:
+    """Runs a second of one pass."""
+    engine = engine_of(config, ledger, endpoint)
     before = len(endpoint.keys)
     taken = seconds(lambda: engine.reconciliation.run_pass(Pool(threads)))
     return (len(endpoint.keys) - before) / taken

@@ -29,8 +29,9 @@ from triggers.clock import SystemClock
 from triggers.engine import Engine, Pace
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.list_rows import list_columns, list_key
 from triggers.ledger.ports import Create, Operation, Table
-from triggers.ledger.rows import list_columns, list_key, run_columns
+from triggers.ledger.rows import run_columns
 from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome

@@ -11,7 +11,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def cpu(call: Callable[[], object], calls: int) -> float:
 
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    with served() as (url, bundle):
+        measure(f"{url}/x", bundle, calls)
+
+
+@contextmanager
+def served() -> Iterator[tuple[str, str]]:
+    """The address of a server in a process of its own that takes POSTs over TLS, and a bundle that trusts it."""
     with tempfile.TemporaryDirectory() as folder:
         certificate, key, bundle = (str(Path(folder) / name) for name in ("certificate.pem", "key.pem", "bundle.pem"))
         openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
@@ -73,9 +81,9 @@ def main() -> None:
         Path(bundle).write_text(Path(certifi.where()).read_text() + Path(certificate).read_text())
         server = subprocess.Popen([sys.executable, "-c", SERVER, certificate, key], stdout=subprocess.PIPE, text=True)
         assert server.stdout
-        url = f"https://127.0.0.1:{server.stdout.readline().strip()}/x"
+        url = f"https://127.0.0.1:{server.stdout.readline().strip()}"
         try:
-            measure(url, bundle, calls)
+            yield url, bundle
         finally:
             server.terminate()
 

@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from local.azurite import free_ports
 from local.machine import Machine
 from triggers.ledger.ports import StoredRow
 from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.scheduling.shown import RunAnswer, run_answer
 from triggers.starting.occurrence import time_occurrence
 from triggers.steering.pages import ROWS_A_PAGE, Wanted, page
 
@@ -306,20 +308,42 @@ class CountedRows:
     """A table that counts what is read from it."""
 
     def __init__(self, table: Any) -> None:
-        self._table, self.read = table, 0
+        self._table, self.rows_read, self.queries = table, 0, 0
 
-    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
-        for row in self._table.query(partition, first, before, limit):
-            self.read += 1
+    def query(
+        self,
+        partition: str,
+        first: str,
+        before: str,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[StoredRow]:
+        self.queries += 1
+        for row in self._table.query(partition, first, before, limit, columns):
+            self.rows_read += 1
             yield row
 
     def get(self, partition: str, row_key: str) -> StoredRow | None:
-        self.read += 1
+        self.rows_read += 1
         found: StoredRow | None = self._table.get(partition, row_key)
         return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._table, name)
+
+
+def test_a_page_of_one_schedule_is_one_query_and_reads_no_run() -> None:
+    engine = Engine(utc("2026-11-01T00:00:00"))
+    for number in range(300):
+        engine.firing.fire(schedule(), time_occurrence(schedule(), engine.clock.now() - timedelta(minutes=number)))
+    rows = CountedRows(engine.ledger.table)
+    engine.ledger.table = rows
+
+    found, continuation = page(engine.ledger, Wanted(schedule="s", limit=200))
+
+    assert (len(found), rows.queries, rows.rows_read) == (200, 1, 200)
+    assert found == [run_answer(run) for run in engine.ledger.recent_runs("s", 200)]
+    assert continuation is not None
 
 
 @pytest.mark.parametrize("schedules", [1, 3, 40])
@@ -348,10 +372,10 @@ def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_nothing(schedules: 
         (Wanted(limit=200), 3000),
         (Wanted(limit=7, since=utc("2026-10-03T00:00:00"), until=utc("2026-10-04T00:00:00")), 200),
     ):
-        found: list[Run] = []
+        found: list[RunAnswer] = []
         continuation = None
         while True:
-            rows.read = 0
+            rows.rows_read = 0
             part, continuation = page(
                 engine.ledger,
                 Wanted(
@@ -362,7 +386,7 @@ def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_nothing(schedules: 
                     continuation=continuation,
                 ),
             )
-            assert rows.read <= ROWS_A_PAGE + schedules  # the registrations are rows too
+            assert rows.rows_read <= ROWS_A_PAGE + schedules  # the registrations are rows too
             found += part
             if continuation is None:
                 break

@@ -30,6 +30,7 @@ from triggers.scheduling.change import BlobChange, change_digest
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, RunKind, RunState, change_key
 from triggers.scheduling.run_request import build_request
+from triggers.scheduling.shown import run_answer
 from triggers.settings import UnusableConnection
 from triggers.starting.firing import Firing
 from triggers.starting.occurrence import change_occurrence
@@ -263,6 +264,58 @@ def test_a_mark_is_written_by_whoever_read_the_present_one(ledger: Ledger, name:
     found = ledger.mark(name)
     assert found is not None
     assert (found.until, found.trigger_digest) == (NOW + timedelta(hours=1), "d")
+
+
+def test_a_read_gives_the_first_rows_and_the_time(ledger: Ledger, name: str) -> None:
+    rows: list[Operation] = [Create(f"a{number}", {"of": number, "text": "x"}) for number in range(5)]
+    ledger.table.write(name, [*rows, Create("b", {})])
+
+    few, all_of_them = ledger.table.read(name, "a1", "b", 2), ledger.table.read(name, "a1", "b", 20)
+
+    assert [row.row_key for row in few.rows] == ["a1", "a2"]
+    assert [row.row_key for row in all_of_them.rows] == ["a1", "a2", "a3", "a4"]
+    assert [row.columns["of"] for row in few.rows] == [1, 2]
+    assert few.at is not None
+    assert abs(few.at - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_a_query_reads_the_columns_that_it_asks_for(ledger: Ledger, name: str) -> None:
+    ledger.table.write(name, [Create("a", {"of": 1, "text": "x"}), Create("b", {"text": "y"})])
+
+    found = list(ledger.table.query(name, "a", "c", columns=["of"]))
+
+    assert [(row.row_key, row.columns.get("of"), row.columns.get("text")) for row in found] == [
+        ("a", 1, None),
+        ("b", None, None),
+    ]
+    assert all(row.etag and row.written_at for row in found)
+
+
+def test_what_a_timer_decides_by_is_read_at_once(ledger: Ledger, name: str) -> None:
+    lasting = Pause(begin=NOW)
+    before = ledger.timer_state(name)
+    ledger.set_mark(name, Mark(until=NOW, trigger_digest="d"))
+    ledger.set_pauses(name, Pauses(intervals=(lasting,)))
+    for number in range(40):
+        ledger.insert(claimed(name, etag=f"0x{number}"))
+
+    found = ledger.timer_state(name)
+
+    assert (before.mark, before.pauses) == (None, ())
+    assert found.mark == ledger.mark(name)
+    assert found.pauses == (lasting,)
+    assert abs(found.at - ledger.now()) < timedelta(minutes=5)
+
+
+def test_a_list_shows_runs_without_reading_them(ledger: Ledger, name: str) -> None:
+    run = ledger.insert(claimed(name))
+    assert run is not None
+    ledger.update(run, replace(run, state=RunState.UNKNOWN, error="é" * 2000))
+
+    shown = ledger.recent_answers(name, 5)
+
+    assert shown == [run_answer(one) for one in ledger.recent_runs(name, 5)]
+    assert shown[0].error == "é" * 2000
 
 
 def test_the_store_tells_its_time(ledger: Ledger) -> None:

@@ -346,12 +346,31 @@ def answered(engine: Engine, function: str, method: str = "GET", **params: str) 
 def test_an_unreadable_run_is_shown_as_such(spoilt_run: Engine) -> None:
     key = AT.format("12:00")
 
-    (status, one), (_, listed) = answered(spoilt_run, "api_run", key=key), answered(spoilt_run, "api_runs")
+    status, one = answered(spoilt_run, "api_run", key=key)
 
     assert status == 200
     assert (one["key"], one["state"], one["kind"]) == (key, "unreadable", "time")
     assert one["error"].startswith(f"the ledger's row 'k:{key}' is not readable: ")
+
+
+def test_a_list_shows_an_unreadable_run_as_such_once_a_pass_has_met_it(spoilt_run: Engine) -> None:
+    spoilt_run.clock.pass_time(timedelta(minutes=10))
+    spoilt_run.reconcile(schedule("cron: {expression: '0 * * * *'}"))
+
+    (_, one), (_, listed) = answered(spoilt_run, "api_run", key=AT.format("12:00")), answered(spoilt_run, "api_runs")
+
+    assert one["state"] == "unreadable"
     assert listed["runs"] == [one]
+
+
+def test_a_list_row_that_is_not_readable_is_shown_from_its_run(engine: Engine) -> None:
+    fired(engine, schedule("cron: {expression: '0 * * * *'}"), "12:00")
+    (listed,) = engine.ledger.listed("s", limit=10).runs
+    (shown,) = engine.ledger.recent_answers("s", 10)
+
+    for document in ("{", "{}", '{"key": "s@other"}', 5):
+        garble(engine, listed.place, document_0=document)
+        assert engine.ledger.recent_answers("s", 10) == [shown]
 
 
 @pytest.mark.parametrize("function", ["api_replay", "api_cancel"])

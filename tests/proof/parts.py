@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from builders import MemoryBlobs
 
-from triggers.ledger.ports import LedgerUnavailable, Operation, StoredRow, Table, Written
+from triggers.ledger.ports import LedgerUnavailable, Operation, RowsRead, StoredRow, Table, Written
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
 from triggers.scheduling.run import Run, RunState, schedule_of
@@ -57,8 +57,20 @@ class SimTable:
     def get(self, partition: str, row_key: str) -> StoredRow | None:
         return self._asked(f"get {row_key}", lambda: self._store.get(partition, row_key))
 
-    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
-        return iter(self._asked(f"query {first}", lambda: list(self._store.query(partition, first, before, limit))))
+    def query(
+        self,
+        partition: str,
+        first: str,
+        before: str,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[StoredRow]:
+        return iter(
+            self._asked(f"query {first}", lambda: list(self._store.query(partition, first, before, limit, columns)))
+        )
+
+    def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
+        return self._asked(f"read {first}", lambda: self._store.read(partition, first, before, limit))
 
     def now(self) -> datetime:
         return self._asked("now", self._store.now)

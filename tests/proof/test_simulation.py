@@ -15,12 +15,13 @@ from triggers.ledger.change_records import Head, SweepState
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.lives import Life
 from triggers.ledger.ports import Operation
-from triggers.ledger.records import Mark, Pauses
+from triggers.ledger.records import Mark, Pauses, TimerState
 from triggers.ledger.slots import Slots
 from triggers.reconciling.turns import Turns
 from triggers.reconciling.unknown_runs import LookUps, UnknownRuns
 from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
+from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import Run, SkipReason
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.firing import Firing
@@ -130,6 +131,12 @@ class Deaf(Ledger):
 
     def pauses(self, schedule: str) -> Pauses:
         return Pauses()
+
+    def present_pauses(self, schedule: str) -> tuple[Pause, ...]:
+        return ()
+
+    def timer_state(self, schedule: str) -> TimerState:
+        return replace(super().timer_state(schedule), pauses=())
 
 
 class SealsBlindly(ChangeLedger):

@@ -1,20 +1,22 @@
 """What a pass, and health, read of a long backlog: pages of open rows, and runs only where something is due."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import Engine, HandClock, schedule, timed, utc
+from builders import Engine, HandClock, found, schedule, timed, utc
 
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
-from triggers.ledger.ports import Replace, StoredRow
+from triggers.ledger.ports import Operation, Replace, RowsRead, StoredRow, Written
+from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState, SkipReason
 from triggers.starting.occurrence import Asked, time_occurrence
 from triggers.steering.answers import HealthAnswer
+from triggers.steering.pausing import pause
 from triggers.web.health import with_open_runs
 
 NOW = utc("2026-11-01T04:00")
@@ -29,18 +31,35 @@ class Counted(MemoryTable):
         self.gets: Counter[str] = Counter()
         self.queries: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
+        self.others = 0
 
     def get(self, partition: str, row_key: str) -> StoredRow | None:
         self.gets[row_key.partition(":")[0]] += 1
         return super().get(partition, row_key)
 
-    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
-        found = list(super().query(partition, first, before, limit))
+    def query(
+        self,
+        partition: str,
+        first: str,
+        before: str,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[StoredRow]:
+        found = list(super().query(partition, first, before, limit, columns))
         self.queries[first.partition(":")[0]] += 1
         self.rows[first.partition(":")[0]] += len(found)
         return iter(found)
 
+    def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
+        self.others += 1
+        return RowsRead(list(super().query(partition, first, before, limit)), self.now())
+
+    def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
+        self.others += 1
+        return super().write(partition, operations)
+
     def forget(self) -> None:
+        self.others = 0
         self.gets.clear()
         self.queries.clear()
         self.rows.clear()
@@ -64,6 +83,38 @@ def counted(engine: Engine) -> Counted:
     assert isinstance(table, Counted)
     table.forget()
     return table
+
+
+def test_a_timer_that_fires_makes_three_requests() -> None:
+    engine = Engine(NOW)
+    engine.ledger = Ledger(Counted(engine.clock))
+    engine.firing = engine.wired().firing
+    of = schedule("cron: {expression: '* * * * *'}")
+    due_occurrences = engine.wired(of).due_occurrences
+    due_occurrences.fire(of)
+    engine.clock.pass_time(timedelta(minutes=1))
+    table = counted(engine)
+
+    fired = due_occurrences.fire(of)
+
+    assert (fired, len(engine.endpoint.submissions)) == (1, 2)
+    assert table.others == 3
+    assert table.gets.total() + table.queries.total() == 0
+
+
+def test_a_timer_reads_its_pauses_behind_however_many_open_runs() -> None:
+    engine = Engine(NOW)
+    of = schedule("cron: {expression: '* * * * *'}")
+    for number in range(100):
+        engine.firing.fire(of, time_occurrence(of, NOW - timedelta(days=1, minutes=number)))
+    due_occurrences = engine.wired(of).due_occurrences
+    due_occurrences.fire(of)
+    pause(engine.ledger, "s", engine.clock.now(), None, None)
+    engine.clock.pass_time(timedelta(minutes=1))
+
+    due_occurrences.fire(of)
+
+    assert engine.states()["s@2026-11-01T04:01:00Z"] == "skipped paused"
 
 
 @pytest.mark.parametrize("limit", ["", "max_concurrent_runs: 400"])
@@ -95,6 +146,28 @@ def test_a_line_reads_its_rows_once_and_not_for_each_start() -> None:
     assert len(engine.endpoint.submissions) == 40
     assert table.rows["o"] + table.rows["n"] <= 3 * 120
     assert table.gets["slots"] <= 25
+
+
+def test_what_waits_is_not_read_anew_for_every_batch() -> None:
+    engine = Engine(NOW)
+    engine.ledger = Ledger(Counted(engine.clock))
+    engine.firing = engine.wired().firing
+    of = schedule(
+        "change: {datastore: d, container: data, data_path_parameter_name: input, data_path: manifest,"
+        " polling_interval: 0}\n"
+        "batch: {quiet: 1m, max_wait: 1h, max_items: 50}"
+    )
+    assert isinstance(of, ChangeSchedule)
+    for number in range(1000):
+        engine.blobs.put(found(f"{number}.csv", etag=f"0x{number}", last_modified=NOW))
+        engine.report(of, f"{number}.csv")
+    engine.clock.pass_time(timedelta(minutes=10))
+    table = counted(engine)
+
+    engine.reconcile(of)
+
+    assert len(engine.endpoint.submissions) == 20
+    assert table.rows["p"] <= 5 * 1000
 
 
 def test_a_long_past_is_pruned_faster_than_it_grows() -> None:

@@ -1,6 +1,6 @@
 """`overlap` and `max_concurrent_runs`: how many runs of a schedule are open, who waits, who is skipped or canceled."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -170,8 +170,10 @@ def test_a_long_line_costs_a_claim_no_more_than_a_short_one() -> None:
     rows: list[int] = []
     plain = day.ledger.table.query
 
-    def counted(partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
-        found = list(plain(partition, first, before, limit))
+    def counted(
+        partition: str, first: str, before: str, limit: int | None = None, columns: Sequence[str] | None = None
+    ) -> Iterator[StoredRow]:
+        found = list(plain(partition, first, before, limit, columns))
         rows[-1] += len(found) * first.startswith("o:")
         return iter(found)
 

@@ -1,12 +1,17 @@
 """Which occurrences of a time-based schedule run: late timers, missed ones, edits, and the first sight."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from builders import Engine, schedule, utc
+from builders import Engine, HandClock, schedule, utc
 
+from triggers.ledger.ledger import Ledger
+from triggers.ledger.memory import MemoryTable
+from triggers.ledger.ports import Operation, RowsRead, StoredRow, Written
 from triggers.scheduling.config import TimeSchedule
+from triggers.scheduling.run import RunState
 from triggers.steering.pausing import pause
 
 HOURLY = "cron: {expression: '0 * * * *'}"
@@ -182,13 +187,76 @@ def test_a_long_standstill_is_noted_over_several_wakes_and_delays_no_start(engin
     assert "s@2026-11-03T03:49:00Z" in engine.endpoint.keys
 
 
-def test_a_mark_that_could_not_be_written_costs_nothing(engine: Engine) -> None:
-    engine.ledger.set_mark = lambda schedule, mark: False  # type: ignore[method-assign]  # a fault, for this test
+class Overtaken(MemoryTable):
+    """Something happens between the moment at which a firing reads what it decides by, and its claim."""
 
-    for minute in range(3):
-        wake(engine, schedule(HOURLY), utc(f"2026-11-01T05:0{minute}"))
+    meanwhile: Callable[[], object] | None = None
 
-    assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]
+    def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
+        found = super().read(partition, first, before, limit)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return found
+
+
+@pytest.fixture(params=["", "overlap: buffer_all\n", "max_concurrent_runs: 9\n"])
+def overtaken(request: pytest.FixtureRequest) -> tuple[Engine, TimeSchedule, Overtaken]:
+    """With a schedule that has fired before."""
+    engine, of = Engine(utc("2026-11-01T04:00:02")), schedule(f"{request.param}{HOURLY}")
+    table = Overtaken(engine.clock.server_now)
+    engine.ledger = Ledger(table)
+    engine.firing = engine.wired().firing
+    wake(engine, of)
+    for run in engine.ledger.runs(engine.endpoint.keys):
+        engine.ledger.update(run, run.to(RunState.FINISHED, engine.clock.now(), ended_at=engine.clock.now()))
+    return engine, of, table
+
+
+def test_a_claim_goes_without_a_mark_that_somebody_has_written_meanwhile(
+    overtaken: tuple[Engine, TimeSchedule, Overtaken],
+) -> None:
+    engine, of, table = overtaken
+
+    def writes_the_mark() -> None:
+        mark = engine.ledger.mark("s")
+        assert mark is not None
+        assert engine.ledger.set_mark("s", mark)
+
+    table.meanwhile = writes_the_mark
+    fired = [wake(engine, of, utc(f"2026-11-01T05:00:0{second}")) for second in (1, 2, 3)]
+
+    assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z", "s@2026-11-01T05:00:00Z"]
+    assert fired == [1, 0, 0]
+    mark = engine.ledger.mark("s")
+    assert mark is not None
+    assert mark.until > utc("2026-11-01T05:00")
+
+
+def test_two_instances_that_decide_at_once_start_one_run(overtaken: tuple[Engine, TimeSchedule, Overtaken]) -> None:
+    engine, of, table = overtaken
+    table.meanwhile = lambda: wake(engine, of)
+
+    fired = wake(engine, of, utc("2026-11-01T05:00:01"))
+
+    assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z", "s@2026-11-01T05:00:00Z"]
+    assert fired == 0
+
+
+def test_the_mark_comes_with_the_last_row_and_not_before(engine: Engine) -> None:
+    of = schedule(f"catchup: all\ncatchup_window: 9h\n{HOURLY}")
+    wake(engine, of)
+    marks = []
+
+    def look() -> None:
+        mark = engine.ledger.mark("s")
+        assert mark is not None
+        marks.append(mark.until)
+
+    engine.endpoint.before_sending = look
+    wake(engine, of, utc("2026-11-01T07:00:01"))
+
+    assert marks == [utc("2026-11-01T04:00:04")] * 2 + [utc("2026-11-01T07:00:03")]
 
 
 def test_an_instance_that_slept_after_its_decision_decides_anew(engine: Engine) -> None:
@@ -258,6 +326,44 @@ def test_a_long_backlog_gets_on_and_starves_nothing_that_is_on_time(engine: Engi
     assert started == sorted(set(started)), "every call starts something"
     newest = max(run.nominal_time for run in engine.ledger.recent_runs("s", 999) if run.nominal_time)
     assert engine.clock.now() - newest < timedelta(minutes=5)
+
+
+class SlowTable(MemoryTable):
+    """Every request takes half a second."""
+
+    clock: HandClock
+
+    def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
+        self.clock.pass_time(timedelta(seconds=0.5))
+        return super().write(partition, operations)
+
+    def get(self, partition: str, row_key: str) -> StoredRow | None:
+        self.clock.pass_time(timedelta(seconds=0.5))
+        return super().get(partition, row_key)
+
+
+@pytest.mark.parametrize("catchup", ["none", "latest", "all"])
+def test_slow_storage_keeps_a_thread_for_a_minute_and_a_year_of_minutes_gets_on(engine: Engine, catchup: str) -> None:
+    table = SlowTable(engine.clock.server_now)
+    table.clock = engine.clock
+    engine.ledger = Ledger(table)
+    engine.firing = engine.wired().firing
+    of = schedule(f"catchup: {catchup}\ncatchup_window: 9d\ncron: {{expression: '* * * * *'}}")
+    wake(engine, of)
+    engine.clock.pass_time(timedelta(days=365))
+    marks = []
+
+    for _ in range(3):
+        began_at = engine.clock.now()
+        wake(engine, of)
+        assert engine.clock.now() - began_at < timedelta(seconds=70)
+        mark = engine.ledger.mark("s")
+        assert mark is not None
+        marks.append(mark.until)
+
+    assert "submitted" in set(list(engine.states().values())[1:]), "what is on time starts in the first call"
+    if catchup != "all":
+        assert marks == sorted(set(marks))
 
 
 def test_a_pause_takes_hold_in_the_middle_of_a_backlog(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from azure.data.tables import TableClient, TableServiceClient
 
 from ..settings import UnusableConnection
 from .calls import BROKEN_OFF, TABLE, ServerTime, explained, repeated, table_is_missing
-from .ports import LedgerUnavailable, Operation, Replace, StoredRow, Written
+from .ports import LedgerUnavailable, Operation, Replace, RowsRead, StoredRow, Written
 from .table_writes import written
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _UNFIT: Final = frozenset({404, 409, 412})
 """A condition does not hold: there is no such row, there is one, or it has changed."""
 
 
+_BETWEEN: Final = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @before"
 _ROWS_A_REQUEST: Final = 1000
 """As many as the service gives at once."""
 
@@ -46,14 +47,34 @@ class AzureTable:
                 return None
         return None
 
-    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+    def query(
+        self,
+        partition: str,
+        first: str,
+        before: str,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[StoredRow]:
         with self._reached() as table:
             found = table.query_entities(
-                "PartitionKey eq @partition and RowKey ge @first and RowKey lt @before",
+                _BETWEEN,
                 parameters={"partition": partition, "first": first, "before": before},
                 results_per_page=None if limit is None else min(limit, _ROWS_A_REQUEST),
+                select=None if columns is None else ["RowKey", "Timestamp", *columns],
             )
             yield from map(_stored, islice(found, limit))
+
+    def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
+        with self._reached() as table:
+            answered = ServerTime()
+            found = table.query_entities(
+                _BETWEEN,
+                parameters={"partition": partition, "first": first, "before": before},
+                results_per_page=limit,
+                raw_response_hook=answered,
+            )
+            return RowsRead([_stored(row) for row in islice(found, limit)], answered.at)
+        return RowsRead([], None)
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         with self._reached() as table:

@@ -12,29 +12,26 @@ from uuid import uuid4
 
 from ..scheduling.overlap import OpenRun
 from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState, nominal_time_in, schedule_of
+from ..scheduling.shown import RunAnswer, run_answer
+from .list_rows import LIST, Listed, Listing, answer_of, list_columns, list_key, listed_key, listed_of
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
 from .records import (
     Delivery,
-    Listed,
-    Listing,
     Mark,
+    TimerState,
     deliveries_of,
     delivery_columns,
     delivery_of,
-    listed_key,
-    listed_of,
     mark_columns,
     mark_of,
     open_columns,
     open_of,
     open_run_of,
 )
-from .registry import Registry
+from .registry import OWN_PAUSES, Registry
 from .rows import (
     CorruptRow,
     after_prefix,
-    list_columns,
-    list_key,
     numbers_behind,
     readable,
     readable_or,
@@ -49,6 +46,16 @@ _LISTED: Final = 100
 """Among how many of its newest runs the newest occurrence of a schedule is looked for."""
 _RUNS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; a run has two once it has ended."""
+
+
+_MARK: Final = "mark"
+_TIMER_ROWS: Final = 20
+"""Between a schedule's mark and its pauses lie the rows of what is open."""
+
+
+def moved(mark: Mark) -> Operation:
+    """The write of a mark that follows the one that was read, for the transaction of a claim too."""
+    return following(_MARK, mark_columns(mark), mark.version)
 
 
 class Ledger(Registry):
@@ -161,8 +168,15 @@ class Ledger(Registry):
             if run := readable_or(run_of, row, None):
                 yield run
             else:
-                key = row.row_key[2:]
-                self.table.write(schedule_of(key), [Merge(f"o:{key}", {"state": RunState.UNREADABLE.value})])
+                self._set_aside(row.row_key[2:])
+
+    def _set_aside(self, key: str) -> None:
+        schedule, unreadable = schedule_of(key), {"state": RunState.UNREADABLE.value}
+        row = self.table.get(schedule, f"o:{key}")
+        self.table.write(schedule, [Merge(f"o:{key}", unreadable)])
+        found = None if row is None else readable_or(open_of, row, None)
+        if found is not None and found.created_at is not None:
+            self.table.write(schedule, [Merge(f"{list_key(found.created_at)}:{key}", unreadable)])
 
     def shown_runs(self, keys: Sequence[str]) -> list[Run]:
         """The runs of these keys, as people see them: one that is not readable is in the state `unreadable`."""
@@ -172,6 +186,18 @@ class Ledger(Registry):
         """The newest runs of a schedule, newest first, as people see them."""
         return self.shown_runs([one.key for one in self.listed(schedule, limit=limit).runs])
 
+    def recent_answers(self, schedule: str, limit: int) -> list[RunAnswer]:
+        """The newest runs of a schedule, newest first, as their list rows show them; one query."""
+        return self.answers(self.listed(schedule, limit=limit, columns=None).runs)
+
+    def answers(self, listed: Sequence[Listed]) -> list[RunAnswer]:
+        """Runs as lists show them, without those that are gone; one whose list row does not hold it is read."""
+        found: list[RunAnswer] = []
+        for one in listed:
+            answer = answer_of(one)
+            found.extend([answer] if answer is not None else map(run_answer, self.shown_runs([one.key])))
+        return found
+
     def listed(
         self,
         schedule: str,
@@ -180,18 +206,22 @@ class Ledger(Registry):
         since: datetime | None = None,
         until: datetime | None = None,
         after: str | None = None,
+        columns: Sequence[str] | None = ("state",),
     ) -> Listing:
-        """At most `limit` of a schedule's runs whose rows are of [since, until), newest first, behind a place."""
-        newest = "t:" if until is None else f"{list_key(until)};"
-        oldest = after_prefix("t:") if since is None else f"{list_key(since)};"
+        """At most `limit` of a schedule's runs whose rows are of [since, until), newest first, behind a place.
+
+        None for `columns` reads what the runs are shown with.
+        """
+        newest = LIST if until is None else f"{list_key(until)};"
+        oldest = after_prefix(LIST) if since is None else f"{list_key(since)};"
         first = newest if after is None else max(newest, f"{after}!")  # no character of a key comes before it
-        rows = list(self.table.query(schedule, first, oldest, limit))
+        rows = list(self.table.query(schedule, first, oldest, limit, columns))
         end = rows[-1].row_key if len(rows) == limit else None
         return Listing(runs=list(readable(self._listed, iter(rows))), end=end)
 
     def _listed(self, row: StoredRow) -> Listed:
         """A run of a list; where the list does not say in which state it is, the run itself is read."""
-        found = Listed(place=row.row_key, key=listed_key(row), state=RunState.UNREADABLE)
+        found = Listed(place=row.row_key, key=listed_key(row), state=RunState.UNREADABLE, row=row)
         found = readable_or(listed_of, row, found)
         if found.state is not RunState.UNREADABLE:
             return found
@@ -202,7 +232,7 @@ class Ledger(Registry):
 
         What is not readable stays: it may be open to the version of the app that has written it.
         """
-        rows = self.table.query(schedule, list_key(created_before), after_prefix("t:"))
+        rows = self.table.query(schedule, list_key(created_before), after_prefix(LIST), columns=("state",))
         ended = (one for one in readable(self._listed, rows) if one.state in ENDED_STATES)
         past = list(islice(ended, limit))
         for start in range(0, len(past), _RUNS_A_TRANSACTION):
@@ -214,12 +244,25 @@ class Ledger(Registry):
                     self.table.write(schedule, [listed])
         return len(past)
 
+    def timer_state(self, schedule: str) -> TimerState:
+        """What a timer that fires must know of its schedule: one request, where few runs are open."""
+        found = self.table.read(schedule, _MARK, f"{OWN_PAUSES}!", _TIMER_ROWS)
+        rows = {row.row_key: row for row in found.rows}
+        paused = rows.get(OWN_PAUSES)
+        if paused is None and len(rows) == _TIMER_ROWS:
+            paused = self.table.get(schedule, OWN_PAUSES)
+        return TimerState(
+            mark=self._mark_in(schedule, rows.get(_MARK)),
+            pauses=self._by_own_pauses(schedule, paused),
+            at=found.at or self.now(),
+        )
+
     def mark(self, schedule: str) -> Mark | None:
         """The mark of a time-based schedule; None before its first."""
-        row = self.table.get(schedule, "mark")
-        if row is None:
-            return None
-        return readable_or(mark_of, row, None) or self._mark_by_runs(schedule, row)
+        return self._mark_in(schedule, self.table.get(schedule, _MARK))
+
+    def _mark_in(self, schedule: str, row: StoredRow | None) -> Mark | None:
+        return None if row is None else readable_or(mark_of, row, None) or self._mark_by_runs(schedule, row)
 
     def _mark_by_runs(self, schedule: str, spoilt: StoredRow) -> Mark:
         """A mark in place of one that is not readable: the newest nominal time that has a row."""
@@ -231,7 +274,7 @@ class Ledger(Registry):
 
     def set_mark(self, schedule: str, mark: Mark) -> bool:
         """Write a mark that follows the one that was read; False when somebody else was first."""
-        return self.table.write(schedule, [following("mark", mark_columns(mark), mark.version)]) is not None
+        return self.table.write(schedule, [moved(mark)]) is not None
 
     def _written(self, run: Run, write_id: str, operations: list[Operation]) -> Run | None:
         """Write all rows or none; the first is the run's own. None when another write came first."""

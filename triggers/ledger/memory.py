@@ -1,11 +1,12 @@
 """A table in memory: the port without the storage, for tests and the simulator."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 
-from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, Written
+from .ports import Create, Delete, Merge, Operation, Replace, RowsRead, StoredRow, Written
 
 
 class MemoryTable:
@@ -24,10 +25,21 @@ class MemoryTable:
         with self._lock:
             return self._partitions.get(partition, {}).get(row_key)
 
-    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
+    def query(
+        self,
+        partition: str,
+        first: str,
+        before: str,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[StoredRow]:
         with self._lock:
             rows = self._partitions.get(partition, {})
-            return iter([rows[key] for key in sorted(rows) if first <= key < before][:limit])
+            found = [rows[key] for key in sorted(rows) if first <= key < before][:limit]
+        return iter(found if columns is None else [_cut_down(row, columns) for row in found])
+
+    def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
+        return RowsRead(list(self.query(partition, first, before, limit)), self._now())
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         with self._lock:
@@ -48,6 +60,10 @@ class MemoryTable:
 
     def now(self) -> datetime:
         return self._now()
+
+
+def _cut_down(row: StoredRow, columns: Sequence[str]) -> StoredRow:
+    return replace(row, columns={name: value for name, value in row.columns.items() if name in columns})
 
 
 def _holds(operation: Operation, present: StoredRow | None) -> bool:

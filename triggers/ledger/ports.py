@@ -79,6 +79,15 @@ class Written:
     """By the store's clock."""
 
 
+@dataclass(frozen=True)
+class RowsRead:
+    """The rows of one answer."""
+
+    rows: Sequence[StoredRow]
+    at: datetime | None
+    """By the store's clock; None where the answer did not tell."""
+
+
 class Table(Protocol):
     """Rows in partitions, ordered by their keys. Every method raises LedgerUnavailable."""
 
@@ -89,8 +98,21 @@ class Table(Protocol):
     def get(self, partition: str, row_key: str) -> StoredRow | None:
         """One row, or None."""
 
-    def query(self, partition: str, first: str, before: str, limit: int | None = None) -> Iterator[StoredRow]:
-        """The rows with keys in [first, before), in order, fetched as they are asked for; the first `limit` of them."""
+    def query(
+        self,
+        partition: str,
+        first: str,
+        before: str,
+        limit: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[StoredRow]:
+        """The rows with keys in [first, before), in order, fetched as they are asked for; the first `limit` of them.
+
+        With `columns` these alone are read.
+        """
+
+    def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
+        """The first `limit` rows (at most 1000) with keys in [first, before), and the time; one request."""
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         """All operations (at most ROWS_A_TRANSACTION) or none; None when a condition does not hold.

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun, ranks_at
 from ..scheduling.pauses import Pause
-from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState, is_run_key
+from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState
 from .ports import Columns, Operation, Replace, StoredRow
 from .rows import (
-    LIST_KEY,
     CorruptRow,
     columns_of,
     document_of,
     number_of,
     pauses_of,
     readable_or,
+    state_of,
     text_of,
     time_of,
     told_columns,
@@ -28,25 +28,6 @@ class Registration:
 
     schedule: str
     first_seen: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """A run as lists find it, without reading the run."""
-
-    place: str
-    """Where it stands in a list, newest first, of all schedules."""
-    key: str
-    state: RunState
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listing:
-    """A piece of a list."""
-
-    runs: list[Listed]
-    end: str | None
-    """The place of the last row that was read; None: there are no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +59,16 @@ class Mark:
     """The same for version 0.1.0, which may read it in a rolling deployment or after a rollback."""
     version: str | None = None
     """The ledger's mark of what was read; None for a mark that is not in it yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimerState:
+    """What the occurrences of a time-based schedule are decided by."""
+
+    mark: Mark | None
+    pauses: tuple[Pause, ...]
+    at: datetime
+    """By the ledger's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +148,7 @@ def delivery_of(schedule: str, row: StoredRow) -> Delivery:
         schedule=schedule,
         row_key=row.row_key,
         run_key=text_of(row, "run_key"),
-        state=None if is_callback else _state_of(row),
+        state=None if is_callback else state_of(row),
         task=document_of(row, AzureDevOps) if is_callback else None,
         attempts=number_of(row, "attempts"),
         next_attempt_at=time_of(row, "until") if "until" in row.columns else None,
@@ -206,7 +197,7 @@ def open_of(row: StoredRow) -> OpenRun:
 
     return OpenRun(
         key=row.row_key[2:],
-        state=_state_of(row),
+        state=state_of(row),
         ranks_at=time("ranks_at"),
         due_at=time("due_at"),
         submitted_at=time("submitted_at"),
@@ -220,23 +211,3 @@ def open_of(row: StoredRow) -> OpenRun:
         by_person=bool(row.columns.get("by_person")),
         is_request=row.columns.get("kind") == RunKind.REQUEST.value,
     )
-
-
-def listed_of(row: StoredRow) -> Listed:
-    """What a list row says of its run."""
-    return Listed(place=row.row_key, key=listed_key(row), state=_state_of(row))
-
-
-def listed_key(row: StoredRow) -> str:
-    """The run that a list row is of: its own key says so."""
-    key = row.row_key[len(LIST_KEY) :]
-    if not is_run_key(key):
-        raise CorruptRow(row.row_key, "its key names no run")
-    return key
-
-
-def _state_of(row: StoredRow) -> RunState:
-    try:
-        return RunState(text_of(row, "state"))
-    except ValueError as error:
-        raise CorruptRow(row.row_key, error) from error

@@ -17,7 +17,7 @@ _TRIES: Final = 5
 """Who is overtaken so often has seen as many holds written."""
 _CURSOR: Final = "cursor"
 _OPEN: Final = "open"
-_PAUSE: Final = "pause"
+OWN_PAUSES: Final = "pause"
 """The schedule's own copy of its pauses. Version 0.1.0 knows the registry's alone; the next may know this one alone."""
 
 
@@ -30,6 +30,8 @@ class Registry:
         self._id: str | None = None
         self._registered: dict[str, Registration] = {}
         """A registration never changes; without this, every firing would ask for it."""
+        self._pauses_copied: set[str] = set()
+        """Schedules whose own copy of their pauses was once as new as the registry's."""
 
     def ledger_id(self) -> str:
         """A GUID made once with the ledger: dev and prod may share a workspace, not each other's runs."""
@@ -116,6 +118,26 @@ class Registry:
         self._copy_pauses(schedule, pauses.intervals)
         return True
 
+    def present_pauses(self, schedule: str) -> tuple[Pause, ...]:
+        """The pauses of a schedule by its own copy: mostly one read."""
+        return self._by_own_pauses(schedule, self.table.get(schedule, OWN_PAUSES))
+
+    def _by_own_pauses(self, schedule: str, row: StoredRow | None) -> tuple[Pause, ...]:
+        """The pauses of a schedule whose own copy was read.
+
+        The registry is asked until the copy was once found to be up to date in this process. What version 0.1.0 writes
+        there later, the next pass copies.
+        """
+        self._forget_a_table_that_is_gone()
+        own = () if row is None else pauses_in(row)
+        if schedule in self._pauses_copied:
+            return own
+        registered = self.table.get(REGISTRY, f"p:{schedule}")
+        found = later(() if registered is None else pauses_in(registered), own)
+        if found == own:
+            self._pauses_copied.add(schedule)
+        return found
+
     def copied_pauses(self, schedule: str, registered: tuple[Pause, ...]) -> tuple[Pause, ...]:
         """The pauses of a schedule, of which the registry's are known; what only the registry has is copied."""
         own = self._own_pauses(schedule)
@@ -125,11 +147,11 @@ class Registry:
         return found
 
     def _own_pauses(self, schedule: str) -> tuple[Pause, ...]:
-        row = self.table.get(schedule, _PAUSE)
+        row = self.table.get(schedule, OWN_PAUSES)
         return () if row is None else pauses_in(row)
 
     def _copy_pauses(self, schedule: str, intervals: tuple[Pause, ...]) -> None:
-        self.table.write(schedule, [Replace(_PAUSE, columns_of(intervals))])
+        self.table.write(schedule, [Replace(OWN_PAUSES, columns_of(intervals))])
 
     def note_pass(self, at: datetime) -> None:
         """Remember that a pass of the reconciler has ended."""
@@ -180,6 +202,7 @@ class Registry:
         if self._incarnation != self.table.incarnation:
             self._incarnation, self._id = self.table.incarnation, None
             self._registered.clear()
+            self._pauses_copied.clear()
 
 
 def _until(row: StoredRow) -> datetime:

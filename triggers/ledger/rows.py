@@ -5,7 +5,7 @@
                             n:<key>:<state>            an end that the run's webhook has not been told yet
                             n:<key>:callback           who waits for the run's end, with a token of theirs
                             slots                      changes with every claim that takes a slot
-                            t:<inverted time>:<key>    newest first: what lists walk
+                            t:<inverted time>:<key>    newest first: the run as lists show it
                             mark                       up to when a time-based schedule's occurrences have rows
                             pause                      a copy of p:<schedule>; of the two the later event counts
     partition = registry    s:<schedule>               first_seen
@@ -74,8 +74,6 @@ _ABSENT: Final = re.compile(r'(,"(life":null|claims":\[\]|events_left_out":0|unk
 _NUMBER: Final = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _LONGEST_TAIL: Final = 200
 _PIECE: Final = re.compile(r"document_\d+\Z", re.ASCII)
-_END_OF_TIME: Final = 253_402_300_800_000
-"""Milliseconds: the year 10000; subtracted from it, later times sort first."""
 
 
 class CorruptRow(LedgerUnavailable):
@@ -108,20 +106,6 @@ def told_columns(run: Run) -> Row:
     known = {name: at.isoformat() for name, at in times.items() if at is not None}
     by = {"by_person": True} if run.by_person else {}
     return {"state": run.state.value, "kind": run.kind.value, **by, **known}
-
-
-def list_columns(run: Run) -> Row:
-    """The row by which lists find the run, newest first."""
-    return {"state": run.state.value, "kind": run.kind.value, "key": run.key}
-
-
-LIST_KEY: Final = "t:000000000000000:"
-"""What stands before the run key in the key of a list row, with any digits."""
-
-
-def list_key(created_at: datetime) -> str:
-    """Where the list rows of a time begin; earlier times come behind it."""
-    return f"t:{_END_OF_TIME - int(created_at.timestamp() * 1000):015d}"
 
 
 def after_prefix(prefix: str) -> str:
@@ -202,6 +186,14 @@ def text_of(row: StoredRow, column: str) -> str:
     if not isinstance(found, str):
         raise CorruptRow(row.row_key, f"it has no {column}")
     return found
+
+
+def state_of(row: StoredRow) -> RunState:
+    """The state in a row; raises CorruptRow."""
+    try:
+        return RunState(text_of(row, "state"))
+    except ValueError as error:
+        raise CorruptRow(row.row_key, error) from error
 
 
 def columns_of(document: object) -> Row:

@@ -52,25 +52,36 @@ class Batching:
         if schedule.batch is None:
             return
         yield from self._finish(schedule, schedule.batch, lives, server_now)
-        while self._began(schedule, schedule.batch, lives, server_now(), pauses):
-            yield from self._finish(schedule, schedule.batch, lives, server_now)
+        goes_on = True
+        while goes_on:
+            goes_on, due = False, self._due(schedule, schedule.batch, lives, server_now(), pauses)
+            while due := self._began(schedule, schedule.batch, lives, due):
+                goes_on = True
+                yield from self._finish(schedule, schedule.batch, lives, server_now)
 
-    def _began(
+    def _due(
         self,
         schedule: ChangeSchedule,
         batch: Batch,
         lives: Standing,
         server_now: datetime,
         pauses: Sequence[Pause],
-    ) -> bool:
-        """Begin a batch of every group that is due; False when none was."""
-        fits = self._fitting(schedule, lives)
-        waiting = self.rows.waiting(schedule.name, fits)
-        due = [one.group for one in waiting if is_due(batch, one, server_now, pauses)]
-        folder = schedule.trigger.folder
-        heads = [Head(group=group, path=group or folder, life=lives.own) for group in due]
-        begun = [self.rows.begin(schedule.name, head, fits, batch.max_items) for head in heads]
-        return any(begun)
+    ) -> dict[str, int]:
+        """The groups of which a batch is due, with how many batches what waits will fill; costs what waits."""
+        waiting = self.rows.waiting(schedule.name, self._fitting(schedule, lives))
+        return {
+            one.group: max(1, one.count // batch.max_items) for one in waiting if is_due(batch, one, server_now, pauses)
+        }
+
+    def _began(self, schedule: ChangeSchedule, batch: Batch, lives: Standing, due: dict[str, int]) -> dict[str, int]:
+        """Begin a batch of every due group: those begun, with how many are still due of each."""
+        fits, folder = self._fitting(schedule, lives), schedule.trigger.folder
+        begun = {}
+        for group, batches in due.items():
+            head = Head(group=group, path=group or folder, life=lives.own)
+            if batches and self.rows.begin(schedule.name, head, fits, batch.max_items):
+                begun[group] = batches - 1
+        return begun
 
     def _fitting(self, schedule: ChangeSchedule, lives: Standing) -> Fits:
         """What this process may put into a batch: what it watches, and no other process sees to."""

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..clock import Clock, Stopwatch
-from ..ledger.ledger import Ledger
+from ..ledger.ledger import Ledger, moved
 from ..ledger.records import Mark
+from ..scheduling.backlog import due_now
 from ..scheduling.config import Overlap, TimeSchedule
 from ..scheduling.identities import trigger_digest, trigger_digest_0_1
 from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
+from ..scheduling.run import time_key
 from ..scheduling.times.occurrences import TimeTrigger, between
 from .firing import Firing
 from .lives import WOKEN_WITHIN, Lives
@@ -25,9 +27,6 @@ AHEAD = timedelta(seconds=5)
 
 _FRESH = timedelta(seconds=60)
 """Between a decision and acting on it: the catch-up window was compared with the time of the decision."""
-
-_ROWS_A_CALL = 1000
-"""Skipped occurrences that one call notes; the next one goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,73 +44,80 @@ class DueOccurrences:
     def fire(self, schedule: TimeSchedule, min_age: timedelta | None = None) -> int:
         """Fire every occurrence of at least this age that has no row yet; returns how many it started or skipped.
 
-        Without an age it is the schedule's timer that has fired, perhaps a little early. Rows come first and the mark
-        after them, so a crash in between repeats rows, which conflict, and loses none. Occurrences below the floor, a
-        day above what is pruned, start nothing: their rows may be gone already.
+        Without an age it is the schedule's timer that has fired, perhaps a little early. The mark comes with the last
+        row or after it, so a crash in between repeats rows, which conflict, and loses none. Occurrences below the
+        floor, a day above what is pruned, start nothing: their rows may be gone already.
         """
         is_timer, since_decision = min_age is None, Stopwatch(self.clock)
         now = self.clock.now()
         until = now + (EARLY if min_age is None else -min_age)
         trigger = schedule.trigger
         first_seen = self.lives.of(schedule, is_timer=is_timer).first_seen
-        mark = self.ledger.mark(schedule.name)
+        state = self.ledger.timer_state(schedule.name)
+        mark = state.mark
         after = _after(schedule, mark, first_seen, min(self.started_at, now))
-        if until <= after:
-            return 0
-        due = list(between(trigger, after, until))
-        if not due and mark is not None and not _is_edited(trigger, mark):
-            return 0  # woken for nothing: one row was read, and the mark may stay where it is
         # No clock of ours decides what the storage's own has not come to yet.
-        latest = self.ledger.now() + AHEAD
+        latest = state.at + AHEAD
         now, until = min(now, latest), min(until, latest)
         if until <= after:
             return 0
-        due = [moment for moment in due if moment <= until]
-        pauses = self.ledger.pauses(schedule.name).intervals
-        decisions = decide(schedule, due, first_seen, now, floor=floor(now, self.retention), pauses=pauses)
+        due, rest = due_now(schedule, after, until, now, state.pauses)
+        if not due and mark is not None and not _is_edited(trigger, mark):
+            return 0  # woken for nothing: the mark may stay where it is
+        decisions = decide(schedule, due, first_seen, now, floor=floor(now, self.retention), pauses=state.pauses)
         following = _following(mark, trigger, until)
 
-        def may_start(number: int) -> bool:
-            """A decision that has grown old is not acted on, nor one that a pause has overtaken."""
+        def may_go_on(starts_before: int | None) -> bool:
+            """A decision that has grown old is not acted on, nor a start that a pause has overtaken."""
             if since_decision.elapsed() > _FRESH:
                 return False
-            return number == 0 or not is_paused(self.ledger.pauses(schedule.name).intervals, self.clock.now())
+            return not starts_before or not is_paused(self.ledger.present_pauses(schedule.name), self.clock.now())
 
         skips = [one for one in decisions if one.skip is not None]
-        return self._fire(schedule, _in_order(schedule, decisions, now), skips, following, may_start)
+        return self._fire(schedule, _in_order(schedule, decisions, now), skips, rest, following, may_go_on)
 
     def _fire(
         self,
         schedule: TimeSchedule,
         starts: list[Decision],
         skips: list[Decision],
+        rest: datetime | None,
         mark: Mark,
-        may_start: Callable[[int], bool],
+        may_go_on: Callable[[int | None], bool],
     ) -> int:
         """Start first, so that a long list of misses delays nothing, then note what was skipped, the oldest first.
 
-        What is left over is decided anew by the next call: the mark stays before it, and moves past what has its row.
+        What is left over is decided anew by the next call, with the rest: the mark stays before it, and moves past
+        what has its row. It moves in the transaction of the last row, where nothing is left over.
         """
-        fired, started = 0, 0
-        for decision in starts:
-            if not may_start(started):
+        fired, started, starts_go_on = 0, 0, True
+        left = {one.nominal_time for one in [*starts, *skips]} | ({rest} if rest else set())
+        for decision in [*starts, *skips]:
+            if decision.skip is None:
+                starts_go_on = starts_go_on and may_go_on(started)
+                if not starts_go_on:
+                    continue
+                started += 1
+            elif not may_go_on(None):
                 break
-            fired += self._fired(schedule, decision)
-            started += 1
-        for decision in skips[:_ROWS_A_CALL]:
-            fired += self._fired(schedule, decision)
-        left = [*starts[started:], *skips[_ROWS_A_CALL:]]
+            left.remove(decision.nominal_time)
+            if not left and self._fired(schedule, decision, mark):
+                return fired + 1
+            if left or not self.ledger.has(time_key(schedule.name, decision.nominal_time)):
+                fired += self._fired(schedule, decision)
         if left:
-            until = min(one.nominal_time for one in left) - timedelta(microseconds=1)
-            mark = replace(mark, until=until)
+            mark = replace(mark, until=min(left) - timedelta(microseconds=1))
         self.ledger.set_mark(schedule.name, mark)
         return fired
 
-    def _fired(self, schedule: TimeSchedule, decision: Decision) -> bool:
+    def _fired(self, schedule: TimeSchedule, decision: Decision, mark: Mark | None = None) -> bool:
+        """Start or skip an occurrence; False when its key was claimed before, or the mark was moved meanwhile."""
         occurrence = time_occurrence(schedule, decision.nominal_time)
         early = decision.nominal_time - self.clock.now()
         if early > timedelta(0):
             occurrence = replace(occurrence, remark=f"its timer fired {early.total_seconds():.3f} s early")
+        if mark is not None:
+            occurrence = replace(occurrence, beside=[moved(mark)])
         return self.firing.fire(schedule, occurrence, decision.skip) is not None
 
 

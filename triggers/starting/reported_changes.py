@@ -102,7 +102,7 @@ class Changes:
                 return False
             skip = _skip(schedule, found, newest, first_seen, lowest)
             if skip is None:
-                skip = _paused(self.ledger.pauses(name).intervals, change, now)
+                skip = _paused(self.ledger.present_pauses(name), change, now)
             if self._recorded(schedule, found, newest, skip):
                 return True
             if self.ledger.has(change_key(name, change)) or self.rows.is_batched(name, change):

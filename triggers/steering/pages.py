@@ -9,8 +9,9 @@ from heapq import heappop, heappush
 from typing import Final
 
 from ..ledger.ledger import Ledger
-from ..ledger.records import Listed
-from ..scheduling.run import Run, RunState
+from ..ledger.list_rows import Listed
+from ..scheduling.run import RunState
+from ..scheduling.shown import RunAnswer
 from .declined import BadInput
 
 ROWS_A_PAGE: Final = 1000
@@ -31,7 +32,7 @@ class Wanted:
     continuation: str | None = None
 
 
-def page(ledger: Ledger, wanted: Wanted) -> tuple[list[Run], str | None]:
+def page(ledger: Ledger, wanted: Wanted) -> tuple[list[RunAnswer], str | None]:
     """The runs, and where the next page begins, or None at the end. Raises BadInput, LedgerUnavailable."""
     after = None if wanted.continuation is None else _place(wanted.continuation)
     names = [wanted.schedule] if wanted.schedule is not None else [one.schedule for one in ledger.registrations()]
@@ -43,7 +44,9 @@ def page(ledger: Ledger, wanted: Wanted) -> tuple[list[Run], str | None]:
 
     def read(number: int, behind: str | None, limit: int) -> None:
         nonlocal left
-        part = ledger.listed(names[number], since=wanted.since, until=wanted.until, after=behind, limit=limit)
+        part = ledger.listed(
+            names[number], since=wanted.since, until=wanted.until, after=behind, limit=limit, columns=None
+        )
         left -= limit
         for one in part.runs:
             heappush(waiting, (one.place, number, one))
@@ -62,16 +65,12 @@ def page(ledger: Ledger, wanted: Wanted) -> tuple[list[Run], str | None]:
                 found.append(one)
             if len(found) < wanted.limit:
                 continue
-            return _runs(ledger, found), _token(last) if waiting else None
+            return ledger.answers(found), _token(last) if waiting else None
         behind = place[:-1]
         if left <= 0:
-            return _runs(ledger, found), _token(max(behind, last or behind))
+            return ledger.answers(found), _token(max(behind, last or behind))
         read(number, behind, min(left, wanted.limit if wanted.state is None else _SEARCHED))
-    return _runs(ledger, found), None
-
-
-def _runs(ledger: Ledger, listed: list[Listed]) -> list[Run]:
-    return ledger.shown_runs([one.key for one in listed])
+    return ledger.answers(found), None
 
 
 def _token(place: str | None) -> str | None:

@@ -141,7 +141,7 @@ class Steering:
             continuation=query.continuation,
         )
         found, continuation = page(self.ledger, wanted)
-        return RunsAnswer(runs=[run_answer(run) for run in found], continuation=continuation)
+        return RunsAnswer(runs=found, continuation=continuation)
 
     def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
         """A run, and whether that is all there is to say: False when it was waited for, or should be, in vain."""
@@ -197,7 +197,7 @@ class Steering:
         return self._told(one, self.ledger.pauses(one.name).intervals, self._last_runs(one, _LAST))
 
     def _last_runs(self, one: Schedule, number: int) -> list[RunAnswer]:
-        return [run_answer(run) for run in self.ledger.recent_runs(one.name, number)] if number else []
+        return self.ledger.recent_answers(one.name, number) if number else []
 
     def _told(self, one: Schedule, pauses: Sequence[Pause], last_runs: list[RunAnswer]) -> ScheduleAnswer:
         paused = is_paused(pauses, self.clock.now())

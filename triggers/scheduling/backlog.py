@@ -1,0 +1,59 @@
+"""Which of the occurrences that are due one call decides: of a long backlog a part, so that no call takes too long."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from .config import Catchup, TimeSchedule
+from .overlap import KEEPS_NEWEST, slots_of
+from .pauses import Pause, pause_at
+from .policies import ON_TIME
+from .times.occurrences import TimeTrigger, between
+
+OCCURRENCES_A_CALL: Final = 1000
+_INSTANT: Final = timedelta(microseconds=1)
+_FIRST_LOOK_BACK: Final = timedelta(hours=1)
+
+
+def due_now(
+    schedule: TimeSchedule, after: datetime, until: datetime, now: datetime, pauses: Sequence[Pause]
+) -> tuple[list[datetime], datetime | None]:
+    """The occurrences of (after, until] that are decided now, oldest first, and the first that is left for later.
+
+    The oldest come first; of a longer backlog, also those that are to start now: what is on time, and what `catchup`
+    lets start.
+    """
+    oldest = list(islice(between(schedule.trigger, after, until), OCCURRENCES_A_CALL + 1))
+    if len(oldest) <= OCCURRENCES_A_CALL:
+        return oldest, None
+    rest = oldest.pop()
+    starting = _starting(schedule, rest - _INSTANT, until, now, pauses)
+    return sorted({*oldest, *starting}), rest
+
+
+def _starting(
+    schedule: TimeSchedule, after: datetime, until: datetime, now: datetime, pauses: Sequence[Pause]
+) -> Iterator[datetime]:
+    trigger = schedule.trigger
+    late = now - ON_TIME - _INSTANT
+    window = max(after, now - schedule.catchup_window - _INSTANT)
+    if schedule.catchup is Catchup.ALL:
+        yield from islice(between(trigger, window, until), OCCURRENCES_A_CALL)
+        if slots_of(schedule) is not None and schedule.overlap not in KEEPS_NEWEST:
+            return  # they start in order, so nothing overtakes those that are left
+    if schedule.catchup is Catchup.LATEST:
+        yield from _newest(trigger, window, late, pauses)
+    yield from between(trigger, max(after, late), until)
+
+
+def _newest(trigger: TimeTrigger, after: datetime, until: datetime, pauses: Sequence[Pause]) -> list[datetime]:
+    """The newest occurrence of (after, until] outside the pauses, looked for backwards."""
+    span = _FIRST_LOOK_BACK
+    while until > after:
+        start = max(after, until - span)
+        found = [moment for moment in between(trigger, start, until) if pause_at(pauses, moment) is None]
+        if found:
+            return found[-1:]
+        until, span = start, 2 * span
+    return []
