@@ -44,6 +44,7 @@ ENGINE = (
     "triggers/ledger/*.py",
     "triggers/reconciling/*.py",
     "triggers/starting/*.py",
+    "triggers/scheduling/backlog.py",
     "triggers/scheduling/batch.py",
     "triggers/scheduling/change.py",
     "triggers/scheduling/identities.py",
