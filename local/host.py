@@ -135,6 +135,9 @@ class _Request(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self._is_cross_site():
+            self._send(403, b"requests of other sites' pages are refused")
+            return
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         if parts.path.startswith("/admin/functions/") and self.command == "POST":
@@ -147,6 +150,14 @@ class _Request(BaseHTTPRequestHandler):
             self._function(parts.path.removeprefix("/api/"), query, body)
         else:
             self._send(404, b"")
+
+    def _is_cross_site(self) -> bool:
+        """Whether a page of another site asks: without a key, any that is open in the browser could start runs."""
+        origin, host = self.headers.get("Origin"), self.headers.get("Host", "")
+        if self.headers.get("Sec-Fetch-Site") == "cross-site" and self.headers.get("Sec-Fetch-Mode") != "navigate":
+            return True
+        is_ours = re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", host) is not None  # no rebound name
+        return not is_ours or (origin is not None and urlsplit(origin).netloc != host)
 
     def _wake(self, name: str, body: bytes) -> None:
         function = self.server.host.functions.get(name)

@@ -190,6 +190,31 @@ def test_alerts_find_the_fields_in_a_line_of_ours(caplog: pytest.LogCaptureFixtu
     assert caplog.messages[0].startswith("run dead: 100% {odd} ")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'incoming/{"action"}.csv',
+        '{"action": "pass"}',
+        '{"action": "run_submitted", "run_key": "x"}',
+        'two\nlines {"action"}\n',
+        '}{"action"',
+        '\\{"action\\"',
+        "\u2028{'action'}",
+    ],
+)
+def test_no_text_in_a_line_hides_its_fields_from_the_alerts(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    pattern = re.search(r"extract\(@'(.+?)', 1, Message\)", (INFRA / "app/alerts.bicep").read_text())
+    assert pattern
+    for fields in ({"action": "run_dead", "error": text}, {"action": "run_dead", text: text, "last": text}):
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            logger("triggers.any").warning("run dead: %s: %s", text, text, extra=fields)
+
+        found = re.search(pattern[1], caplog.messages[0])
+        assert found
+        assert json.loads(found[1]) == fields
+
+
 @pytest.mark.parametrize("path", PIPELINES, ids=name_of)
 def test_azure_devops_templates_and_dependencies_exist(path: Path) -> None:
     content = yaml.safe_load(path.read_text())

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from .clock import SystemClock
 from .commands import asking, backfilling, doctor, file, looking, occurrences
 from .commands.levers import Refused
+from .commands.terminal import shown_harmlessly
 from .scheduling.instants import instant_of
 from .scheduling.run import RunState
 from .settings import Settings, from_environment
@@ -25,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     # A command says itself what becomes of things; without a handler Python would print our warnings beside it.
     logging.getLogger("triggers").addHandler(logging.NullHandler())
-    options = _parser().parse_args(arguments)
+    with shown_harmlessly():
+        return _run(_parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
     folder = Path.cwd()
     settings = from_environment(folder)
     if getattr(options, "file", None):

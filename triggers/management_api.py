@@ -5,7 +5,6 @@ Only what the host needs to know of a function is imported when the app starts; 
 
 import base64
 import binascii
-import json
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -111,13 +110,14 @@ def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: boo
 
 def _principal(req: func.HttpRequest) -> str | None:
     """Who is signed in, as App Service authentication says; without it anybody could send the header."""
+    import msgspec
+
+    from .web.principal import name_of
+
     try:
-        principal = json.loads(base64.b64decode(req.headers.get("x-ms-client-principal", ""), validate=True))
-        claims = {one["typ"]: one["val"] for one in principal["claims"]}
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        return name_of(base64.b64decode(req.headers.get("x-ms-client-principal", ""), validate=True))
+    except (binascii.Error, ValueError, RecursionError, msgspec.MsgspecError):
         return None
-    names = (principal.get("name_typ"), "preferred_username", "name")
-    return next((str(claims[one]) for one in names if claims.get(one)), None)
 
 
 def _json(answer: Any, status: int) -> func.HttpResponse:

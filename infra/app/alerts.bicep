@@ -1,4 +1,5 @@
 // What somebody must hear of. Each line of ours ends with its fields as JSON, "action" first (triggers/log_lines.py).
+// The last such object of a line counts: a blob's name may hold another.
 param token string
 param location string
 param tags object
@@ -13,7 +14,7 @@ param oldestOpenRunMinutes int
 var ours = '''
 AppTraces
 | where AppRoleName =~ 'APP'
-| extend fields = parse_json(extract(@'(\{"action".*\})$', 1, Message))
+| extend fields = parse_json(extract(@'(?s)^.*(\{"action".*\})$', 1, Message))
 '''
 var lines = replace(ours, 'APP', functionAppName)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from builders import TIME, schedule, utc
 
 from local.azureml import AzureMl
 from local.azureml_service import Fault
+from triggers.azureml.outcomes import of_reply
 from triggers.azureml.service import AzureMl as Endpoint
 from triggers.azureml.tokens import NoToken, Tokens
 from triggers.azureml.wire import Wire
@@ -109,6 +111,30 @@ def test_answers_that_start_nothing(
 
     assert (outcome.answer, outcome.sentence) == (answer, sentence)
     assert len(azureml.service.received) == 1
+
+
+@pytest.mark.parametrize("place", ["Authorization", "x-azureml-token"])
+def test_a_service_that_repeats_our_token_does_not_get_it_into_our_rows(place: str) -> None:
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = json.dumps({"error": {"code": "Bad", "message": f"no good: {self.headers[place]}"}}).encode()
+            self.send_response(400)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        wire = Wire(
+            tokens=IssuedTokens("TOK3N.abc_-"), scope="x", patience=timedelta(seconds=5), threads=1, ca_bundle=None
+        )
+        reply = wire.prepared(f"http://127.0.0.1:{server.server_port}/", b"{}", with_azureml_token=True)()
+        server.shutdown()
+
+    assert b"TOK3N" not in reply.body
+    assert "no good: " in str(of_reply(reply.status, reply.headers, reply.body).sentence)
 
 
 @pytest.mark.parametrize("kind", ["cut", "lose_reply"])

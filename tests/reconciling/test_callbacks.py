@@ -192,6 +192,10 @@ def test_collections_at_visualstudio_com_and_allowed_hosts_are_called() -> None:
     assert problem("https://org-1.visualstudio.com/") is None
     assert problem("https://devops.example/tfs/", "devops.example") is None
     assert problem("https://devops.example/tfs/") is not None
+    assert problem("https://dev.azure.com:443/org/") is None
+    assert problem("https://devops.example:8443/tfs/", "devops.example") is None
+    for address in ("https://dev.azure.com:22/org/", "https://dev.azure.com:8443/", "https://a.visualstudio.com:444/"):
+        assert "on port 443 only" in str(problem(address)), address
 
 
 def test_a_skipped_run_fails_the_task_too(engine: Engine) -> None:

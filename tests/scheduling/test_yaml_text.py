@@ -98,7 +98,13 @@ def test_deep_nesting_is_a_fault_and_not_a_crash() -> None:
     found = faults("a: " + "[" * 100 + "]" * 100)
 
     assert found == ["f:1: " + "a" + "[0]" * 32 + ": nested deeper than 32 levels"]
-    assert faults("[{a: " * 16_000) == ["f: brackets are nested deeper than 200 levels"]
+    assert faults("[{a: " * 16_000)[-1] == "f:1: nested deeper than 200 levels"
+
+
+def test_brackets_in_quotes_and_comments_nest_nothing() -> None:
+    lines = [f"k{number}: 'runs in [00:00, 04:00) local' # [ {{ [" for number in range(500)]
+
+    assert faults("\n".join(lines)) == []
 
 
 @given(st.text(max_size=200))

@@ -360,6 +360,8 @@ def test_runs_of_all_schedules_are_merged_by_time_and_filtered(machine: Machine)
         ({"limit": "0"}, "`int` >= 1"),
         ({"limit": "many"}, "`int`"),
         ({"state": "gone"}, "invalid enum value 'gone'"),
+        ({"state": "null"}, "null is no value of state"),
+        ({"since": "null"}, "since: 'null' is not a time"),
         ({"since": "then"}, "since: 'then' is not a time"),
         ({"continuation": "abc"}, "continuation: this is not one"),
         ({"schedule": "a/b"}, "is not the name of a schedule"),
@@ -529,11 +531,35 @@ def test_wrong_methods_are_refused(machine: Machine, method: str) -> None:
 
 
 def test_no_answer_may_be_read_by_other_pages_or_kept(machine: Machine) -> None:
-    answer = requests.get(f"{machine.url}/api/schedules", headers={"Origin": "https://evil.example"}, timeout=60)
+    answer = get(machine, "schedules")
 
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
+        {"Host": "evil.example"},
+        {"Host": "localhost.evil.example:7071"},
+    ],
+    ids=str,
+)
+def test_the_host_stand_in_has_no_key_and_refuses_pages_of_other_sites(
+    machine: Machine, headers: dict[str, str]
+) -> None:
+    texts = {"Content-Type": "text/plain", **headers}
+    answers = [
+        requests.post(f"{machine.url}/{path}", data="{}", headers=texts, timeout=60)
+        for path in ("api/schedules/free/trigger", "admin/functions/reconcile")
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
 
 
 def test_the_description_is_valid_and_names_every_function(machine: Machine) -> None:
@@ -541,6 +567,7 @@ def test_the_description_is_valid_and_names_every_function(machine: Machine) -> 
 
     operations = {one["operationId"] for path in document["paths"].values() for one in path.values()}
     assert document["openapi"] == "3.1.0"
+    assert all("content" not in one["responses"]["401"] for path in document["paths"].values() for one in path.values())
     assert len(operations) == 11
     run = post(machine, "schedules/nightly/trigger", {}).json()
     schema = {"$ref": "#/components/schemas/RunAnswer", "components": document["components"]}

@@ -1,8 +1,8 @@
 """POSTs JSON with a token to Azure ML, once, and tells a request that was never sent from one that may have been."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,8 @@ MAX_IDLE: Final = timedelta(seconds=30)
 
 _UNREACHABLE_FOR: Final = timedelta(seconds=45)
 _MOST_UNFINISHED: Final = 16
+_WITH_TOKENS: Final = ("Authorization", "x-azureml-token")
+_MASK: Final = "…".encode()
 _MAX_REPLY: Final = 1_000_000
 """Bytes. A real reply has some 2,000; whoever sends more is not the service."""
 
@@ -116,7 +118,8 @@ class Wire:
             request.headers["Authorization"] = f"Bearer {self._token(str(request.url), audience)}"
         if with_azureml_token:
             request.headers["x-azureml-token"] = self._token(str(request.url), Audience.AZURE_ML)
-        return lambda: self._send(session, request)
+        secrets = [request.headers[name].rpartition(" ")[2] for name in _WITH_TOKENS if name in request.headers]
+        return lambda: _without(self._send(session, request), secrets)
 
     def in_time(self, call: Callable[[], Reply]) -> Reply:
         """A whole answer within the patience, however slowly it comes; raises NeverSent and CutOff.
@@ -194,6 +197,14 @@ class Wire:
                 except OSError as error:  # ssl.SSLError is one too
                     raise NeverSent(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
             return self._session
+
+
+def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
+    """The reply without tokens that it repeats: what a service says of an error is kept and shown."""
+    body = reply.body
+    for secret in secrets:
+        body = body.replace(secret.encode(), _MASK)
+    return replace(reply, body=body)
 
 
 def _session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> "requests.Session":

@@ -15,6 +15,7 @@ from ..steering.questions import HeldBody, ReplayBody, TriggerBody
 from .backfilling import Progress
 from .levers import Refused, checked, levers, levers_of_schedule, refusals
 from .looking import every_run
+from .terminal import one_line
 
 _MOST_AT_ONCE = 10_000
 _A_PAGE = 200
@@ -83,7 +84,7 @@ def _print_run(run: RunAnswer, options: argparse.Namespace, before: str) -> None
     if options.json:
         print(json.dumps(msgspec.to_builtins(run), indent=2, ensure_ascii=False))
         return
-    why = ": ".join(part for part in (run.reason, run.error) if part)
+    why = one_line(": ".join(part for part in (run.reason, run.error) if part))
     print(f"{before}{run.key}: {run.state}{f', run {run.run_id}' if run.run_id else ''}{f' ({why})' if why else ''}")
 
 
@@ -93,7 +94,7 @@ def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
         acting = levers_of_schedule(options, settings, folder)
         was_paused = acting.schedule(options.schedule).paused
         held = acting.pause(options.schedule, _body(options))
-    note = f" ({held.pause_note})" if held.pause_note and options.url else ""
+    note = f" ({one_line(held.pause_note)})" if held.pause_note and options.url else ""
     print(f"{held.name} {'was paused already' if was_paused else f'is paused{note}: what comes due is skipped'}")
     return 0
 

@@ -14,6 +14,7 @@ from ..steering.backfilling import Item
 from ..steering.declined import Declined
 from ..steering.questions import BackfillBody
 from .levers import Refused, checked, levers, named_schedule, refusals
+from .terminal import drawing, one_line
 
 
 def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
@@ -77,7 +78,7 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 
 def _line(verb: str, item: Item | ItemAnswer) -> str:
-    return f"{verb:<12} {item.what}  {item.key}  {item.why}"
+    return one_line(f"{verb:<12} {item.what}  {item.key}  {item.why}")
 
 
 _WIDTH = 30
@@ -100,7 +101,7 @@ class Progress:
             bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._done}/{self._total}"
         else:
             bar = f"{self._done} …"
-        print(f"\r{bar}", end="", file=sys.stderr, flush=True)
+        print(f"\r{bar}", end="", file=drawing(sys.stderr), flush=True)
 
     def say(self, line: str) -> None:
         """A line of output, the bar out of its way."""
@@ -110,4 +111,4 @@ class Progress:
     def end(self) -> None:
         """Take the bar away."""
         if self._shown and self._done:
-            print("\r" + " " * (_WIDTH + 20) + "\r", end="", file=sys.stderr, flush=True)
+            print("\r" + " " * (_WIDTH + 20) + "\r", end="", file=drawing(sys.stderr), flush=True)

@@ -15,6 +15,7 @@ from ..scheduling.shown import RunAnswer
 from ..settings import Settings
 from ..steering.questions import RunsQuery
 from .levers import Levers, levers, named_schedule, refusals
+from .terminal import one_line
 
 _A_PAGE = 200
 
@@ -58,7 +59,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     with refusals():
         told = explaining.time(schedule, options.at) if options.at else explaining.blob(schedule, options.blob)
         for sentence in told:
-            print(sentence)
+            print(one_line(sentence))
     return 0
 
 
@@ -87,8 +88,9 @@ def _json(found: object) -> str:
 
 
 def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+    lines = [tuple(map(one_line, row)) for row in rows]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
+    for row in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if len(rows) == 1:
         print("none", file=sys.stderr)

@@ -33,9 +33,13 @@ def callback_problem(callback: AzureDevOps, allowed: Sequence[str]) -> str | Non
     """Why this is nobody whom we call, or None; `allowed` are hosts beside those of Azure DevOps itself."""
     if problem := url_problem(callback.plan_url):
         return f"plan_url: {problem}"
-    host = urlsplit(callback.plan_url).hostname or ""
-    if host != _DEV_AZURE and not _VISUAL_STUDIO.match(host) and host not in allowed:
-        return f"plan_url: {host} is neither dev.azure.com nor NAME.visualstudio.com, nor among CALLBACK_HOSTS"
+    address = urlsplit(callback.plan_url)
+    host = address.hostname or ""
+    if host not in allowed:
+        if host != _DEV_AZURE and not _VISUAL_STUDIO.match(host):
+            return f"plan_url: {host} is neither dev.azure.com nor NAME.visualstudio.com, nor among CALLBACK_HOSTS"
+        if address.scheme != "https" or address.port not in {None, 443}:
+            return f"plan_url: {host} is called over https and on port 443 only"
     if "?" in callback.plan_url or "#" in callback.plan_url:
         return "plan_url: expected the collection's address alone, https://dev.azure.com/ORGANIZATION/"
     if not (callback.auth_token.isascii() and callback.auth_token.isprintable()):

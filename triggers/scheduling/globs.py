@@ -5,7 +5,7 @@ one character; everything else stands for itself.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final
 
@@ -51,7 +51,17 @@ Part = tuple[str, Callable[[str], bool]]
 
 @cache
 def _compiled(glob: str) -> tuple[Part, ...]:
-    return tuple((part, _one(part)) for part in _PARTS.findall(glob))
+    return tuple((part, _one(part)) for part in _without_repeated_stars(_PARTS.findall(glob)))
+
+
+def _without_repeated_stars(parts: list[str]) -> Iterator[str]:
+    """The parts of a glob; stars in a row that together match what one of them matches are that one."""
+    before = ""
+    for part in parts:
+        if part in _STARS and (part == before or (part == "*" and before == "**")):
+            continue
+        before = part
+        yield part
 
 
 def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
@@ -68,12 +78,13 @@ def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
 
 def _with_skips(places: set[int], parts: tuple[Part, ...]) -> set[int]:
     """The places, and those behind stars that stand for nothing."""
-    found = set(places)
+    found: set[int] = set()
     for at in sorted(places):
         skipped = at
-        while skipped < len(parts) and parts[skipped][0] in _STARS:
-            skipped += 1
+        while skipped not in found:  # where one place has been led to before, all behind it were too
             found.add(skipped)
+            if skipped < len(parts) and parts[skipped][0] in _STARS:
+                skipped += 1
     return found
 
 

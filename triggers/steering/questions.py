@@ -10,7 +10,7 @@ from ..scheduling.instants import instant_of
 from ..scheduling.run import RunState
 from .declined import BadInput
 
-Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
+Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 Moment: TypeAlias = Annotated[str, Meta(max_length=40, description="ISO 8601; without offset it is UTC")]
 Scalar: TypeAlias = str | int | float | bool
 

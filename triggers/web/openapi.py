@@ -54,6 +54,7 @@ def _operation(route: Route[Any, Any, Any] | Described) -> dict[str, Any]:
     answers = {str(status): _answer(text, route.answer) for status, text in route.statuses.items()}
     refusals = {400, 401, *route.refusals, *({500, 503} - set(route.statuses))}
     answers |= {str(status): _answer(_REFUSALS[status], ErrorAnswer) for status in sorted(refusals)}
+    answers["401"] = {"description": f"{_REFUSALS[401]}; the host answers, without a body"}
     operation = {
         "operationId": route.function,
         "summary": route.summary,

@@ -87,9 +87,14 @@ class Route(Generic[Body, Query, Answer]):
 
     def _query(self, params: Mapping[str, str]) -> Query:
         try:
-            return msgspec.convert(dict(params), self.query, strict=False)
+            found = msgspec.convert(dict(params), self.query, strict=False)
         except msgspec.ValidationError as error:
             raise BadInput(f"the query: {_sentence(error)}") from error
+        for name, value in params.items():
+            # What is read out of text takes the word null for no value; here that would be no filter.
+            if value is not None and getattr(found, name) is None:
+                raise BadInput(f"the query: {value} is no value of {name}; leave it out for all")
+        return found
 
 
 def _sentence(error: Exception) -> str:

@@ -12,6 +12,8 @@ from .structure import RequestTextAt
 _DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
 """Those of Python's strftime."""
 
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 TIME_NAMES = frozenset({"scheduled_time", "run_key"})
 """Template names that every schedule knows."""
 BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "blob.etag", "blob.last_modified"})
@@ -59,6 +61,8 @@ def _problem(token: Field, names: AbstractSet[str]) -> str | None:
         return f"{{{token.name}}} means nothing{elsewhere}; for plain braces write {{{{{token.name}}}}}"
     if token.format is not None and token.name not in TIME_VALUED:
         return f"{{{token.name}}} is no time and takes no format"
+    if _CONTROLS.search(token.format or ""):
+        return f"{{{token.name}:…}} has a character in its format that cannot be seen; leave it out"
     _, percent, rest = re.sub(_DIRECTIVES, "", token.format or "").partition("%")
     if percent:
         return f"%{rest[:1]} is no part of a strftime format"

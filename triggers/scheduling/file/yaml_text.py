@@ -21,7 +21,8 @@ INVALID: Final = Invalid()
 Tree: TypeAlias = str | int | float | bool | Invalid | list["Tree"] | dict[str, "Tree"] | None
 
 _MAX_DEPTH: Final = 32
-_MAX_FLOW_DEPTH: Final = 200
+_DEEPEST: Final = 200
+"""Beyond this nothing is read; a fault for a lower limit still tells the others of the file."""
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,400}\Z")
@@ -35,11 +36,11 @@ def parse(text: str, file: str) -> tuple[Tree, FaultList]:
     faults = FaultList(file)
     lines: dict[str, int] = {}
     faults.lines = lines
-    if _flow_depth(text) > _MAX_FLOW_DEPTH:
-        faults.add("", None, f"brackets are nested deeper than {_MAX_FLOW_DEPTH} levels")
-        return INVALID, faults
     try:
         tree = _Builder(text, faults, lines).document()
+    except _TooDeep as error:
+        faults.add("", None, f"nested deeper than {_DEEPEST} levels", error.line)
+        return INVALID, faults
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, f", column {mark.column + 1}") if mark else (None, "")
@@ -52,13 +53,20 @@ def parse(text: str, file: str) -> tuple[Tree, FaultList]:
     return tree, faults
 
 
-def _flow_depth(text: str) -> int:
-    """How deep brackets are nested at most, those in quotes included; the parser is quadratic in it."""
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[{\]}]", text):
-        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
-        deepest = max(deepest, depth)
-    return deepest
+class _TooDeep(Exception):
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """The parser's events, as far as they do not nest too deeply: its cost grows with the square of the depth."""
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise _TooDeep(_line(event))
+        yield event
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:
@@ -101,8 +109,7 @@ class _Builder:
     """Builds plain data from parser events, which still tell aliases, tags and repeated keys."""
 
     def __init__(self, text: str, faults: FaultList, lines: dict[str, int]) -> None:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=loader)
+        self._events = _events(text)
         self._faults = faults
         self._lines = lines
 

@@ -1,0 +1,78 @@
+"""Nothing that others wrote acts on the terminal of whoever looks at it."""
+
+import io
+import json
+import re
+import sys
+from contextlib import redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import msgspec
+import pytest
+from builders import Engine, schedule, utc
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from triggers.__main__ import main
+from triggers.commands.terminal import one_line, shown_harmlessly
+from triggers.scheduling.shown import run_answer
+from triggers.starting.occurrence import time_occurrence
+from triggers.steering.answers import RunsAnswer
+from triggers.steering.questions import HeldBody
+
+ACTING = ("\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\r", "\x00", "\x7f", "\x85", "\u202e", "\u2028", "\ud800")
+
+
+@pytest.mark.parametrize("text", ACTING, ids=ascii)
+def test_what_acts_on_a_terminal_is_shown_as_an_escape(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_harmlessly():
+        sys.stdout.write(f"before{text}after\tend\n")
+
+    told = capsys.readouterr().out
+    assert told.startswith("before\\u")
+    assert told.endswith("after\tend\n")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]", told)
+
+
+@given(st.text())
+def test_json_stays_json(text: str) -> None:
+    with redirect_stdout(io.StringIO()) as terminal, shown_harmlessly():
+        sys.stdout.write(json.dumps({"text": text}, ensure_ascii=False))
+
+    assert json.loads(terminal.getvalue()) == {"text": text}
+
+
+@pytest.mark.parametrize("note", ["a\x1b[2J", "a\x9b", "a\rb", "a\x00", "a\x7f"], ids=ascii)
+def test_notes_hold_no_controls(note: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"note": note}, HeldBody)
+
+
+def test_a_line_of_a_table_is_one_line() -> None:
+    assert one_line("failed\nother@2026  finished\u2028x") == "failed other@2026 finished x"
+
+
+def test_a_run_whose_error_forges_lines_is_one_line_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    engine, of = Engine(utc("2026-11-01T04:00")), schedule()
+    run = engine.firing.fire(of, time_occurrence(of, engine.clock.now()))
+    assert run is not None
+    forged = replace(run_answer(run), run_id=None, error="away\nforged@2026  submitted\x1b[2J")
+
+    class App(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(msgspec.json.encode(RunsAnswer(runs=[forged], continuation=None)))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), App) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        code = main(["runs", "--url", f"http://127.0.0.1:{server.server_port}"])
+        server.shutdown()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert (code, len(lines)) == (0, 2)
+    assert "away forged@2026 submitted\\u001b[2J" in lines[1]
