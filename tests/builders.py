@@ -23,7 +23,7 @@ from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
 from triggers.scheduling.run import OPEN_STATES, Run
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.reported_changes import Changes
-from triggers.storage.blobs import Page
+from triggers.storage.blobs import BlobUnavailable, Page
 
 ADDRESS = (
     "https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/resourceGroups/g"
@@ -228,6 +228,8 @@ class MemoryBlobs:
         self.present: dict[str, FoundBlob] = {}
         self.written: dict[str, bytes] = {}
         """Manifests, by path."""
+        self.away: str | None = None
+        """Why the container cannot be reached."""
         self._page_size = page_size
 
     def put(self, found: FoundBlob) -> None:
@@ -239,7 +241,12 @@ class MemoryBlobs:
     def host(self, connection: str) -> str:
         return "account.blob.core.windows.net"
 
+    def reach(self, connection: str, container: str) -> None:
+        if self.away:
+            raise BlobUnavailable(self.away)
+
     def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
+        self.reach(connection, container)
         prefix = f"{folder}/" if folder else ""
         paths = sorted(
             path

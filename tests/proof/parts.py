@@ -303,6 +303,9 @@ class SimBlobs:
     def host(self, connection: str) -> str:
         return "h"
 
+    def reach(self, connection: str, container: str) -> None:
+        self._asked(f"the container {container}")
+
     def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
         self._asked(f"a page of {folder!r}")
         if continuation and self._world.happens(self._world.rates.storage_error, "continuation expired"):

@@ -389,6 +389,11 @@ def test_a_container_that_is_missing_and_one_that_is_closed_are_a_sentence_each(
         StorageBlobs(lambda connection: service).page("x", "nowhere", "in", recursive=True, continuation=None)
     with pytest.raises(BlobUnavailable, match="needs the role Storage Blob Data Owner"):
         StorageBlobs(lambda connection: closed).page("x", name, "in", recursive=True, continuation=None)
+    with pytest.raises(BlobUnavailable, match=r"the container nowhere cannot be read: .*container does not exist"):
+        StorageBlobs(lambda connection: service).reach("x", "nowhere")
+    with pytest.raises(BlobUnavailable, match="needs the role Storage Blob Data Owner"):
+        StorageBlobs(lambda connection: closed).reach("x", name)
+    StorageBlobs(lambda connection: service).reach("x", name)
 
 
 def test_a_path_that_is_gone_once_more_has_a_row_of_its_own(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Summary of open runs that a pass writes, so that health need not read every open run."""
+"""Summary of a pass by schedule: what is open, what it could not reach. Health reads it instead of every open run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,8 @@ class OpenOf(Struct, frozen=True, kw_only=True):
     """State → number of open runs."""
     oldest: datetime | None = None
     """Creation time of the oldest run that Azure ML has not accepted."""
+    unreachable: str | None = None
+    """Why the watched container could not be reached; None: it was, or there is none."""
 
 
 def summed(open_runs: Iterable[OpenRun]) -> OpenOf:

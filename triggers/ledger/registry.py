@@ -170,7 +170,7 @@ class Registry:
 
     def set_open_summary(self, of_schedules: Mapping[str, OpenOf]) -> None:
         """Save the summary of a pass."""
-        known = {name: one for name, one in of_schedules.items() if one.counts}
+        known = {name: one for name, one in of_schedules.items() if one.counts or one.unreachable}
         self.table.write(REGISTRY, [Replace(_OPEN, columns_of(known))])
 
     def cursor(self) -> str | None:

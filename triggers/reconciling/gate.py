@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from ..clock import Clock
 from ..ledger.open_summary import OpenOf, total
 from ..log_lines import logger
@@ -23,8 +25,12 @@ class Pass:
     server_now: Callable[[], datetime]
     """The ledger's clock."""
     holds: Mapping[str, datetime]
+    before: Mapping[str, OpenOf] = field(default_factory=dict)
+    """What the last pass saw: it stays for the schedules that this one does not come to."""
     open: dict[str, OpenOf] = field(default_factory=dict)
     """What was open of each schedule when the pass came to it."""
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Why a schedule's container could not be reached."""
     faults: list[Exception] = field(default_factory=list)
     ages: list[timedelta] = field(default_factory=list)
     """Of the runs that Azure ML should have accepted by now."""
@@ -34,9 +40,14 @@ class Pass:
         server_now, names = self.server_now(), (target_id(target), target_id_0_1(target))
         return any(server_now < self.holds.get(name, server_now) for name in names)
 
+    def summary(self) -> dict[str, OpenOf]:
+        """What is open of each schedule, and what it could not reach."""
+        seen = {name: replace(one, unreachable=self.unreachable.get(name)) for name, one in self.open.items()}
+        return {**self.before, **seen}
+
     def log(self) -> None:
         """Say that the pass has ended: the line that the alerts read."""
-        counts = total(self.open).counts
+        counts = total(self.summary()).counts
         extra = {
             "action": "pass",
             "open": counts,

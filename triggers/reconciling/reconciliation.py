@@ -1,6 +1,6 @@
 """One bounded pass over what is open in the ledger; safe on several instances at once: every write is conditional."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +11,6 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
-from ..ledger.open_summary import OpenOf
 from ..scheduling.config import ChangeSchedule, Config, Schedule
 from ..scheduling.identities import life_of_times
 from ..scheduling.pauses import Pause
@@ -21,6 +20,7 @@ from ..starting.due_occurrences import DueOccurrences
 from ..starting.lives import Lives, standing
 from ..starting.pieces import Piece, Work, guarded, target_of
 from ..starting.sweeping import Sweeping
+from ..storage.blobs import BlobUnavailable
 from .cursor import Cursor
 from .gate import Pass
 from .open_runs import OpenRuns
@@ -70,7 +70,8 @@ class Reconciliation:
         lives = self.ledger.lives()
         self.lives.renew(self.config.schedules.values(), lives, server_now())
         names = {one.schedule for one in self.ledger.registrations()} | set(self.config.schedules)
-        during = Pass(server_now=server_now, holds=self.ledger.holds(), open=self._seen_before(names))
+        before = {name: one for name, one in self.ledger.open_summary().items() if name in names}
+        during = Pass(server_now=server_now, holds=self.ledger.holds(), before=before)
         pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
         cursor = Cursor(self.ledger, self.clock)
         sharing = Sharing(
@@ -84,7 +85,7 @@ class Reconciliation:
             (one, self._work(one, lives, self._held(one, pauses), during)) for one in cursor.in_turn(sorted(names))
         )
         cursor.write()
-        self.ledger.set_open_summary(during.open)
+        self.ledger.set_open_summary(during.summary())
         self.ledger.note_pass(self.clock.now())
         during.log()
         if during.faults:
@@ -119,11 +120,13 @@ class Reconciliation:
         try:
             life = self.lives.of(schedule)
         except StoreUnavailable as error:
+            if isinstance(error, BlobUnavailable):
+                during.unreachable[schedule.name] = str(error)
             during.faults.append(error)
             return
         stands = standing(life, lives, during.server_now())
         if isinstance(schedule, ChangeSchedule):
-            yield from guarded(self.sweeping.see_to(schedule, life, during.server_now), during.faults)
+            yield from guarded(self._swept(schedule, life, during), during.faults)
             yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
             return
         yield Piece(partial(self.due_occurrences.fire, schedule, min_age=_LEFT_TO_TIMERS), to=target_of(schedule))
@@ -131,9 +134,12 @@ class Reconciliation:
         if any(one.id != life.id for one in lives):
             yield from guarded(self.batching.let_go(schedule.name, schedule, stands), during.faults)
 
-    def _seen_before(self, names: Collection[str]) -> dict[str, OpenOf]:
-        """What the last pass saw open: it stays for the schedules that this one does not come to."""
-        return {name: one for name, one in self.ledger.open_summary().items() if name in names}
+    def _swept(self, schedule: ChangeSchedule, life: Life, during: Pass) -> Work:
+        try:
+            yield from self.sweeping.see_to(schedule, life, during.server_now)
+        except BlobUnavailable as error:
+            during.unreachable[schedule.name] = str(error)
+            raise
 
     def _has_left(self, name: str) -> bool:
         """Whether a schedule is in the file no more, which a faulty file does not tell."""

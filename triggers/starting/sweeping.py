@@ -5,7 +5,7 @@ mark was seen to by earlier sweeps and is passed over without a question to the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -31,6 +31,8 @@ log = logger(__name__)
 MARGIN: Final = timedelta(minutes=2)
 """The mark stays so far behind the start of a listing: the clocks of storage servers differ."""
 
+_TRIED_EVERY: Final = 3600.0
+
 LEFT_TO_EVENTS: Final = timedelta(seconds=90)
 """A change younger than this is the event's; the next sweep sees it again. Less than MARGIN."""
 
@@ -43,6 +45,8 @@ class Sweeping:
     ledger: Ledger
     rows: ChangeLedger
     clock: Clock
+    _try_again_at: dict[str, float] = field(default_factory=dict)
+    """Schedule → when its container is tried again, by the monotonic clock."""
 
     def see_to(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Work:
         """List, when it is time, page by page; a piece is a change to be recorded. Raises BlobUnavailable.
@@ -51,6 +55,7 @@ class Sweeping:
         """
         trigger = schedule.trigger
         if not trigger.polling_interval:
+            self._try_container(schedule)
             return
         state = self._begun(life, trigger, server_now())
         while state is not None and state.listing:
@@ -84,6 +89,14 @@ class Sweeping:
                 return
             counted = replace(counted, missed_by_events=counted.missed_by_events + sum(were_new))
             state = self._followed(schedule, life, counted, page)
+
+    def _try_container(self, schedule: ChangeSchedule) -> None:
+        """Whether the container of a schedule without sweeps can be reached: once an hour, else nobody would notice."""
+        now = self.clock.monotonic()
+        if now < self._try_again_at.get(schedule.name, now):
+            return
+        self.changes.blobs.reach(schedule.trigger.connection, schedule.trigger.container)
+        self._try_again_at[schedule.name] = now + _TRIED_EVERY
 
     def _begun(self, life: Life, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""

@@ -48,6 +48,9 @@ class Blobs(Protocol):
     def host(self, connection: str) -> str:
         """The host of the account, with its port where it has one."""
 
+    def reach(self, connection: str, container: str) -> None:
+        """Try whether there is such a container that we may read."""
+
     def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
         """Up to 5,000 blobs below a folder (empty: the root), by name; raises ListingExpired."""
 
@@ -90,6 +93,10 @@ class StorageBlobs:
     def host(self, connection: str) -> str:
         with _reached(f"the account of {connection}"):
             return account_host(urlsplit(self._open_service(connection).url).netloc)
+
+    def reach(self, connection: str, container: str) -> None:
+        with _reached(f"the container {container}"):
+            self._open_service(connection).get_container_client(container).get_container_properties()
 
     def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
         from azure.core.exceptions import HttpResponseError

@@ -33,9 +33,17 @@ def health(app: App) -> HealthAnswer:
 
 def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
     """With what the newest pass saw open: a few requests, however much that is."""
-    seen = total(engine.ledger.open_summary())
+    of_schedules = engine.ledger.open_summary()
+    unreachable = [
+        FaultAnswer(file=engine.config.file, path=f"schedules.{name}.change", value="", message=one.unreachable)
+        for name, one in of_schedules.items()
+        if one.unreachable and name in engine.config.schedules
+    ]
+    seen = total(of_schedules)
     return replace(
         answer,
+        status="faulty" if unreachable else answer.status,
+        faults=[*answer.faults, *unreachable],
         counts=seen.counts,
         oldest_open=iso_utc_or_none(seen.oldest),
         last_reconcile=iso_utc_or_none(engine.ledger.last_pass()),
