@@ -51,3 +51,8 @@ def _program() -> str:
     if program is None:
         raise AzureRefused("the Azure CLI, az, is not installed")
     return program
+
+
+def flat(one: dict[str, Any]) -> dict[str, Any]:
+    """An object as older Azure CLIs print it; newer ones leave what is in `properties` there, as the service does."""
+    return {**one, **(one.get("properties") or {})}

@@ -11,7 +11,7 @@ import time
 from typing import Any, Final
 from urllib.parse import quote
 
-from .azure_cli import AzureRefused, az
+from .azure_cli import AzureRefused, az, flat
 from .environment import ROOT, CannotDeploy, end, looks, pause_seconds, schedules, value
 from .preflight import write_schedules
 
@@ -113,7 +113,7 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
     app = value("FUNCTION_APP_NAME")
     on = ("--resource-group", topic["resourceGroup"], "--system-topic-name", topic["name"])
     there = {
-        one["name"]: one
+        one["name"]: flat(one)
         for one in az("eventgrid", "system-topic", "event-subscription", "list", *on) or []
         if one["name"].startswith(f"{app}-")
     }
@@ -123,9 +123,10 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
         state = (found or {}).get("provisioningState")
         if found is None or state != "Succeeded":
             raise CannotDeploy(f"the event subscription {name} is {state or 'not there'}; run this again")
+        subjects, destination = found.get("filter") or {}, flat(found.get("destination") or {})
         for what, is_so, should in (
-            ("watches", found["filter"]["subjectBeginsWith"], one["subjectBeginsWith"]),
-            ("tells", found["destination"]["endpointBaseUrl"], f"https://{value('FUNCTION_APP_HOST')}{_WEBHOOK}"),
+            ("watches", subjects.get("subjectBeginsWith"), one["subjectBeginsWith"]),
+            ("tells", destination.get("endpointBaseUrl"), f"https://{value('FUNCTION_APP_HOST')}{_WEBHOOK}"),
         ):
             if is_so != should:
                 raise CannotDeploy(f"the event subscription {name} {what} {is_so}, not {should}; run this again")

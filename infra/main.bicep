@@ -32,12 +32,17 @@ param schedules schedulesType
 
 @description('Of each instance.')
 @allowed([512, 2048, 4096])
-param instanceMemoryMB int = 512
+param instanceMemoryMB int = 2048
 
 @description('Functions that one instance runs at a time.')
 @minValue(1)
 @maxValue(100)
 param threadsPerInstance int = 16
+
+@description('Instances that are always warm; 0: the app scales to zero, and the first event after that may be refused for good.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyInstances int = 0
 
 @description('Of the app\'s own account, which holds the ledger; zones are not to be had everywhere.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
@@ -147,6 +152,7 @@ module functionApp 'app/function-app.bicep' = {
     maximumInstanceCount: schedules.maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
     threadsPerInstance: threadsPerInstance
+    alwaysReadyInstances: alwaysReadyInstances
     subnetId: subnetId
   }
   // An identity that gains its roles only after the app has started is refused for minutes.
@@ -250,6 +256,10 @@ module hostTopicAlerts 'app/topic-alerts.bicep' = if (watchesHostStorage) {
 output AZURE_RESOURCE_GROUP string = group.name
 output FUNCTION_APP_NAME string = functionApp.outputs.name
 output FUNCTION_APP_HOST string = functionApp.outputs.hostName
+output DASHBOARD_URL string = 'https://${functionApp.outputs.hostName}/api/dashboard'
+output STORAGE_NAME string = hostStorage.outputs.name
+output STORAGE_TABLE_URL string = 'https://${hostStorage.outputs.name}.table.${environment().suffixes.storage}'
+output STORAGE_BLOB_URL string = 'https://${hostStorage.outputs.name}.blob.${environment().suffixes.storage}'
 output DEAD_LETTER_ACCOUNT_ID string = hostStorage.outputs.id
 output DEAD_LETTER_CONTAINER string = hostStorage.outputs.deadLetterContainer
 output EVENT_TOPICS array = concat(

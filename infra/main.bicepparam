@@ -7,9 +7,10 @@ param workspaceName = readEnvironmentVariable('AZUREML_WORKSPACE_NAME')
 param workspaceResourceGroup = readEnvironmentVariable('AZUREML_RESOURCE_GROUP')
 param workspaceRole = readEnvironmentVariable('WORKSPACE_ROLE', 'AzureML Data Scientist')
 // int() would give any int, which the three sizes of the template refuse; triggers/deployment/problems.py has checked it.
-var instanceMemory = readEnvironmentVariable('INSTANCE_MEMORY_MB', '512')
-param instanceMemoryMB = instanceMemory == '4096' ? 4096 : instanceMemory == '2048' ? 2048 : 512
+var instanceMemory = readEnvironmentVariable('INSTANCE_MEMORY_MB', '2048')
+param instanceMemoryMB = instanceMemory == '4096' ? 4096 : instanceMemory == '512' ? 512 : 2048
 param threadsPerInstance = int(readEnvironmentVariable('THREADS_PER_INSTANCE', '16'))
+param alwaysReadyInstances = int(readEnvironmentVariable('ALWAYS_READY_INSTANCES', '0'))
 param storageSku = readEnvironmentVariable('STORAGE_SKU', 'Standard_LRS')
 param storageDefaultAction = readEnvironmentVariable('STORAGE_DEFAULT_ACTION', 'Allow')
 param logRetentionDays = int(readEnvironmentVariable('LOG_RETENTION_DAYS', '30'))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .azure_cli import AzureRefused, az
+from .azure_cli import AzureRefused, az, flat
 from .environment import ROOT, SCHEDULES, CannotDeploy, end, schedules, value
 
 _PROVIDERS: Final = ("Microsoft.EventGrid", "Microsoft.Web", "Microsoft.Storage", "Microsoft.Insights")
@@ -76,7 +76,7 @@ def _account_problems(account: dict[str, Any], subscription: str) -> Iterator[st
 
 def _topic_problems(account: dict[str, Any], account_id: str) -> Iterator[str]:
     """An account has one system topic at most; another's is used only when it is named."""
-    topics = az("eventgrid", "system-topic", "list") or []
+    topics = [flat(one) for one in az("eventgrid", "system-topic", "list") or []]
     on_it = [one for one in topics if one["source"].lower() == account_id.lower()]
     setting = f"{account['connection']}__systemTopicId"
     if not account["createTopic"]:

@@ -31,10 +31,20 @@ def main() -> None:
             complaint = str(error)
         if not complaint:
             print("the app is well: its functions are there, and its reconciler works")
+            print(_where_to_go_on())
             return
         print(f"not yet: {complaint}", flush=True)
         time.sleep(pause_seconds())
     raise CannotDeploy(f"the app {value('FUNCTION_APP_NAME')} is not well: {complaint}")
+
+
+def _where_to_go_on() -> str:
+    group, app = value("AZURE_RESOURCE_GROUP"), value("FUNCTION_APP_NAME")
+    return (
+        f"dashboard: {_base()}/api/dashboard\n"
+        f"its key:   az functionapp keys list --resource-group {group} --name {app} --query functionKeys.default\n"
+        "next:      open the dashboard, trigger a schedule there, then upload a file to a watched folder"
+    )
 
 
 def _functions_complaint(expected: set[str]) -> str:

@@ -37,7 +37,8 @@ def put(service: Service, name: str, body: Any) -> tuple[int, Any]:
         return 200, job(service, present)
     properties = body.get("properties") or {}
     component = str(properties.get("componentId") or "")
-    if not re.search(rf"/components/{COMPONENT}/versions/\d+\Z", component):
+    # A resource id, as the service documents it, or what azure-ai-ml 1.35.2 sends.
+    if not re.search(rf"(/components/{COMPONENT}/versions/|\A(azureml:)?{COMPONENT}:)\d+\Z", component):
         return 404, camel_error("UserError", f"Component {component or '(none)'} not found")
     return 201, job(service, service.start(name, component, _facts(properties)))
 

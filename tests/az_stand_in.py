@@ -89,7 +89,8 @@ def resource(options: dict[str, str], azure: dict[str, Any]) -> Any:
 
 def topics_of(options: dict[str, str], azure: dict[str, Any]) -> Any:
     group = options.get("--resource-group")
-    return [one for one in azure["topics"] if group in {None, one["resourceGroup"]}]
+    found = [one for one in azure["topics"] if group in {None, one["resourceGroup"]}]
+    return [nested(one, "source") for one in found] if azure.get("nested") else found
 
 
 def deploy_subscriptions(options: dict[str, str], azure: dict[str, Any]) -> Any:
@@ -112,7 +113,17 @@ def deploy_subscriptions(options: dict[str, str], azure: dict[str, Any]) -> Any:
 
 
 def subscriptions_of(options: dict[str, str], azure: dict[str, Any]) -> Any:
-    return list(azure["subscriptions"].get(options["--system-topic-name"], {}).values())
+    found = list(azure["subscriptions"].get(options["--system-topic-name"], {}).values())
+    if not azure.get("nested"):
+        return found
+    placed = [{**one, "destination": nested(one["destination"], "endpointBaseUrl")} for one in found]
+    return [nested(one, "provisioningState", "filter", "destination") for one in placed]
+
+
+def nested(one: dict[str, Any], *inner: str) -> dict[str, Any]:
+    """As the service has it: a CLI that does not flatten its answers leaves these in `properties`."""
+    outer = {name: value for name, value in one.items() if name not in inner}
+    return {**outer, "properties": {name: one[name] for name in inner if name in one}}
 
 
 def delete_subscription(options: dict[str, str], azure: dict[str, Any]) -> None:

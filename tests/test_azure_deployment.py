@@ -43,6 +43,7 @@ class Azure:
 
     def __init__(self, folder: Path, host: str, health: dict[str, Any]) -> None:
         self.folder, self._file, self.health = folder / "repository", folder / "azure.json", health
+        self.host = host
         self.package = folder / "package.zip"
         for name in ("triggers", "infra", "function_app.py", "host.json", "requirements.txt", ".funcignore"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -164,6 +165,9 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
         "1 event subscriptions are in place",
         "the workspace tells of its runs",
         "the app is well: its functions are there, and its reconciler works",
+        f"dashboard: http://{azure.host}/api/dashboard",
+        f"its key:   az functionapp keys list --resource-group {GROUP} --name func-dev --query functionKeys.default",
+        "next:      open the dashboard, trigger a schedule there, then upload a file to a watched folder",
     ]
     assert list(azure.connected()) == ["func-dev-uploads"]
     assert azure.connected()["func-dev-uploads"]["key"] == WEBHOOK_KEY
@@ -187,6 +191,15 @@ def test_the_workspace_tells_of_its_runs_and_a_deployment_without_that_right_is_
     assert second.returncode == 0
     assert "so their ends are seen a minute later: " in second.stderr
     assert "(AuthorizationFailed) you may not" in second.stderr
+
+
+def test_a_cli_that_leaves_properties_nested_is_understood(azure: Azure) -> None:
+    azure.write(nested=True)
+
+    first, again = azure.deploy(), azure.deploy()
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert "1 event subscriptions are in place" in again.stdout
 
 
 def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> None:

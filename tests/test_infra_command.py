@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +336,66 @@ def test_a_broken_file_is_not_deployed(tmp_path: Path) -> None:
 
     assert (refused.code, refused.out) == (1, "")
     assert "data_store" in refused.err
+
+
+FROM_AZD = ("AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID")
+EVENTS_ALONE = change_file("connection: DataStorage, polling_interval: 0")
+
+
+@pytest.mark.parametrize(
+    ("more", "warns"),
+    [
+        ({}, True),
+        ({"ALWAYS_READY_INSTANCES": "0"}, True),
+        ({"ALWAYS_READY_INSTANCES": "1"}, False),
+        ({"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan"}, False),
+    ],
+    ids=str,
+)
+def test_events_alone_are_not_enough_for_an_app_that_sleeps(
+    tmp_path: Path, more: dict[str, str], *, warns: bool
+) -> None:
+    (tmp_path / "schedules.yaml").write_text(EVENTS_ALONE)
+    settings = values(more)
+
+    validated = run_command("validate", settings=settings, folder=tmp_path)
+    deployed = run_command("infra", settings=settings, folder=tmp_path)
+
+    assert ("deploy with ALWAYS_READY_INSTANCES=1" in validated.out) == warns
+    if "BLOB_TRIGGER_SOURCE" not in more:  # the template has events only
+        assert (deployed.code, "deploy with ALWAYS_READY_INSTANCES=1" in deployed.err) == (0, warns)
+        assert json.loads(deployed.out)["maximumInstanceCount"] == 40
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"), [("-1", "from 0 to 20"), ("21", "from 0 to 20"), ("one", "from 0 to 20")]
+)
+def test_a_number_of_always_ready_instances_that_azure_would_refuse_is_refused(value: str, sentence: str) -> None:
+    with pytest.raises(Undeployable, match=sentence):
+        told(change_file("connection: DataStorage"), ALWAYS_READY_INSTANCES=value)
+
+
+def test_the_shipped_file_passes_the_steps_of_the_first_deployment(tmp_path: Path) -> None:
+    """docs/deploy.md: write the container's name into the file, set the values, validate; then Azure is asked."""
+    guide = (ROOT / "docs/deploy.md").read_text()
+    first = guide[guide.index("## First deployment") : guide.index("### What azd up runs")]
+    given = dict(re.findall(r"azd env set (\w+) (\S+)", first))
+    account = ACCOUNT.format(HERE)
+    settings = {**ENVIRONMENT, **given, "DataStorage__accountId": account, "PIPELINE_ENDPOINT": URL}
+    shipped = (ROOT / "schedules.yaml").read_text()
+    edited = shipped.replace("container: azureml-blobstore", "container: azureml-blobstore-0123abcd")
+    assert edited != shipped
+    (tmp_path / "schedules.yaml").write_text(edited)
+
+    validated = run_command("validate", settings=settings, folder=tmp_path)
+    deployed = run_command("infra", settings=settings, folder=tmp_path)
+
+    assert set(given) == {
+        "PIPELINE_ENDPOINT",
+        "DataStorage__accountId",
+        "AZUREML_RESOURCE_GROUP",
+        "AZUREML_WORKSPACE_NAME",
+    }
+    assert (validated.code, validated.out.splitlines()[-1]) == (0, "schedules.yaml: 2 schedules, no faults")
+    assert (deployed.code, deployed.err) == (0, "")
+    assert json.loads(deployed.out)["watchedAccounts"][0]["containers"] == ["azureml-blobstore-0123abcd"]

@@ -129,7 +129,11 @@ def test_what_the_event_subscriptions_read_is_what_the_deployment_gives() -> Non
 
 def test_app_settings_of_the_template_exist_in_the_code_or_are_the_hosts() -> None:
     template = (INFRA / "app/function-app.bicep").read_text()
-    hosts = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
+    hosts = {
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT",
+    }
     found = set(re.findall(r"^\s+([A-Z][A-Z_]+): ", template, re.MULTILINE))
 
     assert {"AZURE_CLIENT_ID", "PYTHON_THREADPOOL_THREAD_COUNT"} <= found
@@ -250,6 +254,33 @@ def test_workflows_give_nothing_by_default_and_pin_what_they_use(path: Path) -> 
     needed = [job.get("needs", []) for job in content["jobs"].values()]
     names = [name for one in needed for name in ([one] if isinstance(one, str) else one)]
     assert [one for one in names if one not in content["jobs"]] == []
+
+
+def test_no_azd_that_deletes_groups_of_others_is_used() -> None:
+    """Before 1.24.1, `azd down` took the existing groups of a subscription's deployment for its own."""
+    azd = yaml.safe_load((ROOT / "azure.yaml").read_text())
+
+    assert azd["requiredVersions"] == {"azd": ">= 1.24.1"}
+    assert "azd 1.24.1" in " ".join(DEPLOY.split()).replace("[azd](https://aka.ms/azd)", "azd")
+
+
+def test_what_deploys_installs_only_what_the_lock_names() -> None:
+    files = [ROOT / ".github/workflows/deploy-environment.yml", INFRA / "azure-devops/run-deploy.yml"]
+    installs = [line for file in files for line in file.read_text().splitlines() if "pip install" in line]
+
+    assert len(installs) == 3
+    assert [line for line in installs if "--require-hashes --requirement requirements.txt" not in line] == []
+    assert "--hash=sha256:" in (ROOT / "requirements.txt").read_text()
+
+
+def test_what_runs_before_an_approval_has_a_connection_of_its_own() -> None:
+    stages = yaml.safe_load((INFRA / "azure-devops/deploy-environment.yml").read_text())["stages"]
+    connections = (
+        re.findall(r"parameters\.(\w*[sS]erviceConnection)", json.dumps(stages[0])),
+        re.findall(r"parameters\.(\w*[sS]erviceConnection)", json.dumps(stages[1])),
+    )
+
+    assert connections == (["planServiceConnection"], ["serviceConnection"])
 
 
 def test_azd_finds_its_service_and_its_hooks() -> None:

@@ -20,6 +20,10 @@ param watchedAccounts object[]
 param maximumInstanceCount int
 param instanceMemoryMB int
 param threadsPerInstance int
+
+@description('Instances that are always warm, for the webhook of Event Grid and for the functions that it starts; 0: none.')
+param alwaysReadyInstances int
+
 param subnetId string
 
 var suffix = environment().suffixes.storage
@@ -70,6 +74,12 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         version: '3.12'
       }
       scaleAndConcurrency: {
+        alwaysReady: alwaysReadyInstances == 0
+          ? []
+          : [
+              { name: 'http', instanceCount: alwaysReadyInstances }
+              { name: 'blob', instanceCount: alwaysReadyInstances }
+            ]
         maximumInstanceCount: maximumInstanceCount
         instanceMemoryMB: instanceMemoryMB
       }
@@ -99,6 +109,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
         AZURE_CLIENT_ID: identityClientId
+        // Event Grid sends at most 1 MB; without a limit, anybody could fill an instance's memory through the open page.
+        FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
         PYTHON_THREADPOOL_THREAD_COUNT: string(threadsPerInstance)
       }
     )

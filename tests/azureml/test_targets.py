@@ -11,8 +11,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 from builders import CHANGE, TIME, change, config, file_of, schedule, sentences, utc
+from msgspec.structs import replace
 
 from local.azureml import AzureMl
 from local.azureml_calls import WORKSPACE
@@ -30,7 +32,7 @@ from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
 from triggers.scheduling.run import Run, RunKind, RunState, job_name
-from triggers.scheduling.run_request import Submission, build_request
+from triggers.scheduling.run_request import RunRequest, Submission, build_request, with_parameters
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "azureml_batch_cases.json").read_text())["cases"]
 BATCH = "{batch_endpoint: 'https://x.westeurope.inference.ml.azure.com/jobs', deployment: blue}"
@@ -77,7 +79,7 @@ def test_a_batch_endpoint_gets_inputs_a_name_and_the_key_in_its_properties() -> 
             "properties": {
                 "name": job_name("L", KEY),
                 "inputData": {
-                    "n": {"jobInputType": "Literal", "value": "3"},
+                    "n": {"jobInputType": "Literal", "value": 3},
                     "input": {"jobInputType": "UriFile", "uri": "azureml://datastores/blobs/paths/incoming/a b/c.csv"},
                 },
                 "properties": {"team": "ml", **OWN, "experimentName": "exp1"},
@@ -97,7 +99,7 @@ def test_the_inputs_are_those_that_the_sdk_sends(case: dict[str, Any]) -> None:
         elif "value" in one:
             keys["pipeline_parameters"][name] = one["value"]
     expected = {
-        name: {key: str(value) if key == "value" else value for key, value in one.items()}
+        name: one
         for name, one in recorded["inputData"].items()
         if not one.get("uri", "").startswith("https:")  # a data path is on a datastore
     }
@@ -107,6 +109,44 @@ def test_the_inputs_are_those_that_the_sdk_sends(case: dict[str, Any]) -> None:
     call = sent("\n".join([*lines, TIME]), BATCH)
 
     assert properties(call)["inputData"] == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "value"),
+    [
+        ("20", {}, 20),
+        ("-1.5", {}, -1.5),
+        ("1e-05", {}, 1e-05),
+        ("true", {}, True),
+        ('"20"', {}, "20"),
+        ('"true"', {}, "true"),
+        ("007a", {}, "007a"),
+        (".nan", {}, "nan"),
+        ('"{scheduled_time:%Y}"', {}, "2026"),
+        ("20", {"n": "30"}, 30),
+        ("20", {"n": "many"}, "many"),
+        ("true", {"n": "False"}, False),
+        ('"20"', {"n": "30"}, "30"),
+    ],
+)
+def test_a_batch_endpoint_gets_numbers_and_booleans_as_the_file_writes_them(
+    written: str, given: dict[str, str], value: object
+) -> None:
+    asked = submission(named(f"pipeline_parameters: {{n: {written}}}\n{TIME}", BATCH))
+    request = with_parameters(asked.request, given)
+    kept = msgspec.json.decode(msgspec.json.encode(request), type=RunRequest)
+
+    call = call_of(replace(asked, request=kept), {})
+
+    assert properties(call)["inputData"]["n"]["value"] == value
+    assert type(properties(call)["inputData"]["n"]["value"]) is type(value)
+
+
+def test_a_published_pipelines_request_is_kept_without_types() -> None:
+    request = submission(schedule(f"pipeline_parameters: {{n: 20}}\n{TIME}")).request
+
+    assert "parameter_types" not in json.loads(msgspec.json.encode(request))
+    assert request.pipeline_parameters == {"n": "20"}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_notes_hold_no_controls(note: str) -> None:
 
 
 def test_a_line_of_a_table_is_one_line() -> None:
-    assert one_line("failed\nother@2026  finished\u2028x") == "failed other@2026 finished x"
+    assert one_line("failed\nother@2026  finished\u2028x") == "failed other@2026  finished x"
 
 
 def test_a_run_whose_error_forges_lines_is_one_line_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,4 +75,4 @@ def test_a_run_whose_error_forges_lines_is_one_line_of_the_table(capsys: pytest.
 
     lines = capsys.readouterr().out.splitlines()
     assert (code, len(lines)) == (0, 2)
-    assert "away forged@2026 submitted\\u001b[2J" in lines[1]
+    assert "away forged@2026  submitted\\u001b[2J" in lines[1]

@@ -47,7 +47,9 @@ def test_of_a_year_the_oldest_are_decided_and_what_is_on_time(catchup: str) -> N
     assert due[:OCCURRENCES_A_CALL] == [next(everything) for _ in range(OCCURRENCES_A_CALL)]
     assert rest == next(everything)
     assert due[-10:] == list(between(schedule.trigger, NOW - ON_TIME, NOW))
-    assert len(due) <= 2 * OCCURRENCES_A_CALL + 20
+    on_time, newest_missed, in_the_window = 10, 1, OCCURRENCES_A_CALL
+    more = {"none": 0, "latest": newest_missed, "all": in_the_window}[catchup]
+    assert len(due) == OCCURRENCES_A_CALL + on_time + more
 
 
 def test_the_newest_missed_one_is_looked_for_behind_the_pauses() -> None:

@@ -1,9 +1,10 @@
 """Inputs of v2 jobs: data paths by their URI, parameters as literals."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Final
 
-from ..scheduling.config import Datapath
+from ..scheduling.config import Datapath, ParameterType
 from ..scheduling.run_request import RunRequest
 
 PASCAL_CASE: Final = ("UriFile", "UriFolder", "Literal")
@@ -16,7 +17,7 @@ def job_inputs(request: RunRequest, kinds: tuple[str, str, str], text: Callable[
     """Inputs by name, settings put in by `text`; paths go verbatim, as azure-ai-ml sends them."""
     file, folder, literal = kinds
     inputs: dict[str, object] = {
-        text(name): {"jobInputType": literal, "value": text(value)}
+        text(name): {"jobInputType": literal, "value": _typed(text(value), request.parameter_types.get(name))}
         for name, value in request.pipeline_parameters.items()
     }
     for name, one in request.datapaths.items():
@@ -24,6 +25,19 @@ def job_inputs(request: RunRequest, kinds: tuple[str, str, str], text: Callable[
         uri = f"azureml://datastores/{text(one.datastore)}/paths/{path}"
         inputs[text(name)] = {"jobInputType": folder if _is_folder(one, path) else file, "uri": uri}
     return inputs
+
+
+def _typed(value: str, kind: ParameterType | None) -> object:
+    """A value as JSON has it; text where it is none of its kind, as a person's may be."""
+    if kind is ParameterType.BOOLEAN:
+        return {"true": True, "false": False}.get(value.lower(), value)
+    if kind is ParameterType.NUMBER:
+        try:
+            number = int(value) if value.lstrip("-").isdecimal() else float(value)
+        except ValueError:
+            return value
+        return number if isfinite(number) else value
+    return value
 
 
 def _is_folder(datapath: Datapath, path: str) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -10,10 +11,11 @@ from typing import Any, Final
 from ..app import connection_faults, read_config, watched_connections
 from ..clock import SystemClock
 from ..deployment.parameters import Undeployable, parameters
-from ..scheduling.config import ChangeSchedule, Schedule
+from ..scheduling.config import ChangeSchedule, Config, Schedule
+from ..scheduling.faults import Fault
 from ..scheduling.file.warnings import warnings_of
 from ..scheduling.times.alarm import alarm_of, count_between
-from ..settings import Settings, environment
+from ..settings import Settings, environment, read
 from .levers import Refused
 
 _YEAR: Final = 365
@@ -24,7 +26,13 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     config = read_config(folder / settings.schedules_file, settings)
     for warning in warnings_of(config, SystemClock().now()):
         print(f"{warning} (warning)")
-    faults = [*config.faults, *settings.faults, *connection_faults(watched_connections(config), settings)]
+    # An account that a deployment is given by its id gets its settings from the deployment.
+    watched = {
+        name: services
+        for name, services in watched_connections(config).items()
+        if not settings.values.get(f"{name}__accountId")
+    }
+    faults = [*config.faults, *settings.faults, *connection_faults(watched, settings)]
     for fault in faults:
         print(fault)
     # The file does not name the ledger: without it the file can be checked all the same.
@@ -88,5 +96,14 @@ def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
         found = parameters(text, path.name, values)
     except Undeployable as error:
         raise Refused(f"{error}\nnothing can be deployed until this is right") from error
+    for warning in _about_deployment(read_config(path, read(values))):
+        print(f"{warning} (warning)", file=sys.stderr)
     print(json.dumps(found, indent=2))
     return 0
+
+
+def _about_deployment(config: Config) -> Iterator[Fault]:
+    """What is worth a word before a deployment: events alone start these schedules."""
+    for warning in warnings_of(config, SystemClock().now()):
+        if warning.path.endswith(".change.polling_interval"):
+            yield warning

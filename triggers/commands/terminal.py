@@ -22,7 +22,7 @@ def shown_harmlessly() -> Iterator[None]:
 
 def one_line(text: str) -> str:
     """The text without line ends, so that it cannot pass for a line of our own."""
-    return " ".join(text.split())
+    return " ".join(text.splitlines())
 
 
 def drawing(stream: TextIO) -> TextIO:

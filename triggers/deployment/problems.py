@@ -27,6 +27,7 @@ _WORDS: Final = {
 }
 """The template keeps the ledger in the app's own account, and Flex Consumption has only Event Grid."""
 _NUMBERS: Final = {
+    "ALWAYS_READY_INSTANCES": range(21),
     "THREADS_PER_INSTANCE": range(1, 101),
     "LOG_RETENTION_DAYS": range(30, 731),
     "OLDEST_OPEN_RUN_MINUTES": range(15, 1441),

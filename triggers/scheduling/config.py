@@ -104,6 +104,13 @@ class Dataset(Struct, frozen=True, kw_only=True):
     version: str | None
 
 
+class ParameterType(Enum):
+    """What a pipeline parameter's value is, where it is not text."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+
+
 class RequestTemplate(Struct, frozen=True, kw_only=True):
     """What the POST will say, templates not filled and settings not put in."""
 
@@ -111,6 +118,8 @@ class RequestTemplate(Struct, frozen=True, kw_only=True):
     description: str | None
     tags: Mapping[str, str]
     pipeline_parameters: Mapping[str, str]
+    parameter_types: Mapping[str, ParameterType]
+    """Of those whose value the file writes as a number or a boolean; published pipelines get text for all."""
     datapaths: Mapping[str, Datapath]
     datasets: Mapping[str, Dataset]
     continue_on_step_failure: bool | None

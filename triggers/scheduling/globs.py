@@ -65,12 +65,16 @@ def _without_repeated_stars(parts: list[str]) -> Iterator[str]:
 
 
 def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
-    """Where a place in the glob leads with one more character of the path."""
+    """Where a place in the glob leads with one more character of the path.
+
+    ~at is the place `at` of a `**/` in the middle of a folder's name, which only a slash leads out of.
+    """
     if at == len(parts):
         return []
+    if at < 0 or parts[at][0] == "**/":
+        folder = max(at, ~at)
+        return [folder if character == "/" else ~folder]
     part, fits = parts[at]
-    if part == "**/":
-        return [at, at + 1] if character == "/" else [at]
     if part in _STARS:
         return [at] if fits(character) else []
     return [at + 1] if fits(character) else []
@@ -78,8 +82,8 @@ def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
 
 def _with_skips(places: set[int], parts: tuple[Part, ...]) -> set[int]:
     """The places, and those behind stars that stand for nothing."""
-    found: set[int] = set()
-    for at in sorted(places):
+    found = {at for at in places if at < 0}
+    for at in sorted(places - found):
         skipped = at
         while skipped not in found:  # where one place has been led to before, all behind it were too
             found.add(skipped)

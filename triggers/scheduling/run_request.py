@@ -9,11 +9,20 @@ from msgspec.structs import replace
 
 from .batch import BatchFacts, manifest_path
 from .change import BlobChange
-from .config import ChangeSchedule, Datapath, DataPathKind, Dataset, Schedule, Target
+from .config import (
+    ChangeSchedule,
+    Datapath,
+    DataPathKind,
+    Dataset,
+    ParameterType,
+    PipelineKind,
+    Schedule,
+    Target,
+)
 from .templates import Value, escaped, fill
 
 
-class RunRequest(Struct, frozen=True, kw_only=True):
+class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A built request; every text is stored text, so that a retry sends the same and no setting's value is kept."""
 
     target: Target
@@ -26,6 +35,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     datasets: Mapping[str, Dataset]
     continue_on_step_failure: bool | None
     parent_run_id: str | None
+    parameter_types: Mapping[str, ParameterType] = {}
+    """Of the pipeline parameters that a batch endpoint gets as numbers and booleans."""
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -92,6 +103,9 @@ def build_request(
         },
         continue_on_step_failure=template.continue_on_step_failure,
         parent_run_id=_optional(template.parent_run_id, values),
+        parameter_types={escaped(name): kind for name, kind in template.parameter_types.items()}
+        if schedule.target.kind is PipelineKind.BATCH_ENDPOINT
+        else {},
     )
 
 

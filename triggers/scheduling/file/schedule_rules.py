@@ -14,6 +14,7 @@ from ..config import (
     DataPathKind,
     Dataset,
     Overlap,
+    ParameterType,
     RequestTemplate,
     Retry,
     Schedule,
@@ -244,6 +245,11 @@ def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
         tags=keys.tags or {},
         # As the SDK writes parameter values: str() of what Python holds, 20 → "20", true → "True", 1.0 → "1.0".
         pipeline_parameters={key: str(value) for key, value in (keys.pipeline_parameters or {}).items()},
+        parameter_types={
+            key: ParameterType.BOOLEAN if isinstance(value, bool) else ParameterType.NUMBER
+            for key, value in (keys.pipeline_parameters or {}).items()
+            if not isinstance(value, str)
+        },
         datapaths={key: Datapath(datastore=one.datastore, path=one.path) for key, one in datapaths.items()},
         datasets={key: Dataset(id=one.id, name=one.name, version=one.version) for key, one in datasets.items()},
         continue_on_step_failure=keys.continue_on_step_failure,

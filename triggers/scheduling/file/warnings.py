@@ -49,7 +49,10 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
         return
     trigger = schedule.trigger
     if not trigger.polling_interval:
-        yield "change.polling_interval", "0: no sweep, so an upload whose event is lost or dropped starts nothing"
+        yield (
+            "change.polling_interval",
+            "0: no sweep, so an upload whose event is lost or dropped starts nothing" + _asleep(settings),
+        )
     if re.search(r"[*?\\]|://", trigger.folder):
         yield "change.path_on_datastore", "is a folder's plain name below the container; globs go into include"
     for glob in (*trigger.include, *trigger.exclude):
@@ -59,6 +62,19 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             yield "change.include", f"{glob!r}: globs are matched below path_on_datastore, where nothing begins with /"
         elif "/" in glob and not trigger.recursive:
             yield "change.include", f"{glob!r} reaches into folders, but recursive is false"
+
+
+def _asleep(settings: Mapping[str, str]) -> str:
+    """Where an app scales to zero, the first event may come before the host can take it, and is not repeated."""
+    if (
+        settings.get("BLOB_TRIGGER_SOURCE") == "LogsAndContainerScan"
+        or settings.get("ALWAYS_READY_INSTANCES", "0") != "0"
+    ):
+        return ""
+    return (
+        "; on Flex Consumption the first event after a quiet time may be refused for good while the app wakes up: "
+        "deploy with ALWAYS_READY_INSTANCES=1"
+    )
 
 
 def _cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
