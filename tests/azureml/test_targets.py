@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from local.azureml import AzureMl
 from local.azureml_calls import WORKSPACE
+from local.azureml_jobs import put
 from local.azureml_service import DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault
 from triggers.azureml.call import Call
 from triggers.azureml.cancellation import Cancellation
@@ -286,6 +287,21 @@ def test_a_key_that_a_target_has_no_place_for_is_a_fault(keys: str, pipeline: st
     )
 
     assert (written, by_default) == ([f"schedules.s.{fault}"], [])
+
+
+@pytest.mark.parametrize(
+    ("component", "status"),
+    [
+        (f"{WORKSPACE}/components/nyc_taxi/versions/1", 201),
+        ("nyc_taxi:1", 201),
+        ("azureml:nyc_taxi:1", 201),
+        ("taxi:1", 404),
+    ],
+)
+def test_the_stand_in_takes_a_component_as_the_service_documents_it_and_as_the_sdk_sends_it(
+    azureml: AzureMl, component: str, status: int
+) -> None:
+    assert put(azureml.service, "job-1", {"properties": {"componentId": component}})[0] == status
 
 
 @pytest.mark.parametrize("component", ["nyc_taxi", "azureml:nyc_taxi", "azureml:nyc_taxi@latest", "a b"])

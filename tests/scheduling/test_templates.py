@@ -2,6 +2,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from builders import TIME, file_of, sentences
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +72,12 @@ def test_escaping_and_expanding_is_the_identity(anything: str) -> None:
 @given(st.text(alphabet="%{}AB.:x", max_size=30))
 def test_a_value_comes_through_filling_and_expanding_verbatim(value: str) -> None:
     assert expand(fill("<{run_key}>", {"run_key": value}), {"AB": "no"}) == f"<{value}>"
+
+
+@pytest.mark.parametrize("character", ["\\0", "\\x1b", "\\x9b", "\\n"])
+def test_a_format_with_a_character_that_cannot_be_seen_is_a_fault(character: str) -> None:
+    """strftime would cut the text off behind a NUL, without a word."""
+    found = sentences(file_of(f'pipeline_parameters: {{n: "{{scheduled_time:%Y{character}%m}}"}}\n{TIME}'))
+
+    assert [one for one in found if "cannot be seen" in one] == found
+    assert len(found) == 1

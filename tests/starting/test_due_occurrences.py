@@ -331,8 +331,11 @@ def test_a_long_backlog_gets_on_and_starves_nothing_that_is_on_time(engine: Engi
 def test_what_was_missed_is_noted_also_when_a_pause_stops_what_is_caught_up(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 2h\n{HOURLY}")
     wake(engine, of)
-    engine.endpoint.before_the_reply = lambda: pause(engine.ledger, "s", engine.clock.now(), None, None)
 
+    def somebody_pauses() -> None:
+        pause(engine.ledger, "s", engine.clock.now(), None, None)
+
+    engine.endpoint.before_the_reply = somebody_pauses
     wake(engine, of, utc("2026-11-01T09:30"))
 
     assert keys(engine, "skipped catchup") == ["05:00", "06:00", "07:00"]
