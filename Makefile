@@ -1,6 +1,7 @@
 # Each target sets up what it needs, the first time from the network. `make help` lists them.
 AZURITE := $(shell sed -n 's/.*"azurite": *"\([0-9.]*\)".*/\1/p' local/package.json)
 BIN := .venv/bin
+APP := .venv/.local-installed
 VENV := .venv/.requirements-installed
 STORAGE := .local/.azurite-$(AZURITE)-installed
 PYTEST := $(BIN)/python -m pytest
@@ -13,16 +14,16 @@ version = import sys; print("%d.%d" % sys.version_info[:2])
 CANDIDATES := python3 python3.12 python3.13 python3.11 python
 PYTHON ?= $(shell for one in $(CANDIDATES); do $$one -c '$(fits)' 2>/dev/null && echo $$one && break; done)
 
-.PHONY: help demo run unit integration test proof mutants screenshots check format schema lock bench setup setup-python clean
+.PHONY: help docs demo run unit integration test proof mutants screenshots check format schema lock bench setup setup-python clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
 		while read -r make target text; do printf 'make %-13s %s\n' "$$target" "$$text"; done
 
-demo: setup ## run the main job on this machine, then stop
+demo: $(APP) $(STORAGE) ## run the main job on this machine, then stop
 	$(BIN)/python -m local.demo
 
-run: setup ## like demo, but keeps running
+run: $(APP) $(STORAGE) ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
 unit: $(VENV) ## run the tests that start no process: the fast loop
@@ -57,12 +58,17 @@ format: $(VENV) $(DASHBOARD_CHECKS)/.installed ## format the code and fix what t
 	$(BIN)/ruff check --fix .
 	$(DASHBOARD_CHECKS)/node_modules/.bin/biome check --write --config-path=local/dashboard-checks/lint.json triggers/web/dashboard
 
+docs: $(VENV) ## write the generated parts of docs/
+	$(BIN)/python -m local.pages
+	$(BIN)/python -m local.pictures
+
 schema: $(VENV) ## write schedules.schema.json and the dashboard's types
 	$(BIN)/python -m local.schema > schedules.schema.json
 	$(BIN)/python -m local.api_types > triggers/web/dashboard/api_types.js
 
 lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes for every platform
 	$(BIN)/uv pip compile $(LOCK) requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile $(LOCK) requirements-local.in --output-file requirements-local.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-dev.in --output-file requirements-dev.txt
 LOCK := --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command 'make lock'
 
@@ -84,27 +90,38 @@ bench: setup ## measure
 
 setup: $(VENV) $(STORAGE) ## install everything into .venv and .local
 
-setup-python: $(VENV) ## install the Python packages only: a deployment needs no Azurite
+setup-python: $(APP) ## install what the command line and a deployment need: Python packages alone
 
 # A Python that is asked for replaces another one.
 ifneq ($(filter command environment,$(origin PYTHON)),)
 ifneq ($(shell $(PYTHON) -c '$(version)' 2>/dev/null),$(shell $(BIN)/python -c '$(version)' 2>/dev/null))
-.PHONY: $(VENV)
+.PHONY: $(APP)
 endif
 endif
 
-$(VENV): requirements-dev.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
+
+$(APP): requirements-local.txt
 	@$(or $(PYTHON),false) -c '$(fits)' 2>/dev/null || { \
 		echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),$(firstword $(CANDIDATES))) is not one:" \
 			"install one, and name it if it is not found: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; print("Using Python", sys.version.split()[0], "from", sys.executable)'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Installing Python packages into .venv (80 MB) …"
+	@$(PIP) -r requirements-local.txt
 	@touch $@
 
+$(VENV): $(APP) requirements-dev.txt
+	@echo "Installing the tools for tests and checks into .venv (450 MB more) …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# What only debuggers, compilers and people read is half of it.
 $(STORAGE):
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite" >&2; exit 1; }
-	npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
+	@echo "Installing Azurite, the storage emulator, into .local (150 MB, of which 70 MB are downloaded) …"
+	@npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error --prefer-dedupe --omit=optional azurite@$(AZURITE)
+	@find .local/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.md' \) -delete
 	@touch $@
 
 $(DASHBOARD_CHECKS)/.installed: local/dashboard-checks/package.json local/dashboard-checks/package-lock.json

@@ -21,6 +21,15 @@ class NotStarted(RuntimeError):
     """A process of the demo or the tests did not come up; says what to do."""
 
 
+def connection_string(ports: Sequence[int]) -> str:
+    """Of an Azurite that serves blobs, queues and tables on these ports."""
+    blob, queue, table = (f"http://127.0.0.1:{port}/{ACCOUNT};" for port in ports)
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
+        f"BlobEndpoint={blob}QueueEndpoint={queue}TableEndpoint={table}"
+    )
+
+
 class Azurite:
     """A running Azurite; use it as a context manager."""
 
@@ -34,11 +43,7 @@ class Azurite:
     @property
     def connection_string(self) -> str:
         """For every client and for AzureWebJobsStorage."""
-        blob, queue, table = (f"http://127.0.0.1:{port}/{ACCOUNT};" for port in self.ports)
-        return (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
-            f"BlobEndpoint={blob}QueueEndpoint={queue}TableEndpoint={table}"
-        )
+        return connection_string(self.ports)
 
     def __enter__(self) -> Self:
         if not INSTALLED.exists() or shutil.which("node") is None:

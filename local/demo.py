@@ -12,10 +12,13 @@ from typing import Any
 
 from azure.data.tables import TableServiceClient
 
+from triggers.app import read_config
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.run import Run, RunState
+from triggers.settings import read
 
 from . import history
 from .azurite import CHECKOUT, NotStarted
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What is made up stays out of the ledger that the demo and schedules of one's own are kept in.
     folder = CHECKOUT / (".local/many" if options.stay and own_file is None else ".local")
     machine = Machine(folder, PORTS, {"SCHEDULES_FILE": file})
+    machine.containers = _containers(file, machine)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with machine:
@@ -60,6 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _containers(file: str, machine: Machine) -> list[str]:
+    """What the schedules of a file watch: a container that is missing would be an error in the app's health."""
+    schedules = read_config(CHECKOUT / file, read(machine.app_settings)).schedules.values()
+    return list(dict.fromkeys(one.trigger.container for one in schedules if isinstance(one, ChangeSchedule)))
+
+
 def lively(machine: Machine, file: str) -> int:
     """Give the machine's ledger a week of history for the schedules of a file; how many runs were new."""
     config = load((CHECKOUT / file).read_text(), file, machine.app_settings)
@@ -70,7 +80,7 @@ def _both_halves(machine: Machine, timer: str) -> list[Run]:
     """Upload and wake, then wait until the ledger has a submitted run of each schedule."""
     ledger = _ledger(machine)
     before = {run.key for name in (timer, UPLOADS) for run in ledger.recent_runs(name, 100)}
-    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {timer} …")
+    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {timer}, which is due every minute here …")
     machine.upload(CONTAINER, PATH, f"sepal_length,sepal_width\n5.1,3.5\n{time.time()},0\n".encode())
     until = time.monotonic() + 75
     says_so_at = time.monotonic() + 3

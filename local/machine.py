@@ -46,6 +46,8 @@ class Machine:
         self.azurite = Azurite(folder / "azurite", storage_ports)
         self._settings = dict(settings or {})
         self.key = key
+        self.containers: list[str] = []
+        """Made before the host starts."""
         self._processes = ExitStack()
         self._host: subprocess.Popen[bytes] | None = None
 
@@ -83,6 +85,8 @@ class Machine:
             _check_free(port)
         try:
             self._processes.enter_context(self.azurite)
+            for container in self.containers:
+                self.make_container(container)
             azureml = self._start("local.azureml", "--port", str(self.azureml_port), "--run-seconds", self._run_seconds)
             self._processes.callback(stop, azureml)
             wait_for(self.azureml_port, azureml, "the Azure ML stand-in")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENT = (ROOT / "docs/clients.md").read_text()
+DOCUMENT = "\n".join((ROOT / "docs" / name).read_text() for name in ("clients.md", "integrations.md"))
 FOR_MONO = ROOT / "tests/data/mono.cs"
 _FROM_OUTSIDE = ("PATH", "HOME", "LANG", "JAVA_HOME", "DOTNET_ROOT")
 

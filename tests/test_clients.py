@@ -19,7 +19,7 @@ from local.machine import Machine
 from triggers.steering.questions import TriggerBody
 
 ALL = pytest.mark.parametrize("program", PROGRAMS, ids=lambda one: one.language)
-README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 class BadLine(http.server.BaseHTTPRequestHandler):
@@ -201,7 +201,7 @@ def test_the_web_activity_of_data_factory_sends_what_the_app_takes() -> None:
     assert activity["url"].endswith("/api/schedules/nightly-training/trigger")
 
 
-def test_the_readme_names_every_tool_without_which_a_test_is_skipped() -> None:
+def test_the_guide_for_contributors_names_every_tool_without_which_a_test_is_skipped() -> None:
     tools = {tool for program in PROGRAMS for needed in program.tools for tool in needed.split(" or ")}
 
-    assert [tool for tool in tools if f"`{tool}`" not in README] == []
+    assert [tool for tool in tools if f"`{tool}`" not in CONTRIBUTING] == []

@@ -1,4 +1,4 @@
-"""The README can be believed: its file is the shipped one, its commands print what it says, and nothing is left out."""
+"""The documentation can be believed: its commands print what it says, and nothing is left out."""
 
 import json
 import re
@@ -12,14 +12,20 @@ import msgspec
 import pytest
 import yaml
 from builders import ADDRESS, CHANGE, TIME, file_of
+from command_line import run_command
 from dashboard_pages import LEFT_OUT
 
+from local.pages import GENERATED, page_with, pages
+from local.pictures import pictures
 from local.schema import schema
 from triggers.scheduling.file import keys as file_keys
 from triggers.scheduling.run import RunState, SkipReason
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+EVERYTHING = "\n".join([README, *PAGES.values()])
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 SECURITY = (ROOT / "SECURITY.md").read_text()
 SIGNS = (ROOT / "triggers/web/dashboard/state_signs.js").read_text()
 BUILT_SKIPS = {
@@ -40,7 +46,20 @@ STRUCTS = [one for one in vars(file_keys).values() if isinstance(one, type) and 
 
 
 def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{kind}\n(.*?)```", EVERYTHING, re.DOTALL)
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    assert len(README.splitlines()) <= 150
+    assert len(README.split()) <= 1800
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_page_is_short_and_reached_from_the_readme(name: str) -> None:
+    linked_by_linked = "\n".join(text for page, text in PAGES.items() if f"(docs/{page})" in README)
+
+    assert len(PAGES[name].splitlines()) <= 300
+    assert f"(docs/{name})" in README or f"({name}" in linked_by_linked
 
 
 def test_the_readme_begins_with_the_shipped_file() -> None:
@@ -48,28 +67,43 @@ def test_the_readme_begins_with_the_shipped_file() -> None:
 
 
 @pytest.mark.parametrize("key", sorted({key for one in STRUCTS for key in one.__struct_fields__}))
-def test_every_key_of_the_file_is_in_the_readme(key: str) -> None:
-    assert f"`{key}`" in README or f"{{{key}" in README or f", {key}}}" in README
+def test_every_key_of_the_file_is_documented(key: str) -> None:
+    page = PAGES["schedules.md"]
+
+    assert f"`{key}`" in page or f"{{{key}" in page or f", {key}}}" in page
 
 
 @pytest.mark.parametrize(
     "name", sorted(set(re.findall(r'"([A-Z][A-Z_]{5,})"', (ROOT / "triggers/settings.py").read_text())))
 )
-def test_every_setting_is_in_the_readme(name: str) -> None:
-    assert f"`{name}`" in README
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in PAGES["settings.md"]
 
 
-def test_every_command_and_flag_is_in_the_readme() -> None:
-    source = (ROOT / "triggers/__main__.py").read_text()
-    commands = re.findall(r'add_parser\("(\w+)"', source)
-    flags = re.findall(r'add_argument\("(-[-\w]+)"', source)
-
-    assert commands
-    assert [command for command in commands if f"| `{command}" not in README] == []
-    assert [flag for flag in flags if flag not in README] == []
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_what_is_generated_of_a_page_is_current(name: str) -> None:
+    """`make docs` writes it anew."""
+    assert PAGES[name] == page_with(PAGES[name], pages()[name])
 
 
-def test_every_reason_for_a_skip_that_exists_by_now_is_in_the_readme() -> None:
+def test_every_command_is_in_a_group_of_the_page() -> None:
+    written, _, generated = PAGES["cli.md"].partition(GENERATED)
+    commands = re.findall(r"^## ([\w-]+)$", generated, re.MULTILINE)
+
+    assert len(commands) > 10
+    assert [command for command in commands if f"`{command}`" not in written] == []
+
+
+def test_the_drawings_are_current_and_name_every_state() -> None:
+    """`make docs` writes them anew."""
+    drawn = pictures()
+
+    assert {name: (ROOT / "docs/images" / name).read_text() for name in drawn} == drawn
+    shown = {state.value for state in RunState} - {"unreadable"}
+    assert [state for state in shown if f">{state}</text>" not in drawn["states-light.svg"]] == []
+
+
+def test_every_reason_for_a_skip_that_exists_by_now_is_documented() -> None:
     written = {
         reason.value
         for reason in SkipReason
@@ -78,30 +112,33 @@ def test_every_reason_for_a_skip_that_exists_by_now_is_in_the_readme() -> None:
     }
 
     assert written == BUILT_SKIPS
-    assert [reason for reason in written if f"`{reason}`" not in README] == []
+    assert [reason for reason in written if f"`{reason}`" not in PAGES["concepts.md"]] == []
 
 
 @pytest.mark.parametrize("state", [state.value for state in RunState])
-def test_every_state_of_a_run_is_in_the_readme_and_has_a_sign_in_the_dashboard(state: str) -> None:
+def test_every_state_of_a_run_is_documented_and_has_a_sign_in_the_dashboard(state: str) -> None:
     signs = re.search(r"^export const SHAPES = \{\n(.*?)^\};", SIGNS, re.MULTILINE | re.DOTALL)
 
-    assert f"`{state}`" in README
+    assert f"`{state}`" in PAGES["concepts.md"]
     assert signs
     assert f"\n  {state}: [" in f"\n{signs[1]}"
 
 
 def commands_with_output() -> list[tuple[str, str]]:
-    """The README's calls of the command line, each with what it says they print."""
+    """The pages' calls of the command line that show their output."""
     found = []
     for block in blocks("console"):
+        if "my.yaml" in block:
+            continue  # the tutorial's own file
         for command, output in re.findall(r"^\$ (python -m triggers .*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
-            found.append((command, output))
+            if output.strip():
+                found.append((command, output))
     return found
 
 
 @pytest.mark.machine
 @pytest.mark.parametrize(("command", "output"), commands_with_output(), ids=lambda value: value.splitlines()[0][:50])
-def test_the_readmes_commands_print_what_it_says(command: str, output: str) -> None:
+def test_the_commands_print_what_the_pages_say(command: str, output: str) -> None:
     arguments = [sys.executable, *shlex.split(command)[1:]]
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -116,7 +153,23 @@ def test_the_readmes_commands_print_what_it_says(command: str, output: str) -> N
     assert done.stdout + done.stderr == output
 
 
-def test_the_readme_has_such_commands() -> None:
+def test_the_tutorials_mistake_is_reported_as_it_says(tmp_path: Path) -> None:
+    page = PAGES["getting-started.md"]
+    (file,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (output,) = re.findall(r"^\$ python -m triggers validate\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    settings = {"PIPELINE_ENDPOINT": ADDRESS, "SCHEDULES_FILE": "my.yaml"}
+    settings |= dict.fromkeys(("AzureWebJobsStorage", "DataStorage"), "UseDevelopmentStorage=true")
+
+    (tmp_path / "my.yaml").write_text(file)
+    right = run_command("validate", settings=settings, folder=tmp_path)
+    (tmp_path / "my.yaml").write_text(file.replace("interval: 1", "interval: 0"))
+    wrong = run_command("validate", settings=settings, folder=tmp_path)
+
+    assert (right.code, right.out.splitlines()[-1]) == (0, "my.yaml: 2 schedules, no faults")
+    assert (wrong.code, wrong.out) == (1, output)
+
+
+def test_there_are_such_commands() -> None:
     assert len(commands_with_output()) == 3
 
 
@@ -148,7 +201,7 @@ def test_the_schema_for_editors_agrees_with_the_loader(text: str, *, right: bool
 def test_the_sample_settings_name_only_settings_that_exist() -> None:
     values = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
 
-    assert [name for name in values if name not in README and name != "FUNCTIONS_WORKER_RUNTIME"] == []
+    assert [name for name in values if name not in EVERYTHING and name != "FUNCTIONS_WORKER_RUNTIME"] == []
 
 
 def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
@@ -195,15 +248,15 @@ def test_the_license_is_the_one_that_the_readme_and_the_project_name() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", SECURITY))))
 def test_every_setting_of_the_security_page_exists(name: str) -> None:
-    assert f"`{name}`" in README
+    assert f"`{name}`" in PAGES["settings.md"]
 
 
-def test_why_tests_are_left_out_is_in_the_readme() -> None:
-    assert LEFT_OUT.partition(":")[0] in README
+def test_why_tests_are_left_out_is_documented() -> None:
+    assert LEFT_OUT.partition(":")[0] in CONTRIBUTING
 
 
-def test_the_readmes_pictures_are_there_and_small() -> None:
-    named = set(re.findall(r"docs/images/[\w.-]+", README))
+def test_the_pictures_are_there_and_small() -> None:
+    named = {f"docs/{one}" for one in re.findall(r"images/[\w.-]+", EVERYTHING)}
     pictures = {f"docs/images/{path.name}": path.stat().st_size for path in (ROOT / "docs/images").iterdir()}
 
     assert named == set(pictures)

@@ -29,8 +29,8 @@ BICEP = sorted([*INFRA.rglob("*.bicep"), *INFRA.rglob("*.bicepparam")])
 PIPELINES = sorted((INFRA / "azure-devops").glob("*.yml"))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ENVIRONMENTS = sorted((INFRA / "parameters").glob("*.env"))
-README = (ROOT / "README.md").read_text()
-DEPLOY = (ROOT / "docs/deploy.md").read_text()
+SETTINGS = (ROOT / "docs/settings.md").read_text()
+DEPLOY = "\n".join((ROOT / "docs" / name).read_text() for name in ("deploy.md", "deploy-reference.md"))
 FROM_AZD = {"AZURE_ENV_NAME", "AZURE_SUBSCRIPTION_ID"}
 """azd sets them; elsewhere the name of the environment's file, and who is signed in."""
 
@@ -137,11 +137,11 @@ def test_app_settings_of_the_template_exist_in_the_code_or_are_the_hosts() -> No
     found = set(re.findall(r"^\s+([A-Z][A-Z_]+): ", template, re.MULTILINE))
 
     assert {"AZURE_CLIENT_ID", "PYTHON_THREADPOOL_THREAD_COUNT"} <= found
-    assert [name for name in found - hosts if f'"{name}"' not in code() or f"`{name}`" not in README] == []
+    assert [name for name in found - hosts if f'"{name}"' not in code() or f"`{name}`" not in SETTINGS] == []
 
 
-def test_every_app_setting_of_the_readme_exists_in_the_code() -> None:
-    named = re.findall(r"^\| (`.*?) \|", section(README, "### App settings"), re.MULTILINE)
+def test_every_documented_app_setting_exists_in_the_code() -> None:
+    named = re.findall(r"^\| (`.*?) \|", SETTINGS, re.MULTILINE)
 
     names = [name for cell in named for name in re.findall(r"`([A-Za-z_]+)`", cell)]
     assert len(names) > 10

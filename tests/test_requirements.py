@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "proof"}
 OWN |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
 NEVER_IMPORTED = {"tzdata"}  # zoneinfo reads it
@@ -77,16 +77,23 @@ def test_what_deploys_the_app_imports_nothing_else() -> None:
     assert {distribution_of(module) for module in imported("infra")} <= set(pinned("requirements.in"))
 
 
+def test_what_the_demo_and_a_deployment_import_is_installed_without_the_tools_for_tests() -> None:
+    """But for pictures, which are for people who change the dashboard."""
+    used = {distribution_of(module) for module in imported("local", "infra")} - {"playwright"}
+
+    assert used <= {*pinned("requirements.in"), *pinned("requirements-local.in")}
+
+
 def test_what_checks_the_app_is_listed_for_development() -> None:
     used = {distribution_of(module) for module in imported("local", "tests", "bench")}
-    listed = pinned("requirements-dev.in")
+    listed = {**pinned("requirements-local.in"), **pinned("requirements-dev.in")}
     programs = {name for name in listed if name in PROGRAMS or name.startswith("types-")}
 
     assert used <= set(pinned("requirements.in")) | set(listed)
     assert set(listed) - programs <= used
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev"])
 def test_the_lock_has_what_is_listed_and_a_hash_for_everything(name: str) -> None:
     locked = pinned(f"{name}.txt")
     blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / f"{name}.txt").read_text())[1:]
@@ -102,7 +109,7 @@ def test_both_locks_agree() -> None:
     assert {name: one for name, one in pinned("requirements.txt").items() if development.get(name) != one} == {}
 
 
-def test_every_requirement_of_the_app_has_its_reason_in_the_readme() -> None:
-    reasons = README.partition("## Dependencies")[2].partition("##")[0].lower()
+def test_every_requirement_of_the_app_has_its_reason() -> None:
+    reasons = ARCHITECTURE.partition("## Dependencies")[2].partition("##")[0].lower()
 
     assert [name for name in pinned("requirements.in") if name not in reasons] == []

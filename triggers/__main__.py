@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A command says itself what becomes of things; without a handler Python would print our warnings beside it.
     logging.getLogger("triggers").addHandler(logging.NullHandler())
     with shown_harmlessly():
-        return _run(_parser().parse_args(arguments))
+        return _run(command_line().parse_args(arguments))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -69,7 +69,8 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of every command; docs/cli.md is made of it."""
     now = SystemClock().now()
     parser = argparse.ArgumentParser(prog="python -m triggers", description="Schedules that start Azure ML pipelines.")
     parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")

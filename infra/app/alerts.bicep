@@ -21,7 +21,7 @@ var lines = replace(ours, 'APP', functionAppName)
 var rules = [
   {
     name: 'runs-need-a-person'
-    description: 'A run is dead, rejected, unknown or untracked, or Azure ML has started one twice. README, "What happens when", says what to do.'
+    description: 'A run is dead, rejected, unknown or untracked, or Azure ML has started one twice. docs/operations.md says what to do.'
     severity: 1
     query: '${lines}| where fields.action in ("run_dead", "run_rejected", "run_unknown", "run_untracked", "duplicate_run")'
     operator: 'GreaterThan'
@@ -30,7 +30,7 @@ var rules = [
   }
   {
     name: 'rows-not-readable'
-    description: 'A row of the ledger cannot be read by this version of the app: it was edited by hand, or a newer version wrote it. README, "What happens when", says what to do.'
+    description: 'A row of the ledger cannot be read by this version of the app: it was edited by hand, or a newer version wrote it. docs/operations.md says what to do.'
     severity: 2
     query: '${lines}| where fields.action == "corrupt_row"'
     operator: 'GreaterThan'

@@ -96,7 +96,7 @@ def check_host(account: Account) -> Findings:
     """The account of the Functions host: its blobs, where locks and timers' states are kept, and its queues."""
     subject = f"host storage {account.connection}"
     if account.lacks("blob"):
-        yield not_checked(subject, f"{account.connection} names no blob service", "see the app settings in the README")
+        yield not_checked(subject, f"{account.connection} names no blob service", "see docs/settings.md")
         return
     with _asked(account, subject, "its containers", BLOB_ROLE) as findings:
         service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)

@@ -19,37 +19,46 @@ class HeldBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of pause, resume and cancel."""
 
     note: Text | None = None
+    """Why; kept in the ledger."""
     by: Text | None = None
-    """Who; where App Service authentication is on, what it says counts instead."""
+    """Who; where App Service authentication is on, the signed-in user counts instead."""
 
 
 class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a replay."""
 
     note: Text | None = None
+    """Why; kept in the ledger."""
     by: Text | None = None
+    """Who, as in the other bodies."""
     force: bool = False
-    """Also a run that has finished."""
+    """Also replay a run that has finished."""
     unless_replayed: bool = False
-    """Only where nothing has replayed it since."""
+    """Refuse a run that has been replayed since."""
 
 
 class CallbackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who waits for the run's end."""
 
     azure_devops: AzureDevOps
+    """The task that waits."""
 
 
 class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a trigger; `request_id` makes a repetition harmless."""
 
     request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    """The same id with the same body is the same run."""
     pipeline_parameters: dict[Annotated[str, Meta(min_length=1, max_length=255)], Scalar] = {}
+    """In place of the schedule's own, as far as `trigger_overrides` allows."""
     blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
-    """A path below the container; of a change-based schedule."""
+    """A file's path below the container; only for a change-based schedule."""
     scheduled_time: Moment | None = None
+    """What `{scheduled_time}` stands for; now if it is absent."""
     note: Text | None = None
+    """Why; kept in the ledger."""
     by: Text | None = None
+    """Who, as in the other bodies."""
     callback: CallbackBody | None = None
     """Told when the run ends; its token is kept for three days at most, and never shown."""
 
@@ -61,18 +70,24 @@ class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The body of a backfill: [from, to) of nominal or modification times."""
 
     first: Moment
+    """The first nominal time, or modification time of a file; inclusive."""
     before: Moment
+    """Exclusive."""
     dry_run: bool = False
+    """Only show what would start."""
     force: bool = False
-    """Start also what is older than the ledger's memory, and may have run."""
+    """Also start what is older than the ledger's memory and may have run."""
     note: Text | None = None
+    """Why; kept in the ledger."""
     by: Text | None = None
+    """Who, as in the other bodies."""
 
 
 class SchedulesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much of each schedule: of its newest runs, each costs a read of the ledger."""
 
     last_runs: Annotated[int, Meta(ge=0, le=5)] = 5
+    """How many of each schedule's newest runs to return."""
     details: bool = False
     """Also its description, and what a person's trigger may change."""
 
@@ -81,17 +96,24 @@ class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which runs; `since` is inclusive, `until` exclusive, both by the time of the row."""
 
     schedule: Annotated[str, Meta(max_length=100)] | None = None
+    """Only runs of this schedule."""
     state: RunState | None = None
+    """Only runs in this state."""
     since: Moment | None = None
+    """Created then or later."""
     until: Moment | None = None
+    """Created before then."""
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    """Runs per page. A page reads at most 1,000 rows, so it may be shorter, or empty, and not be the last."""
     continuation: Annotated[str, Meta(max_length=600)] | None = None
+    """Where the page before has ended."""
 
 
 class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long to wait for the end of a run, in seconds."""
 
     wait: Annotated[int, Meta(ge=0, le=200)] = 0
+    """Seconds to wait for the run's end."""
 
 
 class NoBody(Struct, frozen=True, kw_only=True):
