@@ -37,7 +37,7 @@ def main() -> None:
         _verify(topic, mine)
     for topic in _other_topics(topics):
         _verify(topic, [])
-    print(f"{len(wanted)} event subscriptions are in place")
+    print(f"{len(wanted)} event subscription(s) in place")
     _connect_runs()
 
 
@@ -51,10 +51,11 @@ def _connect_runs() -> None:
         )
     except AzureRefused as error:
         print(
-            f"the workspace does not tell of its runs, so their ends are seen a minute later: {error}", file=sys.stderr
+            f"the workspace does not report its runs, so their ends are noticed a minute later: {error}",
+            file=sys.stderr,
         )
     else:
-        print("the workspace tells of its runs")
+        print("the workspace reports its runs")
 
 
 def _other_topics(topics: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -102,7 +103,7 @@ def _deploy(topic: dict[str, str], key: str) -> None:
             sentence = str(error).replace(quote(key, safe=""), "…").replace(key, "…")
             if not tries_left:
                 raise CannotDeploy(f"the topic {topic['name']}: {sentence}") from None
-            print(f"the topic {topic['name']}, once more in a moment: {sentence}", flush=True)
+            print(f"the topic {topic['name']}, trying again in a moment: {sentence}", flush=True)
             time.sleep(pause_seconds() * 3)
         else:
             return

@@ -32,7 +32,7 @@ def load(name: str) -> None:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CannotDeploy(f"{file.name} is not UTF-8: byte {error.start} does not belong there") from None
+        raise CannotDeploy(f"{file.name} is not UTF-8: byte {error.start} is invalid") from None
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -54,7 +54,7 @@ def value(name: str) -> str:
 def schedules() -> dict[str, Any]:
     """The parameter `schedules`, as Bicep got it."""
     if not SCHEDULES.is_file():
-        raise CannotDeploy("infra/schedules.json is not there: python -m infra.preflight writes it")
+        raise CannotDeploy("infra/schedules.json does not exist; python -m infra.preflight writes it")
     found: dict[str, Any] = json.loads(SCHEDULES.read_text(encoding="utf-8"))
     return found
 

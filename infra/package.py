@@ -17,7 +17,7 @@ def packaged(root: Path = ROOT) -> list[str]:
         command = ["git", "ls-files", "-z", "--cached", *more]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CannotDeploy(f"what is deployed is what git tracks: {done.stderr.strip()}")
+            raise CannotDeploy(f"only files that git tracks are deployed: {done.stderr.strip()}")
         return set(done.stdout.split("\0"))
 
     return sorted((listed() - listed("--ignored", "--exclude-from=.funcignore")) - {""})

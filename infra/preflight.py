@@ -28,14 +28,14 @@ def main() -> None:
         problems += _account_problems(account, subscription)
     if problems:
         raise CannotDeploy("\n".join(problems))
-    print("what the schedules name is there")
+    print("everything the schedules refer to exists")
 
 
 def write_schedules() -> None:
     """Ask the command line what Bicep needs; its refusal ends the deployment."""
     done = subprocess.run([sys.executable, "-m", "triggers", "infra"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode:
-        raise CannotDeploy("python -m triggers infra has refused the schedules, for the reasons above")
+        raise CannotDeploy("python -m triggers infra rejected the schedules (see above)")
     SCHEDULES.write_bytes(done.stdout)
 
 
@@ -68,7 +68,7 @@ def _account_problems(account: dict[str, Any], subscription: str) -> Iterator[st
     for one in account["containers"]:
         try:
             if not az(*container, one)["exists"]:
-                yield f"the storage account {name} has no container {one}: create it, or mend schedules.yaml"
+                yield f"the storage account {name} has no container {one}: create it, or correct schedules.yaml"
         except AzureRefused as error:
             yield f"the container {one} of {name}: {error}"
     yield from _topic_problems(account, found["id"])
@@ -98,7 +98,7 @@ def _named_topic_problems(account: dict[str, Any], on_it: list[dict[str, Any]], 
         yield f"{setting}: the storage account {account['accountName']} has no system topic {name}"
     elif "SystemAssigned" not in ((found.get("identity") or {}).get("type") or ""):
         yield (
-            f"the system topic {name} has no identity of its own, so it cannot put down dead letters: "
+            f"the system topic {name} has no identity of its own, so it cannot write dead letters: "
             f"az eventgrid system-topic update --name {name} --resource-group {group} --identity systemassigned"
         )
 

@@ -23,19 +23,19 @@ _TIMEOUT: Final = 30
 def main() -> None:
     """Wait until the app is well; say what it lacks when that lasts too long."""
     begun, expected = datetime.now(UTC), _expected_functions()
-    complaint = "it was not asked"
+    complaint = "it was not checked"
     for _ in looks():
         try:
             complaint = _functions_complaint(expected) or _health_complaint(begun)
         except (AzureRefused, requests.RequestException) as error:
             complaint = str(error)
         if not complaint:
-            print("the app is well: its functions are there, and its reconciler works")
+            print("the app is healthy: all functions are there, and the reconciler works")
             print(_where_to_go_on())
             return
         print(f"not yet: {complaint}", flush=True)
         time.sleep(pause_seconds())
-    raise CannotDeploy(f"the app {value('FUNCTION_APP_NAME')} is not well: {complaint}")
+    raise CannotDeploy(f"the app {value('FUNCTION_APP_NAME')} is not healthy: {complaint}")
 
 
 def _where_to_go_on() -> str:

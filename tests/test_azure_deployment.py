@@ -161,10 +161,10 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     told = [line for line in done.stdout.splitlines() if not line.startswith("The package has no bytecode")]
     assert told == [
-        "what the schedules name is there",
-        "1 event subscriptions are in place",
-        "the workspace tells of its runs",
-        "the app is well: its functions are there, and its reconciler works",
+        "everything the schedules refer to exists",
+        "1 event subscription(s) in place",
+        "the workspace reports its runs",
+        "the app is healthy: all functions are there, and the reconciler works",
         f"dashboard: http://{azure.host}/api/dashboard",
         f"its key:   az functionapp keys list --resource-group {GROUP} --name func-dev --query functionKeys.default",
         "next:      open the dashboard, trigger a schedule there, then upload a file to a watched folder",
@@ -199,7 +199,7 @@ def test_a_cli_that_leaves_properties_nested_is_understood(azure: Azure) -> None
     first, again = azure.deploy(), azure.deploy()
 
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
-    assert "1 event subscriptions are in place" in again.stdout
+    assert "1 event subscription(s) in place" in again.stdout
 
 
 def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> None:
@@ -317,7 +317,7 @@ def test_everything_that_azure_lacks_is_told_at_once_before_anything_is_made(azu
         "the subscription does not know Microsoft.EventGrid yet: "
         "az provider register --namespace Microsoft.EventGrid --wait",
         f"the workspace mlw in rg-ml: ERROR: (ResourceNotFound) The Resource '{WORKSPACE}' was not found.",
-        "the storage account mydata has no container inbox: create it, or mend schedules.yaml",
+        "the storage account mydata has no container inbox: create it, or correct schedules.yaml",
         "the storage account mydata has the system topic theirs already, and Azure allows one: "
         "set DataStorage__systemTopicId to /topics/theirs",
     ]
@@ -341,7 +341,7 @@ def test_an_account_without_events_is_refused(azure: Azure) -> None:
         ([], "DataStorage__systemTopicId: the storage account mydata has no system topic shared"),
         (
             [{"name": "shared", "id": "/t", "source": ACCOUNT, "resourceGroup": "rg-e", "identity": None}],
-            "the system topic shared has no identity of its own, so it cannot put down dead letters: az eventgrid "
+            "the system topic shared has no identity of its own, so it cannot write dead letters: az eventgrid "
             "system-topic update --name shared --resource-group rg-e --identity systemassigned",
         ),
     ],
@@ -390,7 +390,7 @@ def test_an_app_that_is_not_well_fails_the_deployment(
     failed = azure.deploy()
 
     assert failed.returncode == 1
-    assert failed.stderr.startswith(f"the app func-dev is not well: {sentence}")
+    assert failed.stderr.startswith(f"the app func-dev is not healthy: {sentence}")
 
 
 def test_a_connection_that_was_never_provisioned_is_refused_when_events_are_connected(azure: Azure) -> None:

@@ -226,9 +226,9 @@ WATCHING = change_file("connection: DataStorage")
         (
             {"RECONCILE_SCHEDULE": "0 0 * * * *"},
             "RECONCILE_SCHEDULE: '0 0 * * * *': expected an NCRONTAB of at least every five minutes, such as "
-            "0 */2 * * * *: an alert tells of ten minutes without a pass",
+            "0 */2 * * * *: an alert fires after ten minutes without a pass",
         ),
-        ({"INSTANCE_MEMORY_MB": "1024"}, "INSTANCE_MEMORY_MB: '1024': this template has 512 or 2048 or 4096"),
+        ({"INSTANCE_MEMORY_MB": "1024"}, "INSTANCE_MEMORY_MB: '1024': this template offers 512 or 2048 or 4096"),
         ({"LOG_RETENTION_DAYS": "3"}, "LOG_RETENTION_DAYS: '3': expected a whole number from 30 to 730"),
         ({"AZUREML_WORKSPACE_NAME": ""}, "AZUREML_WORKSPACE_NAME is not set"),
         ({"AZUREML_WORKSPACE_NAME": "w" * 34}, "AZUREML_WORKSPACE_NAME is 34 characters long; 33 are the most"),
@@ -259,11 +259,11 @@ WATCHING = change_file("connection: DataStorage")
         ),
         (
             {"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan"},
-            "BLOB_TRIGGER_SOURCE: 'LogsAndContainerScan': this template has EventGrid",
+            "BLOB_TRIGGER_SOURCE: 'LogsAndContainerScan': this template offers EventGrid",
         ),
         (
             {"LEDGER_CONNECTION": "Other"},
-            "LEDGER_CONNECTION: 'Other': this template has AzureWebJobsStorage",
+            "LEDGER_CONNECTION: 'Other': this template offers AzureWebJobsStorage",
         ),
     ],
 )
@@ -286,7 +286,7 @@ def test_two_connections_to_one_account_are_refused() -> None:
 
 
 def test_the_apps_own_containers_are_not_watched() -> None:
-    with pytest.raises(Undeployable, match="the container dead-letters of the app's own account is not to be watched"):
+    with pytest.raises(Undeployable, match="the container dead-letters of the app's own account cannot be watched"):
         told(change_file("recursive: true").replace("in-box", "dead-letters"))
 
 

@@ -76,32 +76,32 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    validate = commands.add_parser("validate", help="tell everything that is wrong with schedules.yaml")
+    validate = commands.add_parser("validate", help="report everything that is wrong with schedules.yaml")
     validate.add_argument(
         "--file", metavar="F", help="the file; default: the setting SCHEDULES_FILE, or schedules.yaml"
     )
     validate.set_defaults(command=file.validate)
 
-    functions = commands.add_parser("functions", help="what the Functions host will see")
+    functions = commands.add_parser("functions", help="list the functions as the Functions host sees them")
     functions.add_argument("--json", action="store_true")
     functions.set_defaults(command=file.functions)
 
-    following = commands.add_parser("next", help="when a time-based schedule runs next")
+    following = commands.add_parser("next", help="list the next occurrences of a time-based schedule")
     following.add_argument("schedule", metavar="SCHEDULE")
     following.add_argument("--from", dest="start", metavar="ISO", type=_moment, default=now, help="default: now")
     following.add_argument("-n", dest="number", metavar="N", type=_positive, default=10, help="how many; default 10")
     following.add_argument("--json", action="store_true")
     following.set_defaults(command=occurrences.next_occurrences)
 
-    request = commands.add_parser("request", help="what would be POSTed; nothing is sent")
+    request = commands.add_parser("request", help="show what would be POSTed, without sending it")
     request.add_argument("schedule", metavar="SCHEDULE")
     request.add_argument("--at", metavar="ISO", type=_moment, help="the nominal time; default: the next, or now")
-    request.add_argument("--blob", metavar="PATH", help="the changed blob, below the container")
+    request.add_argument("--blob", metavar="PATH", help="the changed file's path below the container")
     request.add_argument("--etag", metavar="E", default=_EXAMPLE_ETAG, help="its version")
     request.add_argument("--json", action="store_true")
     request.set_defaults(command=occurrences.request)
 
-    deployed = commands.add_parser("infra", help="what Bicep needs to know of the schedules, as JSON")
+    deployed = commands.add_parser("infra", help="print what Bicep needs to know about the schedules, as JSON")
     deployed.set_defaults(command=file.infra)
 
     _add_doctor(commands)
@@ -116,16 +116,20 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # 
 
 
 def _add_doctor(commands: _Commands) -> None:
-    looked = commands.add_parser("doctor", help="what is wrong around the app, by real calls, and how to mend it")
+    looked = commands.add_parser(
+        "doctor", help="check everything around the app with real calls, and say how to fix it"
+    )
     switched = looked.add_mutually_exclusive_group()
-    switched.add_argument("--enable", metavar="PIPELINE", help="make an entry of `pipelines` Active, and no more")
+    switched.add_argument(
+        "--enable", metavar="PIPELINE", help="only set the pipeline of an entry of `pipelines` to Active"
+    )
     switched.add_argument("--disable", metavar="PIPELINE", help="make it Disabled")
     switched.add_argument("--json", action="store_true")
     looked.set_defaults(command=doctor.doctor)
 
 
 def _add_looking(commands: _Commands) -> None:
-    listed = commands.add_parser("schedules", help="every schedule, its next occurrence and its last run")
+    listed = commands.add_parser("schedules", help="list the schedules with their next occurrence and last run")
     _add_where(listed, json=True)
     listed.set_defaults(command=looking.schedules)
 
@@ -135,11 +139,11 @@ def _add_looking(commands: _Commands) -> None:
     _add_where(runs, json=True)
     runs.set_defaults(command=looking.runs)
 
-    explain = commands.add_parser("explain", help="why an occurrence did, or did not, start")
+    explain = commands.add_parser("explain", help="explain why an occurrence did or did not start")
     explain.add_argument("schedule", metavar="SCHEDULE")
     which = explain.add_mutually_exclusive_group(required=True)
     which.add_argument("--at", metavar="ISO", type=_moment, help="a nominal time")
-    which.add_argument("--blob", metavar="PATH", help="a blob, below the container")
+    which.add_argument("--blob", metavar="PATH", help="a file's path below the container")
     explain.set_defaults(command=looking.explain)
 
 
@@ -149,16 +153,16 @@ def _add_asking(commands: _Commands) -> None:
     trigger.add_argument(
         "--parameter", dest="parameters", metavar="NAME=VALUE", type=_parameter, action="append", help="of the pipeline"
     )
-    trigger.add_argument("--blob", metavar="PATH", help="a blob, below the container; of a change-based schedule")
-    trigger.add_argument("--at", metavar="ISO", type=_moment, help="the nominal time; default: now")
     trigger.add_argument(
-        "--request-id", metavar="ID", help="the same id is the same run, however often it is asked for"
+        "--blob", metavar="PATH", help="a file's path below the container; for a change-based schedule"
     )
+    trigger.add_argument("--at", metavar="ISO", type=_moment, help="the nominal time; default: now")
+    trigger.add_argument("--request-id", metavar="ID", help="the same id is the same run, however often you repeat it")
     _add_person(trigger)
     _add_where(trigger, json=True)
     trigger.set_defaults(command=asking.trigger)
 
-    replay = commands.add_parser("replay", help="one more run of what a run was for, or of all in a state")
+    replay = commands.add_parser("replay", help="start one more run for an occurrence, or for all runs in a state")
     replay.add_argument("key_of_run", metavar="KEY", nargs="?")
     _add_filter(replay)
     replay.add_argument("--force", action="store_true", help="also runs that have finished")
@@ -166,7 +170,7 @@ def _add_asking(commands: _Commands) -> None:
     _add_where(replay, json=True)
     replay.set_defaults(command=asking.replay)
 
-    cancel = commands.add_parser("cancel", help="give a run up")
+    cancel = commands.add_parser("cancel", help="give up a run")
     cancel.add_argument("key_of_run", metavar="KEY")
     _add_person(cancel)
     _add_where(cancel, json=True)
@@ -188,9 +192,9 @@ def _add_person(parser: argparse.ArgumentParser) -> None:
 
 def _add_where(parser: argparse.ArgumentParser, *, json: bool = False) -> None:
     parser.add_argument(
-        "--url", metavar="URL", help="a deployed app; default: straight the ledger that the settings name"
+        "--url", metavar="URL", help="a deployed app; default: the ledger that the settings name, directly"
     )
-    parser.add_argument("--key", metavar="KEY", help="its function key; better in the variable TRIGGERS_KEY")
+    parser.add_argument("--key", metavar="KEY", help="the app's function key; better in the variable TRIGGERS_KEY")
     if json:
         parser.add_argument("--json", action="store_true")
 
@@ -208,13 +212,13 @@ def _add_held(commands: "_Commands") -> None:
 
 
 def _add_backfill(commands: "_Commands") -> None:
-    filled = commands.add_parser("backfill", help="start what a schedule did not; --dry-run shows what that would be")
+    filled = commands.add_parser("backfill", help="start what a schedule missed; --dry-run only lists it")
     filled.add_argument("schedule", metavar="SCHEDULE")
     filled.add_argument("--from", dest="first", metavar="ISO", type=_moment, required=True, help="inclusive")
     filled.add_argument("--to", dest="before", metavar="ISO", type=_moment, required=True, help="exclusive")
     filled.add_argument("--dry-run", action="store_true", help="start nothing")
     filled.add_argument(
-        "--force", action="store_true", help="start also what is older than the ledger's rows and may have run"
+        "--force", action="store_true", help="also start what is older than the ledger's rows and may have run"
     )
     _add_person(filled)
     _add_where(filled)

@@ -215,7 +215,7 @@ def read_config(path: Path, settings: Settings) -> Config:
     except OSError as error:
         return unreadable(name, f"the file cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
-        return unreadable(name, f"the file is not UTF-8: byte {error.start} does not belong there")
+        return unreadable(name, f"the file is not UTF-8: byte {error.start} is invalid")
     try:
         return load(text, name, settings.values)
     except Exception as error:  # a fault of ours, told by /api/health; raised here it would cost the app every function

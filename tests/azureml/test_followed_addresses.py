@@ -62,7 +62,7 @@ def test_a_run_that_nobody_can_ask_for_is_accepted_as_beyond_reach(azureml: Azur
     assert (outcome.answer, outcome.is_beyond_reach) == (Answer.SUBMITTED, True)
     assert line.status(one, str(outcome.run_id)).is_beyond_reach
     assert line.find(one).is_impossible
-    assert "does not tell where" in str(line.cancel(one, str(outcome.run_id)))
+    assert "does not show where" in str(line.cancel(one, str(outcome.run_id)))
 
 
 @pytest.mark.parametrize("path", PATHS)

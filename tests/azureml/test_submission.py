@@ -146,7 +146,7 @@ def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_again(
     outcome = submit(pipeline)
 
     assert outcome.answer is Answer.UNKNOWN
-    assert "the service had not answered when the connection ended" in (outcome.sentence or "")
+    assert "the connection ended before the service answered" in (outcome.sentence or "")
     assert len(azureml.service.received) == 1
 
 

@@ -515,7 +515,7 @@ def test_the_word_is_found_in_every_shape_that_services_answer_with(body: object
 def test_a_batch_endpoints_run_without_workspace_cannot_be_canceled_from_here(line: Line) -> None:
     one = submission(schedule(TIME, pipeline=BATCH))
 
-    assert line.cancel(one, "x") == "its address does not tell where its runs are canceled; use the studio"
+    assert line.cancel(one, "x") == "its address does not show where its runs can be canceled; use the studio"
 
 
 @pytest.mark.parametrize("pipeline", JOBS)

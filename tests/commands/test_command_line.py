@@ -81,7 +81,7 @@ def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
         "a container's name has 3 to 63 lower-case letters, digits and single hyphens",
         "my.yaml:7: schedules.later.pipeline: 'b': no such entry in pipelines",
         f"{run.file}: no schedules, 3 faults",
-        "left out until they are right: nightly, uploads, later",
+        "left out until they are fixed: nightly, uploads, later",
     ]
     assert err == ""
 
@@ -147,7 +147,7 @@ def test_next_of_a_change_schedule_is_refused(run: Run) -> None:
     code, out, err = run("next", "uploads")
 
     assert (code, out) == (1, "")
-    assert err == "uploads is change-based: it runs when a blob changes, at no time of its own\n"
+    assert err == "uploads is change-based: it runs when a file changes, not at a time\n"
 
 
 def test_request_shows_the_post_of_a_time(run: Run) -> None:
@@ -175,7 +175,7 @@ def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run)
     ("arguments", "settings", "sentence"),
     [
         (["next", "nightli"], {}, "no schedule 'nightli'; did you mean 'nightly'?; there are: nightly, uploads, later"),
-        (["request", "uploads"], {}, "uploads is change-based: say which blob with --blob PATH (below the container)"),
+        (["request", "uploads"], {}, "uploads is change-based: name a file with --blob PATH (below the container)"),
         (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: it takes --at, not --blob"),
         (
             ["request", "nightly"],

@@ -158,7 +158,7 @@ def found(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
 
 
 def wrong(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str, str]]:
-    """Everything that is not well: verdict, subject, sentence and remedy."""
+    """Everything that is not healthy: verdict, subject, sentence and remedy."""
     return [
         (one["verdict"], one["subject"], one["sentence"], one["remedy"])
         for one in found(capsys)
@@ -186,7 +186,7 @@ def test_where_all_is_well_it_says_so_and_ends_with_zero(doctor: Doctor, capsys:
         "ok           host storage AzureWebJobsStorage: its containers can be listed",
         "ok           storage DataStorage/inbox: it can be listed",
         "ok           storage DataStorage/inbox: manifests can be written",
-        "ok           events uploads: the event subscription app-uploads tells Host.Functions.uploads at "
+        "ok           events uploads: the event subscription app-uploads calls Host.Functions.uploads at "
         "app.azurewebsites.net, with the right filter",
         "15 ok, 0 warning, 0 fault, 0 not checked",
     ]
@@ -370,7 +370,7 @@ def test_without_a_token_the_rest_is_looked_at_all_the_same(doctor: Doctor, caps
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [
-        (401, "the token is not taken: look at AZUREML_TOKEN_SCOPE"),
+        (401, "the token is not accepted: check AZUREML_TOKEN_SCOPE"),
         (403, "the identity needs the role AzureML "),
     ],
 )
@@ -484,7 +484,7 @@ def test_a_wrong_key_is_a_refusal_of_each_thing_that_it_opens(
     ((verdict, subject, sentence, remedy),) = wrong(capsys)
     assert (verdict, subject) == ("fault", "storage DataStorage/inbox")
     assert sentence.startswith("the container inbox may not be used: the service answered 403: ")
-    assert remedy == "the account's key in the app setting DataStorage is not, or no more, the right one"
+    assert remedy == "the account's key in the app setting DataStorage is not, or no longer, the right one"
 
 
 def test_a_container_that_is_not_there(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -525,19 +525,19 @@ def test_an_event_subscription_with_another_filter_or_function(
     subscribe(doctor.state, begins="/blobServices/default/containers/inbox/raw/")
     assert events() == (
         "the event subscription app-uploads lets pass what begins with /blobServices/default/containers/inbox/raw/, "
-        f"and the schedule watches {BEGINS}; only the sweep finds those uploads"
+        f"and the schedule watches {BEGINS}; those uploads are found only by the sweep"
     )
     subscribe(doctor.state, WEBHOOK.replace("Host.Functions.", ""))
     assert events() == (
-        "the event subscription app-uploads tells the function uploads, and it is Host.Functions.uploads"
+        "the event subscription app-uploads calls the function uploads, but it is Host.Functions.uploads"
     )
     subscribe(doctor.state, WEBHOOK.replace("/blobs?", "/eventgrid?"))
     assert events() == (
-        "the event subscription app-uploads tells /runtime/webhooks/eventgrid; a blob function's webhook is "
+        "the event subscription app-uploads calls /runtime/webhooks/eventgrid; a blob function's webhook is "
         "/runtime/webhooks/blobs"
     )
     subscribe(doctor.state, WEBHOOK.replace("uploads", "others"), name="app-others")
-    assert events() == "no event subscription tells it of uploads: they wait for the sweep"
+    assert events() == "no event subscription reports uploads to it: they wait for the sweep"
 
 
 def test_a_wider_filter_is_right_and_an_unshown_function_is_not_checked(
@@ -549,7 +549,7 @@ def test_a_wider_filter_is_right_and_an_unshown_function_is_not_checked(
     assert doctor("--json") == 0
     ((verdict, _, sentence, _),) = wrong(capsys)
     assert verdict == "not checked"
-    assert sentence == "the event subscription app-uploads has the right filter; which function it tells is not shown"
+    assert sentence == "the event subscription app-uploads has the right filter; the function it calls is not shown"
 
 
 def test_a_topic_that_is_not_to_be_seen_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -568,14 +568,14 @@ def test_rubbish_is_told_in_sentences(doctor: Doctor, capsys: pytest.CaptureFixt
     findings = {(verdict, subject): sentence for verdict, subject, sentence, _ in wrong(capsys)}
     assert code == 1
     assert findings == {
-        ("not checked", "workspace ws1"): "the service sent something else than a list",
+        ("not checked", "workspace ws1"): "the service did not send a list",
         ("fault", "datastore blobs"): "the check itself failed: AttributeError",
         ("fault", "storage DataStorage/inbox"): (
             "the app setting DataStorage__blobServiceUri is not the URI of a service, "
             "as https://ACCOUNT.blob.core.windows.net"
         ),
         ("fault", "storage DataStorage"): findings["fault", "storage DataStorage"],
-        ("not checked", "events uploads"): "neither file nor settings say in which account and subscription",
+        ("not checked", "events uploads"): "neither the file nor the settings name the account and the subscription",
     }
 
 

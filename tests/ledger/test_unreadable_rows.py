@@ -224,7 +224,7 @@ def test_pauses_that_are_not_readable_hold_until_the_schedule_is_resumed(engine:
     assert engine.endpoint.keys == [held.key]
     told = steering.schedule("s")
     assert told.paused
-    assert told.pause_note == "its pauses in the ledger are not readable: look at what it has missed, then resume it"
+    assert told.pause_note == "its pauses in the ledger cannot be read: check what it has missed, then resume it"
     assert steering.pause("s", HeldBody()).paused
     assert not steering.resume("s", HeldBody()).paused
     engine.clock.pass_time(timedelta(minutes=1))

@@ -88,7 +88,7 @@ def test_a_run_that_azure_ml_denies_for_an_hour_is_untracked(engine: Engine) -> 
 
     run = run_of(engine)
     assert (before, run.state) == (RunState.SUBMITTED, RunState.UNTRACKED)
-    assert run.error == "Azure ML has denied for an hour that there is such a run; whether it ran is not known"
+    assert run.error == "Azure ML has denied for an hour that there is such a run; whether it ran is unknown"
 
 
 def test_a_denial_that_ends_is_forgotten(engine: Engine) -> None:
@@ -111,7 +111,7 @@ def test_a_run_whose_end_is_not_known_after_thirty_days_is_untracked(engine: Eng
 
     run = run_of(engine)
     assert (before, run.state) == (RunState.SUBMITTED, RunState.UNTRACKED)
-    assert run.error == "its end is not known after 30 days (RUN_TRACKING_DAYS)"
+    assert run.error == "its end is still unknown after 30 days (RUN_TRACKING_DAYS)"
 
 
 def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engine) -> None:

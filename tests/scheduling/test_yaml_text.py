@@ -57,7 +57,7 @@ def test_plain_scalars_mean_what_yaml_1_2_core_says(written: str, meant: object)
 
 
 def test_a_key_that_stands_twice_is_a_fault_with_both_lines() -> None:
-    assert faults("s:\n  a: 1\n  b: 2\n  a: 3\n") == ["f:4: s.a: the key stands twice, first in line 2; keep one"]
+    assert faults("s:\n  a: 1\n  b: 2\n  a: 3\n") == ["f:4: s.a: the key is repeated, first in line 2; keep one"]
 
 
 def test_aliases_and_tags_are_faults_and_do_not_hide_what_follows() -> None:
@@ -67,7 +67,7 @@ def test_aliases_and_tags_are_faults_and_do_not_hide_what_follows() -> None:
         "f:2: c: aliases (*x) are not read; write the value out",
         "f:3: d: tags (tag:yaml.org,2002:set) are not read; leave it out",
         "f:4: f: tags (!mine) are not read; leave it out",
-        "f:6: g: the key stands twice, first in line 5; keep one",
+        "f:6: g: the key is repeated, first in line 5; keep one",
     ]
 
 

@@ -115,7 +115,7 @@ def test_a_name_cannot_stall_the_worker() -> None:
 
 @pytest.mark.parametrize(
     ("glob", "problem"),
-    [("[z-a]*", "[z-a]: z-a runs backwards"), ("[!]", "[!] names no character; write one between the brackets")],
+    [("[z-a]*", "[z-a]: z-a runs backwards"), ("[!]", "[!] contains no character; write one between the brackets")],
 )
 def test_a_glob_that_means_nothing_is_a_fault(glob: str, problem: str) -> None:
     text = file_of(f"change: {{datastore: blobs, container: data, include: ['{glob}']}}")

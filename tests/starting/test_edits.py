@@ -463,7 +463,7 @@ def test_a_template_that_the_run_cannot_fill_rejects_it_and_stops_nothing(engine
 
     runs = {run.kind.value: run for run in engine.ledger.recent_runs("s", 10)}
     assert (runs["batch"].state, runs["change"].state) == (RunState.REJECTED, RunState.SUBMITTED)
-    assert "its templates ask for blob.name" in str(runs["batch"].error)
+    assert "its templates use blob.name" in str(runs["batch"].error)
 
 
 def test_a_mended_target_is_asked_for_its_own_hold(engine: Engine) -> None:

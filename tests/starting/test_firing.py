@@ -219,7 +219,7 @@ def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
 
     engine.ledger.open_work = open_work  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
 
-    with pytest.raises(ExceptionGroup, match="could not see to every schedule") as raised:
+    with pytest.raises(ExceptionGroup, match="could not handle every schedule") as raised:
         engine.reconcile(bad, good)
 
     assert [str(error) for error in raised.value.exceptions] == ["this partition is away"]

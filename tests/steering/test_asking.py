@@ -94,7 +94,7 @@ def test_when_the_replay_cannot_be_claimed_the_unknown_run_stays_unknown(engine:
     unknown = triggered(engine, "a", outcome=UNKNOWN)
     engine.ledger.update(unknown, unknown)  # the reconciler has written meanwhile
 
-    with pytest.raises(WrongState, match="has changed, or was replayed by somebody else meanwhile"):
+    with pytest.raises(WrongState, match="has changed, or was replayed by someone else meanwhile"):
         asking(engine).replay(schedule(), unknown, ReplayBody())
 
     assert engine.states() == {"s!a": "unknown"}
@@ -266,7 +266,7 @@ def test_backfills_share_their_places_with_long_polls(engine: Engine) -> None:
     )
     body = BackfillBody(first="2026-10-31", before="2026-10-31T02:00:00Z", dry_run=True)
 
-    with waiters, pytest.raises(WrongState, match="as many backfills and long polls run as may at a time"):
+    with waiters, pytest.raises(WrongState, match="too many backfills and long polls are running"):
         steering.backfill("s", body)
     with pytest.raises(WrongState, match="may have run already"):
         steering.backfill("s", structs.replace(body, first="2020-01-01"))

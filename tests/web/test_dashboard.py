@@ -140,7 +140,7 @@ def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) ->
     strip = page.get_by_role("group", name="walked, last 24 hours: 1 submitted")
 
     strip.press("ArrowLeft")
-    expect(page.locator("#tip")).to_contain_text("asked for by ann")
+    expect(page.locator("#tip")).to_contain_text("requested by ann")
     strip.press("Enter")
     expect(page.locator("#story")).to_contain_text(run["key"])
     page.keyboard.press("Escape")
@@ -158,7 +158,7 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
 
     story = page.locator("#story")
     expect(story).to_contain_text("a <b>try</b>")
-    expect(story).to_contain_text("Asked for by ann")
+    expect(story).to_contain_text("Requested by ann")
     expect(story.locator(".life b")).to_have_text(["waiting", "submitting", "submitted"])
     found = requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
     [run] = [one for one in found if one["requested_by"] == "ann"]
@@ -167,14 +167,14 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
     assert sent["ParameterAssignments"]["since"].startswith("20")  # not the template, which nobody has touched
     page.keyboard.press("Escape")
     expect(story).to_be_hidden()
-    expect(page.locator("#rows")).to_contain_text("asked for by ann")
+    expect(page.locator("#rows")).to_contain_text("requested by ann")
 
 
 def test_what_the_file_lets_nobody_change_cannot_be_typed_over(page: Page) -> None:
     page.get_by_role("button", name="Trigger fixed").click()
 
     expect(page.get_by_label("Value of epochs")).to_be_disabled()
-    expect(page.locator("#ask")).to_contain_text("lets nobody change them")
+    expect(page.locator("#ask")).to_contain_text("does not allow changes")
 
 
 def test_a_schedule_is_paused_with_a_note_and_resumed(page: Page, machine: Machine) -> None:
@@ -190,7 +190,7 @@ def test_a_schedule_is_paused_with_a_note_and_resumed(page: Page, machine: Machi
     expect(row.locator(".words")).to_contain_text(HOSTILE)
     row.get_by_role("button", name="Resume").click()
     page.locator("#ask").get_by_role("button", name="Resume").click()
-    expect(page.locator("#ask .answer")).to_have_text("held is not paused any more.")
+    expect(page.locator("#ask .answer")).to_have_text("held is no longer paused.")
     assert requests.get(f"{machine.url}/api/schedules/held", timeout=60).json()["paused"] is False
 
 
@@ -390,7 +390,7 @@ def test_a_trigger_whose_answer_was_lost_never_starts_a_second_run(page: Page, m
     page.get_by_label("Note").fill("another")
     press.click()
 
-    expect(answer).to_contain_text("had started it, no second one was")
+    expect(answer).to_contain_text("had started it; no second run was started")
     expect(answer).to_contain_text("What stands here now was not sent")
     assert len(requests_of(machine, "held")) == before + 1
 
@@ -500,7 +500,7 @@ def test_a_dialog_says_what_it_cannot_do_and_goes_on(page: Page) -> None:
     page.get_by_label("From").fill("2026-01-01T01:00")
     page.get_by_role("button", name="Dry run").click()
 
-    expect(page.locator("#ask .answer")).to_contain_text("This page could not make sense of that")
+    expect(page.locator("#ask .answer")).to_contain_text("This page could not understand that")
     expect(page.get_by_role("button", name="Dry run")).to_be_enabled()
 
 
@@ -515,7 +515,7 @@ def test_a_cancel_that_was_agreed_to_for_another_state_is_asked_again(page: Page
     page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
     page.locator("#ask").get_by_role("button", name="Cancel the run").click()
 
-    expect(page.locator("#ask .answer")).to_contain_text(f"It was {run['state']} and is submitted meanwhile")
+    expect(page.locator("#ask .answer")).to_contain_text(f"It was {run['state']} and is now submitted")
     expect(page.locator("#ask")).to_contain_text("Azure ML is asked to stop it.")
     assert sent == []
 
@@ -539,7 +539,7 @@ def test_text_of_others_keeps_to_its_place(page: Page, machine: Machine) -> None
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator("#rows .run a[href='#run/fixed!theirs']")).to_be_attached()
     words = "({ kind: 'request', requested_by: 'a\\u202eb', blob: { path: 'c' } })"
-    assert page.evaluate(f"about({words})") == "asked for by \u2068a\u202eb\u2069: c"
+    assert page.evaluate(f"about({words})") == "requested by \u2068a\u202eb\u2069: c"
     card = "'x'.repeat(90)"
     page.evaluate(f"keep([{{ ...newest[0], key: 'long', schedule: {card}, state: 'dead' }}]), draw()")
 

@@ -168,7 +168,7 @@ def test_a_schedule_that_is_not_there_or_is_faulty_is_told_apart(machine: Machin
 
     assert (unknown.status_code, unknown.json()) == (404, {"error": "no schedule 'nightli'; did you mean 'nightly'?"})
     assert faulty.status_code == 409
-    assert "faulty is left out for the faults" in faulty.json()["error"]
+    assert "faulty is left out because of the errors" in faulty.json()["error"]
 
 
 def test_a_trigger_starts_a_run_at_once_and_says_who_and_why(machine: Machine) -> None:
@@ -233,7 +233,7 @@ def test_twenty_identical_requests_at_once_are_one_run(machine: Machine) -> None
         ("nightly", {"oops": 1}, 400, "the body: object contains unknown field `oops`"),
         ("nightly", {"pipeline_parameters": {"epochs": [1]}}, 400, "$.pipeline_parameters"),
         ("nightly", [], 400, "the body: expected `object`"),
-        ("faulty", {}, 409, "left out for the faults"),
+        ("faulty", {}, 409, "left out because of the errors"),
     ],
 )
 def test_what_may_not_be_triggered_is_refused_with_a_sentence(
@@ -306,7 +306,7 @@ def test_a_backfill_is_shown_then_started_then_already_there(machine: Machine) -
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"from": "2026-01-02", "to": "2026-01-01"}, "nothing is between them"),
+        ({"from": "2026-01-02", "to": "2026-01-01"}, "to must be later than from"),
         ({"from": "2026-01-02"}, "missing required field `to`"),
         ({"from": "never", "to": "2026-01-01"}, "from: 'never' is not a time"),
     ],
@@ -363,7 +363,7 @@ def test_runs_of_all_schedules_are_merged_by_time_and_filtered(machine: Machine)
         ({"state": "null"}, "null is no value of state"),
         ({"since": "null"}, "since: 'null' is not a time"),
         ({"since": "then"}, "since: 'then' is not a time"),
-        ({"continuation": "abc"}, "continuation: this is not one"),
+        ({"continuation": "abc"}, "continuation: no page ended with this one"),
         ({"schedule": "a/b"}, "is not the name of a schedule"),
         ({"oops": "1"}, "unknown field `oops`"),
     ],

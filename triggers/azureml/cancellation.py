@@ -24,7 +24,7 @@ class Cancellation:
         try:
             call = self._call(run)
             if call is None:
-                return "its address does not tell where its runs are canceled; use the studio"
+                return "its address does not show where its runs can be canceled; use the studio"
             reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
             return str(error)

@@ -41,13 +41,11 @@ class Reader:
         try:
             return json.loads(reply.body)
         except (ValueError, RecursionError):
-            raise Unread(
-                f"the service answered {reply.status} with something else than JSON", status=reply.status
-            ) from None
+            raise Unread(f"the service answered {reply.status} without JSON", status=reply.status) from None
 
     def mapping(self, url: str) -> dict[str, Any]:
         """The JSON object behind a URL; raises Unread, also for anything else than an object."""
         found = self.json(url)
         if not isinstance(found, dict):
-            raise Unread("the service sent something else than a JSON object", status=200)
+            raise Unread("the service did not send a JSON object", status=200)
         return found

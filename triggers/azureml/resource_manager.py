@@ -27,13 +27,13 @@ class ResourceManager:
             page = self._reader.mapping(url)
             values = page.get("value")
             if not isinstance(values, list):
-                raise Unread("the service sent something else than a list", status=200)
+                raise Unread("the service did not send a list", status=200)
             yield from (one for one in values if isinstance(one, dict))
             url = str(page.get("nextLink") or "")
             if not url:
                 return
             if not url.startswith(f"{self._base}/"):
-                raise Unread("the list goes on at another address, where no token is sent")
+                raise Unread("the list continues at another address, to which no token is sent")
 
     def act(self, resource_id: str, action: str, api_version: str) -> dict[str, Any]:
         """POST an action that changes nothing and tells more than the resource shows."""

@@ -38,7 +38,7 @@ class RunHistory:
         try:
             how = kind_of(request.target).look_up(request, run_key, ledger_id, self._settings)
             if how is None:
-                return LookUp(is_impossible=True, sentence="its address does not tell where runs are looked up")
+                return LookUp(is_impossible=True, sentence="its address does not show where runs can be looked up")
             return self._job(how) if isinstance(how, ByName) else self._pages(how)
         except (MissingSetting, UnfitAddress) as error:
             return LookUp(sentence=str(error))
@@ -71,13 +71,13 @@ class RunHistory:
                 return LookUp(sentence=f"run history answered {reply.status}", is_away=reply.status in AWAY)
             page = list_of_runs(reply.body)
             if page is None:
-                return LookUp(sentence="run history sent something else than a list of runs")
+                return LookUp(sentence="run history did not send a list of runs")
             found += [_found(run) for run in page.runs if run.get("runId") and has_tags(run, how.tags)]
             question["continuationToken"] = page.continuation
             if not question["continuationToken"]:
                 studio = studio_url(how.within, found[0].run_id) if found else None
                 return LookUp(complete=True, runs=tuple(found), studio_url=studio)
-        return LookUp(sentence=f"run history did not come to an end within {_PAGES} pages")
+        return LookUp(sentence=f"run history did not end within {_PAGES} pages")
 
 
 def has_tags(run: Mapping[str, Any], tags: Mapping[str, str]) -> bool:

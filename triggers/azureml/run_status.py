@@ -58,7 +58,7 @@ class RunStatus:
             return Seen(sentence=said, is_away=reply.status in AWAY)
         word = word_of(reply.body)
         if word is None:
-            return Seen(sentence="the answer tells no status")
+            return Seen(sentence="the answer has no status")
         end = _ENDS.get(word.lower())
         return Seen(status=word, end=end, sentence=_detail(reply.body) if end is RunState.FAILED else None)
 

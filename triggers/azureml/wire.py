@@ -113,7 +113,7 @@ class Wire:
         try:
             request = Request(method, url, headers=sent, data=data).prepare()
         except RequestException as error:
-            raise NeverSent(f"the request cannot be put together: {type(error).__name__}") from None
+            raise NeverSent(f"the request cannot be built: {type(error).__name__}") from None
         if audience is not None:
             request.headers["Authorization"] = f"Bearer {self._token(str(request.url), audience)}"
         if with_azureml_token:
@@ -129,7 +129,7 @@ class Wire:
         with self._lock:
             self._unfinished = [one for one in self._unfinished if one.is_alive()]
             if len(self._unfinished) >= _MOST_UNFINISHED:
-                raise NeverSent("too many answers of the service have not come to an end yet")
+                raise NeverSent("too many answers of the service have not ended yet")
         answers: list[Reply | NeverSent | CutOff] = []
 
         def ask() -> None:
@@ -144,12 +144,12 @@ class Wire:
         if not answers:
             with self._lock:
                 self._unfinished.append(thread)
-            raise CutOff("the service had not answered to the end when the patience ended")
+            raise CutOff("the service did not finish its answer in time")
         answer = answers[0]
         if not isinstance(answer, Reply):
             raise answer
         if not answer.is_whole:
-            raise CutOff("the answer broke off, or did not come to an end in time")
+            raise CutOff("the answer broke off, or did not end in time")
         return answer
 
     def _token(self, url: str, audience: Audience) -> str:
@@ -186,7 +186,7 @@ class Wire:
             sentence = was_never_sent(error)
             if sentence is not None:
                 raise NeverSent(sentence) from error
-            sentence = f"the service had not answered when the connection ended: {_brief(error)}"
+            sentence = f"the connection ended before the service answered: {_brief(error)}"
             raise CutOff(sentence, is_silence=isinstance(error, ReadTimeout)) from error
 
     def _shared_session(self) -> "requests.Session":

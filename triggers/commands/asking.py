@@ -34,7 +34,7 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     )
     with refusals():
         run, is_new = levers(options, settings, folder).trigger(options.schedule, body)
-    _print_run(run, options, "" if is_new else "it was asked for before: ")
+    _print_run(run, options, "" if is_new else "it was requested before: ")
     return 0
 
 
@@ -47,7 +47,7 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
             _print_run(acting.replay(options.key_of_run, body), options, "")
             return 0
         if not options.schedule or not options.state:
-            raise Refused("say which run by its KEY, or all of a schedule with --schedule and --state")
+            raise Refused("name a run by its KEY, or all runs of a schedule with --schedule and --state")
         # Newest first: of an occurrence and its replays that are all in that state, the newest is replayed.
         newest: dict[str, str] = {}
         for run in islice(every_run(acting, options, _A_PAGE), _MOST_AT_ONCE):

@@ -24,7 +24,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
     if options.before <= options.first:
-        raise Refused("--to lies at or before --from: nothing is between them")
+        raise Refused("--to must be later than --from")
     asked = Asked(by=options.by, note=options.note)
     verb, starts, already = ("would start" if options.dry_run else "start"), 0, 0
     progress = Progress(None)
@@ -38,7 +38,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     except Declined as error:
         raise Refused(str(error)) from error
     except StoreUnavailable as error:
-        raise Refused(f"{error}; what is shown above is done, and the same command goes on") from error
+        raise Refused(f"{error}; what is shown above is done, and the same command continues") from error
     finally:
         progress.end()
     print(f"{starts} {verb}, {already} already")
@@ -57,7 +57,7 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         note=options.note,
         by=options.by,
     )
-    with refusals("; what is shown above is done, and the same command goes on"):
+    with refusals("; what is shown above is done, and the same command continues"):
         acting = levers(options, settings, folder)
         while True:
             answer = acting.backfill(options.schedule, body)
@@ -70,7 +70,7 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
             if answer.continue_from is not None:
                 body = replace(body, first=answer.continue_from)
             elif not answer.started_count or options.dry_run:
-                raise Refused("there is more than one answer has time for: take shorter spans, or leave --url out")
+                raise Refused("there is more than fits into one answer: use shorter spans, or leave --url out")
     if already:
         print("\n".join(already))
     print(f"{starts} {verb}, {len(already)} already")

@@ -41,12 +41,12 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
             print(f"{note} (note)")
     print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
     if config.left_out:
-        print(f"left out until they are right: {', '.join(config.left_out)}")
+        print(f"left out until they are fixed: {', '.join(config.left_out)}")
     return 1 if faults else 0
 
 
 def functions(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Show what the Functions host will see, and what an alarm costs."""
+    """Show list the functions as the Functions host sees them, and what an alarm costs."""
     sys.path.insert(0, str(folder))
     from function_app import app, objects
 
@@ -95,7 +95,7 @@ def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     try:
         found = parameters(text, path.name, values)
     except Undeployable as error:
-        raise Refused(f"{error}\nnothing can be deployed until this is right") from error
+        raise Refused(f"{error}\nnothing can be deployed until this is fixed") from error
     for warning in _about_deployment(read_config(path, read(values))):
         print(f"{warning} (warning)", file=sys.stderr)
     print(json.dumps(found, indent=2))

@@ -1,4 +1,4 @@
-"""What a command acts on: a deployed app (--url), or straight the ledger that the settings name."""
+"""What a command acts on: a deployed app (--url), or the ledger that the settings name, directly."""
 
 import argparse
 import sys
@@ -68,6 +68,6 @@ def named_schedule(name: str, app: App) -> Schedule:
     if name in app.config.left_out:
         for fault in app.config.faults:
             print(fault, file=sys.stderr)
-        raise Refused(f"{name} is left out for the faults above")
+        raise Refused(f"{name} is left out because of the errors above")
     known = ", ".join(app.config.schedules) or "none"
     raise Refused(f"no schedule {name!r}{nearest(name, list(app.config.schedules))}; there are: {known}")

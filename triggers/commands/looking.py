@@ -52,7 +52,7 @@ def runs(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
 
 
 def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Say why an occurrence did, or did not, start."""
+    """Say explain why an occurrence did or did not start."""
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
     explaining = app.engine.explaining

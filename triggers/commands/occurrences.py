@@ -35,15 +35,15 @@ _CLOCK_CHANGES: Final = {
 
 
 def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Show when a time-based schedule runs next, clock changes marked."""
+    """Show list the next occurrences of a time-based schedule, clock changes marked."""
     schedule = named_schedule(options.schedule, App(settings, folder))
     if isinstance(schedule, ChangeSchedule):
-        raise Refused(f"{schedule.name} is change-based: it runs when a blob changes, at no time of its own")
+        raise Refused(f"{schedule.name} is change-based: it runs when a file changes, not at a time")
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
     found = upcoming(schedule, options.start, options.number)
     if len(found) < options.number:
-        print(f"{schedule.name} has no more occurrences than these {len(found)}", file=sys.stderr)
+        print(f"{schedule.name} has no more occurrences than {len(found)}", file=sys.stderr)
     if not schedule.enabled:
         print(f"{schedule.name} is disabled: it skips them", file=sys.stderr)
     if options.json:
@@ -97,9 +97,9 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Oc
             print(f"{iso_utc(options.at)} is no occurrence of {schedule.name}", file=sys.stderr)
         return Occurrence(key=time_key(schedule.name, options.at), kind=RunKind.TIME, nominal_time=options.at)
     if options.blob is None:
-        raise Refused(f"{schedule.name} is change-based: say which blob with --blob PATH (below the container)")
+        raise Refused(f"{schedule.name} is change-based: name a file with --blob PATH (below the container)")
     if because := path_out_of_scope(schedule.trigger, options.blob):
-        print(f"{schedule.name} does not watch {options.blob!r} ({because}); it would send this", file=sys.stderr)
+        print(f"{schedule.name} does not watch {options.blob!r} ({because}); it would send:", file=sys.stderr)
     change = BlobChange(
         host=_host(schedule.trigger, app),
         container=schedule.trigger.container,

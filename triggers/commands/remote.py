@@ -31,7 +31,7 @@ class Remote:
                 "--url: only the app's address, https://APP.azurewebsites.net; the key goes into TRIGGERS_KEY"
             )
         if key is not None and not (key.isascii() and key.isprintable()):
-            raise BadInput("--key: this is no function key: it has other characters than they have")
+            raise BadInput("--key: this is not a function key: it has characters that no key has")
         self._base = f"{url.rstrip('/').removesuffix('/api')}/api"
         self._headers = {"x-functions-key": key} if key else {}
 
@@ -65,7 +65,7 @@ class Remote:
         return self._asked(routes.RUNS, query=query)
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
-        """One more run of what a run was for."""
+        """One more run for the same occurrence."""
         return self._asked(routes.REPLAY, key, body)
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
@@ -117,4 +117,4 @@ def _decoded(reply: requests.Response, kind: type[Answer]) -> Answer:
     try:
         return msgspec.json.decode(reply.content, type=kind)
     except msgspec.MsgspecError as error:
-        raise Declined(f"{reply.url} answers something else than this version expects: {error}") from error
+        raise Declined(f"{reply.url} answers something that this version does not understand: {error}") from error

@@ -54,7 +54,7 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
     problems = [str(fault) for fault in (*config.faults, *read(environment).faults)]
     problems += [*target_problems(environment), *account_problems(sorted(watched), environment)]
     problems += [
-        f"the container {name} of the app's own account is not to be watched: it is the app's"
+        f"the container {name} of the app's own account cannot be watched: the app itself uses it"
         for name in sorted(host_containers & _OWN_CONTAINERS)
     ]
     if instances > _MOST_INSTANCES:

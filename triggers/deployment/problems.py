@@ -47,7 +47,7 @@ def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
             yield f"{name}: {value!r}: expected {in_words}"
     for name, words in _WORDS.items():
         if (value := environment.get(name)) and value not in words:
-            yield f"{name}: {value!r}: this template has {' or '.join(words)}"
+            yield f"{name}: {value!r}: this template offers {' or '.join(words)}"
     for name, numbers in _NUMBERS.items():
         value = environment.get(name)
         if value and not (re.fullmatch(r"\d{1,6}", value, re.ASCII) and int(value) in numbers):
@@ -55,7 +55,7 @@ def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
     if (often := environment.get("RECONCILE_SCHEDULE")) and not _OFTEN_ENOUGH.fullmatch(often):
         yield (
             f"RECONCILE_SCHEDULE: {often!r}: expected an NCRONTAB of at least every five minutes, such as "
-            "0 */2 * * * *: an alert tells of ten minutes without a pass"
+            "0 */2 * * * *: an alert fires after ten minutes without a pass"
         )
     target = environment.get("AZURE_SUBSCRIPTION_ID", "")
     workspace = environment.get("AZUREML_SUBSCRIPTION_ID", target)

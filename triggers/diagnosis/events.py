@@ -23,7 +23,7 @@ _WEBHOOK: Final = "/runtime/webhooks/blobs"
 _OTHER_WEBHOOK: Final = "/runtime/webhooks/eventgrid"
 """That of Event Grid triggers, which knows no blob function."""
 _CREATED: Final = "Microsoft.Storage.BlobCreated"
-MEND: Final = "azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT, makes it as it should be"
+MEND: Final = "azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT, sets it right"
 BY_HAND: Final = (
     "az eventgrid system-topic event-subscription list --resource-group GROUP --system-topic-name TOPIC; the role "
     "Reader on the account and its topic shows all but the function's name, which takes one that may change them"
@@ -96,7 +96,7 @@ def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) 
         if one.path == _WEBHOOK and (one.function == function or (one.function is None and one.name.endswith(suffix)))
     ]
     if not wired.has_topic:
-        sentence = "the account's system topic is not to be seen: there is none, or it may not be read"
+        sentence = "the account's system topic cannot be seen: there is none, or you may not read it"
         yield warning(subject, f"{sentence}; without one, uploads wait for the sweep", BY_HAND)
         return
     if not mine:
@@ -106,17 +106,19 @@ def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) 
     best = min(problems, key=len)
     one = mine[problems.index(best)]
     for problem in best:
-        yield fault(subject, f"the event subscription {one.name} {problem}; only the sweep finds those uploads", MEND)
+        yield fault(
+            subject, f"the event subscription {one.name} {problem}; those uploads are found only by the sweep", MEND
+        )
     if best:
         return
     if one.function is None:
-        sentence = f"the event subscription {one.name} has the right filter; which function it tells is not shown"
+        sentence = f"the event subscription {one.name} has the right filter; the function it calls is not shown"
         yield not_checked(subject, sentence, BY_HAND)
     else:
         told = f"{function} at {urlsplit(one.base_url).hostname}"
-        yield ok(subject, f"the event subscription {one.name} tells {told}, with the right filter")
+        yield ok(subject, f"the event subscription {one.name} calls {told}, with the right filter")
     if not (one.properties.get("deadLetterDestination") or one.properties.get("deadLetterWithResourceIdentity")):
-        sentence = f"{one.name} has no dead-letter destination: events that are given up are gone, until the sweep"
+        sentence = f"{one.name} has no dead-letter destination: events that are given up are lost until the sweep"
         yield warning(subject, sentence, MEND)
 
 
@@ -125,13 +127,13 @@ def _nearly(schedule: Schedule, there: Sequence[Subscription], suffix: str) -> s
     for one in there:
         named = (one.function or "").rpartition(".")[2].lower() == schedule.name.lower()
         if one.path == _OTHER_WEBHOOK and (named or one.name.endswith(suffix)):
-            return f"the event subscription {one.name} tells {_OTHER_WEBHOOK}; a blob function's webhook is {_WEBHOOK}"
+            return f"the event subscription {one.name} calls {_OTHER_WEBHOOK}; a blob function's webhook is {_WEBHOOK}"
         if one.path == _WEBHOOK and (named or one.name.endswith(suffix)):
             return (
-                f"the event subscription {one.name} tells the function {one.function}, and it is "
+                f"the event subscription {one.name} calls the function {one.function}, but it is "
                 f"Host.Functions.{schedule.name}"
             )
-    return "no event subscription tells it of uploads: they wait for the sweep"
+    return "no event subscription reports uploads to it: they wait for the sweep"
 
 
 def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, str]) -> Iterator[str]:

@@ -140,7 +140,7 @@ class Examination:
             yield unreadable(subject, there, events.BY_HAND)
         elif there is None:
             yield not_checked(
-                subject, "neither file nor settings say in which account and subscription", events.BY_HAND
+                subject, "neither the file nor the settings name the account and the subscription", events.BY_HAND
             )
         else:
             yield from events.check(schedule, there, self._values)

@@ -55,7 +55,7 @@ def not_checked(subject: str, sentence: str, remedy: str) -> Finding:
 def unreadable(subject: str, error: Unread, remedy: str) -> Finding:
     """What Azure Resource Manager does not show is not known, and no fault."""
     if not error.had_token:
-        return not_checked(subject, "there is no token, see above", "mend that first")
+        return not_checked(subject, "there is no token, see above", "fix that first")
     return not_checked(subject, str(error), remedy)
 
 

@@ -94,13 +94,11 @@ def refused(entry: Entry, error: Unread, address: Address, what: str) -> Finding
         )
         return fault(entry.subject, f"{what} may not be read: {error}", remedy)
     if error.status == 401:
-        remedy = (
-            "the token is not taken: look at AZUREML_TOKEN_SCOPE, and whether the identity is of the workspace's tenant"
-        )
+        remedy = "the token is not accepted: check AZUREML_TOKEN_SCOPE and the tenants of identity and workspace"
         return fault(entry.subject, f"{what}: {error}", remedy)
     if error.status is None and error.had_token:
         remedy = f"look at {entry.place} and `workspace.api`, at the network, and at private endpoints"
-        return fault(entry.subject, f"{what} cannot be asked for: {error}", remedy)
+        return fault(entry.subject, f"{what} cannot be queried: {error}", remedy)
     return unreadable(entry.subject, error, "try again; the studio shows whether it is there")
 
 
@@ -137,7 +135,7 @@ def _known(service: Pipelines, root: str, pipeline: Pipeline) -> KnownNames:
     missing = None
     interface = Interface(parameters=frozenset(), datapaths=frozenset(), datasets=frozenset())
     if pipeline.graph_id is None:
-        missing = "the service tells no graph of the pipeline"
+        missing = "the service does not show the pipeline's graph"
     else:
         try:
             interface = service.interface(root, pipeline.graph_id)

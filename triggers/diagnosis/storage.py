@@ -71,7 +71,7 @@ def check_ledger(account: Account) -> Findings:
 
     subject = f"ledger {account.connection}"
     if account.lacks("table"):
-        yield not_checked(subject, "its connection is not complete, see above", "mend that first")
+        yield not_checked(subject, "its connection is not complete, see above", "fix that first")
         return
     with _asked(account, subject, f"the table {TABLE}", TABLE_ROLE) as findings:
         service = connections.table_service(account.connection, account.settings, account.credential, _PATIENCE)
@@ -110,7 +110,7 @@ def check_container(account: Account, container: str, *, writes_manifests: bool)
     """Listing a watched container and, where manifests are written, the right to write them."""
     subject = f"storage {account.connection}/{container}"
     if account.lacks("blob"):
-        yield not_checked(subject, "its connection is not complete, see above", "mend that first")
+        yield not_checked(subject, "its connection is not complete, see above", "fix that first")
         return
     with _asked(account, subject, f"the container {container}", BLOB_ROLE) as findings:
         service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)
@@ -153,7 +153,7 @@ def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
         return
     with _asked(account, subject, what, QUEUE_ROLE) as findings:
         status = _queue_status(uri.rstrip("/") + query, account.credential)
-        findings.append(ok(subject, f"{what} can be asked for{'; there is none yet' if status == 404 else ''}"))
+        findings.append(ok(subject, f"{what} can be queried{'; there is none yet' if status == 404 else ''}"))
     yield from findings
 
 
@@ -188,7 +188,7 @@ def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[lis
     except UnusableConnection as error:
         found.append(fault(subject, str(error), f"correct the app setting {account.connection}"))
     except ValueError:  # without its text, which may hold what the setting does
-        sentence = "what its settings say is no address of a storage account"
+        sentence = "its settings do not hold the address of a storage account"
         found.append(fault(subject, sentence, f"correct the app settings {account.connection}…"))
     except AzureError as error:
         found.append(_explained(account, subject, what, role, error))
@@ -201,7 +201,7 @@ def _explained(account: Account, subject: str, what: str, role: str, error: Exce
     status = getattr(error, "status_code", None)
     if status in {401, 403}:
         if account.has_key:
-            remedy = f"the account's key in the app setting {account.connection} is not, or no more, the right one"
+            remedy = f"the account's key in the app setting {account.connection} is not, or no longer, the right one"
         else:
             remedy = (
                 f"the identity needs the role {role}; it takes some minutes to hold. If it has it, look at the "
@@ -212,6 +212,6 @@ def _explained(account: Account, subject: str, what: str, role: str, error: Exce
         remedy = "make it (az storage container create), or correct the container in the schedules file"
         return fault(subject, f"{what} does not exist", remedy)
     if status is None and isinstance(error, ClientAuthenticationError):
-        return not_checked(subject, "there is no token, see above", "mend that first")
+        return not_checked(subject, "there is no token, see above", "fix that first")
     remedy = f"look at the addresses in the app settings {account.connection}…, at the network, and at the firewall"
     return fault(subject, f"{what} cannot be reached: {said}", remedy)

@@ -25,7 +25,7 @@ def check_component(entry: Entry, arm: ResourceManager) -> Findings:
     workspace_id = workspace_of(entry.target, entry.settings)
     named = _COMPONENT.fullmatch(_expanded(entry) or "")
     if workspace_id is None or named is None:
-        sentence = "which component it is: only azureml:NAME:VERSION in a workspace can be asked for"
+        sentence = "which component it is: only azureml:NAME:VERSION in a workspace can be queried"
         yield not_checked(entry.subject, sentence, f"look at {entry.place}")
         return
     name, version = named.groups()
@@ -98,7 +98,7 @@ def _inputs(entry: Entry, properties: Mapping[str, Any]) -> Findings:
     spec = properties.get("componentSpec")
     inputs = spec.get("inputs") or {} if isinstance(spec, dict) else None
     if not isinstance(inputs, dict):
-        yield not_checked(entry.subject, "the component does not tell its inputs", "look at it in the studio")
+        yield not_checked(entry.subject, "the component does not list its inputs", "look at it in the studio")
         return
     names = frozenset(str(name) for name in inputs)
     needed = {

@@ -80,7 +80,7 @@ def check_datastore(wanted: WatchedDatastore, arm: ResourceManager) -> Findings:
         yield fault(subject, sentence, f"correct {wanted.place}, or the container or connection beside it")
     elif wanted.account is None:
         sentence = f"the container is that of {wanted.schedule}; which account its connection is, is not known"
-        yield not_checked(subject, sentence, "mend the connection first")
+        yield not_checked(subject, sentence, "fix the connection first")
     else:
         yield ok(subject, f"it is {there[0]}/{there[1]}, which {wanted.schedule} watches")
 

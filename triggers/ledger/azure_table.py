@@ -103,7 +103,7 @@ class AzureTable:
         self.write("registry", [Replace("clock", {})])
         row = self.get("registry", "clock")
         if row is None or row.written_at is None:
-            raise LedgerUnavailable("the ledger does not tell the time")
+            raise LedgerUnavailable("the ledger does not report the time")
         return row.written_at
 
     @contextmanager

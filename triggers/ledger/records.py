@@ -111,7 +111,7 @@ def mark_columns(mark: Mark) -> Columns:
 def pauses_in(row: StoredRow) -> tuple[Pause, ...]:
     """The pauses in a row; where they are not readable, one that holds until somebody resumes the schedule."""
     begin = row.written_at or datetime.fromtimestamp(0, UTC)
-    note = "its pauses in the ledger are not readable: look at what it has missed, then resume it"
+    note = "its pauses in the ledger cannot be read: check what it has missed, then resume it"
     return readable_or(pauses_of, row, (Pause(begin=begin, note=note),))
 
 

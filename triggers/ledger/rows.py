@@ -230,7 +230,7 @@ def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> It
 
 def _log_unreadable(row: StoredRow) -> None:
     extra = {"action": "corrupt_row", "row": row.row_key}
-    log.error("a row of the ledger is not readable; everything else goes on without it", extra=extra)
+    log.error("a row of the ledger cannot be read; everything else goes on without it", extra=extra)
 
 
 def _text_of(run: Run) -> str:

@@ -98,17 +98,19 @@ class Deliveries:
             return
         extra = {"action": f"{sender.action}_failed", "run_key": delivery.run_key}
         if untaken.is_final:
-            log.error("%s takes no answer any more: %s", sender.who, untaken.sentence, extra=extra)
+            log.error("%s no longer accepts an answer: %s", sender.who, untaken.sentence, extra=extra)
             self.ledger.drop(delivery)
         elif is_late:
             self._give_up(sender, delivery, untaken.sentence)
         else:
-            log.warning("%s was not told, it will be tried again: %s", sender.who, untaken.sentence, extra=extra)
+            log.warning(
+                "%s could not be notified; it will be tried again: %s", sender.who, untaken.sentence, extra=extra
+            )
             self.left_alone.leave(sender.receiver(delivery), _REST)
             delay = retry_delay(delivery.attempts + 1, self.first_delay, None, self.spread())
             self.ledger.put_off(delivery, delivery.since or server_now, server_now + delay)
 
     def _give_up(self, sender: Sender, delivery: Delivery, because: str) -> None:
         extra = {"action": f"{sender.action}_given_up", "run_key": delivery.run_key}
-        log.error("%s was not told: %s", sender.who, because, extra=extra)
+        log.error("%s could not be notified: %s", sender.who, because, extra=extra)
         self.ledger.drop(delivery)

@@ -89,7 +89,7 @@ class Reconciliation:
         self.ledger.note_pass(self.clock.now())
         during.log()
         if during.faults:
-            raise ExceptionGroup("the reconciler could not see to every schedule", during.faults)
+            raise ExceptionGroup("the reconciler could not handle every schedule", during.faults)
 
     def _work(self, name: str, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass) -> Work:
         """Everything one schedule needs."""
@@ -142,7 +142,7 @@ class Reconciliation:
             raise
 
     def _has_left(self, name: str) -> bool:
-        """Whether a schedule is in the file no more, which a faulty file does not tell."""
+        """Whether a schedule is no longer in the file, which a faulty file does not tell."""
         return name not in self.config.schedules and name not in self.config.left_out and bool(self.config.schedules)
 
     def _held(self, name: str, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:

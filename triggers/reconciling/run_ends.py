@@ -108,7 +108,7 @@ class RunEnds:
         self._asked.setdefault(run.schedule, {})[run.key] = self.clock.now()
         seen = self.service.of(run)
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
-            log.warning("%s: its status was not told: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
+            log.warning("%s: its status is not known: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
         self.left_alone.note(target, _REST, has_answered=not seen.is_away)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
@@ -138,15 +138,15 @@ class RunEnds:
             return replace(run, denied_since=server_now)
         if server_now - run.denied_since < _DENIED_FOR:
             return run
-        sentence = "Azure ML has denied for an hour that there is such a run; whether it ran is not known"
+        sentence = "Azure ML has denied for an hour that there is such a run; whether it ran is unknown"
         return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
 
     def _given_up(self, run: Run) -> Run:
-        """The run, untracked when its end is not known after too long a time."""
+        """The run, untracked when its end is still unknown after too long a time."""
         if run.submitted_at is None or self.clock.now() - run.submitted_at < self.tracking:
             return run
         now = self.clock.now()
-        sentence = f"its end is not known after {self.tracking.days} days (RUN_TRACKING_DAYS)"
+        sentence = f"its end is still unknown after {self.tracking.days} days (RUN_TRACKING_DAYS)"
         untracked = run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
         written = self.ledger.update(run, untracked)
         if written is None:

@@ -119,7 +119,9 @@ class UnknownRuns:
         """Note that history does not know the run, or free it: there is proof that it was never accepted."""
         assert run.request is not None
         if run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
-            sentence = "a setting has changed its address since it was sent, so looking there proves nothing: decide"
+            sentence = (
+                "a setting has changed its address since it was sent, so looking there proves nothing: decide yourself"
+            )
             if run.error != sentence:
                 self._ledger.update(run, replace(run, error=sentence))
         elif run.first_look_up_at is None:

@@ -63,10 +63,10 @@ class Webhooks:
         except MissingSetting as error:
             return Untaken(str(error))
         if url_problem(url):
-            return Untaken("its URL is none that we call: expected https://, http only to this machine")
+            return Untaken("its URL is not called: expected https://, or http to this machine")
         body = msgspec.json.encode(event_of(run, delivery))
         if (still := self._calls.get(delivery.schedule)) is not None and still.is_alive():
-            return Untaken("its last answer has not come to an end yet")
+            return Untaken("its last answer has not ended yet")
         answers: list[Untaken | None] = []
 
         def call() -> None:

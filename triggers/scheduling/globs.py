@@ -30,7 +30,7 @@ def glob_problem(glob: str) -> str | None:
         if part.startswith("[") and len(part) > 1:
             members = part[1:-1].removeprefix("!")
             if not members:
-                return f"{part} names no character; write one between the brackets"
+                return f"{part} contains no character; write one between the brackets"
             for first, last in re.findall(r"(.)-(.)", members, re.DOTALL):
                 if first > last:
                     return f"{part}: {first}-{last} runs backwards"

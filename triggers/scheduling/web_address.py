@@ -15,7 +15,7 @@ def url_problem(url: str) -> str | None:
     if parts.scheme not in ("https", "http") or not host or re.search(r"[\s\x00-\x1f\\]", url):
         return "expected a URL that begins with https://"
     if parts.fragment or url.endswith("#"):
-        return "what stands behind a # is never sent; leave it out"
+        return "what follows a # is never sent; leave it out"
     if parts.username is not None:
         return "a user name or password in a URL is not sent; leave it out"
     if parts.scheme == "http" and not is_loopback(host):

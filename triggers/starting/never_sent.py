@@ -26,4 +26,4 @@ def rejected(run: Run, because: str, now: datetime) -> Run:
 
 def unfillable(missing: KeyError) -> str:
     """Why a run is rejected whose templates cannot be filled."""
-    return f"its templates ask for {missing.args[0]}, which this run has not; mend the file, then replay it"
+    return f"its templates use {missing.args[0]}, which this run does not have; fix the file, then replay it"

@@ -68,7 +68,7 @@ class Changes:
             return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
         if found.copy_status is CopyStatus.PENDING:
             if trigger.polling_interval:
-                log.info("%s/%r is still being copied; the sweep will see to it", container, path)
+                log.info("%s/%r is still being copied; the sweep will handle it", container, path)
                 return False
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
         shortly_before = None if life.is_first else life.first_seen - _BEFORE_AN_EDIT

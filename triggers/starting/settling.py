@@ -45,7 +45,7 @@ class Settling:
             if reread is None:
                 return claimed
             present = reread
-        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although nobody else writes it")
+        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although nothing else writes it")
 
     def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
         now = self.clock.now()

@@ -115,6 +115,6 @@ class Submitting:
             self._ledger.hold(target, claimed.written_at + claimed_at.elapsed() + retry_after)
 
 
-_LEFT_ALONE = "the service asked to be left alone (Retry-After); nothing was sent"
-_SILENT = "not sent: the pipeline did not answer the last submission, so it is left alone for a while"
+_LEFT_ALONE = "the service asked to wait (Retry-After); nothing was sent"
+_SILENT = "not sent: the pipeline did not answer the last submission, so it is skipped for a while"
 _SILENT_FOR = timedelta(seconds=60)

@@ -122,7 +122,7 @@ class Sweeping:
         is_new = self.changes.record(schedule, found, first_seen=None)
         if is_new:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
-            log.info("%r was found by the sweep; no event had told it", found.change.path, extra=extra)
+            log.info("%r was found by the sweep; no event had reported it", found.change.path, extra=extra)
         were_new.append(is_new)
 
     def _followed(self, schedule: ChangeSchedule, life: Life, state: SweepState, page: Page) -> SweepState | None:

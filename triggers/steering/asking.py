@@ -99,7 +99,7 @@ class Asking:
         return self._submitted(schedule, claimed, at_once=body.callback is None), True
 
     def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
-        """One more run of what a run was for, built anew from the file as it is now."""
+        """One more run for the same occurrence, built anew from the file as it is now."""
         root = run.replay_of or run.key
         replays = self.ledger.replays(root)
         number = max(replays, default=0) + 1
@@ -117,7 +117,7 @@ class Asking:
         asked = Asked(by=body.by, note=body.note, parameters=newest.parameters)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
-            raise WrongState(f"{newest.key} has changed, or was replayed by somebody else meanwhile; look at it again")
+            raise WrongState(f"{newest.key} has changed, or was replayed by someone else meanwhile; look at it again")
         return self._submitted(schedule, claimed)
 
     def cancel(self, run: Run, body: HeldBody) -> Run:
@@ -148,7 +148,7 @@ class Asking:
             present = self.ledger.get(run.key)
         if present is not None and present.state is RunState.CANCELED:
             return present
-        raise WrongState(f"{run.key} has changed meanwhile; look at it again")
+        raise WrongState(f"{run.key} has changed meanwhile; check it again")
 
     def _canceled(self, run: Run, sentence: str) -> Run:
         now = self.clock.now()
@@ -255,5 +255,5 @@ def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
 
 def _same(present: Run, body: TriggerBody) -> Run:
     if present.request_digest not in request_digests(body):
-        raise WrongState(f"{present.key} was asked for with another body; use another request_id")
+        raise WrongState(f"{present.key} was requested with another body; use another request_id")
     return present

@@ -26,7 +26,7 @@ from ..starting.reported_changes import Changes
 from .declined import WrongState
 
 _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
-_MEANWHILE: Final = "started by somebody else meanwhile"
+_MEANWHILE: Final = "started by someone else meanwhile"
 _INSTANT: Final = timedelta(microseconds=1)
 
 

@@ -11,13 +11,13 @@ class Declined(Exception):
 
 
 class BadInput(Declined):
-    """What was sent is wrong."""
+    """The request is wrong."""
 
     status = 400
 
 
 class NotAllowed(Declined):
-    """The schedule does not let a person change this."""
+    """The schedule does not allow this change."""
 
     status = 403
 
@@ -29,7 +29,7 @@ class NotKnown(Declined):
 
 
 class WrongState(Declined):
-    """It could be done, but not now."""
+    """Not possible in this state."""
 
     status = 409
 

@@ -25,17 +25,17 @@ _SECOND = timedelta(seconds=1)
 _STATES = {
     RunState.WAITING: "it waits, and the reconciler sends it when it is due and a slot is free",
     RunState.SUBMITTING: "it is being submitted",
-    RunState.SUBMITTED: "Azure ML has accepted it, and is asked what becomes of it",
-    RunState.UNSENT: "it was certainly not accepted, and is tried again",
+    RunState.SUBMITTED: "Azure ML has accepted it, and its end is polled",
+    RunState.UNSENT: "Azure ML certainly did not accept it; it is tried again",
     RunState.UNKNOWN: "it may have been accepted: it is looked up in run history, and never simply sent again",
-    RunState.REJECTED: "Azure ML has refused it: mend the cause, then replay it",
-    RunState.DEAD: "its attempts are used up: mend the cause, then replay it",
-    RunState.SKIPPED: "it was decided to start nothing",
+    RunState.REJECTED: "Azure ML has refused it: fix the cause, then replay it",
+    RunState.DEAD: "its attempts are used up: fix the cause, then replay it",
+    RunState.SKIPPED: "it was decided not to start it",
     RunState.FINISHED: "Azure ML has finished it",
-    RunState.FAILED: "it failed in Azure ML: its page in the studio says why; mend the cause, then replay it",
+    RunState.FAILED: "it failed in Azure ML: its page in the studio says why; fix the cause, then replay it",
     RunState.CANCELED: "it was canceled",
     RunState.UNREADABLE: "its row cannot be read; a newer version of the app may have written it",
-    RunState.UNTRACKED: "what became of it in Azure ML is not known; look at its page in the studio",
+    RunState.UNTRACKED: "what became of it in Azure ML is unknown; look at its page in the studio",
 }
 
 
@@ -52,7 +52,7 @@ class Explaining:
     def time(self, schedule: Schedule, at: datetime) -> Iterator[str]:
         """Of one nominal time. Raises BadInput, LedgerUnavailable."""
         if isinstance(schedule, ChangeSchedule):
-            raise BadInput(f"{schedule.name} is change-based: it runs when a blob changes; ask with --blob")
+            raise BadInput(f"{schedule.name} is change-based: it runs when a file changes; use --blob")
         trigger, now = schedule.trigger, self.clock.now()
         yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
@@ -72,7 +72,7 @@ class Explaining:
         if at > now:
             yield "it is not due yet"
         elif mark is None:
-            yield "nothing of this schedule has been decided yet: its timer or the reconciler does that when it is due"
+            yield "nothing of this schedule has been decided yet: its timer or the reconciler decides when it is due"
         elif at <= mark.until:
             yield (
                 f"everything until {iso_utc(mark.until)} has been decided: its row was pruned, or it lies before the "
@@ -84,7 +84,7 @@ class Explaining:
     def blob(self, schedule: Schedule, path: str) -> Iterator[str]:
         """Of the present version of a blob. Raises BadInput, LedgerUnavailable, BlobUnavailable."""
         if not isinstance(schedule, ChangeSchedule):
-            raise BadInput(f"{schedule.name} is time-based: ask with --at")
+            raise BadInput(f"{schedule.name} is time-based: use --at")
         trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, checked_path(path))
         if found is None:
@@ -117,17 +117,17 @@ class Explaining:
         yield from runs
         if runs or batch is not None:
             return
-        yield f"this version has no row ({change_key(schedule.name, change)}): no event has told it yet"
+        yield f"this version has no row ({change_key(schedule.name, change)}): no event has reported it yet"
         newest = self.rows.newest(schedule.name, change)
         if newest is not None:
-            yield f"the newest version that was told is that of {iso_utc(newest.last_modified)}, ETag {newest.etag}"
+            yield f"the newest version that was reported is that of {iso_utc(newest.last_modified)}, ETag {newest.etag}"
         trigger = schedule.trigger
         if not trigger.polling_interval:
             yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
             return
         swept = self.rows.sweep(schedule.name, self.lives.id_of(schedule))
         if swept.mark is not None and change.last_modified < swept.mark:
-            yield f"sweeps have seen to everything before {iso_utc(swept.mark)}; backfill starts what is older"
+            yield f"sweeps have handled everything before {iso_utc(swept.mark)}; backfill starts what is older"
         else:
             begun = "never yet" if swept.started_at is None else f"last at {iso_utc(swept.started_at)}"
             yield f"the sweep finds it: every {trigger.polling_interval.total_seconds() / 60:.0f} minutes, {begun}"
@@ -140,7 +140,7 @@ class Explaining:
         if seen is None:
             yield "the schedule has not been seen by a reconciler yet: is the app deployed, and does it run?"
         elif at < seen.first_seen:
-            yield f"that is before the schedule's life, which began at {iso_utc(seen.first_seen)}"
+            yield f"that is before the schedule began, at {iso_utc(seen.first_seen)}"
         if not schedule.enabled:
             yield "the schedule is disabled"
         pauses = self.ledger.pauses(schedule.name).intervals

@@ -83,5 +83,5 @@ def _place(token: str) -> str:
     except (binascii.Error, ValueError):
         place = ""
     if not _PLACE.match(place):
-        raise BadInput("continuation: this is not one that a page ended with")
+        raise BadInput("continuation: no page ended with this one")
     return place

@@ -84,13 +84,13 @@ class Steering:
         return self._schedule(schedule)
 
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
-        """Start what a schedule did not in [from, to), or show it; after a time it stops, and a repetition goes on."""
+        """Start what a schedule missed in [from, to), or list it; after a time it stops, and a repetition goes on."""
         schedule = self.named(name)
         first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
         if before <= first:
-            raise BadInput("to lies at or before from: nothing is between them")
+            raise BadInput("to must be later than from")
         if not self.waiters.acquire(blocking=False):
-            raise WrongState("as many backfills and long polls run as may at a time; try again in a minute or two")
+            raise WrongState("too many backfills and long polls are running; try again in a minute or two")
         try:
             return self._backfilled(schedule, first, before, body)
         finally:
@@ -160,11 +160,11 @@ class Steering:
         return run_answer(run), run.state in ENDED_STATES
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
-        """One more run of what a run was for."""
+        """One more run for the same occurrence."""
         run = self._run(key)
         schedule = self.config.schedules.get(run.schedule)
         if schedule is None:
-            raise WrongState(f"{run.schedule} is not in the file any more: there is nothing to build a run from")
+            raise WrongState(f"{run.schedule} is no longer in the file: there is nothing to build a run from")
         return run_answer(self.asking.replay(schedule, run, body))
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
@@ -177,7 +177,7 @@ class Steering:
         if found is not None:
             return found
         if name in self.config.left_out:
-            raise WrongState(f"{name} is left out for the faults that GET /api/health tells")
+            raise WrongState(f"{name} is left out because of the errors that GET /api/health lists")
         raise NotKnown(f"no schedule {name!r}{nearest(name, list(self.config.schedules))}")
 
     def _run(self, key: str) -> Run:

@@ -11,13 +11,13 @@ from ..version import VERSION
 from .routes import DESCRIBED, Described, Route
 
 _REFUSALS = {
-    400: "What was sent is wrong",
+    400: "The request is wrong",
     401: "The key is missing or wrong",
-    403: "The schedule does not let a person change this",
+    403: "The schedule does not allow this change",
     404: "There is no such schedule, run or blob",
-    409: "It could be done, but not now",
+    409: "Not possible in this state",
     413: "The body is too large",
-    500: "A row of the ledger that this is about is not readable",
+    500: "A row of the ledger cannot be read",
     503: "The ledger or the storage account cannot be reached",
 }
 _NAMES = {
@@ -38,7 +38,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Azure ML Pipeline Triggers",
             "version": VERSION,
-            "description": "What will fire, what fired, what was skipped and why, what is stuck; and the levers.",
+            "description": "What will run, what ran, what was skipped and why, what is stuck, and how to act on it.",
         },
         "security": [{"key": []}],
         "paths": paths,

@@ -19,7 +19,7 @@ _STATES: Final = {
     RunState.UNTRACKED: "Azure ML does not say what became of it",
     RunState.CANCELED: "It was given up",
     RunState.FINISHED: "It ran in Azure ML, and finished",
-    RunState.SKIPPED: "It was let go, for a reason",
+    RunState.SKIPPED: "It was skipped, for a reason",
 }
 """The gravest state first: that one is shown where runs of several states share a mark."""
 _REASONS: Final = {
@@ -41,7 +41,7 @@ _KINDS: Final = {
     RunKind.TIME: "by the clock",
     RunKind.CHANGE: "a blob changed",
     RunKind.BATCH: "a batch of changes",
-    RunKind.REQUEST: "asked for",
+    RunKind.REQUEST: "requested",
     RunKind.REPLAY: "a replay",
 }
 

@@ -186,7 +186,7 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     retry: RetryKeys = RetryKeys()
     max_concurrent_runs: Annotated[int, Meta(ge=1)] | None = None
     trigger_overrides: Annotated[str, _one_of(TriggerOverrides)] = TriggerOverrides.LISTED.value
-    webhook: Annotated[OptionalText, Meta(description="told when a run ends; https")] = None
+    webhook: Annotated[OptionalText, Meta(description="called when a run ends; https")] = None
     batch: BatchKeys | None = None
 
 

@@ -163,7 +163,7 @@ class _Builder:
             inner = f"{path}.{key}" if path else str(key)
             if key in items:
                 first = self._lines[inner]
-                self._fault(inner, f"the key stands twice, first in line {first}; keep one", event)
+                self._fault(inner, f"the key is repeated, first in line {first}; keep one", event)
                 items[key] = INVALID
                 self._node(next(self._events), inner, depth + 1)
                 continue

@@ -45,7 +45,7 @@ export function understood(error) {
   if (error instanceof Failed) return error;
   console.warn(error);
   const message = error instanceof Error ? error.message : String(error);
-  return new Failed(ODD, `This page could not make sense of that (${message})`);
+  return new Failed(ODD, `This page could not understand that (${message})`);
 }
 
 /** @param {Failed} error */
@@ -132,7 +132,7 @@ function withList(answer, name) {
   if (Array.isArray(answer?.[name])) return answer;
   throw new Failed(
     ODD,
-    `The app answered without a list of ${name}: something stands between, or it is of another version`,
+    `The app answered without a list of ${name}: a proxy may have answered, or the app has another version`,
   );
 }
 

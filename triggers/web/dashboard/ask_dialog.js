@@ -173,7 +173,7 @@ const valuesOf = (form) =>
 function refusal(caught) {
   const error = understood(caught);
   // A key may be for looking only.
-  const message = error.status === 401 ? "This key does not open what this needs" : error.message;
+  const message = error.status === 401 ? "This key is not allowed to do this" : error.message;
   const doubt = isRefused(error) ? "" : " Whether it was done is not known; look at the runs.";
   const sentence = h("span", { class: "foreign" }, `${message}.`.replace(/\.\.$/, "."));
   return h("div", { class: "answer no", role: "alert" }, sentence, doubt);

@@ -48,7 +48,7 @@ export function drawLive(state) {
   };
   $("live").dataset.is = state;
   say($("live"), words[state]);
-  const rhythm = `new every ${EVERY / 1000} seconds while this tab is looked at`;
+  const rhythm = `refreshed every ${EVERY / 1000} seconds while this tab is visible`;
   $("live").title = lastGood ? `Everything as of ${localWithSeconds(lastGood)}; ${rhythm}` : "";
 }
 
@@ -68,7 +68,7 @@ function awayLines(error) {
   const { failures, lastGood } = connection;
   const since = lastGood ? ` What is shown is as of ${localWithSeconds(lastGood)}.` : "";
   const soon = failures > 1 ? "more and more rarely" : "soon";
-  return [h("strong", null, `${error.message}.`), `${since} It is tried again ${soon}.`];
+  return [h("strong", null, `${error.message}.`), `${since} Trying again ${soon}.`];
 }
 
 /** @returns {Several[]} */
@@ -81,7 +81,7 @@ function healthLines() {
     .slice(0, 20)
     .map((one) => h("li", null, h("code", null, `${one.file}: ${one.path}`), ` ${one.message}`));
   return [
-    h("strong", null, "The app says that something is wrong."),
+    h("strong", null, "The app reports a problem."),
     health.ledger !== "ok" ? ` ${health.ledger}` : "",
     h("ul", null, items),
     ...warnings,

@@ -22,7 +22,7 @@ export function askReplay(run) {
   ask({
     title: `Replay ${run.schedule}`,
     lead: [
-      `One more run of what this one was for: ${about(run)}. It is built from the file as it is now.`,
+      `One more run for the same occurrence: ${about(run)}. It is built from the file as it is now.`,
       isUnknown && " This run is given up first; should Azure ML run it all the same, there are two.",
     ],
     fields: [isForced && h("label", { class: "check" }, agree, `${again}: run it again all the same`), whyFields()],
@@ -76,5 +76,5 @@ export function askCancel({ key, schedule, state }) {
  */
 function hasMoved(before, now) {
   const again = "; what that means stands above. Press again to cancel it all the same";
-  return new Failed(409, `It was ${before} and is ${now} meanwhile${CANCELABLE.has(now) ? again : ""}`);
+  return new Failed(409, `It was ${before} and is now ${now}${CANCELABLE.has(now) ? again : ""}`);
 }

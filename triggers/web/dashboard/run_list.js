@@ -96,7 +96,7 @@ function noRuns() {
   }
   const isAll = loaded.complete || isSearched();
   const hint = isAll ? "Other filters may find some." : "Older ones may be: look for them below.";
-  return [h("strong", null, "No run is like that"), hint];
+  return [h("strong", null, "No matching runs"), hint];
 }
 
 function drawFilters() {

@@ -15,7 +15,7 @@ export function about(run) {
   const by = run.requested_by ? ` by ${apart(run.requested_by)}` : "";
   if (run.kind === "replay") return `replay${by}${replayed(run, blob)}`;
   if (run.batch) return `${many(run.batch.count, "file")}${run.batch.group ? ` in ${apart(run.batch.group)}` : ""}`;
-  if (run.kind === "request") return `asked for${by}${blob ? `: ${blob}` : ""}`;
+  if (run.kind === "request") return `requested${by}${blob ? `: ${blob}` : ""}`;
   if (blob) return blob;
   return run.nominal_time ? `for ${local(run.nominal_time)}` : kindInWords(run.kind);
 }

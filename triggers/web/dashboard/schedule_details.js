@@ -39,7 +39,7 @@ function buttons({ name, paused }) {
 function whenItRuns(plan) {
   if (plan.kind !== "time") return h("div", null, h("h3", null, "Watches"), h("p", null, inWords(plan)));
   const zone = plan.trigger.recurrence?.time_zone ?? plan.trigger.cron?.time_zone ?? "UTC";
-  const none = !plan.next.length && h("li", { class: "soft" }, "None any more");
+  const none = !plan.next.length && h("li", { class: "soft" }, "None left");
   const times = plan.next.map((one) => occurrence(one, zone));
   return h("div", null, h("h3", null, "Next occurrences"), h("ol", { class: "times" }, times, none));
 }

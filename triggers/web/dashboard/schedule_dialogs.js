@@ -16,7 +16,7 @@ import { DAYLONG, HOUR, LAST_MINUTE, MINUTE, time } from "./times.js";
 export function askPause(name) {
   ask({
     title: `Pause ${name}`,
-    lead: "It starts nothing until it is resumed; what comes due meanwhile is skipped, not saved up. Runs that were begun are held.",
+    lead: "It starts nothing until it is resumed; what comes due meanwhile is skipped, not saved up. Runs that have begun are held.",
     fields: whyFields(),
     label: "Pause",
     act: async (values) => ({ plan: await postPause(name, whyOf(values)), told: `${name} is paused.` }),
@@ -27,10 +27,10 @@ export function askPause(name) {
 export function askResume(name) {
   ask({
     title: `Resume ${name}`,
-    lead: "It starts runs again, from now on. What was skipped stays so; a backfill starts it.",
+    lead: "It starts runs again from now on. What was skipped stays skipped; a backfill starts it.",
     fields: whyFields(),
     label: "Resume",
-    act: async (values) => ({ plan: await postResume(name, whyOf(values)), told: `${name} is not paused any more.` }),
+    act: async (values) => ({ plan: await postResume(name, whyOf(values)), told: `${name} is no longer paused.` }),
   });
 }
 
@@ -85,7 +85,7 @@ function previewed(found) {
 /** @param {BackfillAnswer} found */
 function wouldStart({ started_count: number, already_count: already }) {
   if (number) return `${many(number, "run")} would start; ${already} need none.`;
-  return already ? `Nothing would start: all ${already} have their runs.` : "Nothing lies between these times.";
+  return already ? `Nothing would start: all ${already} have their runs.` : "Nothing is due between these times.";
 }
 
 /**
@@ -114,5 +114,5 @@ function item({ what, why }) {
 /** @param {BackfillAnswer} found */
 function unfinished({ complete, continue_from: from }) {
   const next = from ? `: go on from ${from}` : "; the same once more goes on";
-  return !complete && h("p", null, `There was not time for all${next}.`);
+  return !complete && h("p", null, `There was no time for the rest${next}.`);
 }

@@ -75,7 +75,7 @@ function drawCount(number) {
 const noPlans = () =>
   plans.length
     ? [
-        h("strong", null, "No schedule is called so"),
+        h("strong", null, "No matching schedules"),
         "The name, the pipeline, the description and the trigger's words are searched.",
       ]
     : [

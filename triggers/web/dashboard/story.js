@@ -92,7 +92,7 @@ const facts = (run) => [
   fact("For", run.nominal_time && time(run.nominal_time)),
   fact("Blob", blobFacts(run)),
   fact("Batch", batchFacts(run)),
-  fact("Asked for by", run.requested_by),
+  fact("Requested by", run.requested_by),
   fact("Note", run.note),
   fact("Pipeline", run.pipeline),
   fact("Due", run.due_at && time(run.due_at)),

@@ -67,7 +67,7 @@ async function madeBefore(name, { id, body }, now) {
     pending.drop(name);
     const isOther = JSON.stringify(body) !== JSON.stringify(now);
     const other = isOther && " What stands here now was not sent.";
-    return { run, told: ["The attempt before had started it, no second one was. ", told(run), other] };
+    return { run, told: ["The previous attempt had started it; no second run was started. ", told(run), other] };
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return null;
@@ -91,10 +91,10 @@ export function askTrigger(name) {
 /** @param {ScheduleAnswer} plan */
 function lead({ name, paused }) {
   if (pending.get(name)) {
-    return "Whether the attempt before has started a run is not known: that is looked up first.";
+    return "It is not known whether the previous attempt started a run; that is checked first.";
   }
-  if (paused) return "It is paused; a run that a person asks for starts all the same.";
-  return "One run, now, beside what the schedule starts.";
+  if (paused) return "The schedule is paused, but a manual run starts anyway.";
+  return "One run now, in addition to the schedule's own.";
 }
 
 /** @param {string} name */
@@ -139,7 +139,7 @@ function parameterRows(plan) {
     h("legend", null, "Pipeline parameters"),
     hint(overrides, given.length > 0),
     list,
-    !given.length && overrides !== "any" && h("p", { class: "soft small" }, "The schedule names none."),
+    !given.length && overrides !== "any" && h("p", { class: "soft small" }, "The schedule sets none."),
     overrides === "any" &&
       h("div", null, h("button", { type: "button", class: "plain", onclick: add }, "Add a parameter")),
   );
@@ -152,7 +152,7 @@ function parameterRows(plan) {
  */
 function hint(overrides, isSome) {
   if (overrides === "none") {
-    return h("p", { class: "soft small" }, "The file lets nobody change them (trigger_overrides: none).");
+    return h("p", { class: "soft small" }, "The file does not allow changes (trigger_overrides: none).");
   }
   return (
     isSome && h("p", { class: "soft small" }, "What you type is sent as it stands; the others are filled as always.")

@@ -1,4 +1,4 @@
-// What needs somebody: one card for each schedule and state. Below it, what is open.
+// Needs attention: one card for each schedule and state. Below it, what is open.
 
 import { $, h, hasChanged, refill, sync } from "./elements.js";
 import {
