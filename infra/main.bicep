@@ -44,7 +44,7 @@ param threadsPerInstance int = 16
 @maxValue(20)
 param alwaysReadyInstances int = 0
 
-@description('Of the app\'s own account, which holds the ledger; zones are not to be had everywhere.')
+@description('Of the app\'s own account, which holds the ledger; zone redundancy is not available everywhere.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_LRS'
 
@@ -57,10 +57,10 @@ param storageDefaultAction string = 'Allow'
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Who is told by alerts; empty: they are seen in the portal only.')
+@description('Who receives alerts; empty: they are shown in the portal only.')
 param alertEmail string = ''
 
-@description('An alert tells of a run that is open for longer.')
+@description('An alert fires for a run that is open for longer.')
 @minValue(15)
 @maxValue(1440)
 param oldestOpenRunMinutes int = 60

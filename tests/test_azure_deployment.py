@@ -189,7 +189,7 @@ def test_the_workspace_tells_of_its_runs_and_a_deployment_without_that_right_is_
 
     assert (first.returncode, connected) == (0, "rg-ml/mlw")
     assert second.returncode == 0
-    assert "so their ends are seen a minute later: " in second.stderr
+    assert "so their ends are noticed a minute later: " in second.stderr
     assert "(AuthorizationFailed) you may not" in second.stderr
 
 

@@ -1,4 +1,4 @@
-// What somebody must hear of. Each line of ours ends with its fields as JSON, "action" first (triggers/log_lines.py).
+// What someone must know. Each line of ours ends with its fields as JSON, "action" first (triggers/log_lines.py).
 // The last such object of a line counts: a blob's name may hold another.
 param token string
 param location string
@@ -6,7 +6,7 @@ param tags object
 param workspaceId string
 param functionAppName string
 
-@description('Who is told; empty: nobody, the alerts are seen in the portal.')
+@description('Who receives the alerts; empty: they are shown in the portal only.')
 param email string
 
 param oldestOpenRunMinutes int
@@ -39,7 +39,7 @@ var rules = [
   }
   {
     name: 'runs-fail'
-    description: 'A run has failed in Azure ML; its page in the studio says why.'
+    description: 'A run failed in Azure ML; its page in the studio shows why.'
     severity: 3
     query: '${lines}| where fields.action == "run_failed"'
     operator: 'GreaterThan'
@@ -48,7 +48,7 @@ var rules = [
   }
   {
     name: 'webhook-given-up'
-    description: 'A webhook did not take the end of a run for a day, or a waiting Azure DevOps task could not be told for three; the run is in the ledger.'
+    description: 'A webhook did not take the end of a run for a day, or a waiting Azure DevOps task could not be reached for three; the run is in the ledger.'
     severity: 3
     query: '${lines}| where fields.action in ("webhook_given_up", "callback_given_up")'
     operator: 'GreaterThan'
@@ -66,7 +66,7 @@ var rules = [
   }
   {
     name: 'no-reconcile'
-    description: 'The function reconcile has ended no pass for 10 minutes: retries, batches, sweeps and unknown runs stand still.'
+    description: 'No pass of the function reconcile has ended for 10 minutes: retries, batches, sweeps and unknown runs are waiting.'
     severity: 1
     query: '${lines}| where fields.action == "pass"'
     operator: 'LessThan'
@@ -75,7 +75,7 @@ var rules = [
   }
   {
     name: 'missed-by-events'
-    description: 'A sweep has found changes that no event had told: look at the subscription of the schedule.'
+    description: 'A sweep found files that no event had reported: check the event subscription of the schedule.'
     severity: 3
     query: '${lines}| where fields.action == "found_by_sweep"'
     operator: 'GreaterThan'
@@ -84,7 +84,7 @@ var rules = [
   }
   {
     name: 'functions-fail'
-    description: 'Functions of the app fail again and again; the storage of the ledger may be away.'
+    description: 'Functions of the app fail repeatedly; the storage of the ledger may be unreachable.'
     severity: 2
     query: 'AppRequests\n| where AppRoleName =~ "${functionAppName}" and Success == false'
     operator: 'GreaterThan'

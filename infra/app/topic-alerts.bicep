@@ -11,8 +11,8 @@ param actionGroupIds string[]
 // https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-eventgrid-systemtopics-metrics
 var metrics = {
   DeliveryAttemptFailCount: { severity: 2, threshold: 5, description: 'Event Grid cannot deliver events to the app; it tries again for a day.' }
-  DeadLetteredCount: { severity: 1, threshold: 0, description: 'Events were given up; they lie in the container dead-letters, and the sweep finds what they told.' }
-  DroppedEventCount: { severity: 1, threshold: 0, description: 'Events were dropped; the sweep finds what they told.' }
+  DeadLetteredCount: { severity: 1, threshold: 0, description: 'Events were given up; they lie in the container dead-letters, and the sweep finds the files.' }
+  DroppedEventCount: { severity: 1, threshold: 0, description: 'Events were dropped; the sweep finds the files.' }
 }
 
 resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [

@@ -190,7 +190,7 @@ def test_a_backfill_beyond_the_ledgers_memory_needs_force(run: Command) -> None:
         (("trigger", "uploads"), "say which blob"),
         (("cancel", "nightly!none"), "no run 'nightly!none'"),
         (("replay", "nightly!none"), "no run 'nightly!none'"),
-        (("replay",), "say which run by its KEY"),
+        (("replay",), "name a run by its KEY"),
     ],
 )
 def test_a_refusal_is_a_sentence_and_exit_code_1(run: Command, arguments: tuple[str, ...], sentence: str) -> None:
