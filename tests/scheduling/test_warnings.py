@@ -69,6 +69,17 @@ def test_a_time_that_falls_into_a_clock_change_is_named_with_its_date(keys: str,
             "recurrence: 2027-02 has no day 31: it runs on the month's last day, since the day comes from start_time",
         ),
         (
+            "cron: {expression: 0 4 1-7 * 0}",
+            "cron.expression: runs 124 times a year: on days that match 1-7 or 0; "
+            "for days that match both, write '0 4 * * sun#1'",
+        ),
+        (
+            "cron: {expression: 0 0 15 * fri, start_time: 2028-01-01}",
+            "cron.expression: runs 62 times a year: on days that match 15 or fri; "
+            "five fields cannot say that both must match",
+        ),
+        ("cron: {expression: '0 0 */2 * fri'}", None),
+        (
             "cron: {expression: 0 4 30 * *}",
             "cron.expression: 2027-02 has no day 30: it is left out there; L is every month's last day",
         ),
@@ -158,7 +169,7 @@ def test_limits_that_have_no_effect_are_named() -> None:
         ("cron: {expression: 0 0 31 * *}", ["2026-11 has no day 31"]),
         ("cron: {expression: 0 0 29 2 *}", ["2027-02 has no day 29"]),
         ("recurrence: {frequency: Month, interval: 1, month_days: [30], start_time: 2028-02-15}", ["2028-02 has no"]),
-        ("cron: {expression: 0 0 31 * mon, end_time: 2026-11-24}", []),
+        ("cron: {expression: '0 0 23,31 * *', end_time: 2026-11-24}", []),
         # Steps that never meet the next hour, day or year begin nothing anew too early.
         ("cron: {expression: '*/7 9 * * *'}", []),
         ("cron: {expression: '0 */5 1 * *'}", []),

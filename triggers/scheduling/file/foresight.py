@@ -9,8 +9,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from ..config import ChangeSchedule, Schedule
+from ..times.alarm import count_between
 from ..times.cron import Cron
+from ..times.dialects import both_days
 from ..times.occurrences import TimeTrigger, follows_wall_clock, next_after
 from ..times.recurrence import Recurrence
 from ..times.spans import DAY, Readings, WallClock, seconds_of
@@ -56,7 +60,7 @@ def foreseen(schedule: Schedule, now: datetime) -> Iterator[tuple[str, str]]:
     for sentence in _short_months(trigger, now):
         yield _key(trigger), sentence
     if isinstance(trigger, Cron):
-        for sentence in _uneven_steps(trigger, now):
+        for sentence in (*_either_day(trigger, now), *_uneven_steps(trigger, now)):
             yield _key(trigger), sentence
 
 
@@ -97,6 +101,19 @@ def _short_months(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
             what = f"it is left out there; {'L' if isinstance(trigger, Cron) else 'last'} is every month's last day"
         yield f"{year}-{month:02} has no day {missing[0]}: {what}"
         return
+
+
+def _either_day(trigger: Cron, now: datetime) -> Iterator[str]:
+    """Both day fields are restricted: a day has to match one of them, where other systems want both."""
+    fields = trigger.expression.split()
+    day_of_month, day_of_week = fields[2], fields[4]
+    if day_of_month.startswith("*") or day_of_week.startswith("*"):
+        return
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    number = count_between(replace(trigger, start=None, end=None), today, today + timedelta(days=365))
+    both = both_days(fields)
+    instead = f"for days that match both, write {both!r}" if both else "five fields cannot say that both must match"
+    yield f"runs {number} times a year: on days that match {day_of_month} or {day_of_week}; {instead}"
 
 
 def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
 
+from .dialects import Advice, advice_for
 from .time_zones import LAST_YEAR, instant, next_transition, offset_at, wall_clock
 
 _SECOND = timedelta(seconds=1)
@@ -120,17 +121,20 @@ def fault_in(expression: str) -> str | None:
     fields = expression.split()
     if len(expression) > _MAX_LENGTH:
         return f"longer than {_MAX_LENGTH} characters"
-    if expression.strip().startswith("@"):
-        return f"names such as {expression.strip()} are not read; write five fields, for example 0 0 * * *"
-    if len(fields) == 6:
-        return f"six fields: leave out the seconds in front and write {' '.join(fields[1:])!r}"
+    if (advice := advice_for(expression)) is not None:
+        return _advised(advice)
+    return _plain_fault(fields)
+
+
+def _plain_fault(fields: list[str]) -> str | None:
+    """What is wrong with fields that are not known as another system's."""
     if len(fields) != 5:
         return f"expected five fields (minute hour day-of-month month day-of-week), found {len(fields)}"
-    if single := re.search(r"(?:^|[\s,])((\w+)-\2/\d+)(?=[\s,]|$)", expression):
+    if single := re.search(r"(?:^|[\s,])((\w+)-\2/\d+)(?=[\s,]|$)", " ".join(fields)):
         # cronsim reads 20-20/1 as 20-23/1.
         return f"{single[1]!r} is a range of one value; write {single[2]}"
     try:
-        next(iter(CronSim(expression, _ANY_TIME)))
+        next(iter(CronSim(" ".join(fields), _ANY_TIME)))
     except CronSimError as error:
         return _explained(str(error), fields)
     except StopIteration:
@@ -138,16 +142,35 @@ def fault_in(expression: str) -> str | None:
     return None
 
 
+def _advised(advice: Advice) -> str:
+    """What to write instead of a line of another system; never a line that would be refused in turn."""
+    if advice.line is None:
+        return f"this is {advice.dialect}, which five fields cannot say{advice.remark}"
+    if (fault := _plain_fault(advice.line.split())) is not None:
+        return f"this is {advice.dialect}; of the five fields that are read here ({', '.join(_FIELDS)}), {fault}"
+    return f"this is {advice.dialect}; write {advice.line!r}{advice.remark}"
+
+
 def _explained(problem: str, fields: list[str]) -> str:
     """Cronsim says only `Bad hour`; add what stands there, what may, and what a wrap-around range should be."""
     for name, (number, allowed) in zip(_FIELDS, enumerate(_FIELDS.values()), strict=True):
         if problem.endswith(name):
             found = fields[number]
-            hint = "; a range that wraps around is written as two, fri-sat,sun-mon" if "-" in found else ""
+            halves = _unwrapped(found, allowed)
+            hint = f"; a range that wraps around is written as two, {halves}" if "-" in found else ""
             if name == "day-of-month" and found.isascii() and found.isdigit() and 1 <= int(found) <= 31:
                 return f"{name} {found!r}: no month of {fields[3]!r} has that day"
             return f"{name} {found!r} is not made of {allowed}, lists, ranges and steps{hint}"
     return problem
+
+
+def _unwrapped(field: str, allowed: str) -> str:
+    """A range of numbers that wraps around as two; of names, an example."""
+    wrapped = re.fullmatch(r"(\d+)-(\d+)", field, re.ASCII)
+    limits = re.match(r"(\d+)-(\d+)", allowed)
+    if wrapped and limits and int(wrapped[2]) < int(wrapped[1]) <= int(limits[2]):
+        return f"{wrapped[1]}-{limits[2]},{limits[1]}-{wrapped[2]}"
+    return "fri-sat,sun-mon"
 
 
 def _candidates(fields: CronSim, length: int) -> list[int]:
