@@ -207,7 +207,7 @@ def _spread() -> float:
 
 def read_config(path: Path, settings: Settings) -> Config:
     """Load the schedules file; whatever is wrong with it, the app keeps the functions that are right."""
-    name = path.name
+    name = settings.schedules_file
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

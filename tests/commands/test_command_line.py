@@ -61,10 +61,10 @@ def test_validate_says_that_all_is_well(run: Run) -> None:
     assert (code, err) == (0, "")
     warnings = {re.sub(r" on \d{4}-\d\d-\d\d ", " ", line) for line in out.splitlines()[:-1]}
     assert warnings == {
-        "my.yaml:6: schedules.nightly.recurrence: 02:30 does not exist (clock change in Europe/Berlin): it runs when "
-        "the gap ends, at 03:00 (warning)",
-        "my.yaml:6: schedules.nightly.recurrence: 02:30 comes twice (clock change in Europe/Berlin): it runs once, the "
-        "first time (warning)",
+        f"{run.file}:6: schedules.nightly.recurrence: 02:30 does not exist (clock change in Europe/Berlin): it runs "
+        "when the gap ends, at 03:00 (warning)",
+        f"{run.file}:6: schedules.nightly.recurrence: 02:30 comes twice (clock change in Europe/Berlin): it runs once, "
+        "the first time (warning)",
     }
     assert out.splitlines()[-1] == f"{run.file}: 3 schedules, no faults"
 
@@ -76,10 +76,10 @@ def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
 
     assert code == 1
     assert out.splitlines() == [
-        "my.yaml:5: schedules.nightly.recurrence.time_of_day: '25:30': expected hh:mm from 00:00 to 23:59",
-        "my.yaml:6: schedules.uploads.change.container: 'D': "
+        f"{run.file}:5: schedules.nightly.recurrence.time_of_day: '25:30': expected hh:mm from 00:00 to 23:59",
+        f"{run.file}:6: schedules.uploads.change.container: 'D': "
         "a container's name has 3 to 63 lower-case letters, digits and single hyphens",
-        "my.yaml:7: schedules.later.pipeline: 'b': no such entry in pipelines",
+        f"{run.file}:7: schedules.later.pipeline: 'b': no such entry in pipelines",
         f"{run.file}: no schedules, 3 faults",
         "left out until they are fixed: nightly, uploads, later",
     ]
@@ -90,7 +90,8 @@ def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("validate", "--file", str(tmp_path / "none.yaml"))
 
     assert code == 1
-    assert out.splitlines()[0] == f"none.yaml: the file does not exist; expected it at {tmp_path / 'none.yaml'}"
+    path = tmp_path / "none.yaml"
+    assert out.splitlines()[0] == f"{path}: the file does not exist; expected it at {path}"
 
 
 @pytest.mark.machine

@@ -39,6 +39,7 @@ def advised(expression: str) -> str | None:
         ("30 0 6 * * *", "NCRONTAB", "write '0 6 * * *'; it then runs at second 0 instead of 30"),
         ("0 0 4 15 * MON", "NCRONTAB", "cannot say: its day-of-month and its day-of-week both have to match"),
         ("*/30 * * * * *", "NCRONTAB", "cannot say: its seconds '*/30' mean more often than once a minute"),
+        ("0 0 6 * * 6/2", "NCRONTAB", "write '0 6 * * 6'"),
         ("0 5/1 6 * * 3/2", "NCRONTAB", "write '5 6 * * 3-6/2'"),
         ("0 0 22-2 * * *", "NCRONTAB", "a range that wraps around is written as two, 22-23,0-2"),
         ("0 0 12 ? * MON-FRI", "Quartz", "write '0 12 * * mon-fri'"),

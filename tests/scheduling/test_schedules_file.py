@@ -127,7 +127,7 @@ def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() ->
     ("keys", "fault"),
     [
         ("overlapp: skip", "schedules.s.overlapp: unknown key; did you mean 'overlap'?"),
-        ("status: enabled", "schedules.s.status: expected one of Enabled, Disabled; did you mean 'Enabled'?"),
+        ("status: enable", "schedules.s.status: expected one of Enabled, Disabled; did you mean 'Enabled'?"),
         ("tags: {a: 1}", "schedules.s.tags.a: expected text; put it in quotes: '1'"),
         ("tags: [a]", "schedules.s.tags: expected a mapping of names to values"),
         (
@@ -138,7 +138,7 @@ def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() ->
             "pipeline_parameters: {a: null}",
             "schedules.s.pipeline_parameters.a: expected text, a number, true or false; JSON goes in quotes, as text",
         ),
-        ("continue_on_step_failure: yes", "schedules.s.continue_on_step_failure: expected true or false"),
+        ("continue_on_step_failure: yes", "schedules.s.continue_on_step_failure: expected true or false; write true"),
         ("max_concurrent_runs: 0", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
         ("max_concurrent_runs: 1.5", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
         ("max_concurrent_runs: true", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
@@ -182,7 +182,7 @@ def test_a_wrong_key_is_a_sentence(keys: str, fault: str) -> None:
         ("container: Data", "container: a container's name has 3 to 63 lower-case letters, digits and single hyphens"),
         ("container: ddd, min_size: -1", "min_size: expected a whole number, 0 or more"),
         ("container: ddd, include: []", "include: an empty list includes nothing; leave the key out"),
-        ("container: ddd, include: '*.csv'", "include: expected a list, [a, b]"),
+        ("container: ddd, include: '*.csv'", 'include: expected a list; write include: ["*.csv"]'),
         ("container: ddd, connection: 'a b'", "connection: expected the name of an app setting"),
         ("container: ddd, data_path: dir", "data_path: expected one of file, folder, manifest"),
         ("container: ddd, polling_interval: five", "polling_interval: expected a whole number from 0 to 525600"),

@@ -87,16 +87,17 @@ def _cost(schedule: Schedule | None, now: datetime) -> str:
 def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Print the parameter `schedules` of infra/main.bicep; a laptop's local.settings.json is not deployed."""
     values = environment()
-    path = folder / (values.get("SCHEDULES_FILE") or "schedules.yaml")
+    settings_read = read(values)
+    path = folder / settings_read.schedules_file
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path.name} cannot be read: {error}") from error
+        raise Refused(f"{settings_read.schedules_file} cannot be read: {error}") from error
     try:
-        found = parameters(text, path.name, values)
+        found = parameters(text, settings_read.schedules_file, values)
     except Undeployable as error:
         raise Refused(f"{error}\nnothing can be deployed until this is fixed") from error
-    for warning in _about_deployment(read_config(path, read(values))):
+    for warning in _about_deployment(read_config(path, settings_read)):
         print(f"{warning} (warning)", file=sys.stderr)
     print(json.dumps(found, indent=2))
     return 0

@@ -1,5 +1,6 @@
 """What is wrong in a schedules file, a sentence each; nothing is raised, so that all of it is told at once."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -66,5 +67,5 @@ def place_of(error: Exception) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=lambda _: "…")
     return text if len(text) <= 80 else text[:77] + "..."

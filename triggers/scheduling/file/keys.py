@@ -7,7 +7,7 @@ What the values mean together is checked in `loading.py`. `RequestText` may hold
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -55,6 +55,9 @@ def _one_of(words: type[Enum] | Sequence[str], *, either_case: bool = False) -> 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What every mapping of the file has in common: other keys than its own are faults."""
 
+    stands_for: ClassVar[str | None] = None
+    """The key that is meant where one value stands in the place of the mapping."""
+
 
 class WorkspaceKeys(Keys, frozen=True, kw_only=True):
     """The workspace of the pipelines that are named by id, name or component."""
@@ -67,6 +70,8 @@ class WorkspaceKeys(Keys, frozen=True, kw_only=True):
 
 class PipelineKeys(Keys, frozen=True, kw_only=True):
     """What can be started: exactly one of the keys that are not `version`, `deployment` or `workspace`."""
+
+    stands_for = "endpoint"
 
     endpoint: Annotated[OptionalText, Meta(description="the REST endpoint, as the studio shows it")] = None
     published_pipeline: Annotated[OptionalText, Meta(description="the id of a published pipeline")] = None
@@ -83,12 +88,16 @@ class PipelineKeys(Keys, frozen=True, kw_only=True):
 class DatapathKeys(Keys, frozen=True, kw_only=True):
     """The value of a DataPath pipeline parameter."""
 
+    stands_for = "path"
+
     datastore: RequestText
     path: Annotated[str, Meta(extra={"request_text": True}, description="relative to the datastore's container")]
 
 
 class DatasetKeys(Keys, frozen=True, kw_only=True):
     """The value of a dataset pipeline parameter: its id, or its name and version."""
+
+    stands_for = "name"
 
     id: OptionalText = None
     name: OptionalText = None
@@ -97,6 +106,8 @@ class DatasetKeys(Keys, frozen=True, kw_only=True):
 
 class RecurrenceKeys(Keys, frozen=True, kw_only=True):
     """A recurrence by the words of the SDK's ScheduleRecurrence."""
+
+    stands_for = "frequency"
 
     frequency: Annotated[str, _one_of(Frequency, either_case=True)]
     interval: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -122,6 +133,8 @@ class RecurrenceKeys(Keys, frozen=True, kw_only=True):
 
 class CronKeys(Keys, frozen=True, kw_only=True):
     """A cron expression of five fields."""
+
+    stands_for = "expression"
 
     expression: Annotated[
         str, Meta(description="minute hour day-of-month month day-of-week", extra={"check": fault_in})
@@ -153,6 +166,8 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
 class BatchKeys(Keys, frozen=True, kw_only=True):
     """How changes are gathered into one run."""
 
+    stands_for = "quiet"
+
     quiet: Duration = "5m"
     max_wait: Duration = "30m"
     max_items: Annotated[int, Meta(ge=1, le=1_000_000)] = 5000
@@ -161,6 +176,8 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
 
 class RetryKeys(Keys, frozen=True, kw_only=True):
     """How long, and how often, a submission that was certainly not accepted is tried."""
+
+    stands_for = "max_attempts"
 
     max_age: Duration = f"{DEFAULT_RETRY.max_age // timedelta(hours=1)}h"
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = DEFAULT_RETRY.max_attempts
@@ -178,7 +195,7 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     datasets: dict[str, DatasetKeys] | None = None
     continue_on_step_failure: Annotated[bool | None, Meta(description="absent: the pipeline's own setting")] = None
     parent_run_id: OptionalText = None
-    status: Annotated[str, _one_of(("Enabled", "Disabled"))] = "Enabled"
+    status: Annotated[str, _one_of(("Enabled", "Disabled"), either_case=True)] = "Enabled"
     catchup_window: Duration = "1h"
     catchup: Annotated[str, _one_of(Catchup)] = Catchup.LATEST.value
     overlap: Annotated[str, _one_of(Overlap)] = Overlap.ALLOW.value

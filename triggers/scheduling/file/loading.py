@@ -12,7 +12,9 @@ from typing import Final
 from ..config import Config, Schedule, Target
 from ..faults import Fault, FaultList, nearest, place_of
 from ..templates import MissingSetting, expand
+from .as_meant import as_names
 from .defaults import Defaults, checked_defaults
+from .indentation import note_misplaced
 from .keys import PipelineKeys, WorkspaceKeys
 from .private_settings import check_private, public
 from .schedule_rules import checked_schedule
@@ -29,6 +31,8 @@ _SECTIONS: Final = ("workspace", "pipelines", "defaults", "schedules")
 def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
     """Load a whole file; `file` is only named in faults, `settings` are the app settings as they are now."""
     tree, faults = parse(text, file)
+    if isinstance(tree, dict):
+        note_misplaced(tree, faults)
     sections = _sections(tree, faults)
     converter = Converter(faults, settings, connections=_connections(sections, settings))
     targets = _targets(sections, converter)
@@ -74,7 +78,7 @@ def _mapping(sections: dict[str, Tree], key: str, faults: FaultList) -> dict[str
     if isinstance(section, dict):
         return section
     if key in sections and section is not INVALID:
-        faults.add(key, section, "expected a mapping of names to values")
+        faults.add(key, section, f"expected a mapping of names to values{as_names(section)}")
     return {}
 
 

@@ -12,8 +12,9 @@ from msgspec import inspect as types
 
 from ..faults import FaultList, nearest
 from ..templates import MissingSetting, expand
+from .as_meant import as_list, as_mapping, as_names, yaml_of
 from .private_settings import private_problem
-from .yaml_text import INVALID, Invalid, Tree
+from .yaml_text import INVALID, Invalid, Tree, plain_scalar
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -80,7 +81,7 @@ class Converter:
         if isinstance(tree, Invalid):
             return INVALID
         if not isinstance(tree, dict):
-            return self._wrong(path, tree, "expected a mapping of keys to values")
+            return self._wrong(path, tree, f"expected a mapping of keys to values{as_mapping(path, tree, kind)}")
         values, whole = self._values(tree, kind, path)
         return kind.cls(**values) if whole else INVALID
 
@@ -101,13 +102,13 @@ class Converter:
 
     def _dict(self, tree: Tree, kind: types.DictType, path: str) -> Any:
         if not isinstance(tree, dict):
-            return self._wrong(path, tree, "expected a mapping of names to values")
+            return self._wrong(path, tree, f"expected a mapping of names to values{as_names(tree)}")
         values = {key: self._any(value, kind.value_type, _inner(path, key), {}) for key, value in tree.items()}
         return INVALID if INVALID in values.values() else values
 
     def _list(self, tree: Tree, kind: types.ListType, path: str) -> Any:
         if not isinstance(tree, list):
-            return self._wrong(path, tree, "expected a list, [a, b]")
+            return self._wrong(path, tree, f"expected a list{as_list(path, tree)}")
         values = [self._any(value, kind.item_type, f"{path}[{n}]", {}) for n, value in enumerate(tree)]
         return INVALID if INVALID in values else values
 
@@ -115,17 +116,20 @@ class Converter:
         if isinstance(kind, types.StrType):
             return self._text(tree, kind, path, extra)
         if isinstance(kind, types.BoolType):
-            return tree if isinstance(tree, bool) else self._wrong(path, tree, "expected true or false")
+            return tree if isinstance(tree, bool) else self._wrong(path, tree, f"expected true or false{_truth(tree)}")
         assert isinstance(kind, types.IntType), f"no other kind of value is used: {kind}"
         if not isinstance(tree, int) or isinstance(tree, bool):
-            return self._wrong(path, tree, f"expected a whole number{_range(kind)}")
+            hint = f"; without quotes: {tree}" if isinstance(tree, str) and isinstance(plain_scalar(tree), int) else ""
+            return self._wrong(path, tree, f"expected a whole number{_range(kind)}{hint}")
         if (kind.ge is not None and tree < kind.ge) or (kind.le is not None and tree > kind.le):
             return self._wrong(path, tree, f"expected a whole number{_range(kind)}")
         return tree
 
     def _text(self, tree: Tree, kind: types.StrType, path: str, extra: Mapping[str, Any]) -> Any:
+        if not isinstance(tree, str) and "words" in extra:
+            return self._wrong(path, tree, f"expected one of {', '.join(extra['words'])}")
         if not isinstance(tree, str):
-            hint = f"; put it in quotes: '{tree}'" if isinstance(tree, int | float) else ""
+            hint = f"; put it in quotes: '{yaml_of(tree)}'" if isinstance(tree, int | float) else ""
             problem = extra["check"](str(tree)) if "check" in extra else None
             return self._wrong(path, tree, problem or f"expected text{hint}")
         if kind.min_length and not tree:
@@ -173,6 +177,13 @@ def _without(problem: str, value: str) -> str:
     """A sentence without the words of a value that comes from a setting: what a setting holds is not shown."""
     words = set(re.findall(r"\w+", value.lower()))
     return re.sub(r"\w{2,}", lambda word: "…" if word[0].lower() in words else word[0], problem)
+
+
+def _truth(tree: Tree) -> str:
+    """What a word of YAML 1.1, or one in quotes, was meant as."""
+    word = tree.lower() if isinstance(tree, str) else ""
+    meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}.get(word)
+    return f"; write {meant}" if meant else ""
 
 
 def _inner(path: str, key: str) -> str:

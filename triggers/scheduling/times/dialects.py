@@ -124,7 +124,9 @@ def _with_seconds(fields: list[str], *, is_quartz: bool) -> Advice | None:
 def _of_ncrontab(fields: Sequence[str]) -> str | None:
     """Five fields of which both day fields have to match, as ours; a step of a single value is spelled out."""
     singles = [re.sub(r"(?<![\w/-])(\w+)/1\b", r"\1", field) for field in fields]
-    singles[4] = re.sub(r"(?<![\w/-])([0-6])/(\d)", r"\1-6/\2", singles[4])
+    # Here, a step from a day on goes to 7, which is Sunday too.
+    singles[4] = re.sub(r"(?<![\w/-])6/\d", "6", singles[4])
+    singles[4] = re.sub(r"(?<![\w/-])([0-5])/(\d)", r"\1-6/\2", singles[4])
     return both_days(singles)
 
 

@@ -1,0 +1,90 @@
+"""How a value of the file should have been written: YAML for the sentence of a fault."""
+
+import json
+import re
+from typing import Final
+
+import msgspec
+from msgspec import inspect as types
+
+from .yaml_text import Invalid, Tree, plain_scalar
+
+_PLAIN: Final = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*\Z", re.ASCII)
+_LEFT_OUT: Final = "…"
+
+
+def yaml_of(tree: Tree) -> str:
+    """A value in one line of YAML."""
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{yaml_of(key)}: {yaml_of(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(map(yaml_of, tree)) + "]"
+    if isinstance(tree, str):
+        is_plain = _PLAIN.match(tree) and plain_scalar(tree) == tree
+        return tree if is_plain or tree == _LEFT_OUT else json.dumps(tree, ensure_ascii=False)
+    if isinstance(tree, Invalid):
+        return _LEFT_OUT
+    return "null" if tree is None else json.dumps(tree)
+
+
+def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
+    """What to write where one value stands in the place of a mapping with these keys; empty where nobody can tell."""
+    key = path.rpartition(".")[2]
+    if isinstance(tree, list):
+        is_one = len(tree) == 1 and isinstance(tree[0], dict)
+        return f"; leave out the dash: {key}: {yaml_of(tree[0])}" if is_one else ""
+    if tree is False:
+        return "; leave the key out"
+    types_of = {one.encode_name: one.type for one in kind.fields}
+    meant = {one.encode_name: _example(one.type) for one in kind.fields if one.default is one.default_factory}
+    stands_for = getattr(kind.cls, "stands_for", None)
+    if stands_for and _fits(types_of[stands_for], tree):
+        meant = {stands_for: tree, **{name: value for name, value in meant.items() if name != stands_for}}
+    elif stands_for and not meant and getattr(kind.cls(), stands_for) is None:
+        meant = {stands_for: _LEFT_OUT}
+    return f"; write {key}: {yaml_of(meant)}" if meant or tree is True else ""
+
+
+def as_names(tree: Tree) -> str:
+    """What to write where a list stands in the place of a mapping of names to values."""
+    if not isinstance(tree, list) or not tree or not isinstance(tree[0], dict):
+        return ""
+    first = tree[0]
+    if isinstance(name := first.get("name"), str):
+        rest: Tree = {key: value for key, value in first.items() if key != "name"}
+        return f"; a name is a key here: write {yaml_of(name)}: {yaml_of(rest)}, without the dash"
+    return f"; leave out the dashes: {yaml_of(first)[1:-1]}"
+
+
+def as_list(path: str, tree: Tree) -> str:
+    """What to write where one value, or several with commas, stands in the place of a list."""
+    if not isinstance(tree, str | int | float):
+        return ", [a, b]"
+    parts: list[Tree] = [plain_scalar(part.strip()) for part in tree.split(",")] if isinstance(tree, str) else [tree]
+    return f"; write {path.rpartition('.')[2]}: {yaml_of(parts)}"
+
+
+def _fits(kind: types.Type, tree: Tree) -> bool:
+    """Whether a value is right for a key of this type."""
+    if isinstance(kind, types.Metadata):
+        extra = kind.extra or {}
+        is_word = str(tree).capitalize() in extra["words"] if "words" in extra else True
+        return _fits(kind.type, tree) and is_word and ("check" not in extra or extra["check"](tree) is None)
+    if isinstance(kind, types.UnionType):
+        return any(_fits(one, tree) for one in kind.types)
+    if isinstance(kind, types.IntType):
+        return isinstance(tree, int) and not isinstance(tree, bool) and (kind.ge or 0) <= tree <= (kind.le or tree)
+    return isinstance(kind, types.StrType) and isinstance(tree, str) and bool(tree)
+
+
+def _example(kind: types.Type) -> Tree:
+    while isinstance(kind, types.Metadata):
+        kind = kind.type
+    if isinstance(kind, types.IntType):
+        return kind.ge
+    return _LEFT_OUT
+
+
+def keys_of(cls: type[msgspec.Struct]) -> frozenset[str]:
+    """The keys of a mapping of the file."""
+    return frozenset(cls.__struct_encode_fields__)
