@@ -46,6 +46,22 @@ def literal_ends(glob: str) -> tuple[str, str]:
     return "".join(parts[: wild[0]]), "".join(parts[wild[-1] + 1 :])
 
 
+def sample(glob: str) -> str:
+    """A path that matches the glob, as short as can be: `a` for what may be anything."""
+    return "".join(_sample(part) for part in _PARTS.findall(glob))
+
+
+def _sample(part: str) -> str:
+    if part == "**/":
+        return ""
+    if part in _STARS or part == "?":
+        return "a"
+    if len(part) == 1:
+        return part
+    fits = _one(part)
+    return next((character for character in map(chr, range(ord("!"), 0x3000)) if fits(character)), "a")
+
+
 Part = tuple[str, Callable[[str], bool]]
 
 

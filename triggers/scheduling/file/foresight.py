@@ -4,6 +4,7 @@ Clock changes that meet one of its readings, month days that a month lacks, and 
 have come round.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from ..config import ChangeSchedule, Schedule
+from ..config import ChangeSchedule, Schedule, TimeSchedule
 from ..times.alarm import count_between
 from ..times.cron import Cron
 from ..times.dialects import both_days
@@ -19,6 +20,7 @@ from ..times.occurrences import TimeTrigger, follows_wall_clock, next_after
 from ..times.recurrence import Recurrence
 from ..times.spans import DAY, Readings, WallClock, seconds_of
 from ..times.time_zones import stretches, wall_clock
+from .leaf_checks import reading, reading_problem
 
 
 class _Field(NamedTuple):
@@ -57,7 +59,7 @@ def foreseen(schedule: Schedule, now: datetime) -> Iterator[tuple[str, str]]:
     if follows_wall_clock(trigger):
         for sentence in _clock_changes(trigger, now):
             yield _key(trigger), sentence
-    for sentence in _short_months(trigger, now):
+    for sentence in (*_half_clock_time(schedule), *_fixed_offset(trigger, now), *_short_months(trigger, now)):
         yield _key(trigger), sentence
     if isinstance(trigger, Cron):
         for sentence in (*_either_day(trigger, now), *_uneven_steps(trigger, now)):
@@ -97,10 +99,47 @@ def _short_months(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
             continue
         if isinstance(trigger, Recurrence) and not trigger.month_days:
             what = "it runs on the month's last day, since the day comes from start_time"
+        elif isinstance(trigger, Cron) and _never_comes(trigger, missing[0]):
+            yield f"no month of {trigger.expression.split()[3]!r} has a day {missing[0]}: it never comes"
+            return
         else:
             what = f"it is left out there; {'L' if isinstance(trigger, Cron) else 'last'} is every month's last day"
         yield f"{year}-{month:02} has no day {missing[0]}: {what}"
         return
+
+
+def _never_comes(trigger: Cron, day: int) -> bool:
+    """Whether every month that has a place in the expression lacks a day; 2028 is a leap year."""
+    named = [month for month in range(1, 13) if trigger.names_month(month)]
+    return all(day in trigger.missing_days(2028, month) for month in named)
+
+
+def _half_clock_time(schedule: TimeSchedule) -> Iterator[str]:
+    """Hours without minutes, or minutes without hours: other services take the other half from start_time."""
+    written = schedule.written.get("recurrence")
+    if not isinstance(written, dict) or bool(written.get("hours")) == bool(written.get("minutes")):
+        return
+    start = written.get("start_time")
+    begins = None
+    if isinstance(start, str) and reading_problem(start) is None:
+        begins = reading(start, schedule.zone)
+    elsewhere = "Data Factory, Logic Apps and Azure ML's v2 schedules take the %s of start_time"
+    if written.get("hours") and begins is not None and begins.minute:
+        yield f"has no minutes: it runs at minute 0, where {elsewhere % 'minute'}; write minutes: [{begins.minute}]"
+    if written.get("minutes"):
+        hours = f"[{begins.hour}]" if begins is not None else "[0]"
+        where = f", where {elsewhere % 'hour'}" if begins is not None and begins.hour else ""
+        yield f"has no hours: it runs in hour 0 only{where}; write hours: {hours}, or all that are meant"
+
+
+def _fixed_offset(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
+    """Zones whose names are easily read as another one."""
+    name = trigger.zone.key
+    if not re.fullmatch(r"(Etc/)?GMT[+-]\d+|EST|MST|HST", name) or name.endswith(("+0", "-0")):
+        return
+    offset = now.astimezone(trigger.zone).strftime("%z")
+    shown = f"UTC{offset[:3]}:{offset[3:]}"
+    yield f"time_zone {name} is {shown} all year; a city, such as America/New_York, knows summer time"
 
 
 def _either_day(trigger: Cron, now: datetime) -> Iterator[str]:

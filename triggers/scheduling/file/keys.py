@@ -23,6 +23,7 @@ from .leaf_checks import (
     month_day_problem,
     reading_problem,
     time_of_day_problem,
+    version_problem,
     zone_problem,
 )
 
@@ -42,6 +43,7 @@ Glob: TypeAlias = Annotated[str, Meta(min_length=1, extra={"check": glob_problem
 ZoneName: TypeAlias = Annotated[
     str, Meta(description="an IANA or Windows name; default UTC", extra={"check": zone_problem})
 ]
+OptionalVersion: TypeAlias = Annotated[str | int | None, Meta(extra={"request_text": True, "check": version_problem})]
 OptionalText: TypeAlias = Annotated[str | None, Meta(extra={"request_text": True})]
 
 
@@ -76,7 +78,9 @@ class PipelineKeys(Keys, frozen=True, kw_only=True):
     endpoint: Annotated[OptionalText, Meta(description="the REST endpoint, as the studio shows it")] = None
     published_pipeline: Annotated[OptionalText, Meta(description="the id of a published pipeline")] = None
     pipeline_endpoint: Annotated[OptionalText, Meta(description="the name or id of a pipeline endpoint")] = None
-    version: Annotated[OptionalText, Meta(description="of the pipeline endpoint; absent: its default version")] = None
+    version: Annotated[OptionalVersion, Meta(description="of the pipeline endpoint; absent: its default version")] = (
+        None
+    )
     batch_endpoint: Annotated[OptionalText, Meta(description="the scoring URI of a v2 batch endpoint")] = None
     deployment: Annotated[OptionalText, Meta(description="of the batch endpoint; absent: its default")] = None
     component: Annotated[OptionalText, Meta(description="a v2 pipeline component, azureml:NAME:VERSION")] = None
@@ -101,7 +105,7 @@ class DatasetKeys(Keys, frozen=True, kw_only=True):
 
     id: OptionalText = None
     name: OptionalText = None
-    version: OptionalText = None
+    version: OptionalVersion = None
 
 
 class RecurrenceKeys(Keys, frozen=True, kw_only=True):

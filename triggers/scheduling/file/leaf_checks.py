@@ -96,9 +96,27 @@ def zone_problem(name: str) -> str | None:
     """None for a time zone that we know."""
     if zone(name):
         return None
+    if shift := re.fullmatch(r"(?:UTC|GMT|Etc/UTC)?\s*([+-])(\d{1,2})(?::?00)?", name, re.IGNORECASE | re.ASCII):
+        return _about_offset(shift[1], int(shift[2]))
     # Abbreviations are no names: three letters are near to other three letters that mean another time.
     named = [one for one in zone_names() if "/" in one or " " in one]
     return f"no such time zone{nearest(name, named)}; expected a name such as America/New_York or UTC"
+
+
+def _about_offset(sign: str, hours: int) -> str:
+    """The sign of `Etc/GMT+1` is not the one of `UTC+1`, so neither is guessed."""
+    one, other = ("ahead of", "behind") if sign == "+" else ("behind", "ahead of")
+    turned = "-" if sign == "+" else "+"
+    return (
+        "no such time zone; expected a city such as Europe/Berlin, which knows summer time. Fixed offsets: "
+        f"Etc/GMT{turned}{hours} is {hours} h {one} UTC, Etc/GMT{sign}{hours} is {hours} h {other} UTC"
+    )
+
+
+def version_problem(version: object) -> str | None:
+    """None for text and whole numbers: 1.10 would be 1.1."""
+    is_exact = isinstance(version, str) or (isinstance(version, int) and not isinstance(version, bool))
+    return None if is_exact else "expected text or a whole number; put it in quotes"
 
 
 def container_problem(name: str) -> str | None:

@@ -251,7 +251,10 @@ def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
             if not isinstance(value, str)
         },
         datapaths={key: Datapath(datastore=one.datastore, path=one.path) for key, one in datapaths.items()},
-        datasets={key: Dataset(id=one.id, name=one.name, version=one.version) for key, one in datasets.items()},
+        datasets={
+            key: Dataset(id=one.id, name=one.name, version=None if one.version is None else str(one.version))
+            for key, one in datasets.items()
+        },
         continue_on_step_failure=keys.continue_on_step_failure,
         parent_run_id=keys.parent_run_id,
     )

@@ -20,6 +20,12 @@ def segment_problem(text: str) -> str | None:
     return None if _SEGMENT.match(text) else "expected a name or id, without spaces and slashes"
 
 
+def _endpoint_name_problem(text: str) -> str | None:
+    """Pipeline endpoints may have blanks in their names, as published ones often do."""
+    is_name = _SEGMENT.match(text.replace(" ", "_")) and text == text.strip()
+    return None if is_name else "expected a name or id, without slashes, and without blanks at its ends"
+
+
 def _component_problem(text: str) -> str | None:
     if _COMPONENT.match(text):
         return None
@@ -57,7 +63,7 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
         ),
     ),
     PipelineKind.PUBLISHED_PIPELINE: TargetRules(),
-    PipelineKind.PIPELINE_ENDPOINT: TargetRules(extra="version"),
+    PipelineKind.PIPELINE_ENDPOINT: TargetRules(name_problem=_endpoint_name_problem, extra="version"),
     PipelineKind.BATCH_ENDPOINT: TargetRules(
         name_problem=None,
         extra="deployment",

@@ -44,7 +44,7 @@ def checked_target(
     target = Target(
         kind=kind,
         name=getattr(keys, kind.value),
-        version=keys.version,
+        version=None if keys.version is None else str(keys.version),
         deployment=keys.deployment,
         # Through it a batch endpoint's runs are canceled, and runs are followed whose address does not tell where.
         workspace=workspace,

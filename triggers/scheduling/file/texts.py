@@ -12,6 +12,9 @@ from .structure import RequestTextAt
 _DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
 """Those of Python's strftime."""
 
+_BRACED: Final = re.compile(r"(?<!\{)\{([A-Za-z_ .-]+)(:[^{}]*)?\}(?!\})")
+"""What looks like a template and is none."""
+
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 TIME_NAMES = frozenset({"scheduled_time", "run_key"})
@@ -38,8 +41,19 @@ def check_templates(texts: Iterable[RequestTextAt], names: AbstractSet[str], fau
     """Note templates that this schedule cannot fill, and formats where no time is."""
     for place in texts:
         for token in tokens(place.text):
-            if isinstance(token, Field) and (problem := _problem(token, names)):
+            if isinstance(token, Setting):
+                continue
+            if problem := _problem(token, names) if isinstance(token, Field) else _misspelled(token, names):
                 faults.add(place.path, place.text, problem)
+
+
+def _misspelled(text: str, names: AbstractSet[str]) -> str | None:
+    """What plain text in braces was meant as: a name with blanks around it, or with hyphens."""
+    for found in _BRACED.finditer(text):
+        name = found[1].strip().replace("-", "_").replace(" ", "_")
+        if name in names and name != found[1]:
+            return f"{found[0]} is plain text; write {{{name}{(found[2] or '').rstrip()}}}"
+    return None
 
 
 def check_settings(texts: Iterable[RequestTextAt], settings: Mapping[str, str], faults: FaultList) -> None:
@@ -55,6 +69,18 @@ def names_in(text: str) -> set[str]:
     return {token.name for token in tokens(text) if isinstance(token, Field)}
 
 
+_OF_DOTNET: Final = {
+    "yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "dddd": "%A", "ddd": "%a", "dd": "%d",
+    "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "tt": "%p",
+}  # fmt: skip
+"""Parts of a format of .NET, as Data Factory, Logic Apps and bindings of Azure Functions have them."""
+
+
+def _as_strftime(token: Field) -> str:
+    meant = re.sub("|".join(_OF_DOTNET), lambda part: _OF_DOTNET[part[0]], token.format or "")
+    return f"write {{{token.name}:{meant if '%' in meant else '%Y-%m-%d'}}}"
+
+
 def _problem(token: Field, names: AbstractSet[str]) -> str | None:
     if token.name not in names:
         elsewhere = " in this kind of schedule" if token.name in ALL_NAMES else nearest(token.name, sorted(names))
@@ -63,6 +89,8 @@ def _problem(token: Field, names: AbstractSet[str]) -> str | None:
         return f"{{{token.name}}} is no time and takes no format"
     if _CONTROLS.search(token.format or ""):
         return f"{{{token.name}:…}} has a character in its format that cannot be seen; leave it out"
+    if token.format and "%" not in token.format:
+        return f"{{{token.name}:{token.format}}} has no part of a strftime format; {_as_strftime(token)}"
     _, percent, rest = re.sub(_DIRECTIVES, "", token.format or "").partition("%")
     if percent:
         return f"%{rest[:1]} is no part of a strftime format"

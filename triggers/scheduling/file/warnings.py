@@ -8,7 +8,9 @@ from ..config import ChangeSchedule, Config, Overlap, PipelineKind, Schedule, Ta
 from ..faults import Fault, FaultList
 from ..run_service import tells_its_service
 from ..templates import MissingSetting, expand
+from .foreign_templates import foreign_templates
 from .foresight import foreseen
+from .glob_warnings import glob_warnings
 from .target_rules import RULES
 
 
@@ -18,6 +20,7 @@ def warnings_of(config: Config, now: datetime) -> list[Fault]:
     for schedule in config.schedules.values():
         for key, sentence in (
             *suspicions(schedule, config.settings),
+            *foreign_templates(schedule.request),
             *foreseen(schedule, now),
         ):
             found.add(f"schedules.{schedule.name}.{key}", None, sentence)
@@ -53,15 +56,8 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             "change.polling_interval",
             "0: no sweep, so an upload whose event is lost or dropped starts nothing" + _asleep(settings),
         )
-    if re.search(r"[*?\\]|://", trigger.folder):
-        yield "change.path_on_datastore", "is a folder's plain name below the container; globs go into include"
-    for glob in (*trigger.include, *trigger.exclude):
-        if "{" in glob:
-            yield "change.include", f"{glob!r}: braces are plain characters here; write a glob for each"
-        elif glob.startswith("/"):
-            yield "change.include", f"{glob!r}: globs are matched below path_on_datastore, where nothing begins with /"
-        elif "/" in glob and not trigger.recursive:
-            yield "change.include", f"{glob!r} reaches into folders, but recursive is false"
+    for key, sentence in glob_warnings(trigger):
+        yield f"change.{key}", sentence
 
 
 def _asleep(settings: Mapping[str, str]) -> str:

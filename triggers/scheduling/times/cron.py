@@ -86,12 +86,21 @@ class Cron(Struct, frozen=True, kw_only=True):
         named = (item[0] if isinstance(item, tuple) else item for item in fields.weekdays)
         return frozenset((day - 1) % 7 for day in named)
 
+    def names_month(self, month: int) -> bool:
+        """Whether days of this month may fit."""
+        return month in _fields(self.expression).months
+
     def missing_days(self, year: int, month: int) -> list[int]:
-        """The days that it names for a month and that the month lacks; a star or a step names none in particular."""
+        """The days that it names for a month and that the month lacks.
+
+        A star or a step names none in particular, and a range up to the 31st means the rest of the month.
+        """
         fields, day_of_month = _fields(self.expression), self.expression.split()[2]
         if month not in fields.months or "*" in day_of_month or "/" in day_of_month or min(fields.days) < 0:
             return []
-        return [] if len(fields.days) == 31 else sorted(day for day in fields.days if day > monthrange(year, month)[1])
+        rest = {day for first in re.findall(r"(\d+)-31", day_of_month) if int(first) <= 28 for day in range(29, 32)}
+        single = {int(day) for day in day_of_month.split(",") if day.isdigit()}
+        return sorted(day for day in fields.days - (rest - single) if day > monthrange(year, month)[1])
 
     def _lived_through(self, after: datetime) -> Iterator[datetime]:
         """Follow the zone's clocks from offset to offset: readings in a gap never come, in a fold they come twice."""
