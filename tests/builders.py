@@ -111,9 +111,18 @@ def change(path: str = "incoming/a.csv", etag: str = "0x1", **other: object) -> 
     return BlobChange(path=path, etag=etag, **{**values, **other})  # type: ignore[arg-type]  # values of a test
 
 
-def found(path: str = "incoming/a.csv", etag: str = "0x1", *, md5: str | None = None, **other: object) -> FoundBlob:
+def found(
+    path: str = "incoming/a.csv",
+    etag: str = "0x1",
+    *,
+    md5: str | None = None,
+    created: datetime | None = None,
+    **other: object,
+) -> FoundBlob:
     """A blob as properties or a listing show it."""
-    return FoundBlob(change=change(path, etag, **other), content_md5=md5, copy_status=None, is_folder=False)
+    return FoundBlob(
+        change=change(path, etag, **other), content_md5=md5, copy_status=None, is_folder=False, created=created
+    )
 
 
 def open_runs(ledger: Ledger, schedule: str) -> Iterator[Run]:

@@ -59,7 +59,7 @@ class Doctor:
         self.file.write_text(FILE)
         self.azureml, self.state = azureml, workspace_of(azureml.service)
         self.settings = {
-            "SCHEDULES_FILE": str(self.file),
+            "SCHEDULES_FILE": self.file.name,
             "AzureWebJobsStorage": azurite.connection_string,
             "DataStorage": azurite.connection_string,
             "PIPELINE_ENDPOINT": azureml.endpoint,

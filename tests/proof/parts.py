@@ -271,20 +271,27 @@ class Container:
     present: dict[str, FoundBlob] = field(default_factory=dict)
 
     def upload(self, path: str) -> None:
-        """Add or overwrite a blob."""
-        self._put(path, f"{self.world.rng.getrandbits(64):x}")
+        """Add or overwrite a blob; sometimes with the bytes that an earlier one had, which was deleted."""
+        before, now = self.present.get(path), self.world.time.replace(microsecond=0)
+        md5 = f"{self.world.rng.getrandbits(64):x}"
+        if before is not None and before.content_md5 is not None and before.created != now:
+            md5 = self.world.rng.choice((md5, md5, md5, before.content_md5))
+        self._put(path, md5, now)
 
     def touch(self, path: str) -> None:
         """Write a blob's metadata: another version of the same content, which no event tells."""
-        md5 = self.present[path].content_md5
+        md5, created = self.present[path].content_md5, self.present[path].created
         assert md5 is not None
-        self._put(path, md5)
+        assert created is not None
+        self._put(path, md5, created)
 
-    def _put(self, path: str, md5: str) -> None:
+    def _put(self, path: str, md5: str, created: datetime) -> None:
         etag = f"0x{self.world.rng.getrandbits(48):x}"
         modified = self.world.time.replace(microsecond=0)
         change = BlobChange(host="h", container="ccc", path=path, etag=etag, size=1, last_modified=modified)
-        self.present[path] = FoundBlob(change=change, content_md5=md5, copy_status=None, is_folder=False)
+        self.present[path] = FoundBlob(
+            change=change, content_md5=md5, copy_status=None, is_folder=False, created=created
+        )
 
 
 class SimBlobs:

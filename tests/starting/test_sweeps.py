@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.blob import BlobBlock, BlobServiceClient, ContainerClient
 from builders import Engine, MemoryBlobs, found, schedule, utc, watching
 
 from local.azurite import Azurite
@@ -160,6 +161,51 @@ def test_a_metadata_write_is_no_change_and_an_overwrite_is_one(engine: Engine) -
 
     reasons = {run.blob.etag: run.reason for run in engine.ledger.recent_runs("s", 9) if run.blob}
     assert reasons == {"0x1": None, "0x2": "content_unchanged", "0x3": None, "0x4": None}
+
+
+def test_a_marker_that_was_deleted_and_written_anew_is_a_change(engine: Engine) -> None:
+    """The second night of a folder with `_SUCCESS`: all is deleted, new parts come, and an empty marker again."""
+    of = watch(", min_size: 0")
+    first, second = START + timedelta(minutes=1), START + timedelta(days=1)
+    put(engine, "_SUCCESS", md5="00", size=0, created=first)
+    engine.report(of, "_SUCCESS")
+    engine.clock.pass_time(timedelta(days=1))
+    put(engine, "_SUCCESS", etag="0x2", md5="00", size=0, created=second)
+    engine.report(of, "_SUCCESS")
+    put(engine, "_SUCCESS", etag="0x3", md5="00", size=0, created=second)
+    engine.report(of, "_SUCCESS")
+
+    reasons = {run.blob.etag: run.reason for run in engine.ledger.recent_runs("s", 9) if run.blob}
+    assert reasons == {"0x1": None, "0x2": None, "0x3": "content_unchanged"}
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, START), (START, None), (START, START)])
+def test_a_creation_time_that_nobody_knows_compares_as_equal(
+    engine: Engine, before: datetime | None, after: datetime | None
+) -> None:
+    put(engine, "a.csv", md5="11", created=before)
+    engine.report(watch(), "a.csv")
+    put(engine, "a.csv", etag="0x2", md5="11", created=after)
+    engine.report(watch(), "a.csv")
+
+    reasons = {run.blob.etag: run.reason for run in engine.ledger.recent_runs("s", 9) if run.blob}
+    assert reasons == {"0x1": None, "0x2": "content_unchanged"}
+
+
+def test_every_upload_may_start_a_run_but_only_when_an_event_tells_it(engine: Engine) -> None:
+    of = watch(", unchanged: start")
+    put(engine, "a.csv", md5="11")
+    engine.report(of, "a.csv")
+    engine.clock.pass_time(timedelta(minutes=3))
+    put(engine, "a.csv", etag="0x2", md5="11")
+    passes(engine, of, 7)
+    of_the_sweep = len(list(engine.ledger.recent_runs("s", 9)))
+    engine.report(of, "a.csv")
+    engine.report(of, "a.csv")
+
+    reasons = {run.blob.etag: run.reason for run in engine.ledger.recent_runs("s", 9) if run.blob}
+    assert of_the_sweep == 1
+    assert reasons == {"0x1": None, "0x2": None}
 
 
 def test_without_a_checksum_another_etag_is_a_change(engine: Engine) -> None:
@@ -376,6 +422,32 @@ def test_metadata_deletes_and_renames_on_real_storage(azurite: Azurite, containe
         ("new-name.csv", None),
         ("renamed.csv", None),
     ]
+
+
+def test_creation_times_and_folder_markers_on_real_storage(azurite: Azurite, container: ContainerClient) -> None:
+    """Azurite: an upload in place is created anew; metadata, and blocks of what is there, leave the creation time."""
+    service = BlobServiceClient.from_connection_string(azurite.connection_string)
+    blobs, name = StorageBlobs(lambda connection: service), container.container_name
+    blob = container.get_blob_client("a.csv")
+    container.upload_blob("marker", b"", metadata={"hdi_isfolder": "true"})
+    created = []
+    for write in (
+        lambda: blob.upload_blob(b"1"),
+        lambda: blob.set_blob_metadata({"seen": "yes"}),
+        lambda: (blob.stage_block("MQ==", b"1"), blob.commit_block_list([BlobBlock("MQ==")])),
+        lambda: blob.upload_blob(b"1", overwrite=True),
+    ):
+        sleep(1.1)  # the service tells whole seconds
+        write()
+        found_blob = blobs.of("x", name, "a.csv")
+        assert found_blob is not None
+        created.append(found_blob.created)
+
+    page = blobs.page("x", name, "", recursive=True, continuation=None)
+
+    assert created[0] == created[1] == created[2] != created[3]
+    assert page.blobs == [blobs.of("x", name, "a.csv"), blobs.of("x", name, "marker")]
+    assert [one.is_folder for one in page.blobs] == [False, True]
 
 
 def test_a_container_that_is_missing_and_one_that_is_closed_are_a_sentence_each(

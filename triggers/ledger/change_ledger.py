@@ -36,6 +36,7 @@ from .change_records import (
     member_of,
     members_of,
     missed_of,
+    noted_version,
     pending_key,
     sweep_key,
     sweep_of,
@@ -78,10 +79,9 @@ class ChangeLedger:
         change = found.change
         if before is not None and (before.etag == change.etag or before.last_modified > change.last_modified):
             return []
-        version = Version(
-            etag=change.etag, size=change.size, content_md5=found.content_md5, last_modified=change.last_modified
-        )
-        return [following(_version_key(change), columns_of(version), None if before is None else before.row)]
+        return [
+            following(_version_key(change), columns_of(noted_version(found)), None if before is None else before.row)
+        ]
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
         """Whether the change is in a batch, or waits for one."""

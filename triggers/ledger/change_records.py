@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from ..scheduling.batch import Member, group_id
+from ..scheduling.change import FoundBlob
 from ..scheduling.instants import Instant
 from .ports import StoredRow
 from .rows import CorruptRow, document_of
@@ -27,8 +28,22 @@ class Version:
     size: int
     content_md5: str | None
     last_modified: Instant
+    created: Instant | None = None
+    """None: noted before creation times were."""
     row: str | None = None
     """The ledger's mark of what was read; None for a version that is not in it yet."""
+
+
+def noted_version(found: FoundBlob) -> Version:
+    """What is noted of a blob's present version."""
+    change = found.change
+    return Version(
+        etag=change.etag,
+        size=change.size,
+        content_md5=found.content_md5,
+        last_modified=change.last_modified,
+        created=found.created,
+    )
 
 
 UNREADABLE: Final = Version(etag="", size=-1, content_md5=None, last_modified=datetime(1900, 1, 1, tzinfo=UTC))

@@ -56,7 +56,9 @@ class FoundBlob:
     copy_status: CopyStatus | None
     """None: it is no copy."""
     is_folder: bool
-    """A directory of a hierarchical namespace, which is no change."""
+    """A directory of a hierarchical namespace, or the empty blob that stands for one; neither is a change."""
+    created: Instant | None = None
+    """In whole seconds, as the service tells it; None where it does not."""
 
 
 def normal_etag(etag: str) -> str:

@@ -157,6 +157,8 @@ class ChangeTrigger(Struct, frozen=True, kw_only=True):
     """Between sweeps; zero: never."""
     start: datetime | None
     """An instant; changes before it are not ours."""
+    starts_unchanged: bool = False
+    """Whether an upload of the same bytes starts a run too, when an event tells it."""
 
 
 class Batch(Struct, frozen=True, kw_only=True):

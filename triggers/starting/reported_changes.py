@@ -72,7 +72,8 @@ class Changes:
                 return False
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
         shortly_before = None if life.is_first else life.first_seen - _BEFORE_AN_EDIT
-        return self.record(schedule, found, first_seen=life.first_seen if polled else shortly_before)
+        first_seen = life.first_seen if polled else shortly_before
+        return self.record(schedule, found, first_seen=first_seen, told=not polled)
 
     def _gone(self, schedule: ChangeSchedule, container: str, path: str) -> bool:
         """Note that a reported blob is gone; the same path may be so more than once, each time has its row."""
@@ -89,10 +90,14 @@ class Changes:
             gone = replace(gone, etag=f"gone {iso_utc(now)}")
         return self.firing.fire(schedule, change_occurrence(schedule.name, gone), SkipReason.GONE) is not None
 
-    def record(self, schedule: ChangeSchedule, found: FoundBlob, *, first_seen: datetime | None) -> bool:
-        """Record a version that is in scope; False when it was recorded before.
+    def record(
+        self, schedule: ChangeSchedule, found: FoundBlob, *, first_seen: datetime | None, told: bool = False
+    ) -> bool:
+        """Record a version that is in scope; False when it was recorded before, or is left to its event.
 
-        Versions from before the floor may have been pruned from the ledger: they start nothing.
+        Versions from before the floor may have been pruned from the ledger: they start nothing. Where unchanged
+        versions start runs, only an event can tell an upload from a metadata write: without one (`told`), nothing
+        is recorded.
         """
         name, change, now = schedule.name, found.change, self.clock.now()
         lowest = floor(now, self.retention)
@@ -101,6 +106,10 @@ class Changes:
             if newest is not None and newest.etag == change.etag:
                 return False
             skip = _skip(schedule, found, newest, first_seen, lowest)
+            if skip is SkipReason.CONTENT_UNCHANGED and schedule.trigger.starts_unchanged:
+                if not told:
+                    return False
+                skip = None
             if skip is None:
                 skip = _paused(self.ledger.present_pauses(name), change, now)
             if self._recorded(schedule, found, newest, skip):
@@ -157,7 +166,12 @@ def _skip(
 
 
 def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
-    """Whether a new ETag stands for the same content: a metadata write, or the same bytes written again."""
+    """Whether a new ETag stands for the same blob: a metadata write, or the same bytes written in place.
+
+    A blob that was deleted and written anew has another creation time.
+    """
+    if None not in (found.created, newest.created) and found.created != newest.created:
+        return False
     same = (found.change.size, found.content_md5) == (newest.size, newest.content_md5)
     return same and found.content_md5 is not None and found.change.last_modified >= newest.last_modified
 

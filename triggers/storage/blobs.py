@@ -1,7 +1,7 @@
 """Blob storage as change-based schedules need it: properties, listings and manifests; content is never read."""
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,12 +82,12 @@ class StorageBlobs:
             last_modified=properties.last_modified.astimezone(UTC),
         )
         md5 = properties.content_settings.content_md5
-        folder = {name.lower(): value for name, value in properties.metadata.items()}.get("hdi_isfolder") == "true"
         return FoundBlob(
             change=change,
             content_md5=None if md5 is None else bytes(md5).hex(),
             copy_status=_copy_status(properties.copy.status),
-            is_folder=folder,
+            is_folder=_is_folder_marker(properties.metadata.items()),
+            created=None if properties.creation_time is None else properties.creation_time.astimezone(UTC),
         )
 
     def host(self, connection: str) -> str:
@@ -146,7 +146,7 @@ def _listing(client: "ContainerClient", prefix: str, *, recursive: bool, continu
 
     options: dict[str, Any] = {
         "name_starts_with": prefix or None,
-        "include": ["copy"],
+        "include": ["copy", "metadata"],
         "results_per_page": _PAGE,
         "raw_response_hook": taken,
     }
@@ -189,8 +189,15 @@ def _found(blob: ET.Element, host: str, container: str) -> FoundBlob:
         ),
         content_md5=_hex(values.get("Content-MD5")),
         copy_status=_copy_status(values.get("CopyStatus")),
-        is_folder=values.get("ResourceType") == "directory",
+        is_folder=values.get("ResourceType") == "directory"
+        or _is_folder_marker((child.tag, child.text or "") for child in blob.iterfind("Metadata/*")),
+        created=_time(values["Creation-Time"]) if "Creation-Time" in values else None,
     )
+
+
+def _is_folder_marker(metadata: Iterable[tuple[str, str]]) -> bool:
+    """Whether a blob stands for a folder: how tools of Hadoop, and hierarchical namespaces, mark one."""
+    return any(name.lower() == "hdi_isfolder" and value.lower() == "true" for name, value in metadata)
 
 
 @lru_cache(1024)

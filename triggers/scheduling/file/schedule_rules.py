@@ -142,6 +142,7 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
         data_path=DataPathKind(keys.data_path),
         polling_interval=duration(f"{keys.polling_interval}m"),
         start=None if keys.start_time is None else reading_instant(keys.start_time, UTC_ZONE),
+        starts_unchanged=keys.unchanged == "start",
     )
 
 

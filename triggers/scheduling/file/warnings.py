@@ -56,6 +56,11 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             "change.polling_interval",
             "0: no sweep, so an upload whose event is lost or dropped starts nothing" + _asleep(settings),
         )
+    if trigger.starts_unchanged:
+        sentence = (
+            "start: a pipeline that writes its own input again, to mark it for instance, starts itself without end"
+        )
+        yield "change.unchanged", sentence
     for key, sentence in glob_warnings(trigger):
         yield f"change.{key}", sentence
 
