@@ -80,6 +80,9 @@ def command_line() -> argparse.ArgumentParser:
     validate.add_argument(
         "--file", metavar="F", help="the file; default: the setting SCHEDULES_FILE, or schedules.yaml"
     )
+    validate.add_argument(
+        "--no-settings", action="store_true", help="check the file alone: missing app settings are not reported"
+    )
     validate.set_defaults(command=file.validate)
 
     functions = commands.add_parser("functions", help="list the functions as the Functions host sees them")

@@ -86,6 +86,31 @@ def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
     assert err == ""
 
 
+def test_validate_of_the_file_alone_does_not_miss_settings(run: Run) -> None:
+    only = {"SCHEDULES_FILE": str(run.file)}
+    code, out, _ = run_command("validate", "--no-settings", settings=only)
+    run.file.write_text(BATCH.replace("container: data", "container: D"))
+    wrong, faults, _ = run_command("validate", "--no-settings", settings=only)
+
+    assert (code, out.splitlines()[-1]) == (0, f"{run.file}: 3 schedules, no faults")
+    assert wrong == 1
+    assert faults.splitlines()[-2:] == [
+        f"{run.file}: 2 schedules, 1 fault",
+        "left out until they are fixed: uploads",
+    ]
+    assert "does not exist;" not in out + faults
+
+
+@pytest.mark.parametrize("word", ["SUBSCRIPTION", "PIPELINE_ID", "<region>"])
+def test_validate_finds_what_of_an_example_was_never_filled_in(run: Run, word: str) -> None:
+    address = f"https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/PipelineRuns/PipelineSubmit/{word}"
+
+    code, out, _ = run("validate", ENDPOINT=address)
+
+    assert code == 1
+    assert f"{word} is a placeholder; put your own value in its place; look at the app setting ENDPOINT" in out
+
+
 def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("validate", "--file", str(tmp_path / "none.yaml"))
 

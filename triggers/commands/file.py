@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,8 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     config = read_config(folder / settings.schedules_file, settings)
     for warning in warnings_of(config, SystemClock().now()):
         print(f"{warning} (warning)")
+    if options.no_settings:
+        return _told(settings, config, [fault for fault in config.faults if fault.lacks is None])
     # An account that a deployment is given by its id gets its settings from the deployment.
     watched = {
         name: services
@@ -33,14 +35,21 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
         if not settings.values.get(f"{name}__accountId")
     }
     faults = [*config.faults, *settings.faults, *connection_faults(watched, settings)]
+    # The file does not name the ledger: without it the file can be checked all the same.
+    told = {fault.path for fault in faults}
+    notes = [
+        one for one in connection_faults({settings.ledger_connection: ("table",)}, settings) if one.path not in told
+    ]
+    return _told(settings, config, faults, notes)
+
+
+def _told(settings: Settings, config: Config, faults: Sequence[Fault], notes: Sequence[Fault] = ()) -> int:
     for fault in faults:
         print(fault)
-    # The file does not name the ledger: without it the file can be checked all the same.
-    for note in connection_faults({settings.ledger_connection: ("table",)}, settings):
-        if note.path not in {fault.path for fault in faults}:
-            print(f"{note} (note)")
+    for note in notes:
+        print(f"{note} (note)")
     print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
-    if config.left_out:
+    if faults and config.left_out:
         print(f"left out until they are fixed: {', '.join(config.left_out)}")
     return 1 if faults else 0
 

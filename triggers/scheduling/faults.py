@@ -18,6 +18,8 @@ class Fault:
     message: str
     line: int | None = None
     """Counted from 1; None where the fault is something that is missing from the file altogether."""
+    lacks: str | None = None
+    """The app setting whose absence is all that is wrong."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -33,11 +35,11 @@ class FaultList:
     lines: Mapping[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
-    def add(self, path: str, value: object, message: str, line: int | None = None) -> None:
+    def add(self, path: str, value: object, message: str, line: int | None = None, *, lacks: str | None = None) -> None:
         """Note a fault; `value` is shown as written, shortened to 80 characters."""
         shown = "" if value is None else _shown(value)
         where = line if line is not None else self._line(path)
-        self.faults.append(Fault(file=self.file, path=path, value=shown, message=message, line=where))
+        self.faults.append(Fault(file=self.file, path=path, value=shown, message=message, line=where, lacks=lacks))
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.faults)

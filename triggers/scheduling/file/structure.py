@@ -142,7 +142,8 @@ class Converter:
         try:
             value = expand(tree, self.settings)
         except MissingSetting as error:
-            return self._wrong(path, tree, f"{error}; add it, or write the value here")
+            self.faults.add(path, tree, f"{error}; add it, or write the value here", lacks=error.name)
+            return INVALID
         if "words" in extra:
             return self._word(path, tree, value, extra)
         return self._checked(value, path, extra, tree)

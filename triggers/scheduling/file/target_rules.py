@@ -11,8 +11,15 @@ _COMPONENT: Final = re.compile(
     r"azureml:[^:/@\s]+:[^:/@\s]+\Z|azureml://registries/[^/\s]+/components/[^/\s]+/versions/[^/\s]+\Z"
     r"|(azureml:)?/subscriptions/\S+/components/[^/\s]+/versions/[^/\s]+\Z"
 )
+_PLACEHOLDER: Final = re.compile(r"<[^<>]*>|(?<![^/])(SUBSCRIPTION(_ID)?|PIPELINE_ID)(?![^/?])|…")
 _V1: Final = "published pipelines and pipeline endpoints"
 _NOT_OF_BATCHES: Final = "published pipelines, pipeline endpoints and components"
+
+
+def placeholder_problem(text: str) -> str | None:
+    """What of an example was never filled in: `<region>`, SUBSCRIPTION and PIPELINE_ID, which no address contains."""
+    found = _PLACEHOLDER.search(text)
+    return f"{found[0]} is a placeholder; put your own value in its place" if found else None
 
 
 def segment_problem(text: str) -> str | None:

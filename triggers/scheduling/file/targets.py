@@ -9,7 +9,7 @@ from ..run_service import tells_its_service
 from ..templates import MissingSetting, Setting, expand, tokens
 from ..token_hosts import token_problem
 from .keys import PipelineKeys, WorkspaceKeys
-from .target_rules import RULES, segment_problem
+from .target_rules import RULES, placeholder_problem, segment_problem
 
 
 def checked_target(
@@ -87,9 +87,9 @@ def _check(
 ) -> None:
     """Check what the text comes to; that a setting is missing is told elsewhere."""
     try:
-        problem = problem_of(expand(text, settings))
+        value = expand(text, settings)
     except MissingSetting:
         return
-    if problem:
+    if problem := placeholder_problem(value) or problem_of(value):
         names = ", ".join(token.name for token in tokens(text) if isinstance(token, Setting))
         faults.add(path, text, f"{problem}; look at the app setting {names}" if names else problem)

@@ -61,7 +61,8 @@ def check_settings(texts: Iterable[RequestTextAt], settings: Mapping[str, str], 
     for place in texts:
         for token in tokens(place.text):
             if isinstance(token, Setting) and token.name not in settings:
-                faults.add(place.path, place.text, f"the app setting {token.name} does not exist; add it")
+                sentence = f"the app setting {token.name} does not exist; add it"
+                faults.add(place.path, place.text, sentence, lacks=token.name)
 
 
 def names_in(text: str) -> set[str]:
