@@ -140,16 +140,22 @@ pipeline_parameters: {{size: '{{blob.size}}', at: '{{blob.last_modified:%H:%M}}'
     }
 
 
+def test_the_source_of_the_runs_can_be_named() -> None:
+    body = body_of(posted(schedule(f"run_source: 'nightly {{scheduled_time:%Y}}'\n{TIME}")))
+
+    assert body["RunSource"] == "nightly 2026"
+
+
 @pytest.mark.parametrize(
     ("pipeline", "url"),
     [
         ("{endpoint: '%ENDPOINT%?x=1'}", f"{BASE}/x?x=1&parentRunId=p%26%2F1"),
         ("{endpoint: '%ENDPOINT%'}", f"{BASE}/x?parentRunId=p%26%2F1"),
         (
-            "{pipeline_endpoint: Train Endpoint}".replace(" Endpoint", "Endpoint"),
+            "{pipeline_endpoint: Train Endpoint}",
             f"{BASE}/pipelines/v1.0/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg1/providers/"
             "Microsoft.MachineLearningServices/workspaces/ws1/PipelineRuns/PipelineEndpointSubmit/Name"
-            "?name=TrainEndpoint&parentRunId=p%26%2F1",
+            "?name=Train%20Endpoint&parentRunId=p%26%2F1",
         ),
         (
             "{pipeline_endpoint: Train, version: '3'}",

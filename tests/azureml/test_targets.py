@@ -267,6 +267,7 @@ def test_each_cloud_has_its_hosts_and_audiences(api: str, arm: str, scopes: tupl
 @pytest.mark.parametrize(
     ("keys", "pipeline", "fault"),
     [
+        ("run_source: x\n", COMPONENT, "run_source: goes with published pipelines and pipeline endpoints only"),
         ("parent_run_id: x\n", COMPONENT, "parent_run_id: goes with published pipelines and pipeline endpoints only"),
         (
             "datasets: {d: {name: x}}\n",

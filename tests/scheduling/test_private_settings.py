@@ -20,6 +20,7 @@ PLACES = [
     "experiment_name: '%{name}%'\n",
     "description: '%{name}%'\n",
     "parent_run_id: '%{name}%'\n",
+    "run_source: '%{name}%'\n",
     "datapaths: {{d: {{datastore: s, path: '%{name}%'}}}}\n",
     "datasets: {{d: {{name: '%{name}%'}}}}\n",
     "webhook: 'https://hook.example/%{name}%'\n",

@@ -42,7 +42,7 @@ class PipelineRuns(ABC):
         body: dict[str, object] = {
             "ExperimentName": text(request.experiment_name),
             "DisplayName": text(request.display_name),
-            "RunSource": "API",
+            "RunSource": "API" if request.run_source is None else text(request.run_source),
             "tags": {**texts(request.tags), **own_tags(submission)},
             "ParameterAssignments": texts(request.pipeline_parameters),
             "DataPathAssignments": {

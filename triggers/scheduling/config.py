@@ -125,6 +125,7 @@ class RequestTemplate(Struct, frozen=True, kw_only=True):
     continue_on_step_failure: bool | None
     """None: the pipeline's own setting."""
     parent_run_id: str | None
+    run_source: str | None = None
 
 
 class Retry(Struct, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent_run_id: str | None
     parameter_types: Mapping[str, ParameterType] = {}
     """Of the pipeline parameters that a batch endpoint gets as numbers and booleans."""
+    run_source: str | None = None
+    """None: API."""
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -106,6 +108,7 @@ def build_request(
         parameter_types={escaped(name): kind for name, kind in template.parameter_types.items()}
         if schedule.target.kind is PipelineKind.BATCH_ENDPOINT
         else {},
+        run_source=_optional(template.run_source, values),
     )
 
 

@@ -28,6 +28,7 @@ def foreign_templates(request: RequestTemplate) -> Iterator[tuple[str, str]]:
 def _texts(request: RequestTemplate) -> Iterator[tuple[str, str]]:
     yield "experiment_name", request.experiment_name
     yield "description", request.description or ""
+    yield "run_source", request.run_source or ""
     for name, text in request.tags.items():
         yield f"tags.{name}", text
     for name, text in request.pipeline_parameters.items():

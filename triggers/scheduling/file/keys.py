@@ -200,6 +200,7 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     datasets: dict[str, DatasetKeys] | None = None
     continue_on_step_failure: Annotated[bool | None, Meta(description="absent: the pipeline's own setting")] = None
     parent_run_id: OptionalText = None
+    run_source: Annotated[OptionalText, Meta(description="RunSource, which the studio shows; default: API")] = None
     status: Annotated[str, _one_of(("Enabled", "Disabled"), either_case=True)] = "Enabled"
     catchup_window: Duration = "1h"
     catchup: Annotated[str, _one_of(Catchup)] = Catchup.LATEST.value

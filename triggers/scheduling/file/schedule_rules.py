@@ -76,7 +76,7 @@ def checked_schedule(
     return _schedule(name, ScheduleKeys(**parts), target, trigger, {str(kind): own.get(str(kind))})
 
 
-_SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets")
+_SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets", "run_source")
 _LARGEST: Final = LARGEST // 2
 """Templates make it longer, and so do people's parameters."""
 
@@ -258,4 +258,5 @@ def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
         },
         continue_on_step_failure=keys.continue_on_step_failure,
         parent_run_id=keys.parent_run_id,
+        run_source=keys.run_source,
     )

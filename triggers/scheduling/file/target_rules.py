@@ -77,6 +77,7 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
         refused={
             "datasets": _V1,
             "parent_run_id": _V1,
+            "run_source": _V1,
             "continue_on_step_failure": _NOT_OF_BATCHES,
             "description": _NOT_OF_BATCHES,
         },
@@ -84,6 +85,6 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
         misshapen="its scoring URL does not end in /jobs, as the studio shows it",
     ),
     PipelineKind.COMPONENT: TargetRules(
-        name_problem=_component_problem, refused={"datasets": _V1, "parent_run_id": _V1}
+        name_problem=_component_problem, refused={"datasets": _V1, "parent_run_id": _V1, "run_source": _V1}
     ),
 }
