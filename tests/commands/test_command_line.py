@@ -169,6 +169,18 @@ def test_next_is_strictly_after_and_a_time_without_offset_is_utc(run: Run) -> No
     )
 
 
+def test_next_warns_as_validate_does(run: Run) -> None:
+    run.file.write_text(BATCH.replace("0 4 * * *", "0 4 1-7 * 0"))
+
+    code, out, err = run("next", "later", "--from", "2026-11-21", "-n", "1")
+
+    assert (code, out) == (0, "2026-11-22T04:00:00Z  Sun 2026-11-22T04:00:00+00:00\n")
+    assert err == (
+        "cron.expression: runs 124 times a year: on days that match 1-7 or 0; "
+        "for days that match both, write '0 4 * * sun#1' (warning)\n"
+    )
+
+
 def test_next_of_a_change_schedule_is_refused(run: Run) -> None:
     code, out, err = run("next", "uploads")
 

@@ -17,6 +17,7 @@ from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
 from ..scheduling.config import Batch, ChangeSchedule, ChangeTrigger, DataPathKind, Schedule
 from ..scheduling.file.converted_times import converted_times
+from ..scheduling.file.foresight import foreseen
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import RunKind, time_key
 from ..scheduling.run_request import Submission, build_request
@@ -41,6 +42,8 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
         raise Refused(f"{schedule.name} is change-based: it runs when a file changes, not at a time")
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
+    for key, sentence in foreseen(schedule, options.start, clock_changes=False):
+        print(f"{key}: {sentence} (warning)", file=sys.stderr)
     found = upcoming(schedule, options.start, options.number)
     if len(found) < options.number:
         print(f"{schedule.name} has no more occurrences than {len(found)}", file=sys.stderr)

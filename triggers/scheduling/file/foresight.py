@@ -48,15 +48,15 @@ _DAY_FIELDS: Final = 2
 """From this field on, days count and not the times of a day."""
 
 
-def foreseen(schedule: Schedule, now: datetime) -> Iterator[tuple[str, str]]:
-    """Keys of the schedule with a sentence each."""
+def foreseen(schedule: Schedule, now: datetime, *, clock_changes: bool = True) -> Iterator[tuple[str, str]]:
+    """Keys of the schedule with a sentence each; `clock_changes` where they are not shown otherwise."""
     if isinstance(schedule, ChangeSchedule):
         return
     trigger = schedule.trigger
     if not next_after(trigger, now, 1):
         yield _key(trigger), "never runs again: its last occurrence is past"
         return
-    if follows_wall_clock(trigger):
+    if clock_changes and follows_wall_clock(trigger):
         for sentence in _clock_changes(trigger, now):
             yield _key(trigger), sentence
     for sentence in (*_half_clock_time(schedule), *_fixed_offset(trigger, now), *_short_months(trigger, now)):
