@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from .azurite import CHECKOUT, free_ports
 from .browser import chromium, started
-from .demo import TIMERS, lively
+from .demo import TIMERS, containers, lively
 from .machine import Machine
 
 _HEIGHTS: Final = {1440: 960, 900: 1100, 390: 844}
@@ -30,7 +30,9 @@ def main() -> int:
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, started(executable) as browser:
         settings = {"SCHEDULES_FILE": _FILE}
-        with Machine(Path(folder), free_ports(5), settings) as machine:
+        machine = Machine(Path(folder), free_ports(5), settings)
+        machine.containers = containers(_FILE, machine)
+        with machine:
             machine.wait_until_registered(TIMERS[_FILE], 90)
             lively(machine, _FILE)
             for width, scheme in _PICTURES:
