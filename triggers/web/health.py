@@ -1,5 +1,7 @@
 """Whether the app can do its work: the answer of GET /api/health."""
 
+from pathlib import PurePath
+
 from msgspec.structs import replace
 
 from ..app import App
@@ -13,7 +15,9 @@ from ..version import VERSION
 
 def health(app: App) -> HealthAnswer:
     """Whether the app can do its work: faults of the file and the settings, the ledger, and what is open."""
-    faults = [FaultAnswer(file=one.file, path=one.path, value=one.value, message=one.message) for one in app.faults()]
+    faults = [
+        FaultAnswer(file=_name(one.file), path=one.path, value=one.value, message=one.message) for one in app.faults()
+    ]
     answer = HealthAnswer(
         status="faulty" if faults else "ok",
         version=VERSION,
@@ -31,11 +35,16 @@ def health(app: App) -> HealthAnswer:
         return replace(answer, status="faulty", ledger=str(error))
 
 
+def _name(file: str) -> str:
+    """Without its folder, which is nobody's business outside the machine."""
+    return PurePath(file).name
+
+
 def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
     """With what the newest pass saw open: a few requests, however much that is."""
     of_schedules = engine.ledger.open_summary()
     unreachable = [
-        FaultAnswer(file=engine.config.file, path=f"schedules.{name}.change", value="", message=one.unreachable)
+        FaultAnswer(file=_name(engine.config.file), path=f"schedules.{name}.change", value="", message=one.unreachable)
         for name, one in of_schedules.items()
         if one.unreachable and name in engine.config.schedules
     ]
