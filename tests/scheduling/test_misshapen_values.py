@@ -14,7 +14,10 @@ PIPELINES = "pipelines:\n  p: {endpoint: '%ENDPOINT%'}\n"
     ("keys", "fault"),
     [
         ('cron: "30 4 * * *"', 'cron: expected a mapping of keys to values; write cron: {expression: "30 4 * * *"}'),
-        ('cron: "every day"', "cron: expected a mapping of keys to values; write cron: {expression: …}"),
+        ('cron: "every day"', "cron: expected a mapping of keys to values; write cron: {expression: …}; "
+            "expected five fields (minute hour day-of-month month day-of-week), found 2"),
+        ('cron: "0 0 4 1-7 * 0"', "cron: expected a mapping of keys to values; write cron: {expression: …}; "
+            "this is NCRONTAB; write '0 4 * * sun#1'"),
         ("cron:\n- expression: 0 4 * * *", "cron: expected a mapping of keys to values; "
             'leave out the dash: cron: {expression: "0 4 * * *"}'),
         ("recurrence: Day", "recurrence: expected a mapping of keys to values; "

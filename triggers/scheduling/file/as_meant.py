@@ -42,7 +42,8 @@ def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
         meant = {stands_for: tree, **{name: value for name, value in meant.items() if name != stands_for}}
     elif stands_for and not meant and getattr(kind.cls(), stands_for) is None:
         meant = {stands_for: _LEFT_OUT}
-    return f"; write {key}: {yaml_of(meant)}" if meant or tree is True else ""
+    problem = _problem(types_of[stands_for], tree) if stands_for and isinstance(tree, str) else None
+    return (f"; write {key}: {yaml_of(meant)}" if meant or tree is True else "") + (f"; {problem}" if problem else "")
 
 
 def as_names(tree: Tree) -> str:
@@ -75,6 +76,14 @@ def _fits(kind: types.Type, tree: Tree) -> bool:
     if isinstance(kind, types.IntType):
         return isinstance(tree, int) and not isinstance(tree, bool) and (kind.ge or 0) <= tree <= (kind.le or tree)
     return isinstance(kind, types.StrType) and isinstance(tree, str) and bool(tree)
+
+
+def _problem(kind: types.Type, tree: str) -> str | None:
+    """What the check of a key has against a text."""
+    if not isinstance(kind, types.Metadata) or "check" not in (kind.extra or {}):
+        return None
+    sentence: str | None = (kind.extra or {})["check"](tree)
+    return sentence
 
 
 def _example(kind: types.Type) -> Tree:
