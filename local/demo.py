@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What is made up stays out of the ledger that the demo and schedules of one's own are kept in.
     folder = CHECKOUT / (".local/many" if options.stay and own_file is None else ".local")
     machine = Machine(folder, PORTS, {"SCHEDULES_FILE": file})
-    machine.containers = containers(file, machine)
+    machine.containers = containers(machine)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with machine:
@@ -64,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def containers(file: str, machine: Machine) -> list[str]:
-    """What the schedules of a file watch: a container that is missing would be an error in the app's health."""
-    schedules = read_config(CHECKOUT / file, read(machine.app_settings)).schedules.values()
+def containers(machine: Machine) -> list[str]:
+    """What the schedules of its file watch: a container that is missing would be an error in the app's health."""
+    schedules = read_config(CHECKOUT, read(machine.app_settings)).schedules.values()
     return list(dict.fromkeys(one.trigger.container for one in schedules if isinstance(one, ChangeSchedule)))
 
 

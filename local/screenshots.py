@@ -31,7 +31,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, started(executable) as browser:
         settings = {"SCHEDULES_FILE": _FILE}
         machine = Machine(Path(folder), free_ports(5), settings)
-        machine.containers = containers(_FILE, machine)
+        machine.containers = containers(machine)
         with machine:
             machine.wait_until_registered(TIMERS[_FILE], 90)
             lively(machine, _FILE)

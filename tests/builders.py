@@ -23,6 +23,7 @@ from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
 from triggers.scheduling.run import OPEN_STATES, Run
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.reported_changes import Changes
+from triggers.steering.answers import HealthAnswer
 from triggers.storage.blobs import BlobUnavailable, Page
 
 ADDRESS = (
@@ -50,6 +51,20 @@ API = [
 ]
 """The HTTP functions that exist by now."""
 CHANGE = "change: {datastore: blobs, container: data, path_on_datastore: incoming, data_path_parameter_name: input}"
+
+
+EMPTY_HEALTH = HealthAnswer(
+    status="ok",
+    version="1",
+    faults=[],
+    warnings=[],
+    ledger="ok",
+    oldest_open=None,
+    last_reconcile=None,
+    counts={},
+    missed_by_events={},
+)
+"""Health before the ledger was asked."""
 
 
 def examples(usual: int) -> int:

@@ -40,7 +40,7 @@ class App:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.started_at = self.clock.now()
-        self.config = read_config(folder / settings.schedules_file, settings)
+        self.config = read_config(folder, settings)
         self.lock = RLock()
         self._unreachable = LeftAlone(self.clock)
         """Hosts that timed out while connecting."""
@@ -205,9 +205,10 @@ def _spread() -> float:
     return random.uniform(-1, 1)
 
 
-def read_config(path: Path, settings: Settings) -> Config:
+def read_config(folder: Path, settings: Settings) -> Config:
     """Load the schedules file; whatever is wrong with it, the app keeps the functions that are right."""
     name = settings.schedules_file
+    path = folder / name
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

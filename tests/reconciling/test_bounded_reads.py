@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from builders import Engine, HandClock, found, schedule, timed, utc
+from builders import EMPTY_HEALTH, Engine, HandClock, found, schedule, timed, utc
 
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
@@ -15,7 +15,6 @@ from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState, SkipReason
 from triggers.starting.occurrence import Asked, time_occurrence
-from triggers.steering.answers import HealthAnswer
 from triggers.steering.pausing import pause
 from triggers.web.health import with_open_runs
 
@@ -232,7 +231,7 @@ def test_health_makes_a_few_requests_whatever_is_open(engine: Engine) -> None:
     process.reconciliation.run_pass()
     table = counted(engine)
 
-    health = with_open_runs(EMPTY, process)
+    health = with_open_runs(EMPTY_HEALTH, process)
 
     assert health.counts == {"unsent": BACKLOG}
     assert health.oldest_open == "2026-11-01T04:00:00Z"
@@ -263,16 +262,3 @@ def test_an_ended_run_leaves_the_summary(engine: Engine) -> None:
     engine.reconcile(schedule())
 
     assert engine.ledger.open_summary() == {}
-
-
-EMPTY = HealthAnswer(
-    status="ok",
-    version="",
-    faults=[],
-    warnings=[],
-    ledger="ok",
-    oldest_open=None,
-    last_reconcile=None,
-    counts={},
-    missed_by_events={},
-)

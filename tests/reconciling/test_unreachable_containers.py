@@ -3,27 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from builders import Engine, schedule, timed, utc
+from builders import EMPTY_HEALTH, Engine, schedule, timed, utc
 
 from triggers.engine import Engine as WiredEngine
 from triggers.scheduling.config import Schedule
-from triggers.steering.answers import HealthAnswer
 from triggers.web.health import with_open_runs
 
 CHANGE = "change: {{datastore: d, container: data, polling_interval: {}}}"
 NIGHTLY = timed("cron: {expression: '0 4 * * *'}", name="nightly")
 NOT_THERE = "the container data cannot be read: The specified container does not exist."
-EMPTY = HealthAnswer(
-    status="ok",
-    version="1",
-    faults=[],
-    warnings=[],
-    ledger="ok",
-    oldest_open=None,
-    last_reconcile=None,
-    counts={},
-    missed_by_events={},
-)
 
 
 @pytest.fixture
@@ -42,7 +30,7 @@ def passed(engine: Engine, process: WiredEngine) -> list[str]:
         process.reconciliation.run_pass()
     except ExceptionGroup:
         engine.clock.pass_time(timedelta(0))
-    health = with_open_runs(EMPTY, process)
+    health = with_open_runs(EMPTY_HEALTH, process)
     assert health.status == ("faulty" if health.faults else "ok")
     return [f"{fault.path}: {fault.message}" for fault in health.faults]
 
@@ -83,6 +71,6 @@ def test_of_a_schedule_that_has_left_the_file_health_says_nothing(engine: Engine
     engine.blobs.away = "away"
     assert passed(engine, engine.wired(uploads(5), NIGHTLY)) == ["schedules.uploads.change: away"]
 
-    health = with_open_runs(EMPTY, engine.wired(NIGHTLY))
+    health = with_open_runs(EMPTY_HEALTH, engine.wired(NIGHTLY))
 
     assert (health.status, health.faults) == ("ok", [])

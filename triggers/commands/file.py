@@ -23,7 +23,7 @@ _YEAR: Final = 365
 
 def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Tell everything that is wrong, and what is worth a word."""
-    config = read_config(folder / settings.schedules_file, settings)
+    config = read_config(folder, settings)
     for warning in warnings_of(config, SystemClock().now()):
         print(f"{warning} (warning)")
     if options.no_settings:
@@ -106,7 +106,7 @@ def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
         found = parameters(text, settings_read.schedules_file, values)
     except Undeployable as error:
         raise Refused(f"{error}\nnothing can be deployed until this is fixed") from error
-    for warning in _about_deployment(read_config(path, settings_read)):
+    for warning in _about_deployment(read_config(folder, settings_read)):
         print(f"{warning} (warning)", file=sys.stderr)
     print(json.dumps(found, indent=2))
     return 0

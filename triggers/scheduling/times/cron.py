@@ -130,9 +130,9 @@ def fault_in(expression: str) -> str | None:
     fields = expression.split()
     if len(expression) > _MAX_LENGTH:
         return f"longer than {_MAX_LENGTH} characters"
-    if (advice := advice_for(expression)) is not None:
-        return _advised(advice)
-    return _plain_fault(fields)
+    fault = _plain_fault(fields)
+    advice = None if fault is None else advice_for(expression)
+    return fault if advice is None else _advised(advice)
 
 
 def _plain_fault(fields: list[str]) -> str | None:
