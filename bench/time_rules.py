@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from time_oracle import END, EPOCH, readings_to_instants, transitions
 
-from triggers.scheduling.config import ChangeTrigger
+from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.times.alarm import alarm_of
 from triggers.scheduling.times.occurrences import TimeTrigger, next_after
@@ -43,9 +43,9 @@ RULES = (
 
 def trigger(rule: str) -> TimeTrigger:
     text = f"pipelines: {{p: {{endpoint: 'https://x.api.azureml.ms/y'}}}}\nschedules: {{s: {{pipeline: p, {rule}}}}}"
-    found = load(text, "bench", {}).schedules["s"].trigger
-    assert not isinstance(found, ChangeTrigger)
-    return found
+    found = load(text, "bench", {}).schedules["s"]
+    assert isinstance(found, TimeSchedule)
+    return found.trigger
 
 
 def time_the_next() -> None:

@@ -63,6 +63,8 @@ def _runs(schedule: Schedule, now: datetime, span: timedelta) -> Iterator[Run]:
     """A schedule's runs, newest first, and what people have asked for."""
     if isinstance(schedule, ChangeSchedule):
         claimed = [_of_change(schedule, at, number) for number, at in enumerate(_office_hours(schedule, now, span))]
+    elif not isinstance(schedule, TimeSchedule):
+        claimed = []
     else:
         ends = now - timedelta(minutes=2)
         every = list(between(schedule.trigger, ends - span, ends))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from triggers.deployment.parameters import Undeployable, parameters, subject, subject_filter
 from triggers.scheduling.change import path_out_of_scope
-from triggers.scheduling.config import ChangeTrigger
+from triggers.scheduling.config import ChangeSchedule, ChangeTrigger
 from triggers.scheduling.file.loading import load
 
 ACCOUNT = "/subscriptions/{}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/mydata"
@@ -50,9 +50,9 @@ def told(text: str, **environment: str) -> dict[str, Any]:
 
 
 def trigger(change: str) -> ChangeTrigger:
-    found = load(change_file(change), "schedules.yaml", values()).schedules["s"].trigger
-    assert isinstance(found, ChangeTrigger)
-    return found
+    found = load(change_file(change), "schedules.yaml", values()).schedules["s"]
+    assert isinstance(found, ChangeSchedule)
+    return found.trigger
 
 
 def admits(change: str, path: str, container: str = "in-box") -> bool:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -45,11 +45,24 @@ class App:
         self._unreachable = LeftAlone(self.clock)
         """Hosts that timed out while connecting."""
         self._tokens = Tokens(settings.client_id)
+        self._warnings: tuple[date | None, list[Fault]] = None, []
+        """With the day on which they were worked out."""
         self._blob_services: dict[str, BlobServiceClient] = {}
 
     def faults(self) -> list[Fault]:
         """Everything wrong with the file, the settings, and the storage accounts that they name."""
         return [*self.config.faults, *self.settings.faults, *self._connection_faults()]
+
+    def warnings(self) -> list[Fault]:
+        """What in the file deserves a look; worked out once a day, since it names dates to come."""
+        from .scheduling.file.warnings import warnings_of
+
+        now = self.clock.now()
+        day, found = self._warnings
+        if day != now.date():
+            found = warnings_of(self.config, now)
+            self._warnings = now.date(), found
+        return found
 
     @built_once
     def engine(self) -> Engine:

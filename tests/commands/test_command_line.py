@@ -153,8 +153,14 @@ def test_next_marks_clock_changes(run: Run) -> None:
             "nominal_time": "2026-03-29T01:00:00Z",
             "local_time": "2026-03-29T03:00:00+02:00",
             "clock_change": "gap",
+            "expression": None,
         },
-        {"nominal_time": "2026-03-30T00:30:00Z", "local_time": "2026-03-30T02:30:00+02:00", "clock_change": None},
+        {
+            "nominal_time": "2026-03-30T00:30:00Z",
+            "local_time": "2026-03-30T02:30:00+02:00",
+            "clock_change": None,
+            "expression": None,
+        },
     ]
 
 
@@ -167,6 +173,30 @@ def test_next_is_strictly_after_and_a_time_without_offset_is_utc(run: Run) -> No
         fold
         == "2026-10-25T00:30:00Z  Sun 2026-10-25T02:30:00+02:00  (clock change: this reading comes twice that day)\n"
     )
+
+
+def test_next_shows_which_line_of_a_list_names_each_occurrence(run: Run) -> None:
+    run.file.write_text(BATCH.replace('"0 4 * * *"', '["0 4 * * 1-5", "0 10 31 * 6"]'))
+
+    code, out, err = run("next", "later", "--from", "2026-11-20T03:00:00", "-n", "2")
+    _, as_json, _ = run("next", "later", "--from", "2026-11-20T03:00:00", "-n", "1", "--json")
+
+    assert code == 0
+    assert out == (
+        "2026-11-20T04:00:00Z  Fri 2026-11-20T04:00:00+00:00  0 4 * * 1-5\n"
+        "2026-11-21T10:00:00Z  Sat 2026-11-21T10:00:00+00:00  0 10 31 * 6\n"
+    )
+    assert "cron.expression[1]: runs 58 times a year" in err
+    assert json.loads(as_json)[0]["expression"] == "0 4 * * 1-5"
+
+
+def test_next_of_a_manual_schedule_is_refused_and_its_request_can_be_seen(run: Run) -> None:
+    run.file.write_text(BATCH.replace('cron: {expression: "0 4 * * *"}', "manual: {}"))
+
+    code, out, err = run("next", "later")
+    assert (code, out, err) == (1, "", "later is manual: it runs when somebody starts it, not at a time\n")
+    assert run("request", "later")[0] == 0
+    assert "later " not in run("functions")[1]
 
 
 def test_next_warns_as_validate_does(run: Run) -> None:

@@ -10,6 +10,7 @@ from triggers.scheduling.config import ChangeTrigger, PipelineKind, Target, Work
 from triggers.scheduling.identities import (
     canonical_digest,
     life_of_changes,
+    life_of_people,
     life_of_times,
     listed_0_1,
     target_id,
@@ -20,6 +21,7 @@ from triggers.scheduling.identities import (
     watched_digest,
 )
 from triggers.scheduling.times.cron import Cron
+from triggers.scheduling.times.cron_list import CronList
 from triggers.scheduling.times.occurrences import TimeTrigger
 from triggers.scheduling.times.recurrence import LAST_DAY, Frequency, Recurrence
 
@@ -73,6 +75,9 @@ HOURS = Recurrence(
     [
         pytest.param(WORKDAYS, "f0585fa17338dd77", "dbb014211d2c3e96", id="cron in a zone, with bounds"),
         pytest.param(FIVE_MINUTES, "2422c852510c4b1f", "46df99f8ce024073", id="cron"),
+        pytest.param(
+            CronList((WORKDAYS, FIVE_MINUTES)), "6b7c4bfde5ed538d", "4445d7d59efe78b6", id="a list of cron lines"
+        ),
         pytest.param(WEEKS, "4f9c1f7597f7a2fe", "eb8a5daa776c98b8", id="weeks"),
         pytest.param(MONTHS, "35b03d7777d1be17", "f477d3ee570224ff", id="months"),
         pytest.param(HOURS, "7caa3f2d132630e4", "3f06ee36f09ebbf3", id="hours"),
@@ -131,11 +136,19 @@ def test_what_a_sweep_watches() -> None:
     assert watched_0_1(trigger) >= {"('AzureWebJobsStorage', 'data', 'incoming', True)", "c43d0bd7186ca006"}
 
 
+def test_the_order_of_cron_lines_and_repetitions_mean_nothing() -> None:
+    at_four, at_five = (Cron(expression=f"0 {hour} * * *", zone=UTC_ZONE, start=None, end=None) for hour in (4, 5))
+
+    assert trigger_digest(CronList((at_four, at_five))) == trigger_digest(CronList((at_five, at_four, at_five)))
+    assert trigger_digest(CronList((at_four, at_five))) != trigger_digest(at_four)
+
+
 def test_a_life() -> None:
     trigger = schedule(CHANGE).trigger
     assert isinstance(trigger, ChangeTrigger)
 
     assert life_of_times() == "6b2ca552ae49ab38"
+    assert life_of_people() == "735ab968e8dd45d2"
     assert life_of_changes(trigger, "account.blob.core.windows.net") == "b4901ada3895ac44"
 
 

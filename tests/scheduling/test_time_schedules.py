@@ -366,6 +366,7 @@ def test_instants_between_two_seconds_find_the_same_way_over_a_clock_change(zone
 def test_the_days_of_an_expression_that_names_all_of_them_come_once() -> None:
     every_day = cron("0 4 * * *")
 
+    assert isinstance(every_day, Cron)
     days = list(every_day.days(date(9989, 12, 1).toordinal()))
 
     assert days == list(range(date(9989, 12, 1).toordinal(), date(9990, 1, 1).toordinal()))

@@ -34,6 +34,7 @@ schedules:
   hours: {pipeline: score, recurrence: {frequency: Hour, interval: 1}}
   stuck: {pipeline: away, cron: {expression: "0 0 1 1 *"}}
   wrong: {pipeline: typo, cron: {expression: "0 0 1 1 *"}}
+  by-hand: {pipeline: score, manual: {}}
   clocks: {pipeline: score, cron: {expression: "30 2 * * 7L", time_zone: Europe/Berlin}}
   uploads:
     pipeline: score
@@ -88,10 +89,10 @@ def unfold(page: Page, schedule: str) -> None:
 def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> None:
     rows = page.locator("#plans > li")
 
-    expect(rows).to_have_count(9)
+    expect(rows).to_have_count(10)
     expect(rows.nth(0)).to_contain_text("Every day at 04:30, Europe/Berlin")
     expect(rows.nth(0)).to_contain_text("in ")
-    expect(rows.nth(8)).to_contain_text("A blob is added or changed in inbox")
+    expect(rows.nth(9)).to_contain_text("A blob is added or changed in inbox")
     unfold(page, "clocks")
     expect(page.locator(".times li")).to_have_count(10)
     expect(page.locator(".times .shift").first).to_contain_text("clock")
@@ -107,6 +108,11 @@ def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> No
         ({"cron": {"expression": "0 6 LW 3 *"}}, "The last weekday of the month of March at 06:00, UTC"),
         ({"cron": {"expression": "0 6 1 * mon"}}, "Cron 0 6 1 * mon, UTC"),
         ({"cron": {"expression": "0 0 * * 7", "time_zone": "Asia/Tokyo"}}, "Sunday at 00:00, Asia/Tokyo"),
+        (
+            {"cron": {"expression": ["0 6 * * mon-fri", "0 10 1 * 6"]}},
+            "Monday to Friday at 06:00; Cron 0 10 1 * 6, UTC",
+        ),
+        ({"manual": {}}, "Only by hand or by a program"),
         ({"recurrence": {"frequency": "Minute", "interval": 45}}, "Every 45 minutes, UTC"),
         (
             {
@@ -168,6 +174,29 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
     page.keyboard.press("Escape")
     expect(story).to_be_hidden()
     expect(page.locator("#rows")).to_contain_text("requested by ann")
+
+
+def test_a_manual_schedule_can_be_triggered_and_has_nothing_to_pause_or_to_backfill(page: Page) -> None:
+    row = page.locator("#plans > li").filter(has_text="Only by hand")
+    expect(row).to_contain_text("by hand")
+
+    unfold(page, "by-hand")
+    expect(row.locator(".acts button")).to_have_text(["Trigger now", "Its runs"])
+    row.get_by_role("button", name="Trigger now").click()
+    page.get_by_role("dialog").get_by_role("button", name="Trigger", exact=True).click()
+
+    expect(page.get_by_role("dialog")).to_contain_text("The run is submitted")
+
+
+def test_what_validate_warns_of_is_folded_up_in_the_banner(page: Page) -> None:
+    banner = page.locator("#banner details")
+
+    expect(banner.locator("summary")).to_have_text(re.compile(r"\d+ warnings"))
+    expect(banner.locator("li").filter(has_text="schedules.clocks.cron.expression").first).to_be_hidden()
+    banner.locator("summary").click()
+    expect(banner.locator("li").filter(has_text="schedules.clocks.cron.expression").first).to_contain_text(
+        "(clock change in Europe/Berlin)"
+    )
 
 
 def test_what_the_file_lets_nobody_change_cannot_be_typed_over(page: Page) -> None:
@@ -333,7 +362,7 @@ def test_it_says_when_the_app_cannot_be_reached_and_comes_back(page: Page, machi
 
     expect(page.locator("#banner")).to_contain_text("The app cannot be reached. What is shown is as of")
     expect(page.locator("#live")).to_have_text("Not reached")
-    expect(page.locator("#plans > li")).to_have_count(9)
+    expect(page.locator("#plans > li")).to_have_count(10)
     page.context.set_offline(offline=False)
     page.get_by_role("button", name="Try now").click()
     expect(page.locator("#banner")).to_be_hidden()
@@ -356,7 +385,7 @@ def test_a_host_that_wants_a_key_gets_it_in_a_header_and_only_for_this_tab(
         expect(page.locator("#gate-answer")).to_contain_text("This key is not accepted")
         page.get_by_label("Function key").fill("the-key")
         page.get_by_role("button", name="Open the dashboard").click()
-        expect(page.locator("#plans > li")).to_have_count(9)
+        expect(page.locator("#plans > li")).to_have_count(10)
 
         assert [one for one in asked if "the-key" in one] == []
         assert page.evaluate("Object.values(sessionStorage)") == ["the-key"]

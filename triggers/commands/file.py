@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..app import connection_faults, read_config, watched_connections
 from ..clock import SystemClock
 from ..deployment.parameters import Undeployable, parameters
-from ..scheduling.config import ChangeSchedule, Config, Schedule
+from ..scheduling.config import Config, Schedule, TimeSchedule
 from ..scheduling.faults import Fault
 from ..scheduling.file.warnings import warnings_of
 from ..scheduling.times.alarm import alarm_of, count_between
@@ -85,7 +85,7 @@ def _binding_in_words(binding: dict[str, Any]) -> str:
 
 def _cost(schedule: Schedule | None, now: datetime) -> str:
     """What a year of the schedule's alarm costs: each wake-up is an execution, also where nothing is due."""
-    if schedule is None or isinstance(schedule, ChangeSchedule):
+    if not isinstance(schedule, TimeSchedule):
         return ""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     occurrences = count_between(schedule.trigger, today, today + timedelta(days=_YEAR, seconds=-1))

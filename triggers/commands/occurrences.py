@@ -15,13 +15,14 @@ from ..azureml.service import call_of
 from ..clock import SystemClock
 from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
-from ..scheduling.config import Batch, ChangeSchedule, ChangeTrigger, DataPathKind, Schedule
+from ..scheduling.config import Batch, ChangeSchedule, ChangeTrigger, DataPathKind, Schedule, TimeSchedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.file.foresight import foreseen
 from ..scheduling.instants import iso_utc
-from ..scheduling.run import RunKind, time_key
+from ..scheduling.run import RunKind, request_key, time_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
+from ..scheduling.times.cron_list import CronList
 from ..scheduling.times.occurrences import next_after
 from ..scheduling.times.time_zones import ClockChange
 from ..settings import Settings
@@ -40,6 +41,8 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     schedule = named_schedule(options.schedule, App(settings, folder))
     if isinstance(schedule, ChangeSchedule):
         raise Refused(f"{schedule.name} is change-based: it runs when a file changes, not at a time")
+    if not isinstance(schedule, TimeSchedule):
+        raise Refused(f"{schedule.name} is manual: it runs when somebody starts it, not at a time")
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
     for key, sentence in foreseen(schedule, options.start, clock_changes=False):
@@ -54,7 +57,8 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
         return 0
     for one in found:
         day = f"{datetime.fromisoformat(one.local_time):%a}"
-        print(f"{one.nominal_time}  {day} {one.local_time}{_CLOCK_CHANGES.get(one.clock_change or '', '')}")
+        named_by = f"  {one.expression}" if isinstance(schedule.trigger, CronList) else ""
+        print(f"{one.nominal_time}  {day} {one.local_time}{named_by}{_CLOCK_CHANGES.get(one.clock_change or '', '')}")
     return 0
 
 
@@ -86,7 +90,7 @@ def request(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 def _next_or_now(schedule: Schedule) -> datetime:
     now = SystemClock().now().replace(microsecond=0)
-    if isinstance(schedule, ChangeSchedule):
+    if not isinstance(schedule, TimeSchedule):
         return now
     return next(iter(next_after(schedule.trigger, now, 1)), now)
 
@@ -95,7 +99,10 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Oc
     """The occurrence that is asked for; of a schedule with batches, a batch of the one blob."""
     if not isinstance(schedule, ChangeSchedule):
         if options.blob is not None:
-            raise Refused(f"{schedule.name} is time-based: it takes --at, not --blob")
+            raise Refused(f"{schedule.name} is {schedule.kind_in_words}: it takes --at, not --blob")
+        if not isinstance(schedule, TimeSchedule):
+            key = request_key(schedule.name, "(the request's id)")
+            return Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=options.at)
         if next_after(schedule.trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
             print(f"{iso_utc(options.at)} is no occurrence of {schedule.name}", file=sys.stderr)
         return Occurrence(key=time_key(schedule.name, options.at), kind=RunKind.TIME, nominal_time=options.at)

@@ -11,7 +11,7 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
-from ..scheduling.config import ChangeSchedule, Config, Schedule
+from ..scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from ..scheduling.identities import life_of_times
 from ..scheduling.pauses import Pause
 from ..settings import StoreUnavailable
@@ -129,8 +129,9 @@ class Reconciliation:
             yield from guarded(self._swept(schedule, life, during), during.faults)
             yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
             return
-        yield Piece(partial(self.due_occurrences.fire, schedule, min_age=_LEFT_TO_TIMERS), to=target_of(schedule))
-        yield None
+        if isinstance(schedule, TimeSchedule):
+            yield Piece(partial(self.due_occurrences.fire, schedule, min_age=_LEFT_TO_TIMERS), to=target_of(schedule))
+            yield None
         if any(one.id != life.id for one in lives):
             yield from guarded(self.batching.let_go(schedule.name, schedule, stands), during.faults)
 

@@ -6,7 +6,7 @@ msgspec's structs instead of dataclasses: making a dataclass costs a cold start 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -177,6 +177,10 @@ Trigger: TypeAlias = TimeTrigger | ChangeTrigger
 class CommonSchedule(Struct, frozen=True, kw_only=True):
     """What a schedule of any kind says."""
 
+    kind: ClassVar[str]
+    """Its kind, as answers tell it."""
+    kind_in_words: ClassVar[str]
+
     name: str
     pipeline: str
     target: Target
@@ -190,9 +194,17 @@ class CommonSchedule(Struct, frozen=True, kw_only=True):
     trigger_overrides: TriggerOverrides
     webhook: str | None
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which times are written into the request."""
+        return UTC_ZONE
+
 
 class TimeSchedule(CommonSchedule, frozen=True, kw_only=True):
     """A schedule that starts runs at times."""
+
+    kind = "time"
+    kind_in_words = "time-based"
 
     trigger: TimeTrigger
     catchup_window: timedelta
@@ -208,16 +220,21 @@ class TimeSchedule(CommonSchedule, frozen=True, kw_only=True):
 class ChangeSchedule(CommonSchedule, frozen=True, kw_only=True):
     """A schedule that starts runs when blobs change."""
 
+    kind = "change"
+    kind_in_words = "change-based"
+
     trigger: ChangeTrigger
     batch: Batch | None
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """In which times are written into the request."""
-        return UTC_ZONE
+
+class ManualSchedule(CommonSchedule, frozen=True, kw_only=True):
+    """A schedule of which only people and programs start runs."""
+
+    kind = "manual"
+    kind_in_words = "manual"
 
 
-Schedule: TypeAlias = TimeSchedule | ChangeSchedule
+Schedule: TypeAlias = TimeSchedule | ChangeSchedule | ManualSchedule
 """One schedule, checked."""
 
 

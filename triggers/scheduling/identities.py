@@ -17,6 +17,7 @@ from msgspec import structs
 
 from .config import ChangeTrigger, Target
 from .times.cron import Cron
+from .times.cron_list import CronList
 from .times.occurrences import TimeTrigger
 
 _VERSION: Final = 1
@@ -37,6 +38,8 @@ def trigger_digest(trigger: TimeTrigger) -> str:
     bounds = {"time_zone": trigger.zone.key, "start": _shown(trigger.start), "end": _shown(trigger.end)}
     if isinstance(trigger, Cron):
         return canonical_digest("trigger", {"cron": trigger.expression, **bounds})[:16]
+    if isinstance(trigger, CronList):
+        return canonical_digest("trigger", {"cron": _expressions(trigger), **bounds})[:16]
     rule = {
         "frequency": trigger.frequency.value,
         "interval": trigger.interval,
@@ -82,6 +85,11 @@ def life_of_times() -> str:
     return canonical_digest("life", {"kind": "time"})[:16]
 
 
+def life_of_people() -> str:
+    """The life of a schedule of which people and programs start the runs."""
+    return canonical_digest("life", {"kind": "manual"})[:16]
+
+
 def life_of_changes(trigger: ChangeTrigger, host: str) -> str:
     """The life of a change-based schedule by what it watches; 16 hexadecimal digits. `host` is the account's."""
     parts = {"kind": "change", "host": host, "container": trigger.container, "folder": trigger.folder}
@@ -93,6 +101,8 @@ def trigger_digest_0_1(trigger: TimeTrigger) -> str:
     bounds = f"zone=zoneinfo.ZoneInfo(key={trigger.zone.key!r}), start={trigger.start!r}, end={trigger.end!r}"
     if isinstance(trigger, Cron):
         return _sha256(f"Cron(expression={trigger.expression!r}, {bounds})")[:16]
+    if isinstance(trigger, CronList):
+        return _sha256(f"Cron(expression={_expressions(trigger)!r}, {bounds})")[:16]  # it knew no lists
     return _sha256(
         f"Recurrence(frequency=<Frequency.{trigger.frequency.name}: {trigger.frequency.value!r}>, "
         f"interval={trigger.interval!r}, times={trigger.times!r}, week_days={trigger.week_days!r}, "
@@ -122,6 +132,11 @@ def watched_0_1(trigger: ChangeTrigger) -> frozenset[str]:
 def listed_0_1(trigger: ChangeTrigger) -> str:
     """What a sweep lists, in the rows of version 0.1.0."""
     return f"({trigger.connection!r}, {trigger.container!r}, {trigger.folder!r}, {trigger.recursive!r})"
+
+
+def _expressions(trigger: CronList) -> list[str]:
+    """In an order that does not depend on the file's."""
+    return sorted({line.expression for line in trigger.lines})
 
 
 def _shown(at: datetime | None) -> str | None:

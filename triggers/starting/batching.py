@@ -153,7 +153,7 @@ class Batching:
         if schedule is None:
             return "the schedule left the file while it waited"
         if not isinstance(schedule, ChangeSchedule):
-            return "the schedule was edited while it waited, and is time-based now"
+            return f"the schedule was edited while it waited, and is {schedule.kind_in_words} now"
         trigger, change = schedule.trigger, member.change
         if change.host != self.blobs.host(trigger.connection) or change.container != trigger.container:
             return "the schedule was edited while it waited, and watches another container"

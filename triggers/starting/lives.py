@@ -16,8 +16,15 @@ from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
 from ..ledger.ports import Create, LedgerUnavailable, Operation, Replace
 from ..ledger.rows import REGISTRY, columns_of, readable_or
-from ..scheduling.config import ChangeSchedule, Schedule
-from ..scheduling.identities import life_of_changes, life_of_times, listed_0_1, watched_0_1, watched_digest
+from ..scheduling.config import ChangeSchedule, Schedule, TimeSchedule
+from ..scheduling.identities import (
+    life_of_changes,
+    life_of_people,
+    life_of_times,
+    listed_0_1,
+    watched_0_1,
+    watched_digest,
+)
 from ..scheduling.times.occurrences import between
 from ..settings import StoreUnavailable
 
@@ -76,7 +83,7 @@ class Lives:
         """What the schedule's life is called; raises StoreUnavailable for a connection that is not usable."""
         if isinstance(schedule, ChangeSchedule):
             return life_of_changes(schedule.trigger, self.host(schedule.trigger.connection))
-        return life_of_times()
+        return life_of_times() if isinstance(schedule, TimeSchedule) else life_of_people()
 
     def id_or_none(self, schedule: Schedule) -> str | None:
         """What the schedule's life is called; None where its connection is not usable."""
@@ -158,7 +165,7 @@ class Lives:
         kinds = sorted((row for row in (mark, sweep) if row), key=lambda row: row.written_at or _LONG_AGO)
         newest = kinds[-1] if kinds else None
         if not isinstance(schedule, ChangeSchedule):
-            return SweepState() if newest is mark else None
+            return SweepState() if newest is mark and isinstance(schedule, TimeSchedule) else None
         if newest is None:
             return SweepState()
         swept = None if newest is mark else readable_or(sweep_of, newest, None)
@@ -174,7 +181,7 @@ class Lives:
         """
         now = self.clock.now()
         found = max(self.started_at, now - REGISTERED_WITHIN)
-        if isinstance(schedule, ChangeSchedule):
+        if not isinstance(schedule, TimeSchedule):
             return found  # blobs are told apart by the second, so those from before the start are not ours
         if is_timer:
             return max(between(schedule.trigger, now - WOKEN_WITHIN, now), default=now)

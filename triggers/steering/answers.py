@@ -20,6 +20,8 @@ class NextAnswer(Struct, frozen=True, kw_only=True):
     nominal_time: Utc
     local_time: str
     clock_change: str | None
+    expression: str | None
+    """The line of cron that names it, the first of several; null of a recurrence."""
 
 
 class ScheduleAnswer(Struct, frozen=True, kw_only=True):

@@ -192,7 +192,7 @@ class Asking:
         occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at)
         if not isinstance(schedule, ChangeSchedule):
             if path is not None:
-                raise BadInput(f"{schedule.name} is time-based: it takes no blob")
+                raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no blob")
             return occurrence
         if path is None:
             raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
@@ -229,7 +229,7 @@ class Asking:
         if run.blob is not None:
             return self._of_blob(schedule, occurrence, run.blob)
         if run.batch is None:
-            raise WrongState(f"{run.key} is of the time when {schedule.name} was time-based")
+            raise WrongState(f"{run.key} is of the time when {schedule.name} was not change-based")
         members = [member.change for member in self.rows.members(schedule.name, root)]
         if not members:
             raise WrongState(f"the changes of {root} are not known any more; start them with backfill")

@@ -14,7 +14,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.batch import member_of
 from ..scheduling.change import FoundBlob, change_digest, out_of_scope
-from ..scheduling.config import ChangeSchedule, ChangeTrigger, Schedule, TimeSchedule
+from ..scheduling.config import ChangeSchedule, ChangeTrigger, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.policies import floor
 from ..scheduling.run import Run, RunKind, RunState, change_key, replay_key, schedule_of, time_key
@@ -72,6 +72,7 @@ class Backfilling:
         """
         remembered = floor(self.clock.now(), self.changes.retention)
         before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
+        assert not isinstance(schedule, ManualSchedule), "it has no occurrences of its own"
         if not force and self._has_any(schedule, first, min(before, remembered)):
             raise WrongState(_forgotten(schedule, remembered, self.changes.retention))
         if isinstance(schedule, ChangeSchedule):
@@ -82,7 +83,7 @@ class Backfilling:
         for moment in between(schedule.trigger, first - _INSTANT, before - _INSTANT):
             yield self._start(schedule, moment, asked, dry_run=dry_run, is_remembered=moment >= remembered)
 
-    def _has_any(self, schedule: Schedule, first: datetime, before: datetime) -> bool:
+    def _has_any(self, schedule: TimeSchedule | ChangeSchedule, first: datetime, before: datetime) -> bool:
         """Whether anything may be in [first, before); blobs are not listed for it."""
         if first >= before or isinstance(schedule, ChangeSchedule):
             return first < before

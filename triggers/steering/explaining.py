@@ -9,7 +9,7 @@ from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
-from ..scheduling.config import ChangeSchedule, Schedule
+from ..scheduling.config import ChangeSchedule, Schedule, TimeSchedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
@@ -53,6 +53,8 @@ class Explaining:
         """Of one nominal time. Raises BadInput, LedgerUnavailable."""
         if isinstance(schedule, ChangeSchedule):
             raise BadInput(f"{schedule.name} is change-based: it runs when a file changes; use --blob")
+        if not isinstance(schedule, TimeSchedule):
+            raise BadInput(f"{schedule.name} is manual: only people and programs start it, at any time")
         trigger, now = schedule.trigger, self.clock.now()
         yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
@@ -84,7 +86,8 @@ class Explaining:
     def blob(self, schedule: Schedule, path: str) -> Iterator[str]:
         """Of the present version of a blob. Raises BadInput, LedgerUnavailable, BlobUnavailable."""
         if not isinstance(schedule, ChangeSchedule):
-            raise BadInput(f"{schedule.name} is time-based: use --at")
+            instead = "use --at" if isinstance(schedule, TimeSchedule) else "no blob starts it"
+            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: {instead}")
         trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, checked_path(path))
         if found is None:

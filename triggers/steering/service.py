@@ -13,13 +13,13 @@ from msgspec import structs
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
+from ..scheduling.config import ChangeSchedule, Config, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import ENDED_STATES, Run, is_run_key
 from ..scheduling.shown import RunAnswer, run_answer
-from ..scheduling.times.occurrences import change_at, next_after
+from ..scheduling.times.occurrences import change_at, expression_at, next_after
 from ..starting.occurrence import Asked
 from .answers import BackfillAnswer, ItemAnswer, NextAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from .asking import Asking
@@ -74,6 +74,8 @@ class Steering:
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
         schedule = self.named(name)
+        if isinstance(schedule, ManualSchedule):
+            raise BadInput(f"{name} is manual: nothing but people and programs starts it, so there is nothing to pause")
         pause(self.ledger, schedule.name, self.clock.now(), body.note, body.by)
         return self._schedule(schedule)
 
@@ -86,6 +88,8 @@ class Steering:
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule missed in [from, to), or list it; after a time it stops, and a repetition goes on."""
         schedule = self.named(name)
+        if isinstance(schedule, ManualSchedule):
+            raise BadInput(f"{name} is manual: it misses nothing; trigger it")
         first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
         if before <= first:
             raise BadInput("to must be later than from")
@@ -203,13 +207,13 @@ class Steering:
         paused = is_paused(pauses, self.clock.now())
         return ScheduleAnswer(
             name=one.name,
-            kind="change" if isinstance(one, ChangeSchedule) else "time",
+            kind=one.kind,
             trigger=dict(one.written),
             pipeline=one.pipeline,
             status="Enabled" if one.enabled else "Disabled",
             paused=paused,
             pause_note=pauses[-1].note if paused else None,
-            next=[] if isinstance(one, ChangeSchedule) else upcoming(one, self.clock.now(), _NEXT),
+            next=upcoming(one, self.clock.now(), _NEXT) if isinstance(one, TimeSchedule) else [],
             last_runs=last_runs,
         )
 
@@ -221,6 +225,7 @@ def upcoming(schedule: TimeSchedule, after: datetime, number: int) -> list[NextA
             nominal_time=iso_utc(at),
             local_time=at.astimezone(schedule.zone).isoformat(),
             clock_change=(change := change_at(schedule.trigger, at)) and change.value,
+            expression=expression_at(schedule.trigger, at),
         )
         for at in next_after(schedule.trigger, after, number)
     ]

@@ -1,8 +1,9 @@
 """Whether the app can do its work: the answer of GET /api/health."""
 
+from dataclasses import replace
 from pathlib import PurePath
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from ..app import App
 from ..engine import Engine
@@ -22,7 +23,7 @@ def health(app: App) -> HealthAnswer:
         status="faulty" if faults else "ok",
         version=VERSION,
         faults=faults,
-        warnings=list(app.settings.warnings),
+        warnings=[*app.settings.warnings, *(str(replace(one, file=_name(one.file))) for one in app.warnings())],
         ledger="ok",
         oldest_open=None,
         last_reconcile=None,
@@ -32,7 +33,7 @@ def health(app: App) -> HealthAnswer:
     try:
         return with_open_runs(answer, app.engine)
     except LedgerUnavailable as error:
-        return replace(answer, status="faulty", ledger=str(error))
+        return structs.replace(answer, status="faulty", ledger=str(error))
 
 
 def _name(file: str) -> str:
@@ -49,7 +50,7 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
         if one.unreachable and name in engine.config.schedules
     ]
     seen = total(of_schedules)
-    return replace(
+    return structs.replace(
         answer,
         status="faulty" if unreachable else answer.status,
         faults=[*answer.faults, *unreachable],

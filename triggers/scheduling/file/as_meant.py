@@ -30,14 +30,14 @@ def yaml_of(tree: Tree) -> str:
 def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
     """What to write where one value stands in the place of a mapping with these keys; empty where nobody can tell."""
     key = path.rpartition(".")[2]
-    if isinstance(tree, list):
+    types_of = {one.encode_name: one.type for one in kind.fields}
+    stands_for = getattr(kind.cls, "stands_for", None)
+    if isinstance(tree, list) and not (stands_for and _fits(types_of[stands_for], tree)):
         is_one = len(tree) == 1 and isinstance(tree[0], dict)
         return f"; leave out the dash: {key}: {yaml_of(tree[0])}" if is_one else ""
     if tree is False:
         return "; leave the key out"
-    types_of = {one.encode_name: one.type for one in kind.fields}
     meant = {one.encode_name: _example(one.type) for one in kind.fields if one.default is one.default_factory}
-    stands_for = getattr(kind.cls, "stands_for", None)
     if stands_for and _fits(types_of[stands_for], tree):
         meant = {stands_for: tree, **{name: value for name, value in meant.items() if name != stands_for}}
     elif stands_for and not meant and getattr(kind.cls(), stands_for) is None:
@@ -75,11 +75,15 @@ def _fits(kind: types.Type, tree: Tree) -> bool:
         return any(_fits(one, tree) for one in kind.types)
     if isinstance(kind, types.IntType):
         return isinstance(tree, int) and not isinstance(tree, bool) and (kind.ge or 0) <= tree <= (kind.le or tree)
+    if isinstance(kind, types.ListType):
+        return isinstance(tree, list) and bool(tree) and all(_fits(kind.item_type, one) for one in tree)
     return isinstance(kind, types.StrType) and isinstance(tree, str) and bool(tree)
 
 
 def _problem(kind: types.Type, tree: str) -> str | None:
     """What the check of a key has against a text."""
+    if isinstance(kind, types.UnionType):
+        return next(filter(None, (_problem(one, tree) for one in kind.types)), None)
     if not isinstance(kind, types.Metadata) or "check" not in (kind.extra or {}):
         return None
     sentence: str | None = (kind.extra or {})["check"](tree)

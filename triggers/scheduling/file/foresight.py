@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from ..config import ChangeSchedule, Schedule, TimeSchedule
+from ..config import Schedule, TimeSchedule
 from ..times.alarm import count_between
 from ..times.cron import Cron
+from ..times.cron_list import CronList
 from ..times.dialects import both_days
-from ..times.occurrences import TimeTrigger, follows_wall_clock, next_after
+from ..times.occurrences import Rule, TimeTrigger, follows_wall_clock, next_after, rules_of
 from ..times.recurrence import Recurrence
 from ..times.spans import DAY, Readings, WallClock, seconds_of
 from ..times.time_zones import stretches, wall_clock
@@ -50,24 +51,31 @@ _DAY_FIELDS: Final = 2
 
 def foreseen(schedule: Schedule, now: datetime, *, clock_changes: bool = True) -> Iterator[tuple[str, str]]:
     """Keys of the schedule with a sentence each; `clock_changes` where they are not shown otherwise."""
-    if isinstance(schedule, ChangeSchedule):
+    if not isinstance(schedule, TimeSchedule):
         return
     trigger = schedule.trigger
     if not next_after(trigger, now, 1):
         yield _key(trigger), "never runs again: its last occurrence is past"
         return
-    if clock_changes and follows_wall_clock(trigger):
-        for sentence in _clock_changes(trigger, now):
-            yield _key(trigger), sentence
-    for sentence in (*_half_clock_time(schedule), *_fixed_offset(trigger, now), *_short_months(trigger, now)):
+    for sentence in (*_half_clock_time(schedule), *_fixed_offset(trigger, now)):
         yield _key(trigger), sentence
-    if isinstance(trigger, Cron):
-        for sentence in (*_either_day(trigger, now), *_uneven_steps(trigger, now)):
-            yield _key(trigger), sentence
+    for number, rule in enumerate(rules_of(trigger)):
+        key = f"{_key(trigger)}[{number}]" if isinstance(trigger, CronList) else _key(trigger)
+        for sentence in _of_rule(rule, now, clock_changes=clock_changes):
+            yield key, sentence
+
+
+def _of_rule(rule: Rule, now: datetime, *, clock_changes: bool) -> Iterator[str]:
+    if clock_changes and follows_wall_clock(rule):
+        yield from _clock_changes(rule, now)
+    yield from _short_months(rule, now)
+    if isinstance(rule, Cron):
+        yield from _either_day(rule, now)
+        yield from _uneven_steps(rule, now)
 
 
 def _key(trigger: TimeTrigger) -> str:
-    return "cron.expression" if isinstance(trigger, Cron) else "recurrence"
+    return "recurrence" if isinstance(trigger, Recurrence) else "cron.expression"
 
 
 def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
@@ -89,7 +97,7 @@ def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
                 yield f"{met % 'comes twice'}: it runs once, the first time"
 
 
-def _short_months(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
+def _short_months(trigger: Rule, now: datetime) -> Iterator[str]:
     """The next month that lacks a day which the trigger names for it."""
     local = wall_clock(max(now, trigger.start or now), trigger.zone)
     first = local.year * 12 + local.month - 1
@@ -190,7 +198,7 @@ def _first_readings(trigger: Cron, now: datetime) -> Iterator[datetime]:
     return (datetime.combine(date.fromordinal(day), trigger.clock_times[0]) for day in days)
 
 
-def _ends_within(trigger: TimeTrigger, year: int, month: int) -> bool:
+def _ends_within(trigger: Rule, year: int, month: int) -> bool:
     """Whether a trigger ends before a month does."""
     following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     return trigger.end is not None and following > trigger.end

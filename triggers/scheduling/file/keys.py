@@ -135,14 +135,17 @@ class RecurrenceKeys(Keys, frozen=True, kw_only=True):
     end_time: WallClock | None = None
 
 
+CronLine: TypeAlias = Annotated[
+    str, Meta(description="minute hour day-of-month month day-of-week", extra={"check": fault_in})
+]
+
+
 class CronKeys(Keys, frozen=True, kw_only=True):
-    """A cron expression of five fields."""
+    """A cron expression of five fields, or several: the schedule runs whenever one of them says so."""
 
     stands_for = "expression"
 
-    expression: Annotated[
-        str, Meta(description="minute hour day-of-month month day-of-week", extra={"check": fault_in})
-    ]
+    expression: CronLine | list[CronLine]
     time_zone: ZoneName = "UTC"
     start_time: WallClock | None = None
     end_time: WallClock | None = None
@@ -166,6 +169,10 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
     unchanged: Annotated[str, _one_of(("skip", "start"))] = "skip"
     polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
     start_time: WallClock | None = None
+
+
+class ManualKeys(Keys, frozen=True, kw_only=True):
+    """Only people and programs start it: there is nothing to say."""
 
 
 class BatchKeys(Keys, frozen=True, kw_only=True):
@@ -214,11 +221,12 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
 
 
 class ScheduleKeys(CommonKeys, frozen=True, kw_only=True):
-    """A schedule: exactly one of recurrence, cron and change says when it starts its pipeline."""
+    """A schedule: exactly one of recurrence, cron, change and manual says when it starts its pipeline."""
 
     recurrence: RecurrenceKeys | None = None
     cron: CronKeys | None = None
     change: ChangeKeys | None = None
+    manual: ManualKeys | None = None
 
 
 class FileKeys(Keys, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from ..config import (
     Datapath,
     DataPathKind,
     Dataset,
+    ManualSchedule,
     Overlap,
     ParameterType,
     RequestTemplate,
@@ -46,9 +47,10 @@ def checked_schedule(
     path, faults = f"schedules.{name}", converter.faults
     before = len(faults)
     kind = _kind(own, path, faults)
-    unfit = TIME_ONLY if kind == "change" else CHANGE_ONLY
+    unfit = _unfit(kind)
     for key in [key for key in own if key in unfit and kind]:
-        faults.add(f"{path}.{key}", None, f"goes with {'time' if kind == 'change' else 'change'}-based schedules only")
+        fitting = "time" if key in TIME_ONLY else "change"
+        faults.add(f"{path}.{key}", None, f"goes with {fitting}-based schedules only")
     target = targets.get(str(own.get("pipeline", defaults.keys.get("pipeline"))))
     refused = {} if target is None else RULES[target.kind].refused
     for key in [key for key in own if key in refused]:
@@ -69,7 +71,7 @@ def checked_schedule(
     _check_webhook(parts.get("webhook"), path, converter.settings, faults)
     whole = len(faults) == before and parts.keys() == merged.keys()
     check_settings(texts, converter.settings, faults)
-    if not whole or target is None or trigger is None:
+    if not whole or target is None or (trigger is None and kind != "manual"):
         return None
     if _is_too_large(parts, path, faults):
         return None
@@ -89,12 +91,19 @@ def _is_too_large(parts: Mapping[str, Any], path: str, faults: FaultList) -> boo
     return size > _LARGEST
 
 
+def _unfit(kind: str | None) -> frozenset[str]:
+    """Keys that mean nothing in a schedule of this kind."""
+    if kind in ("recurrence", "cron", None):
+        return CHANGE_ONLY
+    return TIME_ONLY if kind == "change" else TIME_ONLY | CHANGE_ONLY
+
+
 def _kind(own: dict[str, Tree], path: str, faults: FaultList) -> str | None:
     kinds = [key for key in TRIGGERS if own.get(key) is not None]
     if len(kinds) == 1:
         return kinds[0]
-    found = ", ".join(kinds) or "none"
-    faults.add(path, None, f"expected exactly one of recurrence, cron and change; found {found}")
+    found = ", ".join(kinds) or ("none; write manual: {}" if "manual" in own else "none")
+    faults.add(path, None, f"expected exactly one of {', '.join(TRIGGERS)}; found {found}")
     return None
 
 
@@ -122,6 +131,8 @@ def _trigger(kind: str | None, parts: dict[str, Any], path: str, faults: FaultLi
         return checked_recurrence(keys, f"{path}.recurrence", faults)
     if kind == "cron":
         return checked_cron(keys, f"{path}.cron", faults)
+    if kind == "manual":
+        return None
     return _change(keys, f"{path}.change", faults)
 
 
@@ -203,7 +214,7 @@ def _is_under(text_path: str, schedule_path: str, inherited: set[str]) -> bool:
 
 
 def _schedule(
-    name: str, keys: ScheduleKeys, target: Target, trigger: Trigger, written: Mapping[str, object]
+    name: str, keys: ScheduleKeys, target: Target, trigger: Trigger | None, written: Mapping[str, object]
 ) -> Schedule:
     common: dict[str, Any] = {
         "name": name,
@@ -218,6 +229,8 @@ def _schedule(
         "trigger_overrides": TriggerOverrides(keys.trigger_overrides),
         "webhook": keys.webhook,
     }
+    if trigger is None:
+        return ManualSchedule(**common)
     if isinstance(trigger, ChangeTrigger):
         return ChangeSchedule(**common, trigger=trigger, batch=None if keys.batch is None else _batch(keys.batch))
     return TimeSchedule(

@@ -71,6 +71,10 @@ class Converter:
             return None
         if len(others) == 1:
             return self._any(tree, others[0], path, extra)
+        lists = [one for one in others if isinstance(one, types.ListType)]
+        if lists:
+            [single] = [one for one in others if one not in lists]
+            return self._any(tree, lists[0] if isinstance(tree, list) else single, path, extra)
         if not isinstance(tree, str | int | float | bool):
             return self._wrong(path, tree, "expected text, a number, true or false; JSON goes in quotes, as text")
         if isinstance(tree, str):

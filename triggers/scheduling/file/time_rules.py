@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from ..faults import FaultList
 from ..times.cron import Cron
-from ..times.occurrences import TimeTrigger, next_after
+from ..times.cron_list import CronList
+from ..times.occurrences import Rule, next_after
 from ..times.recurrence import DEFAULT_ANCHOR, ELAPSED, LAST_DAY, Frequency, Recurrence
 from ..times.time_zones import zone
 from .keys import WEEK_DAYS, CronKeys, RecurrenceKeys
@@ -15,12 +16,20 @@ from .leaf_checks import reading, reading_instant, time_of_day
 _LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
-def checked_cron(keys: CronKeys, path: str, faults: FaultList) -> Cron | None:
+def checked_cron(keys: CronKeys, path: str, faults: FaultList) -> Cron | CronList | None:
     """The cron trigger, or None with its faults."""
     in_zone = _zone(keys.time_zone)
     start, end = _bounds(keys, in_zone)
-    trigger = Cron(expression=" ".join(keys.expression.split()), zone=in_zone, start=start, end=end)
-    return trigger if _ever_runs(trigger, keys, path, faults) else None
+    expressions = [keys.expression] if isinstance(keys.expression, str) else keys.expression
+    if not expressions:
+        faults.add(f"{path}.expression", expressions, "an empty list never runs; write at least one line")
+        return None
+    lines = [Cron(expression=" ".join(one.split()), zone=in_zone, start=start, end=end) for one in expressions]
+    for number, line in enumerate(lines):
+        where = path if isinstance(keys.expression, str) else f"{path}.expression[{number}]"
+        if not _ever_runs(line, keys, path, faults, where):
+            return None
+    return lines[0] if len(lines) == 1 else CronList(tuple(lines))
 
 
 def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Recurrence | None:
@@ -41,7 +50,7 @@ def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Re
         start=start,
         end=end,
     )
-    return trigger if _ever_runs(trigger, keys, path, faults) else None
+    return trigger if _ever_runs(trigger, keys, path, faults, path) else None
 
 
 def _fits(keys: RecurrenceKeys, frequency: Frequency, path: str, faults: FaultList) -> bool:
@@ -83,11 +92,11 @@ def _bounds(keys: CronKeys | RecurrenceKeys, in_zone: ZoneInfo) -> tuple[datetim
     )
 
 
-def _ever_runs(trigger: TimeTrigger, keys: CronKeys | RecurrenceKeys, path: str, faults: FaultList) -> bool:
-    if trigger.start and trigger.end and trigger.end < trigger.start:
+def _ever_runs(rule: Rule, keys: CronKeys | RecurrenceKeys, path: str, faults: FaultList, rule_path: str) -> bool:
+    if rule.start and rule.end and rule.end < rule.start:
         faults.add(f"{path}.end_time", keys.end_time, f"lies before start_time ({keys.start_time})")
         return False
-    if not next_after(trigger, _LONG_AGO, 1):
-        faults.add(path, None, "never runs: no occurrence lies between start_time and end_time")
+    if not next_after(rule, _LONG_AGO, 1):
+        faults.add(rule_path, None, "never runs: no occurrence lies between start_time and end_time")
         return False
     return True

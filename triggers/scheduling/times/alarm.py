@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 from math import gcd
 from typing import Final, NamedTuple
 
-from .occurrences import TimeTrigger
+from .cron_list import CronList
+from .occurrences import Rule, TimeTrigger, between
 from .recurrence import ELAPSED, Recurrence
 from .spans import DAY, Readings, WallClock, seconds_of, spans
 from .time_zones import FORESEEN_FROM, FORESEEN_UNTIL, instant
@@ -53,6 +54,13 @@ NEVER: Final = Alarm(frozenset({0}), frozenset({0}), frozenset({0}), _FIRST, _FI
 
 def alarm_of(trigger: TimeTrigger) -> Alarm:
     """The rarest alarm that covers the trigger's occurrences from 2026 to 2050."""
+    if not isinstance(trigger, CronList):
+        return _of_rule(trigger)
+    alarms = [one for one in map(_of_rule, trigger.lines) if one is not NEVER]
+    return Alarm(*(frozenset().union(*values) for values in zip(*alarms, strict=True))) if alarms else NEVER
+
+
+def _of_rule(trigger: Rule) -> Alarm:
     if isinstance(trigger, Recurrence) and trigger.frequency in ELAPSED:
         return _elapsed(trigger, *_foreseen(trigger)).alarm()
     return _readings(trigger, *_foreseen(trigger)).alarm()
@@ -64,6 +72,8 @@ def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
     first, last = max(first, foreseen_first), min(last, foreseen_last)
     if first > last:
         return 0
+    if isinstance(trigger, CronList):
+        return sum(1 for _ in between(trigger, first - timedelta(microseconds=1), last))
     if isinstance(trigger, Recurrence) and trigger.frequency in ELAPSED:
         return len(_instants(trigger, seconds_of(first), seconds_of(last)))
     readings = Readings(trigger)

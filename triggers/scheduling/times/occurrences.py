@@ -6,10 +6,12 @@ from itertools import islice
 from typing import TypeAlias
 
 from .cron import Cron
+from .cron_list import CronList
 from .recurrence import ELAPSED, Recurrence
 from .time_zones import ClockChange, clock_change, wall_clock
 
-TimeTrigger: TypeAlias = Recurrence | Cron
+Rule: TypeAlias = Recurrence | Cron
+TimeTrigger: TypeAlias = Rule | CronList
 
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -32,9 +34,28 @@ def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
     reading = wall_clock(moment, trigger.zone)
     if clock_change(reading, trigger.zone) is ClockChange.FOLD:
         return ClockChange.FOLD
-    if follows_wall_clock(trigger) and not _has_reading(trigger, reading):
+    named_by = rules_with(trigger, moment)
+    if named_by and all(follows_wall_clock(rule) and not _has_reading(rule, reading) for rule in named_by):
         return ClockChange.GAP
     return None
+
+
+def rules_of(trigger: TimeTrigger) -> tuple[Rule, ...]:
+    """The rules whose occurrences a trigger has."""
+    return trigger.lines if isinstance(trigger, CronList) else (trigger,)
+
+
+def rules_with(trigger: TimeTrigger, moment: datetime) -> list[Rule]:
+    """The rules that name an occurrence of the trigger."""
+    rules = rules_of(trigger)
+    before = moment - timedelta(microseconds=1)
+    return [rule for rule in rules if len(rules) == 1 or next_after(rule, before, 1) == [moment]]
+
+
+def expression_at(trigger: TimeTrigger, moment: datetime) -> str | None:
+    """The cron expression that names an occurrence, the first of several; None of a recurrence."""
+    named_by = (rule.expression for rule in rules_with(trigger, moment) if isinstance(rule, Cron))
+    return next(named_by, None)
 
 
 def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:
@@ -49,11 +70,11 @@ def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:
             yield moment
 
 
-def follows_wall_clock(trigger: TimeTrigger) -> bool:
+def follows_wall_clock(trigger: Rule) -> bool:
     """Whether it names readings that a clock change moves; others live through it, or count real time."""
     return not trigger.counts_instants if isinstance(trigger, Cron) else trigger.frequency not in ELAPSED
 
 
-def _has_reading(trigger: TimeTrigger, reading: datetime) -> bool:
+def _has_reading(trigger: Rule, reading: datetime) -> bool:
     """Whether the trigger names this very reading; if not, its occurrence there was moved to the end of a gap."""
     return next(trigger.readings(reading - timedelta(seconds=1)), None) == reading

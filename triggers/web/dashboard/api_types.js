@@ -112,6 +112,7 @@
  * @property {string} nominal_time
  * @property {string} local_time
  * @property {string | null} clock_change
+ * @property {string | null} expression
  */
 
 /**

@@ -3,6 +3,7 @@
 import { $, h, hasChanged, refill, say } from "./elements.js";
 import { health } from "./known.js";
 import { signal } from "./signals.js";
+import { many } from "./texts.js";
 import { localWithSeconds, SECONDS } from "./times.js";
 
 /**
@@ -71,11 +72,22 @@ function awayLines(error) {
   return [h("strong", null, `${error.message}.`), `${since} Trying again ${soon}.`];
 }
 
+/**
+ * One warning as it is, several folded up: they stay until the file is edited.
+ * @param {string[]} warnings
+ * @returns {Several[]}
+ */
+function warningLines(warnings) {
+  if (warnings.length <= 1) return warnings.map((one) => h("div", { class: "small" }, one));
+  const items = warnings.map((one) => h("li", null, one));
+  return [h("details", { class: "small" }, h("summary", null, many(warnings.length, "warning")), h("ul", null, items))];
+}
+
 /** @returns {Several[]} */
 function healthLines() {
   if (!health) return [];
   const faults = health.faults ?? [];
-  const warnings = (health.warnings ?? []).map((one) => h("div", { class: "small" }, one));
+  const warnings = warningLines(health.warnings ?? []);
   if (health.status === "ok") return warnings;
   const items = faults
     .slice(0, 20)

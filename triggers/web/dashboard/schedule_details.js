@@ -20,7 +20,7 @@ const CLOCK_CHANGES = {
 export const planDetails = (plan) => [buttons(plan), whenItRuns(plan), whatItIs(plan)];
 
 /** @param {ScheduleAnswer} plan */
-function buttons({ name, paused }) {
+function buttons({ name, kind, paused }) {
   const trigger = { class: "main", "data-f": "trigger", onclick: () => askTrigger(name) };
   const pause = { "data-f": "pause", onclick: () => (paused ? askResume(name) : askPause(name)) };
   const backfill = { "data-f": "backfill", onclick: () => askBackfill(name) };
@@ -29,15 +29,17 @@ function buttons({ name, paused }) {
     "div",
     { class: "acts" },
     h("button", trigger, "Trigger now"),
-    h("button", pause, paused ? "Resume" : "Pause"),
-    h("button", backfill, "Backfill"),
+    kind !== "manual" && h("button", pause, paused ? "Resume" : "Pause"),
+    kind !== "manual" && h("button", backfill, "Backfill"),
     h("button", runs, "Its runs"),
   );
 }
 
 /** @param {ScheduleAnswer} plan */
 function whenItRuns(plan) {
-  if (plan.kind !== "time") return h("div", null, h("h3", null, "Watches"), h("p", null, inWords(plan)));
+  if (plan.kind !== "time") {
+    return h("div", null, h("h3", null, plan.kind === "change" ? "Watches" : "Starts"), h("p", null, inWords(plan)));
+  }
   const zone = plan.trigger.recurrence?.time_zone ?? plan.trigger.cron?.time_zone ?? "UTC";
   const none = !plan.next.length && h("li", { class: "soft" }, "None left");
   const times = plan.next.map((one) => occurrence(one, zone));

@@ -144,7 +144,9 @@ function nextOf({ kind, next: [next], paused, status }) {
     return [time(next.nominal_time, relative), h("span", { class: "soft" }, when)];
   }
   const none = isEnabled ? "no more" : "none: disabled";
-  return [h("span", { class: "soft" }, kind === "change" ? "with the next blob" : none)];
+  /** @type {Record<string, string>} */
+  const without = { change: "with the next blob", manual: "by hand" };
+  return [h("span", { class: "soft" }, without[kind] ?? none)];
 }
 
 /** @param {PlanRow} row */

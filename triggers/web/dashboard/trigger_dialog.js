@@ -89,11 +89,12 @@ export function askTrigger(name) {
 }
 
 /** @param {ScheduleAnswer} plan */
-function lead({ name, paused }) {
+function lead({ name, kind, paused }) {
   if (pending.get(name)) {
     return "It is not known whether the previous attempt started a run; that is checked first.";
   }
   if (paused) return "The schedule is paused, but a manual run starts anyway.";
+  if (kind === "manual") return "One run now.";
   return "One run now, in addition to the schedule's own.";
 }
 

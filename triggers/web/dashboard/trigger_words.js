@@ -14,7 +14,7 @@ import { capital, listed } from "./texts.js";
  * @property {string[]} [week_days]
  * @property {(number | "last")[]} [month_days]
  */
-/** @typedef {{ expression: string, time_zone?: string }} Cron */
+/** @typedef {{ expression: string | string[], time_zone?: string }} Cron */
 /**
  * @typedef {object} Watched
  * @property {string} container
@@ -22,14 +22,15 @@ import { capital, listed } from "./texts.js";
  * @property {boolean} [recursive]
  * @property {string[]} [include]
  */
-/** @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched }} Trigger As the file has it. */
+/** @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched, manual?: {} }} Trigger As the file has it. */
 
 /** @param {{ trigger: Trigger }} schedule */
-export function inWords({ trigger: { recurrence, cron, change } }) {
+export function inWords({ trigger: { recurrence, cron, change, manual } }) {
+  if (manual) return "Only by hand or by a program";
   if (change) return changeInWords(change);
   if (recurrence) return recurrenceInWords(recurrence) + inZone(recurrence.time_zone);
-  const words = cron && cronInWords(String(cron.expression));
-  return (words || `Cron ${cron?.expression ?? ""}`) + inZone(cron?.time_zone);
+  const lines = [cron?.expression ?? []].flat().map((line) => cronInWords(line) || `Cron ${line}`);
+  return lines.join("; ") + inZone(cron?.time_zone);
 }
 
 /** @param {string | undefined} zone */
