@@ -34,6 +34,7 @@ from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission, build_request
+from triggers.starting.occurrence import Occurrence
 
 SCHEDULES = 4
 LATENCY = 0.3
@@ -109,7 +110,7 @@ def held_back(ledger: Ledger, schedule: Schedule, runs: int) -> None:
             state=RunState.UNSENT,
             created_at=now,
             pipeline=schedule.pipeline,
-            request=build_request(schedule, key, now),
+            request=build_request(schedule, Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=now)),
         )
         ledger.insert(replace(run, next_attempt_at=now).first(now))
 

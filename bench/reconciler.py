@@ -105,7 +105,7 @@ def main() -> None:
         now = datetime.now(UTC)
         for number in range(OPEN):
             run = one(f"s!open-{number}", RunState.UNSENT, now, next_attempt_at=now + timedelta(days=1))
-            request = build_request(load(FILE, "bench", {}).schedules["s"], run.key, now)
+            request = build_request(load(FILE, "bench", {}).schedules["s"], replace(run, nominal_time=now))
             ledger.insert(replace(run, request=request).first(now))
         empty = cost(reconciliation, ledger, session)
         fill(ledger.table, ended, now)

@@ -22,10 +22,12 @@ import requests
 from triggers.azureml.service import AzureMl
 from triggers.azureml.tokens import Tokens
 from triggers.azureml.wire import Wire
+from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer
 from triggers.scheduling.run_request import Submission, build_request
 from triggers.scheduling.times.time_zones import UTC_ZONE
+from triggers.starting.occurrence import time_occurrence
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = """
@@ -92,7 +94,8 @@ def measure(url: str, bundle: str, calls: int) -> None:
     pipelines = f"pipelines: {{p: {{endpoint: '{url}'}}}}"
     schedules = "schedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
     schedule = load(f"{pipelines}\n{schedules}", "bench", {}).schedules["s"]
-    request = build_request(schedule, "s@2026-11-01T04:00:00Z", datetime(2026, 11, 1, 4, tzinfo=UTC_ZONE))
+    assert isinstance(schedule, TimeSchedule)
+    request = build_request(schedule, time_occurrence(schedule, datetime(2026, 11, 1, 4, tzinfo=UTC_ZONE)))
     submission = Submission(request=request, run_key="s@2026-11-01T04:00:00Z", ledger_id="L", attempt="A")
     patience = timedelta(seconds=60)
     wire = Wire(tokens=NoTokens(None), scope="x", patience=patience, threads=8, ca_bundle=bundle)

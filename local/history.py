@@ -17,7 +17,8 @@ from triggers.ledger.ledger import Ledger
 from triggers.scheduling.batch import BatchFacts, batch_key
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
-from triggers.scheduling.run import Run, RunKind, RunState, change_key, replay_key, request_key, time_key
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.scheduling.run_keys import change_key, replay_key, request_key, time_key
 from triggers.scheduling.run_request import build_request
 from triggers.scheduling.times.occurrences import between
 from triggers.starting.occurrence import time_occurrence
@@ -144,7 +145,7 @@ def _lived(schedule: Schedule, run: Run, life: str, now: datetime) -> Run:
     if state == "skipped":
         return replace(run, state=RunState.SKIPPED, reason=reason, ended_at=at).first(at)
     nominal = run.nominal_time or at
-    request = build_request(schedule, run.key, nominal, run.blob, run.batch)
+    request = build_request(schedule, replace(run, nominal_time=nominal))
     due_at = time_occurrence(schedule, nominal).due_at if isinstance(schedule, TimeSchedule) else None
     run = replace(run, request=request, due_at=due_at).first(at)
     attempts = {"unsent": 4, "dead": 185}.get(state, 1)

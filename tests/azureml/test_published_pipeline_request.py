@@ -13,8 +13,10 @@ from triggers.azureml.call import Call
 from triggers.azureml.service import call_of
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
+from triggers.scheduling.run import RunKind
 from triggers.scheduling.run_request import Submission, build_request
 from triggers.scheduling.run_service import run_service
+from triggers.starting.occurrence import Occurrence
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "azureml_submit_cases.json").read_text())["cases"]
 BASE = "https://westeurope.api.azureml.ms"
@@ -32,7 +34,9 @@ def body_of(call: Call) -> Mapping[str, Any]:
 
 
 def posted(of: Schedule, blob: BlobChange | None = None, settings: dict[str, str] | None = None) -> Call:
-    request = build_request(of, "the-key", utc("2026-11-01T04:00"), blob)
+    request = build_request(
+        of, Occurrence(key="the-key", kind=RunKind.REQUEST, nominal_time=utc("2026-11-01T04:00"), blob=blob)
+    )
     submission = Submission(request=request, run_key="the-key", ledger_id="L", attempt="A")
     return call_of(submission, SETTINGS if settings is None else settings)
 

@@ -23,7 +23,9 @@ from triggers.azureml.service import AzureMl as Endpoint
 from triggers.azureml.tokens import NoToken, Tokens
 from triggers.azureml.wire import Wire
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.run import RunKind
 from triggers.scheduling.run_request import Submission, build_request
+from triggers.starting.occurrence import Occurrence
 
 
 class IssuedTokens(Tokens):
@@ -62,7 +64,8 @@ def endpoint_of(
 
 
 def submission(key: str = "s@2026-11-01T04:00:00Z") -> Submission:
-    request = build_request(schedule(f"tags: {{größe: Zoë}}\n{TIME}"), key, utc("2026-11-01T04:00"))
+    of = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=utc("2026-11-01T04:00"))
+    request = build_request(schedule(f"tags: {{größe: Zoë}}\n{TIME}"), of)
     return Submission(request=request, run_key=key, ledger_id="L", attempt="A")
 
 

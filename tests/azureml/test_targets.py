@@ -32,8 +32,10 @@ from triggers.azureml.wire import Wire
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
-from triggers.scheduling.run import Run, RunKind, RunState, job_name
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.scheduling.run_keys import job_name
 from triggers.scheduling.run_request import RunRequest, Submission, build_request, with_parameters
+from triggers.starting.occurrence import Occurrence
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "azureml_batch_cases.json").read_text())["cases"]
 BATCH = "{batch_endpoint: 'https://x.westeurope.inference.ml.azure.com/jobs', deployment: blue}"
@@ -52,7 +54,9 @@ def named(keys: str, pipeline: str, settings: dict[str, str] | None = None) -> S
 
 
 def submission(of: Schedule, blob: BlobChange | None = None, key: str = KEY) -> Submission:
-    request = build_request(of, key, utc("2026-11-01T04:00"), blob)
+    request = build_request(
+        of, Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=utc("2026-11-01T04:00"), blob=blob)
+    )
     return Submission(request=request, run_key=key, ledger_id="L", attempt="A")
 
 

@@ -28,7 +28,8 @@ from triggers.ledger.records import Mark, Pauses
 from triggers.scheduling.batch import Member
 from triggers.scheduling.change import BlobChange, change_digest
 from triggers.scheduling.pauses import Pause
-from triggers.scheduling.run import Run, RunKind, RunState, change_key
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.scheduling.run_keys import change_key
 from triggers.scheduling.run_request import build_request
 from triggers.scheduling.shown import run_answer
 from triggers.settings import UnusableConnection
@@ -65,7 +66,7 @@ def claimed(name: str, etag: str = "0x1", **other: Any) -> Run:
         pipeline="p",
         nominal_time=blob.last_modified,
         blob=blob,
-        request=build_request(of, key, blob.last_modified, blob),
+        request=build_request(of, change_occurrence(name, blob)),
         attempts=1,
         claim_id=str(uuid4()),
         claimed_at=NOW,
@@ -403,7 +404,7 @@ def test_characters_that_take_two_units_fit_too(ledger: Ledger, name: str) -> No
 def test_a_request_larger_than_a_column_is_kept_whole(ledger: Ledger, name: str) -> None:
     keys = CHANGE + f"\npipeline_parameters: {{text: '{'ä' * 70_000}'}}"
     blob = change()
-    request = build_request(schedule(keys, name=name), "key", NOW, blob)
+    request = build_request(schedule(keys, name=name), change_occurrence(name, blob))
 
     written = ledger.insert(claimed(name, request=request))
 

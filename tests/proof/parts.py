@@ -11,7 +11,8 @@ from builders import MemoryBlobs
 from triggers.ledger.ports import LedgerUnavailable, Operation, RowsRead, StoredRow, Table, Written
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
-from triggers.scheduling.run import Run, RunState, schedule_of
+from triggers.scheduling.run import Run, RunState
+from triggers.scheduling.run_keys import schedule_of
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.storage.blobs import BlobUnavailable, ListingExpired, Page
 

@@ -21,17 +21,8 @@ from triggers.scheduling.config import ChangeSchedule, Config, TimeSchedule
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
-from triggers.scheduling.run import (
-    FIRST_EVENTS,
-    LAST_EVENTS,
-    OPEN_STATES,
-    Run,
-    RunKind,
-    RunState,
-    change_key,
-    schedule_of,
-    time_key,
-)
+from triggers.scheduling.run import FIRST_EVENTS, LAST_EVENTS, OPEN_STATES, Run, RunKind, RunState
+from triggers.scheduling.run_keys import change_key, schedule_of, time_key
 from triggers.scheduling.times.occurrences import between
 from triggers.starting.firing import Firing
 from triggers.starting.lives import Lives

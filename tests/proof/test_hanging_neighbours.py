@@ -19,6 +19,7 @@ from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission, build_request
+from triggers.starting.occurrence import Occurrence
 
 from .parts import Container, Service, SimBlobs, SimClock, SimHistory, SimService, SimThreads
 from .world import Instance, Rates, World
@@ -157,7 +158,7 @@ def held_back(engine: Engine, name: str, number: str) -> Run:
         state=RunState.UNSENT,
         created_at=now,
         pipeline=schedule.pipeline,
-        request=build_request(schedule, key, now),
+        request=build_request(schedule, Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=now)),
         next_attempt_at=now,
     )
 

@@ -16,7 +16,8 @@ from triggers.reconciling.gate import Gate, Pass
 from triggers.reconciling.run_hints import RunHints
 from triggers.scheduling.config import Config, TimeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
-from triggers.scheduling.run import RunState, time_key
+from triggers.scheduling.run import RunState
+from triggers.scheduling.run_keys import time_key
 from triggers.starting.firing import Firing
 from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
 from triggers.starting.pieces import do_all

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from triggers.blob_schedules import binding_path
 from triggers.scheduling.change import normal_etag, out_of_scope, path_out_of_scope
 from triggers.scheduling.config import ChangeTrigger
-from triggers.scheduling.run import change_key, schedule_of, time_key
+from triggers.scheduling.run_keys import change_key, schedule_of, time_key
 
 
 def watching(keys: str) -> ChangeTrigger:

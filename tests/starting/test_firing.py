@@ -14,7 +14,7 @@ from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
 from triggers.scheduling.run_request import build_request
-from triggers.starting.occurrence import change_occurrence, time_occurrence
+from triggers.starting.occurrence import Occurrence, change_occurrence, time_occurrence
 from triggers.starting.submitting import Submitting
 
 NOW = utc("2026-11-01T04:00")
@@ -273,7 +273,7 @@ def test_retry_after_holds_back_the_whole_target_on_every_instance(engine: Engin
 
 def test_a_waiting_run_is_submitted_when_it_is_due(engine: Engine) -> None:
     of = schedule()
-    request = build_request(of, KEY, NOW)
+    request = build_request(of, Occurrence(key=KEY, kind=RunKind.REQUEST, nominal_time=NOW))
     waiting = Run(
         key=KEY,
         schedule="s",

@@ -188,13 +188,13 @@ def test_a_manual_schedule_can_be_triggered_and_has_nothing_to_pause_or_to_backf
     expect(page.get_by_role("dialog")).to_contain_text("The run is submitted")
 
 
-def test_what_validate_warns_of_is_folded_up_in_the_banner(page: Page) -> None:
-    banner = page.locator("#banner details")
+def test_what_validate_warns_of_is_folded_up(page: Page) -> None:
+    warnings = page.locator("#warnings")
 
-    expect(banner.locator("summary")).to_have_text(re.compile(r"\d+ warnings"))
-    expect(banner.locator("li").filter(has_text="schedules.clocks.cron.expression").first).to_be_hidden()
-    banner.locator("summary").click()
-    expect(banner.locator("li").filter(has_text="schedules.clocks.cron.expression").first).to_contain_text(
+    expect(warnings.locator("summary")).to_have_text(re.compile(r"\d+ warnings"))
+    expect(warnings.locator("li").filter(has_text="schedules.clocks.cron.expression").first).to_be_hidden()
+    warnings.locator("summary").click()
+    expect(warnings.locator("li").filter(has_text="schedules.clocks.cron.expression").first).to_contain_text(
         "(clock change in Europe/Berlin)"
     )
 

@@ -15,7 +15,8 @@ from local.azurite import free_ports
 from local.machine import Machine
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
-from triggers.scheduling.run import Run, RunKind, RunState, request_key
+from triggers.scheduling.run import Run, RunKind, RunState
+from triggers.scheduling.run_keys import request_key
 
 __all__ = ["browser", "new_page"]
 

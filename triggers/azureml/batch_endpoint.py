@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from ..scheduling.config import Target
-from ..scheduling.run import job_name
+from ..scheduling.run_keys import job_name
 from ..scheduling.run_request import Submission, own_tags
 from ..scheduling.templates import expand
 from .addresses import fit

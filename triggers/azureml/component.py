@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..scheduling.config import Target
-from ..scheduling.run import job_name
+from ..scheduling.run_keys import job_name
 from ..scheduling.run_request import Submission, own_tags
 from ..scheduling.templates import expand
 from .addresses import job_url, workspace_path

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from ..scheduling.config import Target
-from ..scheduling.run import job_name
+from ..scheduling.run_keys import job_name
 from ..scheduling.run_request import RunRequest
 from .addresses import job_url
 from .call import Call

@@ -19,14 +19,15 @@ from ..scheduling.config import Batch, ChangeSchedule, ChangeTrigger, DataPathKi
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.file.foresight import foreseen
 from ..scheduling.instants import iso_utc
-from ..scheduling.run import RunKind, request_key, time_key
+from ..scheduling.run import RunKind
+from ..scheduling.run_keys import request_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
 from ..scheduling.times.cron_list import CronList
 from ..scheduling.times.occurrences import next_after
 from ..scheduling.times.time_zones import ClockChange
 from ..settings import Settings
-from ..starting.occurrence import Occurrence, change_occurrence
+from ..starting.occurrence import Occurrence, change_occurrence, time_occurrence
 from ..steering.service import upcoming
 from .levers import Refused, named_schedule
 
@@ -69,7 +70,7 @@ def request(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     options.at = options.at or _next_or_now(schedule)
     one = _occurrence(schedule, options, app)
     submission = Submission(
-        request=build_request(schedule, one.key, one.nominal_time, one.blob, one.batch),
+        request=build_request(schedule, one),
         run_key=one.key,
         ledger_id="(the ledger's id)",
         attempt="(the claim's id)",
@@ -105,7 +106,7 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Oc
             return Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=options.at)
         if next_after(schedule.trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
             print(f"{iso_utc(options.at)} is no occurrence of {schedule.name}", file=sys.stderr)
-        return Occurrence(key=time_key(schedule.name, options.at), kind=RunKind.TIME, nominal_time=options.at)
+        return time_occurrence(schedule, options.at)
     if options.blob is None:
         raise Refused(f"{schedule.name} is change-based: name a file with --blob PATH (below the container)")
     if because := path_out_of_scope(schedule.trigger, options.blob):

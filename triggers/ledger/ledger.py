@@ -11,7 +11,8 @@ from typing import Final
 from uuid import uuid4
 
 from ..scheduling.overlap import OpenRun
-from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState, nominal_time_in, schedule_of
+from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState
+from ..scheduling.run_keys import nominal_time_in, schedule_of
 from ..scheduling.shown import RunAnswer, run_answer
 from .list_rows import LIST, Listed, Listing, answer_of, list_columns, list_key, listed_key, listed_of
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ..scheduling.run import Run, RunState, is_run_key
+from ..scheduling.run import Run, RunState
+from ..scheduling.run_keys import is_run_key
 from ..scheduling.shown import RunAnswer, run_answer
 from .ports import Columns, StoredRow
 from .rows import CorruptRow, columns_of, document_of, state_of

@@ -40,7 +40,8 @@ import msgspec
 from ..log_lines import logger
 from ..scheduling.overlap import ranks_at
 from ..scheduling.pauses import Pause
-from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown, kind_in, schedule_of
+from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown
+from ..scheduling.run_keys import kind_in, schedule_of
 from .ports import LedgerUnavailable, StoredRow
 
 Row: TypeAlias = dict[str, Any]
@@ -69,7 +70,9 @@ _RUN_COLUMNS: Final = frozenset(
 )
 """Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
-_ABSENT: Final = re.compile(r'(,"(life":null|claims":\[\]|events_left_out":0|unknown":null))+}\Z', re.ASCII)
+_ABSENT: Final = re.compile(
+    r'(,"(life":null|claims":\[\]|events_left_out":0|previous_time":null|unknown":null))+}\Z', re.ASCII
+)
 """What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
 _NUMBER: Final = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _LONGEST_TAIL: Final = 200

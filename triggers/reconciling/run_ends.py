@@ -12,7 +12,8 @@ from ..log_lines import logger
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import Seen
 from ..scheduling.overlap import OpenRun
-from ..scheduling.run import Run, RunState, schedule_of
+from ..scheduling.run import Run, RunState
+from ..scheduling.run_keys import schedule_of
 from ..scheduling.run_request import RunRequest
 from ..starting.settling import beyond_reach, log_run
 

@@ -10,7 +10,8 @@ from ..ledger.ledger import Ledger
 from ..log_lines import logger
 from ..scheduling.config import Config
 from ..scheduling.overlap import slots_of
-from ..scheduling.run import RunState, is_run_key
+from ..scheduling.run import RunState
+from ..scheduling.run_keys import is_run_key
 from ..scheduling.run_request import LEDGER_TAG, RUN_KEY_TAG
 from ..starting.pieces import do_all
 from .gate import Gate, Pass

@@ -14,6 +14,7 @@ from ..scheduling.config import Overlap, Schedule
 from ..scheduling.overlap import KEEPS_NEWEST, OpenRun, has_a_slot, in_line, next_in_turn, ordered
 from ..scheduling.run import Run, RunState, SkipReason
 from ..starting.firing import Firing
+from ..starting.never_sent import uncovered
 from ..starting.pieces import Piece, Work, target_of
 from ..starting.settling import log_run
 from .gate import Gate
@@ -44,7 +45,7 @@ class WaitingLine:
         line = [one for one in in_line(slots.open_runs, now) if one.by_person or not gate.is_paused()]
         skipped = _skipped(schedule, line, slots, now)
         for one, reason in skipped.items():
-            self._skip(one, reason, now)
+            self._skip(one, schedule, reason, now)
             yield None
         line = [one for one in line if one not in skipped]
         pushes = [one for one in line if not one.is_made_up_for]
@@ -111,9 +112,10 @@ class WaitingLine:
         keys = [one.key for one in open_runs if one.state is state]
         return [run for run in self.ledger.open_runs(keys) if run.state is state]
 
-    def _skip(self, one: OpenRun, reason: SkipReason, now: datetime) -> None:
+    def _skip(self, one: OpenRun, schedule: Schedule, reason: SkipReason, now: datetime) -> None:
         for run in self._runs([one], RunState.WAITING):
-            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, ended_at=now)
+            because = uncovered(run, schedule)
+            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, error=because, ended_at=now)
             if self.ledger.update(run, skipped) is not None:
                 log_run(skipped)
 

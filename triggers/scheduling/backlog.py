@@ -9,11 +9,10 @@ from .config import Catchup, TimeSchedule
 from .overlap import KEEPS_NEWEST, slots_of
 from .pauses import Pause, pause_at
 from .policies import ON_TIME
-from .times.occurrences import TimeTrigger, between
+from .times.occurrences import between, newest_first
 
 OCCURRENCES_A_CALL: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
-_FIRST_LOOK_BACK: Final = timedelta(hours=1)
 
 
 def due_now(
@@ -43,17 +42,6 @@ def _starting(
         if slots_of(schedule) is not None and schedule.overlap not in KEEPS_NEWEST:
             return  # they start in order, so nothing overtakes those that are left
     if schedule.catchup is Catchup.LATEST:
-        yield from _newest(trigger, window, late, pauses)
+        caught_up = (one for one in newest_first(trigger, window, late) if pause_at(pauses, one) is None)
+        yield from islice(caught_up, 1)
     yield from between(trigger, max(after, late), until)
-
-
-def _newest(trigger: TimeTrigger, after: datetime, until: datetime, pauses: Sequence[Pause]) -> list[datetime]:
-    """The newest occurrence of (after, until] outside the pauses, looked for backwards."""
-    span = _FIRST_LOOK_BACK
-    while until > after:
-        start = max(after, until - span)
-        found = [moment for moment in between(trigger, start, until) if pause_at(pauses, moment) is None]
-        if found:
-            return found[-1:]
-        until, span = start, 2 * span
-    return []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct, json
 from msgspec.structs import replace
@@ -41,6 +41,21 @@ class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """None: API."""
 
 
+class Facts(Protocol):
+    """What a run is for, as its templates tell it: an occurrence or a run has it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def nominal_time(self) -> datetime | None: ...
+    @property
+    def previous_time(self) -> datetime | None: ...
+    @property
+    def blob(self) -> BlobChange | None: ...
+    @property
+    def batch(self) -> BatchFacts | None: ...
+
+
 class Submission(Struct, frozen=True, kw_only=True):
     """One attempt to start a run; the key, the ledger and the attempt become tags, by which the run is found again."""
 
@@ -71,16 +86,10 @@ def own_tags(submission: Submission) -> dict[str, str]:
     return {RUN_KEY_TAG: submission.run_key, LEDGER_TAG: submission.ledger_id, ATTEMPT_TAG: submission.attempt}
 
 
-def build_request(
-    schedule: Schedule,
-    run_key: str,
-    scheduled_time: datetime,
-    blob: BlobChange | None = None,
-    batch: BatchFacts | None = None,
-) -> RunRequest:
-    """The request of one occurrence; `blob` is the change that caused it, `batch` the many that did."""
+def build_request(schedule: Schedule, of: Facts) -> RunRequest:
+    """The request of one occurrence; raises KeyError for a template that these facts do not fill."""
     template = schedule.request
-    values = _values(schedule, run_key, scheduled_time, blob, batch)
+    values = _values(schedule, of)
 
     def filled(text: str) -> str:
         return fill(text, values)
@@ -92,11 +101,11 @@ def build_request(
     return RunRequest(
         target=schedule.target,
         experiment_name=filled(template.experiment_name),
-        display_name=escaped(run_key),
+        display_name=escaped(of.key),
         description=_optional(template.description, values),
         tags={escaped(name): filled(text) for name, text in template.tags.items()},
         pipeline_parameters={escaped(name): filled(text) for name, text in template.pipeline_parameters.items()},
-        datapaths={**datapaths, **_changed_datapath(schedule, run_key, blob, batch)},
+        datapaths={**datapaths, **_changed_datapath(schedule, of)},
         datasets={
             escaped(name): Dataset(
                 id=_optional(one.id, values), name=_optional(one.name, values), version=_optional(one.version, values)
@@ -118,10 +127,12 @@ def with_parameters(request: RunRequest, parameters: Mapping[str, str]) -> RunRe
     return replace(request, pipeline_parameters={**request.pipeline_parameters, **given})
 
 
-def _values(
-    schedule: Schedule, run_key: str, scheduled_time: datetime, blob: BlobChange | None, batch: BatchFacts | None
-) -> Mapping[str, Value]:
-    values: dict[str, Value] = {"run_key": run_key, "scheduled_time": scheduled_time.astimezone(schedule.zone)}
+def _values(schedule: Schedule, of: Facts) -> Mapping[str, Value]:
+    values: dict[str, Value] = {"run_key": of.key}
+    for name, moment in (("scheduled_time", of.nominal_time), ("previous_time", of.previous_time)):
+        if moment is not None:
+            values[name] = moment.astimezone(schedule.zone)
+    blob, batch = of.blob, of.batch
     if blob is not None:
         values |= {
             "blob.path": blob.path,
@@ -136,31 +147,29 @@ def _values(
     return values
 
 
-def _changed_datapath(
-    schedule: Schedule, run_key: str, blob: BlobChange | None, batch: BatchFacts | None
-) -> dict[str, Datapath]:
+def _changed_datapath(schedule: Schedule, of: Facts) -> dict[str, Datapath]:
     """The parameter that says what changed; its path is relative to the container and goes verbatim."""
     if not isinstance(schedule, ChangeSchedule) or schedule.trigger.data_path_parameter_name is None:
         return {}
     trigger = schedule.trigger
-    if blob is None and batch is None:
+    if of.blob is None and of.batch is None:
         return {}
-    path = _changed_path(schedule, run_key, blob, batch)
+    path = _changed_path(schedule, of)
     name = fill(schedule.trigger.data_path_parameter_name, {})
     is_folder = trigger.data_path is DataPathKind.FOLDER
     return {name: Datapath(datastore=fill(trigger.datastore, {}), path=escaped(path), is_folder=is_folder)}
 
 
-def _changed_path(schedule: ChangeSchedule, run_key: str, blob: BlobChange | None, batch: BatchFacts | None) -> str:
+def _changed_path(schedule: ChangeSchedule, of: Facts) -> str:
     """A manifest, the changed file, or a folder: the file's, the group's, or of everything the one that is watched."""
     trigger = schedule.trigger
     if trigger.data_path is DataPathKind.MANIFEST:
-        return manifest_path(schedule.name, run_key)
-    if batch is not None:
+        return manifest_path(schedule.name, of.key)
+    if of.batch is not None:
         # What was gathered, whatever the file says by now of how to gather.
-        return batch.path if batch.path is not None else batch.group or trigger.folder
-    assert blob is not None, "a change or a batch of them"
-    return blob.folder if trigger.data_path is DataPathKind.FOLDER else blob.path
+        return of.batch.path if of.batch.path is not None else of.batch.group or trigger.folder
+    assert of.blob is not None, "a change or a batch of them"
+    return of.blob.folder if trigger.data_path is DataPathKind.FOLDER else of.blob.path
 
 
 def _optional(text: str | None, values: Mapping[str, Value]) -> str | None:

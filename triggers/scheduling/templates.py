@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from .times.shifts import shifted
+
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+_SHIFT = r"(?:[+-][0-9][0-9A-Za-z]*)*"
 _TOKEN: Final = re.compile(
     rf"(?P<percent>%%)|%(?P<setting>[A-Za-z_][A-Za-z0-9_]+)%"
-    rf"|\{{(?P<literal>\{{{_NAME}(?::[^{{}}]*)?\}})\}}"
-    rf"|\{{(?P<name>{_NAME})(?::(?P<format>[^{{}}]*))?\}}"
+    rf"|\{{(?P<literal>\{{{_NAME}{_SHIFT}(?::[^{{}}]*)?\}})\}}"
+    rf"|\{{(?P<name>{_NAME})(?P<shift>{_SHIFT})(?::(?P<format>[^{{}}]*))?\}}"
 )
 _STORED: Final = re.compile(r"%%|%([A-Za-z_][A-Za-z0-9_]+)%")
 
@@ -39,10 +42,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Field:
-    """`{name}` or `{name:format}` in a text; format is None when no colon stands there."""
+    """`{name}` or `{name-1d:format}` in a text; format is None when no colon stands there."""
 
     name: str
     format: str | None
+    shift: str = ""
 
 
 def tokens(text: str) -> Iterator[str | Setting | Field]:
@@ -59,9 +63,14 @@ def tokens(text: str) -> Iterator[str | Setting | Field]:
         elif match["literal"]:
             yield match["literal"]
         else:
-            yield Field(match["name"], match["format"])
+            yield Field(match["name"], match["format"], match["shift"])
     if end < len(text):
         yield text[end:]
+
+
+def names_in(text: str) -> set[str]:
+    """The template names that a text uses."""
+    return {token.name for token in tokens(text) if isinstance(token, Field)}
 
 
 def expand(stored: str, settings: Mapping[str, str]) -> str:
@@ -79,13 +88,13 @@ def expand(stored: str, settings: Mapping[str, str]) -> str:
 
 
 def fill(text: str, values: Mapping[str, Value]) -> str:
-    """Stored text: templates replaced by their values, settings left; every name must be in `values`."""
+    """Stored text: templates replaced by their values, settings left; raises KeyError for a name without a value."""
     pieces = []
     for token in tokens(text):
         if isinstance(token, Setting):
             pieces.append(f"%{token.name}%")
         elif isinstance(token, Field):
-            pieces.append(escaped(_formatted(values[token.name], token.format)))
+            pieces.append(escaped(_formatted(token, values[token.name])))
         else:
             pieces.append(escaped(token))
     return "".join(pieces)
@@ -96,7 +105,11 @@ def escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _formatted(value: Value, time_format: str | None) -> str:
-    if isinstance(value, datetime):
-        return value.strftime(time_format) if time_format else value.isoformat(timespec="seconds")
-    return str(value)
+def _formatted(field: Field, value: Value) -> str:
+    if not isinstance(value, datetime):
+        return str(value)
+    try:
+        moment = shifted(value, field.shift)
+    except (OverflowError, ValueError):
+        raise KeyError(f"{field.name}{field.shift}") from None  # no calendar has that day
+    return moment.strftime(field.format) if field.format else moment.isoformat(timespec="seconds")

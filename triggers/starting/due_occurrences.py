@@ -13,7 +13,7 @@ from ..scheduling.identities import trigger_digest, trigger_digest_0_1
 from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
-from ..scheduling.run import time_key
+from ..scheduling.run_keys import time_key
 from ..scheduling.times.occurrences import TimeTrigger, between
 from .firing import Firing
 from .lives import WOKEN_WITHIN, Lives

@@ -15,7 +15,7 @@ from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, ranks_at, slots_of, turn_of
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import build_request, too_large, with_parameters
-from .never_sent import overlapping, rejected, superseded, unfillable
+from .never_sent import newer_has_started, rejected, skipped, unfillable
 from .occurrence import Asked, Occurrence
 from .rebuilding import rebuilt
 from .settling import Settling, log_run
@@ -77,7 +77,7 @@ class Firing:
         now = self._clock.now()
         run = self._unclaimed(schedule.name, schedule, occurrence, now)
         try:
-            request = build_request(schedule, run.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+            request = build_request(schedule, occurrence)
         except KeyError as error:
             return self._noted(rejected(run, unfillable(error), now), occurrence)
         if because := too_large(request):
@@ -100,7 +100,7 @@ class Firing:
         """Note that an occurrence starts nothing; `schedule` is None for one that has left the file."""
         now = self._clock.now()
         run = self._unclaimed(name, schedule, occurrence, now)
-        return self._noted(replace(run, reason=reason.value, ended_at=now, error=because), occurrence)
+        return self._noted(skipped(run, schedule, reason, because, now), occurrence)
 
     def wait(
         self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
@@ -110,7 +110,7 @@ class Firing:
         Where the schedule says so and `may_be_skipped`, it is skipped while another run is open.
         """
         now = self._clock.now()
-        request = build_request(schedule, occurrence.key, occurrence.nominal_time, occurrence.blob, occurrence.batch)
+        request = build_request(schedule, occurrence)
         run = self._unclaimed(schedule.name, schedule, occurrence, now)
         request = with_parameters(request, asked.parameters)
         waiting = replace(
@@ -125,7 +125,7 @@ class Firing:
             by_person=True,
         )
         if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
-            waiting = overlapping(replace(waiting, request=None), now)
+            waiting = skipped(waiting, schedule, SkipReason.OVERLAP, None, now)
         return self._noted(waiting, occurrence)
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
@@ -192,9 +192,10 @@ class Firing:
                 return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
             seen = slots
             if schedule.overlap in KEEPS_NEWEST and slots.is_superseded(ranks_at(run)):
-                return self._noted(superseded(replace(run, request=None), slots, now), occurrence)
+                because = newer_has_started(slots, now)
+                return self._noted(skipped(run, schedule, SkipReason.SUPERSEDED, because, now), occurrence)
             if turn is Turn.SKIP:
-                return self._noted(overlapping(replace(run, request=None), now), occurrence)
+                return self._noted(skipped(run, schedule, SkipReason.OVERLAP, None, now), occurrence)
             if turn is Turn.WAIT:
                 # Its own time, not this clock's: one that is a day ahead shall not let it wait for a day.
                 due_at = min(now, run.nominal_time or now)
@@ -237,6 +238,7 @@ class Firing:
             created_at=now,
             pipeline="" if schedule is None else schedule.pipeline,
             nominal_time=occurrence.nominal_time,
+            previous_time=occurrence.previous_time,
             blob=occurrence.blob,
             batch=occurrence.batch,
             replay_of=occurrence.replay_of,

@@ -4,19 +4,30 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..ledger.slots import Slots
+from ..scheduling.config import Schedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run, RunState, SkipReason
+from ..scheduling.templates import names_in
 
 
-def overlapping(run: Run, now: datetime) -> Run:
-    """The run, skipped because another one of its schedule is open."""
-    return replace(run, state=RunState.SKIPPED, reason=SkipReason.OVERLAP.value, ended_at=now)
+def skipped(run: Run, schedule: Schedule | None, reason: SkipReason, because: str | None, now: datetime) -> Run:
+    """The run, never to be sent; `because` says more than the reason."""
+    sentence = "; ".join(filter(None, (because, uncovered(run, schedule))))
+    return replace(run, state=RunState.SKIPPED, reason=reason.value, request=None, error=sentence or None, ended_at=now)
 
 
-def superseded(run: Run, slots: Slots, now: datetime) -> Run:
-    """The run, skipped because one of a later occurrence has started."""
-    sentence = f"the run of a later occurrence, {iso_utc(slots.newest_started or now)}, has started"
-    return replace(run, state=RunState.SKIPPED, reason=SkipReason.SUPERSEDED.value, error=sentence, ended_at=now)
+def newer_has_started(slots: Slots, now: datetime) -> str:
+    """Why a run is superseded."""
+    return f"the run of a later occurrence, {iso_utc(slots.newest_started or now)}, has started"
+
+
+def uncovered(run: Run, schedule: Schedule | None) -> str | None:
+    """Which window nobody works on, where runs are told theirs by {previous_time}."""
+    if schedule is None or run.previous_time is None or run.nominal_time is None:
+        return None
+    if all("previous_time" not in names_in(text) for _, text in schedule.request.texts()):
+        return None
+    return f"no run covers {iso_utc(run.previous_time)} to {iso_utc(run.nominal_time)}"
 
 
 def rejected(run: Run, because: str, now: datetime) -> Run:

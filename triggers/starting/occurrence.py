@@ -9,7 +9,9 @@ from ..scheduling.batch import BatchFacts
 from ..scheduling.change import BlobChange
 from ..scheduling.config import TimeSchedule
 from ..scheduling.policies import jitter_of
-from ..scheduling.run import RunKind, change_key, time_key
+from ..scheduling.run import RunKind
+from ..scheduling.run_keys import change_key, time_key
+from ..scheduling.times.occurrences import previous
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class Occurrence:
     nominal_time: datetime
     blob: BlobChange | None = None
     batch: BatchFacts | None = None
+    previous_time: datetime | None = None
+    """Of a time-based schedule: the occurrence before this one."""
     replay_of: str | None = None
     due_at: datetime | None = None
     """When the run is to be sent; None: at once."""
@@ -47,7 +51,8 @@ def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrenc
     """The occurrence of a nominal time; with jitter it is due a little later."""
     due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
     key = time_key(schedule.name, nominal_time)
-    return Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, due_at=due_at)
+    previous_time = previous(schedule.trigger, nominal_time)
+    return Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, previous_time=previous_time, due_at=due_at)
 
 
 def change_occurrence(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:

@@ -18,8 +18,7 @@ def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
         return run
     if run.request is None or _lacks_manifest(run, schedule):
         return run
-    nominal_time = run.nominal_time or run.created_at
-    request = build_request(schedule, run.key, nominal_time, run.blob, run.batch)
+    request = build_request(schedule, run if run.nominal_time else replace(run, nominal_time=run.created_at))
     present = with_parameters(request, run.parameters)
     return run if too_large(present) else replace(run, request=present)
 

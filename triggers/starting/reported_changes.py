@@ -17,7 +17,8 @@ from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import Pause, is_paused, pause_at
 from ..scheduling.policies import floor
-from ..scheduling.run import SkipReason, change_key
+from ..scheduling.run import SkipReason
+from ..scheduling.run_keys import change_key
 from ..storage.blobs import Blobs, BlobUnavailable, Page
 from .firing import Firing
 from .lives import Lives

@@ -20,9 +20,11 @@ from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.change import BlobChange, path_out_of_scope
-from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule, TriggerOverrides
-from ..scheduling.run import Run, RunKind, RunState, replay_key, request_key
+from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule, TimeSchedule, TriggerOverrides
+from ..scheduling.run import Run, RunKind, RunState
+from ..scheduling.run_keys import replay_key, request_key
 from ..scheduling.run_request import LARGEST
+from ..scheduling.times.occurrences import previous
 from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
@@ -189,7 +191,8 @@ class Asking:
 
     def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
         """What a person's run is for: a time, or a blob as it is now."""
-        occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at)
+        before = previous(schedule.trigger, at) if isinstance(schedule, TimeSchedule) else None
+        occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at, previous_time=before)
         if not isinstance(schedule, ChangeSchedule):
             if path is not None:
                 raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no blob")
@@ -221,6 +224,7 @@ class Asking:
             key=key,
             kind=RunKind.REPLAY,
             nominal_time=run.nominal_time or run.created_at,
+            previous_time=run.previous_time,
             blob=run.blob,
             replay_of=root,
         )

@@ -17,11 +17,12 @@ from ..scheduling.change import FoundBlob, change_digest, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.policies import floor
-from ..scheduling.run import Run, RunKind, RunState, change_key, replay_key, schedule_of, time_key
+from ..scheduling.run import Run, RunKind, RunState
+from ..scheduling.run_keys import change_key, replay_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
 from ..starting.due_occurrences import AHEAD
 from ..starting.firing import Firing
-from ..starting.occurrence import Asked, Occurrence, change_occurrence
+from ..starting.occurrence import Asked, Occurrence, change_occurrence, time_occurrence
 from ..starting.reported_changes import Changes
 from .declined import WrongState
 
@@ -150,7 +151,7 @@ class Backfilling:
         why = _why(present, is_remembered=is_remembered)
         if dry_run:
             return Item(key, what, starts=True, why=why)
-        occurrence = _again(Occurrence(key=key, kind=RunKind.TIME, nominal_time=moment), own)
+        occurrence = _again(replace(time_occurrence(schedule, moment), key=key, due_at=None), own)
         started = self.firing.wait(schedule, occurrence, asked)
         return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 

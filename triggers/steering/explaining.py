@@ -13,7 +13,8 @@ from ..scheduling.config import ChangeSchedule, Schedule, TimeSchedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
-from ..scheduling.run import RunState, change_key, replay_key, time_key
+from ..scheduling.run import RunState
+from ..scheduling.run_keys import change_key, replay_key, time_key
 from ..scheduling.shown import history_of
 from ..scheduling.times.occurrences import next_after
 from ..starting.lives import Lives

@@ -17,7 +17,8 @@ from ..scheduling.config import ChangeSchedule, Config, ManualSchedule, Schedule
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
-from ..scheduling.run import ENDED_STATES, Run, is_run_key
+from ..scheduling.run import ENDED_STATES, Run
+from ..scheduling.run_keys import is_run_key
 from ..scheduling.shown import RunAnswer, run_answer
 from ..scheduling.times.occurrences import change_at, expression_at, next_after
 from ..starting.occurrence import Asked

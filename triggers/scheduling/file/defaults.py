@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..faults import FaultList
+from ..templates import names_in
 from .keys import CommonKeys
 from .private_settings import check_private
 from .structure import Converter, RequestTextAt
-from .texts import ALL_NAMES, check_templates, names_in
+from .texts import ALL_NAMES, check_templates
 from .yaml_text import INVALID, Tree
 
 TIME_ONLY: Final = frozenset({"catchup_window", "catchup", "jitter"})

@@ -20,21 +20,9 @@ _TIME_FORMAT: Final = re.compile(r"(?<!\w)%[YmdHM](?:[-_/.: ]?%[YmdHMS])*(?!\w)"
 
 def foreign_templates(request: RequestTemplate) -> Iterator[tuple[str, str]]:
     """Keys of the schedule with a sentence each, one a text."""
-    for key, text in _texts(request):
+    for key, text in request.texts():
         if sentence := _about(text):
             yield key, sentence
-
-
-def _texts(request: RequestTemplate) -> Iterator[tuple[str, str]]:
-    yield "experiment_name", request.experiment_name
-    yield "description", request.description or ""
-    yield "run_source", request.run_source or ""
-    for name, text in request.tags.items():
-        yield f"tags.{name}", text
-    for name, text in request.pipeline_parameters.items():
-        yield f"pipeline_parameters.{name}", text
-    for name, datapath in request.datapaths.items():
-        yield f"datapaths.{name}.path", datapath.path
 
 
 def _about(text: str) -> str | None:

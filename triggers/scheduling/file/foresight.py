@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from ..config import Schedule, TimeSchedule
+from ..config import Catchup, Overlap, Schedule, TimeSchedule
+from ..templates import names_in
 from ..times.alarm import count_between
 from ..times.cron import Cron
 from ..times.cron_list import CronList
@@ -59,6 +60,7 @@ def foreseen(schedule: Schedule, now: datetime, *, clock_changes: bool = True) -
         return
     for sentence in (*_half_clock_time(schedule), *_fixed_offset(trigger, now)):
         yield _key(trigger), sentence
+    yield from _windows(schedule)
     for number, rule in enumerate(rules_of(trigger)):
         key = f"{_key(trigger)}[{number}]" if isinstance(trigger, CronList) else _key(trigger)
         for sentence in _of_rule(rule, now, clock_changes=clock_changes):
@@ -138,6 +140,19 @@ def _half_clock_time(schedule: TimeSchedule) -> Iterator[str]:
         hours = f"[{begins.hour}]" if begins is not None else "[0]"
         where = f", where {elsewhere % 'hour'}" if begins is not None and begins.hour else ""
         yield f"has no hours: it runs in hour 0 only{where}; write hours: {hours}, or all that are meant"
+
+
+def _windows(schedule: TimeSchedule) -> Iterator[tuple[str, str]]:
+    """Policies that leave windows from {previous_time} to {scheduled_time} without a run."""
+    key = next((key for key, text in schedule.request.texts() if "previous_time" in names_in(text)), None)
+    if key is None:
+        return
+    if schedule.catchup is not Catchup.ALL:
+        left_out = f"catchup {schedule.catchup.value} starts no run for the windows of missed occurrences"
+        yield key, f"{left_out}; write catchup: all"
+    if schedule.overlap not in (Overlap.ALLOW, Overlap.BUFFER_ALL):
+        left_out = f"overlap {schedule.overlap.value} starts no run for the windows of skipped occurrences"
+        yield key, f"{left_out}; write overlap: buffer_all"
 
 
 def _fixed_offset(trigger: TimeTrigger, now: datetime) -> Iterator[str]:

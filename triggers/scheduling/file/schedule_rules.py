@@ -199,7 +199,7 @@ def _names(kind: str | None, own: dict[str, Tree], defaults: Defaults) -> frozen
     batch = own.get("batch", defaults.keys.get("batch"))
     batched = isinstance(batch, dict) and _takes_batches(own)
     by_folder = isinstance(batch, dict) and batch.get("group_by") == "folder"
-    return known_names(change=kind == "change", batch=batched, batch_by_folder=by_folder)
+    return known_names(kind, batch=batched, batch_by_folder=by_folder)
 
 
 def _takes_batches(own: dict[str, Tree]) -> bool:

@@ -7,34 +7,39 @@ from typing import Final
 
 from ..faults import FaultList, nearest
 from ..templates import Field, Setting, tokens
+from ..times.shifts import shift_problem
 from .structure import RequestTextAt
 
 _DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
 """Those of Python's strftime."""
 
-_BRACED: Final = re.compile(r"(?<!\{)\{([A-Za-z_ .-]+)(:[^{}]*)?\}(?!\})")
+_BRACED: Final = re.compile(r"(?<!\{)\{([A-Za-z_ .-]+?)((?:\s*[+-]\s*[0-9]+\s*[A-Za-z]*)*)\s*(:[^{}]*)?\}(?!\})")
 """What looks like a template and is none."""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-TIME_NAMES = frozenset({"scheduled_time", "run_key"})
+COMMON_NAMES = frozenset({"scheduled_time", "run_key"})
 """Template names that every schedule knows."""
+TIME_NAMES = frozenset({"previous_time"})
+"""Template names of time-based schedules."""
 BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "blob.etag", "blob.last_modified"})
 """Template names of change-based schedules without `batch`."""
 BATCH_NAMES = frozenset({"batch.count"})
 FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
-TIME_VALUED = frozenset({"scheduled_time", "blob.last_modified"})
-"""The names that take a strftime format."""
-ALL_NAMES = TIME_NAMES | BLOB_NAMES | BATCH_NAMES
+TIME_VALUED = frozenset({"scheduled_time", "previous_time", "blob.last_modified"})
+"""The names that take a shift and a strftime format."""
+ALL_NAMES = COMMON_NAMES | TIME_NAMES | BLOB_NAMES | BATCH_NAMES
 
 
-def known_names(*, change: bool, batch: bool, batch_by_folder: bool) -> frozenset[str]:
-    """The template names that a schedule of this kind can fill."""
-    if not change:
-        return TIME_NAMES
+def known_names(kind: str | None, *, batch: bool, batch_by_folder: bool) -> frozenset[str]:
+    """The template names that a schedule can fill; `kind` is the key of its trigger."""
+    if kind in ("recurrence", "cron"):
+        return COMMON_NAMES | TIME_NAMES
+    if kind != "change":
+        return COMMON_NAMES
     if not batch:
-        return TIME_NAMES | BLOB_NAMES
-    return TIME_NAMES | BATCH_NAMES | (FOLDER_BATCH_NAMES if batch_by_folder else frozenset())
+        return COMMON_NAMES | BLOB_NAMES
+    return COMMON_NAMES | BATCH_NAMES | (FOLDER_BATCH_NAMES if batch_by_folder else frozenset())
 
 
 def check_templates(texts: Iterable[RequestTextAt], names: AbstractSet[str], faults: FaultList) -> None:
@@ -51,8 +56,9 @@ def _misspelled(text: str, names: AbstractSet[str]) -> str | None:
     """What plain text in braces was meant as: a name with blanks around it, or with hyphens."""
     for found in _BRACED.finditer(text):
         name = found[1].strip().replace("-", "_").replace(" ", "_")
-        if name in names and name != found[1]:
-            return f"{found[0]} is plain text; write {{{name}{(found[2] or '').rstrip()}}}"
+        shift = "".join(found[2].split())
+        if name in names and f"{name}{shift}{found[3] or ''}" != found[0][1:-1]:
+            return f"{found[0]} is plain text; write {{{name}{shift}{(found[3] or '').rstrip()}}}"
     return None
 
 
@@ -65,11 +71,6 @@ def check_settings(texts: Iterable[RequestTextAt], settings: Mapping[str, str], 
                 faults.add(place.path, place.text, sentence, lacks=token.name)
 
 
-def names_in(text: str) -> set[str]:
-    """The template names that a text uses."""
-    return {token.name for token in tokens(text) if isinstance(token, Field)}
-
-
 _OF_DOTNET: Final = {
     "yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "dddd": "%A", "ddd": "%a", "dd": "%d",
     "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "tt": "%p",
@@ -79,19 +80,21 @@ _OF_DOTNET: Final = {
 
 def _as_strftime(token: Field) -> str:
     meant = re.sub("|".join(_OF_DOTNET), lambda part: _OF_DOTNET[part[0]], token.format or "")
-    return f"write {{{token.name}:{meant if '%' in meant else '%Y-%m-%d'}}}"
+    return f"write {{{token.name}{token.shift}:{meant if '%' in meant else '%Y-%m-%d'}}}"
 
 
 def _problem(token: Field, names: AbstractSet[str]) -> str | None:
     if token.name not in names:
         elsewhere = " in this kind of schedule" if token.name in ALL_NAMES else nearest(token.name, sorted(names))
         return f"{{{token.name}}} means nothing{elsewhere}; for plain braces write {{{{{token.name}}}}}"
-    if token.format is not None and token.name not in TIME_VALUED:
-        return f"{{{token.name}}} is no time and takes no format"
+    if token.name not in TIME_VALUED and (token.shift or token.format is not None):
+        return f"{{{token.name}}} is no time and takes {'no shift' if token.shift else 'no format'}"
+    if problem := shift_problem(token.shift):
+        return problem
     if _CONTROLS.search(token.format or ""):
         return f"{{{token.name}:…}} has a character in its format that cannot be seen; leave it out"
     if token.format and "%" not in token.format:
-        return f"{{{token.name}:{token.format}}} has no part of a strftime format; {_as_strftime(token)}"
+        return f"{{{token.name}{token.shift}:{token.format}}} has no part of a strftime format; {_as_strftime(token)}"
     _, percent, rest = re.sub(_DIRECTIVES, "", token.format or "").partition("%")
     if percent:
         return f"%{rest[:1]} is no part of a strftime format"

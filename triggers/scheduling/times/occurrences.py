@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from .cron import Cron
 from .cron_list import CronList
 from .recurrence import ELAPSED, Recurrence
@@ -14,6 +16,7 @@ Rule: TypeAlias = Recurrence | Cron
 TimeTrigger: TypeAlias = Rule | CronList
 
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+_FIRST_LOOK_BACK = timedelta(hours=1)
 
 
 def between(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -27,6 +30,29 @@ def between(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[
 def next_after(trigger: TimeTrigger, after: datetime, number: int) -> list[datetime]:
     """The next nominal times strictly after an instant, at most `number` of them, in UTC."""
     return list(islice(_from(trigger, after), number))
+
+
+def newest_first(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Nominal times in (after, until], in UTC, newest first: looked for backwards, in spans that grow."""
+    span = _FIRST_LOOK_BACK
+    while until > after:
+        start = max(after, until - span)
+        found = list(between(trigger, start, until))
+        yield from reversed(found)
+        until, span = start, span if found else 2 * span
+
+
+def previous(trigger: TimeTrigger, moment: datetime) -> datetime | None:
+    """The last nominal time before a moment, in UTC, also where the rule would have had one before its start."""
+    unbounded = without_bounds(trigger)
+    return next(newest_first(unbounded, _FIRST, moment.astimezone(UTC) - timedelta(microseconds=1)), None)
+
+
+def without_bounds(trigger: TimeTrigger) -> TimeTrigger:
+    """The trigger as it would be without start and end."""
+    if isinstance(trigger, CronList):
+        return CronList(tuple(replace(line, start=None, end=None) for line in trigger.lines))
+    return replace(trigger, start=None, end=None)
 
 
 def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:

@@ -56,7 +56,7 @@ export function drawLive(state) {
 export function drawBanner() {
   const { awayBecause, failures, lastGood } = connection;
   const away = awayBecause && [awayBecause.message, failures > 1, lastGood];
-  const wrong = [health?.status, health?.ledger, health?.faults, health?.warnings];
+  const wrong = [health?.status, health?.ledger, health?.faults];
   if (!hasChanged($("banner"), JSON.stringify([away, wrong]))) return;
   const lines = awayBecause ? awayLines(awayBecause) : healthLines();
   const again = { "data-f": "again", onclick: () => signal("refresh") };
@@ -72,23 +72,19 @@ function awayLines(error) {
   return [h("strong", null, `${error.message}.`), `${since} Trying again ${soon}.`];
 }
 
-/**
- * One warning as it is, several folded up: they stay until the file is edited.
- * @param {string[]} warnings
- * @returns {Several[]}
- */
-function warningLines(warnings) {
-  if (warnings.length <= 1) return warnings.map((one) => h("div", { class: "small" }, one));
+/** Warnings stay until somebody edits the file or the settings, so they are folded up. */
+export function drawWarnings() {
+  const warnings = health?.warnings ?? [];
+  $("warnings").hidden = !warnings.length;
+  if (!hasChanged($("warnings"), JSON.stringify(warnings))) return;
   const items = warnings.map((one) => h("li", null, one));
-  return [h("details", { class: "small" }, h("summary", null, many(warnings.length, "warning")), h("ul", null, items))];
+  refill($("warnings"), [h("summary", null, many(warnings.length, "warning")), h("ul", null, items)]);
 }
 
 /** @returns {Several[]} */
 function healthLines() {
-  if (!health) return [];
+  if (!health || health.status === "ok") return [];
   const faults = health.faults ?? [];
-  const warnings = warningLines(health.warnings ?? []);
-  if (health.status === "ok") return warnings;
   const items = faults
     .slice(0, 20)
     .map((one) => h("li", null, h("code", null, `${one.file}: ${one.path}`), ` ${one.message}`));
@@ -96,6 +92,5 @@ function healthLines() {
     h("strong", null, "The app reports a problem."),
     health.ledger !== "ok" ? ` ${health.ledger}` : "",
     h("ul", null, items),
-    ...warnings,
   ];
 }

@@ -34,7 +34,7 @@ export function showGate(because) {
   forgetConnection();
   showSections();
   for (const id of ["trouble", "plans", "rows"]) removeRows($(id));
-  $("banner").hidden = $("refresh").hidden = $("forget").hidden = true;
+  $("banner").hidden = $("warnings").hidden = $("refresh").hidden = $("forget").hidden = true;
   $("gate").hidden = false;
   $("gate-answer").hidden = !because;
   say($("gate-answer"), because ?? "");
@@ -63,6 +63,7 @@ const FILLED = [
   "by-schedule",
   "by-state",
   "banner",
+  "warnings",
   "no-runs",
   "no-plans",
   "toast",

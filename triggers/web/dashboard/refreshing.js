@@ -1,7 +1,7 @@
 // Keeps the page up: asks the app every 20 seconds while the tab is looked at, and draws what has come.
 
 import { generation, hasKey, STALE, understood } from "./api.js";
-import { connection, drawBanner, drawLive, EVERY, noteAway, noteReached } from "./connection.js";
+import { connection, drawBanner, drawLive, drawWarnings, EVERY, noteAway, noteReached } from "./connection.js";
 import { $ } from "./elements.js";
 import { isGateShown, showGate, showPage } from "./gate.js";
 import { searched } from "./known.js";
@@ -31,6 +31,7 @@ export async function draw() {
   if (pressed()) await pressed();
   keepingPlace(() => {
     drawBanner();
+    drawWarnings();
     drawTrouble();
     drawRuns();
     drawStory();
@@ -158,6 +159,7 @@ function failed(caught) {
   noteAway(error);
   showPage();
   drawBanner();
+  drawWarnings();
   drawLive("away");
 }
 
