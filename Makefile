@@ -64,6 +64,7 @@ docs: $(VENV) ## write the generated parts of docs/
 
 schema: $(VENV) ## write schedules.schema.json and the dashboard's types
 	$(BIN)/python -m local.schema > schedules.schema.json
+	$(BIN)/python -m local.holiday_codes > triggers/scheduling/times/holiday_codes.json
 	$(BIN)/python -m local.api_types > triggers/web/dashboard/api_types.js
 
 lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes for every platform

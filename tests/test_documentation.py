@@ -40,6 +40,7 @@ BUILT_SKIPS = {
     "before_first_seen",
     "before_start",
     "gone",
+    "excluded",
     "forgotten",
 }
 STRUCTS = [one for one in vars(file_keys).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]

@@ -127,11 +127,13 @@ class Engine:
     def due_occurrences(self) -> "DueOccurrences":
         """Fires the occurrences of time-based schedules."""
         from .starting.due_occurrences import DueOccurrences
+        from .starting.moved_occurrences import MovedOccurrences
 
         return DueOccurrences(
             ledger=self.ledger,
             lives=self.lives,
             firing=self.firing,
+            moved=MovedOccurrences(ledger=self.ledger, firing=self.firing),
             clock=self.clock,
             started_at=self.started_at,
             retention=self.pace.retention,
@@ -225,6 +227,7 @@ class Engine:
     @built_once
     def backfilling(self) -> "Backfilling":
         """Starts what has no run."""
+        from .starting.moved_occurrences import MovedOccurrences
         from .steering.backfilling import Backfilling
 
         return Backfilling(
@@ -232,6 +235,7 @@ class Engine:
             ledger=self.ledger,
             rows=self.change_ledger,
             firing=self.firing,
+            moved=MovedOccurrences(ledger=self.ledger, firing=self.firing),
             clock=self.clock,
         )
 

@@ -154,12 +154,14 @@ def test_next_marks_clock_changes(run: Run) -> None:
             "local_time": "2026-03-29T03:00:00+02:00",
             "clock_change": "gap",
             "expression": None,
+            "moved_from": None,
         },
         {
             "nominal_time": "2026-03-30T00:30:00Z",
             "local_time": "2026-03-30T02:30:00+02:00",
             "clock_change": None,
             "expression": None,
+            "moved_from": None,
         },
     ]
 
@@ -188,6 +190,28 @@ def test_next_shows_which_line_of_a_list_names_each_occurrence(run: Run) -> None
     )
     assert "cron.expression[1]: runs 58 times a year" in err
     assert json.loads(as_json)[0]["expression"] == "0 4 * * 1-5"
+
+
+def test_next_lists_what_is_excluded_and_marks_what_moved(run: Run) -> None:
+    keys = 'cron: {expression: "0 4 * * 5,6"}, exclude: {week_days: [Saturday], dates: [2026-12-04], move: after}'
+    run.file.write_text(BATCH.replace('cron: {expression: "0 4 * * *"}', keys))
+
+    code, out, _ = run("next", "later", "--from", "2026-11-27", "-n", "3")
+    _, as_json, _ = run("next", "later", "--from", "2026-11-27", "-n", "3", "--json")
+
+    assert code == 0
+    assert out.splitlines() == [
+        "2026-11-27T04:00:00Z  Fri 2026-11-27T04:00:00+00:00",
+        "2026-11-28T04:00:00Z  Sat 2026-11-28T04:00:00+00:00  excluded: Saturday is excluded; "
+        "moved to 2026-11-29T04:00:00Z",
+        "2026-11-29T04:00:00Z  Sun 2026-11-29T04:00:00+00:00  moved from 2026-11-28T04:00:00Z",
+        "2026-12-04T04:00:00Z  Fri 2026-12-04T04:00:00+00:00  excluded: 2026-12-04 is excluded; "
+        "moved to 2026-12-06T04:00:00Z",
+        "2026-12-05T04:00:00Z  Sat 2026-12-05T04:00:00+00:00  excluded: Saturday is excluded; "
+        "moved to 2026-12-06T04:00:00Z",
+        "2026-12-06T04:00:00Z  Sun 2026-12-06T04:00:00+00:00  moved from 2026-12-05T04:00:00Z",
+    ]
+    assert [one["moved_from"] for one in json.loads(as_json)] == [None, "2026-11-28T04:00:00Z", "2026-12-05T04:00:00Z"]
 
 
 def test_next_of_a_manual_schedule_is_refused_and_its_request_can_be_seen(run: Run) -> None:

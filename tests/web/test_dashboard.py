@@ -113,6 +113,17 @@ def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> No
             "Monday to Friday at 06:00; Cron 0 10 1 * 6, UTC",
         ),
         ({"manual": {}}, "Only by hand or by a program"),
+        (
+            {
+                "cron": {"expression": "0 6 * * *"},
+                "exclude": {"week_days": ["saturday", "Sunday"], "holidays": "DE-BY"},
+            },
+            "Every day at 06:00, not on Saturday, Sunday or holidays (DE-BY), UTC",
+        ),
+        (
+            {"cron": {"expression": "0 6 1 * *"}, "exclude": {"dates": ["2026-12-25"], "move": "after"}},
+            "Day 1 of the month at 06:00, the day after instead of 2026-12-25, UTC",
+        ),
         ({"recurrence": {"frequency": "Minute", "interval": 45}}, "Every 45 minutes, UTC"),
         (
             {

@@ -134,7 +134,7 @@ def test_schedules_tell_what_they_are_and_what_comes_next(machine: Machine) -> N
     assert one["trigger"] == {"cron": {"expression": "30 4 * * *", "time_zone": "Europe/Berlin"}}
     assert (one["kind"], one["pipeline"], one["status"], one["paused"]) == ("time", "score", "Enabled", False)
     assert len(one["next"]) == 10
-    assert set(one["next"][0]) == {"nominal_time", "local_time", "clock_change", "expression"}
+    assert set(one["next"][0]) == {"nominal_time", "local_time", "clock_change", "expression", "moved_from"}
     uploads = get(machine, "schedules/uploads").json()
     assert (uploads["kind"], uploads["next"]) == ("change", [])
     assert get(machine, "schedules/off").json()["status"] == "Disabled"

@@ -23,11 +23,11 @@ from ..scheduling.run import RunKind
 from ..scheduling.run_keys import request_key
 from ..scheduling.run_request import Submission, build_request
 from ..scheduling.templates import MissingSetting
-from ..scheduling.times.cron_list import CronList
-from ..scheduling.times.occurrences import next_after
+from ..scheduling.times.occurrences import excluded, next_after, rules_of
 from ..scheduling.times.time_zones import ClockChange
 from ..settings import Settings
 from ..starting.occurrence import Occurrence, change_occurrence, time_occurrence
+from ..steering.answers import NextAnswer
 from ..steering.service import upcoming
 from .levers import Refused, named_schedule
 
@@ -56,11 +56,26 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     if options.json:
         print(json.dumps(to_builtins(found), indent=2))
         return 0
-    for one in found:
-        day = f"{datetime.fromisoformat(one.local_time):%a}"
-        named_by = f"  {one.expression}" if isinstance(schedule.trigger, CronList) else ""
-        print(f"{one.nominal_time}  {day} {one.local_time}{named_by}{_CLOCK_CHANGES.get(one.clock_change or '', '')}")
+    lines = {one.nominal_time: _in_words(schedule, one) for one in found}
+    last = datetime.fromisoformat(found[-1].nominal_time) if found else options.start
+    for left_out in excluded(schedule.trigger, options.start, last):
+        moved = f"; moved to {iso_utc(left_out.moved_to)}" if left_out.moved_to else ""
+        lines[iso_utc(left_out.at)] = f"{_there(schedule, left_out.at)}  excluded: {left_out.because}{moved}"
+    for nominal_time, words in sorted(lines.items()):
+        print(f"{nominal_time}  {words}")
     return 0
+
+
+def _in_words(schedule: TimeSchedule, one: NextAnswer) -> str:
+    named_by = f"  {one.expression}" if len(rules_of(schedule.trigger)) > 1 else ""
+    moved = f"  moved from {one.moved_from}" if one.moved_from else ""
+    change = _CLOCK_CHANGES.get(one.clock_change or "", "")
+    return f"{_there(schedule, datetime.fromisoformat(one.nominal_time))}{named_by}{moved}{change}"
+
+
+def _there(schedule: TimeSchedule, moment: datetime) -> str:
+    local = moment.astimezone(schedule.zone)
+    return f"{local:%a} {local.isoformat()}"
 
 
 def request(options: argparse.Namespace, settings: Settings, folder: Path) -> int:

@@ -68,13 +68,17 @@ class Ledger(Registry):
         `beside` are other writes of the schedule in the same transaction; None also when one of them does not fit.
         """
         write_id = str(uuid4())
+        return self._written(run, write_id, [*self.insert_operations(run, write_id), *beside])
+
+    def insert_operations(self, run: Run, write_id: str | None = None) -> list[Operation]:
+        """What claims the run's key, for a transaction that fails when the key has a row already."""
         operations: list[Operation] = [
-            Create(f"k:{run.key}", run_columns(run, write_id)),
+            Create(f"k:{run.key}", run_columns(run, write_id or str(uuid4()))),
             Create(f"{list_key(run.created_at)}:{run.key}", list_columns(run)),
         ]
         if run.state in OPEN_STATES:
             operations.append(Create(f"o:{run.key}", open_columns(run)))
-        return self._written(run, write_id, [*operations, *deliveries_of(None, run), *beside])
+        return [*operations, *deliveries_of(None, run)]
 
     def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
         """Write what became of a run: as written, or None when somebody else has written since `before` was read.

@@ -71,7 +71,7 @@ _RUN_COLUMNS: Final = frozenset(
 """Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
 _ABSENT: Final = re.compile(
-    r'(,"(life":null|claims":\[\]|events_left_out":0|previous_time":null|unknown":null))+}\Z', re.ASCII
+    r'(,"(life":null|claims":\[\]|events_left_out":0|previous_time":null|moved_from":null|unknown":null))+}\Z', re.ASCII
 )
 """What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
 _NUMBER: Final = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)

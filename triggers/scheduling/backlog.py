@@ -9,7 +9,7 @@ from .config import Catchup, TimeSchedule
 from .overlap import KEEPS_NEWEST, slots_of
 from .pauses import Pause, pause_at
 from .policies import ON_TIME
-from .times.occurrences import between, newest_first
+from .times.occurrences import between, named_between, newest_first
 
 OCCURRENCES_A_CALL: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
@@ -23,7 +23,7 @@ def due_now(
     The oldest come first; of a longer backlog, also those that are to start now: what is on time, and what `catchup`
     lets start.
     """
-    oldest = list(islice(between(schedule.trigger, after, until), OCCURRENCES_A_CALL + 1))
+    oldest = list(islice(named_between(schedule.trigger, after, until), OCCURRENCES_A_CALL + 1))
     if len(oldest) <= OCCURRENCES_A_CALL:
         return oldest, None
     rest = oldest.pop()

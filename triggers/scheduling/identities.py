@@ -18,7 +18,9 @@ from msgspec import structs
 from .config import ChangeTrigger, Target
 from .times.cron import Cron
 from .times.cron_list import CronList
+from .times.excluding import Excluding
 from .times.occurrences import TimeTrigger
+from .times.rules import Rules
 
 _VERSION: Final = 1
 """To be raised when what a part means changes, never when only a part is added: absent parts are left out."""
@@ -35,11 +37,24 @@ def canonical_digest(of: str, parts: Mapping[str, Any]) -> str:
 
 def trigger_digest(trigger: TimeTrigger) -> str:
     """Changes exactly when the trigger's meaning does; 16 hexadecimal digits."""
+    if not isinstance(trigger, Excluding):
+        return canonical_digest("trigger", _parts(trigger))[:16]
+    days = trigger.exclusion
+    excluded = {
+        "dates": sorted(day.isoformat() for day in days.dates),
+        "week_days": sorted(days.week_days),
+        "holidays": days.holidays,
+        "move": days.move.value,
+    }
+    return canonical_digest("trigger", {**_parts(trigger.rules), "exclude": excluded})[:16]
+
+
+def _parts(trigger: Rules) -> dict[str, Any]:
     bounds = {"time_zone": trigger.zone.key, "start": _shown(trigger.start), "end": _shown(trigger.end)}
     if isinstance(trigger, Cron):
-        return canonical_digest("trigger", {"cron": trigger.expression, **bounds})[:16]
+        return {"cron": trigger.expression, **bounds}
     if isinstance(trigger, CronList):
-        return canonical_digest("trigger", {"cron": _expressions(trigger), **bounds})[:16]
+        return {"cron": _expressions(trigger), **bounds}
     rule = {
         "frequency": trigger.frequency.value,
         "interval": trigger.interval,
@@ -48,7 +63,7 @@ def trigger_digest(trigger: TimeTrigger) -> str:
         "month_days": list(trigger.month_days),
         "anchor": trigger.anchor.isoformat(),
     }
-    return canonical_digest("trigger", {**rule, **bounds})[:16]
+    return {**rule, **bounds}
 
 
 def target_id(target: Target) -> str:
@@ -98,6 +113,8 @@ def life_of_changes(trigger: ChangeTrigger, host: str) -> str:
 
 def trigger_digest_0_1(trigger: TimeTrigger) -> str:
     """The digest of a trigger in the rows of version 0.1.0."""
+    if isinstance(trigger, Excluding):  # it knew no calendars
+        return trigger_digest(trigger)
     bounds = f"zone=zoneinfo.ZoneInfo(key={trigger.zone.key!r}), start={trigger.start!r}, end={trigger.end!r}"
     if isinstance(trigger, Cron):
         return _sha256(f"Cron(expression={trigger.expression!r}, {bounds})")[:16]

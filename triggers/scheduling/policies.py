@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from .config import Catchup, Retry, TimeSchedule
 from .pauses import Pause, is_paused, pause_at
 from .run import SkipReason
+from .times.occurrences import excluded_at
 
 ON_TIME = timedelta(minutes=10)
 """An occurrence decided within this of its nominal time is on time; catch-up does not concern it."""
@@ -41,17 +42,18 @@ def decide(
     """What becomes of the occurrences (oldest first) that are due now; the window is compared here and never again.
 
     Below `floor` an occurrence may have been pruned: it starts nothing. Nor does one that is decided in a pause, or
-    whose nominal time lies in one.
+    whose nominal time lies in one. An occurrence of an excluded day is none, whatever else there is to say of it.
     """
+    excluded = frozenset(one for one in due if excluded_at(schedule.trigger, one))
     paused = frozenset(due) if is_paused(pauses, now) else frozenset(one for one in due if pause_at(pauses, one))
-    alive = [moment for moment in due if moment >= max(first_seen, floor) and moment not in paused]
+    alive = [moment for moment in due if moment >= max(first_seen, floor) and moment not in paused | excluded]
     missed = [moment for moment in alive if now - moment > ON_TIME]
     started = _caught_up(schedule, missed, now)
     late, caught_up = frozenset(missed), frozenset(started)
     return [
         Decision(moment, SkipReason.FORGOTTEN)
         if first_seen <= moment < floor
-        else Decision(moment, _skip(schedule, moment, first_seen, late, caught_up, paused))
+        else Decision(moment, _skip(schedule, moment, first_seen, late, caught_up, paused, excluded))
         for moment in due
     ]
 
@@ -68,9 +70,12 @@ def _skip(
     missed: frozenset[datetime],
     started: frozenset[datetime],
     paused: frozenset[datetime],
+    excluded: frozenset[datetime],
 ) -> SkipReason | None:
     if moment < first_seen:
         return SkipReason.BEFORE_FIRST_SEEN
+    if moment in excluded:
+        return SkipReason.EXCLUDED
     if not schedule.enabled:
         return SkipReason.DISABLED
     if moment in paused:

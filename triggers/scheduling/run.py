@@ -68,6 +68,7 @@ class SkipReason(Enum):
     CONTENT_UNCHANGED = "content_unchanged"
     COPY_FAILED = "copy_failed"
     FORGOTTEN = "forgotten"
+    EXCLUDED = "excluded"
 
 
 class RunKind(Enum):
@@ -193,6 +194,8 @@ class Run:
     """Of its history, between the first FIRST_EVENTS and the rest."""
     previous_time: Instant | None = None
     """The occurrence before this one; None of what is no occurrence of a time-based schedule."""
+    moved_from: Instant | None = None
+    """The occurrence of an excluded day that runs here instead, the newest of several."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None: all of the row is understood."""
 

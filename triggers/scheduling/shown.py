@@ -46,6 +46,8 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     state: str
     reason: str | None
     nominal_time: Utc | None
+    moved_from: Utc | None
+    """The occurrence of an excluded day that runs here instead."""
     due_at: Utc | None
     blob: BlobAnswer | None
     batch: BatchAnswer | None
@@ -76,6 +78,7 @@ def run_answer(run: Run) -> RunAnswer:
         state=run.state.value,
         reason=run.reason,
         nominal_time=iso_utc_or_none(run.nominal_time),
+        moved_from=iso_utc_or_none(run.moved_from),
         due_at=iso_utc_or_none(run.due_at),
         blob=None
         if blob is None

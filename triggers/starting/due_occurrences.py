@@ -1,7 +1,7 @@
 """Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..clock import Clock, Stopwatch
@@ -11,12 +11,14 @@ from ..scheduling.backlog import due_now
 from ..scheduling.config import Overlap, TimeSchedule
 from ..scheduling.identities import trigger_digest, trigger_digest_0_1
 from ..scheduling.overlap import slots_of
-from ..scheduling.pauses import is_paused
+from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
+from ..scheduling.run import SkipReason
 from ..scheduling.run_keys import time_key
-from ..scheduling.times.occurrences import TimeTrigger, between
+from ..scheduling.times.occurrences import TimeTrigger, between, excluded_at, moved_back
 from .firing import Firing
 from .lives import WOKEN_WITHIN, Lives
+from .moved_occurrences import MovedOccurrences
 from .occurrence import time_occurrence
 
 EARLY = timedelta(seconds=2)
@@ -36,10 +38,13 @@ class DueOccurrences:
     ledger: Ledger
     lives: Lives
     firing: Firing
+    moved: MovedOccurrences
     clock: Clock
     started_at: datetime
     """The start of the worker process."""
     retention: timedelta
+    _looked_ahead: set[str] = field(default_factory=set)
+    """The schedules whose occurrences of days to come were looked at for those that have moved into the past."""
 
     def fire(self, schedule: TimeSchedule, min_age: timedelta | None = None) -> int:
         """Fire every occurrence of at least this age that has no row yet; returns how many it started or skipped.
@@ -62,8 +67,12 @@ class DueOccurrences:
         if until <= after:
             return 0
         due, rest = due_now(schedule, after, until, now, state.pauses)
-        if not due and mark is not None and not _is_edited(trigger, mark):
-            return 0  # woken for nothing: the mark may stay where it is
+        is_edited = mark is not None and _is_edited(trigger, mark)
+        moved_back = 0
+        if mark is not None and (is_edited or schedule.name not in self._looked_ahead):
+            moved_back = self._fire_moved_back(schedule, after, first_seen, now, state.pauses)
+        if not due and mark is not None and not is_edited:
+            return moved_back  # woken for nothing: the mark may stay where it is
         decisions = decide(schedule, due, first_seen, now, floor=floor(now, self.retention), pauses=state.pauses)
         following = _following(mark, trigger, until)
 
@@ -74,7 +83,26 @@ class DueOccurrences:
             return not starts_before or not is_paused(self.ledger.present_pauses(schedule.name), self.clock.now())
 
         skips = [one for one in decisions if one.skip is not None]
-        return self._fire(schedule, _in_order(schedule, decisions, now), skips, rest, following, may_go_on)
+        fired = self._fire(schedule, _in_order(schedule, decisions, now), skips, rest, following, may_go_on)
+        return moved_back + fired
+
+    def _fire_moved_back(
+        self, schedule: TimeSchedule, after: datetime, first_seen: datetime, now: datetime, pauses: Sequence[Pause]
+    ) -> int:
+        """Fire what is still to come by the rule, and by an edit or a new holiday should have run already.
+
+        It is due now, not late: nobody could have started it in time.
+        """
+        moments = list(moved_back(schedule.trigger, after))
+        decisions = decide(schedule, moments, first_seen, now, floor=floor(now, self.retention), pauses=pauses)
+        late = (SkipReason.CATCHUP, SkipReason.SUPERSEDED)
+        fired = sum(
+            self._fired(schedule, replace(one, skip=None) if one.skip in late else one)
+            for one in decisions
+            if not self.ledger.has(time_key(schedule.name, one.nominal_time))
+        )
+        self._looked_ahead.add(schedule.name)
+        return fired
 
     def _fire(
         self,
@@ -118,7 +146,17 @@ class DueOccurrences:
             occurrence = replace(occurrence, remark=f"its timer fired {early.total_seconds():.3f} s early")
         if mark is not None:
             occurrence = replace(occurrence, beside=[moved(mark)])
-        return self.firing.fire(schedule, occurrence, decision.skip) is not None
+        whole = self.moved.with_originals(schedule, occurrence)
+        if whole is None:
+            return False
+        return self.firing.fire(schedule, whole, decision.skip, self._because(schedule, decision)) is not None
+
+    def _because(self, schedule: TimeSchedule, decision: Decision) -> str | None:
+        """What there is to say of a skip beside its reason."""
+        if decision.skip is not SkipReason.EXCLUDED:
+            return None
+        excluded = excluded_at(schedule.trigger, decision.nominal_time)
+        return excluded and excluded.because
 
 
 def _after(schedule: TimeSchedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from ..clock import Clock, Stopwatch
 from ..ledger.ledger import Ledger
-from ..ledger.ports import LedgerUnavailable
+from ..ledger.ports import LedgerUnavailable, Operation
 from ..ledger.slots import Slots
 from ..scheduling.config import Retry, Schedule
 from ..scheduling.outcome import Answer, Outcome
@@ -101,6 +101,12 @@ class Firing:
         now = self._clock.now()
         run = self._unclaimed(name, schedule, occurrence, now)
         return self._noted(skipped(run, schedule, reason, because, now), occurrence)
+
+    def notes(self, schedule: Schedule, occurrence: Occurrence, reason: SkipReason, because: str) -> list[Operation]:
+        """The writes which note that an occurrence starts nothing, for the transaction of another one's claim."""
+        now = self._clock.now()
+        run = skipped(self._unclaimed(schedule.name, schedule, occurrence, now), schedule, reason, because, now)
+        return self._ledger.insert_operations(run.first(now))
 
     def wait(
         self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
@@ -239,6 +245,7 @@ class Firing:
             pipeline="" if schedule is None else schedule.pipeline,
             nominal_time=occurrence.nominal_time,
             previous_time=occurrence.previous_time,
+            moved_from=occurrence.moved_from,
             blob=occurrence.blob,
             batch=occurrence.batch,
             replay_of=occurrence.replay_of,

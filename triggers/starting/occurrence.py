@@ -11,7 +11,7 @@ from ..scheduling.config import TimeSchedule
 from ..scheduling.policies import jitter_of
 from ..scheduling.run import RunKind
 from ..scheduling.run_keys import change_key, time_key
-from ..scheduling.times.occurrences import previous
+from ..scheduling.times.occurrences import moved_from, previous
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Occurrence:
     batch: BatchFacts | None = None
     previous_time: datetime | None = None
     """Of a time-based schedule: the occurrence before this one."""
+    moved_from: datetime | None = None
+    """The occurrence of an excluded day that runs here instead."""
     replay_of: str | None = None
     due_at: datetime | None = None
     """When the run is to be sent; None: at once."""
@@ -52,7 +54,14 @@ def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrenc
     due_at = nominal_time + jitter_of(schedule) if schedule.jitter else None
     key = time_key(schedule.name, nominal_time)
     previous_time = previous(schedule.trigger, nominal_time)
-    return Occurrence(key=key, kind=RunKind.TIME, nominal_time=nominal_time, previous_time=previous_time, due_at=due_at)
+    return Occurrence(
+        key=key,
+        kind=RunKind.TIME,
+        nominal_time=nominal_time,
+        previous_time=previous_time,
+        moved_from=moved_from(schedule.trigger, nominal_time),
+        due_at=due_at,
+    )
 
 
 def change_occurrence(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:

@@ -22,6 +22,8 @@ class NextAnswer(Struct, frozen=True, kw_only=True):
     clock_change: str | None
     expression: str | None
     """The line of cron that names it, the first of several; null of a recurrence."""
+    moved_from: Utc | None
+    """The occurrence of an excluded day that runs here instead, the newest of several."""
 
 
 class ScheduleAnswer(Struct, frozen=True, kw_only=True):

@@ -225,6 +225,7 @@ class Asking:
             kind=RunKind.REPLAY,
             nominal_time=run.nominal_time or run.created_at,
             previous_time=run.previous_time,
+            moved_from=run.moved_from,
             blob=run.blob,
             replay_of=root,
         )

@@ -22,6 +22,7 @@ from ..scheduling.run_keys import change_key, replay_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
 from ..starting.due_occurrences import AHEAD
 from ..starting.firing import Firing
+from ..starting.moved_occurrences import MovedOccurrences
 from ..starting.occurrence import Asked, Occurrence, change_occurrence, time_occurrence
 from ..starting.reported_changes import Changes
 from .declined import WrongState
@@ -51,6 +52,7 @@ class Backfilling:
     ledger: Ledger
     rows: ChangeLedger
     firing: Firing
+    moved: MovedOccurrences
     clock: Clock
 
     def backfill(
@@ -152,7 +154,10 @@ class Backfilling:
         if dry_run:
             return Item(key, what, starts=True, why=why)
         occurrence = _again(replace(time_occurrence(schedule, moment), key=key, due_at=None), own)
-        started = self.firing.wait(schedule, occurrence, asked)
+        whole = self.moved.with_originals(schedule, occurrence)
+        if whole is None:
+            return Item(key, what, starts=False, why="decided on the day from which it was moved")
+        started = self.firing.wait(schedule, whole, asked)
         return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 
     def _next_attempt(

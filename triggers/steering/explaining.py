@@ -16,7 +16,7 @@ from ..scheduling.pauses import pause_at
 from ..scheduling.run import RunState
 from ..scheduling.run_keys import change_key, replay_key, time_key
 from ..scheduling.shown import history_of
-from ..scheduling.times.occurrences import next_after
+from ..scheduling.times.occurrences import excluded_at, moved_from, next_after
 from ..starting.lives import Lives
 from ..storage.blobs import Blobs
 from .declined import BadInput
@@ -59,11 +59,18 @@ class Explaining:
         trigger, now = schedule.trigger, self.clock.now()
         yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
+            if excluded := excluded_at(trigger, at):
+                moved = f"; it runs at {iso_utc(excluded.moved_to)} instead" if excluded.moved_to else ""
+                yield f"{iso_utc(at)} is on an excluded day: {excluded.because}{moved}"
+                yield from self._chain(time_key(schedule.name, at))
+                return
             following = next(iter(next_after(trigger, at, 1)), None)
             later = f"the next one is {iso_utc(following)}" if following else "there is none later"
             yield f"{iso_utc(at)} is no occurrence of {schedule.name}; {later}"
             return
         yield f"{iso_utc(at)} is an occurrence of {schedule.name}"
+        if original := moved_from(trigger, at):
+            yield f"it is the one of {iso_utc(original)}, moved from an excluded day"
         yield from self._life(schedule, at)
         key = time_key(schedule.name, at)
         runs = list(self._chain(key))

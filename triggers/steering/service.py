@@ -20,7 +20,7 @@ from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import ENDED_STATES, Run
 from ..scheduling.run_keys import is_run_key
 from ..scheduling.shown import RunAnswer, run_answer
-from ..scheduling.times.occurrences import change_at, expression_at, next_after
+from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after
 from ..starting.occurrence import Asked
 from .answers import BackfillAnswer, ItemAnswer, NextAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from .asking import Asking
@@ -227,6 +227,7 @@ def upcoming(schedule: TimeSchedule, after: datetime, number: int) -> list[NextA
             local_time=at.astimezone(schedule.zone).isoformat(),
             clock_change=(change := change_at(schedule.trigger, at)) and change.value,
             expression=expression_at(schedule.trigger, at),
+            moved_from=iso_utc_or_none(moved_from(schedule.trigger, at)),
         )
         for at in next_after(schedule.trigger, after, number)
     ]

@@ -34,6 +34,7 @@ _REASONS: Final = {
     "gone": "the blob was gone",
     "content_unchanged": "the same content again",
     "copy_failed": "the copy that made the blob failed",
+    "excluded": "its day is excluded",
     "forgotten": "older than what the ledger keeps",
 }
 """By the values of SkipReason."""

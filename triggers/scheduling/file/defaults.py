@@ -12,7 +12,7 @@ from .structure import Converter, RequestTextAt
 from .texts import ALL_NAMES, check_templates
 from .yaml_text import INVALID, Tree
 
-TIME_ONLY: Final = frozenset({"catchup_window", "catchup", "jitter"})
+TIME_ONLY: Final = frozenset({"catchup_window", "catchup", "jitter", "exclude"})
 """Keys that mean nothing in a change-based schedule."""
 CHANGE_ONLY: Final = frozenset({"batch"})
 MERGED: Final = frozenset({"tags", "pipeline_parameters", "datapaths", "datasets", "retry"})

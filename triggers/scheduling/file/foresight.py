@@ -16,10 +16,11 @@ from ..config import Catchup, Overlap, Schedule, TimeSchedule
 from ..templates import names_in
 from ..times.alarm import count_between
 from ..times.cron import Cron
-from ..times.cron_list import CronList
 from ..times.dialects import both_days
-from ..times.occurrences import Rule, TimeTrigger, follows_wall_clock, next_after, rules_of
+from ..times.excluding import Excluding
+from ..times.occurrences import TimeTrigger, next_after, rules_of
 from ..times.recurrence import Recurrence
+from ..times.rules import Rule, follows_wall_clock
 from ..times.spans import DAY, Readings, WallClock, seconds_of
 from ..times.time_zones import stretches, wall_clock
 from .leaf_checks import reading, reading_problem
@@ -56,15 +57,30 @@ def foreseen(schedule: Schedule, now: datetime, *, clock_changes: bool = True) -
         return
     trigger = schedule.trigger
     if not next_after(trigger, now, 1):
-        yield _key(trigger), "never runs again: its last occurrence is past"
+        yield _key(trigger), _never_again(trigger, now)
         return
     for sentence in (*_half_clock_time(schedule), *_fixed_offset(trigger, now)):
         yield _key(trigger), sentence
     yield from _windows(schedule)
+    yield from _past_dates(trigger, now)
     for number, rule in enumerate(rules_of(trigger)):
-        key = f"{_key(trigger)}[{number}]" if isinstance(trigger, CronList) else _key(trigger)
+        key = f"{_key(trigger)}[{number}]" if len(rules_of(trigger)) > 1 else _key(trigger)
         for sentence in _of_rule(rule, now, clock_changes=clock_changes):
             yield key, sentence
+
+
+def _never_again(trigger: TimeTrigger, now: datetime) -> str:
+    rules = trigger.rules if isinstance(trigger, Excluding) else trigger
+    if next_after(rules, now, 1):
+        return "never runs again: all of its occurrences are on excluded days"
+    return "never runs again: its last occurrence is past"
+
+
+def _past_dates(trigger: TimeTrigger, now: datetime) -> Iterator[tuple[str, str]]:
+    """Dates are of one year, and nobody thinks of them in the next."""
+    dates = trigger.exclusion.dates if isinstance(trigger, Excluding) else ()
+    if dates and max(dates) < wall_clock(now, trigger.zone).date():
+        yield "exclude.dates", f"are all past, the last one was {max(dates)}"
 
 
 def _of_rule(rule: Rule, now: datetime, *, clock_changes: bool) -> Iterator[str]:
@@ -77,7 +93,7 @@ def _of_rule(rule: Rule, now: datetime, *, clock_changes: bool) -> Iterator[str]
 
 
 def _key(trigger: TimeTrigger) -> str:
-    return "recurrence" if isinstance(trigger, Recurrence) else "cron.expression"
+    return "recurrence" if isinstance(rules_of(trigger)[0], Recurrence) else "cron.expression"
 
 
 def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:

@@ -7,7 +7,7 @@ What the values mean together is checked in `loading.py`. `RequestText` may hold
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -15,10 +15,12 @@ from msgspec import Meta
 from ..config import DEFAULT_RETRY, Catchup, DataPathKind, Overlap, TriggerOverrides
 from ..globs import glob_problem
 from ..times.cron import fault_in
+from ..times.exclusion import WEEK_DAYS, Move, holidays_problem
 from ..times.recurrence import Frequency
 from .leaf_checks import (
     connection_problem,
     container_problem,
+    date_problem,
     duration_problem,
     month_day_problem,
     reading_problem,
@@ -26,8 +28,6 @@ from .leaf_checks import (
     version_problem,
     zone_problem,
 )
-
-WEEK_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Scalar: TypeAlias = str | int | float | bool
 RequestText: TypeAlias = Annotated[str, Meta(min_length=1, extra={"request_text": True})]
@@ -151,6 +151,18 @@ class CronKeys(Keys, frozen=True, kw_only=True):
     end_time: WallClock | None = None
 
 
+class ExcludeKeys(Keys, frozen=True, kw_only=True):
+    """Days on which a time-based schedule does not run, in its time zone."""
+
+    dates: list[Annotated[str, Meta(description="2026-12-25", extra={"check": date_problem})]] = []
+    week_days: list[Annotated[str, _one_of(WEEK_DAYS, either_case=True)]] = []
+    holidays: Annotated[
+        str | None,
+        Meta(description="public holidays: DE, US-CA, … of the holidays package", extra={"check": holidays_problem}),
+    ] = None
+    move: Annotated[str, _one_of(Move)] = Move.NONE.value
+
+
 class ChangeKeys(Keys, frozen=True, kw_only=True):
     """Which blobs start a run when they are added or modified."""
 
@@ -213,6 +225,7 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     catchup: Annotated[str, _one_of(Catchup)] = Catchup.LATEST.value
     overlap: Annotated[str, _one_of(Overlap)] = Overlap.ALLOW.value
     jitter: Duration = "0s"
+    exclude: ExcludeKeys | None = None
     retry: RetryKeys = RetryKeys()
     max_concurrent_runs: Annotated[int, Meta(ge=1)] | None = None
     trigger_overrides: Annotated[str, _one_of(TriggerOverrides)] = TriggerOverrides.LISTED.value

@@ -1,7 +1,7 @@
 """What a single value of the file must look like: each check takes it, settings put in, and says what is wrong."""
 
 import re
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -77,6 +77,16 @@ def _aware(written: datetime, offset: str) -> datetime:
         raise ValueError(f"offset {offset} is not between -23:59 and +23:59")
     shift = timedelta(hours=hours, minutes=minutes)
     return written.replace(tzinfo=timezone(shift if offset[0] == "+" else -shift))
+
+
+def date_problem(text: str) -> str | None:
+    """None for a date."""
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        return f"expected a date such as 2026-12-25: {error}"
+    is_plain = re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII)
+    return None if is_plain else "expected a date such as 2026-12-25"
 
 
 def time_of_day(text: str) -> time:

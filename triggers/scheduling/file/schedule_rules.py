@@ -36,7 +36,7 @@ from .private_settings import check_private
 from .structure import Converter
 from .target_rules import RULES
 from .texts import check_settings, check_templates, known_names
-from .time_rules import checked_cron, checked_recurrence
+from .time_rules import checked_cron, checked_recurrence, with_exclusion
 from .yaml_text import Tree
 
 
@@ -75,7 +75,8 @@ def checked_schedule(
         return None
     if _is_too_large(parts, path, faults):
         return None
-    return _schedule(name, ScheduleKeys(**parts), target, trigger, {str(kind): own.get(str(kind))})
+    written = {str(kind): own.get(str(kind)), **({"exclude": merged["exclude"]} if merged.get("exclude") else {})}
+    return _schedule(name, ScheduleKeys(**parts), target, trigger, written)
 
 
 _SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets", "run_source")
@@ -127,10 +128,10 @@ def _trigger(kind: str | None, parts: dict[str, Any], path: str, faults: FaultLi
     keys = parts.get(kind or "")
     if keys is None:
         return None
-    if kind == "recurrence":
-        return checked_recurrence(keys, f"{path}.recurrence", faults)
-    if kind == "cron":
-        return checked_cron(keys, f"{path}.cron", faults)
+    if kind in ("recurrence", "cron"):
+        checked = checked_recurrence if kind == "recurrence" else checked_cron
+        rules = checked(keys, f"{path}.{kind}", faults)
+        return rules and with_exclusion(rules, parts.get("exclude"), f"{path}.exclude", faults)
     if kind == "manual":
         return None
     return _change(keys, f"{path}.change", faults)

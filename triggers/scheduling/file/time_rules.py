@@ -1,16 +1,19 @@
 """Makes time triggers of recurrence and cron keys, and checks what their values mean together."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from ..faults import FaultList
 from ..times.cron import Cron
 from ..times.cron_list import CronList
-from ..times.occurrences import Rule, next_after
+from ..times.excluding import Excluding
+from ..times.exclusion import WEEK_DAYS, Exclusion, Move
+from ..times.occurrences import TimeTrigger, next_after
 from ..times.recurrence import DEFAULT_ANCHOR, ELAPSED, LAST_DAY, Frequency, Recurrence
-from ..times.time_zones import zone
-from .keys import WEEK_DAYS, CronKeys, RecurrenceKeys
+from ..times.rules import Rule, Rules
+from ..times.time_zones import FORESEEN_FROM, zone
+from .keys import CronKeys, ExcludeKeys, RecurrenceKeys
 from .leaf_checks import reading, reading_instant, time_of_day
 
 _LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
@@ -51,6 +54,32 @@ def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Re
         end=end,
     )
     return trigger if _ever_runs(trigger, keys, path, faults, path) else None
+
+
+def with_exclusion(rules: Rules, keys: ExcludeKeys | None, path: str, faults: FaultList) -> TimeTrigger | None:
+    """The trigger without the days that `exclude` names, or None with its faults.
+
+    Holidays are not looked up: a cold start would pay for it.
+    """
+    if keys is None:
+        return rules
+    exclusion = Exclusion(
+        dates=frozenset(map(date.fromisoformat, keys.dates)),
+        week_days=frozenset(map(WEEK_DAYS.index, keys.week_days)),
+        holidays=keys.holidays,
+        move=Move(keys.move),
+    )
+    if not (exclusion.dates or exclusion.week_days or exclusion.holidays):
+        faults.add(path, None, "excludes nothing; write dates, week_days or holidays, or leave the key out")
+        return None
+    if len(exclusion.week_days) == len(WEEK_DAYS):
+        faults.add(f"{path}.week_days", keys.week_days, "excludes every day, so the schedule never runs")
+        return None
+    trigger = Excluding(rules, exclusion)
+    if exclusion.holidays is None and not next_after(trigger, max(FORESEEN_FROM, rules.start or FORESEEN_FROM), 1):
+        faults.add(path, None, "the schedule never runs: all of its occurrences are on excluded days")
+        return None
+    return trigger
 
 
 def _fits(keys: RecurrenceKeys, frequency: Frequency, path: str, faults: FaultList) -> bool:

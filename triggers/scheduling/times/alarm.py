@@ -10,11 +10,17 @@ from datetime import date, datetime, timedelta
 from math import gcd
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
+from .cron import Cron
 from .cron_list import CronList
-from .occurrences import Rule, TimeTrigger, between
-from .recurrence import ELAPSED, Recurrence
+from .excluding import Excluding
+from .exclusion import Move
+from .occurrences import TimeTrigger, between
+from .recurrence import ELAPSED, Frequency, Recurrence
+from .rules import Rule, Rules, single
 from .spans import DAY, Readings, WallClock, seconds_of, spans
-from .time_zones import FORESEEN_FROM, FORESEEN_UNTIL, instant
+from .time_zones import FORESEEN_FROM, FORESEEN_UNTIL, instant, stretches
 
 _WEEK: Final = 7 * DAY
 _LIMITS: Final = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
@@ -48,15 +54,47 @@ class Alarm(NamedTuple):
 
 
 _FIRST: Final = frozenset({1})
+_ANY: Final = Alarm(*(frozenset(range(low, high + 1)) for low, high in _LIMITS))
 NEVER: Final = Alarm(frozenset({0}), frozenset({0}), frozenset({0}), _FIRST, _FIRST, _EVERY_WEEK_DAY)
 """Once a year, for a trigger without an occurrence in these years: a timer needs an expression."""
 
 
 def alarm_of(trigger: TimeTrigger) -> Alarm:
-    """The rarest alarm that covers the trigger's occurrences from 2026 to 2050."""
-    if not isinstance(trigger, CronList):
-        return _of_rule(trigger)
-    alarms = [one for one in map(_of_rule, trigger.lines) if one is not NEVER]
+    """The rarest alarm that covers the trigger's occurrences from 2026 to 2050.
+
+    Which days are excluded is not asked: holidays would cost a cold start. Where occurrences move, any day may be one.
+    """
+    if not isinstance(trigger, Excluding):
+        return _of_rules(trigger)
+    if trigger.exclusion.move is Move.NONE:
+        return _of_rules(trigger.rules)
+    found = _union([_on_any_day(rule) for rule in single(trigger.rules)])
+    return found._replace(days=_ANY.days, months=_ANY.months, week_days=_ANY.week_days)
+
+
+def _of_rules(trigger: Rules) -> Alarm:
+    return _union([_of_rule(rule) for rule in single(trigger)])
+
+
+def _on_any_day(rule: Rule) -> Alarm:
+    """The alarm of a rule's clock times on every day."""
+    if isinstance(rule, Cron):
+        times = " ".join(rule.expression.split()[:2])
+        return _of_rule(replace(rule, expression=f"{times} * * *", start=None, end=None))
+    if rule.frequency not in ELAPSED:
+        return _of_rule(
+            replace(rule, frequency=Frequency.DAY, interval=1, week_days=(), month_days=(), start=None, end=None)
+        )
+    found = _of_rule(rule)
+    # The same time of another day may have another offset.
+    minutes = {int(one.offset.total_seconds()) // 60 for one in stretches(rule.zone)}
+    shifts = {one - other for one in minutes for other in minutes}
+    shifted = frozenset((minute + shift) % 60 for minute in found.minutes for shift in shifts)
+    return found._replace(minutes=shifted, hours=_ANY.hours)
+
+
+def _union(alarms: list[Alarm]) -> Alarm:
+    alarms = [one for one in alarms if one is not NEVER]
     return Alarm(*(frozenset().union(*values) for values in zip(*alarms, strict=True))) if alarms else NEVER
 
 
@@ -72,7 +110,7 @@ def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
     first, last = max(first, foreseen_first), min(last, foreseen_last)
     if first > last:
         return 0
-    if isinstance(trigger, CronList):
+    if isinstance(trigger, CronList | Excluding):
         return sum(1 for _ in between(trigger, first - timedelta(microseconds=1), last))
     if isinstance(trigger, Recurrence) and trigger.frequency in ELAPSED:
         return len(_instants(trigger, seconds_of(first), seconds_of(last)))

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from itertools import islice
 from typing import TypeAlias
 
-from msgspec.structs import replace
-
 from .cron import Cron
-from .cron_list import CronList
-from .recurrence import ELAPSED, Recurrence
+from .excluding import Excluded, Excluding, Planned
+from .rules import FIRST, INSTANT, Rule, Rules, follows_wall_clock, occurrences_of, single, unbounded
 from .time_zones import ClockChange, clock_change, wall_clock
 
-Rule: TypeAlias = Recurrence | Cron
-TimeTrigger: TypeAlias = Rule | CronList
+TimeTrigger: TypeAlias = Rules | Excluding
 
-_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _FIRST_LOOK_BACK = timedelta(hours=1)
 
 
@@ -44,15 +41,45 @@ def newest_first(trigger: TimeTrigger, after: datetime, until: datetime) -> Iter
 
 def previous(trigger: TimeTrigger, moment: datetime) -> datetime | None:
     """The last nominal time before a moment, in UTC, also where the rule would have had one before its start."""
-    unbounded = without_bounds(trigger)
-    return next(newest_first(unbounded, _FIRST, moment.astimezone(UTC) - timedelta(microseconds=1)), None)
+    whole = (
+        Excluding(unbounded(trigger.rules), trigger.exclusion) if isinstance(trigger, Excluding) else unbounded(trigger)
+    )
+    return next(newest_first(whole, FIRST, moment.astimezone(UTC) - INSTANT), None)
 
 
-def without_bounds(trigger: TimeTrigger) -> TimeTrigger:
-    """The trigger as it would be without start and end."""
-    if isinstance(trigger, CronList):
-        return CronList(tuple(replace(line, start=None, end=None) for line in trigger.lines))
-    return replace(trigger, start=None, end=None)
+def named_between(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
+    """What needs a decision of its own in (after, until]: what runs, and what is excluded and runs on no other day."""
+    left_out = (one.at for one in excluded(trigger, after, until) if one.moved_to is None)
+    return merge(between(trigger, after, until), left_out)
+
+
+def excluded(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[Excluded]:
+    """The occurrences of excluded days in (after, until], oldest first."""
+    return trigger.excluded(after, until) if isinstance(trigger, Excluding) else iter(())
+
+
+def excluded_at(trigger: TimeTrigger, moment: datetime) -> Excluded | None:
+    """What is excluded at an instant."""
+    return next(excluded(trigger, moment - INSTANT, moment), None)
+
+
+def moved_back(trigger: TimeTrigger, moment: datetime) -> Iterator[datetime]:
+    """Where the occurrences behind a moment run that are moved to it or before it."""
+    return trigger.moved_back(moment) if isinstance(trigger, Excluding) else iter(())
+
+
+def planned_at(trigger: TimeTrigger, moment: datetime) -> Planned:
+    """An occurrence, with what was moved onto it."""
+    if not isinstance(trigger, Excluding):
+        return Planned(moment)
+    found = next(trigger.plan(moment - INSTANT), None)
+    return found if found is not None and found.at == moment else Planned(moment)
+
+
+def moved_from(trigger: TimeTrigger, moment: datetime) -> datetime | None:
+    """The occurrence of an excluded day that runs at a moment which the rule itself does not name."""
+    here = planned_at(trigger, moment)
+    return None if here.is_own else here.moved_from[-1]
 
 
 def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
@@ -60,6 +87,10 @@ def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
     reading = wall_clock(moment, trigger.zone)
     if clock_change(reading, trigger.zone) is ClockChange.FOLD:
         return ClockChange.FOLD
+    here = planned_at(trigger, moment)
+    if not here.is_own:
+        times = [wall_clock(original, trigger.zone).time() for original in here.moved_from]
+        return None if reading.time() in times else ClockChange.GAP
     named_by = rules_with(trigger, moment)
     if named_by and all(follows_wall_clock(rule) and not _has_reading(rule, reading) for rule in named_by):
         return ClockChange.GAP
@@ -67,15 +98,19 @@ def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
 
 
 def rules_of(trigger: TimeTrigger) -> tuple[Rule, ...]:
-    """The rules whose occurrences a trigger has."""
-    return trigger.lines if isinstance(trigger, CronList) else (trigger,)
+    """The rules whose occurrences a trigger has, those of excluded days too."""
+    return single(trigger.rules if isinstance(trigger, Excluding) else trigger)
 
 
 def rules_with(trigger: TimeTrigger, moment: datetime) -> list[Rule]:
-    """The rules that name an occurrence of the trigger."""
+    """The rules that name an occurrence of the trigger, or what was moved there."""
     rules = rules_of(trigger)
-    before = moment - timedelta(microseconds=1)
-    return [rule for rule in rules if len(rules) == 1 or next_after(rule, before, 1) == [moment]]
+    named = {moment, *planned_at(trigger, moment).moved_from}
+    return [rule for rule in rules if len(rules) == 1 or any(_names(rule, one) for one in named)]
+
+
+def _names(rule: Rule, moment: datetime) -> bool:
+    return next(occurrences_of(rule, moment - INSTANT), None) == moment
 
 
 def expression_at(trigger: TimeTrigger, moment: datetime) -> str | None:
@@ -85,20 +120,7 @@ def expression_at(trigger: TimeTrigger, moment: datetime) -> str | None:
 
 
 def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:
-    after = max(after.astimezone(UTC), _FIRST)
-    if trigger.start is not None:
-        after = max(after, trigger.start - timedelta(microseconds=1))
-    for moment in trigger.occurrences(after):
-        if trigger.end is not None and moment > trigger.end:
-            return
-        if moment > after:
-            after = moment
-            yield moment
-
-
-def follows_wall_clock(trigger: Rule) -> bool:
-    """Whether it names readings that a clock change moves; others live through it, or count real time."""
-    return not trigger.counts_instants if isinstance(trigger, Cron) else trigger.frequency not in ELAPSED
+    return trigger.occurrences(after) if isinstance(trigger, Excluding) else occurrences_of(trigger, after)
 
 
 def _has_reading(trigger: Rule, reading: datetime) -> bool:

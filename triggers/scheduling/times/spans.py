@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from .cron import Cron
-from .occurrences import follows_wall_clock
 from .recurrence import Recurrence
+from .rules import follows_wall_clock
 from .time_zones import stretches
 
 DAY: Final = 86_400

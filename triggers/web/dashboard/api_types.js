@@ -113,6 +113,7 @@
  * @property {string} local_time
  * @property {string | null} clock_change
  * @property {string | null} expression
+ * @property {string | null} moved_from
  */
 
 /**
@@ -138,6 +139,7 @@
  * @property {RunState} state
  * @property {string | null} reason
  * @property {string | null} nominal_time
+ * @property {string | null} moved_from
  * @property {string | null} due_at
  * @property {BlobAnswer | null} blob
  * @property {BatchAnswer | null} batch

@@ -51,7 +51,7 @@ function whenItRuns(plan) {
  * @param {string} zone Of the schedule.
  */
 function occurrence(next, zone) {
-  const { nominal_time: at, local_time: there, clock_change: change } = next;
+  const { nominal_time: at, local_time: there, clock_change: change, moved_from: moved } = next;
   const clock = there.slice(11, 16);
   const isOther = clock !== CLOCK.format(new Date(at));
   return h(
@@ -60,6 +60,7 @@ function occurrence(next, zone) {
     time(at),
     " ",
     isOther && h("span", { class: "soft small" }, `${dayThere(next)}${clock} ${zone}`),
+    moved && h("span", { class: "shift" }, "↷ Moved from ", time(moved)),
     change && h("span", { class: "shift" }, `↷ ${CLOCK_CHANGES[change] ?? change}`),
   );
 }

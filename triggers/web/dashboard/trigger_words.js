@@ -22,15 +22,34 @@ import { capital, listed } from "./texts.js";
  * @property {boolean} [recursive]
  * @property {string[]} [include]
  */
-/** @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched, manual?: {} }} Trigger As the file has it. */
+/**
+ * @typedef {object} Exclusion
+ * @property {string[]} [dates]
+ * @property {string[]} [week_days]
+ * @property {string} [holidays]
+ * @property {"none" | "before" | "after"} [move]
+ */
+/**
+ * As the file has it.
+ * @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched, manual?: {}, exclude?: Exclusion }} Trigger
+ */
 
 /** @param {{ trigger: Trigger }} schedule */
-export function inWords({ trigger: { recurrence, cron, change, manual } }) {
+export function inWords({ trigger: { recurrence, cron, change, manual, exclude } }) {
   if (manual) return "Only by hand or by a program";
   if (change) return changeInWords(change);
-  if (recurrence) return recurrenceInWords(recurrence) + inZone(recurrence.time_zone);
+  const but = exclude ? exclusionInWords(exclude) : "";
+  if (recurrence) return recurrenceInWords(recurrence) + but + inZone(recurrence.time_zone);
   const lines = [cron?.expression ?? []].flat().map((line) => cronInWords(line) || `Cron ${line}`);
-  return lines.join("; ") + inZone(cron?.time_zone);
+  return lines.join("; ") + but + inZone(cron?.time_zone);
+}
+
+/** @param {Exclusion} exclude */
+function exclusionInWords({ dates = [], week_days: weekDays = [], holidays, move = "none" }) {
+  const listedDates = dates.length > 3 ? [`${dates.length} dates`] : dates;
+  const days = [...weekDays.map(capital), ...(holidays ? [`holidays (${holidays})`] : []), ...listedDates];
+  const instead = { none: "not on", before: "the day before instead of", after: "the day after instead of" };
+  return `, ${instead[move]} ${listed(days, "or")}`;
 }
 
 /** @param {string | undefined} zone */

@@ -1,0 +1,42 @@
+"""Occurrences of excluded days that run on another day: each runs once, on its own day or there."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ..ledger.ledger import Ledger
+from ..ledger.ports import Operation
+from ..scheduling.config import TimeSchedule
+from ..scheduling.instants import iso_utc
+from ..scheduling.run import SkipReason
+from ..scheduling.run_keys import time_key
+from ..scheduling.times.occurrences import excluded_at, planned_at
+from .firing import Firing
+from .occurrence import Occurrence, time_occurrence
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovedOccurrences:
+    """Writes the rows of what has moved in the transaction of the claim to which it moved."""
+
+    ledger: Ledger
+    firing: Firing
+
+    def with_originals(self, schedule: TimeSchedule, occurrence: Occurrence) -> Occurrence | None:
+        """The occurrence with the rows of what was moved onto it; None when all of that has a row already.
+
+        Such a row says that the original has run, or was decided otherwise, before its day was excluded.
+        """
+        here = planned_at(schedule.trigger, occurrence.nominal_time)
+        if not here.moved_from:
+            return occurrence
+        waiting = [one for one in here.moved_from if not self.ledger.has(time_key(schedule.name, one))]
+        if not waiting and not here.is_own:
+            return None
+        notes = [operation for one in waiting for operation in self._notes(schedule, one, here.at)]
+        return replace(occurrence, beside=[*notes, *occurrence.beside])
+
+    def _notes(self, schedule: TimeSchedule, original: datetime, to: datetime) -> list[Operation]:
+        excluded = excluded_at(schedule.trigger, original)
+        because = f"{excluded.because}; " if excluded else ""
+        moved = f"{because}moved to {iso_utc(to)}"
+        return self.firing.notes(schedule, time_occurrence(schedule, original), SkipReason.EXCLUDED, moved)
