@@ -147,6 +147,7 @@ def _add_looking(commands: _Commands) -> None:
     which = explain.add_mutually_exclusive_group(required=True)
     which.add_argument("--at", metavar="ISO", type=_moment, help="a nominal time")
     which.add_argument("--blob", metavar="PATH", help="a file's path below the container")
+    which.add_argument("--upstream", metavar="KEY", help="a run that a chained schedule may follow")
     explain.set_defaults(command=looking.explain)
 
 
@@ -159,6 +160,7 @@ def _add_asking(commands: _Commands) -> None:
     trigger.add_argument(
         "--blob", metavar="PATH", help="a file's path below the container; for a change-based schedule"
     )
+    trigger.add_argument("--upstream", metavar="KEY", help="an ended run; for a chained schedule")
     trigger.add_argument("--at", metavar="ISO", type=_moment, help="the nominal time; default: now")
     trigger.add_argument("--request-id", metavar="ID", help="the same id is the same run, however often you repeat it")
     _add_person(trigger)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .built_once import built_once
 from .clock import Clock, LeftAlone
+from .scheduling.chain import followed
 from .scheduling.config import Config
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Engine:
         """
         self.lock = lock or RLock()
         self.config = config
-        self.ledger = ledger
+        self.ledger = ledger.following(followed(config.schedules.values()))
         self.outside = outside
         self.clock = clock
         self.pace = pace
@@ -191,6 +192,8 @@ class Engine:
     @built_once
     def reconciliation(self) -> "Reconciliation":
         """A pass over everything that is open, and due again."""
+        from .ledger.chain_rows import ChainLedger
+        from .reconciling.chains import Chains
         from .reconciling.reconciliation import Reconciliation
         from .starting.batching import Batching
         from .starting.sweeping import Sweeping
@@ -204,6 +207,16 @@ class Engine:
             lives=self.lives,
             due_occurrences=replace(self.due_occurrences, firing=firing),
             open_runs=self.open_runs,
+            chains=Chains(
+                config=self.config,
+                ledger=self.ledger,
+                rows=ChainLedger(self.ledger.table),
+                lives=self.lives,
+                firing=firing,
+                clock=self.clock,
+                started_at=self.started_at,
+                tracking=self.pace.tracking,
+            ),
             sweeping=Sweeping(changes=changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
             batching=Batching(
                 changes=changes,

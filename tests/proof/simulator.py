@@ -17,12 +17,12 @@ from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
 from triggers.reconciling.unknown_runs import UnknownRuns
 from triggers.scheduling.change import BlobChange
-from triggers.scheduling.config import ChangeSchedule, Config, TimeSchedule
+from triggers.scheduling.config import AfterSchedule, ChangeSchedule, Config, TimeSchedule
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.run import FIRST_EVENTS, LAST_EVENTS, OPEN_STATES, Run, RunKind, RunState
-from triggers.scheduling.run_keys import change_key, schedule_of, time_key
+from triggers.scheduling.run_keys import chain_key, change_key, schedule_of, time_key
 from triggers.scheduling.times.occurrences import between
 from triggers.starting.firing import Firing
 from triggers.starting.lives import Lives
@@ -63,6 +63,10 @@ schedules:
       data_path_parameter_name: input}
     batch: {quiet: 2m, max_wait: 10m, max_items: 30, group_by: folder}
   fickle: FICKLE
+CHAINS"""
+CHAINS = """\
+  then: {pipeline: p, after: {schedule: hourly, states: [finished, failed]}, overlap: buffer_all}
+  last: {pipeline: p, after: {schedule: [then, all]}, max_concurrent_runs: 3}
 """
 BATCHES = (
     "batch: {quiet: 2m, max_wait: 10m, max_items: 30, group_by: folder}",
@@ -76,9 +80,10 @@ KINDS = (
 )
 
 
-def text_with(batch: str, kind: str, data_path: str) -> str:
+def text_with(batch: str, kind: str, data_path: str, *, chains: bool = True) -> str:
     """The file with what is edited in it."""
-    return FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
+    text = FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
+    return text.replace("CHAINS", CHAINS if chains else "")
 
 
 def read(text: str) -> Config:
@@ -210,7 +215,7 @@ class Simulation:
         # Of batches either the manifest is played, or the folder that their runs get.
         self.data_path = "folder" if self.seed % 2 else "manifest"
         self.batch, self.kind = BATCHES[0], KINDS[0]
-        self.text = text_with(self.batch, self.kind, self.data_path)
+        self.text = text_with(self.batch, self.kind, self.data_path, chains=not self.rates.rollout)
         self.config = read(self.text)
         self.is_old = bool(self.rates.rollout)
         """Whether it is release 0.1.0 that was deployed last."""
@@ -263,7 +268,7 @@ class Simulation:
         world = self.world
         self.batch = world.rng.choice(BATCHES)
         self.kind = world.rng.choice(KINDS) if world.rng.random() < 0.5 else self.kind
-        self.text = text_with(self.batch, self.kind, self.data_path)
+        self.text = text_with(self.batch, self.kind, self.data_path, chains=not self.rates.rollout)
         self.config = read(self.text)
         world.note(f"deployed: {self.batch or 'no batch'}, {self.kind[:24]}")
         self._replace_all()
@@ -425,6 +430,7 @@ class Simulation:
         found += [f"{key} was accepted and has no row" for key in accepted if key not in runs]
         found += [f"{key} has no row" for key in self._expected() if key not in runs]
         found += self._violations_of_changes(runs)
+        found += self._violations_of_chains(runs)
         for run in runs.values():
             found += self._violations_of(run, accepted[run.key], ids)
         for name, schedule in self.config.schedules.items():
@@ -442,6 +448,23 @@ class Simulation:
                 due = between(schedule.trigger, registration.first_seen - timedelta(microseconds=1), until)
                 keys += [time_key(registration.schedule, moment) for moment in due]
         return keys
+
+    def _violations_of_chains(self, runs: Mapping[str, Run]) -> list[str]:
+        """Every end that a schedule follows has its row, and no chain has one for anything else."""
+        found = []
+        begun = START + _CHAINS_BEGUN
+        for one in self.config.schedules.values():
+            if not isinstance(one, AfterSchedule):
+                continue
+            ends = [run for run in runs.values() if run.schedule in one.trigger.schedules]
+            wanted = {chain_key(one.name, run.key): run for run in ends if run.state.value in one.trigger.states}
+            for key, run in wanted.items():
+                ended = self.world.states[run.key][-1][0]
+                if run.created_at > begun and self.world.now - ended > 1200 and key not in runs:
+                    found.append(f"{key} has no row, although {run.key} is {run.state.value}")
+            chained = [key for key, run in runs.items() if run.schedule == one.name]
+            found += [f"{key} follows nothing" for key in chained if key not in wanted]
+        return found
 
     def _violations_of_changes(self, runs: Mapping[str, Run]) -> list[str]:
         """Every version has a row that a delivery has observed, or that is there; batches are a partition of theirs."""
@@ -552,6 +575,8 @@ class Simulation:
         return found
 
 
+_CHAINS_BEGUN = timedelta(minutes=30)
+"""Ends are those of a chain once it has been seen, by whatever clock."""
 _BEFORE_A_LIFE = 600 + 900
 """Seconds: as far back as events count in another life, and as wrong as the clock may be that began it."""
 _AFTER_A_LIFE = 3600 + 1500 + 600

@@ -2,10 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -153,6 +153,13 @@ class NeverSweeps(ChangeLedger):
         return None
 
 
+class TellsNobody(Ledger):
+    """A ledger that does not write down the ends that chains follow."""
+
+    def following(self, followed: Mapping[str, frozenset[str]]) -> Self:
+        return self
+
+
 class Overbooked(Ledger):
     """A ledger in which nobody sees who holds a slot."""
 
@@ -286,6 +293,7 @@ NOTHING_ELSE = Rates().none()
         pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
         pytest.param(Parts(rows=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
+        pytest.param(Parts(ledger=TellsNobody), "has no row, although", Rates(crash=0.0), id="chains"),
         pytest.param(Parts(service=MarksTime), "is still", Rates(), id="ends"),
         pytest.param(Parts(lives=ForgetsItsLife), "nobody read its schedule as", Rates(edit=0.02), id="life"),
         pytest.param(

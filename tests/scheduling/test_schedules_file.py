@@ -166,7 +166,7 @@ def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() ->
         ("tags: {a: '{run_key:%Y}'}", "schedules.s.tags.a: {run_key} is no time and takes no format"),
         (
             "cron: {expression: '* * * * *'}\n    change: {datastore: b, container: ccc}",
-            "schedules.s: expected exactly one of recurrence, cron, change, manual; found cron, change",
+            "schedules.s: expected exactly one of recurrence, cron, change, manual, after; found cron, change",
         ),
     ],
 )

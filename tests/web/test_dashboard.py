@@ -113,6 +113,8 @@ def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> No
             "Monday to Friday at 06:00; Cron 0 10 1 * 6, UTC",
         ),
         ({"manual": {}}, "Only by hand or by a program"),
+        ({"after": {"schedule": "train"}}, "After train finished"),
+        ({"after": {"schedule": ["a", "b"], "states": ["failed", "dead"]}}, "After a or b failed or dead"),
         (
             {
                 "cron": {"expression": "0 6 * * *"},

@@ -28,6 +28,7 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         request_id=options.request_id,
         pipeline_parameters=dict(options.parameters or []),
         blob=options.blob,
+        upstream=options.upstream,
         scheduled_time=options.at.isoformat() if options.at else None,
         note=options.note,
         by=options.by,

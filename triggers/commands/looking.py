@@ -57,7 +57,10 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     schedule = named_schedule(options.schedule, app)
     explaining = app.engine.explaining
     with refusals():
-        told = explaining.time(schedule, options.at) if options.at else explaining.blob(schedule, options.blob)
+        if options.upstream:
+            told = explaining.chain(schedule, options.upstream)
+        else:
+            told = explaining.time(schedule, options.at) if options.at else explaining.blob(schedule, options.blob)
         for sentence in told:
             print(one_line(sentence))
     return 0

@@ -15,7 +15,15 @@ from ..azureml.service import call_of
 from ..clock import SystemClock
 from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
-from ..scheduling.config import Batch, ChangeSchedule, ChangeTrigger, DataPathKind, Schedule, TimeSchedule
+from ..scheduling.config import (
+    Batch,
+    ChangeSchedule,
+    ChangeTrigger,
+    DataPathKind,
+    ManualSchedule,
+    Schedule,
+    TimeSchedule,
+)
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.file.foresight import foreseen
 from ..scheduling.instants import iso_utc
@@ -43,7 +51,8 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     if isinstance(schedule, ChangeSchedule):
         raise Refused(f"{schedule.name} is change-based: it runs when a file changes, not at a time")
     if not isinstance(schedule, TimeSchedule):
-        raise Refused(f"{schedule.name} is manual: it runs when somebody starts it, not at a time")
+        when = "when somebody starts it" if isinstance(schedule, ManualSchedule) else "after runs of other schedules"
+        raise Refused(f"{schedule.name} is {schedule.kind_in_words}: it runs {when}, not at a time")
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
     for key, sentence in foreseen(schedule, options.start, clock_changes=False):

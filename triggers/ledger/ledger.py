@@ -14,6 +14,7 @@ from ..scheduling.overlap import OpenRun
 from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState
 from ..scheduling.run_keys import nominal_time_in, schedule_of
 from ..scheduling.shown import RunAnswer, run_answer
+from .chain_rows import ends_of
 from .list_rows import LIST, Listed, Listing, answer_of, list_columns, list_key, listed_key, listed_of
 from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
 from .records import (
@@ -78,7 +79,7 @@ class Ledger(Registry):
         ]
         if run.state in OPEN_STATES:
             operations.append(Create(f"o:{run.key}", open_columns(run)))
-        return [*operations, *deliveries_of(None, run)]
+        return [*operations, *deliveries_of(None, run), *ends_of(None, run, self.followed)]
 
     def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
         """Write what became of a run: as written, or None when somebody else has written since `before` was read.
@@ -98,7 +99,7 @@ class Ledger(Registry):
             operations.append(Replace(f"o:{after.key}", open_columns(after)))
         elif before.state in OPEN_STATES:
             operations.append(Delete(f"o:{after.key}"))
-        return [*operations, *deliveries_of(before, after)]
+        return [*operations, *deliveries_of(before, after), *ends_of(before, after, self.followed)]
 
     def slots(self, schedule: str, limit: int | None = None) -> Slots:
         """At most `limit` open runs of a schedule, with what lets only one claim at a time take a slot among them."""

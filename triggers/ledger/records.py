@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..scheduling.azure_devops import AzureDevOps
-from ..scheduling.overlap import OpenRun, ranks_at
+from ..scheduling.overlap import OpenRun, is_made_up_for, ranks_at
 from ..scheduling.pauses import Pause
 from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState
 from .ports import Columns, Operation, Replace, StoredRow
@@ -172,7 +172,7 @@ def open_run_of(run: Run) -> OpenRun:
         written_at=run.written_at,
         first_look_up_at=run.first_look_up_at,
         by_person=run.by_person,
-        is_request=run.kind is RunKind.REQUEST,
+        is_made_up_for=is_made_up_for(run),
     )
 
 
@@ -209,5 +209,6 @@ def open_of(row: StoredRow) -> OpenRun:
         written_at=row.written_at,
         first_look_up_at=time("first_look_up_at"),
         by_person=bool(row.columns.get("by_person")),
-        is_request=row.columns.get("kind") == RunKind.REQUEST.value,
+        is_made_up_for=bool(row.columns.get("made_up_for"))
+        or (bool(row.columns.get("by_person")) and row.columns.get("kind") != RunKind.REQUEST.value),
     )

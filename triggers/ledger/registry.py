@@ -1,9 +1,10 @@
 """What the ledger keeps once for all schedules: its id, which were seen, their pauses, holds, and the newest pass."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 from uuid import uuid4
 
 from ..scheduling.pauses import Pause, later
@@ -23,6 +24,17 @@ OWN_PAUSES: Final = "pause"
 
 class Registry:
     """The partition `registry` of a table; safe to share between threads."""
+
+    followed: Mapping[str, frozenset[str]] = {}
+    """The states of runs, by schedule, whose ends other schedules of the file follow."""
+
+    def following(self, followed: Mapping[str, frozenset[str]]) -> Self:
+        """The same ledger, which also writes down these ends."""
+        if followed == self.followed:
+            return self
+        other = copy(self)
+        other.followed = followed
+        return other
 
     def __init__(self, table: Table) -> None:
         self.table = table

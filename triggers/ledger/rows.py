@@ -4,6 +4,7 @@
                             o:<key>                    exists while the run is open: what the reconciler walks
                             n:<key>:<state>            an end that the run's webhook has not been told yet
                             n:<key>:callback           who waits for the run's end, with a token of theirs
+                            e:<key>:<state>            an end that other schedules follow; named in 1.0.0
                             slots                      changes with every claim that takes a slot
                             t:<inverted time>:<key>    newest first: the run as lists show it
                             mark                       up to when a time-based schedule's occurrences have rows
@@ -57,6 +58,7 @@ _RUN_COLUMNS: Final = frozenset(
         "state",
         "kind",
         "by_person",
+        "made_up_for",
         "ranks_at",
         "due_at",
         "submitted_at",
@@ -70,9 +72,11 @@ _RUN_COLUMNS: Final = frozenset(
 )
 """Of a run's own row, beside the document."""
 _COLUMN: Final = 15_000
-_ABSENT: Final = re.compile(
-    r'(,"(life":null|claims":\[\]|events_left_out":0|previous_time":null|moved_from":null|unknown":null))+}\Z', re.ASCII
+_LATER: Final = (
+    r'life":null|claims":\[\]|events_left_out":0|'
+    'previous_time":null|moved_from":null|upstream":null|unknown":null'
 )
+_ABSENT: Final = re.compile(rf'(,"({_LATER}))+}}\Z', re.ASCII)
 """What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
 _NUMBER: Final = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _LONGEST_TAIL: Final = 200
@@ -108,6 +112,8 @@ def told_columns(run: Run) -> Row:
     }
     known = {name: at.isoformat() for name, at in times.items() if at is not None}
     by = {"by_person": True} if run.by_person else {}
+    if run.upstream is not None and run.upstream.is_made_up_for:
+        by["made_up_for"] = True
     return {"state": run.state.value, "kind": run.kind.value, **by, **known}
 
 

@@ -25,6 +25,8 @@ class Pass:
     server_now: Callable[[], datetime]
     """The ledger's clock."""
     holds: Mapping[str, datetime]
+    pauses: Mapping[str, Sequence[Pause]] = field(default_factory=dict)
+    """Of every schedule that ever had one."""
     before: Mapping[str, OpenOf] = field(default_factory=dict)
     """What the last pass saw: it stays for the schedules that this one does not come to."""
     open: dict[str, OpenOf] = field(default_factory=dict)

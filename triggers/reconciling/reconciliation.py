@@ -21,6 +21,7 @@ from ..starting.lives import Lives, standing
 from ..starting.pieces import Piece, Work, guarded, target_of
 from ..starting.sweeping import Sweeping
 from ..storage.blobs import BlobUnavailable
+from .chains import Chains
 from .cursor import Cursor
 from .gate import Pass
 from .open_runs import OpenRuns
@@ -51,6 +52,7 @@ class Reconciliation:
     lives: Lives
     due_occurrences: DueOccurrences
     open_runs: OpenRuns
+    chains: Chains
     sweeping: Sweeping
     batching: Batching
     clock: Clock
@@ -71,8 +73,8 @@ class Reconciliation:
         self.lives.renew(self.config.schedules.values(), lives, server_now())
         names = {one.schedule for one in self.ledger.registrations()} | set(self.config.schedules)
         before = {name: one for name, one in self.ledger.open_summary().items() if name in names}
-        during = Pass(server_now=server_now, holds=self.ledger.holds(), before=before)
         pauses = {name: self.ledger.copied_pauses(name, one) for name, one in self.ledger.all_pauses().items()}
+        during = Pass(server_now=server_now, holds=self.ledger.holds(), pauses=pauses, before=before)
         cursor = Cursor(self.ledger, self.clock)
         sharing = Sharing(
             threads,
@@ -104,6 +106,7 @@ class Reconciliation:
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
         yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
+        yield from guarded(self.chains.see_to(name, during.pauses), during.faults)
         now = self.clock.monotonic()
         if now >= self._prune_at.setdefault(name, now + crc32(name.encode()) % _PRUNED_AT_FIRST_WITHIN):
             yield Piece(partial(self._prune, name, server_now() - self.retention))

@@ -145,7 +145,7 @@ class WaitingLine:
 
 def _skipped(schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime) -> dict[OpenRun, SkipReason]:
     """Those that wait no longer, and why: what people asked for always does."""
-    own = [one for one in line if not one.by_person]
+    own = [one for one in line if one.is_own]
     if schedule.overlap in KEEPS_NEWEST:
         late = [one for one in own if one.ranks_at is not None and slots.is_superseded(one.ranks_at)]
         return dict.fromkeys(own[:-1], SkipReason.OVERLAP) | dict.fromkeys(late, SkipReason.SUPERSEDED)

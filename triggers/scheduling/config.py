@@ -185,9 +185,6 @@ class Batch(Struct, frozen=True, kw_only=True):
     group_by_folder: bool
 
 
-Trigger: TypeAlias = TimeTrigger | ChangeTrigger
-
-
 class CommonSchedule(Struct, frozen=True, kw_only=True):
     """What a schedule of any kind says."""
 
@@ -248,7 +245,28 @@ class ManualSchedule(CommonSchedule, frozen=True, kw_only=True):
     kind_in_words = "manual"
 
 
-Schedule: TypeAlias = TimeSchedule | ChangeSchedule | ManualSchedule
+class AfterTrigger(Struct, frozen=True, kw_only=True):
+    """After which ends of which schedules' runs a run starts."""
+
+    schedules: tuple[str, ...]
+    """Any of them."""
+    states: frozenset[str]
+    """Values of RunState."""
+
+
+Trigger: TypeAlias = TimeTrigger | ChangeTrigger | AfterTrigger
+
+
+class AfterSchedule(CommonSchedule, frozen=True, kw_only=True):
+    """A schedule that starts runs after those of other schedules."""
+
+    kind = "after"
+    kind_in_words = "chained"
+
+    trigger: AfterTrigger
+
+
+Schedule: TypeAlias = TimeSchedule | ChangeSchedule | ManualSchedule | AfterSchedule
 """One schedule, checked."""
 
 

@@ -105,6 +105,11 @@ def life_of_people() -> str:
     return canonical_digest("life", {"kind": "manual"})[:16]
 
 
+def life_of_chains() -> str:
+    """The life of a chained schedule; which schedules it follows is no part of it."""
+    return canonical_digest("life", {"kind": "after"})[:16]
+
+
 def life_of_changes(trigger: ChangeTrigger, host: str) -> str:
     """The life of a change-based schedule by what it watches; 16 hexadecimal digits. `host` is the account's."""
     parts = {"kind": "change", "host": host, "container": trigger.container, "folder": trigger.folder}

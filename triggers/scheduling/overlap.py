@@ -40,13 +40,13 @@ class OpenRun:
     first_look_up_at: datetime | None = None
     """Of an unknown run: when run history first denied it."""
     by_person: bool = False
-    is_request: bool = False
-    """A person's trigger, not something made up for."""
+    is_made_up_for: bool = False
+    """Whether it stands in the second line: a backfill or a replay, or a run that follows one."""
 
     @property
-    def is_made_up_for(self) -> bool:
-        """Whether it stands in the second line: a backfill or a replay."""
-        return self.by_person and not self.is_request
+    def is_own(self) -> bool:
+        """Whether the schedule itself has decided it, in its first line."""
+        return not self.by_person and not self.is_made_up_for
 
 
 class Turn(Enum):
@@ -105,6 +105,13 @@ def ranks_at(run: Run) -> datetime:
     return run.nominal_time
 
 
+def is_made_up_for(run: Run) -> bool:
+    """Whether a run stands in the second line: a backfill or a replay, or what follows one."""
+    if run.upstream is not None and run.upstream.is_made_up_for:
+        return True
+    return run.by_person and run.kind is not RunKind.REQUEST
+
+
 def next_in_turn(first: list[OpenRun], second: list[OpenRun], started_in_a_row: int) -> OpenRun:
     """Take the next run out of two lines; what is made up for gets at least every fourth free slot."""
     is_second = bool(second) and (not first or started_in_a_row >= _IN_A_ROW)
@@ -122,7 +129,7 @@ def newest_in_flight(open_runs: Iterable[OpenRun]) -> datetime | None:
 
 
 def _is_own_start(one: OpenRun) -> bool:
-    return one.state in _IN_FLIGHT and not one.by_person
+    return one.state in _IN_FLIGHT and one.is_own
 
 
 def _held(open_runs: Iterable[OpenRun], now: datetime) -> int:

@@ -25,6 +25,7 @@ from .batch import BatchFacts
 from .change import BlobChange
 from .instants import Instant
 from .run_request import RunRequest
+from .upstream import Upstream
 
 KEPT_CLAIMS: Final = 500
 FIRST_EVENTS: Final = 20
@@ -79,6 +80,7 @@ class RunKind(Enum):
     BATCH = "batch"
     REQUEST = "request"
     REPLAY = "replay"
+    CHAIN = "chain"
 
 
 OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
@@ -196,6 +198,8 @@ class Run:
     """The occurrence before this one; None of what is no occurrence of a time-based schedule."""
     moved_from: Instant | None = None
     """The occurrence of an excluded day that runs here instead, the newest of several."""
+    upstream: Upstream | None = None
+    """Of a chained run: the run after which it starts."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None: all of the row is understood."""
 

@@ -21,6 +21,11 @@ def change_key(schedule: str, change: BlobChange) -> str:
     return f"{schedule}~{change_digest(change)}"
 
 
+def chain_key(schedule: str, upstream_key: str) -> str:
+    """`evaluate~after~<digest>`: a chained schedule's run by the key of the run after which it starts."""
+    return f"{schedule}~after~{hashlib.sha256(upstream_key.encode()).hexdigest()[:32]}"
+
+
 def request_key(schedule: str, request_id: str) -> str:
     """`nightly!42`: what a person asked for."""
     return f"{schedule}!{request_id}"
@@ -62,6 +67,8 @@ def kind_in(key: str) -> RunKind:
         return RunKind.TIME
     if "!" in key:
         return RunKind.REQUEST
+    if "~after~" in key:
+        return RunKind.CHAIN
     return RunKind.BATCH if "~batch~" in key else RunKind.CHANGE
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from .batch import BatchFacts, manifest_path
 from .change import BlobChange
 from .config import (
+    AfterSchedule,
     ChangeSchedule,
     Datapath,
     DataPathKind,
@@ -19,7 +20,8 @@ from .config import (
     Schedule,
     Target,
 )
-from .templates import Value, escaped, fill
+from .templates import Stored, Value, escaped, fill
+from .upstream import Upstream
 
 
 class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +56,8 @@ class Facts(Protocol):
     def blob(self) -> BlobChange | None: ...
     @property
     def batch(self) -> BatchFacts | None: ...
+    @property
+    def upstream(self) -> Upstream | None: ...
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -113,7 +117,7 @@ def build_request(schedule: Schedule, of: Facts) -> RunRequest:
             for name, one in template.datasets.items()
         },
         continue_on_step_failure=template.continue_on_step_failure,
-        parent_run_id=_optional(template.parent_run_id, values),
+        parent_run_id=_optional(template.parent_run_id, values) or None,
         parameter_types={escaped(name): kind for name, kind in template.parameter_types.items()}
         if schedule.target.kind is PipelineKind.BATCH_ENDPOINT
         else {},
@@ -144,7 +148,21 @@ def _values(schedule: Schedule, of: Facts) -> Mapping[str, Value]:
         }
     if batch is not None:
         values |= {"batch.count": batch.count, "blob.folder": batch.group}
+    if isinstance(schedule, AfterSchedule):
+        values |= _upstream_values(of.upstream, schedule)
     return values
+
+
+def _upstream_values(upstream: Upstream | None, schedule: AfterSchedule) -> Mapping[str, Value]:
+    """Empty where a person starts a chained schedule without naming a run, and where that has no such value."""
+    nominal_time = upstream and upstream.nominal_time
+    return {
+        "upstream.run_key": (upstream and upstream.key) or "",
+        "upstream.run_id": (upstream and upstream.run_id) or "",
+        "upstream.scheduled_time": nominal_time.astimezone(schedule.zone) if nominal_time else "",
+        "upstream.blob.path": (upstream and upstream.blob_path) or "",
+        "upstream.experiment_name": Stored((upstream and upstream.experiment_name) or ""),
+    }
 
 
 def _changed_datapath(schedule: Schedule, of: Facts) -> dict[str, Datapath]:

@@ -29,6 +29,14 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     manifest: str | None
 
 
+class UpstreamAnswer(Struct, frozen=True, kw_only=True):
+    """The run after which a chained one starts."""
+
+    key: str
+    schedule: str
+    run_id: str | None
+
+
 class EventAnswer(Struct, frozen=True, kw_only=True):
     """One line of a run's history; one without time and state says how many were left out."""
 
@@ -61,11 +69,14 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     submitted_at: Utc | None
     ended_at: Utc | None
     replay_of: str | None
+    upstream: UpstreamAnswer | None
     request_id: str | None
     requested_by: str | None
     note: str | None
     error: str | None
     history: list[EventAnswer]
+    downstream: list[str] = []
+    """The keys of the runs that started after this one; filled in where a single run is asked for."""
 
 
 def run_answer(run: Run) -> RunAnswer:
@@ -100,6 +111,9 @@ def run_answer(run: Run) -> RunAnswer:
         submitted_at=iso_utc_or_none(run.submitted_at),
         ended_at=iso_utc_or_none(run.ended_at),
         replay_of=run.replay_of,
+        upstream=None
+        if run.upstream is None
+        else UpstreamAnswer(key=run.upstream.key, schedule=run.upstream.schedule, run_id=run.upstream.run_id),
         request_id=run.request_id,
         requested_by=run.requested_by,
         note=run.note,

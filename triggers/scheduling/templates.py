@@ -21,6 +21,13 @@ _TOKEN: Final = re.compile(
 )
 _STORED: Final = re.compile(r"%%|%([A-Za-z_][A-Za-z0-9_]+)%")
 
+
+class Stored(str):
+    """A value that is stored text already: settings in it are put in later."""
+
+    __slots__ = ()
+
+
 Value: TypeAlias = str | int | datetime
 """What a template name stands for; a datetime is in the schedule's zone already."""
 
@@ -94,7 +101,8 @@ def fill(text: str, values: Mapping[str, Value]) -> str:
         if isinstance(token, Setting):
             pieces.append(f"%{token.name}%")
         elif isinstance(token, Field):
-            pieces.append(escaped(_formatted(token, values[token.name])))
+            value = values[token.name]
+            pieces.append(value if isinstance(value, Stored) else escaped(_formatted(token, value)))
         else:
             pieces.append(escaped(token))
     return "".join(pieces)

@@ -12,7 +12,7 @@ from ..ledger.ports import LedgerUnavailable, Operation
 from ..ledger.slots import Slots
 from ..scheduling.config import Retry, Schedule
 from ..scheduling.outcome import Answer, Outcome
-from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, ranks_at, slots_of, turn_of
+from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, is_made_up_for, ranks_at, slots_of, turn_of
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import build_request, too_large, with_parameters
 from .never_sent import newer_has_started, rejected, skipped, unfillable
@@ -197,7 +197,7 @@ class Firing:
             if seen is not None and seen.version == slots.version:
                 return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
             seen = slots
-            if schedule.overlap in KEEPS_NEWEST and slots.is_superseded(ranks_at(run)):
+            if schedule.overlap in KEEPS_NEWEST and not is_made_up_for(run) and slots.is_superseded(ranks_at(run)):
                 because = newer_has_started(slots, now)
                 return self._noted(skipped(run, schedule, SkipReason.SUPERSEDED, because, now), occurrence)
             if turn is Turn.SKIP:
@@ -249,6 +249,7 @@ class Firing:
             blob=occurrence.blob,
             batch=occurrence.batch,
             replay_of=occurrence.replay_of,
+            upstream=occurrence.upstream,
             webhook=None if schedule is None else schedule.webhook,
             life=self._life(schedule),
         )

@@ -16,8 +16,9 @@ from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
 from ..ledger.ports import Create, LedgerUnavailable, Operation, Replace
 from ..ledger.rows import REGISTRY, columns_of, readable_or
-from ..scheduling.config import ChangeSchedule, Schedule, TimeSchedule
+from ..scheduling.config import AfterSchedule, ChangeSchedule, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.identities import (
+    life_of_chains,
     life_of_changes,
     life_of_people,
     life_of_times,
@@ -39,6 +40,11 @@ WOKEN_WITHIN: Final = timedelta(minutes=15)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _RENEWED_EVERY: Final = timedelta(minutes=5)
 _TRIES: Final = 5
+_LIVES: Final[Mapping[type[Schedule], Callable[[], str]]] = {
+    TimeSchedule: life_of_times,
+    ManualSchedule: life_of_people,
+    AfterSchedule: life_of_chains,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +89,7 @@ class Lives:
         """What the schedule's life is called; raises StoreUnavailable for a connection that is not usable."""
         if isinstance(schedule, ChangeSchedule):
             return life_of_changes(schedule.trigger, self.host(schedule.trigger.connection))
-        return life_of_times() if isinstance(schedule, TimeSchedule) else life_of_people()
+        return _LIVES[type(schedule)]()
 
     def id_or_none(self, schedule: Schedule) -> str | None:
         """What the schedule's life is called; None where its connection is not usable."""

@@ -10,8 +10,9 @@ from ..scheduling.change import BlobChange
 from ..scheduling.config import TimeSchedule
 from ..scheduling.policies import jitter_of
 from ..scheduling.run import RunKind
-from ..scheduling.run_keys import change_key, time_key
+from ..scheduling.run_keys import chain_key, change_key, time_key
 from ..scheduling.times.occurrences import moved_from, previous
+from ..scheduling.upstream import Upstream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,8 @@ class Occurrence:
     """Of a time-based schedule: the occurrence before this one."""
     moved_from: datetime | None = None
     """The occurrence of an excluded day that runs here instead."""
+    upstream: Upstream | None = None
+    """Of a chained schedule: the run after which this one starts."""
     replay_of: str | None = None
     due_at: datetime | None = None
     """When the run is to be sent; None: at once."""
@@ -62,6 +65,12 @@ def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrenc
         moved_from=moved_from(schedule.trigger, nominal_time),
         due_at=due_at,
     )
+
+
+def chain_occurrence(schedule: str, upstream: Upstream) -> Occurrence:
+    """The occurrence of an end that a schedule follows."""
+    key = chain_key(schedule, upstream.key)
+    return Occurrence(key=key, kind=RunKind.CHAIN, nominal_time=upstream.ended_at, upstream=upstream)
 
 
 def change_occurrence(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:

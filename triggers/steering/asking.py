@@ -19,12 +19,14 @@ from ..log_lines import logger
 from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
+from ..scheduling.chain import upstream_of
 from ..scheduling.change import BlobChange, path_out_of_scope
-from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule, TimeSchedule, TriggerOverrides
-from ..scheduling.run import Run, RunKind, RunState
-from ..scheduling.run_keys import replay_key, request_key
+from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule, TriggerOverrides
+from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState
+from ..scheduling.run_keys import is_run_key, replay_key, request_key
 from ..scheduling.run_request import LARGEST
 from ..scheduling.times.occurrences import previous
+from ..scheduling.upstream import Upstream
 from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
@@ -90,6 +92,8 @@ class Asking:
         callback = self._callback(schedule, key, body)
         at = self.clock.now() if body.scheduled_time is None else asked_instant(body.scheduled_time, "scheduled_time")
         occurrence = self._requested(schedule, key, at, body.blob)
+        if body.upstream is not None:
+            occurrence = replace(occurrence, upstream=self._upstream(schedule, body.upstream))
         occurrence = replace(occurrence, beside=callback)
         claimed = self._claimed(schedule, occurrence, asked, may_be_skipped=True)
         if claimed is None:
@@ -205,6 +209,19 @@ class Asking:
             raise NotKnown(f"there is no blob {path!r} in the container {trigger.container}")
         return self._of_blob(schedule, replace(occurrence, blob=found.change), found.change)
 
+    def _upstream(self, schedule: Schedule, key: str) -> Upstream:
+        """The run that a person names as the one after which a chained schedule runs."""
+        if not isinstance(schedule, AfterSchedule):
+            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no upstream")
+        run = self.ledger.get(key) if is_run_key(key) else None
+        if run is None:
+            raise NotKnown(f"upstream: no run {key!r}")
+        if run.schedule not in schedule.trigger.schedules:
+            raise BadInput(f"upstream: {schedule.name} does not follow {run.schedule}")
+        if run.state not in ENDED_STATES:
+            raise WrongState(f"upstream: {key} is {run.state.value}; wait for its end")
+        return upstream_of(run)
+
     def _of_blob(self, schedule: ChangeSchedule, occurrence: Occurrence, change: BlobChange) -> Occurrence:
         """With its manifest, and as a batch of one where the schedule's templates speak of a batch."""
         self.changes.write_manifest(schedule, occurrence.key, [change])
@@ -226,6 +243,7 @@ class Asking:
             nominal_time=run.nominal_time or run.created_at,
             previous_time=run.previous_time,
             moved_from=run.moved_from,
+            upstream=run.upstream,
             blob=run.blob,
             replay_of=root,
         )

@@ -14,7 +14,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.batch import member_of
 from ..scheduling.change import FoundBlob, change_digest, out_of_scope
-from ..scheduling.config import ChangeSchedule, ChangeTrigger, ManualSchedule, Schedule, TimeSchedule
+from ..scheduling.config import AfterSchedule, ChangeSchedule, ChangeTrigger, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.policies import floor
 from ..scheduling.run import Run, RunKind, RunState
@@ -75,7 +75,7 @@ class Backfilling:
         """
         remembered = floor(self.clock.now(), self.changes.retention)
         before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
-        assert not isinstance(schedule, ManualSchedule), "it has no occurrences of its own"
+        assert not isinstance(schedule, ManualSchedule | AfterSchedule), "it has no occurrences of its own"
         if not force and self._has_any(schedule, first, min(before, remembered)):
             raise WrongState(_forgotten(schedule, remembered, self.changes.retention))
         if isinstance(schedule, ChangeSchedule):

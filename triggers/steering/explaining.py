@@ -9,12 +9,12 @@ from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
-from ..scheduling.config import ChangeSchedule, Schedule, TimeSchedule
+from ..scheduling.config import AfterSchedule, ChangeSchedule, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import pause_at
 from ..scheduling.run import RunState
-from ..scheduling.run_keys import change_key, replay_key, time_key
+from ..scheduling.run_keys import chain_key, change_key, is_run_key, replay_key, time_key
 from ..scheduling.shown import history_of
 from ..scheduling.times.occurrences import excluded_at, moved_from, next_after
 from ..starting.lives import Lives
@@ -55,7 +55,8 @@ class Explaining:
         if isinstance(schedule, ChangeSchedule):
             raise BadInput(f"{schedule.name} is change-based: it runs when a file changes; use --blob")
         if not isinstance(schedule, TimeSchedule):
-            raise BadInput(f"{schedule.name} is manual: only people and programs start it, at any time")
+            starts = "only people and programs start it" if isinstance(schedule, ManualSchedule) else "use --upstream"
+            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: {starts}")
         trigger, now = schedule.trigger, self.clock.now()
         yield from converted_times(schedule)
         if next_after(trigger, at - _SECOND, 1) != [at]:
@@ -90,6 +91,27 @@ class Explaining:
             )
         else:
             yield f"only what is until {iso_utc(mark.until)} has been decided; the reconciler is due within two minutes"
+
+    def chain(self, schedule: Schedule, upstream_key: str) -> Iterator[str]:
+        """Of the end of another schedule's run. Raises BadInput, LedgerUnavailable."""
+        if not isinstance(schedule, AfterSchedule):
+            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it follows no run")
+        upstream = self.ledger.get(upstream_key) if is_run_key(upstream_key) else None
+        if upstream is None:
+            yield f"there is no run {upstream_key!r}"
+            return
+        yield f"{upstream.key} is {upstream.state.value}"
+        states = ", ".join(sorted(schedule.trigger.states))
+        if upstream.schedule not in schedule.trigger.schedules:
+            yield f"{schedule.name} does not follow {upstream.schedule}"
+            return
+        yield f"{schedule.name} follows runs of {upstream.schedule} that end as {states}"
+        yield from self._life(schedule, upstream.ended_at or self.clock.now())
+        key = chain_key(schedule.name, upstream.key)
+        runs = list(self._chain(key))
+        yield from runs or [f"it has no row ({key})"]
+        if not runs and upstream.state.value in schedule.trigger.states:
+            yield "the reconciler is due within two minutes"
 
     def blob(self, schedule: Schedule, path: str) -> Iterator[str]:
         """Of the present version of a blob. Raises BadInput, LedgerUnavailable, BlobUnavailable."""

@@ -53,6 +53,8 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """In place of the schedule's own, as far as `trigger_overrides` allows."""
     blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
     """A file's path below the container; only for a change-based schedule."""
+    upstream: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
+    """The key of an ended run, for a chained schedule: what `{upstream.…}` stands for; empty if it is absent."""
     scheduled_time: Moment | None = None
     """What `{scheduled_time}` stands for; now if it is absent."""
     note: Text | None = None

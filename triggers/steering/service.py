@@ -13,12 +13,13 @@ from msgspec import structs
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
-from ..scheduling.config import ChangeSchedule, Config, ManualSchedule, Schedule, TimeSchedule
+from ..scheduling.chain import followers_of
+from ..scheduling.config import AfterSchedule, ChangeSchedule, Config, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import ENDED_STATES, Run
-from ..scheduling.run_keys import is_run_key
+from ..scheduling.run_keys import chain_key, is_run_key
 from ..scheduling.shown import RunAnswer, run_answer
 from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after
 from ..starting.occurrence import Asked
@@ -70,7 +71,7 @@ class Steering:
     def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
         """A run that a person wants now, and whether it is new."""
         run, is_new = self.asking.trigger(self.named(name), body)
-        return run_answer(run), is_new
+        return self._answer(run), is_new
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
@@ -91,6 +92,8 @@ class Steering:
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
             raise BadInput(f"{name} is manual: it misses nothing; trigger it")
+        if isinstance(schedule, AfterSchedule):
+            raise BadInput(f"{name} is chained: backfill the schedules that it follows, or trigger it with `upstream`")
         first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
         if before <= first:
             raise BadInput("to must be later than from")
@@ -152,9 +155,9 @@ class Steering:
         """A run, and whether that is all there is to say: False when it was waited for, or should be, in vain."""
         run = self._shown(key)
         if not wait or run.state in ENDED_STATES:
-            return run_answer(run), True
+            return self._answer(run), True
         if not self.waiters.acquire(blocking=False):
-            return run_answer(run), False
+            return self._answer(run), False
         try:
             until = self.clock.monotonic() + wait
             while run.state not in ENDED_STATES and self.clock.monotonic() < until:
@@ -162,7 +165,13 @@ class Steering:
                 run = self._shown(key)
         finally:
             self.waiters.release()
-        return run_answer(run), run.state in ENDED_STATES
+        return self._answer(run), run.state in ENDED_STATES
+
+    def _answer(self, run: Run) -> RunAnswer:
+        """A single run, with those that started after it."""
+        followers = followers_of(run.schedule, self.config.schedules.values())
+        keys = (chain_key(one.name, run.key) for one in followers)
+        return structs.replace(run_answer(run), downstream=[key for key in keys if self.ledger.has(key)])
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """One more run for the same occurrence."""
@@ -170,11 +179,11 @@ class Steering:
         schedule = self.config.schedules.get(run.schedule)
         if schedule is None:
             raise WrongState(f"{run.schedule} is no longer in the file: there is nothing to build a run from")
-        return run_answer(self.asking.replay(schedule, run, body))
+        return self._answer(self.asking.replay(schedule, run, body))
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
         """Give a run up."""
-        return run_answer(self.asking.cancel(self._run(key), body))
+        return self._answer(self.asking.cancel(self._run(key), body))
 
     def named(self, name: str) -> Schedule:
         """The schedule of a name; raises NotKnown, and WrongState for one that is left out for its faults."""

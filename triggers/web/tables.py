@@ -44,6 +44,7 @@ _KINDS: Final = {
     RunKind.BATCH: "a batch of changes",
     RunKind.REQUEST: "requested",
     RunKind.REPLAY: "a replay",
+    RunKind.CHAIN: "after another run",
 }
 
 

@@ -17,7 +17,7 @@ TIME_ONLY: Final = frozenset({"catchup_window", "catchup", "jitter", "exclude"})
 CHANGE_ONLY: Final = frozenset({"batch"})
 MERGED: Final = frozenset({"tags", "pipeline_parameters", "datapaths", "datasets", "retry"})
 """Mappings that are merged name by name; of the other keys the schedule's own replaces the default."""
-TRIGGERS: Final = ("recurrence", "cron", "change", "manual")
+TRIGGERS: Final = ("recurrence", "cron", "change", "manual", "after")
 """Keys of which a schedule has exactly one, and `defaults` none."""
 
 

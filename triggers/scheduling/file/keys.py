@@ -7,7 +7,7 @@ What the values mean together is checked in `loading.py`. `RequestText` may hold
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,8 @@ from .leaf_checks import (
     version_problem,
     zone_problem,
 )
+
+FOLLOWED_STATES: Final = ("finished", "failed", "canceled", "untracked", "dead", "rejected")
 
 Scalar: TypeAlias = str | int | float | bool
 RequestText: TypeAlias = Annotated[str, Meta(min_length=1, extra={"request_text": True})]
@@ -187,6 +189,15 @@ class ManualKeys(Keys, frozen=True, kw_only=True):
     """Only people and programs start it: there is nothing to say."""
 
 
+class AfterKeys(Keys, frozen=True, kw_only=True):
+    """After which runs of other schedules a run starts."""
+
+    stands_for = "schedule"
+
+    schedule: str | list[str]
+    states: list[Annotated[str, _one_of(FOLLOWED_STATES)]] = msgspec.field(default_factory=lambda: ["finished"])
+
+
 class BatchKeys(Keys, frozen=True, kw_only=True):
     """How changes are gathered into one run."""
 
@@ -234,12 +245,13 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
 
 
 class ScheduleKeys(CommonKeys, frozen=True, kw_only=True):
-    """A schedule: exactly one of recurrence, cron, change and manual says when it starts its pipeline."""
+    """A schedule: exactly one of recurrence, cron, change, manual and after says when it starts its pipeline."""
 
     recurrence: RecurrenceKeys | None = None
     cron: CronKeys | None = None
     change: ChangeKeys | None = None
     manual: ManualKeys | None = None
+    after: AfterKeys | None = None
 
 
 class FileKeys(Keys, frozen=True, kw_only=True):

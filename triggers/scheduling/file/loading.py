@@ -13,6 +13,7 @@ from ..config import Config, Schedule, Target
 from ..faults import Fault, FaultList, nearest, place_of
 from ..templates import MissingSetting, expand
 from .as_meant import as_names
+from .chains import without_broken_chains
 from .defaults import Defaults, checked_defaults
 from .indentation import note_misplaced
 from .keys import PipelineKeys, WorkspaceKeys
@@ -38,7 +39,7 @@ def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
     targets = _targets(sections, converter)
     defaults = checked_defaults(sections.get("defaults"), converter)
     check_settings([*converter.texts, *defaults.texts], settings, faults)
-    schedules = _schedules(sections, defaults, targets, converter)
+    schedules = without_broken_chains(_schedules(sections, defaults, targets, converter), sections, faults)
     ordered = sorted(faults, key=lambda fault: fault.line or 0)
     names = sections.get("schedules")
     return Config(

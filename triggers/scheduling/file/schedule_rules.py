@@ -6,6 +6,8 @@ from typing import Any, Final
 from msgspec import json
 
 from ..config import (
+    AfterSchedule,
+    AfterTrigger,
     Batch,
     Catchup,
     ChangeSchedule,
@@ -30,7 +32,7 @@ from ..templates import MissingSetting, expand
 from ..times.time_zones import UTC_ZONE
 from ..web_address import url_problem
 from .defaults import CHANGE_ONLY, TIME_ONLY, TRIGGERS, Defaults
-from .keys import BatchKeys, ChangeKeys, ScheduleKeys
+from .keys import AfterKeys, BatchKeys, ChangeKeys, ScheduleKeys
 from .leaf_checks import duration, reading_instant
 from .private_settings import check_private
 from .structure import Converter
@@ -134,6 +136,8 @@ def _trigger(kind: str | None, parts: dict[str, Any], path: str, faults: FaultLi
         return rules and with_exclusion(rules, parts.get("exclude"), f"{path}.exclude", faults)
     if kind == "manual":
         return None
+    if kind == "after":
+        return _after(keys, f"{path}.after", faults)
     return _change(keys, f"{path}.change", faults)
 
 
@@ -156,6 +160,16 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
         start=None if keys.start_time is None else reading_instant(keys.start_time, UTC_ZONE),
         starts_unchanged=keys.unchanged == "start",
     )
+
+
+def _after(keys: AfterKeys, path: str, faults: FaultList) -> AfterTrigger | None:
+    """That the schedules exist, and follow one another in no circle, is checked when all are known."""
+    names = [keys.schedule] if isinstance(keys.schedule, str) else keys.schedule
+    for key, given in (("schedule", names), ("states", keys.states)):
+        if not given:
+            faults.add(f"{path}.{key}", given, "an empty list starts nothing; write at least one")
+            return None
+    return AfterTrigger(schedules=tuple(dict.fromkeys(names)), states=frozenset(keys.states))
 
 
 def _check_batch(parts: dict[str, Any], path: str, faults: FaultList) -> None:
@@ -232,6 +246,8 @@ def _schedule(
     }
     if trigger is None:
         return ManualSchedule(**common)
+    if isinstance(trigger, AfterTrigger):
+        return AfterSchedule(**common, trigger=trigger)
     if isinstance(trigger, ChangeTrigger):
         return ChangeSchedule(**common, trigger=trigger, batch=None if keys.batch is None else _batch(keys.batch))
     return TimeSchedule(

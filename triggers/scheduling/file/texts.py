@@ -26,15 +26,27 @@ BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "b
 """Template names of change-based schedules without `batch`."""
 BATCH_NAMES = frozenset({"batch.count"})
 FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
-TIME_VALUED = frozenset({"scheduled_time", "previous_time", "blob.last_modified"})
+TIME_VALUED = frozenset({"scheduled_time", "previous_time", "blob.last_modified", "upstream.scheduled_time"})
 """The names that take a shift and a strftime format."""
-ALL_NAMES = COMMON_NAMES | TIME_NAMES | BLOB_NAMES | BATCH_NAMES
+UPSTREAM_NAMES = frozenset(
+    {
+        "upstream.run_key",
+        "upstream.run_id",
+        "upstream.scheduled_time",
+        "upstream.blob.path",
+        "upstream.experiment_name",
+    }
+)
+"""Template names of chained schedules; one without a value is empty."""
+ALL_NAMES = COMMON_NAMES | TIME_NAMES | BLOB_NAMES | BATCH_NAMES | UPSTREAM_NAMES
 
 
 def known_names(kind: str | None, *, batch: bool, batch_by_folder: bool) -> frozenset[str]:
     """The template names that a schedule can fill; `kind` is the key of its trigger."""
     if kind in ("recurrence", "cron"):
         return COMMON_NAMES | TIME_NAMES
+    if kind == "after":
+        return COMMON_NAMES | UPSTREAM_NAMES
     if kind != "change":
         return COMMON_NAMES
     if not batch:

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
-from ..config import ChangeSchedule, Config, Overlap, PipelineKind, Schedule, Target
+from ..config import AfterSchedule, ChangeSchedule, Config, Overlap, PipelineKind, Schedule, Target
 from ..faults import Fault, FaultList
 from ..run_service import tells_its_service
-from ..templates import MissingSetting, expand
+from ..templates import MissingSetting, expand, names_in
 from .foreign_templates import foreign_templates
 from .foresight import foreseen
 from .glob_warnings import glob_warnings
 from .target_rules import RULES
+
+_WITHOUT_AN_END: Final = frozenset({"untracked", "dead", "rejected"})
+"""States that runs reach which cannot be followed in Azure ML."""
 
 
 def warnings_of(config: Config, now: datetime) -> list[Fault]:
@@ -22,9 +26,27 @@ def warnings_of(config: Config, now: datetime) -> list[Fault]:
             *suspicions(schedule, config.settings),
             *foreign_templates(schedule.request),
             *foreseen(schedule, now),
+            *_about_chain(schedule, config),
         ):
             found.add(f"schedules.{schedule.name}.{key}", None, sentence)
     return list(found)
+
+
+def _about_chain(schedule: Schedule, config: Config) -> Iterator[tuple[str, str]]:
+    """What a chained schedule expects of the schedules that it follows, and will not get."""
+    if not isinstance(schedule, AfterSchedule):
+        return
+    upstreams = [one for name in schedule.trigger.schedules if (one := config.schedules.get(name)) is not None]
+    for one in upstreams:
+        if _cannot_be_followed(one.target, config.settings) and not schedule.trigger.states & _WITHOUT_AN_END:
+            states = ", ".join(sorted(schedule.trigger.states))
+            yield "after.states", f"{one.name}'s runs become untracked as soon as they are accepted, never {states}"
+    parent, own = schedule.request.parent_run_id or "", schedule.request.experiment_name
+    if "upstream.run_id" in names_in(parent) and "upstream.experiment_name" not in names_in(own):
+        others = [one.request.experiment_name for one in upstreams if one.request.experiment_name != own]
+        if others:
+            sentence = f"{own!r} is not {others[0]!r}, and Azure ML wants parent and child in one experiment"
+            yield "experiment_name", f"{sentence}; write '{{upstream.experiment_name}}'"
 
 
 def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:

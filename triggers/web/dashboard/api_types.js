@@ -153,11 +153,13 @@
  * @property {string | null} submitted_at
  * @property {string | null} ended_at
  * @property {string | null} replay_of
+ * @property {UpstreamAnswer | null} upstream
  * @property {string | null} request_id
  * @property {string | null} requested_by
  * @property {string | null} note
  * @property {string | null} error
  * @property {EventAnswer[]} history
+ * @property {string[]} [downstream]
  */
 
 /**
@@ -225,8 +227,17 @@
  * @property {string | null} [request_id]
  * @property {Record<string, string | number | boolean>} [pipeline_parameters]
  * @property {string | null} [blob]
+ * @property {string | null} [upstream]
  * @property {string | null} [scheduled_time]
  * @property {string | null} [note]
  * @property {string | null} [by]
  * @property {CallbackBody | null} [callback]
+ */
+
+/**
+ * The run after which a chained one starts.
+ * @typedef {object} UpstreamAnswer
+ * @property {string} key
+ * @property {string} schedule
+ * @property {string | null} run_id
  */

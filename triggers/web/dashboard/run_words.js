@@ -17,6 +17,7 @@ export function about(run) {
   if (run.batch) return `${many(run.batch.count, "file")}${run.batch.group ? ` in ${apart(run.batch.group)}` : ""}`;
   if (run.kind === "request") return `requested${by}${blob ? `: ${blob}` : ""}`;
   if (blob) return blob;
+  if (run.upstream) return `after ${apart(run.upstream.schedule)}`;
   return run.nominal_time ? `for ${local(run.nominal_time)}` : kindInWords(run.kind);
 }
 

@@ -30,7 +30,7 @@ function buttons({ name, kind, paused }) {
     { class: "acts" },
     h("button", trigger, "Trigger now"),
     kind !== "manual" && h("button", pause, paused ? "Resume" : "Pause"),
-    kind !== "manual" && h("button", backfill, "Backfill"),
+    kind !== "manual" && kind !== "after" && h("button", backfill, "Backfill"),
     h("button", runs, "Its runs"),
   );
 }

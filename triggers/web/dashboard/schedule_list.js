@@ -145,7 +145,7 @@ function nextOf({ kind, next: [next], paused, status }) {
   }
   const none = isEnabled ? "no more" : "none: disabled";
   /** @type {Record<string, string>} */
-  const without = { change: "with the next blob", manual: "by hand" };
+  const without = { change: "with the next blob", manual: "by hand", after: "after a run" };
   return [h("span", { class: "soft" }, without[kind] ?? none)];
 }
 

@@ -29,19 +29,26 @@ import { capital, listed } from "./texts.js";
  * @property {string} [holidays]
  * @property {"none" | "before" | "after"} [move]
  */
+/** @typedef {{ schedule: string | string[], states?: string[] }} After */
 /**
  * As the file has it.
- * @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched, manual?: {}, exclude?: Exclusion }} Trigger
+ * @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched, manual?: {}, after?: After, exclude?: Exclusion }} Trigger
  */
 
 /** @param {{ trigger: Trigger }} schedule */
-export function inWords({ trigger: { recurrence, cron, change, manual, exclude } }) {
+export function inWords({ trigger: { recurrence, cron, change, manual, after, exclude } }) {
+  if (after) return afterInWords(after);
   if (manual) return "Only by hand or by a program";
   if (change) return changeInWords(change);
   const but = exclude ? exclusionInWords(exclude) : "";
   if (recurrence) return recurrenceInWords(recurrence) + but + inZone(recurrence.time_zone);
   const lines = [cron?.expression ?? []].flat().map((line) => cronInWords(line) || `Cron ${line}`);
   return lines.join("; ") + but + inZone(cron?.time_zone);
+}
+
+/** @param {After} after */
+function afterInWords({ schedule, states = ["finished"] }) {
+  return `After ${listed([schedule].flat(), "or")} ${listed(states, "or")}`;
 }
 
 /** @param {Exclusion} exclude */

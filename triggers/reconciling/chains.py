@@ -1,0 +1,115 @@
+"""Starts runs of the schedules that follow others: once for each end, whoever has written it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from ..clock import Clock
+from ..ledger.chain_rows import ChainLedger, End
+from ..ledger.ledger import Ledger
+from ..scheduling.chain import followers_of, upstream_of
+from ..scheduling.config import AfterSchedule, Config
+from ..scheduling.pauses import Pause, is_paused, pause_at
+from ..scheduling.run import SkipReason
+from ..scheduling.run_keys import chain_key
+from ..scheduling.upstream import Upstream, chain_problem
+from ..starting.firing import Firing
+from ..starting.lives import Lives
+from ..starting.occurrence import chain_occurrence
+from ..starting.pieces import Piece, Work, target_of
+
+_KEPT: Final = timedelta(hours=1)
+"""An end that all followers have been served of, for those that a rollback brings back."""
+_LOOKED_FOR_WITHIN: Final = timedelta(hours=1)
+"""Of the start of a process: so long processes of the code or the file before it may have written ends."""
+_LOOKED_FOR_EVERY: Final = timedelta(minutes=10)
+_SETTLED: Final = timedelta(minutes=2)
+"""A younger end is in a row of its own, or will be."""
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chains:
+    """What chained schedules are seen to with."""
+
+    config: Config
+    ledger: Ledger
+    rows: ChainLedger
+    lives: Lives
+    firing: Firing
+    clock: Clock
+    started_at: datetime
+    """The start of the worker process."""
+    tracking: timedelta
+    """How long after its submission a run may end."""
+    _looked_at: dict[str, datetime] = field(default_factory=dict)
+
+    def see_to(self, upstream: str, pauses: Mapping[str, Sequence[Pause]]) -> Work:
+        """Start what follows the ends of a schedule's runs."""
+        followers = followers_of(upstream, self.config.schedules.values())
+        if not followers:
+            return
+        ends = self.rows.ends(upstream)
+        for end in ends:
+            for one in self._not_served(end, followers):
+                yield Piece(partial(self._serve, one, end, pauses.get(one.name, ())), to=target_of(one))
+        yield None
+        for end in ends:
+            if self.clock.now() - end.upstream.ended_at > _KEPT and not list(self._not_served(end, followers)):
+                yield Piece(partial(self.rows.drop, end))
+        now = self.clock.now()
+        last = self._looked_at.get(upstream)
+        if now - self.started_at <= _LOOKED_FOR_WITHIN and (last is None or now - last >= _LOOKED_FOR_EVERY):
+            for one in followers:
+                yield Piece(partial(self._look_for_missed, one, upstream, pauses.get(one.name, ())), to=target_of(one))
+            self._looked_at[upstream] = now
+
+    def _not_served(self, end: End, followers: Sequence[AfterSchedule]) -> Iterator[AfterSchedule]:
+        wanting = (one for one in followers if end.upstream.state in one.trigger.states)
+        return (one for one in wanting if not end.is_done(one.name))
+
+    def _serve(self, schedule: AfterSchedule, end: End, pauses: Sequence[Pause]) -> None:
+        self._follow(schedule, end.upstream, pauses)
+        self.rows.note_done(end, schedule.name)
+
+    def _follow(self, schedule: AfterSchedule, upstream: Upstream, pauses: Sequence[Pause]) -> None:
+        """Start the follower's run, or note why not; a repetition meets its row. Ends before its life are not its."""
+        if upstream.ended_at < self.lives.of(schedule).first_seen:
+            return
+        occurrence = chain_occurrence(schedule.name, upstream)
+        because = chain_problem(schedule.name, upstream)
+        skip = None
+        if because is not None:
+            skip = SkipReason.FILTERED
+        elif not schedule.enabled:
+            skip = SkipReason.DISABLED
+        elif is_paused(pauses, self.clock.now()) or pause_at(pauses, upstream.ended_at):
+            skip = SkipReason.PAUSED
+        self.firing.fire(schedule, occurrence, skip, because)
+
+    def _look_for_missed(self, schedule: AfterSchedule, upstream: str, pauses: Sequence[Pause]) -> None:
+        """Find the ends that were written by processes whose file does not know the follower, or whose code no chains.
+
+        A run is listed by the time when its row was made, and may end as long after it as runs are followed.
+        """
+        since = self.lives.of(schedule).first_seen
+        chained = self.rows.chained(schedule.name)
+        for key in self._ended(upstream, schedule.trigger.states, since - self.tracking):
+            if chain_key(schedule.name, key) in chained:
+                continue
+            for run in self.ledger.runs([key]):
+                end = upstream_of(run)
+                if since <= end.ended_at < self.clock.now() - _SETTLED and end.state in schedule.trigger.states:
+                    self._follow(schedule, end, pauses)
+
+    def _ended(self, schedule: str, states: frozenset[str], since: datetime) -> Iterator[str]:
+        """The keys of the runs of a schedule that are listed in one of the states, since a time."""
+        place = None
+        while True:
+            page = self.ledger.listed(schedule, limit=_PAGE, since=since, after=place)
+            yield from (one.key for one in page.runs if one.state.value in states)
+            place = page.end
+            if place is None:
+                return

@@ -1,0 +1,55 @@
+"""Chains: which schedules follow which, and what a run's end tells its followers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .config import AfterSchedule, Schedule
+from .overlap import is_made_up_for
+from .run import Run
+from .upstream import Upstream
+
+
+def followers_of(upstream: str, schedules: Iterable[Schedule]) -> list[AfterSchedule]:
+    """The schedules that start runs after those of another one."""
+    return [one for one in schedules if isinstance(one, AfterSchedule) and upstream in one.trigger.schedules]
+
+
+def followed(schedules: Iterable[Schedule]) -> Mapping[str, frozenset[str]]:
+    """Which states of which schedules' runs start others."""
+    found: dict[str, frozenset[str]] = {}
+    for one in schedules:
+        if isinstance(one, AfterSchedule):
+            for upstream in one.trigger.schedules:
+                found[upstream] = found.get(upstream, frozenset()) | one.trigger.states
+    return found
+
+
+def upstream_of(run: Run) -> Upstream:
+    """What the followers of a run are told of its end."""
+    above = run.upstream
+    return Upstream(
+        key=run.key,
+        schedule=run.schedule,
+        state=run.state.value,
+        ended_at=run.ended_at or run.created_at,
+        run_id=run.run_id,
+        nominal_time=run.nominal_time,
+        blob_path=None if run.blob is None else run.blob.path,
+        experiment_name=None if run.request is None else run.request.experiment_name,
+        ancestry=(*(above.ancestry if above else ()), run.schedule),
+        is_made_up_for=is_made_up_for(run),
+    )
+
+
+def circle(follows: Mapping[str, Sequence[str]], start: str) -> list[str] | None:
+    """The way from a schedule back to itself, along what each follows; None when there is none."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        for upstream in follows.get(way[-1], ()):
+            if upstream == start:
+                return [*way, start]
+            if upstream not in seen:
+                seen.add(upstream)
+                ways.append([*way, upstream])
+    return None

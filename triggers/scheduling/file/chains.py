@@ -1,0 +1,32 @@
+"""Checks what chained schedules follow, once all schedules of the file are known."""
+
+from collections.abc import Mapping
+
+from ..chain import circle
+from ..config import AfterSchedule, Schedule
+from ..faults import FaultList, nearest
+from .yaml_text import Tree
+
+
+def without_broken_chains(
+    schedules: dict[str, Schedule], sections: Mapping[str, Tree], faults: FaultList
+) -> dict[str, Schedule]:
+    """The schedules without those, each with a fault, that follow what does not exist, or themselves.
+
+    One that is faulty itself exists: its followers wait for it to be mended.
+    """
+    written = sections.get("schedules")
+    known = list(written) if isinstance(written, dict) else []
+    follows = {name: one.trigger.schedules for name, one in schedules.items() if isinstance(one, AfterSchedule)}
+    broken = set()
+    for name, upstreams in follows.items():
+        path = f"schedules.{name}.after.schedule"
+        for upstream in upstreams:
+            if upstream not in known:
+                others = [one for one in known if one != name]
+                faults.add(path, upstream, f"no such schedule{nearest(upstream, others)}")
+                broken.add(name)
+        if way := circle(follows, name):
+            faults.add(path, None, f"a circle, which would never end: {' → '.join(reversed(way))}")
+            broken.add(name)
+    return {name: one for name, one in schedules.items() if name not in broken}

@@ -1,0 +1,36 @@
+"""What a chained run knows of the run after which it starts."""
+
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+LONGEST_CHAIN: Final = 16
+"""Schedules, so that no chain across edits and triggers by hand goes on for ever."""
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """A run that has ended; absent values are None."""
+
+    key: str
+    schedule: str
+    state: str
+    ended_at: datetime
+    run_id: str | None = None
+    nominal_time: datetime | None = None
+    blob_path: str | None = None
+    experiment_name: str | None = None
+    """Stored text."""
+    ancestry: tuple[str, ...] = ()
+    """The schedules that led to it, its own the last."""
+    is_made_up_for: bool = False
+    """Whether a backfill or a replay began the chain."""
+
+
+def chain_problem(follower: str, upstream: Upstream) -> str | None:
+    """Why a chain ends here; None when it goes on."""
+    if follower in upstream.ancestry:
+        return f"the chain {' → '.join((*upstream.ancestry, follower))} goes in a circle"
+    if len(upstream.ancestry) > LONGEST_CHAIN:
+        return f"the chain is longer than {LONGEST_CHAIN} schedules"
+    return None
