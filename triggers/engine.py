@@ -161,6 +161,7 @@ class Engine:
         from .reconciling.deliveries import Deliveries
         from .reconciling.open_runs import OpenRuns
         from .reconciling.run_ends import RunEnds
+        from .reconciling.time_limits import TimeLimits
         from .reconciling.waiting_line import WaitingLine
         from .reconciling.webhooks import Webhooks
 
@@ -174,6 +175,7 @@ class Engine:
                 service=outside.status,
                 clock=clock,
                 tracking=self.pace.tracking,
+                limits=TimeLimits(schedules=self.config.schedules, service=outside.cancellation, clock=clock),
                 left_alone=LeftAlone(clock),
             ),
             waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=outside.cancellation, clock=clock),

@@ -12,10 +12,11 @@ from ..log_lines import logger
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import Seen
 from ..scheduling.overlap import OpenRun
-from ..scheduling.run import Run, RunState
+from ..scheduling.run import TIMEOUT, Run, RunState
 from ..scheduling.run_keys import schedule_of
 from ..scheduling.run_request import RunRequest
 from ..starting.settling import beyond_reach, log_run
+from .time_limits import TimeLimits
 
 log = logger(__name__)
 
@@ -52,6 +53,7 @@ class RunEnds:
     clock: Clock
     tracking: timedelta
     """How long an end is waited for: RUN_TRACKING_DAYS."""
+    limits: TimeLimits
     left_alone: LeftAlone
     """Targets that did not answer this process: they must not hold a pass up."""
     _asked: dict[str, dict[str, datetime]] = field(default_factory=dict)
@@ -61,7 +63,7 @@ class RunEnds:
         """Whether a submitted run is to be asked for in this pass."""
         submitted = one.submitted_at
         asked = self._asked_at(one.key)
-        if submitted is None or asked is None:
+        if submitted is None or asked is None or self.limits.is_over(schedule_of(one.key), one):
             return True
         every = next(every for age, every in _EVERY if now - submitted <= age)
         # Not all runs of one morning in the same pass.
@@ -92,7 +94,7 @@ class RunEnds:
         if first is not None and first.request is not None and not self.left_alone.still(_target_of(first)):
             running = self.service.still_running(first.request, self.ledger.ledger_id(), set(plain.values()))
         for one in due:
-            if plain.get(one.key) in running:
+            if plain.get(one.key) in running and not self.limits.is_over(schedule, one):
                 self._asked.setdefault(schedule, {})[one.key] = now
             else:
                 rest.append(one)
@@ -129,12 +131,16 @@ class RunEnds:
             return beyond_reach(run, now)
         if seen.end is not None:
             sentence = None if seen.end is RunState.FINISHED else seen.sentence
-            return run.to(seen.end, now, azureml_status=seen.status, denied_since=None, ended_at=now, error=sentence)
+            is_timeout = seen.end is RunState.CANCELED and run.cancel_requested_at is not None
+            ended = replace(run, azureml_status=seen.status, denied_since=None, error=sentence, ended_at=now)
+            return ended.to(seen.end, now, reason=TIMEOUT if is_timeout else None)
         if seen.status is not None:
-            return replace(run, azureml_status=seen.status, denied_since=None, error=None)
+            running = replace(run, azureml_status=seen.status, denied_since=None, error=None)
+            return self.limits.kept(running, is_running=True, server_now=server_now)
         if not seen.is_denied:
             # Only denials in a row count; why nothing is known belongs to the run.
-            return replace(run, denied_since=None, error=seen.sentence)
+            unknown = replace(run, denied_since=None, error=seen.sentence)
+            return self.limits.kept(unknown, is_running=False, server_now=server_now)
         if run.denied_since is None:
             return replace(run, denied_since=server_now)
         if server_now - run.denied_since < _DENIED_FOR:

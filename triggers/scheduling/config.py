@@ -201,6 +201,8 @@ class CommonSchedule(Struct, frozen=True, kw_only=True):
     enabled: bool
     overlap: Overlap
     retry: Retry
+    timeout: timedelta | None
+    """How long Azure ML may take for a run, from the claim on."""
     max_concurrent_runs: int | None
     trigger_overrides: TriggerOverrides
     webhook: str | None

@@ -72,6 +72,10 @@ class SkipReason(Enum):
     EXCLUDED = "excluded"
 
 
+TIMEOUT: Final = "timeout"
+"""The reason of a run that was canceled because it took longer than its schedule lets it."""
+
+
 class RunKind(Enum):
     """What a run's occurrence is."""
 
@@ -140,7 +144,7 @@ class Run:
     pipeline: str
     nominal_time: Instant | None = None
     reason: str | None = None
-    """Why it was skipped; None in the other states."""
+    """Why it was skipped, or TIMEOUT of one that was canceled for it; None otherwise."""
     due_at: Instant | None = None
     blob: BlobChange | None = None
     batch: BatchFacts | None = None
@@ -198,6 +202,8 @@ class Run:
     """The occurrence before this one; None of what is no occurrence of a time-based schedule."""
     moved_from: Instant | None = None
     """The occurrence of an excluded day that runs here instead, the newest of several."""
+    cancel_requested_at: Instant | None = None
+    """On the ledger's clock: when Azure ML was asked to cancel it for its timeout."""
     upstream: Upstream | None = None
     """Of a chained run: the run after which it starts."""
     unknown: Unknown | None = field(default=None, compare=False)

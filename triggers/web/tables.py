@@ -35,9 +35,10 @@ _REASONS: Final = {
     "content_unchanged": "the same content again",
     "copy_failed": "the copy that made the blob failed",
     "excluded": "its day is excluded",
+    "timeout": "it took longer than its schedule lets it",
     "forgotten": "older than what the ledger keeps",
 }
-"""By the values of SkipReason."""
+"""By the values of SkipReason, and TIMEOUT."""
 _KINDS: Final = {
     RunKind.TIME: "by the clock",
     RunKind.CHANGE: "a blob changed",

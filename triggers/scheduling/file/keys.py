@@ -238,6 +238,7 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     jitter: Duration = "0s"
     exclude: ExcludeKeys | None = None
     retry: RetryKeys = RetryKeys()
+    timeout: Annotated[Duration | None, Meta(description="runs that take longer are canceled")] = None
     max_concurrent_runs: Annotated[int, Meta(ge=1)] | None = None
     trigger_overrides: Annotated[str, _one_of(TriggerOverrides)] = TriggerOverrides.LISTED.value
     webhook: Annotated[OptionalText, Meta(description="called when a run ends; https")] = None

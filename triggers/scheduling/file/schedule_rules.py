@@ -6,25 +6,12 @@ from typing import Any, Final
 from msgspec import json
 
 from ..config import (
-    AfterSchedule,
     AfterTrigger,
-    Batch,
-    Catchup,
-    ChangeSchedule,
     ChangeTrigger,
-    Datapath,
     DataPathKind,
-    Dataset,
-    ManualSchedule,
-    Overlap,
-    ParameterType,
-    RequestTemplate,
-    Retry,
     Schedule,
     Target,
-    TimeSchedule,
     Trigger,
-    TriggerOverrides,
 )
 from ..faults import FaultList, nearest
 from ..run_request import LARGEST
@@ -32,11 +19,12 @@ from ..templates import MissingSetting, expand
 from ..times.time_zones import UTC_ZONE
 from ..web_address import url_problem
 from .defaults import CHANGE_ONLY, TIME_ONLY, TRIGGERS, Defaults
-from .keys import AfterKeys, BatchKeys, ChangeKeys, ScheduleKeys
+from .keys import AfterKeys, ChangeKeys, ScheduleKeys
 from .leaf_checks import duration, reading_instant
+from .made_schedule import made_schedule
 from .private_settings import check_private
 from .structure import Converter
-from .target_rules import RULES
+from .target_rules import RULES, cannot_be_canceled, cannot_be_followed
 from .texts import check_settings, check_templates, known_names
 from .time_rules import checked_cron, checked_recurrence, with_exclusion
 from .yaml_text import Tree
@@ -70,6 +58,7 @@ def checked_schedule(
     trigger = _trigger(kind, parts, path, faults)
     _check_batch(parts, path, faults)
     _check_parameters(parts, path, faults)
+    _check_timeout(parts, path, target, converter.settings, faults)
     _check_webhook(parts.get("webhook"), path, converter.settings, faults)
     whole = len(faults) == before and parts.keys() == merged.keys()
     check_settings(texts, converter.settings, faults)
@@ -78,7 +67,7 @@ def checked_schedule(
     if _is_too_large(parts, path, faults):
         return None
     written = {str(kind): own.get(str(kind)), **({"exclude": merged["exclude"]} if merged.get("exclude") else {})}
-    return _schedule(name, ScheduleKeys(**parts), target, trigger, written)
+    return made_schedule(name, ScheduleKeys(**parts), target, trigger, written)
 
 
 _SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets", "run_source")
@@ -200,6 +189,23 @@ def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> No
             faults.add(f"{path}.pipeline_parameters.{name}", None, "is also a data path or dataset; keep one of them")
 
 
+def _check_timeout(
+    parts: dict[str, Any], path: str, target: Target | None, settings: Mapping[str, str], faults: FaultList
+) -> None:
+    """A run can only be canceled where it can be followed, and while it is."""
+    timeout = parts.get("timeout")
+    if timeout is None:
+        return
+    days = settings.get("RUN_TRACKING_DAYS", "30")
+    if not duration(timeout):
+        faults.add(f"{path}.timeout", timeout, "lets no run take any time; leave the key out for no limit")
+    elif days.isdigit() and duration(timeout) >= duration(f"{days}d"):
+        faults.add(f"{path}.timeout", timeout, f"a run is followed for {days} days only (RUN_TRACKING_DAYS)")
+    elif target is not None and (cannot_be_followed(target, settings) or cannot_be_canceled(target)):
+        where = f"pipelines.{parts.get('pipeline')}.workspace"
+        faults.add(f"{path}.timeout", timeout, f"its runs can be neither followed nor canceled; add {where}")
+
+
 def _check_webhook(webhook: str | None, path: str, settings: Mapping[str, str], faults: FaultList) -> None:
     """Whom we would call; that a setting is missing is told elsewhere."""
     try:
@@ -226,67 +232,3 @@ def _takes_batches(own: dict[str, Tree]) -> bool:
 def _is_under(text_path: str, schedule_path: str, inherited: set[str]) -> bool:
     below = text_path.removeprefix(f"{schedule_path}.")
     return any(below == key or below.startswith(f"{key}.") for key in inherited)
-
-
-def _schedule(
-    name: str, keys: ScheduleKeys, target: Target, trigger: Trigger | None, written: Mapping[str, object]
-) -> Schedule:
-    common: dict[str, Any] = {
-        "name": name,
-        "pipeline": keys.pipeline or "",
-        "target": target,
-        "request": _request_template(name, keys),
-        "written": written,
-        "enabled": keys.status == "Enabled",
-        "overlap": Overlap(keys.overlap),
-        "retry": Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
-        "max_concurrent_runs": keys.max_concurrent_runs,
-        "trigger_overrides": TriggerOverrides(keys.trigger_overrides),
-        "webhook": keys.webhook,
-    }
-    if trigger is None:
-        return ManualSchedule(**common)
-    if isinstance(trigger, AfterTrigger):
-        return AfterSchedule(**common, trigger=trigger)
-    if isinstance(trigger, ChangeTrigger):
-        return ChangeSchedule(**common, trigger=trigger, batch=None if keys.batch is None else _batch(keys.batch))
-    return TimeSchedule(
-        **common,
-        trigger=trigger,
-        catchup_window=duration(keys.catchup_window),
-        catchup=Catchup(keys.catchup),
-        jitter=duration(keys.jitter),
-    )
-
-
-def _batch(keys: BatchKeys) -> Batch:
-    return Batch(
-        quiet=duration(keys.quiet),
-        max_wait=duration(keys.max_wait),
-        max_items=keys.max_items,
-        group_by_folder=keys.group_by == "folder",
-    )
-
-
-def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
-    datapaths, datasets = keys.datapaths or {}, keys.datasets or {}
-    return RequestTemplate(
-        experiment_name=keys.experiment_name or name,
-        description=keys.description,
-        tags=keys.tags or {},
-        # As the SDK writes parameter values: str() of what Python holds, 20 → "20", true → "True", 1.0 → "1.0".
-        pipeline_parameters={key: str(value) for key, value in (keys.pipeline_parameters or {}).items()},
-        parameter_types={
-            key: ParameterType.BOOLEAN if isinstance(value, bool) else ParameterType.NUMBER
-            for key, value in (keys.pipeline_parameters or {}).items()
-            if not isinstance(value, str)
-        },
-        datapaths={key: Datapath(datastore=one.datastore, path=one.path) for key, one in datapaths.items()},
-        datasets={
-            key: Dataset(id=one.id, name=one.name, version=None if one.version is None else str(one.version))
-            for key, one in datasets.items()
-        },
-        continue_on_step_failure=keys.continue_on_step_failure,
-        parent_run_id=keys.parent_run_id,
-        run_source=keys.run_source,
-    )

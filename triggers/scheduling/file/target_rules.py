@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from ..config import PipelineKind
+from ..config import PipelineKind, Target
+from ..run_service import tells_its_service
 
 _SEGMENT: Final = re.compile(r"[^/?#\s]+\Z")
 _COMPONENT: Final = re.compile(
@@ -88,3 +89,14 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
         name_problem=_component_problem, refused={"datasets": _V1, "parent_run_id": _V1, "run_source": _V1}
     ),
 }
+
+
+def cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
+    """Whether nobody can be asked how its runs end."""
+    is_url = target.kind is PipelineKind.ENDPOINT and target.workspace is None
+    return is_url and not tells_its_service(target.name, settings)
+
+
+def cannot_be_canceled(target: Target) -> bool:
+    """Whether nobody can be asked to cancel its runs."""
+    return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None

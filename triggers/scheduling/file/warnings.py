@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from ..config import AfterSchedule, ChangeSchedule, Config, Overlap, PipelineKind, Schedule, Target
+from ..config import AfterSchedule, ChangeSchedule, Config, Overlap, Schedule, Target
 from ..faults import Fault, FaultList
-from ..run_service import tells_its_service
 from ..templates import MissingSetting, expand, names_in
 from .foreign_templates import foreign_templates
 from .foresight import foreseen
 from .glob_warnings import glob_warnings
-from .target_rules import RULES
+from .target_rules import RULES, cannot_be_canceled, cannot_be_followed
 
 _WITHOUT_AN_END: Final = frozenset({"untracked", "dead", "rejected"})
 """States that runs reach which cannot be followed in Azure ML."""
@@ -38,7 +37,7 @@ def _about_chain(schedule: Schedule, config: Config) -> Iterator[tuple[str, str]
         return
     upstreams = [one for name in schedule.trigger.schedules if (one := config.schedules.get(name)) is not None]
     for one in upstreams:
-        if _cannot_be_followed(one.target, config.settings) and not schedule.trigger.states & _WITHOUT_AN_END:
+        if cannot_be_followed(one.target, config.settings) and not schedule.trigger.states & _WITHOUT_AN_END:
             states = ", ".join(sorted(schedule.trigger.states))
             yield "after.states", f"{one.name}'s runs become untracked as soon as they are accepted, never {states}"
     parent, own = schedule.request.parent_run_id or "", schedule.request.experiment_name
@@ -54,7 +53,7 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
     rules = RULES[schedule.target.kind]
     if rules.shape is not None and not _looks_like(rules.shape, schedule.target, settings):
         yield "pipeline", rules.misshapen
-    elif _cannot_be_followed(schedule.target, settings):
+    elif cannot_be_followed(schedule.target, settings):
         yield (
             "pipeline",
             (
@@ -65,7 +64,7 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
         )
     if schedule.overlap is not Overlap.ALLOW and (schedule.max_concurrent_runs or 1) > 1:
         yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} lets one run be open at a time"
-    if schedule.overlap is Overlap.CANCEL_OTHER and _cannot_be_canceled(schedule.target):
+    if schedule.overlap is Overlap.CANCEL_OTHER and cannot_be_canceled(schedule.target):
         yield (
             "overlap",
             "a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait",
@@ -98,15 +97,6 @@ def _asleep(settings: Mapping[str, str]) -> str:
         "; on Flex Consumption the first event after a quiet time may be refused for good while the app wakes up: "
         "deploy with ALWAYS_READY_INSTANCES=1"
     )
-
-
-def _cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
-    is_url = target.kind is PipelineKind.ENDPOINT and target.workspace is None
-    return is_url and not tells_its_service(target.name, settings)
-
-
-def _cannot_be_canceled(target: Target) -> bool:
-    return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None
 
 
 def _looks_like(pattern: str, target: Target, settings: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ import { drawRuns } from "./run_list.js";
 import { headline, inFull, kindInWords, lasted } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
 import { CANCELABLE, OPEN, REPLAYABLE } from "./tables.js";
-import { many } from "./texts.js";
+import { capital, many } from "./texts.js";
 import { localWithSeconds, relative, time } from "./times.js";
 
 /**
@@ -83,7 +83,7 @@ const warnings = (run) => [
       h("code", null, `trigger_run_key ${run.key}`),
       "; a replay gives this run up first.",
     ),
-  run.reason && h("p", { class: "warned" }, `Skipped as ${inFull(run.reason)}.`),
+  run.reason && h("p", { class: "warned" }, `${capital(run.state)} as ${inFull(run.reason)}.`),
 ];
 
 /** @param {Run} run */

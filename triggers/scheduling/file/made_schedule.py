@@ -1,0 +1,93 @@
+"""Makes the typed schedule of keys that were checked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..config import (
+    AfterSchedule,
+    AfterTrigger,
+    Batch,
+    Catchup,
+    ChangeSchedule,
+    ChangeTrigger,
+    Datapath,
+    Dataset,
+    ManualSchedule,
+    Overlap,
+    ParameterType,
+    RequestTemplate,
+    Retry,
+    Schedule,
+    Target,
+    TimeSchedule,
+    Trigger,
+    TriggerOverrides,
+)
+from .keys import BatchKeys, ScheduleKeys
+from .leaf_checks import duration
+
+
+def made_schedule(
+    name: str, keys: ScheduleKeys, target: Target, trigger: Trigger | None, written: Mapping[str, object]
+) -> Schedule:
+    """The schedule that checked keys mean; without a trigger it is a manual one."""
+    common: dict[str, Any] = {
+        "name": name,
+        "pipeline": keys.pipeline or "",
+        "target": target,
+        "request": _request_template(name, keys),
+        "written": written,
+        "enabled": keys.status == "Enabled",
+        "overlap": Overlap(keys.overlap),
+        "retry": Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
+        "timeout": None if keys.timeout is None else duration(keys.timeout),
+        "max_concurrent_runs": keys.max_concurrent_runs,
+        "trigger_overrides": TriggerOverrides(keys.trigger_overrides),
+        "webhook": keys.webhook,
+    }
+    if trigger is None:
+        return ManualSchedule(**common)
+    if isinstance(trigger, AfterTrigger):
+        return AfterSchedule(**common, trigger=trigger)
+    if isinstance(trigger, ChangeTrigger):
+        return ChangeSchedule(**common, trigger=trigger, batch=None if keys.batch is None else _batch(keys.batch))
+    return TimeSchedule(
+        **common,
+        trigger=trigger,
+        catchup_window=duration(keys.catchup_window),
+        catchup=Catchup(keys.catchup),
+        jitter=duration(keys.jitter),
+    )
+
+
+def _batch(keys: BatchKeys) -> Batch:
+    return Batch(
+        quiet=duration(keys.quiet),
+        max_wait=duration(keys.max_wait),
+        max_items=keys.max_items,
+        group_by_folder=keys.group_by == "folder",
+    )
+
+
+def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
+    datapaths, datasets = keys.datapaths or {}, keys.datasets or {}
+    return RequestTemplate(
+        experiment_name=keys.experiment_name or name,
+        description=keys.description,
+        tags=keys.tags or {},
+        # As the SDK writes parameter values: str() of what Python holds, 20 → "20", true → "True", 1.0 → "1.0".
+        pipeline_parameters={key: str(value) for key, value in (keys.pipeline_parameters or {}).items()},
+        parameter_types={
+            key: ParameterType.BOOLEAN if isinstance(value, bool) else ParameterType.NUMBER
+            for key, value in (keys.pipeline_parameters or {}).items()
+            if not isinstance(value, str)
+        },
+        datapaths={key: Datapath(datastore=one.datastore, path=one.path) for key, one in datapaths.items()},
+        datasets={
+            key: Dataset(id=one.id, name=one.name, version=None if one.version is None else str(one.version))
+            for key, one in datasets.items()
+        },
+        continue_on_step_failure=keys.continue_on_step_failure,
+        parent_run_id=keys.parent_run_id,
+        run_source=keys.run_source,
+    )
