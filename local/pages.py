@@ -84,7 +84,10 @@ def http_api() -> Iterator[str]:
     for name in ["ErrorAnswer", *shapes, "AzureDevOps"]:
         text = " ".join(schemas[name].get("description", "").split())
         yield from (f"## {name}", text, "")
-        yield from (f"- `{field}`: {_type(kind)}{_said(said)}" for field, kind, said in _properties(schemas, name))
+        fields = _properties(schemas, name)
+        yield from (f"- `{field}`: {_type(kind)}{_said(said)}" for field, kind, said in fields if _said(said))
+        if plain := [f"`{field}`: {_type(kind)}" for field, kind, said in fields if not _said(said)]:
+            yield f"- {'; '.join(plain)}"
         yield ""
 
 

@@ -160,6 +160,7 @@ class Engine:
         from .reconciling.callbacks import Callbacks
         from .reconciling.deliveries import Deliveries
         from .reconciling.open_runs import OpenRuns
+        from .reconciling.reruns import Ends
         from .reconciling.run_ends import RunEnds
         from .reconciling.time_limits import TimeLimits
         from .reconciling.waiting_line import WaitingLine
@@ -175,6 +176,7 @@ class Engine:
                 service=outside.status,
                 clock=clock,
                 tracking=self.pace.tracking,
+                ends=Ends(ledger=ledger, schedules=self.config.schedules, clock=clock, spread=self._spread),
                 limits=TimeLimits(schedules=self.config.schedules, service=outside.cancellation, clock=clock),
                 left_alone=LeftAlone(clock),
             ),

@@ -5,10 +5,10 @@ A row names no follower: each process works on it by its own file, and notes in 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..scheduling.chain import upstream_of
-from ..scheduling.run import Run
+from ..scheduling.run import Run, RunState, is_repeated, previous_of
 from ..scheduling.upstream import Upstream
 from .ports import Delete, Merge, Operation, Replace, StoredRow, Table
 from .rows import after_prefix, columns_of, document_of, readable
@@ -32,8 +32,12 @@ class End:
 
 def ends_of(before: Run | None, after: Run, followed: Mapping[str, frozenset[str]]) -> list[Operation]:
     """The row of a run's end, where a schedule follows that state of its schedule."""
+    if before is not None and before.state is after.state:
+        return []
+    if (never_ran := previous_of(after)) is not None:
+        after = replace(after, key=never_ran.key, state=RunState(never_ran.state), run_id=never_ran.run_id)
     state = after.state.value
-    if state not in followed.get(after.schedule, ()) or (before is not None and before.state is after.state):
+    if is_repeated(after) or state not in followed.get(after.schedule, ()):
         return []
     return [Replace(f"{ENDS}{after.key}:{state}", columns_of(upstream_of(after)))]
 

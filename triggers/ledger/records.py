@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun, is_made_up_for, ranks_at
 from ..scheduling.pauses import Pause
-from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState
+from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState, is_repeated, is_rerun, previous_of
 from .ports import Columns, Operation, Replace, StoredRow
 from .rows import (
     CorruptRow,
@@ -117,10 +117,17 @@ def pauses_in(row: StoredRow) -> tuple[Pause, ...]:
 
 def deliveries_of(before: Run | None, after: Run) -> list[Operation]:
     """The delivery that a run's webhook is owed for its end; a skipped occurrence never was a run."""
-    if after.webhook is None or after.state not in TOLD_STATES or (before is not None and before.state is after.state):
+    if after.webhook is None or (before is not None and before.state is after.state):
         return []
-    row_key = f"n:{after.key}:{after.state.value}"
-    owed = Delivery(schedule=after.schedule, row_key=row_key, run_key=after.key, state=after.state)
+    key, state = after.key, after.state
+    if (never_ran := previous_of(after)) is not None:
+        if after.reruns is not None and after.reruns.tells_each:
+            return []
+        key, state = never_ran.key, RunState(never_ran.state)
+    elif after.state not in TOLD_STATES or (is_repeated(after) and after.reruns and not after.reruns.tells_each):
+        return []
+    row_key = f"n:{key}:{state.value}"
+    owed = Delivery(schedule=after.schedule, row_key=row_key, run_key=key, state=state)
     return [Replace(row_key, delivery_columns(owed))]
 
 
@@ -173,6 +180,7 @@ def open_run_of(run: Run) -> OpenRun:
         first_look_up_at=run.first_look_up_at,
         by_person=run.by_person,
         is_made_up_for=is_made_up_for(run),
+        is_rerun=is_rerun(run),
     )
 
 
@@ -210,5 +218,7 @@ def open_of(row: StoredRow) -> OpenRun:
         first_look_up_at=time("first_look_up_at"),
         by_person=bool(row.columns.get("by_person")),
         is_made_up_for=bool(row.columns.get("made_up_for"))
+        or row.columns.get("kind") == RunKind.REPLAY.value
         or (bool(row.columns.get("by_person")) and row.columns.get("kind") != RunKind.REQUEST.value),
+        is_rerun=bool(row.columns.get("rerun")),
     )

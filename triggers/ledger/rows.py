@@ -41,7 +41,7 @@ import msgspec
 from ..log_lines import logger
 from ..scheduling.overlap import ranks_at
 from ..scheduling.pauses import Pause
-from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown
+from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown, is_rerun
 from ..scheduling.run_keys import kind_in, schedule_of
 from .ports import LedgerUnavailable, StoredRow
 
@@ -59,6 +59,7 @@ _RUN_COLUMNS: Final = frozenset(
         "kind",
         "by_person",
         "made_up_for",
+        "rerun",
         "ranks_at",
         "due_at",
         "submitted_at",
@@ -74,7 +75,7 @@ _RUN_COLUMNS: Final = frozenset(
 _COLUMN: Final = 15_000
 _LATER: Final = (
     r'life":null|claims":\[\]|events_left_out":0|'
-    'previous_time":null|moved_from":null|cancel_requested_at":null|upstream":null|unknown":null'
+    'previous_time":null|moved_from":null|cancel_requested_at":null|reruns":null|upstream":null|unknown":null'
 )
 _ABSENT: Final = re.compile(rf'(,"({_LATER}))+}}\Z', re.ASCII)
 """What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
@@ -114,6 +115,8 @@ def told_columns(run: Run) -> Row:
     by = {"by_person": True} if run.by_person else {}
     if run.upstream is not None and run.upstream.is_made_up_for:
         by["made_up_for"] = True
+    if is_rerun(run):
+        by["rerun"] = True
     return {"state": run.state.value, "kind": run.kind.value, **by, **known}
 
 

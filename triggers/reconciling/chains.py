@@ -12,7 +12,7 @@ from ..ledger.ledger import Ledger
 from ..scheduling.chain import followers_of, upstream_of
 from ..scheduling.config import AfterSchedule, Config
 from ..scheduling.pauses import Pause, is_paused, pause_at
-from ..scheduling.run import SkipReason
+from ..scheduling.run import SkipReason, is_repeated
 from ..scheduling.run_keys import chain_key
 from ..scheduling.upstream import Upstream, chain_problem
 from ..starting.firing import Firing
@@ -101,6 +101,8 @@ class Chains:
                 continue
             for run in self.ledger.runs([key]):
                 end = upstream_of(run)
+                if is_repeated(run):
+                    continue  # its end is not the last
                 if since <= end.ended_at < self.clock.now() - _SETTLED and end.state in schedule.trigger.states:
                     self._follow(schedule, end, pauses)
 

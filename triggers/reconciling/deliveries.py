@@ -15,6 +15,7 @@ from ..ledger.records import Delivery
 from ..log_lines import logger
 from ..scheduling.policies import retry_delay
 from ..scheduling.run import Run
+from .reruns import last_attempt
 
 log = logger(__name__)
 
@@ -81,6 +82,8 @@ class Deliveries:
         run = next(self.ledger.runs([delivery.run_key]), None)
         if run is None and self.ledger.has(delivery.run_key):
             return  # not readable by this version of the app
+        if run is not None and delivery.task is not None:
+            run = last_attempt(self.ledger, run)  # a task waits for the end after which nothing is tried again
         is_due = None if run is None else sender.is_due(run)
         if is_due is None:
             self.ledger.drop(delivery)

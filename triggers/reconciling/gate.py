@@ -13,7 +13,7 @@ from ..scheduling.config import DEFAULT_RETRY, Retry, Schedule, Target
 from ..scheduling.identities import target_id, target_id_0_1
 from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause, pause_at, paused_within
-from ..scheduling.run import Run, RunState
+from ..scheduling.run import Run, RunState, is_rerun
 
 log = logger(__name__)
 
@@ -73,11 +73,15 @@ class Gate:
         """Whether a pause holds the run, or its target has asked to be left alone."""
         if run.request is not None and self.during.is_held(run.request.target):
             return True
-        return self.is_paused() and not run.by_person
+        return (self.is_paused() and not run.by_person) or (is_rerun(run) and self.is_disabled())
 
     def is_paused(self) -> bool:
         """Whether the schedule is paused now."""
         return pause_at(self.pauses, self.clock.now()) is not None
+
+    def is_disabled(self) -> bool:
+        """Whether the file says that the schedule starts nothing by itself."""
+        return self.schedule is not None and not self.schedule.enabled
 
     def is_due(self, one: OpenRun) -> bool:
         """Whether the wait is over: by the ledger's clock, since the writer's and the reader's may differ.

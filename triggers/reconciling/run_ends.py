@@ -16,6 +16,7 @@ from ..scheduling.run import TIMEOUT, Run, RunState
 from ..scheduling.run_keys import schedule_of
 from ..scheduling.run_request import RunRequest
 from ..starting.settling import beyond_reach, log_run
+from .reruns import Ends
 from .time_limits import TimeLimits
 
 log = logger(__name__)
@@ -54,6 +55,7 @@ class RunEnds:
     tracking: timedelta
     """How long an end is waited for: RUN_TRACKING_DAYS."""
     limits: TimeLimits
+    ends: Ends
     left_alone: LeftAlone
     """Targets that did not answer this process: they must not hold a pass up."""
     _asked: dict[str, dict[str, datetime]] = field(default_factory=dict)
@@ -118,11 +120,12 @@ class RunEnds:
             self._asked.get(run.schedule, {}).pop(run.key, None)
         if after == run or _differs_in_words_only(after, run):
             return self._given_up(run)
-        written = self.ledger.update(run, after)
+        if after.state is RunState.SUBMITTED:
+            return self.ledger.update(run, after) or run
+        written = self.ends.written(run, after)
         if written is None:
             return run
-        if written.state is not RunState.SUBMITTED:
-            log_run(written)
+        log_run(written)
         return written
 
     def _after(self, run: Run, seen: Seen, server_now: datetime) -> Run:

@@ -42,7 +42,7 @@ class WaitingLine:
         """Start the runs for which there is a slot, one after the other, in the order of their occurrences."""
         now = self.clock.now()
         slots = self.ledger.slots(schedule.name)
-        line = [one for one in in_line(slots.open_runs, now) if one.by_person or not gate.is_paused()]
+        line = [one for one in in_line(slots.open_runs, now) if _may_go(one, gate)]
         skipped = _skipped(schedule, line, slots, now)
         for one, reason in skipped.items():
             self._skip(one, schedule, reason, now)
@@ -54,9 +54,7 @@ class WaitingLine:
             return
         if gate.during.is_held(schedule.target):
             return
-        again = [
-            one for one in slots.open_runs if one.state is RunState.UNSENT and (one.by_person or not gate.is_paused())
-        ]
+        again = [one for one in slots.open_runs if one.state is RunState.UNSENT and _may_go(one, gate)]
         for one in again:
             gate.note(one)
         yield from self._start(schedule, ordered([*line, *again]), slots, gate)
@@ -141,6 +139,11 @@ class WaitingLine:
             if self.ledger.update(run, canceled) is not None:
                 log_run(canceled)
             yield None
+
+
+def _may_go(one: OpenRun, gate: Gate) -> bool:
+    """Whether neither a pause holds a run nor, of a rerun, that its schedule is disabled."""
+    return (one.by_person or not gate.is_paused()) and not (one.is_rerun and gate.is_disabled())
 
 
 def _skipped(schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime) -> dict[OpenRun, SkipReason]:

@@ -149,6 +149,17 @@ class Retry(Struct, frozen=True, kw_only=True):
     max_attempts: int
 
 
+class Rerun(Struct, frozen=True, kw_only=True):
+    """Which ends of runs are followed by another attempt, how often, and when."""
+
+    states: frozenset[str]
+    """`failed` and `timeout`."""
+    attempts: int
+    delay: timedelta
+    """Before the first of them; it doubles."""
+    tells_each: bool
+
+
 DEFAULT_RETRY: Final = Retry(max_age=timedelta(hours=24), max_attempts=185)
 """Of a schedule that says nothing else, and of one that has left the file: its delays grow to 15 minutes."""
 
@@ -203,6 +214,7 @@ class CommonSchedule(Struct, frozen=True, kw_only=True):
     retry: Retry
     timeout: timedelta | None
     """How long Azure ML may take for a run, from the claim on."""
+    rerun: Rerun | None
     max_concurrent_runs: int | None
     trigger_overrides: TriggerOverrides
     webhook: str | None

@@ -42,6 +42,7 @@ class OpenRun:
     by_person: bool = False
     is_made_up_for: bool = False
     """Whether it stands in the second line: a backfill or a replay, or a run that follows one."""
+    is_rerun: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -109,7 +110,7 @@ def is_made_up_for(run: Run) -> bool:
     """Whether a run stands in the second line: a backfill or a replay, or what follows one."""
     if run.upstream is not None and run.upstream.is_made_up_for:
         return True
-    return run.by_person and run.kind is not RunKind.REQUEST
+    return run.kind is RunKind.REPLAY or (run.by_person and run.kind is not RunKind.REQUEST)
 
 
 def next_in_turn(first: list[OpenRun], second: list[OpenRun], started_in_a_row: int) -> OpenRun:

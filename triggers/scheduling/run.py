@@ -24,6 +24,7 @@ from typing import Any, Final
 from .batch import BatchFacts
 from .change import BlobChange
 from .instants import Instant
+from .reruns import Previous, Reruns
 from .run_request import RunRequest
 from .upstream import Upstream
 
@@ -204,6 +205,8 @@ class Run:
     """The occurrence of an excluded day that runs here instead, the newest of several."""
     cancel_requested_at: Instant | None = None
     """On the ledger's clock: when Azure ML was asked to cancel it for its timeout."""
+    reruns: Reruns | None = None
+    """Of a run that the app runs again, or has run again."""
     upstream: Upstream | None = None
     """Of a chained run: the run after which it starts."""
     unknown: Unknown | None = field(default=None, compare=False)
@@ -236,6 +239,23 @@ class Run:
         changed = replace(self, state=state, **changes)  # type: ignore[arg-type]  # named by callers in this package
         event = Event(at=at, state=state, reason=changed.reason or changed.error or remark)
         return _within_bounds(replace(changed, history=(*self.history, event)))
+
+
+def is_rerun(run: Run) -> bool:
+    """Whether the app has decided by itself to run something again."""
+    return run.reruns is not None and run.reruns.number > 0
+
+
+def is_repeated(run: Run) -> bool:
+    """Whether a rerun follows the run, so that its end is not the last."""
+    return run.reruns is not None and run.reruns.next_key is not None
+
+
+def previous_of(run: Run) -> Previous | None:
+    """The end that a rerun was to repeat which was given up before it was sent: after all, that was the last."""
+    if run.reruns is None or run.run_id is not None or run.state not in (RunState.SKIPPED, RunState.CANCELED):
+        return None
+    return run.reruns.previous
 
 
 def _within_bounds(run: Run) -> Run:

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from .instants import iso_utc, iso_utc_or_none
 from .run import FIRST_EVENTS, Run
+from .upstream import Upstream
 
 Utc: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, with Z")]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -35,6 +36,19 @@ class UpstreamAnswer(Struct, frozen=True, kw_only=True):
     key: str
     schedule: str
     run_id: str | None
+
+
+class RerunsAnswer(Struct, frozen=True, kw_only=True):
+    """A run among the attempts that the app makes by itself."""
+
+    number: Count
+    """0: the first attempt, which a rerun follows."""
+    of: str
+    """The key of the first attempt."""
+    attempts: Count
+    """How many reruns there may be."""
+    next_at: Utc | None
+    """When the rerun is due that follows this run's end."""
 
 
 class EventAnswer(Struct, frozen=True, kw_only=True):
@@ -70,6 +84,7 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     ended_at: Utc | None
     replay_of: str | None
     upstream: UpstreamAnswer | None
+    reruns: RerunsAnswer | None
     request_id: str | None
     requested_by: str | None
     note: str | None
@@ -111,14 +126,30 @@ def run_answer(run: Run) -> RunAnswer:
         submitted_at=iso_utc_or_none(run.submitted_at),
         ended_at=iso_utc_or_none(run.ended_at),
         replay_of=run.replay_of,
-        upstream=None
-        if run.upstream is None
-        else UpstreamAnswer(key=run.upstream.key, schedule=run.upstream.schedule, run_id=run.upstream.run_id),
+        upstream=_upstream_answer(run.upstream),
+        reruns=_reruns_answer(run),
         request_id=run.request_id,
         requested_by=run.requested_by,
         note=run.note,
         error=run.error,
         history=history_of(run),
+    )
+
+
+def _upstream_answer(upstream: Upstream | None) -> UpstreamAnswer | None:
+    if upstream is None:
+        return None
+    return UpstreamAnswer(key=upstream.key, schedule=upstream.schedule, run_id=upstream.run_id)
+
+
+def _reruns_answer(run: Run) -> RerunsAnswer | None:
+    if run.reruns is None:
+        return None
+    return RerunsAnswer(
+        number=run.reruns.number,
+        of=run.replay_of or run.key,
+        attempts=run.reruns.attempts,
+        next_at=iso_utc_or_none(run.reruns.next_at),
     )
 
 

@@ -20,9 +20,9 @@ from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
 from ..scheduling.batch import BatchFacts, group_of, manifest_path
 from ..scheduling.chain import upstream_of
-from ..scheduling.change import BlobChange, path_out_of_scope
-from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule, TriggerOverrides
-from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState
+from ..scheduling.change import BlobChange
+from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule
+from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState, SkipReason, is_rerun
 from ..scheduling.run_keys import is_run_key, replay_key, request_key
 from ..scheduling.run_request import LARGEST
 from ..scheduling.times.occurrences import previous
@@ -31,7 +31,8 @@ from ..starting.firing import Firing
 from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
 from ..storage.blobs import Blobs
-from .declined import BadInput, NotAllowed, NotKnown, WrongState
+from .declined import BadInput, NotKnown, WrongState
+from .overrides import check_overrides
 from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, checked_path
 from .request_digests import request_digest, request_digests
 
@@ -86,7 +87,7 @@ class Asking:
         )
         if (present := self.ledger.get(key)) is not None:
             return _same(present, body), False
-        _check_overrides(schedule, body)
+        check_overrides(schedule, body)
         if sum(len(name) + len(str(value)) for name, value in body.pipeline_parameters.items()) > LARGEST // 4:
             raise BadInput(f"pipeline_parameters: more than {LARGEST // 4:,} characters cannot be kept")
         callback = self._callback(schedule, key, body)
@@ -110,6 +111,9 @@ class Asking:
         replays = self.ledger.replays(root)
         number = max(replays, default=0) + 1
         newest = (replays and self.ledger.get(replay_key(root, number - 1))) or run
+        dropped = newest if is_rerun(newest) and newest.state is RunState.WAITING else None
+        if dropped is not None:
+            newest = self._before(dropped)
         if body.unless_replayed and newest.key != run.key:
             raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
         if newest.state not in REPLAYABLE and not (newest.state in WITH_FORCE and body.force):
@@ -120,14 +124,37 @@ class Asking:
             # In the transaction of the claim: there is always one of the two, and never both.
             given_up = self._canceled(newest, f"given up for its replay {occurrence.key}")
             occurrence = replace(occurrence, beside=self.ledger.update_operations(newest, given_up))
+        if dropped is not None:
+            sentence = f"dropped for the replay {occurrence.key}"
+            left_out = dropped.to(
+                RunState.SKIPPED,
+                self.clock.now(),
+                reason=SkipReason.SUPERSEDED.value,
+                error=sentence,
+                ended_at=self.clock.now(),
+            )
+            occurrence = replace(occurrence, beside=self.ledger.update_operations(dropped, left_out))
         asked = Asked(by=body.by, note=body.note, parameters=newest.parameters)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
             raise WrongState(f"{newest.key} has changed, or was replayed by someone else meanwhile; look at it again")
         return self._submitted(schedule, claimed)
 
+    def _before(self, rerun: Run) -> Run:
+        """The run whose end a rerun repeats."""
+        assert rerun.reruns is not None
+        assert rerun.reruns.previous is not None
+        return self.ledger.get(rerun.reruns.previous.key) or rerun
+
     def cancel(self, run: Run, body: HeldBody) -> Run:
-        """Give a run up: one that is not sent yet at once, one that Azure ML runs by asking it to."""
+        """Give a run up: one that is not sent yet at once, one that Azure ML runs by asking it to.
+
+        Of a run that has failed, the rerun that is to follow.
+        """
+        if run.reruns is not None and run.reruns.next_key is not None:
+            following = self.ledger.get(run.reruns.next_key)
+            if following is not None and following.state in CANCELABLE:
+                run = following
         sentence = ": ".join(part for part in (f"canceled by {body.by or 'a person'}", body.note) if part)
         if run.state is RunState.UNKNOWN:
             sentence += f"; Azure ML may run it all the same: look for the tag trigger_run_key {run.key} in the studio"
@@ -258,22 +285,6 @@ class Asking:
             raise WrongState(f"the changes of {root} are not known any more; start them with backfill")
         manifest = self.changes.write_manifest(schedule, key, members)
         return replace(occurrence, batch=replace(run.batch, manifest=manifest))
-
-
-def _check_overrides(schedule: Schedule, body: TriggerBody) -> None:
-    """What the schedule's trigger_overrides let a person change; raises NotAllowed."""
-    allowed, named = schedule.trigger_overrides, schedule.request.pipeline_parameters
-    if allowed is TriggerOverrides.ANY:
-        return
-    given = [repr(name) for name in body.pipeline_parameters if allowed is TriggerOverrides.NONE or name not in named]
-    if given:
-        known = f"only {', '.join(map(repr, named))}" if named and allowed is not TriggerOverrides.NONE else "none"
-        why = f"trigger_overrides {allowed.value} lets {known} be given"
-        raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: {why}")
-    if body.blob is None or not isinstance(schedule, ChangeSchedule):
-        return
-    if because := path_out_of_scope(schedule.trigger, body.blob):
-        raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")
 
 
 def _same(present: Run, body: TriggerBody) -> Run:

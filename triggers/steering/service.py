@@ -18,6 +18,7 @@ from ..scheduling.config import AfterSchedule, ChangeSchedule, Config, ManualSch
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
+from ..scheduling.reruns import REQUESTED_BY
 from ..scheduling.run import ENDED_STATES, Run
 from ..scheduling.run_keys import chain_key, is_run_key
 from ..scheduling.shown import RunAnswer, run_answer
@@ -70,11 +71,13 @@ class Steering:
 
     def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
         """A run that a person wants now, and whether it is new."""
+        _check_by(body.by)
         run, is_new = self.asking.trigger(self.named(name), body)
         return self._answer(run), is_new
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
+        _check_by(body.by)
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
             raise BadInput(f"{name} is manual: nothing but people and programs starts it, so there is nothing to pause")
@@ -83,12 +86,14 @@ class Steering:
 
     def resume(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start runs again; a repetition changes nothing."""
+        _check_by(body.by)
         schedule = self.named(name)
         resume(self.ledger, schedule.name, self.clock.now(), body.note, body.by)
         return self._schedule(schedule)
 
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule missed in [from, to), or list it; after a time it stops, and a repetition goes on."""
+        _check_by(body.by)
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
             raise BadInput(f"{name} is manual: it misses nothing; trigger it")
@@ -175,6 +180,7 @@ class Steering:
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """One more run for the same occurrence."""
+        _check_by(body.by)
         run = self._run(key)
         schedule = self.config.schedules.get(run.schedule)
         if schedule is None:
@@ -183,6 +189,7 @@ class Steering:
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
         """Give a run up."""
+        _check_by(body.by)
         return self._answer(self.asking.cancel(self._run(key), body))
 
     def named(self, name: str) -> Schedule:
@@ -249,6 +256,11 @@ def _detailed(told: ScheduleAnswer, one: Schedule) -> ScheduleAnswer:
         pipeline_parameters=dict(one.request.pipeline_parameters),
         trigger_overrides=one.trigger_overrides.value,
     )
+
+
+def _check_by(by: str | None) -> None:
+    if by == REQUESTED_BY:
+        raise BadInput(f"by: {REQUESTED_BY!r} says that the app itself asks; write who you are")
 
 
 def _items(items: Iterable[Item]) -> list[ItemAnswer]:

@@ -218,6 +218,17 @@ class RetryKeys(Keys, frozen=True, kw_only=True):
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = DEFAULT_RETRY.max_attempts
 
 
+class RerunKeys(Keys, frozen=True, kw_only=True):
+    """Runs that have failed, or taken too long, once more."""
+
+    stands_for = "attempts"
+
+    states: list[Annotated[str, _one_of(("failed", "timeout"))]] = msgspec.field(default_factory=lambda: ["failed"])
+    attempts: Annotated[int, Meta(ge=1, le=100)]
+    delay: Duration = "10m"
+    notify: Annotated[str, _one_of(("last", "each"))] = "last"
+
+
 class CommonKeys(Keys, frozen=True, kw_only=True):
     """The keys of a schedule that `defaults` may hold too."""
 
@@ -238,6 +249,7 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     jitter: Duration = "0s"
     exclude: ExcludeKeys | None = None
     retry: RetryKeys = RetryKeys()
+    rerun: RerunKeys | None = None
     timeout: Annotated[Duration | None, Meta(description="runs that take longer are canceled")] = None
     max_concurrent_runs: Annotated[int, Meta(ge=1)] | None = None
     trigger_overrides: Annotated[str, _one_of(TriggerOverrides)] = TriggerOverrides.LISTED.value

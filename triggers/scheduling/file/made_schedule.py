@@ -16,6 +16,7 @@ from ..config import (
     Overlap,
     ParameterType,
     RequestTemplate,
+    Rerun,
     Retry,
     Schedule,
     Target,
@@ -23,7 +24,7 @@ from ..config import (
     Trigger,
     TriggerOverrides,
 )
-from .keys import BatchKeys, ScheduleKeys
+from .keys import BatchKeys, RerunKeys, ScheduleKeys
 from .leaf_checks import duration
 
 
@@ -40,6 +41,7 @@ def made_schedule(
         "enabled": keys.status == "Enabled",
         "overlap": Overlap(keys.overlap),
         "retry": Retry(max_age=duration(keys.retry.max_age), max_attempts=keys.retry.max_attempts),
+        "rerun": None if keys.rerun is None else _rerun(keys.rerun),
         "timeout": None if keys.timeout is None else duration(keys.timeout),
         "max_concurrent_runs": keys.max_concurrent_runs,
         "trigger_overrides": TriggerOverrides(keys.trigger_overrides),
@@ -57,6 +59,15 @@ def made_schedule(
         catchup_window=duration(keys.catchup_window),
         catchup=Catchup(keys.catchup),
         jitter=duration(keys.jitter),
+    )
+
+
+def _rerun(keys: RerunKeys) -> Rerun:
+    return Rerun(
+        states=frozenset(keys.states),
+        attempts=keys.attempts,
+        delay=duration(keys.delay),
+        tells_each=keys.notify == "each",
     )
 
 

@@ -59,6 +59,7 @@ def checked_schedule(
     _check_batch(parts, path, faults)
     _check_parameters(parts, path, faults)
     _check_timeout(parts, path, target, converter.settings, faults)
+    _check_rerun(parts, path, target, converter.settings, faults)
     _check_webhook(parts.get("webhook"), path, converter.settings, faults)
     whole = len(faults) == before and parts.keys() == merged.keys()
     check_settings(texts, converter.settings, faults)
@@ -204,6 +205,22 @@ def _check_timeout(
     elif target is not None and (cannot_be_followed(target, settings) or cannot_be_canceled(target)):
         where = f"pipelines.{parts.get('pipeline')}.workspace"
         faults.add(f"{path}.timeout", timeout, f"its runs can be neither followed nor canceled; add {where}")
+
+
+def _check_rerun(
+    parts: dict[str, Any], path: str, target: Target | None, settings: Mapping[str, str], faults: FaultList
+) -> None:
+    """A run whose end nobody knows has not failed."""
+    rerun = parts.get("rerun")
+    if rerun is None:
+        return
+    if not rerun.states:
+        faults.add(f"{path}.rerun.states", rerun.states, "an empty list repeats nothing; leave the key out")
+    elif "timeout" in rerun.states and parts.get("timeout") is None:
+        faults.add(f"{path}.rerun.states", rerun.states, "timeout needs the key `timeout`, as in timeout: 12h")
+    elif target is not None and cannot_be_followed(target, settings):
+        where = f"pipelines.{parts.get('pipeline')}.workspace"
+        faults.add(f"{path}.rerun", None, f"how its runs end cannot be asked; add {where}")
 
 
 def _check_webhook(webhook: str | None, path: str, settings: Mapping[str, str], faults: FaultList) -> None:

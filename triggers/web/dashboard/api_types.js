@@ -131,6 +131,15 @@
  */
 
 /**
+ * A run among the attempts that the app makes by itself.
+ * @typedef {object} RerunsAnswer
+ * @property {number} number
+ * @property {string} of
+ * @property {number} attempts
+ * @property {string | null} next_at
+ */
+
+/**
  * One occurrence and what became of it; absent values are null.
  * @typedef {object} RunAnswer
  * @property {string} key
@@ -154,6 +163,7 @@
  * @property {string | null} ended_at
  * @property {string | null} replay_of
  * @property {UpstreamAnswer | null} upstream
+ * @property {RerunsAnswer | null} reruns
  * @property {string | null} request_id
  * @property {string | null} requested_by
  * @property {string | null} note

@@ -102,6 +102,7 @@ const facts = (run) => [
   fact("Lasted", lasted(run)),
   fact("Started after", run.upstream && linkTo(run.upstream.key)),
   fact("Then started", run.downstream?.length ? run.downstream.map((key) => h("div", null, linkTo(key))) : null),
+  fact("Rerun", rerunFacts(run)),
   fact("Moved from", run.moved_from && time(run.moved_from)),
   fact("Replay of", run.replay_of && linkTo(run.replay_of)),
   fact("Replayed as", otherReplays(run)),
@@ -116,6 +117,13 @@ const facts = (run) => [
  */
 const fact = (name, value) =>
   value === null || value === undefined || value === "" ? null : [h("dt", null, name), h("dd", null, value)];
+
+/** @param {Run} run */
+function rerunFacts({ reruns }) {
+  if (!reruns) return null;
+  const which = reruns.number ? `${reruns.number} of ${reruns.attempts}` : `up to ${reruns.attempts}`;
+  return [which, reruns.next_at && [", the next ", ...inBothWays(reruns.next_at)]].flat();
+}
 
 /** @param {Run} run */
 function blobFacts({ blob }) {
