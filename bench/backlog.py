@@ -25,9 +25,10 @@ from builders import Outside
 from bench.reconciler import Nobody, seconds
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
-from triggers.engine import Engine, Pace
+from triggers.engine import Engine
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.pace import Pace
 from triggers.reconciling.sharing import Pool
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.file.loading import load

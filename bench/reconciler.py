@@ -26,12 +26,13 @@ from builders import Outside
 
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
-from triggers.engine import Engine, Pace
+from triggers.engine import Engine
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.list_rows import list_columns, list_key
 from triggers.ledger.ports import Create, Operation, Table
 from triggers.ledger.rows import run_columns
+from triggers.pace import Pace
 from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome

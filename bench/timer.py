@@ -24,9 +24,10 @@ from bench.submission import NoTokens, cpu, served
 from local.azurite import Azurite, free_ports
 from triggers.azureml.service import AzureMl
 from triggers.azureml.wire import Wire
-from triggers.engine import Engine, Pace
+from triggers.engine import Engine
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.pace import Pace
 from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.file.loading import load
 

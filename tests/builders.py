@@ -10,10 +10,10 @@ from hypothesis import settings
 
 from triggers.azureml.wire import CutOff, Reply
 from triggers.engine import Engine as WiredEngine
-from triggers.engine import Pace
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
+from triggers.pace import Pace
 from triggers.reconciling.open_runs import OpenRuns
 from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.change import BlobChange, FoundBlob
@@ -395,6 +395,7 @@ class Engine:
             rows=self.rows,
             firing=self.firing,
             lives=self.wired().lives,
+            silences=self.wired().silences,
             clock=self.clock,
             retention=timedelta(days=90),
         )

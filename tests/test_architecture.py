@@ -14,12 +14,13 @@ PACKAGE = [path for path in SOURCES if path.is_relative_to(ROOT / "triggers")]
 
 FLOORS = (
     ("scheduling",),
-    ("settings", "clock", "log_lines", "version", "built_once"),
+    ("settings", "clock", "log_lines", "version", "built_once", "pace"),
     ("ledger", "azureml", "storage"),
     ("starting",),
     ("reconciling",),
     ("steering",),
     ("outside",),
+    ("starting_engine",),
     ("engine",),
     ("app",),
     ("deployment",),

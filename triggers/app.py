@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from .azureml.tokens import LateCredential, Tokens
 from .built_once import built_once
 from .clock import Clock, LeftAlone, SystemClock
-from .engine import Engine, Pace
+from .engine import Engine
 from .log_lines import logger
+from .pace import Pace
 from .scheduling.config import ChangeSchedule, Config
 from .scheduling.faults import Fault, place_of
 from .scheduling.file.loading import load, unreadable

@@ -1,144 +1,30 @@
-"""The engine of one process, wired here and nowhere else: it fires, reconciles and steers.
+"""The engine of one process, wired here and nowhere else; each part is built when it is first needed, by one thread.
 
-The app, the simulator, the tests and the benchmarks all use it, so that what is proved is what runs. Each part is built
-when it is first needed, by one thread.
+The app, the simulator, the tests and the benchmarks all use it, so that what is proved is what runs.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from threading import BoundedSemaphore, RLock
+from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from .built_once import built_once
-from .clock import Clock, LeftAlone
-from .scheduling.chain import followed
-from .scheduling.config import Config
+from .clock import LeftAlone
+from .starting_engine import StartingEngine
 
 if TYPE_CHECKING:
-    from .ledger.change_ledger import ChangeLedger
-    from .ledger.ledger import Ledger
-    from .outside import Outside
+    from .reconciling.chains import Chains
     from .reconciling.open_runs import OpenRuns
+    from .reconciling.overdue import Overdue
     from .reconciling.reconciliation import Reconciliation
     from .reconciling.run_hints import RunHints
     from .reconciling.unknown_runs import UnknownRuns
-    from .starting.due_occurrences import DueOccurrences
-    from .starting.firing import Firing
-    from .starting.lives import Lives
-    from .starting.reported_changes import Changes
     from .steering.backfilling import Backfilling
     from .steering.explaining import Explaining
     from .steering.service import Steering
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How long things may take, and how often they are tried; the settings of the same names explain each."""
-
-    submit_deadline: timedelta = timedelta(seconds=300)
-    unknown_settle: timedelta = timedelta(seconds=120)
-    retry_first_delay: timedelta = timedelta(seconds=30)
-    retention: timedelta = timedelta(days=90)
-    tracking: timedelta = timedelta(days=30)
-
-
-class Engine:
+class Engine(StartingEngine):
     """What fires, reconciles and steers in one process."""
-
-    def __init__(
-        self,
-        *,
-        config: Config,
-        ledger: "Ledger",
-        outside: "Outside",
-        clock: Clock,
-        started_at: datetime,
-        pace: Pace,
-        spread: Callable[[], float],
-        callback_hosts: tuple[str, ...] = (),
-        most_waiters: int = 1,
-        lock: "RLock | None" = None,
-    ) -> None:
-        """`started_at` is when the process began, `spread` gives a number in [-1, 1].
-
-        `most_waiters` is how many callers may wait for a run's end at a time.
-        """
-        self.lock = lock or RLock()
-        self.config = config
-        self.ledger = ledger.following(followed(config.schedules.values()))
-        self.outside = outside
-        self.clock = clock
-        self.pace = pace
-        self.started_at = started_at
-        self._spread = spread
-        self._callback_hosts = callback_hosts
-        self._most_waiters = most_waiters
-
-    @built_once
-    def firing(self) -> "Firing":
-        """Builds, claims, submits and settles runs."""
-        from .starting.firing import Firing
-
-        return Firing(
-            ledger=self.ledger,
-            endpoint=self.outside.endpoint,
-            life_of=self.lives.id_or_none,
-            clock=self.clock,
-            submit_deadline=self.pace.submit_deadline,
-            retry_first_delay=self.pace.retry_first_delay,
-            spread=self._spread,
-        )
-
-    @built_once
-    def change_ledger(self) -> "ChangeLedger":
-        """The rows of changes."""
-        from .ledger.change_ledger import ChangeLedger
-
-        return ChangeLedger(self.ledger)
-
-    @built_once
-    def lives(self) -> "Lives":
-        """Since when the schedules are what they are."""
-        from .starting.lives import Lives
-
-        return Lives(
-            ledger=self.ledger,
-            host=lambda connection: self.outside.blobs.host(connection),  # noqa: PLW0108  made when it is needed
-            clock=self.clock,
-            started_at=self.started_at,
-        )
-
-    @built_once
-    def changes(self) -> "Changes":
-        """Decides about blobs that events, polls and sweeps report."""
-        from .starting.reported_changes import Changes
-
-        return Changes(
-            blobs=self.outside.blobs,
-            ledger=self.ledger,
-            rows=self.change_ledger,
-            firing=self.firing,
-            lives=self.lives,
-            clock=self.clock,
-            retention=self.pace.retention,
-        )
-
-    @built_once
-    def due_occurrences(self) -> "DueOccurrences":
-        """Fires the occurrences of time-based schedules."""
-        from .starting.due_occurrences import DueOccurrences
-        from .starting.moved_occurrences import MovedOccurrences
-
-        return DueOccurrences(
-            ledger=self.ledger,
-            lives=self.lives,
-            firing=self.firing,
-            moved=MovedOccurrences(ledger=self.ledger, firing=self.firing),
-            clock=self.clock,
-            started_at=self.started_at,
-            retention=self.pace.retention,
-        )
 
     @built_once
     def unknown_runs(self) -> "UnknownRuns":
@@ -196,8 +82,6 @@ class Engine:
     @built_once
     def reconciliation(self) -> "Reconciliation":
         """A pass over everything that is open, and due again."""
-        from .ledger.chain_rows import ChainLedger
-        from .reconciling.chains import Chains
         from .reconciling.reconciliation import Reconciliation
         from .starting.batching import Batching
         from .starting.sweeping import Sweeping
@@ -211,16 +95,8 @@ class Engine:
             lives=self.lives,
             due_occurrences=replace(self.due_occurrences, firing=firing),
             open_runs=self.open_runs,
-            chains=Chains(
-                config=self.config,
-                ledger=self.ledger,
-                rows=ChainLedger(self.ledger.table),
-                lives=self.lives,
-                firing=firing,
-                clock=self.clock,
-                started_at=self.started_at,
-                tracking=self.pace.tracking,
-            ),
+            chains=self.chains,
+            overdue=self.overdue,
             sweeping=Sweeping(changes=changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
             batching=Batching(
                 changes=changes,
@@ -232,6 +108,36 @@ class Engine:
             ),
             clock=self.clock,
             retention=self.pace.retention,
+        )
+
+    @built_once
+    def chains(self) -> "Chains":
+        """Starts what follows the ends of runs."""
+        from .ledger.chain_rows import ChainLedger
+        from .reconciling.chains import Chains
+
+        return Chains(
+            config=self.config,
+            ledger=self.ledger,
+            rows=ChainLedger(self.ledger.table),
+            lives=self.lives,
+            firing=self.firing.sparing(),
+            clock=self.clock,
+            started_at=self.started_at,
+            tracking=self.pace.tracking,
+        )
+
+    @built_once
+    def overdue(self) -> "Overdue":
+        """Notices that changes have stopped coming."""
+        from .reconciling.overdue import Overdue
+        from .reconciling.webhooks import Webhooks
+
+        return Overdue(
+            rows=self.silences,
+            hook=Webhooks(self.outside.webhook_wire, self.config.settings),
+            first_delay=self.pace.retry_first_delay,
+            spread=self._spread,
         )
 
     @built_once

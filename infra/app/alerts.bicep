@@ -38,6 +38,15 @@ var rules = [
     window: 'PT15M'
   }
   {
+    name: 'change-overdue'
+    description: 'A schedule has heard of no change for longer than its expected_every. docs/operations.md says what to do.'
+    severity: 2
+    query: '${lines}| where fields.action == "change_overdue"'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
     name: 'runs-fail'
     description: 'A run failed in Azure ML; its page in the studio shows why.'
     severity: 3

@@ -10,18 +10,28 @@ from typing import Any, Protocol
 from builders import Outside, config
 
 from triggers.built_once import built_once
-from triggers.engine import Engine, Pace
+from triggers.engine import Engine
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
+from triggers.pace import Pace
 from triggers.reconciling.unknown_runs import UnknownRuns
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import AfterSchedule, ChangeSchedule, Config, TimeSchedule
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
-from triggers.scheduling.run import FIRST_EVENTS, LAST_EVENTS, OPEN_STATES, Run, RunKind, RunState
+from triggers.scheduling.reruns import REQUESTED_BY
+from triggers.scheduling.run import (
+    FIRST_EVENTS,
+    LAST_EVENTS,
+    OPEN_STATES,
+    Run,
+    RunKind,
+    RunState,
+    is_repeated,
+)
 from triggers.scheduling.run_keys import chain_key, change_key, schedule_of, time_key
 from triggers.scheduling.times.occurrences import between
 from triggers.starting.firing import Firing
@@ -46,12 +56,12 @@ from .world import DAY_AHEAD, START, Instance, Rates, World
 FILE = """
 pipelines: {p: {endpoint: "%ENDPOINT%"}}
 schedules:
-  often: {pipeline: p, cron: {expression: "*/5 * * * *"}}
+  often: {pipeline: p, cron: {expression: "*/5 * * * *"}AGAIN}
   all:
     {pipeline: p, recurrence: {frequency: Minute, interval: 11}, catchup: all, catchup_window: 2h, overlap: buffer_all}
   hourly:
     {pipeline: p, cron: {expression: "10 0-12,14-23 * * *", time_zone: Europe/Berlin}, catchup: none, jitter: 9m,
-     overlap: skip}
+     overlap: skipLIMIT}
   newest: {pipeline: p, cron: {expression: "*/4 * * * *"}, overlap: buffer_one}
   pushy: {pipeline: p, cron: {expression: "*/9 * * * *"}, overlap: cancel_other}
   uploads:
@@ -80,10 +90,21 @@ KINDS = (
 )
 
 
+_ADDRESS = (
+    '"https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/resourceGroups/g/providers/'
+    'Microsoft.MachineLearningServices/workspaces/w/PipelineRuns/PipelineSubmit/1"'
+)
+AGAIN = ", rerun: {attempts: 2, delay: 3m}"
+LIMIT = ", timeout: 2m, rerun: {states: [failed, timeout], attempts: 1, delay: 5m}"
+
+
 def text_with(batch: str, kind: str, data_path: str, *, chains: bool = True) -> str:
     """The file with what is edited in it."""
     text = FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
-    return text.replace("CHAINS", CHAINS if chains else "")
+    if not chains:
+        return text.replace("CHAINS", "").replace("AGAIN", "").replace("LIMIT", "")
+    text = text.replace("CHAINS", CHAINS).replace("AGAIN", AGAIN).replace("LIMIT", LIMIT)
+    return text.replace('"%ENDPOINT%"', _ADDRESS)
 
 
 def read(text: str) -> Config:
@@ -431,6 +452,7 @@ class Simulation:
         found += [f"{key} has no row" for key in self._expected() if key not in runs]
         found += self._violations_of_changes(runs)
         found += self._violations_of_chains(runs)
+        found += self._violations_of_reruns(runs)
         for run in runs.values():
             found += self._violations_of(run, accepted[run.key], ids)
         for name, schedule in self.config.schedules.items():
@@ -457,13 +479,31 @@ class Simulation:
             if not isinstance(one, AfterSchedule):
                 continue
             ends = [run for run in runs.values() if run.schedule in one.trigger.schedules]
-            wanted = {chain_key(one.name, run.key): run for run in ends if run.state.value in one.trigger.states}
+            ends = [run for run in ends if run.state.value in one.trigger.states and not is_repeated(run)]
+            wanted = {chain_key(one.name, run.key): run for run in ends}
             for key, run in wanted.items():
                 ended = self.world.states[run.key][-1][0]
                 if run.created_at > begun and self.world.now - ended > 1200 and key not in runs:
                     found.append(f"{key} has no row, although {run.key} is {run.state.value}")
             chained = [key for key, run in runs.items() if run.schedule == one.name]
             found += [f"{key} follows nothing" for key in chained if key not in wanted]
+        return found
+
+    def _violations_of_reruns(self, runs: Mapping[str, Run]) -> list[str]:
+        """What has failed is run again as often as the file says, and no more often."""
+        found = []
+        attempts = Counter(run.replay_of for run in runs.values() if run.requested_by == REQUESTED_BY)
+        for root, number in attempts.items():
+            rule = self.config.schedules[schedule_of(str(root))].rerun
+            if rule is None or number > rule.attempts:
+                found.append(f"{root} was run again {number} times")
+        for run in runs.values():
+            rule = self.config.schedules[run.schedule].rerun
+            how = run.reason if run.state is RunState.CANCELED else run.state.value
+            if rule is None or how not in rule.states or attempts[run.replay_of or run.key] >= rule.attempts:
+                continue
+            if run.reruns is None or run.reruns.next_key not in runs:
+                found.append(f"{run.key} is {how}, and is not run again")
         return found
 
     def _violations_of_changes(self, runs: Mapping[str, Run]) -> list[str]:

@@ -11,9 +11,10 @@ import pytest
 from builders import Outside, config
 
 from triggers.clock import LeftAlone
-from triggers.engine import Engine, Pace
+from triggers.engine import Engine
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
+from triggers.pace import Pace
 from triggers.scheduling.change import change_digest
 from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome

@@ -22,7 +22,7 @@ from triggers.reconciling.unknown_runs import LookUps, UnknownRuns
 from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
 from triggers.scheduling.pauses import Pause
-from triggers.scheduling.run import Run, SkipReason
+from triggers.scheduling.run import Run, SkipReason, is_rerun
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.firing import Firing
 from triggers.starting.lives import Lives
@@ -151,6 +151,13 @@ class NeverSweeps(ChangeLedger):
 
     def set_sweep(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
         return None
+
+
+class CountsNoReruns(Ledger):
+    """A ledger to which every rerun is the first attempt."""
+
+    def insert_operations(self, run: Run, write_id: str | None = None) -> list[Operation]:
+        return super().insert_operations(replace(run, reruns=None) if is_rerun(run) else run, write_id)
 
 
 class TellsNobody(Ledger):
@@ -293,6 +300,7 @@ NOTHING_ELSE = Rates().none()
         pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
         pytest.param(Parts(rows=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
+        pytest.param(Parts(ledger=CountsNoReruns), "was run again", Rates(crash=0.0), id="reruns"),
         pytest.param(Parts(ledger=TellsNobody), "has no row, although", Rates(crash=0.0), id="chains"),
         pytest.param(Parts(service=MarksTime), "is still", Rates(), id="ends"),
         pytest.param(Parts(lives=ForgetsItsLife), "nobody read its schedule as", Rates(edit=0.02), id="life"),

@@ -208,6 +208,18 @@ def test_an_alarm_without_moves_is_that_of_the_rule_and_with_them_any_day() -> N
 EXCLUSIONS = [WEEKEND, "dates: [2026-12-25]", "holidays: DE", "holidays: DE, move: after"]
 
 
+def test_an_alarm_covers_what_a_gap_and_a_move_have_moved() -> None:
+    trigger = excluding(
+        "dates: [2026-03-29], move: before", "cron: {expression: '30 2 29 3 *', time_zone: Europe/Berlin}"
+    )
+
+    [found] = next_after(trigger, utc("2026-03-01T00:00"), 1)
+
+    assert iso_utc(found) == "2026-03-28T02:00:00Z"  # 03:00 there, when the gap would have ended
+    assert found.hour in alarm_of(trigger).hours
+    assert found.minute in alarm_of(trigger).minutes
+
+
 @pytest.mark.parametrize("exclude", EXCLUSIONS)
 def test_the_digest_tells_what_is_excluded(exclude: str) -> None:
     others = [

@@ -12,9 +12,10 @@ from builders import Outside, ScriptedEndpoint, ScriptedHistory, change, config,
 
 from local.azurite import Azurite
 from triggers.clock import SystemClock
-from triggers.engine import Engine, Pace
+from triggers.engine import Engine
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.pace import Pace
 from triggers.starting.occurrence import change_occurrence
 
 AT_ONCE = 80

@@ -21,6 +21,8 @@ class OpenOf(Struct, frozen=True, kw_only=True):
     """Creation time of the oldest run that Azure ML has not accepted."""
     unreachable: str | None = None
     """Why the watched container could not be reached; None: it was, or there is none."""
+    overdue: str | None = None
+    """Where a change is overdue: when the last one was, in ISO 8601; empty: there was none yet."""
 
 
 def summed(open_runs: Iterable[OpenRun]) -> OpenOf:

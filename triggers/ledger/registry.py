@@ -182,7 +182,7 @@ class Registry:
 
     def set_open_summary(self, of_schedules: Mapping[str, OpenOf]) -> None:
         """Save the summary of a pass."""
-        known = {name: one for name, one in of_schedules.items() if one.counts or one.unreachable}
+        known = {name: one for name, one in of_schedules.items() if one != OpenOf(counts={})}
         self.table.write(REGISTRY, [Replace(_OPEN, columns_of(known))])
 
     def cursor(self) -> str | None:

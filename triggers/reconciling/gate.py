@@ -33,6 +33,8 @@ class Pass:
     """What was open of each schedule when the pass came to it."""
     unreachable: dict[str, str] = field(default_factory=dict)
     """Why a schedule's container could not be reached."""
+    overdue: dict[str, str] = field(default_factory=dict)
+    """Since when a schedule has heard of no change for too long; empty: of none at all."""
     faults: list[Exception] = field(default_factory=list)
     ages: list[timedelta] = field(default_factory=list)
     """Of the runs that Azure ML should have accepted by now."""
@@ -44,7 +46,10 @@ class Pass:
 
     def summary(self) -> dict[str, OpenOf]:
         """What is open of each schedule, and what it could not reach."""
-        seen = {name: replace(one, unreachable=self.unreachable.get(name)) for name, one in self.open.items()}
+        seen = {
+            name: replace(one, unreachable=self.unreachable.get(name), overdue=self.overdue.get(name))
+            for name, one in self.open.items()
+        }
         return {**self.before, **seen}
 
     def log(self) -> None:

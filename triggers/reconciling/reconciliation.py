@@ -25,6 +25,7 @@ from .chains import Chains
 from .cursor import Cursor
 from .gate import Pass
 from .open_runs import OpenRuns
+from .overdue import Overdue
 from .sharing import Pool, Sharing, Threads
 
 PASS_LIMIT: Final = timedelta(minutes=4)
@@ -53,6 +54,7 @@ class Reconciliation:
     due_occurrences: DueOccurrences
     open_runs: OpenRuns
     chains: Chains
+    overdue: Overdue
     sweeping: Sweeping
     batching: Batching
     clock: Clock
@@ -131,6 +133,9 @@ class Reconciliation:
         if isinstance(schedule, ChangeSchedule):
             yield from guarded(self._swept(schedule, life, during), during.faults)
             yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
+            if schedule.trigger.expected_every is not None:
+                yield Piece(partial(self.overdue.see_to, schedule, life, pauses, during))
+                yield None
             return
         if isinstance(schedule, TimeSchedule):
             yield Piece(partial(self.due_occurrences.fire, schedule, min_age=_LEFT_TO_TIMERS), to=target_of(schedule))

@@ -58,14 +58,18 @@ class Webhooks:
 
     def sent(self, run: Run, delivery: Delivery) -> Untaken | None:
         assert run.webhook is not None
+        return self.called(delivery.schedule, run.webhook, event_of(run, delivery))
+
+    def called(self, schedule: str, webhook: str, event: object) -> Untaken | None:
+        """Send an event to a schedule's webhook, which is stored text: None when it was taken."""
         try:
-            url = expand(run.webhook, self._settings)
+            url = expand(webhook, self._settings)
         except MissingSetting as error:
             return Untaken(str(error))
         if url_problem(url):
             return Untaken("its URL is not called: expected https://, or http to this machine")
-        body = msgspec.json.encode(event_of(run, delivery))
-        if (still := self._calls.get(delivery.schedule)) is not None and still.is_alive():
+        body = msgspec.json.encode(event)
+        if (still := self._calls.get(schedule)) is not None and still.is_alive():
             return Untaken("its last answer has not ended yet")
         answers: list[Untaken | None] = []
 
@@ -78,7 +82,7 @@ class Webhooks:
                 answers.append(None if 200 <= reply.status < 300 else Untaken(f"it answered {reply.status}"))
 
         # A reply that drips in byte by byte has no end: nobody waits for it beyond the patience.
-        self._calls[delivery.schedule] = thread = Thread(target=call, daemon=True)
+        self._calls[schedule] = thread = Thread(target=call, daemon=True)
         thread.start()
         thread.join(self._patience.total_seconds())
         silence = f"it has not answered within {self._patience.total_seconds():.0f} s"

@@ -185,6 +185,8 @@ class ChangeTrigger(Struct, frozen=True, kw_only=True):
     """An instant; changes before it are not ours."""
     starts_unchanged: bool = False
     """Whether an upload of the same bytes starts a run too, when an event tells it."""
+    expected_every: timedelta | None = None
+    """A longer time without a change is told."""
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -260,12 +262,10 @@ class ManualSchedule(CommonSchedule, frozen=True, kw_only=True):
 
 
 class AfterTrigger(Struct, frozen=True, kw_only=True):
-    """After which ends of which schedules' runs a run starts."""
+    """After runs of any of these schedules that end in any of these states, values of RunState, a run starts."""
 
     schedules: tuple[str, ...]
-    """Any of them."""
     states: frozenset[str]
-    """Values of RunState."""
 
 
 Trigger: TypeAlias = TimeTrigger | ChangeTrigger | AfterTrigger

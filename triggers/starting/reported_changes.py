@@ -10,6 +10,7 @@ from ..ledger.change_ledger import ChangeLedger
 from ..ledger.change_records import Version
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable
+from ..ledger.silences import Silences
 from ..log_lines import logger
 from ..scheduling.batch import manifest, manifest_path, member_of
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
@@ -40,6 +41,7 @@ class Changes:
     rows: ChangeLedger
     firing: Firing
     lives: Lives
+    silences: Silences
     clock: Clock
     retention: timedelta
 
@@ -101,6 +103,8 @@ class Changes:
         is recorded.
         """
         name, change, now = schedule.name, found.change, self.clock.now()
+        if schedule.trigger.expected_every is not None:
+            self.silences.note(name, self.lives.of(schedule).id, change.last_modified)
         lowest = floor(now, self.retention)
         for _ in range(_TRIES):
             newest = self.rows.newest(name, change)

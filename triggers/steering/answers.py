@@ -104,3 +104,5 @@ class HealthAnswer(Struct, frozen=True, kw_only=True):
     last_reconcile: Utc | None
     counts: dict[str, Count]
     missed_by_events: dict[str, Count]
+    overdue: dict[str, Utc | None] = {}
+    """The schedules that have heard of no change for longer than `expected_every`, with their last one."""

@@ -50,6 +50,11 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
         if one.unreachable and name in engine.config.schedules
     ]
     seen = total(of_schedules)
+    overdue = {
+        name: one.overdue or None
+        for name, one in of_schedules.items()
+        if one.overdue is not None and name in engine.config.schedules
+    }
     return structs.replace(
         answer,
         status="faulty" if unreachable else answer.status,
@@ -58,4 +63,11 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
         oldest_open=iso_utc_or_none(seen.oldest),
         last_reconcile=iso_utc_or_none(engine.ledger.last_pass()),
         missed_by_events=engine.change_ledger.missed_by_events(),
+        overdue=overdue,
+        warnings=[*answer.warnings, *(_silence(name, last) for name, last in overdue.items())],
     )
+
+
+def _silence(name: str, last: str | None) -> str:
+    since = f"since {last}" if last else "since it began"
+    return f"schedules.{name}.change.expected_every: no change {since}"

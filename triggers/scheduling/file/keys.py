@@ -181,6 +181,7 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
     data_path_parameter_name: OptionalText = None
     data_path: Annotated[str, _one_of(DataPathKind)] = DataPathKind.FILE.value
     unchanged: Annotated[str, _one_of(("skip", "start"))] = "skip"
+    expected_every: Annotated[Duration | None, Meta(description="a longer silence is told")] = None
     polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
     start_time: WallClock | None = None
 

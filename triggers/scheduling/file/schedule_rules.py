@@ -135,6 +135,9 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
     if not keys.include:
         faults.add(f"{path}.include", keys.include, "an empty list includes nothing; leave the key out")
         return None
+    if keys.expected_every is not None and not duration(keys.expected_every):
+        faults.add(f"{path}.expected_every", keys.expected_every, "every moment would be a silence; write 25h or so")
+        return None
     return ChangeTrigger(
         datastore=keys.datastore,
         connection=keys.connection,
@@ -149,6 +152,7 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
         polling_interval=duration(f"{keys.polling_interval}m"),
         start=None if keys.start_time is None else reading_instant(keys.start_time, UTC_ZONE),
         starts_unchanged=keys.unchanged == "start",
+        expected_every=None if keys.expected_every is None else duration(keys.expected_every),
     )
 
 

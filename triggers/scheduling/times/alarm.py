@@ -18,7 +18,7 @@ from .excluding import Excluding
 from .exclusion import Move
 from .occurrences import TimeTrigger, between
 from .recurrence import ELAPSED, Frequency, Recurrence
-from .rules import Rule, Rules, single
+from .rules import Rule, Rules, follows_wall_clock, single
 from .spans import DAY, Readings, WallClock, seconds_of, spans
 from .time_zones import FORESEEN_FROM, FORESEEN_UNTIL, instant, stretches
 
@@ -80,17 +80,30 @@ def _on_any_day(rule: Rule) -> Alarm:
     """The alarm of a rule's clock times on every day."""
     if isinstance(rule, Cron):
         times = " ".join(rule.expression.split()[:2])
-        return _of_rule(replace(rule, expression=f"{times} * * *", start=None, end=None))
+        return _with_gap_ends(replace(rule, expression=f"{times} * * *", start=None, end=None))
     if rule.frequency not in ELAPSED:
-        return _of_rule(
-            replace(rule, frequency=Frequency.DAY, interval=1, week_days=(), month_days=(), start=None, end=None)
-        )
+        daily = replace(rule, frequency=Frequency.DAY, interval=1, week_days=(), month_days=())
+        return _with_gap_ends(replace(daily, start=None, end=None))
     found = _of_rule(rule)
     # The same time of another day may have another offset.
     minutes = {int(one.offset.total_seconds()) // 60 for one in stretches(rule.zone)}
     shifts = {one - other for one in minutes for other in minutes}
     shifted = frozenset((minute + shift) % 60 for minute in found.minutes for shift in shifts)
     return found._replace(minutes=shifted, hours=_ANY.hours)
+
+
+def _with_gap_ends(daily: WallClock) -> Alarm:
+    """The alarm of a daily rule; what a gap has moved to its end is at that time of day when it moves on."""
+    found, readings = _of_rule(daily), Readings(daily)
+    moved = follows_wall_clock(daily)
+    gaps = [span for span in spans(daily, *_foreseen(daily)) if span.is_gap] if moved else []
+    ends = {span.end % DAY for span in gaps if next(readings.within(span.first, span.end), None)}
+    offsets = {int(one.offset.total_seconds()) for one in stretches(daily.zone)}
+    times = {(end - offset) % DAY for end in ends for offset in offsets}
+    return found._replace(
+        minutes=found.minutes | {time // 60 % 60 for time in times},
+        hours=found.hours | {time // 3600 for time in times},
+    )
 
 
 def _union(alarms: list[Alarm]) -> Alarm:

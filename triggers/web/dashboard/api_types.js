@@ -89,6 +89,7 @@
  * @property {string | null} last_reconcile
  * @property {Record<string, number>} counts
  * @property {Record<string, number>} missed_by_events
+ * @property {Record<string, string | null>} [overdue]
  */
 
 /**

@@ -1,7 +1,7 @@
 // The list of schedules: each with its trigger in words, what comes next, its timeline, and its details when opened.
 
 import { $, breath, h, hasChanged, inPieces, present, refill, s, say, sync } from "./elements.js";
-import { plans } from "./known.js";
+import { health, plans } from "./known.js";
 import { planDetails } from "./schedule_details.js";
 import { apart } from "./texts.js";
 import { drawAxis, drawStrip } from "./timeline.js";
@@ -113,7 +113,7 @@ function planRow(plan) {
  * @param {ScheduleAnswer} plan
  */
 function updatePlan(row, plan) {
-  if (hasChanged(row.node, JSON.stringify(plan))) {
+  if (hasChanged(row.node, JSON.stringify([plan, health?.overdue?.[plan.name]]))) {
     row.plan = plan;
     row.words.replaceChildren(...present(planWords(plan)));
     row.words.title = row.words.textContent ?? "";
@@ -130,10 +130,15 @@ function planWords(plan) {
   return [tag, tag && " ", note + inWords(plan)];
 }
 
+/** @param {string | null} last */
+const silence = (last) => (last ? `No change since ${local(last)}` : "No change yet");
+
 /** @param {ScheduleAnswer} plan */
-function tagOf({ paused, status }) {
+function tagOf({ name, paused, status }) {
   if (paused) return h("span", { class: "tag held" }, "Paused");
-  return status === "Enabled" ? null : h("span", { class: "tag" }, status);
+  if (status !== "Enabled") return h("span", { class: "tag" }, status);
+  const last = health?.overdue?.[name];
+  return last === undefined ? null : h("span", { class: "tag held", title: silence(last) }, "Overdue");
 }
 
 /** @param {ScheduleAnswer} plan */

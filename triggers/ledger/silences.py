@@ -1,0 +1,75 @@
+"""The rows by which a silence is noticed: when a schedule's newest change was, and of which silence was told.
+
+partition = schedule    last_change    the newest change in scope, of one life
+silence        the newest silence that was noted, and whether the webhook knows of it
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from .ports import Columns, Replace, StoredRow, Table, following
+from .rows import number_of, readable_or, text_of, time_of
+
+_LAST, _SILENCE = "last_change", "silence"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """A time without changes, by the last change before it."""
+
+    last: str
+    """In ISO 8601; empty: there was none yet."""
+    is_told: bool = False
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    """On the ledger's clock."""
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Silences:
+    """Reads and writes these rows; what was last written is remembered, so that not every change costs a write."""
+
+    table: Table
+    _newest: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+    def note(self, schedule: str, life: str, at: datetime) -> None:
+        """Note a change, unless it is not newer than the newest one of its life."""
+        known = self._newest.get(schedule)
+        if known is None or known[0] != life:
+            present = self.last_change(schedule, life)
+            known = None if present is None else (life, present)
+        if known is None or at > known[1]:
+            columns = {"life": life, "at": at.isoformat()}
+            self.table.write(schedule, [Replace(_LAST, columns)])
+            known = (life, at)
+        self._newest[schedule] = known
+
+    def last_change(self, schedule: str, life: str) -> datetime | None:
+        """The newest change of a life."""
+        row = self.table.get(schedule, _LAST)
+        if row is None or row.columns.get("life") != life:
+            return None
+        return readable_or(lambda one: time_of(one, "at"), row, None)
+
+    def silence(self, schedule: str) -> Silence | None:
+        """The newest silence that was noted."""
+        row = self.table.get(schedule, _SILENCE)
+        return None if row is None else readable_or(_silence_of, row, Silence(last="?", version=row.etag))
+
+    def set_silence(self, schedule: str, silence: Silence) -> Silence | None:
+        """Write a silence that follows the one that was read; None when somebody else was first."""
+        times = {} if silence.next_attempt_at is None else {"until": silence.next_attempt_at.isoformat()}
+        columns: Columns = {"last": silence.last, "told": silence.is_told, "attempts": silence.attempts, **times}
+        written = self.table.write(schedule, [following(_SILENCE, columns, silence.version)])
+        return None if written is None else replace(silence, version=written.etag)
+
+
+def _silence_of(row: StoredRow) -> Silence:
+    return Silence(
+        last=text_of(row, "last"),
+        is_told=bool(row.columns.get("told")),
+        attempts=number_of(row, "attempts"),
+        next_attempt_at=time_of(row, "until") if "until" in row.columns else None,
+        version=row.etag,
+    )

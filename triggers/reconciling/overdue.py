@@ -1,0 +1,101 @@
+"""Notices that a change-based schedule has heard of no change for longer than its data should take."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from ..ledger.lives import Life
+from ..ledger.silences import Silence, Silences
+from ..log_lines import logger
+from ..scheduling.config import ChangeSchedule
+from ..scheduling.instants import iso_utc, iso_utc_or_none
+from ..scheduling.pauses import Pause, pause_at, paused_within
+from ..scheduling.policies import retry_delay
+from .deliveries import Untaken
+from .gate import Pass
+
+log = logger(__name__)
+
+_MOST_ATTEMPTS: Final = 100
+"""With delays that grow to a quarter of an hour, for a day."""
+
+
+class Hook(Protocol):
+    """Calls a webhook."""
+
+    def called(self, schedule: str, webhook: str, event: object) -> Untaken | None:
+        """Send an event: None when it was taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overdue:
+    """What silences are noticed with."""
+
+    rows: Silences
+    hook: Hook
+    first_delay: timedelta
+    spread: Callable[[], float]
+    """A number in [-1, 1]."""
+
+    def see_to(self, schedule: ChangeSchedule, life: Life, pauses: Sequence[Pause], during: Pass) -> None:
+        """Note a silence once, tell the webhook of it, and remember for health that it lasts."""
+        expected, now = schedule.trigger.expected_every, during.server_now()
+        if expected is None or not schedule.enabled or pause_at(pauses, now) is not None:
+            return
+        last = self.rows.last_change(schedule.name, life.id)
+        since = last or life.first_seen
+        silent = now - since - paused_within(pauses, since, now)
+        if silent < expected:
+            return
+        during.overdue[schedule.name] = iso_utc(last) if last else ""
+        noted = self.rows.silence(schedule.name)
+        if noted is None or noted.last != (iso_utc(last) if last else ""):
+            begun = Silence(last=iso_utc(last) if last else "", version=None if noted is None else noted.version)
+            noted = self.rows.set_silence(schedule.name, begun)
+            if noted is None:
+                return  # another instance notes it
+            extra = {"action": "change_overdue", "schedule": schedule.name, "last_change": iso_utc_or_none(last)}
+            log.warning("%s: no change %s", schedule.name, _for_how_long(expected, last), extra=extra)
+        if not noted.is_told and schedule.webhook is not None:
+            self._tell(schedule, noted, now, last)
+
+    def _tell(self, schedule: ChangeSchedule, silence: Silence, now: datetime, last: datetime | None) -> None:
+        assert schedule.webhook is not None
+        is_due = silence.next_attempt_at is None or silence.next_attempt_at <= now
+        if not is_due or silence.attempts >= _MOST_ATTEMPTS:
+            return
+        untaken = self.hook.called(schedule.name, schedule.webhook, _event_of(schedule, last, now))
+        if untaken is None:
+            self.rows.set_silence(schedule.name, replace(silence, is_told=True))
+            return
+        extra = {"action": "webhook_failed", "schedule": schedule.name}
+        log.warning("the webhook could not be told of a silence; it is tried again: %s", untaken.sentence, extra=extra)
+        delay = retry_delay(silence.attempts + 1, self.first_delay, None, self.spread())
+        later = replace(silence, attempts=silence.attempts + 1, next_attempt_at=now + delay)
+        self.rows.set_silence(schedule.name, later)
+
+
+def _for_how_long(expected: timedelta, last: datetime | None) -> str:
+    since = f"since {iso_utc(last)}" if last else "since it began"
+    return f"{since}, and one is expected every {expected}"
+
+
+def _event_of(schedule: ChangeSchedule, last: datetime | None, now: datetime) -> dict[str, object]:
+    """The CloudEvent of a silence; its id is the same for the same silence."""
+    written = schedule.written["change"]
+    assert isinstance(written, dict)
+    return {
+        "specversion": "1.0",
+        "id": f"{schedule.name}#overdue#{iso_utc(last) if last else ''}",
+        "source": f"azureml-triggers/{schedule.name}",
+        "type": "azureml-triggers.change.overdue",
+        "subject": schedule.name,
+        "time": iso_utc(now),
+        "datacontenttype": "application/json",
+        "data": {
+            "schedule": schedule.name,
+            "expected_every": written["expected_every"],
+            "last_change": iso_utc_or_none(last),
+        },
+    }
