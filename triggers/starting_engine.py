@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from .built_once import built_once
 from .clock import Clock
 from .pace import Pace
-from .scheduling.chain import followed
 from .scheduling.config import Config
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ class StartingEngine:
 
         `most_waiters` is how many callers may wait for a run's end at a time.
         """
+        from .scheduling.chain import followed
+
         self.lock = lock or RLock()
         self.config = config
         self.ledger = ledger.following(followed(config.schedules.values()))

@@ -1,12 +1,14 @@
 """Chained schedules: one run for each end of the schedules that they follow, whatever happens in between."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from builders import Engine, config, file_of, sentences, utc
 
-from triggers.ledger.ports import LedgerUnavailable
+from triggers.ledger.ports import LedgerUnavailable, Operation, Written
 from triggers.scheduling.config import AfterSchedule, Schedule
 from triggers.scheduling.file.warnings import warnings_of
 from triggers.scheduling.outcome import Answer, Outcome, Seen
@@ -254,6 +256,21 @@ def test_an_end_is_forgotten_once_everybody_was_served_and_an_hour_is_over(engin
     assert list(engine.ledger.table.query("train", "e:", "e;")) == []
 
 
+def test_the_ends_of_a_schedule_that_nobody_follows_any_more_are_pruned(engine: Engine) -> None:
+    of = chained()
+    engine.reconcile(*of)
+    minutes(engine, of, 2)
+    end(engine, KEY)
+    minutes(engine, of, 2)
+    alone = engine.reconciliation(*chained(TRAIN))
+
+    for _ in range(3):
+        engine.clock.pass_time(timedelta(hours=1))
+        alone.run_pass()
+
+    assert list(engine.ledger.table.query("train", "e:", "e;")) == []
+
+
 def test_schedules_that_nobody_follows_write_no_ends(engine: Engine) -> None:
     of = chained(TRAIN)
     engine.reconcile(*of)
@@ -398,3 +415,48 @@ def test_a_parent_in_another_experiment_is_warned_of() -> None:
         "schedules.score.experiment_name: 'x' is not 'train', and Azure ML wants parent and child in one experiment; "
         "write '{upstream.experiment_name}'"
     ]
+
+
+@pytest.mark.simulation
+def test_two_hundred_chains_of_three_come_through_faults_of_a_third_of_all_calls() -> None:
+    """The ledger is away before or after a write, Azure ML refuses: 200 runs each, none twice."""
+    chance = random.Random(7)
+    engine = Engine(START)
+    clock = "cron: {expression: '* * * * *', end_time: '2026-11-01T07:18:00'}, catchup: all, catchup_window: 1d"
+    of = chained(
+        f"  train: {{pipeline: p, {clock}}}\n"
+        "  score: {pipeline: p, after: {schedule: train}}\n"
+        "  report: {pipeline: p, after: {schedule: score}}\n"
+    )
+    engine.reconcile(*of)
+    table, plain = engine.ledger.table, engine.ledger.table.write
+
+    def write(partition: str, operations: Sequence[Operation]) -> Written | None:
+        fault = chance.random()
+        if fault < 0.17:
+            raise LedgerUnavailable("away before")
+        written = plain(partition, operations)
+        if fault < 0.35:
+            raise LedgerUnavailable("away after")
+        return written
+
+    table.write = write  # type: ignore[method-assign]
+    for minute in range(420):
+        engine.clock.pass_time(timedelta(minutes=1))
+        if minute == 240:
+            table.write = plain  # type: ignore[method-assign]
+        if minute < 240 and chance.random() < 0.3:
+            engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="no DNS")]
+        wired = engine.wired(*of)
+        with suppress(LedgerUnavailable, ExceptionGroup):
+            wired.due_occurrences.fire(of[0])  # type: ignore[arg-type]  # it is time-based
+            wired.reconciliation.run_pass()
+        for key, run_id in engine.endpoint.accepted:
+            engine.service.seen[key] = engine.service.seen[run_id] = Seen(status="Finished", end=RunState.FINISHED)
+
+    trained = {key: state for key, state in engine.states("train").items() if state != "skipped before_first_seen"}
+    assert (len(trained), set(trained.values())) == (200, {"finished"})
+    scored = [chain_key("score", key) for key in trained]
+    assert engine.states("score") == dict.fromkeys(scored, "finished")
+    assert engine.states("report") == dict.fromkeys((chain_key("report", key) for key in scored), "finished")
+    assert sorted(key for key, _ in engine.endpoint.accepted) == sorted([*trained, *scored, *engine.states("report")])

@@ -124,7 +124,7 @@ def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> No
         ),
         (
             {"cron": {"expression": "0 6 1 * *"}, "exclude": {"dates": ["2026-12-25"], "move": "after"}},
-            "Day 1 of the month at 06:00, the day after instead of 2026-12-25, UTC",
+            "Day 1 of the month at 06:00, not on 2026-12-25 but on the day after, UTC",
         ),
         ({"recurrence": {"frequency": "Minute", "interval": 45}}, "Every 45 minutes, UTC"),
         (

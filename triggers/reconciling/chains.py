@@ -66,6 +66,14 @@ class Chains:
                 yield Piece(partial(self._look_for_missed, one, upstream, pauses.get(one.name, ())), to=target_of(one))
             self._looked_at[upstream] = now
 
+    def prune(self, schedule: str) -> None:
+        """Forget the ends of a schedule that nobody follows any more."""
+        if followers_of(schedule, self.config.schedules.values()):
+            return
+        for end in self.rows.ends(schedule):
+            if self.clock.now() - end.upstream.ended_at > _KEPT:
+                self.rows.drop(end)
+
     def _not_served(self, end: End, followers: Sequence[AfterSchedule]) -> Iterator[AfterSchedule]:
         wanting = (one for one in followers if end.upstream.state in one.trigger.states)
         return (one for one in wanting if not end.is_done(one.name))

@@ -117,6 +117,7 @@ class Reconciliation:
         """Forget a part of what is old: the rest in the next pass, and when nothing is left, again in an hour."""
         runs = self.ledger.prune(name, created_before, _PRUNED_A_PASS)
         changes = self.change_ledger.prune(name, created_before, _CHANGES_PRUNED_A_PASS)
+        self.chains.prune(name)
         if runs < _PRUNED_A_PASS and changes.is_all:
             self._prune_at[name] = self.clock.monotonic() + _PRUNED_EVERY
 

@@ -1,6 +1,6 @@
 """Chains: which schedules follow which, and what a run's end tells its followers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from .config import AfterSchedule, Schedule
 from .overlap import is_made_up_for
@@ -38,18 +38,3 @@ def upstream_of(run: Run) -> Upstream:
         ancestry=(*(above.ancestry if above else ()), run.schedule),
         is_made_up_for=is_made_up_for(run),
     )
-
-
-def circle(follows: Mapping[str, Sequence[str]], start: str) -> list[str] | None:
-    """The way from a schedule back to itself, along what each follows; None when there is none."""
-    ways = [[start]]
-    seen: set[str] = set()
-    while ways:
-        way = ways.pop()
-        for upstream in follows.get(way[-1], ()):
-            if upstream == start:
-                return [*way, start]
-            if upstream not in seen:
-                seen.add(upstream)
-                ways.append([*way, upstream])
-    return None

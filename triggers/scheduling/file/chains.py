@@ -1,8 +1,7 @@
 """Checks what chained schedules follow, once all schedules of the file are known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ..chain import circle
 from ..config import AfterSchedule, Schedule
 from ..faults import FaultList, nearest
 from .yaml_text import Tree
@@ -26,7 +25,22 @@ def without_broken_chains(
                 others = [one for one in known if one != name]
                 faults.add(path, upstream, f"no such schedule{nearest(upstream, others)}")
                 broken.add(name)
-        if way := circle(follows, name):
+        if way := _circle(follows, name):
             faults.add(path, None, f"a circle, which would never end: {' → '.join(reversed(way))}")
             broken.add(name)
     return {name: one for name, one in schedules.items() if name not in broken}
+
+
+def _circle(follows: Mapping[str, Sequence[str]], start: str) -> list[str] | None:
+    """The way from a schedule back to itself, along what each follows; None when there is none."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        for upstream in follows.get(way[-1], ()):
+            if upstream == start:
+                return [*way, start]
+            if upstream not in seen:
+                seen.add(upstream)
+                ways.append([*way, upstream])
+    return None

@@ -55,8 +55,8 @@ function afterInWords({ schedule, states = ["finished"] }) {
 function exclusionInWords({ dates = [], week_days: weekDays = [], holidays, move = "none" }) {
   const listedDates = dates.length > 3 ? [`${dates.length} dates`] : dates;
   const days = [...weekDays.map(capital), ...(holidays ? [`holidays (${holidays})`] : []), ...listedDates];
-  const instead = { none: "not on", before: "the day before instead of", after: "the day after instead of" };
-  return `, ${instead[move]} ${listed(days, "or")}`;
+  const instead = { none: "", before: " but on the day before", after: " but on the day after" };
+  return `, not on ${listed(days, "or")}${instead[move]}`;
 }
 
 /** @param {string | undefined} zone */
