@@ -510,6 +510,7 @@ def test_health_is_as_pinned(machine: Machine) -> None:
     assert set(health.json()) == {
         "status", "version", "faults", "warnings", "ledger", "oldest_open", "last_reconcile", "counts",
         "missed_by_events",
+        "overdue",
     }  # fmt: skip
     assert set(health.json()["faults"][0]) == {"file", "path", "value", "message"}
 
