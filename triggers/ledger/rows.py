@@ -4,7 +4,7 @@
                             o:<key>                    exists while the run is open: what the reconciler walks
                             n:<key>:<state>            an end that the run's webhook has not been told yet
                             n:<key>:callback           who waits for the run's end, with a token of theirs
-                            e:<key>:<state>            an end that other schedules follow; named in 1.0.0
+                            e:<key>:<state>            an end that other schedules follow
                             slots                      changes with every claim that takes a slot
                             t:<inverted time>:<key>    newest first: the run as lists show it
                             mark                       up to when a time-based schedule's occurrences have rows

@@ -1,7 +1,7 @@
-"""The rows by which a silence is noticed: when a schedule's newest change was, and of which silence was told.
+"""The rows by which a silence is noticed, in the schedule's partition.
 
-partition = schedule    last_change    the newest change in scope, of one life
-silence        the newest silence that was noted, and whether the webhook knows of it
+`last_change` is the newest change in scope, of one life. `silence` is the newest silence that was noted, and whether
+the webhook knows of it.
 """
 
 from dataclasses import dataclass, field, replace

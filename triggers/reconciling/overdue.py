@@ -14,6 +14,7 @@ from ..scheduling.pauses import Pause, pause_at, paused_within
 from ..scheduling.policies import retry_delay
 from .deliveries import Untaken
 from .gate import Pass
+from .webhooks import cloud_event
 
 log = logger(__name__)
 
@@ -48,10 +49,11 @@ class Overdue:
         silent = now - since - paused_within(pauses, since, now)
         if silent < expected:
             return
-        during.overdue[schedule.name] = iso_utc(last) if last else ""
+        named = _named(last)
+        during.overdue[schedule.name] = named
         noted = self.rows.silence(schedule.name)
-        if noted is None or noted.last != (iso_utc(last) if last else ""):
-            begun = Silence(last=iso_utc(last) if last else "", version=None if noted is None else noted.version)
+        if noted is None or noted.last != named:
+            begun = Silence(last=named, version=None if noted is None else noted.version)
             noted = self.rows.set_silence(schedule.name, begun)
             if noted is None:
                 return  # another instance notes it
@@ -85,17 +87,14 @@ def _event_of(schedule: ChangeSchedule, last: datetime | None, now: datetime) ->
     """The CloudEvent of a silence; its id is the same for the same silence."""
     written = schedule.written["change"]
     assert isinstance(written, dict)
-    return {
-        "specversion": "1.0",
-        "id": f"{schedule.name}#overdue#{iso_utc(last) if last else ''}",
-        "source": f"azureml-triggers/{schedule.name}",
-        "type": "azureml-triggers.change.overdue",
-        "subject": schedule.name,
-        "time": iso_utc(now),
-        "datacontenttype": "application/json",
-        "data": {
-            "schedule": schedule.name,
-            "expected_every": written["expected_every"],
-            "last_change": iso_utc_or_none(last),
-        },
+    data = {
+        "schedule": schedule.name,
+        "expected_every": written["expected_every"],
+        "last_change": iso_utc_or_none(last),
     }
+    return cloud_event(schedule.name, "change.overdue", schedule.name, f"overdue#{_named(last)}", now, data)
+
+
+def _named(last: datetime | None) -> str:
+    """A silence by the change before it; empty: there was none yet."""
+    return iso_utc(last) if last else ""

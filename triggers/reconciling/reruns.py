@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from msgspec import structs
@@ -80,7 +79,7 @@ class Ends:
             kind=RunKind.REPLAY,
             state=RunState.WAITING,
             created_at=self.clock.now(),
-            due_at=_later(ended.ended_at, delay.total_seconds()),
+            due_at=ended.ended_at + delay,
             request=structs.replace(ended.request, display_name=escaped(key)),
             replay_of=root,
             requested_by=REQUESTED_BY,
@@ -112,7 +111,3 @@ def _followed_by(ended: Run, again: Run) -> Run:
     assert again.reruns is not None
     own = ended.reruns or Reruns(number=0, attempts=again.reruns.attempts, tells_each=again.reruns.tells_each)
     return replace(ended, reruns=structs.replace(own, next_key=again.key, next_at=again.due_at))
-
-
-def _later(moment: datetime, seconds: float) -> datetime:
-    return datetime.fromtimestamp(moment.timestamp() + seconds, moment.tzinfo)

@@ -4,7 +4,7 @@ What is sent is a CloudEvent 1.0 (structured JSON); its id is the same each time
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Thread
 from typing import Final, Protocol
 
@@ -91,13 +91,20 @@ class Webhooks:
 
 def event_of(run: Run, delivery: Delivery) -> dict[str, object]:
     """The CloudEvent of a run's end: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md."""
+    state = delivery.state or run.state
+    at = run.ended_at or run.created_at
+    return cloud_event(run.schedule, "run.ended", run.key, state.value, at, run_answer(run))
+
+
+def cloud_event(schedule: str, kind: str, subject: str, what: str, at: datetime, data: object) -> dict[str, object]:
+    """An event about a subject; `what` tells it from others about the same subject."""
     return {
         "specversion": "1.0",
-        "id": f"{run.key}#{(delivery.state or run.state).value}",
-        "source": f"azureml-triggers/{run.schedule}",
-        "type": "azureml-triggers.run.ended",
-        "subject": run.key,
-        "time": iso_utc(run.ended_at or run.created_at),
+        "id": f"{subject}#{what}",
+        "source": f"azureml-triggers/{schedule}",
+        "type": f"azureml-triggers.{kind}",
+        "subject": subject,
+        "time": iso_utc(at),
         "datacontenttype": "application/json",
-        "data": run_answer(run),
+        "data": data,
     }

@@ -1,7 +1,7 @@
 """Which of the occurrences that are due one call decides: of a long backlog a part, so that no call takes too long."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -10,9 +10,9 @@ from .overlap import KEEPS_NEWEST, slots_of
 from .pauses import Pause, pause_at
 from .policies import ON_TIME
 from .times.occurrences import between, named_between, newest_first
+from .times.rules import INSTANT
 
 OCCURRENCES_A_CALL: Final = 1000
-_INSTANT: Final = timedelta(microseconds=1)
 
 
 def due_now(
@@ -27,7 +27,7 @@ def due_now(
     if len(oldest) <= OCCURRENCES_A_CALL:
         return oldest, None
     rest = oldest.pop()
-    starting = _starting(schedule, rest - _INSTANT, until, now, pauses)
+    starting = _starting(schedule, rest - INSTANT, until, now, pauses)
     return sorted({*oldest, *starting}), rest
 
 
@@ -35,8 +35,8 @@ def _starting(
     schedule: TimeSchedule, after: datetime, until: datetime, now: datetime, pauses: Sequence[Pause]
 ) -> Iterator[datetime]:
     trigger = schedule.trigger
-    late = now - ON_TIME - _INSTANT
-    window = max(after, now - schedule.catchup_window - _INSTANT)
+    late = now - ON_TIME - INSTANT
+    window = max(after, now - schedule.catchup_window - INSTANT)
     if schedule.catchup is Catchup.ALL:
         yield from islice(between(trigger, window, until), OCCURRENCES_A_CALL)
         if slots_of(schedule) is not None and schedule.overlap not in KEEPS_NEWEST:

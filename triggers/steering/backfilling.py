@@ -20,6 +20,7 @@ from ..scheduling.policies import floor
 from ..scheduling.run import Run, RunKind, RunState
 from ..scheduling.run_keys import change_key, replay_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
+from ..scheduling.times.rules import INSTANT
 from ..starting.due_occurrences import AHEAD
 from ..starting.firing import Firing
 from ..starting.moved_occurrences import MovedOccurrences
@@ -29,7 +30,6 @@ from .declined import WrongState
 
 _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
 _MEANWHILE: Final = "started by someone else meanwhile"
-_INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ class Backfilling:
                 is_remembered = found.change.last_modified >= remembered
                 yield self._change(schedule, found, asked, dry_run=dry_run, is_remembered=is_remembered)
             return
-        for moment in between(schedule.trigger, first - _INSTANT, before - _INSTANT):
+        for moment in between(schedule.trigger, first - INSTANT, before - INSTANT):
             yield self._start(schedule, moment, asked, dry_run=dry_run, is_remembered=moment >= remembered)
 
     def _has_any(self, schedule: TimeSchedule | ChangeSchedule, first: datetime, before: datetime) -> bool:
         """Whether anything may be in [first, before); blobs are not listed for it."""
         if first >= before or isinstance(schedule, ChangeSchedule):
             return first < before
-        return next(iter(between(schedule.trigger, first - _INSTANT, before - _INSTANT)), None) is not None
+        return next(iter(between(schedule.trigger, first - INSTANT, before - INSTANT)), None) is not None
 
     def _blobs(
         self, trigger: ChangeTrigger, first: datetime, before: datetime, goes_on: Callable[[], bool]

@@ -80,7 +80,9 @@ class Excluding(Struct, frozen=True):
             because = self.exclusion.because(day)
             if because is not None:
                 target = self.exclusion.target(day)
-                for moment in takewhile(lambda one: one <= min(until, end_of_day), occurrences_of(self.rules, after)):  # noqa: B023  used before the next round
+                for moment in occurrences_of(self.rules, after):
+                    if moment > min(until, end_of_day):
+                        break
                     yield Excluded(moment, because, None if target is None else self._moved(moment, target))
             after = end_of_day
 
