@@ -13,6 +13,7 @@ from triggers.engine import Engine as WiredEngine
 from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
+from triggers.ledger.sweeps import Sweeps
 from triggers.pace import Pace
 from triggers.reconciling.open_runs import OpenRuns
 from triggers.reconciling.reconciliation import Reconciliation
@@ -386,6 +387,10 @@ class Engine:
     @property
     def rows(self) -> ChangeLedger:
         return ChangeLedger(self.ledger)
+
+    @property
+    def sweeps(self) -> Sweeps:
+        return Sweeps(self.ledger)
 
     @property
     def changes(self) -> Changes:

@@ -41,6 +41,7 @@ BUILT_SKIPS = {
     "before_start",
     "gone",
     "excluded",
+    "incomplete",
     "forgotten",
 }
 STRUCTS = [one for one in vars(file_keys).values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]

@@ -17,9 +17,9 @@ from builders import API
 from local.azurite import Azurite
 from triggers import reconciler
 from triggers.ledger.azure_table import AzureTable
-from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.change_records import SweepState
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.sweeps import Sweeps
 from triggers.version import VERSION
 
 ROOT = Path(__file__).parent.parent
@@ -210,10 +210,8 @@ def test_health_warns_as_validate_does_and_names_no_folder(tmp_path: Path) -> No
 
 def test_health_tells_what_sweeps_have_found(tmp_path: Path, azurite: Azurite) -> None:
     name = f"uploads-{tmp_path.name[-20:].replace('_', '-')}"
-    rows = ChangeLedger(
-        Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
-    )
-    rows.set_sweep(name, "0123456789abcdef", SweepState(missed_by_events=3))
+    rows = Sweeps(Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string))))
+    rows.set(name, "0123456789abcdef", SweepState(missed_by_events=3))
 
     status, body = health(tmp_path, BOTH, AzureWebJobsStorage=azurite.connection_string)
 

@@ -97,11 +97,12 @@ class Engine(StartingEngine):
             open_runs=self.open_runs,
             chains=self.chains,
             overdue=self.overdue,
-            sweeping=Sweeping(changes=changes, ledger=self.ledger, rows=self.change_ledger, clock=self.clock),
+            sweeping=Sweeping(changes=changes, ledger=self.ledger, sweeps=self.sweeps, clock=self.clock),
             batching=Batching(
                 changes=changes,
                 ledger=self.ledger,
                 rows=self.change_ledger,
+                sweeps=self.sweeps,
                 firing=firing,
                 blobs=self.outside.blobs,
                 clock=self.clock,
@@ -170,6 +171,7 @@ class Engine(StartingEngine):
         return Explaining(
             ledger=self.ledger,
             rows=self.change_ledger,
+            sweeps=self.sweeps,
             lives=self.lives,
             blobs=self.outside.blobs,
             clock=self.clock,

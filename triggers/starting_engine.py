@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .ledger.change_ledger import ChangeLedger
     from .ledger.ledger import Ledger
     from .ledger.silences import Silences
+    from .ledger.sweeps import Sweeps
     from .outside import Outside
     from .starting.due_occurrences import DueOccurrences
     from .starting.firing import Firing
@@ -76,6 +77,13 @@ class StartingEngine:
         from .ledger.change_ledger import ChangeLedger
 
         return ChangeLedger(self.ledger)
+
+    @built_once
+    def sweeps(self) -> "Sweeps":
+        """How far the sweeps have come."""
+        from .ledger.sweeps import Sweeps
+
+        return Sweeps(self.ledger)
 
     @built_once
     def lives(self) -> "Lives":

@@ -440,7 +440,7 @@ def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: s
 
     assert young == 0
     assert sum(parts) == 20 + 25, "the members of a batch that is being made are not past either"
-    waiting = [member.digest for member in rows.all_pending(name)]
+    waiting = [one.member.digest for one in rows.all_pending(name)]
     known = [digest for blob in blobs if rows.batch_of(name, digest := change_digest(blob.change)) is not None]
     assert sorted(known) == sorted(waiting)
     assert len(waiting) == 5, "what waits is not past"

@@ -19,6 +19,7 @@ from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Merge, Replace, Table
 from triggers.ledger.records import Delivery, Mark, delivery_columns
 from triggers.ledger.rows import columns_of
+from triggers.ledger.sweeps import Sweeps
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.run import OPEN_STATES, RunState
 from triggers.scheduling.shown import RunAnswer, run_answer
@@ -186,14 +187,15 @@ def test_what_is_beside_the_runs_is_read() -> None:
 
 def test_changes_and_batches_are_read_and_go_on() -> None:
     rows = table()
-    changes = ChangeLedger(Ledger(rows))
+    ledger = Ledger(rows)
+    changes = ChangeLedger(ledger)
 
     assert [one.group for one in changes.waiting("uploads")] == ["incoming"]
     (head,) = changes.heads("uploads")
     assert (head.group, head.count, head.sealed_at) == ("other", 1, None)
     assert [one.change.path for one in changes.members("uploads", head.run_key)] == ["incoming/ü.csv"]
     assert changes.go_on("uploads", head, bool, 10, NOW)
-    assert changes.missed_by_events() == {"uploads": 2}
+    assert Sweeps(ledger).missed_by_events() == {"uploads": 2}
 
 
 # A rolling deployment, and a rollback: the digests of both versions stand for the same thing
@@ -279,10 +281,10 @@ def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine, listed: str) -> No
 
     engine.reconcile(of)
 
-    swept = engine.rows.sweep("s", engine.life(of))
+    swept = engine.sweeps.state("s", engine.life(of))
     assert (swept.started_at, swept.listing, swept.missed_by_events) == (NOW, False, 3)
     assert [one.first_seen for one in engine.ledger.lives("s")] == [NOW - timedelta(days=40)]
-    assert engine.rows.missed_by_events() == {"s": 3}
+    assert engine.sweeps.missed_by_events() == {"s": 3}
 
 
 def test_a_sweep_of_0_1_that_watched_another_folder_is_another_life(engine: Engine) -> None:
@@ -295,7 +297,7 @@ def test_a_sweep_of_0_1_that_watched_another_folder_is_another_life(engine: Engi
 
     (life,) = engine.ledger.lives("s")
     assert (life.first_seen, life.is_first) == (NOW, False)
-    assert engine.rows.sweep("s", engine.life(of)).mark == NOW - timedelta(minutes=2)
+    assert engine.sweeps.state("s", engine.life(of)).mark == NOW - timedelta(minutes=2)
 
 
 @pytest.mark.parametrize(

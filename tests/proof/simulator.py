@@ -1,7 +1,7 @@
 """A few hours of several instances under faults, then a while without; and what must hold when it is over."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -15,10 +15,13 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
+from triggers.ledger.sweeps import Sweeps
 from triggers.pace import Pace
 from triggers.reconciling.unknown_runs import UnknownRuns
+from triggers.scheduling.batch import Member
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import AfterSchedule, ChangeSchedule, Config, TimeSchedule
+from triggers.scheduling.globs import matches
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
@@ -75,6 +78,11 @@ schedules:
   fickle: FICKLE
 CHAINS"""
 CHAINS = """\
+  complete:
+    pipeline: p
+    change: {datastore: d, container: ccc, path_on_datastore: sets, recursive: true, data_path: DATA,
+      data_path_parameter_name: input}
+    batch: {expect: [a.csv, "b*.csv", c.csv], max_wait: 40m, group_by: folder}
   then: {pipeline: p, after: {schedule: hourly, states: [finished, failed]}, overlap: buffer_all}
   last: {pipeline: p, after: {schedule: [then, all]}, max_concurrent_runs: 3}
 """
@@ -82,6 +90,7 @@ BATCHES = (
     "batch: {quiet: 2m, max_wait: 10m, max_items: 30, group_by: folder}",
     "batch: {quiet: 2m, max_wait: 10m, max_items: 2, group_by: folder}",
     "batch: {quiet: 4m, max_wait: 10m, max_items: 30}",
+    "batch: {expect: 3, max_wait: 10m, group_by: folder}",
     "",
 )
 KINDS = (
@@ -103,7 +112,7 @@ def text_with(batch: str, kind: str, data_path: str, *, chains: bool = True) -> 
     text = FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
     if not chains:
         return text.replace("CHAINS", "").replace("AGAIN", "").replace("LIMIT", "")
-    text = text.replace("CHAINS", CHAINS).replace("AGAIN", AGAIN).replace("LIMIT", LIMIT)
+    text = text.replace("CHAINS", CHAINS.replace("DATA", data_path)).replace("AGAIN", AGAIN).replace("LIMIT", LIMIT)
     return text.replace('"%ENDPOINT%"', _ADDRESS)
 
 
@@ -125,6 +134,7 @@ class Parts:
 
     ledger: Callable[[Table], Ledger] = Ledger
     rows: Callable[[Ledger], ChangeLedger] = ChangeLedger
+    sweeps: Callable[[Ledger], Sweeps] = Sweeps
     endpoint: Callable[..., Any] = SimEndpoint
     history: Callable[..., Any] = SimHistory
     service: Callable[..., Any] = SimService
@@ -191,6 +201,10 @@ class SwappedEngine(Engine):
     @built_once
     def change_ledger(self) -> ChangeLedger:
         return self.parts.rows(self.ledger)
+
+    @built_once
+    def sweeps(self) -> Sweeps:
+        return self.parts.sweeps(self.ledger)
 
     @built_once
     def lives(self) -> Lives:
@@ -353,7 +367,8 @@ class Simulation:
 
     def _next_upload(self) -> None:
         world = self.world
-        path = world.rng.choice(("b{}.csv", "in/f0/b{}.csv", "in/f1/b{}.csv")).format(world.rng.randrange(25))
+        paths = ("b{}.csv", "in/f0/b{}.csv", "in/f1/b{}.csv", *(() if self.rates.rollout else (self._of_a_set(),)))
+        path = world.rng.choice(paths).format(world.rng.randrange(25))
         self.container.upload(path)
         if world.happens(world.rates.event_lost, "metadata written"):
             self.container.touch(world.rng.choice(sorted(self.container.present)))
@@ -364,10 +379,14 @@ class Simulation:
             world.faults["event twice"] += events - 1
         world.at(world.now + world.rng.expovariate(1 / 100), self._next_upload)
 
+    def _of_a_set(self) -> str:
+        rng = self.world.rng
+        return f"sets/g{rng.randrange(4)}/{rng.choice(('a', 'b1', 'b2', 'c', 'x'))}.csv"
+
     def _deliver(self, path: str) -> None:
         """The host delivers an event again until its function has come to an end."""
         process = self.world.rng.choice(self.processes)
-        name = "gathered" if "/" in path else "uploads"
+        name = _watching(path)
         blobs = SimBlobs(self.world, process.instance, self.container)
 
         def ended(*, well: bool) -> None:
@@ -513,13 +532,20 @@ class Simulation:
         lasting = {one for one in lasting if self.world.time - one.last_modified > timedelta(minutes=15)}
         found = []
         for version in self.observed | lasting:
-            name = "gathered" if "/" in version.path else "uploads"
-            if change_key(name, version) not in runs and not (name == "gathered" and rows.is_batched(name, version)):
+            name = _watching(version.path)
+            if change_key(name, version) not in runs and not (name in _BATCHED and rows.is_batched(name, version)):
                 found.append(f"{change_key(name, version)} ({version.path}) has no row")
-        batches = [key for key in runs if "~batch~" in key]
-        members = Counter(member.digest for key in batches for member in rows.members("gathered", key))
+        for name in self.config.schedules.keys() & _BATCHED:
+            found += self._violations_of_batches(name, runs)
+        return found
+
+    def _violations_of_batches(self, name: str, runs: Mapping[str, Run]) -> list[str]:
+        found = []
+        rows = ChangeLedger(self.store)
+        batches = [key for key in runs if key.startswith(f"{name}~batch~")]
+        members = Counter(member.digest for key in batches for member in rows.members(name, key))
         found += [f"{digest} is in {number} batches" for digest, number in members.items() if number > 1]
-        for row in self.store.table.query("gathered", "c:", "c;"):
+        for row in self.store.table.query(name, "c:", "c;"):
             key, digest = row.columns["run_key"], row.row_key[2:]
             assert row.written_at is not None
             if (key in runs) != (digest in members):
@@ -529,12 +555,34 @@ class Simulation:
         for key in batches:
             batch, request = runs[key].batch, runs[key].request
             folder = "" if request is None or self.data_path == "manifest" else request.datapaths["input"].path
-            if not all(member.change.path.startswith(folder or "in") for member in rows.members("gathered", key)):
+            inside = folder or ("in" if name == "gathered" else "sets")
+            if not all(member.change.path.startswith(inside) for member in rows.members(name, key)):
                 found.append(f"{key} gets the folder {folder!r}, in which not all of its files are")
             if self.data_path == "folder" and not folder and request is not None:
                 found.append(f"{key} gets the folder {folder!r}, in which there is more than is watched")
-            if batch is None or batch.count != len(rows.members("gathered", key)) or batch.count > 30:
+            if batch is None or batch.count != len(rows.members(name, key)) or batch.count > 30:
                 found.append(f"{key} says {batch}")
+            elif name == "complete":
+                older = [run.blob for run in runs.values() if run.reason == "superseded" and run.blob is not None]
+                found += self._violations_of_set(runs[key], rows.members(name, key), older)
+        return found
+
+    def _violations_of_set(self, run: Run, members: Sequence[Member], older: Sequence[BlobChange]) -> list[str]:
+        """A set is complete as it says, has one version of each file, and lacks none that came long before its end."""
+        assert run.batch is not None
+        paths = [member.change.path for member in members]
+        names = {member.change.name for member in members}
+        missing = [glob for glob in ("a.csv", "b*.csv", "c.csv") if not any(matches(glob, name) for name in names)]
+        found = []
+        if len(set(paths)) < len(paths):
+            found.append(f"{run.key} has a file twice: {paths}")
+        if missing != list(run.batch.missing or ()):
+            found.append(f"{run.key} says that {run.batch.missing} are missing, and has {sorted(names)}")
+        # An older version that was superseded when the set was closed has waited for it too.
+        versions = [member.change for member in members] + [one for one in older if one.path in paths]
+        first = min(one.last_modified for one in versions)
+        if missing and run.nominal_time is not None and run.nominal_time - first < timedelta(minutes=39):
+            found.append(f"{run.key} was closed incomplete before its deadline")
         return found
 
     def _violations_of_order(self) -> list[str]:
@@ -615,6 +663,14 @@ class Simulation:
         return found
 
 
+def _watching(path: str) -> str:
+    """The schedule that watches a path."""
+    if "/" not in path:
+        return "uploads"
+    return "complete" if path.startswith("sets/") else "gathered"
+
+
+_BATCHED = frozenset({"gathered", "complete"})
 _CHAINS_BEGUN = timedelta(minutes=30)
 """Ends are those of a chain once it has been seen, by whatever clock."""
 _BEFORE_A_LIFE = 600 + 900

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import pytest
@@ -17,8 +17,10 @@ from triggers.ledger.lives import Life
 from triggers.ledger.ports import Operation
 from triggers.ledger.records import Mark, Pauses, TimerState
 from triggers.ledger.slots import Slots
+from triggers.ledger.sweeps import Sweeps
 from triggers.reconciling.turns import Turns
 from triggers.reconciling.unknown_runs import LookUps, UnknownRuns
+from triggers.scheduling.batch import Arrival
 from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
 from triggers.scheduling.pauses import Pause
@@ -146,10 +148,17 @@ class SealsBlindly(ChangeLedger):
         return super().go_on(schedule, replace(head, row=None), fits, limit, sealed_at)
 
 
-class NeverSweeps(ChangeLedger):
+class InHaste(ChangeLedger):
+    """Takes everything that waits for a set to have waited for an hour."""
+
+    def for_sets(self, schedule: str) -> Iterator[Arrival]:
+        return (replace(one, at=one.at - timedelta(hours=1)) for one in super().for_sets(schedule))
+
+
+class NeverSweeps(Sweeps):
     """Takes every sweep to be somebody else's."""
 
-    def set_sweep(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
+    def set(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
         return None
 
 
@@ -298,7 +307,8 @@ NOTHING_ELSE = Rates().none()
         ),
         pytest.param(Parts(ledger=Deaf), "although its time lies in a pause", Rates(), id="pause"),
         pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
-        pytest.param(Parts(rows=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
+        pytest.param(Parts(sweeps=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
+        pytest.param(Parts(rows=InHaste), "before its deadline", Rates(), id="sets"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
         pytest.param(Parts(ledger=CountsNoReruns), "was run again", Rates(crash=0.0), id="reruns"),
         pytest.param(Parts(ledger=TellsNobody), "has no row, although", Rates(crash=0.0), id="chains"),

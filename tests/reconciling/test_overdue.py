@@ -132,4 +132,4 @@ def test_what_cannot_be_meant_is_one_fault(value: str, fault: str) -> None:
 def test_only_change_based_schedules_expect_changes() -> None:
     [one] = sentences(file_of("cron: {expression: '0 4 * * *'}\nexpected_every: 25h"))
 
-    assert one == "schedules.s.expected_every: unknown key"
+    assert one == "schedules.s.expected_every: unknown key; it goes into change"

@@ -61,7 +61,7 @@ def test_a_change_that_no_event_told_is_found_within_the_interval_and_counted(en
     passes(engine, of, 8)
 
     assert started(engine) == ["lost.csv", "told.csv"]
-    assert engine.rows.missed_by_events() == {"s": 1}
+    assert engine.sweeps.missed_by_events() == {"s": 1}
 
 
 @pytest.mark.parametrize("more", ["", "max_concurrent_runs: 9"])
@@ -269,7 +269,7 @@ def test_polling_interval_zero_sweeps_never(engine: Engine) -> None:
     passes(engine, of, 30)
 
     assert started(engine) == []
-    assert replace(engine.rows.sweep("s", engine.life(of)), row=None) == SweepState()
+    assert replace(engine.sweeps.state("s", engine.life(of)), row=None) == SweepState()
 
 
 class Broken(MemoryBlobs):
@@ -296,7 +296,7 @@ def test_another_instance_goes_on_where_a_sweep_has_broken_off(engine: Engine) -
     engine.clock.pass_time(timedelta(minutes=2))
     with pytest.raises(ExceptionGroup):
         engine.reconcile(of)
-    before = (len(started(engine)), engine.rows.sweep("s", engine.life(of)).continuation)
+    before = (len(started(engine)), engine.sweeps.state("s", engine.life(of)).continuation)
 
     engine.with_new_process().reconcile(of)
 
@@ -411,7 +411,7 @@ def test_metadata_deletes_and_renames_on_real_storage(azurite: Azurite, containe
     container.get_blob_client("new-name.csv").start_copy_from_url(source.url)
     source.delete_blob()
     life = engine.life(of)
-    engine.rows.set_sweep("s", life, SweepState(mark=START, row=engine.rows.sweep("s", life).row))
+    engine.sweeps.set("s", life, SweepState(mark=START, row=engine.sweeps.state("s", life).row))
     passes(engine, of, 1)
 
     runs = [(run.blob.path, run.reason) for run in engine.ledger.recent_runs("s", 99) if run.blob]

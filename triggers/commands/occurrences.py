@@ -13,10 +13,10 @@ from ..app import App
 from ..azureml.addresses import UnfitAddress
 from ..azureml.service import call_of
 from ..clock import SystemClock
-from ..scheduling.batch import BatchFacts, batch_key, group_of, manifest_path
+from ..scheduling.batch import batch_key, group_of, manifest_path
 from ..scheduling.change import BlobChange, change_digest, normal_etag, path_out_of_scope
+from ..scheduling.complete_sets import batch_of_one
 from ..scheduling.config import (
-    Batch,
     ChangeSchedule,
     ChangeTrigger,
     DataPathKind,
@@ -26,6 +26,7 @@ from ..scheduling.config import (
 )
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.file.foresight import foreseen
+from ..scheduling.gathering import Batch
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import RunKind
 from ..scheduling.run_keys import request_key
@@ -152,7 +153,7 @@ def _batch_of_one(schedule: ChangeSchedule, batch: Batch, change: BlobChange) ->
     group = group_of(batch, change)
     key = batch_key(schedule.name, group, change_digest(change))
     path = manifest_path(schedule.name, key) if schedule.trigger.data_path is DataPathKind.MANIFEST else None
-    facts = BatchFacts(group=group, count=1, manifest=path)
+    facts = batch_of_one(batch, schedule.trigger.folder, change, path)
     return Occurrence(key=key, kind=RunKind.BATCH, nominal_time=change.last_modified, batch=facts)
 
 

@@ -3,7 +3,10 @@
     partition = schedule    v:<blob>                   the newest version that has a row: how a metadata write is told
                             c:<change>                 a change in a batch, with its run key once it has one; stays
                             p:<group>:<change>         exists while the change waits for its batch
+                            q:<group>:<change>         the same where the batch is to be a complete set
                             b:<group>                  exists while a batch of the group is made: sealing, then sealed
+                            qb:<group>                 the same of a set
+                            qi:<group>                 the group's newest set that was closed incomplete
                             m:<run>:<number>           the members of a batch, 48 a row
     partition = registry    sweep:<schedule>:<life>    a sweep's mark, and where an unfinished listing goes on
                             w:<schedule>               the same in version 0.1.0, which knows no lives
@@ -13,39 +16,41 @@ Paths, groups and run keys stand in row keys as digests.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from typing import Final, TypeAlias
 from uuid import uuid4
 
-from ..scheduling.batch import Member, Waiting, batch_key, group_id
+from ..scheduling.batch import Arrival, Member, Waiting, batch_key, group_id
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
+from ..scheduling.complete_sets import Closed, next_members
+from .change_pruning import Pruned, prune
 from .change_records import (
-    SWEEP,
-    SWEEP_0_1,
+    FOR_SETS,
+    HEAD,
+    INCOMPLETE,
+    PENDING,
+    SET_HEAD,
     UNREADABLE,
     Head,
-    Pruned,
-    SweepState,
+    Incomplete,
     Version,
+    arrival_of,
     head_key,
     head_of,
-    member_of,
+    incomplete_of,
     members_of,
-    missed_of,
     noted_version,
     pending_key,
-    sweep_key,
-    sweep_of,
+    pending_prefix,
     version_of,
-    waiting_since,
 )
 from .ledger import Ledger
-from .ports import ROWS_A_TRANSACTION, Create, Delete, Merge, Operation, Replace, StoredRow, following
-from .rows import REGISTRY, after_prefix, columns_of, numbers_behind, readable, readable_or, replays_of, text_of
+from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, following
+from .rows import after_prefix, columns_of, numbers_behind, readable, readable_or, replays_of, text_of
 
 OWN_RUN: Final = "(its own)"
 """Instead of a batch's run key: the change has a run, or a skip, of its own."""
@@ -55,7 +60,6 @@ Fits: TypeAlias = Callable[[Member], bool]
 
 _NO_MEMBERS: Final[Sequence[Member]] = ()
 _MADE_WITHIN: Final = timedelta(days=1)
-_PREFIX: Final = 2
 _MEMBERS_A_TRANSACTION: Final = 48
 """A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
 
@@ -99,13 +103,13 @@ class ChangeLedger:
         """The numbers under which a change was in a batch, or waited for one, once more; the lowest first."""
         return numbers_behind(f"c:{digest}.r", self._table.query(schedule, *replays_of("c:", digest)))
 
-    def add(self, schedule: str, member: Member, others: list[Operation]) -> bool:
+    def add(self, schedule: str, member: Member, others: list[Operation], *, for_set: bool = False) -> bool:
         """Let a change wait for its batch; False when it does already, or one of the others does not fit."""
         change, write_id = member.change, str(uuid4())
         named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
         operations = [
             Create(f"c:{member.digest}", named),
-            Create(pending_key(member), columns_of(member)),
+            Create(pending_key(member, for_set=for_set), columns_of(member)),
             *others,
         ]
         if self._table.write(schedule, operations) is not None:
@@ -116,10 +120,10 @@ class ChangeLedger:
     def waiting(self, schedule: str, fits: Fits = bool) -> list[Waiting]:
         """The groups with pending changes that fit; costs what is pending."""
         groups: dict[str, Waiting] = {}
-        for member, at in readable(waiting_since, self._rows(schedule, "p:")):
-            if not fits(member):
+        for one in readable(arrival_of, self._rows(schedule, PENDING)):
+            if not fits(one.member):
                 continue
-            group = member.group
+            group, at = one.member.group, one.at
             seen = groups.get(group)
             if seen is None:
                 groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)
@@ -131,19 +135,20 @@ class ChangeLedger:
 
     def heads(self, schedule: str) -> list[Head]:
         """The batches that are being made; a row that is not readable is made out from the batch's members."""
-        heads = (readable_or(head_of, row, None) or self._mended(schedule, row) for row in self._rows(schedule, "b:"))
+        rows = chain.from_iterable(self._rows(schedule, prefix) for prefix in (HEAD, SET_HEAD))
+        heads = (readable_or(head_of, row, None) or self._mended(schedule, row) for row in rows)
         return [head for head in heads if head is not None]
 
     def _mended(self, schedule: str, spoilt: StoredRow) -> Head | None:
         """Write a readable row for a batch that is being made: the next batch of its group waits for its end.
 
         None where its members do not tell which batch it is. What is older than a day may have run, and its run's row
-        be pruned already: that is left to people.
+        be pruned already: that is left to people. A set is closed with the members that it has.
         """
         since = self._table.now() - _MADE_WITHIN
         for row in self._rows(schedule, "m:"):
             first = next(iter(readable_or(members_of, row, _NO_MEMBERS)), None)
-            if first is None or head_key(first.group) != spoilt.row_key:
+            if first is None or group_id(first.group) != spoilt.row_key.partition(":")[2]:
                 continue
             run_key = self.batch_of(schedule, first.digest) or OWN_RUN
             is_new = row.written_at is not None and row.written_at >= since
@@ -151,20 +156,32 @@ class ChangeLedger:
                 continue
             rows = list(self._rows(schedule, f"m:{_run_id(run_key)}:"))
             count = len(self.members(schedule, run_key))
-            head = Head(
-                group=first.group, run_key=run_key, count=count, rows=len(rows), sealed_at=None, life=first.life
-            )
+            head = Head(group=first.group, run_key=run_key, count=count, rows=len(rows), life=first.life)
+            if spoilt.row_key.startswith(SET_HEAD):
+                now = self._table.now()
+                head = replace(head, closed=Closed(until=now, newest=now, number=count), sealed_at=now)
             written = self._table.write(schedule, [Replace(spoilt.row_key, columns_of(head), spoilt.etag)])
             return None if written is None else replace(head, row=written.etag)
         return None
 
-    def all_pending(self, schedule: str) -> Iterator[Member]:
+    def all_pending(self, schedule: str) -> Iterator[Arrival]:
         """Every change that waits for a batch."""
-        return readable(member_of, self._rows(schedule, "p:"))
+        rows = chain.from_iterable(self._rows(schedule, prefix) for prefix in (PENDING, FOR_SETS))
+        return readable(arrival_of, rows)
 
-    def released(self, member: Member) -> list[Operation]:
+    def for_sets(self, schedule: str) -> Iterator[Arrival]:
+        """Every change that waits for a complete set."""
+        return readable(arrival_of, self._rows(schedule, FOR_SETS))
+
+    def released(self, one: Arrival) -> list[Operation]:
         """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
-        return [Delete(pending_key(member)), Merge(f"c:{member.digest}", {"run_key": OWN_RUN})]
+        key = pending_key(one.member, for_set=one.is_for_set)
+        return [Delete(key), Merge(f"c:{one.member.digest}", {"run_key": OWN_RUN})]
+
+    def regather(self, schedule: str, one: Arrival, *, for_set: bool) -> None:
+        """Let a change wait for a set that has waited for a plain batch, or the other way, since its schedule does."""
+        before = Delete(pending_key(one.member, for_set=one.is_for_set))
+        self._table.write(schedule, [before, Create(pending_key(one.member, for_set=for_set), columns_of(one.member))])
 
     def taken_out(self, schedule: str, head: Head, member: Member) -> list[Operation]:
         """What takes a member out of a batch that is being made; none when it is in it no more."""
@@ -174,7 +191,7 @@ class ChangeLedger:
                 continue
             rest = tuple(one for one in members if one != member)
             left = replace(head, count=head.count - 1, row=None)
-            moved = Replace(head_key(head.group), columns_of(left), head.row)
+            moved = Replace(head_key(head), columns_of(left), head.row)
             return [
                 *([moved] if left.count else self.ended(head)),
                 Replace(row.row_key, columns_of(rest), row.etag),
@@ -191,23 +208,23 @@ class ChangeLedger:
 
         `head` tells its group, its path and its life.
         """
-        members = self._pending(schedule, head.group, fits, limit)
+        members = self._pending(schedule, head, fits, limit)
         if not members:
             return False
         run_key = batch_key(schedule, head.group, members[0].digest)
         head = replace(head, run_key=run_key, count=len(members), rows=1)
-        begun = Create(head_key(head.group), columns_of(head))
+        begun = Create(head_key(head), columns_of(head))
         return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
 
     def go_on(self, schedule: str, head: Head, fits: Fits, limit: int, sealed_at: datetime) -> bool:
         """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
-        members = self._pending(schedule, head.group, fits, limit - head.count)
+        members = self._pending(schedule, head, fits, limit - head.count)
         if members:
             moved_on = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
             operations = _assigned(moved_on, members)
         else:
             moved_on, operations = replace(head, sealed_at=sealed_at, row=None), []
-        moved = Replace(head_key(head.group), columns_of(moved_on), head.row)
+        moved = Replace(head_key(head), columns_of(moved_on), head.row)
         return self._table.write(schedule, [moved, *operations]) is not None
 
     def members(self, schedule: str, run_key: str) -> list[Member]:
@@ -222,58 +239,34 @@ class ChangeLedger:
 
     def ended(self, head: Head) -> list[Operation]:
         """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
-        return [Delete(head_key(head.group), head.row)]
+        done: list[Operation] = [Delete(head_key(head), head.row)]
+        if head.closed is None or head.closed.deadline is None:
+            return done
+        incomplete = Incomplete(run_key=head.run_key, deadline=head.closed.deadline)
+        return [*done, Replace(f"{INCOMPLETE}{group_id(head.group)}", columns_of(incomplete))]
 
-    def sweep(self, schedule: str, life: str) -> SweepState:
-        """How far the sweep of a life has come."""
-        row = self._table.get(REGISTRY, sweep_key(schedule, life))
-        return SweepState() if row is None else replace(readable_or(sweep_of, row, SweepState()), row=row.etag)
-
-    def set_sweep(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
-        """Write a state that follows the one that was read: as written, or None when somebody else was first."""
-        one = following(sweep_key(schedule, life), columns_of(replace(state, row=None)), state.row)
-        written = self._table.write(REGISTRY, [one])
-        return None if written is None else replace(state, row=written.etag)
-
-    def missed_by_events(self) -> dict[str, int]:
-        """How many changes the sweeps of each schedule have found that no event had told."""
-        missed: Counter[str] = Counter()
-        for life, number in readable(missed_of, self._rows(REGISTRY, SWEEP)):
-            missed[life.partition(":")[0]] += number
-        before = dict(readable(missed_of, self._rows(REGISTRY, SWEEP_0_1)))
-        return {**before, **missed}
+    def incomplete(self, schedule: str, group: str) -> Incomplete | None:
+        """The group's newest set that was closed incomplete."""
+        row = self._table.get(schedule, f"{INCOMPLETE}{group_id(group)}")
+        return None if row is None else readable_or(incomplete_of, row, None)
 
     def prune(self, schedule: str, written_before: datetime, limit: int) -> Pruned:
-        """Delete rows of changes and members that were written before a time.
-
-        At most `limit` rows a kind are looked at; the next call goes on behind them, and begins anew at the end.
-        """
-        cursors = self._table.get(REGISTRY, f"x:{schedule}")
+        """Delete rows of changes and members that were written before a time; at most `limit` rows a kind a call."""
         making = {_run_id(head.run_key) for head in self.heads(schedule)}
-        cursor, deleted = {}, 0
-        for prefix in ("c:", "m:", "v:"):
-            first = str(cursors.columns.get(prefix[0])) if cursors else prefix
-            first = first if first.startswith(prefix) else prefix
-            rows = list(self._table.query(schedule, first, after_prefix(prefix), limit))
-            cursor[prefix[0]] = rows[-1].row_key if len(rows) == limit else prefix
-            old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
-            # What still waits for its batch or its run, in a long pause say, is not past.
-            old = [row for row in old if row.columns.get("run_key") != "" and row.row_key.split(":")[1] not in making]
-            for start in range(0, len(old), ROWS_A_TRANSACTION):
-                piece = old[start : start + ROWS_A_TRANSACTION]
-                if self._table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
-                    deleted += len(piece)  # else somebody has written one of them meanwhile: next time
-        if cursors is not None or any(len(first) > _PREFIX for first in cursor.values()):
-            self._table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])
-        return Pruned(deleted, is_all=all(len(first) == _PREFIX for first in cursor.values()))
+        return prune(self._table, schedule, making, written_before, limit)
 
-    def _pending(self, schedule: str, group: str, fits: Fits, limit: int) -> list[Member]:
+    def _pending(self, schedule: str, head: Head, fits: Fits, limit: int) -> list[Member]:
         """The next members to assign: at most what fits into a transaction; none where an edit has made it smaller."""
-        prefix, number = f"p:{group_id(group)}:", max(0, min(limit, _MEMBERS_A_TRANSACTION))
+        prefix = pending_prefix(head.group, for_set=head.closed is not None)
+        if head.closed is not None:
+            fitting = (one for one in readable(arrival_of, self._rows(schedule, prefix)) if fits(one.member))
+            assigned = partial(self.members, schedule, head.run_key)
+            return next_members(head.closed, fitting, assigned, head.count)[:_MEMBERS_A_TRANSACTION]
+        number = max(0, min(limit, _MEMBERS_A_TRANSACTION))
         first = list(self._table.query(schedule, prefix, after_prefix(prefix), number)) if number else []
-        members = list(filter(fits, readable(member_of, iter(first))))
+        members = list(filter(fits, readable(_pending_member, iter(first))))
         if len(members) < len(first) == number:  # some are not for this batch: look further
-            members = list(islice(filter(fits, readable(member_of, self._rows(schedule, prefix))), number))
+            members = list(islice(filter(fits, readable(_pending_member, self._rows(schedule, prefix))), number))
         return members
 
     def _rows(self, partition: str, prefix: str) -> Iterator[StoredRow]:
@@ -284,9 +277,13 @@ def _assigned(head: Head, members: Sequence[Member]) -> list[Operation]:
     """The writes that make pending changes members of a batch."""
     operations: list[Operation] = [Create(f"m:{_run_id(head.run_key)}:{head.rows:06d}", columns_of(tuple(members)))]
     for member in members:
-        operations.append(Delete(pending_key(member)))
+        operations.append(Delete(pending_key(member, for_set=head.closed is not None)))
         operations.append(Merge(f"c:{member.digest}", {"run_key": head.run_key}))
     return operations
+
+
+def _pending_member(row: StoredRow) -> Member:
+    return arrival_of(row).member
 
 
 def _version_key(change: BlobChange) -> str:

@@ -3,21 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from ..scheduling.batch import Member, group_id
+from ..scheduling.batch import Arrival, Member, group_id
 from ..scheduling.change import FoundBlob
+from ..scheduling.complete_sets import Closed
 from ..scheduling.instants import Instant
 from .ports import StoredRow
 from .rows import CorruptRow, document_of
-
-
-class Pruned(NamedTuple):
-    """What a call of `prune` came to."""
-
-    deleted: int
-    is_all: bool
-    """Whether it has come to the end of every kind of row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +59,8 @@ class Head:
     """The folder that its run gets; None: version 0.1.0 has begun it."""
     life: str | None = None
     """The life of its schedule in which it was begun; None: by version 0.1.0."""
+    closed: Closed | None = None
+    """How it was closed, if it is a complete set or was to be one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +85,26 @@ class SweepState:
     row: str | None = None
 
 
-def head_key(group: str) -> str:
+PENDING: Final = "p:"
+FOR_SETS: Final = "q:"
+HEAD: Final = "b:"
+SET_HEAD: Final = "qb:"
+INCOMPLETE: Final = "qi:"
+
+
+def head_key(head: Head) -> str:
     """Where a batch of a group is, while it is made."""
-    return f"b:{group_id(group)}"
+    return f"{HEAD if head.closed is None else SET_HEAD}{group_id(head.group)}"
 
 
-def pending_key(member: Member) -> str:
+def pending_key(member: Member, *, for_set: bool) -> str:
     """Where a change is, while it waits."""
-    return f"p:{group_id(member.group)}:{member.digest}"
+    return f"{pending_prefix(member.group, for_set=for_set)}{member.digest}"
+
+
+def pending_prefix(group: str, *, for_set: bool) -> str:
+    """What the keys of a group's waiting changes begin with."""
+    return f"{FOR_SETS if for_set else PENDING}{group_id(group)}:"
 
 
 SWEEP: Final = "sweep:"
@@ -124,12 +131,13 @@ def missed_of(row: StoredRow) -> tuple[str, int]:
     return row.row_key.partition(":")[2], sweep_of(row).missed_by_events
 
 
-def member_of(row: StoredRow) -> Member:
+def arrival_of(row: StoredRow) -> Arrival:
     """A change that waits for its batch."""
-    member = document_of(row, Member)
-    if pending_key(member) != row.row_key:
+    member, for_set = document_of(row, Member), row.row_key.startswith(FOR_SETS)
+    if pending_key(member, for_set=for_set) != row.row_key:
         raise CorruptRow(row.row_key, f"it holds the change {member.digest!r}")
-    return member
+    assert row.written_at is not None, "a stored row has its time"
+    return Arrival(member=member, at=row.written_at, is_for_set=for_set)
 
 
 def members_of(row: StoredRow) -> Sequence[Member]:
@@ -140,12 +148,19 @@ def members_of(row: StoredRow) -> Sequence[Member]:
 def head_of(row: StoredRow) -> Head:
     """A batch that is being made."""
     head = document_of(row, Head)
-    if head_key(head.group) != row.row_key:
+    if head_key(head) != row.row_key:
         raise CorruptRow(row.row_key, f"it holds the group {head.group!r}")
     return replace(head, row=row.etag)
 
 
-def waiting_since(row: StoredRow) -> tuple[Member, datetime]:
-    """A pending change, and when it was added."""
-    assert row.written_at is not None, "a stored row has its time"
-    return member_of(row), row.written_at
+@dataclass(frozen=True, kw_only=True)
+class Incomplete:
+    """The newest set of a group that was closed incomplete."""
+
+    run_key: str
+    deadline: Instant
+
+
+def incomplete_of(row: StoredRow) -> Incomplete:
+    """What a row holds of an incomplete set."""
+    return document_of(row, Incomplete)

@@ -103,7 +103,7 @@ class Reconciliation:
         if schedule is not None:
             yield from self._started(schedule, own, pauses, during)
         elif self._has_left(name) and any(one.id != life_of_times() for one in own):
-            let_go = self.batching.let_go(name, None, standing(None, own, server_now()))
+            let_go = self.batching.let_go(name, None, standing(None, own, server_now()), server_now())
             yield from guarded(let_go, during.faults)
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
@@ -142,7 +142,9 @@ class Reconciliation:
             yield Piece(partial(self.due_occurrences.fire, schedule, min_age=_LEFT_TO_TIMERS), to=target_of(schedule))
             yield None
         if any(one.id != life.id for one in lives):
-            yield from guarded(self.batching.let_go(schedule.name, schedule, stands), during.faults)
+            yield from guarded(
+                self.batching.let_go(schedule.name, schedule, stands, during.server_now()), during.faults
+            )
 
     def _swept(self, schedule: ChangeSchedule, life: Life, during: Pass) -> Work:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .change import MANIFESTS, BlobChange, change_digest
-from .config import Batch
+from .gathering import Batch
 from .pauses import Pause, paused_within
 
 
@@ -24,6 +24,22 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A pending change in the ledger."""
+
+    member: Member
+    at: datetime
+    """When it was added, by the ledger's clock."""
+    is_for_set: bool
+    """Whether it waits for a complete set."""
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the file changed."""
+        return self.member.change.last_modified
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchFacts:
     """What a run of a batch says about it."""
 
@@ -34,6 +50,8 @@ class BatchFacts:
     """The manifest's path below the container; None where the run gets a folder."""
     path: str | None = None
     """The folder that a run gets; None: version 0.1.0 has written it."""
+    missing: tuple[str, ...] | None = None
+    """The globs of an incomplete set for which no file had come; None where no globs are expected."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from .faults import Fault
+from .gathering import Batch
 from .times.occurrences import TimeTrigger
 from .times.time_zones import UTC_ZONE
 
@@ -187,15 +188,6 @@ class ChangeTrigger(Struct, frozen=True, kw_only=True):
     """Whether an upload of the same bytes starts a run too, when an event tells it."""
     expected_every: timedelta | None = None
     """A longer time without a change is told."""
-
-
-class Batch(Struct, frozen=True, kw_only=True):
-    """How changes are gathered into one run."""
-
-    quiet: timedelta
-    max_wait: timedelta
-    max_items: int
-    group_by_folder: bool
 
 
 class CommonSchedule(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ one character; everything else stands for itself.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Final
 
@@ -18,7 +19,7 @@ def matches(glob: str, path: str) -> bool:
     parts = _compiled(glob)
     places = _with_skips({0}, parts)
     for character in path:
-        places = _with_skips({to for at in places for to in _moves(parts, at, character)}, parts)
+        places = _step(places, parts, character)
         if not places:
             return False
     return len(parts) in places
@@ -44,6 +45,49 @@ def literal_ends(glob: str) -> tuple[str, str]:
     if not wild:
         return glob, glob
     return "".join(parts[: wild[0]]), "".join(parts[wild[-1] + 1 :])
+
+
+def can_match(glob: str, include: Sequence[str], exclude: Sequence[str], *, within_a_folder: bool) -> bool:
+    """Whether a path can fit the glob and be let through: by one of `include` and none of `exclude`.
+
+    `within_a_folder`: it may have no slash. All globs walk together through the paths that there can be, over one
+    character for each that they tell apart; should that lead too far, the answer is yes.
+    """
+    globs = [_compiled(one) for one in (glob, *include, *exclude)]
+    letters = _told_apart((glob, *include, *exclude)) - ({"/"} if within_a_folder else set())
+    start = tuple(frozenset(_with_skips({0}, parts)) for parts in globs)
+    walked, to_walk = {start}, [start]
+    while to_walk and len(walked) < _WALKED:
+        places = to_walk.pop()
+        fits = [len(parts) in at for parts, at in zip(globs, places, strict=True)]
+        if fits[0] and any(fits[1 : len(include) + 1]) and not any(fits[len(include) + 1 :]):
+            return True
+        for letter in letters:
+            after = tuple(frozenset(_step(at, parts, letter)) for parts, at in zip(globs, places, strict=True))
+            if after[0] and after not in walked:
+                walked.add(after)
+                to_walk.append(after)
+    return bool(to_walk)
+
+
+_WALKED: Final = 5_000
+
+
+def _step(places: AbstractSet[int], parts: "tuple[Part, ...]", character: str) -> set[int]:
+    return _with_skips({to for at in places for to in _moves(parts, at, character)}, parts)
+
+
+def _told_apart(globs: Iterable[str]) -> set[str]:
+    """A character for each set of characters that the globs treat alike."""
+    letters = {"/", "\x00"}
+    for part in (part for glob in globs for part in _PARTS.findall(glob)):
+        if len(part) == 1 and part not in _STARS:
+            letters.add(part)
+        elif part.startswith("["):
+            for first, last in re.findall(r"(.)-(.)", part, re.DOTALL):
+                letters |= {first, last, chr(max(ord(first) - 1, 0)), chr(min(ord(last) + 1, 0x10FFFF))}
+            letters |= set(part[1:-1])
+    return letters
 
 
 def sample(glob: str) -> str:

@@ -71,6 +71,7 @@ class SkipReason(Enum):
     COPY_FAILED = "copy_failed"
     FORGOTTEN = "forgotten"
     EXCLUDED = "excluded"
+    INCOMPLETE = "incomplete"
 
 
 TIMEOUT: Final = "timeout"

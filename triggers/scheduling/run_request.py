@@ -148,6 +148,7 @@ def _values(schedule: Schedule, of: Facts) -> Mapping[str, Value]:
         }
     if batch is not None:
         values |= {"batch.count": batch.count, "blob.folder": batch.group}
+        values["batch.missing"] = ",".join(batch.missing or ())
     if isinstance(schedule, AfterSchedule):
         values |= _upstream_values(of.upstream, schedule)
     return values

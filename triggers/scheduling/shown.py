@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from .batch import BatchFacts
 from .instants import iso_utc, iso_utc_or_none
 from .run import FIRST_EVENTS, Run
 from .upstream import Upstream
@@ -28,6 +29,8 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     group: str
     count: Count
     manifest: str | None
+    missing: list[str] = []
+    """The globs of an incomplete set for which no file had come."""
 
 
 class UpstreamAnswer(Struct, frozen=True, kw_only=True):
@@ -115,7 +118,7 @@ def run_answer(run: Run) -> RunAnswer:
             size=blob.size,
             last_modified=iso_utc(blob.last_modified),
         ),
-        batch=None if batch is None else BatchAnswer(group=batch.group, count=batch.count, manifest=batch.manifest),
+        batch=None if batch is None else _batch_answer(batch),
         pipeline=run.pipeline,
         run_id=run.run_id,
         studio_url=run.studio_url,
@@ -134,6 +137,11 @@ def run_answer(run: Run) -> RunAnswer:
         error=run.error,
         history=history_of(run),
     )
+
+
+def _batch_answer(batch: BatchFacts) -> BatchAnswer:
+    missing = list(batch.missing or ())
+    return BatchAnswer(group=batch.group, count=batch.count, manifest=batch.manifest, missing=missing)
 
 
 def _upstream_answer(upstream: Upstream | None) -> UpstreamAnswer | None:

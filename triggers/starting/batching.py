@@ -14,15 +14,18 @@ from ..ledger.change_ledger import ChangeLedger, Fits
 from ..ledger.change_records import Head
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
-from ..scheduling.batch import BatchFacts, Member, is_due
+from ..ledger.sweeps import Sweeps
+from ..scheduling.batch import Arrival, BatchFacts, Member, is_due
 from ..scheduling.change import path_out_of_scope
-from ..scheduling.config import Batch, ChangeSchedule, Schedule
+from ..scheduling.config import ChangeSchedule, Schedule
+from ..scheduling.gathering import Batch, Expect
 from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.run import RunKind, SkipReason
 from ..storage.blobs import Blobs
+from .closing_sets import ClosingSets
 from .firing import Firing
-from .lives import Standing
+from .lives import LINGERS, Standing
 from .occurrence import Occurrence, change_occurrence
 from .pieces import Piece, Work, target_of
 from .reported_changes import Changes
@@ -35,9 +38,15 @@ class Batching:
     changes: Changes
     ledger: Ledger
     rows: ChangeLedger
+    sweeps: Sweeps
     firing: Firing
     blobs: Blobs
     clock: Clock
+
+    @property
+    def sets(self) -> ClosingSets:
+        """What closes sets."""
+        return ClosingSets(rows=self.rows, sweeps=self.sweeps)
 
     def see_to(
         self, schedule: ChangeSchedule, lives: Standing, server_now: Callable[[], datetime], pauses: Sequence[Pause]
@@ -48,16 +57,50 @@ class Batching:
         """
         if is_paused(pauses, self.clock.now()):
             return
-        yield from self.let_go(schedule.name, schedule, lives)
+        yield from self.let_go(schedule.name, schedule, lives, server_now())
         if schedule.batch is None:
             return
         yield from self._finish(schedule, schedule.batch, lives, server_now)
+        if schedule.batch.expect is not None:
+            yield from self._close_sets(schedule, schedule.batch, schedule.batch.expect, lives, server_now)
+            return
         goes_on = True
         while goes_on:
             goes_on, due = False, self._due(schedule, schedule.batch, lives, server_now(), pauses)
             while due := self._began(schedule, schedule.batch, lives, due):
                 goes_on = True
                 yield from self._finish(schedule, schedule.batch, lives, server_now)
+
+    def _close_sets(
+        self,
+        schedule: ChangeSchedule,
+        batch: Batch,
+        expect: Expect,
+        lives: Standing,
+        server_now: Callable[[], datetime],
+    ) -> Work:
+        """Begin a batch of every set that is to be closed, once older versions of its files have their rows."""
+        fits, goes_on = self._fitting(schedule, lives), True
+        while goes_on:
+            goes_on = False
+            for one in self.sets.decisions(schedule, batch, expect, fits, lives.own, server_now()):
+                told: list[Arrival] = []
+                for older in one.superseded:
+                    yield Piece(partial(self._supersede, schedule, older, told))
+                yield None
+                if len(told) < len(one.superseded):
+                    continue
+                head = Head(
+                    group=one.group, path=one.group or schedule.trigger.folder, life=lives.own, closed=one.closed
+                )
+                goes_on |= self.rows.begin(schedule.name, head, fits, len(one.members))
+            if goes_on:
+                yield from self._finish(schedule, batch, lives, server_now)
+
+    def _supersede(self, schedule: ChangeSchedule, older: Arrival, told: list[Arrival]) -> None:
+        occurrence = change_occurrence(schedule.name, older.member.change, older.member.digest)
+        self._skip(schedule.name, schedule, occurrence, SkipReason.SUPERSEDED, _NEWER, self.rows.released(older))
+        told.append(older)
 
     def _due(
         self,
@@ -101,13 +144,13 @@ class Batching:
                     went_on |= self.rows.go_on(schedule.name, head, fits, batch.max_items, server_now())
                     yield None
                     continue
-                yield Piece(partial(self._fire, schedule, head, fired), to=target_of(schedule))
+                yield Piece(partial(self._fire, schedule, batch, head, fired), to=target_of(schedule))
                 if slots_of(schedule) is not None:
                     yield None
             yield None
             went_on |= any(fired)
 
-    def _fire(self, schedule: ChangeSchedule, head: Head, fired: list[bool]) -> None:
+    def _fire(self, schedule: ChangeSchedule, batch: Batch, head: Head, fired: list[bool]) -> None:
         """Claim and submit the run of a sealed batch; False is noted when somebody else was first."""
         assert head.sealed_at is not None
         members = self.rows.members(schedule.name, head.run_key)
@@ -115,30 +158,43 @@ class Batching:
             raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
         folder = head.path if head.path is not None else head.group or schedule.trigger.folder
-        facts = BatchFacts(group=head.group, count=len(members), manifest=path, path=folder)
+        missing = None if head.closed is None else head.closed.missing
+        facts = BatchFacts(group=head.group, count=len(members), manifest=path, path=folder, missing=missing)
+        remark = self.sets.remark(schedule.name, head, members)
         occurrence = Occurrence(
             key=head.run_key,
             kind=RunKind.BATCH,
             nominal_time=head.sealed_at,
             batch=facts,
+            remark=remark,
             beside=self.rows.ended(head),
         )
-        fired.append(self.firing.fire(schedule, occurrence) is not None)
+        expect = batch.expect
+        is_skipped = expect is not None and not expect.starts_incomplete and bool(head.closed and head.closed.lacking)
+        skip = SkipReason.INCOMPLETE if is_skipped else None
+        fired.append(self.firing.fire(schedule, occurrence, skip, remark if is_skipped else None) is not None)
 
-    def let_go(self, name: str, schedule: Schedule | None, lives: Standing) -> Work:
+    def let_go(self, name: str, schedule: Schedule | None, lives: Standing, now: datetime) -> Work:
         """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
 
         What it does not watch any more is skipped with a row, also where it is time-based now or has left the file;
         when it makes no batches any more, each change has a run of its own. What a later file has told is left to the
-        processes that have read it.
+        processes that have read it, and for an hour what waits for a set to those whose file expects one.
         """
         rows = self.rows
-        is_batched = isinstance(schedule, ChangeSchedule) and schedule.batch is not None
-        for member in rows.all_pending(name):
-            because = self._unfit(schedule, member)
-            if (because or not is_batched) and not lives.is_of_others(member.life):
-                yield self._alone(name, schedule, member, because, rows.released(member))
+        batch = schedule.batch if isinstance(schedule, ChangeSchedule) else None
+        is_batched, expects_set = batch is not None, batch is not None and batch.expect is not None
+        for one in rows.all_pending(name):
+            because = self._unfit(schedule, one.member)
+            if lives.is_of_others(one.member.life):
+                continue
+            if one.is_for_set and not expects_set and because is None and now - one.at < LINGERS:
+                continue
+            if because or not is_batched:
+                yield self._alone(name, schedule, one.member, because, rows.released(one))
                 yield None
+            elif one.is_for_set != expects_set:
+                rows.regather(name, one, for_set=expects_set)
         for head in rows.heads(name):
             present: Head | None = head
             for member in rows.members(name, head.run_key):
@@ -170,12 +226,31 @@ class Batching:
         self, name: str, schedule: Schedule | None, member: Member, because: str | None, beside: list[Operation]
     ) -> None:
         """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
-        occurrence = replace(change_occurrence(name, member.change, member.digest), beside=beside)
+        occurrence = change_occurrence(name, member.change, member.digest)
         if because is not None:
-            fired = self.firing.skip(name, schedule, occurrence, SkipReason.FILTERED, because)
-        else:
-            assert isinstance(schedule, ChangeSchedule), "what fits is watched"
-            self.changes.write_manifest(schedule, occurrence.key, [member.change])
-            fired = self.firing.fire(schedule, occurrence)
-        if fired is None and beside and self.ledger.has(occurrence.key):
-            self.rows.write(name, beside)  # it has its row already: only the waiting ends
+            self._skip(name, schedule, occurrence, SkipReason.FILTERED, because, beside)
+            return
+        assert isinstance(schedule, ChangeSchedule), "what fits is watched"
+        self.changes.write_manifest(schedule, occurrence.key, [member.change])
+        if self.firing.fire(schedule, replace(occurrence, beside=beside)) is None:
+            self._end_waiting(name, occurrence, beside)
+
+    def _skip(
+        self,
+        name: str,
+        schedule: Schedule | None,
+        occurrence: Occurrence,
+        reason: SkipReason,
+        because: str,
+        beside: list[Operation],
+    ) -> None:
+        if self.firing.skip(name, schedule, replace(occurrence, beside=beside), reason, because) is None:
+            self._end_waiting(name, occurrence, beside)
+
+    def _end_waiting(self, name: str, occurrence: Occurrence, beside: list[Operation]) -> None:
+        """Where the change has its row already."""
+        if beside and self.ledger.has(occurrence.key):
+            self.rows.write(name, beside)
+
+
+_NEWER = "a newer version of the file came before its set was closed"

@@ -135,7 +135,7 @@ class Changes:
             if self.ledger.has(occurrence.key):
                 return False
             member = member_of(schedule.batch, change, self.lives.of(schedule).id)
-            return self.rows.add(schedule.name, member, noted)
+            return self.rows.add(schedule.name, member, noted, for_set=schedule.batch.expect is not None)
         self.write_manifest(schedule, occurrence.key, [change])
         return self.firing.fire(schedule, occurrence, None) is not None
 

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Final
 
 from ..clock import Clock
-from ..ledger.change_ledger import ChangeLedger
 from ..ledger.change_records import SweepState
 from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
+from ..ledger.sweeps import Sweeps
 from ..log_lines import logger
 from ..scheduling.change import CopyStatus, FoundBlob, out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger
@@ -43,7 +43,7 @@ class Sweeping:
 
     changes: Changes
     ledger: Ledger
-    rows: ChangeLedger
+    sweeps: Sweeps
     clock: Clock
     _try_again_at: dict[str, float] = field(default_factory=dict)
     """Schedule → when its container is tried again, by the monotonic clock."""
@@ -62,7 +62,7 @@ class Sweeping:
             try:
                 page = self.changes.page(trigger, state.continuation)
             except ListingExpired:
-                self.rows.set_sweep(schedule.name, life.id, replace(state, continuation=None))
+                self.sweeps.set(schedule.name, life.id, replace(state, continuation=None))
                 return
             since = state.mark or life.first_seen.replace(microsecond=0)
             counted, to_record = state, 0
@@ -100,7 +100,7 @@ class Sweeping:
 
     def _begun(self, life: Life, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
         """The state of a listing under way, a new one when it is time; None when it is not."""
-        state = self.rows.sweep(life.schedule, life.id)
+        state = self.sweeps.state(life.schedule, life.id)
         of = watched_digest(trigger)
         if state.of == of:
             if state.listing:
@@ -116,7 +116,7 @@ class Sweeping:
             pending_from=None,
             before_first_seen=0,
         )
-        return self.rows.set_sweep(life.schedule, life.id, begun)
+        return self.sweeps.set(life.schedule, life.id, begun)
 
     def _record(self, schedule: ChangeSchedule, found: FoundBlob, were_new: list[bool]) -> None:
         is_new = self.changes.record(schedule, found, first_seen=None)
@@ -128,7 +128,7 @@ class Sweeping:
     def _followed(self, schedule: ChangeSchedule, life: Life, state: SweepState, page: Page) -> SweepState | None:
         """Write that a page has been seen to; None when another instance was first and goes on itself."""
         if page.continuation is not None:
-            return self.rows.set_sweep(schedule.name, life.id, replace(state, continuation=page.continuation))
+            return self.sweeps.set(schedule.name, life.id, replace(state, continuation=page.continuation))
         assert state.started_at is not None, "a listing has begun"
         mark = state.started_at - MARGIN
         if state.pending_from is not None:
@@ -136,7 +136,7 @@ class Sweeping:
         if state.mark is None and state.before_first_seen:
             self._note_older_blobs(schedule, life, state.before_first_seen)
         ended = replace(state, listing=False, continuation=None, mark=max(mark, state.mark or mark))
-        return self.rows.set_sweep(schedule.name, life.id, ended)
+        return self.sweeps.set(schedule.name, life.id, ended)
 
     def _note_older_blobs(self, schedule: ChangeSchedule, life: Life, number: int) -> None:
         """One row for everything that the first listing found older than the schedule."""

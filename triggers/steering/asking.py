@@ -18,9 +18,10 @@ from ..ledger.records import Delivery, callback_key, delivery_columns
 from ..log_lines import logger
 from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
-from ..scheduling.batch import BatchFacts, group_of, manifest_path
+from ..scheduling.batch import manifest_path
 from ..scheduling.chain import upstream_of
 from ..scheduling.change import BlobChange
+from ..scheduling.complete_sets import batch_of_one
 from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule
 from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState, SkipReason, is_rerun
 from ..scheduling.run_keys import is_run_key, replay_key, request_key
@@ -259,8 +260,7 @@ class Asking:
             if schedule.trigger.data_path is DataPathKind.MANIFEST
             else None
         )
-        facts = BatchFacts(group=group_of(schedule.batch, change), count=1, manifest=manifest)
-        return replace(occurrence, batch=facts)
+        return replace(occurrence, batch=batch_of_one(schedule.batch, schedule.trigger.folder, change, manifest))
 
     def _again(self, schedule: Schedule, run: Run, root: str, key: str) -> Occurrence:
         """The occurrence of a run, under another key."""

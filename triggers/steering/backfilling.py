@@ -121,7 +121,7 @@ class Backfilling:
         noted, digest = rows.noted(found, rows.newest(name, change)), _digest_in(key)
         if schedule.batch is not None:
             member = member_of(schedule.batch, change, self.changes.lives.id_of(schedule), digest)
-            started = rows.add(name, member, noted)
+            started = rows.add(name, member, noted, for_set=schedule.batch.expect is not None)
         else:
             occurrence = _again(replace(change_occurrence(name, change, digest), beside=noted), own)
             self.changes.write_manifest(schedule, key, [change])

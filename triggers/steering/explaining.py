@@ -8,6 +8,7 @@ from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
+from ..ledger.sweeps import Sweeps
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
 from ..scheduling.config import AfterSchedule, ChangeSchedule, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.file.converted_times import converted_times
@@ -46,6 +47,7 @@ class Explaining:
 
     ledger: Ledger
     rows: ChangeLedger
+    sweeps: Sweeps
     lives: Lives
     blobs: Blobs
     clock: Clock
@@ -158,7 +160,7 @@ class Explaining:
         if not trigger.polling_interval:
             yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
             return
-        swept = self.rows.sweep(schedule.name, self.lives.id_of(schedule))
+        swept = self.sweeps.state(schedule.name, self.lives.id_of(schedule))
         if swept.mark is not None and change.last_modified < swept.mark:
             yield f"sweeps have handled everything before {iso_utc(swept.mark)}; backfill starts what is older"
         else:

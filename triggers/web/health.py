@@ -62,7 +62,7 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
         counts=seen.counts,
         oldest_open=iso_utc_or_none(seen.oldest),
         last_reconcile=iso_utc_or_none(engine.ledger.last_pass()),
-        missed_by_events=engine.change_ledger.missed_by_events(),
+        missed_by_events=engine.sweeps.missed_by_events(),
         overdue=overdue,
         warnings=[*answer.warnings, *(_silence(name, last) for name, last in overdue.items())],
     )

@@ -35,6 +35,7 @@ _REASONS: Final = {
     "content_unchanged": "the same content again",
     "copy_failed": "the copy that made the blob failed",
     "excluded": "its day is excluded",
+    "incomplete": "files of its set had not come by the deadline",
     "timeout": "it took longer than its schedule lets it",
     "forgotten": "older than what the ledger keeps",
 }

@@ -31,7 +31,7 @@ def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
     """What to write where one value stands in the place of a mapping with these keys; empty where nobody can tell."""
     key = path.rpartition(".")[2]
     types_of = {one.encode_name: one.type for one in kind.fields}
-    stands_for = getattr(kind.cls, "stands_for", None)
+    stands_for, may_be_empty = (getattr(kind.cls, name, None) for name in ("stands_for", "may_be_empty"))
     if isinstance(tree, list) and not (stands_for and _fits(types_of[stands_for], tree)):
         is_one = len(tree) == 1 and isinstance(tree[0], dict)
         return f"; leave out the dash: {key}: {yaml_of(tree[0])}" if is_one else ""
@@ -40,7 +40,7 @@ def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
     meant = {one.encode_name: _example(one.type) for one in kind.fields if one.default is one.default_factory}
     if stands_for and _fits(types_of[stands_for], tree):
         meant = {stands_for: tree, **{name: value for name, value in meant.items() if name != stands_for}}
-    elif stands_for and not meant and getattr(kind.cls(), stands_for) is None:
+    elif stands_for and not meant and getattr(kind.cls(), stands_for) is None and may_be_empty is False:
         meant = {stands_for: _LEFT_OUT}
     problem = _problem(types_of[stands_for], tree) if stands_for and isinstance(tree, str) else None
     return (f"; write {key}: {yaml_of(meant)}" if meant or tree is True else "") + (f"; {problem}" if problem else "")

@@ -45,6 +45,7 @@ Glob: TypeAlias = Annotated[str, Meta(min_length=1, extra={"check": glob_problem
 ZoneName: TypeAlias = Annotated[
     str, Meta(description="an IANA or Windows name; default UTC", extra={"check": zone_problem})
 ]
+TimeOfDay: TypeAlias = Annotated[str, Meta(description="hh:mm", extra={"check": time_of_day_problem})]
 OptionalVersion: TypeAlias = Annotated[str | int | None, Meta(extra={"request_text": True, "check": version_problem})]
 OptionalText: TypeAlias = Annotated[str | None, Meta(extra={"request_text": True})]
 
@@ -61,6 +62,8 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     stands_for: ClassVar[str | None] = None
     """The key that is meant where one value stands in the place of the mapping."""
+    may_be_empty: ClassVar[bool] = False
+    """Whether the mapping means something without that key."""
 
 
 class WorkspaceKeys(Keys, frozen=True, kw_only=True):
@@ -119,9 +122,7 @@ class RecurrenceKeys(Keys, frozen=True, kw_only=True):
     interval: Annotated[int, Meta(ge=1, le=1_000_000)]
     hours: list[Annotated[int, Meta(ge=0, le=23)]] | None = None
     minutes: list[Annotated[int, Meta(ge=0, le=59)]] | None = None
-    time_of_day: Annotated[
-        str | None, Meta(description="04:30, instead of hours and minutes", extra={"check": time_of_day_problem})
-    ] = None
+    time_of_day: Annotated[TimeOfDay | None, Meta(description="04:30, instead of hours and minutes")] = None
     week_days: (
         list[
             Annotated[
@@ -203,11 +204,19 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
     """How changes are gathered into one run."""
 
     stands_for = "quiet"
+    may_be_empty = True
 
-    quiet: Duration = "5m"
-    max_wait: Duration = "30m"
-    max_items: Annotated[int, Meta(ge=1, le=1_000_000)] = 5000
+    quiet: Annotated[Duration | None, Meta(description="of silence; default: 5m, with expect 0s")] = None
+    max_wait: Annotated[Duration | None, Meta(description="for the first; default: 30m, with expect 6h")] = None
+    max_items: Annotated[Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="default: 5000")] = None
     group_by: Annotated[str, _one_of(("folder", "schedule"))] = "schedule"
+    expect: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | list[Glob] | None,
+        Meta(description="what makes a set complete: a number of files, or a glob for each"),
+    ] = None
+    expect_by: Annotated[TimeOfDay | None, Meta(description="of the deadline, instead of max_wait")] = None
+    time_zone: Annotated[ZoneName | None, Meta(description="of expect_by; default: UTC")] = None
+    incomplete: Annotated[str, _one_of(("start", "skip"))] | None = None
 
 
 class RetryKeys(Keys, frozen=True, kw_only=True):

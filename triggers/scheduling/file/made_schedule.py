@@ -1,12 +1,11 @@
 """Makes the typed schedule of keys that were checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..config import (
     AfterSchedule,
     AfterTrigger,
-    Batch,
     Catchup,
     ChangeSchedule,
     ChangeTrigger,
@@ -24,8 +23,10 @@ from ..config import (
     Trigger,
     TriggerOverrides,
 )
+from ..gathering import Batch, Expect
+from ..times.time_zones import zone
 from .keys import BatchKeys, RerunKeys, ScheduleKeys
-from .leaf_checks import duration
+from .leaf_checks import duration, time_of_day
 
 
 def made_schedule(
@@ -72,11 +73,31 @@ def _rerun(keys: RerunKeys) -> Rerun:
 
 
 def _batch(keys: BatchKeys) -> Batch:
+    quiet, max_wait = waits_of(keys)
     return Batch(
-        quiet=duration(keys.quiet),
-        max_wait=duration(keys.max_wait),
-        max_items=keys.max_items,
+        quiet=duration(quiet),
+        max_wait=duration(max_wait),
+        max_items=keys.max_items or 5000,
         group_by_folder=keys.group_by == "folder",
+        expect=None if keys.expect is None else _expect(keys, keys.expect),
+    )
+
+
+def waits_of(keys: BatchKeys) -> tuple[str, str]:
+    """`quiet` and `max_wait`, as the file has them or by default."""
+    defaults = ("5m", "30m") if keys.expect is None else ("0s", "6h")
+    return keys.quiet or defaults[0], keys.max_wait or defaults[1]
+
+
+def _expect(keys: BatchKeys, expect: int | Sequence[str]) -> Expect:
+    in_zone = zone(keys.time_zone or "UTC")
+    assert in_zone is not None, "checked"
+    return Expect(
+        globs=() if isinstance(expect, int) else tuple(expect),
+        number=expect if isinstance(expect, int) else None,
+        by=None if keys.expect_by is None else time_of_day(keys.expect_by),
+        zone=in_zone,
+        starts_incomplete=keys.incomplete != "skip",
     )
 
 

@@ -18,6 +18,7 @@ from ..run_request import LARGEST
 from ..templates import MissingSetting, expand
 from ..times.time_zones import UTC_ZONE
 from ..web_address import url_problem
+from .batch_rules import check_batch
 from .defaults import CHANGE_ONLY, TIME_ONLY, TRIGGERS, Defaults
 from .keys import AfterKeys, ChangeKeys, ScheduleKeys
 from .leaf_checks import duration, reading_instant
@@ -56,7 +57,7 @@ def checked_schedule(
     check_private(texts, converter.settings, converter.connections, faults)
     target = _target(parts, merged, path, targets, faults)
     trigger = _trigger(kind, parts, path, faults)
-    _check_batch(parts, path, faults)
+    check_batch(parts, path, faults)
     _check_parameters(parts, path, faults)
     _check_timeout(parts, path, target, converter.settings, faults)
     _check_rerun(parts, path, target, converter.settings, faults)
@@ -166,16 +167,6 @@ def _after(keys: AfterKeys, path: str, faults: FaultList) -> AfterTrigger | None
     return AfterTrigger(schedules=tuple(dict.fromkeys(names)), states=frozenset(keys.states))
 
 
-def _check_batch(parts: dict[str, Any], path: str, faults: FaultList) -> None:
-    batch, change = parts.get("batch"), parts.get("change")
-    if batch is None:
-        return
-    if change is not None and change.data_path == "file":
-        faults.add(f"{path}.batch", None, "needs change.data_path folder or manifest")
-    if duration(batch.max_wait) < duration(batch.quiet):
-        faults.add(f"{path}.batch.max_wait", batch.max_wait, f"is shorter than quiet ({batch.quiet})")
-
-
 def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> None:
     """One parameter has one value, and a dataset one name."""
     datasets, datapaths = parts.get("datasets") or {}, parts.get("datapaths") or {}
@@ -240,8 +231,13 @@ def _check_webhook(webhook: str | None, path: str, settings: Mapping[str, str], 
 def _names(kind: str | None, own: dict[str, Tree], defaults: Defaults) -> frozenset[str]:
     batch = own.get("batch", defaults.keys.get("batch"))
     batched = isinstance(batch, dict) and _takes_batches(own)
-    by_folder = isinstance(batch, dict) and batch.get("group_by") == "folder"
-    return known_names(kind, batch=batched, batch_by_folder=by_folder)
+    batch = batch if isinstance(batch, dict) else {}
+    return known_names(
+        kind,
+        batch=batched,
+        batch_by_folder=batch.get("group_by") == "folder",
+        batch_of_globs=isinstance(batch.get("expect"), list),
+    )
 
 
 def _takes_batches(own: dict[str, Tree]) -> bool:

@@ -74,6 +74,9 @@ class Converter:
         lists = [one for one in others if isinstance(one, types.ListType)]
         if lists:
             [single] = [one for one in others if one not in lists]
+            if isinstance(single, types.IntType) and not isinstance(tree, int | list):
+                hint = f"; write [{yaml_of(tree)}]" if isinstance(tree, str) else ""
+                return self._wrong(path, tree, f"expected a whole number or a list{hint}")
             return self._any(tree, lists[0] if isinstance(tree, list) else single, path, extra)
         if not isinstance(tree, str | int | float | bool):
             return self._wrong(path, tree, "expected text, a number, true or false; JSON goes in quotes, as text")
@@ -94,7 +97,9 @@ class Converter:
         known = {one.encode_name: one for one in kind.fields}
         values: dict[str, Any] = {}
         for key in [key for key in tree if key not in known]:
-            self.faults.add(_inner(path, key), None, f"unknown key{nearest(key, list(known))}")
+            self.faults.add(
+                _inner(path, key), None, f"unknown key{nearest(key, list(known)) or _elsewhere(key, tree, known)}"
+            )
         for name, one in known.items():
             if name in tree:
                 values[name] = self._any(tree[name], one.type, _inner(path, name), {})
@@ -199,3 +204,18 @@ def _range(kind: types.IntType) -> str:
     if kind.ge is None:
         return ""
     return f", {kind.ge} or more" if kind.le is None else f" from {kind.ge} to {kind.le}"
+
+
+def _elsewhere(key: str, tree: Mapping[str, Tree], known: Mapping[str, types.Field]) -> str:
+    """Under which keys an unknown one would be known, of those that are there, or of all."""
+    fitting = [name for name, one in known.items() if key in _keys_of(one.type)]
+    present = [name for name in fitting if name in tree]
+    return f"; it goes into {' or '.join(present or fitting)}" if fitting else ""
+
+
+def _keys_of(kind: types.Type) -> set[str]:
+    if isinstance(kind, types.Metadata):
+        return _keys_of(kind.type)
+    if isinstance(kind, types.UnionType):
+        return {key for one in kind.types for key in _keys_of(one)}
+    return {one.encode_name for one in kind.fields} if isinstance(kind, types.StructType) else set()

@@ -26,6 +26,8 @@ BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "b
 """Template names of change-based schedules without `batch`."""
 BATCH_NAMES = frozenset({"batch.count"})
 FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
+SET_NAMES = frozenset({"batch.missing"})
+"""Template names of batches that expect a file for each glob."""
 TIME_VALUED = frozenset({"scheduled_time", "previous_time", "blob.last_modified", "upstream.scheduled_time"})
 """The names that take a shift and a strftime format."""
 UPSTREAM_NAMES = frozenset(
@@ -38,10 +40,12 @@ UPSTREAM_NAMES = frozenset(
     }
 )
 """Template names of chained schedules; one without a value is empty."""
-ALL_NAMES = COMMON_NAMES | TIME_NAMES | BLOB_NAMES | BATCH_NAMES | UPSTREAM_NAMES
+ALL_NAMES = COMMON_NAMES | TIME_NAMES | BLOB_NAMES | BATCH_NAMES | SET_NAMES | UPSTREAM_NAMES
 
 
-def known_names(kind: str | None, *, batch: bool, batch_by_folder: bool) -> frozenset[str]:
+def known_names(
+    kind: str | None, *, batch: bool, batch_by_folder: bool = False, batch_of_globs: bool = False
+) -> frozenset[str]:
     """The template names that a schedule can fill; `kind` is the key of its trigger."""
     if kind in ("recurrence", "cron"):
         return COMMON_NAMES | TIME_NAMES
@@ -51,7 +55,8 @@ def known_names(kind: str | None, *, batch: bool, batch_by_folder: bool) -> froz
         return COMMON_NAMES
     if not batch:
         return COMMON_NAMES | BLOB_NAMES
-    return COMMON_NAMES | BATCH_NAMES | (FOLDER_BATCH_NAMES if batch_by_folder else frozenset())
+    names = COMMON_NAMES | BATCH_NAMES | (FOLDER_BATCH_NAMES if batch_by_folder else frozenset())
+    return names | (SET_NAMES if batch_of_globs else frozenset())
 
 
 def check_templates(texts: Iterable[RequestTextAt], names: AbstractSet[str], faults: FaultList) -> None:

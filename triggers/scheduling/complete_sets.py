@@ -1,0 +1,176 @@
+"""Complete sets: batches that wait until every file they expect has come, or until their deadline."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from .batch import Arrival, BatchFacts, Member, group_of
+from .change import BlobChange
+from .gathering import Batch, Expect
+from .globs import literal_ends, matches
+from .instants import Instant
+from .times.time_zones import instant, wall_clock
+
+GRACE: Final = timedelta(minutes=5)
+"""Left for the others when the first file of a set comes after the time by which it was expected."""
+LISTINGS: Final = 3
+"""An incomplete set waits for the end of a sweep, for so many intervals at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed:
+    """How a set was closed. Whoever goes on with it assigns the same members; times are the ledger's."""
+
+    until: Instant
+    """What came later is not in it."""
+    newest: Instant
+    """Nor is what was modified later."""
+    number: int | None
+    """Of members; None: all that there are."""
+    lacking: int = 0
+    """How many expected files had not come."""
+    missing: tuple[str, ...] = ()
+    """The globs of these files."""
+    deadline: Instant | None = None
+    """At which it was closed incomplete."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A set that is to be closed now."""
+
+    group: str
+    closed: Closed
+    members: tuple[Member, ...]
+    superseded: tuple[Arrival, ...]
+    """Older versions of its files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Up to when a sweep has found every file: an incomplete set is closed on its word only."""
+
+    until: datetime | None
+    """None: there are no sweeps, and nothing to wait for."""
+    interval: timedelta
+
+    def has_come_to(self, deadline: datetime, now: datetime) -> bool:
+        """Whether every file from before the deadline has been found, or has been waited for long enough."""
+        return self.until is None or self.until >= deadline or now >= deadline + LISTINGS * self.interval
+
+
+def decision(
+    batch: Batch, expect: Expect, below: str, arrivals: Sequence[Arrival], seen: Seen, now: datetime
+) -> Decision | None:
+    """Whether the set that these arrivals of one group make is to be closed; `below` is the group's folder."""
+    deadline = deadline_of(batch, expect, arrivals)
+    present = [one for one in arrivals if one.changed_at <= deadline] or list(arrivals)
+    newest = _newest_versions(present)
+    missing = unmatched(expect.globs, [_below(below, path) for path in newest])
+    lacking = len(missing) if expect.number is None else max(0, expect.number - len(newest))
+    if lacking:
+        is_due = now >= deadline and seen.has_come_to(deadline, now)
+    else:
+        is_due = now >= deadline or now - max(one.at for one in present) >= batch.quiet
+    if not is_due:
+        return None
+    chosen = list(newest.values())[: expect.number]
+    paths = {one.member.change.path for one in chosen}
+    return Decision(
+        group=chosen[0].member.group,
+        closed=Closed(
+            until=max(one.at for one in present),
+            newest=max(one.changed_at for one in chosen),
+            number=expect.number,
+            lacking=lacking,
+            missing=missing,
+            deadline=deadline if lacking else None,
+        ),
+        members=tuple(one.member for one in chosen),
+        superseded=tuple(one for one in present if one.member.change.path in paths and one not in chosen),
+    )
+
+
+def deadline_of(batch: Batch, expect: Expect, arrivals: Iterable[Arrival]) -> datetime:
+    """When an incomplete set is closed: the first has waited for `max_wait`, or the next reading of `expect_by`.
+
+    The reading follows the oldest modification. Where it was past when the first file came, there is some grace.
+    """
+    arrivals = list(arrivals)
+    first = min(one.at for one in arrivals)
+    if expect.by is None:
+        return first + batch.max_wait
+    due = next(_readings(expect, min(one.changed_at for one in arrivals)))
+    return due if due >= first else first + GRACE
+
+
+def _readings(expect: Expect, after: datetime) -> Iterator[datetime]:
+    """The instants after a moment at which the zone's clocks show the time by which a set is expected."""
+    assert expect.by is not None
+    day = wall_clock(after, expect.zone).date()
+    while True:
+        reading = instant(datetime.combine(day, expect.by), expect.zone)
+        if reading > after:
+            yield reading
+        day += timedelta(days=1)
+
+
+def unmatched(globs: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
+    """The globs without a file when as many as possible have one, each another; the first globs go first."""
+    fitting = [_fitting(glob, paths) for glob in globs]
+    taken: dict[str, int] = {}
+
+    def finds(glob: int, tried: set[str]) -> bool:
+        for path in fitting[glob]:
+            if path in tried:
+                continue
+            tried.add(path)
+            if path not in taken or finds(taken[path], tried):
+                taken[path] = glob
+                return True
+        return False
+
+    return tuple(glob for number, glob in enumerate(globs) if not finds(number, set()))
+
+
+def _fitting(glob: str, paths: Sequence[str]) -> list[str]:
+    first, last = literal_ends(glob)
+    return [path for path in paths if path.startswith(first) and path.endswith(last) and matches(glob, path)]
+
+
+def batch_of_one(batch: Batch, watched: str, change: BlobChange, manifest: str | None) -> BatchFacts:
+    """What a run for a single file says where its schedule makes batches; `watched` is the schedule's folder."""
+    group, missing = group_of(batch, change), None
+    if batch.expect is not None:
+        missing = unmatched(batch.expect.globs, [_below(group or watched, change.path)])
+    return BatchFacts(group=group, count=1, manifest=manifest, missing=missing)
+
+
+def next_members(
+    closed: Closed, arrivals: Iterable[Arrival], assigned: Callable[[], Sequence[Member]], count: int
+) -> list[Member]:
+    """What is still to be assigned to a closed set of `count` members so far, the oldest first."""
+    eligible = [one for one in arrivals if one.at <= closed.until and one.changed_at <= closed.newest]
+    if not eligible:
+        return []
+    paths = {one.change.path for one in assigned()}
+    rest = [one.member for path, one in _newest_versions(eligible).items() if path not in paths]
+    return rest if closed.number is None else rest[: max(0, closed.number - count)]
+
+
+def incompleteness(closed: Closed, count: int) -> str:
+    """What an incomplete set lacks, as a sentence."""
+    if closed.number is not None:
+        return f"{count} of {closed.number} files had come by the deadline"
+    return f"no file had come for {', '.join(closed.missing)} by the deadline"
+
+
+def _newest_versions(arrivals: Iterable[Arrival]) -> dict[str, Arrival]:
+    """Path → its newest version; the oldest path first."""
+    newest = {one.member.change.path: one for one in sorted(arrivals, key=lambda one: (one.changed_at, one.at))}
+    return dict(sorted(newest.items(), key=lambda named: (named[1].changed_at, named[0])))
+
+
+def _below(folder: str, path: str) -> str:
+    return path[len(folder) + 1 :] if folder else path

@@ -1,0 +1,75 @@
+"""Checks how a change-based schedule gathers changes: when a batch is closed, and which files make a set complete."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..faults import FaultList
+from ..globs import can_match
+from .keys import BatchKeys, ChangeKeys
+from .leaf_checks import duration
+from .made_schedule import waits_of
+
+
+def check_batch(parts: Mapping[str, Any], path: str, faults: FaultList) -> None:
+    """Note what the keys of `batch` cannot mean, together and beside those of `change`."""
+    batch, change = parts.get("batch"), parts.get("change")
+    if not isinstance(batch, BatchKeys):
+        return
+    if change is not None and change.data_path == "file":
+        faults.add(f"{path}.batch", None, "needs change.data_path folder or manifest")
+    path = f"{path}.batch"
+    quiet, max_wait = waits_of(batch)
+    if batch.expect_by is None and duration(max_wait) < duration(quiet):
+        faults.add(f"{path}.max_wait", batch.max_wait, f"is shorter than quiet ({quiet})")
+    if batch.time_zone is not None and batch.expect_by is None:
+        faults.add(f"{path}.time_zone", batch.time_zone, "is the zone of expect_by, which is not there")
+    if batch.expect is not None:
+        _check_set(batch, batch.expect, change, path, faults)
+        return
+    for key in ("expect_by", "incomplete"):
+        if (value := getattr(batch, key)) is not None:
+            faults.add(f"{path}.{key}", value, "needs expect: which files make the batch complete")
+
+
+def _check_set(
+    batch: BatchKeys, expect: int | Sequence[str], change: ChangeKeys | None, path: str, faults: FaultList
+) -> None:
+    if batch.max_items is not None:
+        faults.add(f"{path}.max_items", batch.max_items, "does not go with expect, which says when the batch is full")
+    if batch.expect_by is not None and batch.max_wait is not None:
+        faults.add(f"{path}.expect_by", batch.expect_by, "and max_wait are both deadlines; keep one of them")
+    if batch.max_wait is not None and not duration(batch.max_wait):
+        faults.add(f"{path}.max_wait", batch.max_wait, "leaves no time for the other files of a set")
+    if isinstance(expect, int):
+        return
+    if not expect:
+        faults.add(f"{path}.expect", expect, "an empty list expects nothing; leave the key out")
+    if len(expect) > _MOST_GLOBS:
+        faults.add(f"{path}.expect", None, f"{len(expect)} globs are more than {_MOST_GLOBS}; expect their number")
+        return
+    for number, glob in enumerate(expect):
+        if problem := _problem(glob, batch, change):
+            faults.add(f"{path}.expect[{number}]", glob, problem)
+
+
+_MOST_GLOBS = 200
+
+
+def _problem(glob: str, batch: BatchKeys, change: ChangeKeys | None) -> str | None:
+    """Why no file can ever come for a glob."""
+    by_folder = batch.group_by == "folder"
+    if by_folder and "/" in glob:
+        return "is matched against names in one folder (group_by: folder), and no name has a slash"
+    if change is None:
+        return None
+    if change.min_size and glob.rpartition("/")[2] in _EMPTY:
+        return f"is an empty file, and min_size {change.min_size} lets none through; write min_size: 0 into change"
+    below = f"**/{glob}" if by_folder and change.recursive else glob
+    if not can_match(below, change.include, change.exclude, within_a_folder=not change.recursive):
+        rest = "" if change.recursive else ", and recursive is false"
+        return f"can never come: change.include and change.exclude let no such file through{rest}"
+    return None
+
+
+_EMPTY = frozenset({"_SUCCESS"})
+"""Markers that are written without content."""

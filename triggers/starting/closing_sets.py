@@ -1,0 +1,58 @@
+"""Complete sets: which are to be closed now, and what the row of one that is not complete says."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from ..ledger.change_ledger import ChangeLedger, Fits
+from ..ledger.change_records import Head
+from ..ledger.sweeps import Sweeps
+from ..scheduling.batch import Arrival, Member
+from ..scheduling.complete_sets import Decision, Seen, decision, incompleteness
+from ..scheduling.config import ChangeSchedule
+from ..scheduling.gathering import Batch, Expect
+from ..scheduling.instants import iso_utc
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosingSets:
+    """What sets are closed with."""
+
+    rows: ChangeLedger
+    sweeps: Sweeps
+
+    def decisions(
+        self, schedule: ChangeSchedule, batch: Batch, expect: Expect, fits: Fits, life: str | None, now: datetime
+    ) -> Iterator[Decision]:
+        """The sets that are to be closed; costs what waits."""
+        groups: dict[str, list[Arrival]] = {}
+        for one in self.rows.for_sets(schedule.name):
+            if fits(one.member):
+                groups.setdefault(one.member.group, []).append(one)
+        if not groups:
+            return
+        assert life is not None, "the schedule is in the file"
+        interval = schedule.trigger.polling_interval
+        swept = self.sweeps.state(schedule.name, life).mark if interval else None
+        seen = Seen(until=(swept or _NEVER) if interval else None, interval=interval)
+        for group, arrivals in groups.items():
+            below = group if batch.group_by_folder else schedule.trigger.folder
+            decided = decision(batch, expect, below, arrivals, seen, now)
+            if decided is not None:
+                yield decided
+
+    def remark(self, schedule: str, head: Head, members: Sequence[Member]) -> str | None:
+        """What a set lacks, and which earlier set its files have missed; None where all is well."""
+        sentences = []
+        if head.closed is not None and head.closed.lacking:
+            sentences.append(incompleteness(head.closed, head.count))
+        before = None if head.closed is None else self.rows.incomplete(schedule, head.group)
+        if before is not None and before.run_key != head.run_key:
+            late = [one for one in members if one.change.last_modified <= before.deadline]
+            if late:
+                files = "1 file came" if len(late) == 1 else f"{len(late)} files came"
+                sentences.append(f"{files} too late for {before.run_key}, closed at {iso_utc(before.deadline)}")
+        return "; ".join(sentences) or None
