@@ -39,7 +39,7 @@ var rules = [
   }
   {
     name: 'change-overdue'
-    description: 'A schedule has heard of no change for longer than its expected_every. docs/operations.md says what to do.'
+    description: 'A schedule has heard of no change for longer than its expected_every, or by its expect_by. docs/operations.md says what to do.'
     severity: 2
     query: '${lines}| where fields.action == "change_overdue"'
     operator: 'GreaterThan'

@@ -119,6 +119,38 @@ def test_without_the_key_nothing_is_written_or_told(engine: Engine) -> None:
     assert engine.ledger.table.get("other", "last_change") is None
 
 
+def test_a_set_that_is_expected_by_a_time_is_overdue_when_no_file_at_all_has_come(engine: Engine) -> None:
+    of = watching(
+        f"{EXPECTED.replace('expected_every: 25h', 'data_path: folder')}\n"
+        "batch: {expect: 2, expect_by: '06:00', time_zone: Europe/Berlin}\nwebhook: https://hook.example/"
+    )
+    engine.clock.pass_time(timedelta(hours=4))
+    engine.blobs.put(found("in/a.csv", last_modified=engine.clock.server_now().replace(microsecond=0)))
+    engine.report(of, "in/a.csv")
+    assert after(engine, of, hours=24) == {}, "04:00 in UTC: of the day to 06:00 in Berlin there is a file"
+
+    assert after(engine, of, hours=23) == {"s": "2026-11-01T04:00:00Z"}, "the day after has none"
+    assert engine.hook.told[-1][1]["data"] == {
+        "schedule": "s",
+        "expected_every": None,
+        "last_change": "2026-11-01T04:00:00Z",
+    }
+
+
+def test_a_day_with_a_pause_in_it_is_no_silence_before_a_set(engine: Engine) -> None:
+    of = watching(
+        f"{EXPECTED.replace('expected_every: 25h', 'data_path: folder')}\n"
+        "batch: {expect: 2, expect_by: '06:00'}\nwebhook: https://hook.example/"
+    )
+    assert after(engine, of, hours=20) == {}
+    pause(engine.ledger, "s", engine.clock.now(), None, None)
+    engine.clock.pass_time(timedelta(hours=1))
+    resume(engine.ledger, "s", engine.clock.now(), None, None)
+
+    assert after(engine, of, hours=20) == {}, "the second of November until 06:00 had a pause"
+    assert after(engine, of, hours=24) == {"s": None}
+
+
 @pytest.mark.parametrize(
     ("value", "fault"),
     [("0s", "every moment would be a silence; write 25h or so"), ("daily", "expected a duration"), ("25", "expected")],

@@ -10,8 +10,9 @@ from ..ledger.silences import Silence, Silences
 from ..log_lines import logger
 from ..scheduling.config import ChangeSchedule
 from ..scheduling.instants import iso_utc, iso_utc_or_none
-from ..scheduling.pauses import Pause, pause_at, paused_within
+from ..scheduling.pauses import Pause, pause_at
 from ..scheduling.policies import retry_delay
+from ..scheduling.silence import expectation, is_overdue
 from .deliveries import Untaken
 from .gate import Pass
 from .webhooks import cloud_event
@@ -41,13 +42,11 @@ class Overdue:
 
     def see_to(self, schedule: ChangeSchedule, life: Life, pauses: Sequence[Pause], during: Pass) -> None:
         """Note a silence once, tell the webhook of it, and remember for health that it lasts."""
-        expected, now = schedule.trigger.expected_every, during.server_now()
-        if expected is None or not schedule.enabled or pause_at(pauses, now) is not None:
+        now = during.server_now()
+        if not schedule.enabled or pause_at(pauses, now) is not None:
             return
         last = self.rows.last_change(schedule.name, life.id)
-        since = last or life.first_seen
-        silent = now - since - paused_within(pauses, since, now)
-        if silent < expected:
+        if not is_overdue(schedule, last or life.first_seen, pauses, now):
             return
         named = _named(last)
         during.overdue[schedule.name] = named
@@ -58,7 +57,8 @@ class Overdue:
             if noted is None:
                 return  # another instance notes it
             extra = {"action": "change_overdue", "schedule": schedule.name, "last_change": iso_utc_or_none(last)}
-            log.warning("%s: no change %s", schedule.name, _for_how_long(expected, last), extra=extra)
+            since = f"since {iso_utc(last)}" if last else "since it began"
+            log.warning("%s: no change %s, and %s", schedule.name, since, expectation(schedule), extra=extra)
         if not noted.is_told and schedule.webhook is not None:
             self._tell(schedule, noted, now, last)
 
@@ -78,18 +78,13 @@ class Overdue:
         self.rows.set_silence(schedule.name, later)
 
 
-def _for_how_long(expected: timedelta, last: datetime | None) -> str:
-    since = f"since {iso_utc(last)}" if last else "since it began"
-    return f"{since}, and one is expected every {expected}"
-
-
 def _event_of(schedule: ChangeSchedule, last: datetime | None, now: datetime) -> dict[str, object]:
     """The CloudEvent of a silence; its id is the same for the same silence."""
     written = schedule.written["change"]
     assert isinstance(written, dict)
     data = {
         "schedule": schedule.name,
-        "expected_every": written["expected_every"],
+        "expected_every": written.get("expected_every"),
         "last_change": iso_utc_or_none(last),
     }
     return cloud_event(schedule.name, "change.overdue", schedule.name, f"overdue#{_named(last)}", now, data)

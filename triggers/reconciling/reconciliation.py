@@ -14,6 +14,7 @@ from ..ledger.lives import Life
 from ..scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from ..scheduling.identities import life_of_times
 from ..scheduling.pauses import Pause
+from ..scheduling.silence import expects_changes
 from ..settings import StoreUnavailable
 from ..starting.batching import Batching
 from ..starting.due_occurrences import DueOccurrences
@@ -134,7 +135,7 @@ class Reconciliation:
         if isinstance(schedule, ChangeSchedule):
             yield from guarded(self._swept(schedule, life, during), during.faults)
             yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
-            if schedule.trigger.expected_every is not None:
+            if expects_changes(schedule):
                 yield Piece(partial(self.overdue.see_to, schedule, life, pauses, during))
                 yield None
             return

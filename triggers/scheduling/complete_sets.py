@@ -1,6 +1,6 @@
 """Complete sets: batches that wait until every file they expect has come, or until their deadline."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -101,19 +101,17 @@ def deadline_of(batch: Batch, expect: Expect, arrivals: Iterable[Arrival]) -> da
     first = min(one.at for one in arrivals)
     if expect.by is None:
         return first + batch.max_wait
-    due = next(_readings(expect, min(one.changed_at for one in arrivals)))
+    due = reading_after(expect, min(one.changed_at for one in arrivals))
     return due if due >= first else first + GRACE
 
 
-def _readings(expect: Expect, after: datetime) -> Iterator[datetime]:
-    """The instants after a moment at which the zone's clocks show the time by which a set is expected."""
+def reading_after(expect: Expect, after: datetime) -> datetime:
+    """The next instant at which the zone's clocks show the time by which a set is expected."""
     assert expect.by is not None
     day = wall_clock(after, expect.zone).date()
-    while True:
-        reading = instant(datetime.combine(day, expect.by), expect.zone)
-        if reading > after:
-            yield reading
+    while (reading := instant(datetime.combine(day, expect.by), expect.zone)) <= after:
         day += timedelta(days=1)
+    return reading
 
 
 def unmatched(globs: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     group: str
     count: Count
     manifest: str | None
-    missing: list[str] = []
+    missing: list[str]
     """The globs of an incomplete set for which no file had come."""
 
 

@@ -20,6 +20,7 @@ from ..scheduling.pauses import Pause, is_paused, pause_at
 from ..scheduling.policies import floor
 from ..scheduling.run import SkipReason
 from ..scheduling.run_keys import change_key
+from ..scheduling.silence import expects_changes
 from ..storage.blobs import Blobs, BlobUnavailable, Page
 from .firing import Firing
 from .lives import Lives
@@ -103,7 +104,7 @@ class Changes:
         is recorded.
         """
         name, change, now = schedule.name, found.change, self.clock.now()
-        if schedule.trigger.expected_every is not None:
+        if expects_changes(schedule):
             self.silences.note(name, self.lives.of(schedule).id, change.last_modified)
         lowest = floor(now, self.retention)
         for _ in range(_TRIES):

@@ -70,4 +70,4 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
 
 def _silence(name: str, last: str | None) -> str:
     since = f"since {last}" if last else "since it began"
-    return f"schedules.{name}.change.expected_every: no change {since}"
+    return f"schedules.{name}.change: no change {since}"

@@ -42,7 +42,7 @@
  * @property {string} group
  * @property {number} count
  * @property {string | null} manifest
- * @property {string[]} [missing]
+ * @property {string[]} missing
  */
 
 /**

@@ -139,7 +139,7 @@ function blobFacts({ blob }) {
 function batchFacts({ batch }) {
   if (!batch) return null;
   const manifest = batch.manifest && h("div", { class: "mono" }, batch.manifest);
-  const missing = batch.missing?.length > 0 && `, without ${batch.missing.join(", ")}`;
+  const missing = batch.missing.length > 0 && `, without ${batch.missing.join(", ")}`;
   return [many(batch.count, "file"), batch.group && ` in ${batch.group}`, missing, manifest];
 }
 

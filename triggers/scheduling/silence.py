@@ -1,0 +1,39 @@
+"""When a change-based schedule has heard of no change for too long, by `expected_every` or the `expect_by` of its sets."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from .complete_sets import reading_after
+from .config import ChangeSchedule
+from .pauses import Pause, paused_within
+
+
+def expects_changes(schedule: ChangeSchedule) -> bool:
+    """Whether a silence of the schedule is ever too long."""
+    return expectation(schedule) is not None
+
+
+def expectation(schedule: ChangeSchedule) -> str | None:
+    """When a change is expected, in words; None: nobody has said so."""
+    if schedule.trigger.expected_every is not None:
+        return f"one is expected every {schedule.trigger.expected_every}"
+    expect = schedule.batch and schedule.batch.expect
+    return (
+        f"files are expected by {expect.by:%H:%M} every day" if expect is not None and expect.by is not None else None
+    )
+
+
+def is_overdue(schedule: ChangeSchedule, since: datetime, pauses: Sequence[Pause], now: datetime) -> bool:
+    """Whether a change should have come since the last one; pauses do not count."""
+    expected = schedule.trigger.expected_every
+    if expected is not None:
+        return now - since - paused_within(pauses, since, now) >= expected
+    expect = schedule.batch and schedule.batch.expect
+    if expect is None or expect.by is None:
+        return False
+    # Nothing has come in the whole day before a reading.
+    begin = reading_after(expect, since)
+    end = reading_after(expect, begin)
+    while end <= now and paused_within(pauses, begin, end) > timedelta(0):
+        begin, end = end, reading_after(expect, end)
+    return end <= now
