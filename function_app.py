@@ -5,7 +5,7 @@ from pathlib import Path
 
 import azure.functions as func
 
-from triggers import blob_schedules, management_api, reconciler, run_events, timer_schedules
+from triggers import blob_schedules, management_api, reconciler, run_events, storage_events, timer_schedules
 from triggers.app import App
 from triggers.log_lines import logger
 from triggers.settings import from_environment
@@ -22,5 +22,6 @@ objects = App(from_environment(folder), folder)
 timer_schedules.register(app, objects)
 blob_schedules.register(app, objects)
 reconciler.register(app, objects)
+storage_events.register(app, objects)
 run_events.register(app, objects)
 management_api.register(app, objects)

@@ -1,4 +1,4 @@
-"""After a deployment: an event subscription for each change-based schedule, and one for the runs of the workspace.
+"""After a deployment: event subscriptions for each change-based schedule, each account's renames, and the workspace.
 
 The webhook of blob triggers asks for the system key blobs_extension, which the host makes when it first runs with such
 a trigger, so the subscriptions come after the code. Safe to repeat: names are fixed, and Azure Resource Manager changes
@@ -18,6 +18,9 @@ from .preflight import write_schedules
 _TRIES: Final = 5
 """Event Grid asks the webhook to answer at once; a host that starts just then does not."""
 _WEBHOOK: Final = "/runtime/webhooks/blobs"
+_RENAMES: Final = "storage-renamed"
+_RENAMED: Final = "storage_renamed"
+"""The subscription that reports renames, and the function that it calls."""
 _DEPLOYMENT: Final = ROOT / "infra" / "app" / "event-subscriptions.bicepparam"
 _RUN_EVENTS: Final = ROOT / "infra" / "app" / "run-events.bicepparam"
 
@@ -25,7 +28,8 @@ _RUN_EVENTS: Final = ROOT / "infra" / "app" / "run-events.bicepparam"
 def main() -> None:
     """Connect every topic, look whether it is so, and remove what is left of removed schedules."""
     write_schedules()
-    wanted = schedules()["subscriptions"]
+    told = schedules()
+    wanted = told["subscriptions"]
     topics = json.loads(value("EVENT_TOPICS"))
     lacking = sorted({one["connection"] for one in wanted} - {topic["connection"] for topic in topics})
     if lacking:
@@ -33,10 +37,11 @@ def main() -> None:
     key = _key() if wanted else ""
     for topic in topics:
         mine = [one for one in wanted if one["connection"] == topic["connection"]]
+        renames = any(one["connection"] == topic["connection"] for one in told["renames"])
         _deploy(topic, key)
-        _verify(topic, mine)
+        _verify(topic, mine, renames=renames)
     for topic in _other_topics(topics):
-        _verify(topic, [])
+        _verify(topic, [], renames=False)
     print(f"{len(wanted)} event subscription(s) in place")
     _connect_runs()
 
@@ -109,7 +114,7 @@ def _deploy(topic: dict[str, str], key: str) -> None:
             return
 
 
-def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
+def _verify(topic: dict[str, str], wanted: list[dict[str, Any]], *, renames: bool) -> None:
     """Every subscription stands as it should; those that no schedule has any more are deleted."""
     app = value("FUNCTION_APP_NAME")
     on = ("--resource-group", topic["resourceGroup"], "--system-topic-name", topic["name"])
@@ -120,10 +125,7 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
     }
     for one in wanted:
         name = f"{app}-{one['name']}"
-        found = there.pop(name, None)
-        state = (found or {}).get("provisioningState")
-        if found is None or state != "Succeeded":
-            raise CannotDeploy(f"the event subscription {name} is {state or 'not there'}; run this again")
+        found = _in_place(there, name)
         subjects, destination = found.get("filter") or {}, flat(found.get("destination") or {})
         for what, is_so, should in (
             ("watches", subjects.get("subjectBeginsWith"), one["subjectBeginsWith"]),
@@ -131,9 +133,23 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]]) -> None:
         ):
             if is_so != should:
                 raise CannotDeploy(f"the event subscription {name} {what} {is_so}, not {should}; run this again")
+    if renames:
+        name = f"{app}-{_RENAMES}"
+        function = str(flat(_in_place(there, name).get("destination") or {}).get("resourceId"))
+        if not function.endswith(f"/sites/{app}/functions/{_RENAMED}"):
+            raise CannotDeploy(f"the event subscription {name} calls {function}, not {_RENAMED}; run this again")
     for name in there:
         az("eventgrid", "system-topic", "event-subscription", "delete", *on, "--name", name, "--yes")
         print(f"{name}: deleted, its schedule is gone")
+
+
+def _in_place(there: dict[str, Any], name: str) -> dict[str, Any]:
+    """Take a subscription from those that are there; raises CannotDeploy where it is not, or not yet."""
+    found: dict[str, Any] = there.pop(name, {})
+    state = found.get("provisioningState")
+    if state != "Succeeded":
+        raise CannotDeploy(f"the event subscription {name} is {state or 'not there'}; run this again")
+    return found
 
 
 if __name__ == "__main__":

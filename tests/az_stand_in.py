@@ -109,6 +109,14 @@ def deploy_subscriptions(options: dict[str, str], azure: dict[str, Any]) -> Any:
                 "destination": {"endpointType": "WebHook", "endpointBaseUrl": f"https://{host}/runtime/webhooks/blobs"},
                 "key": os.environ["BLOBS_EXTENSION_KEY"],
             }
+    for one in told["renames"]:
+        if one["connection"] == os.environ["TOPIC_CONNECTION"]:
+            function = f"/subscriptions/s/sites/{app}/functions/storage_renamed"
+            destination = {"endpointType": "AzureFunction", "resourceId": function}
+            right = {"provisioningState": "Succeeded", "destination": destination}
+            if (made := azure.get("renames", right)) is not None:
+                of_topic = azure["subscriptions"].setdefault(os.environ["TOPIC_NAME"], {})
+                of_topic[f"{app}-storage-renamed"] = {"name": f"{app}-storage-renamed", **made}
     return {"properties": {"provisioningState": "Succeeded"}}
 
 

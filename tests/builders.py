@@ -266,6 +266,9 @@ class MemoryBlobs:
     def host(self, connection: str) -> str:
         return "account.blob.core.windows.net"
 
+    def account(self, connection: str) -> str:
+        return "account"
+
     def reach(self, connection: str, container: str) -> None:
         if self.away:
             raise BlobUnavailable(self.away)

@@ -26,7 +26,7 @@ FLOORS = (
     ("deployment",),
     ("diagnosis", "web"),
     ("commands",),
-    ("timer_schedules", "blob_schedules", "reconciler", "run_events", "management_api", "__main__"),
+    ("timer_schedules", "blob_schedules", "reconciler", "run_events", "storage_events", "management_api", "__main__"),
 )
 """From the ground up. Imports lead down only, and what is on one floor never meets."""
 ALONE = FLOORS[1] + FLOORS[-1]

@@ -32,7 +32,7 @@ schedules:
   nightly: {pipeline: score, cron: {expression: "30 4 * * *"}}
   uploads: {pipeline: score, change: {datastore: d, connection: DataStorage, container: inbox, path_on_datastore: raw}}
 """
-FUNCTIONS = ["nightly", "uploads", "reconcile", "run_status_changed", *API]
+FUNCTIONS = ["nightly", "uploads", "reconcile", "storage_renamed", "run_status_changed", *API]
 TOPIC = f"evgt-{hashlib.sha256(ACCOUNT.lower().encode()).hexdigest()[:12]}"
 GROUP = "rg-pipeline-triggers-dev"
 HEALTHY: dict[str, Any] = {"status": "ok", "faults": [], "ledger": "ok", "last_reconcile": None}
@@ -169,7 +169,7 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
         f"its key:   az functionapp keys list --resource-group {GROUP} --name func-dev --query functionKeys.default",
         "next:      open the dashboard, trigger a schedule there, then upload a file to a watched folder",
     ]
-    assert list(azure.connected()) == ["func-dev-uploads"]
+    assert list(azure.connected()) == ["func-dev-uploads", "func-dev-storage-renamed"]
     assert azure.connected()["func-dev-uploads"]["key"] == WEBHOOK_KEY
     assert (
         azure.connected()["func-dev-uploads"]["filter"]["subjectBeginsWith"]
@@ -243,7 +243,7 @@ def test_it_waits_for_the_key_that_the_host_makes_when_it_starts(azure: Azure) -
 
     assert done.returncode == 0
     assert done.stdout.count("waiting for the app to start") == 2
-    assert list(azure.connected()) == ["func-dev-uploads"]
+    assert list(azure.connected()) == ["func-dev-uploads", "func-dev-storage-renamed"]
 
 
 def test_a_host_that_never_starts_ends_the_deployment_with_a_sentence(azure: Azure) -> None:
@@ -254,6 +254,31 @@ def test_a_host_that_never_starts_ends_the_deployment_with_a_sentence(azure: Azu
     assert done.returncode == 1
     assert "the app func-dev has no system key blobs_extension: its host has not started" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("there", "sentence"),
+    [
+        (None, "the event subscription func-dev-storage-renamed is not there; run this again"),
+        (
+            {
+                "provisioningState": "Succeeded",
+                "destination": {"resourceId": "/sites/func-old/functions/storage_renamed"},
+            },
+            "the event subscription func-dev-storage-renamed calls /sites/func-old/functions/storage_renamed, not "
+            "storage_renamed; run this again",
+        ),
+    ],
+)
+def test_a_subscription_for_renames_that_is_not_in_place_fails_the_deployment(
+    azure: Azure, there: dict[str, Any] | None, sentence: str
+) -> None:
+    azure.write(renames=there)
+
+    done = azure.deploy()
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == sentence
 
 
 def test_a_handshake_that_fails_is_tried_again_and_given_up_with_its_reason(azure: Azure) -> None:
@@ -287,13 +312,15 @@ def test_the_subscription_of_a_removed_schedule_goes_and_that_of_another_app_sta
     done = azure.deploy()
 
     assert done.returncode == 0, done.stderr
-    assert sorted(azure.connected()) == ["func-dev-fresh", "func-prod-uploads"]
+    assert sorted(azure.connected()) == ["func-dev-fresh", "func-dev-storage-renamed", "func-prod-uploads"]
     assert "func-dev-uploads: deleted, its schedule is gone" in done.stdout
 
 
 def test_the_subscriptions_of_an_account_that_nobody_watches_any_more_go_too(azure: Azure) -> None:
     azure.deploy()
-    azure.write(outputs={**azure.state["outputs"], "EVENT_TOPICS": "[]"}, functions=["nightly", *FUNCTIONS[2:]])
+    azure.write(
+        outputs={**azure.state["outputs"], "EVENT_TOPICS": "[]"}, functions=["nightly", *FUNCTIONS[2:3], *FUNCTIONS[4:]]
+    )
     azure.set_schedules(SCHEDULES.partition("  uploads")[0])
 
     done = azure.deploy()
@@ -370,7 +397,11 @@ def test_a_wrong_schedules_file_is_refused_before_azure_is_asked(azure: Azure) -
 @pytest.mark.parametrize(
     ("health", "functions", "sentence"),
     [
-        ({}, ["nightly", "reconcile", "run_status_changed", *API], "the host lacks the functions uploads"),
+        (
+            {},
+            ["nightly", "reconcile", "storage_renamed", "run_status_changed", *API],
+            "the host lacks the functions uploads",
+        ),
         ({}, [*FUNCTIONS, "old"], "the host still has old"),
         (
             {"status": "faulty", "faults": [{"file": "app settings", "path": "X", "message": "no"}]},

@@ -76,7 +76,7 @@ def indexed(tmp_path: Path, schedules: str | bytes | None, **settings: str) -> t
 def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> None:
     table, _ = indexed(tmp_path, BOTH)
 
-    assert list(table) == ["nightly", "uploads", "reconcile", "run_status_changed", *API]
+    assert list(table) == ["nightly", "uploads", "reconcile", "storage_renamed", "run_status_changed", *API]
     assert table["nightly"] == [{"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0 4 * * *"}]
     assert table["uploads"] == [
         {
@@ -151,7 +151,8 @@ def test_a_broken_file_costs_the_app_nothing_but_what_is_broken(
 ) -> None:
     table, _ = indexed(tmp_path, schedules)
 
-    assert list(table) == [*functions, "reconcile", "run_status_changed", *API]
+    renamed = ["storage_renamed"] if "uploads" in functions else []
+    assert list(table) == [*functions, "reconcile", *renamed, "run_status_changed", *API]
 
 
 HEALTH = """

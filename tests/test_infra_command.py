@@ -144,6 +144,12 @@ def test_the_shipped_file_gives_one_subscription_and_the_settings_it_names() -> 
                 "subjectsNotBeginningWith": [],
             }
         ],
+        "renames": [
+            {
+                "connection": "DataStorage",
+                "subjectsBeginningWith": ["/blobServices/default/containers/azureml-blobstore/blobs/"],
+            }
+        ],
     }
 
 

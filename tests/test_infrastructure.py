@@ -103,6 +103,7 @@ def test_bicep_knows_every_field_that_the_command_prints() -> None:
     assert set(found) == declared["schedulesType"]
     assert set(found["watchedAccounts"][0]) == declared["watchedAccountType"]
     assert set(found["subscriptions"][0]) == declared["subscriptionType"]
+    assert set(found["renames"][0]) == declared["renamesType"]
 
 
 def test_every_value_that_a_parameters_file_reads_is_in_both_environments() -> None:
@@ -121,7 +122,7 @@ def test_what_the_event_subscriptions_read_is_what_the_deployment_gives() -> Non
     outputs = set(re.findall(r"^output (\w+)", (INFRA / "main.bicep").read_text(), re.MULTILINE))
     given = set(re.findall(r'"([A-Z_]+)": ', (INFRA / "connect_events.py").read_text()))
 
-    assert read == given | {name for name in outputs if name in read}
+    assert read == given | {name for name in outputs if name in read} | {"AZURE_SUBSCRIPTION_ID"}
     assert given.isdisjoint(outputs)
     of_runs = variables_read(INFRA / "app/run-events.bicepparam")
     assert of_runs <= outputs | {"AZUREML_WORKSPACE_NAME", "AZURE_SUBSCRIPTION_ID"}
@@ -341,6 +342,7 @@ def test_the_package_imports_with_its_requirements_alone(tmp_path: Path) -> None
         "nightly-training",
         "score-uploads",
         "reconcile",
+        "storage_renamed",
         "run_status_changed",
         *API,
     ]

@@ -98,11 +98,13 @@ class Engine(StartingEngine):
             chains=self.chains,
             overdue=self.overdue,
             sweeping=Sweeping(changes=changes, ledger=self.ledger, sweeps=self.sweeps, clock=self.clock),
+            renames=replace(self.renames, changes=changes),
             batching=Batching(
                 changes=changes,
                 ledger=self.ledger,
                 rows=self.change_ledger,
                 sweeps=self.sweeps,
+                renames=self.rename_rows,
                 firing=firing,
                 blobs=self.outside.blobs,
                 clock=self.clock,

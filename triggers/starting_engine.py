@@ -13,12 +13,14 @@ from .scheduling.config import Config
 if TYPE_CHECKING:
     from .ledger.change_ledger import ChangeLedger
     from .ledger.ledger import Ledger
+    from .ledger.rename_rows import RenameLedger
     from .ledger.silences import Silences
     from .ledger.sweeps import Sweeps
     from .outside import Outside
     from .starting.due_occurrences import DueOccurrences
     from .starting.firing import Firing
     from .starting.lives import Lives
+    from .starting.renames import Renames
     from .starting.reported_changes import Changes
 
 
@@ -118,6 +120,26 @@ class StartingEngine:
             silences=self.silences,
             clock=self.clock,
             retention=self.pace.retention,
+        )
+
+    @built_once
+    def rename_rows(self) -> "RenameLedger":
+        """The renamed directories that are still being listed."""
+        from .ledger.rename_rows import RenameLedger
+
+        return RenameLedger(self.ledger)
+
+    @built_once
+    def renames(self) -> "Renames":
+        """Decides about renamed files and directories."""
+        from .starting.renames import Renames
+
+        return Renames(
+            schedules=self.config.schedules,
+            changes=self.changes,
+            ledger=self.ledger,
+            rows=self.rename_rows,
+            clock=self.clock,
         )
 
     @built_once

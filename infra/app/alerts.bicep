@@ -47,6 +47,15 @@ var rules = [
     window: 'PT15M'
   }
   {
+    name: 'rename-limit'
+    description: 'A renamed directory holds more files than runs are started for. docs/operations.md says what to do.'
+    severity: 2
+    query: '${lines}| where fields.action == "rename_limit"'
+    operator: 'GreaterThan'
+    threshold: 0
+    window: 'PT15M'
+  }
+  {
     name: 'runs-fail'
     description: 'A run failed in Azure ML; its page in the studio shows why.'
     severity: 3

@@ -1,12 +1,15 @@
-// One subscription for each change-based schedule of a topic; deployed by infra/connect_events.py once the app runs.
-import { subscriptionType } from 'types.bicep'
+// One subscription for each change-based schedule of a topic, and one for the renames of its account; deployed by
+// infra/connect_events.py once the app runs.
+import { renamesType, subscriptionType } from 'types.bicep'
 
 param topicName string
+param functionAppId string
 param functionAppName string
 param functionAppHost string
 param deadLetterAccountId string
 param deadLetterContainer string
 param subscriptions subscriptionType[]
+param renames renamesType[]
 
 @secure()
 @description('The system key blobs_extension of the app.')
@@ -48,6 +51,45 @@ resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions
             ? []
             : [{ operatorType: 'StringNotBeginsWith', key: 'subject', values: one.subjectsNotBeginningWith }]
         )
+      }
+      eventDeliverySchema: 'EventGridSchema'
+      retryPolicy: {
+        maxDeliveryAttempts: 30
+        eventTimeToLiveInMinutes: 1440
+      }
+      deadLetterWithResourceIdentity: {
+        identity: { type: 'SystemAssigned' }
+        deadLetterDestination: {
+          endpointType: 'StorageBlob'
+          properties: {
+            resourceId: deadLetterAccountId
+            blobContainerName: deadLetterContainer
+          }
+        }
+      }
+    }
+  }
+]
+
+// Spark, Databricks and AzCopy write aside and rename; blob triggers are told of neither, and no sweep finds it.
+resource renameSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
+  for one in renames: {
+    parent: topic
+    name: '${functionAppName}-storage-renamed'
+    properties: {
+      destination: {
+        endpointType: 'AzureFunction'
+        properties: {
+          resourceId: '${functionAppId}/functions/storage_renamed'
+          maxEventsPerBatch: 1
+        }
+      }
+      filter: {
+        includedEventTypes: ['Microsoft.Storage.BlobRenamed', 'Microsoft.Storage.DirectoryRenamed']
+        enableAdvancedFilteringOnArrays: true
+        advancedFilters: empty(one.subjectsBeginningWith)
+          ? []
+          : [{ operatorType: 'StringBeginsWith', key: 'subject', values: one.subjectsBeginningWith }]
       }
       eventDeliverySchema: 'EventGridSchema'
       retryPolicy: {

@@ -9,4 +9,6 @@ param deadLetterContainer = readEnvironmentVariable('DEAD_LETTER_CONTAINER')
 param topicName = readEnvironmentVariable('TOPIC_NAME')
 
 var connection = readEnvironmentVariable('TOPIC_CONNECTION')
+param functionAppId = '/subscriptions/${readEnvironmentVariable('AZURE_SUBSCRIPTION_ID')}/resourceGroups/${readEnvironmentVariable('AZURE_RESOURCE_GROUP')}/providers/Microsoft.Web/sites/${readEnvironmentVariable('FUNCTION_APP_NAME')}'
+param renames = filter(loadJsonContent('../schedules.json').renames, one => one.connection == connection)
 param subscriptions = filter(loadJsonContent('../schedules.json').subscriptions, one => one.connection == connection)

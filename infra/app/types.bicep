@@ -6,6 +6,7 @@ type schedulesType = {
   hostContainers: string[]
   watchedAccounts: watchedAccountType[]
   subscriptions: subscriptionType[]
+  renames: renamesType[]
 }
 
 @export()
@@ -27,4 +28,10 @@ type subscriptionType = {
   subjectBeginsWith: string
   subjectEndsWith: string
   subjectsNotBeginningWith: string[]
+}
+
+@export()
+type renamesType = {
+  connection: string
+  subjectsBeginningWith: string[]
 }

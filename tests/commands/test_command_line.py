@@ -125,7 +125,15 @@ def test_functions_lists_what_the_host_will_see(run: Run) -> None:
 
     table = json.loads(out)
     assert code == 0
-    assert [row["name"] for row in table] == ["nightly", "later", "uploads", "reconcile", "run_status_changed", *API]
+    assert [row["name"] for row in table] == [
+        "nightly",
+        "later",
+        "uploads",
+        "reconcile",
+        "storage_renamed",
+        "run_status_changed",
+        *API,
+    ]
     assert table[0]["bindings"] == [
         {"direction": "IN", "type": "timerTrigger", "name": "timer", "schedule": "0 0,30 0-1 * * *"}
     ]

@@ -104,17 +104,36 @@ def well(state: WorkspaceService) -> None:
         f"{SUBSCRIPTION}/providers/Microsoft.EventGrid/systemTopics": {
             "value": [{"id": TOPIC, "properties": {"source": ACCOUNT_ID.upper()}}]
         },
-        of_topic: {"value": [event_subscription(f"{of_topic}/app-uploads", WEBHOOK, BEGINS)]},
+        of_topic: {"value": [event_subscription(f"{of_topic}/app-uploads", WEBHOOK, BEGINS), renames()]},
     }
     state.resources = {path.lower(): one for path, one in resources.items()}
     state.full_urls = {f"{of_topic}/app-uploads".lower(): WEBHOOK}
+
+
+def renames(container: str = "inbox", **changed: Any) -> dict[str, Any]:
+    """The subscription that reports renames, as Resource Manager shows it."""
+    begins = f"/blobServices/default/containers/{container}/blobs/"
+    types = ["Microsoft.Storage.BlobRenamed", "Microsoft.Storage.DirectoryRenamed"]
+    properties = {
+        "provisioningState": "Succeeded",
+        "destination": {
+            "endpointType": "AzureFunction",
+            "properties": {"resourceId": f"{SUBSCRIPTION}/resourceGroups/g/sites/app/functions/storage_renamed"},
+        },
+        "filter": {
+            "includedEventTypes": types,
+            "advancedFilters": [{"operatorType": "StringBeginsWith", "key": "subject", "values": [begins]}],
+        },
+    }
+    return {"id": f"{TOPIC}/eventSubscriptions/app-storage-renamed", "name": "app-storage-renamed",
+            "properties": {**properties, **changed}}  # fmt: skip
 
 
 def subscribe(state: WorkspaceService, url: str = WEBHOOK, begins: str = BEGINS, *, name: str = "app-uploads") -> None:
     """Let another event subscription stand in place of the right one."""
     of_topic = f"{TOPIC}/eventSubscriptions"
     one = event_subscription(f"{of_topic}/{name}", url, begins)
-    state.resources[of_topic.lower()] = {"value": [one]}
+    state.resources[of_topic.lower()] = {"value": [one, renames(begins.split("/")[4])]}
     state.full_urls = {f"{of_topic}/{name}".lower(): url}
 
 
@@ -188,7 +207,9 @@ def test_where_all_is_well_it_says_so_and_ends_with_zero(doctor: Doctor, capsys:
         "ok           storage DataStorage/inbox: manifests can be written",
         "ok           events uploads: the event subscription app-uploads calls Host.Functions.uploads at "
         "app.azurewebsites.net, with the right filter",
-        "15 ok, 0 warning, 0 fault, 0 not checked",
+        "ok           renames DataStorage: the event subscription app-storage-renamed calls storage_renamed; no sweep "
+        "finds what it does not tell",
+        "16 ok, 0 warning, 0 fault, 0 not checked",
     ]
     assert doctor.azureml.service.received == []
     assert doctor.state.puts == []
@@ -550,6 +571,35 @@ def test_a_wider_filter_is_right_and_an_unshown_function_is_not_checked(
     ((verdict, _, sentence, _),) = wrong(capsys)
     assert verdict == "not checked"
     assert sentence == "the event subscription app-uploads has the right filter; the function it calls is not shown"
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (None, "no event subscription reports renamed files and directories to storage_renamed: on a hierarchical "
+            "namespace they start nothing, and no sweep finds them"),
+        ({"provisioningState": "Failed"}, "the event subscription app-storage-renamed is Failed; no sweep finds what "
+            "was renamed"),
+        ({"filter": {"includedEventTypes": ["Microsoft.Storage.BlobRenamed"]}}, "the event subscription "
+            "app-storage-renamed lets no Microsoft.Storage.DirectoryRenamed pass; no sweep finds what was renamed"),
+        ({"filter": {"subjectBeginsWith": "/blobServices/default/containers/other/"}}, "the event subscription "
+            "app-storage-renamed leaves out the container inbox; no sweep finds what was renamed"),
+    ],
+)  # fmt: skip
+def test_what_reports_renames_is_looked_at(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str], changed: dict[str, Any] | None, sentence: str
+) -> None:
+    of_topic = f"{TOPIC}/eventSubscriptions"
+    right = event_subscription(f"{of_topic}/app-uploads", WEBHOOK, BEGINS)
+    there = [right] if changed is None else [right, renames(**changed)]
+    doctor.state.resources[of_topic.lower()] = {"value": there}
+
+    code = doctor("--json")
+
+    ((verdict, subject, told, remedy),) = wrong(capsys)
+    assert (verdict, code) == (("warning", 0) if changed is None else ("fault", 1))
+    assert (subject, told) == ("renames DataStorage", sentence)
+    assert remedy.startswith("azd hooks run postdeploy")
 
 
 def test_a_topic_that_is_not_to_be_seen_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:

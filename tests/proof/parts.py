@@ -311,6 +311,9 @@ class SimBlobs:
     def host(self, connection: str) -> str:
         return "h"
 
+    def account(self, connection: str) -> str:
+        return "h"
+
     def reach(self, connection: str, container: str) -> None:
         self._asked(f"the container {container}")
 

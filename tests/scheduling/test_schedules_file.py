@@ -221,7 +221,9 @@ def test_an_unknown_pipeline_is_a_sentence_with_the_nearest_name() -> None:
     assert sentences(text) == ["schedules.s.pipeline: no such entry in pipelines; did you mean 'p'?"]
 
 
-@pytest.mark.parametrize("name", ["host", "Reconcile", "Registry", "run_status_changed", "api_x", "API_y"])
+@pytest.mark.parametrize(
+    "name", ["host", "Reconcile", "Registry", "run_status_changed", "storage_renamed", "api_x", "API_y"]
+)
 def test_names_of_the_apps_own_functions_are_taken(name: str) -> None:
     fault = f"schedules.{name}: this name is taken by a function of the app; choose another"
 

@@ -7,7 +7,7 @@ https://learn.microsoft.com/azure/event-grid/event-filtering
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..scheduling.change import MANIFESTS
@@ -28,6 +28,10 @@ _OTHER_INSTANCES: Final = 10
 _SURE_IN_A_SUBJECT: Final = re.compile(r"[A-Za-z0-9._/-]*", re.ASCII)
 """Beyond these it is not documented how a subject writes a character."""
 _LONGEST_NAME: Final = 40
+RENAMES: Final = "storage-renamed"
+"""What the subscription that reports renames is called, behind the app's name and a hyphen."""
+_MOST_VALUES: Final = 25
+"""Of an advanced filter, all values of a subscription together; beyond, everything is let pass."""
 
 
 class Undeployable(Exception):
@@ -69,6 +73,7 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
         "hostContainers": sorted(host_containers),
         "watchedAccounts": [_watched(one, sorted(watched[one]), environment) for one in sorted(watched)],
         "subscriptions": [_subscription(name, trigger) for name, trigger in changes.items()],
+        "renames": list(_renames(changes.values())),
     }
 
 
@@ -103,7 +108,7 @@ def _sure(text: str) -> str:
 
 def subscription_name(schedule: str) -> str:
     """What a schedule's event subscription is called, behind the app's name and a hyphen."""
-    if len(schedule) <= _LONGEST_NAME and "_" not in schedule:
+    if len(schedule) <= _LONGEST_NAME and "_" not in schedule and schedule != RENAMES:
         return schedule
     digest = hashlib.sha256(schedule.encode()).hexdigest()[:8]
     return f"{schedule[: _LONGEST_NAME - 9].replace('_', '-')}-{digest}"
@@ -116,6 +121,19 @@ def _subscription(schedule: str, trigger: ChangeTrigger) -> dict[str, Any]:
         "connection": trigger.connection,
         **subject_filter(trigger),
     }
+
+
+def _renames(triggers: Iterable[ChangeTrigger]) -> Iterator[dict[str, Any]]:
+    """What reports renamed files and directories: one for each account, for all of its watched containers.
+
+    Always: whether an account has a hierarchical namespace is not known here, and in a flat one nothing is renamed.
+    """
+    containers: dict[str, set[str]] = {}
+    for one in triggers:
+        containers.setdefault(one.connection, set()).add(one.container)
+    for connection, names in sorted(containers.items()):
+        begins = [subject(name, "") for name in sorted(names)]
+        yield {"connection": connection, "subjectsBeginningWith": begins if len(begins) <= _MOST_VALUES else []}
 
 
 def _watched(connection: str, containers: list[str], environment: Mapping[str, str]) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Wiring:
     """What tells of an account's blobs."""
 
     subscriptions: Sequence[Subscription]
+    functions: Sequence[Mapping[str, Any]]
+    """Those that call a function of an app by its resource id, as they are shown."""
     has_topic: bool
     """False also where its topic is hidden: a list over a subscription may leave out what one may not read."""
 
@@ -82,7 +84,8 @@ def wiring(account: str, arm: ResourceManager) -> Wiring:
             found += arm.every(f"{topic['id']}/eventSubscriptions", API)
     by_id = {str(one.get("id", one.get("name"))).lower(): one for one in found}
     mine = [_subscription(one, arm) for one in by_id.values() if _webhook(one) is not None]
-    return Wiring(subscriptions=mine, has_topic=has_topic or bool(found))
+    functions = [one for one in by_id.values() if _webhook(one) is None]
+    return Wiring(subscriptions=mine, functions=functions, has_topic=has_topic or bool(found))
 
 
 def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) -> Findings:

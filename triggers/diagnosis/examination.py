@@ -15,7 +15,7 @@ from ..azureml.tokens import LateCredential, Tokens
 from ..scheduling.config import ChangeSchedule, Config, DataPathKind, PipelineKind, Schedule
 from ..scheduling.faults import Fault
 from ..settings import Settings
-from . import events, identity, published, storage, version_two, workspaces
+from . import events, identity, published, renames, storage, version_two, workspaces
 from .findings import Findings, fault, guarded, not_checked, ok, unreadable, warning
 from .published import Entry
 from .storage import Account
@@ -80,6 +80,8 @@ class Examination:
         yield from self._watched()
         for schedule in self._changes():
             yield f"events {schedule.name}", partial(self._events, schedule)
+        for connection in dict.fromkeys(one.trigger.connection for one in self._changes()):
+            yield f"renames {connection}", partial(self._renames, connection)
 
     def _watched(self) -> Iterator[_Check]:
         """A check for each container that is watched, and for each account's poison queue."""
@@ -144,6 +146,13 @@ class Examination:
             )
         else:
             yield from events.check(schedule, there, self._values)
+
+    def _renames(self, connection: str) -> Findings:
+        """Silent where the check of its schedules' events has said that nothing can be seen."""
+        mine = [one for one in self._changes() if one.trigger.connection == connection]
+        there = self._wirings.get(connection)
+        if self.settings.blob_trigger_source == "EventGrid" and isinstance(there, events.Wiring):
+            yield from renames.check(connection, sorted({one.trigger.container for one in mine}), there)
 
     def _wiring_of(self, schedule: Schedule, connection: str) -> events.Wiring | Unread | None:
         """None when it is not known which account it is, or in which subscription."""

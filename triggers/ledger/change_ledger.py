@@ -81,7 +81,7 @@ class ChangeLedger:
         The transaction fails when somebody else has noted another version since `before` was read.
         """
         change = found.change
-        if before is not None and (before.etag == change.etag or before.last_modified > change.last_modified):
+        if before is not None and (before.etag == change.etag or before.last_modified > change.changed_at):
             return []
         return [
             following(_version_key(change), columns_of(noted_version(found)), None if before is None else before.row)

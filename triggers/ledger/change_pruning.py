@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 
 from .change_records import INCOMPLETE
 from .ports import ROWS_A_TRANSACTION, Delete, Replace, Table
+from .rename_rows import RENAMED
 from .rows import REGISTRY, after_prefix
 
-_PRUNED: Final = ("c:", "m:", "v:", INCOMPLETE)
+_PRUNED: Final = ("c:", "m:", "v:", INCOMPLETE, RENAMED)
 
 
 class Pruned(NamedTuple):

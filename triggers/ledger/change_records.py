@@ -21,6 +21,7 @@ class Version:
     size: int
     content_md5: str | None
     last_modified: Instant
+    """Or the time at which it was renamed."""
     created: Instant | None = None
     """None: noted before creation times were."""
     row: str | None = None
@@ -34,7 +35,7 @@ def noted_version(found: FoundBlob) -> Version:
         etag=change.etag,
         size=change.size,
         content_md5=found.content_md5,
-        last_modified=change.last_modified,
+        last_modified=change.changed_at,
         created=found.created,
     )
 

@@ -20,6 +20,7 @@ from ..starting.batching import Batching
 from ..starting.due_occurrences import DueOccurrences
 from ..starting.lives import Lives, standing
 from ..starting.pieces import Piece, Work, guarded, target_of
+from ..starting.renames import Renames
 from ..starting.sweeping import Sweeping
 from ..storage.blobs import BlobUnavailable
 from .chains import Chains
@@ -56,6 +57,7 @@ class Reconciliation:
     open_runs: OpenRuns
     chains: Chains
     overdue: Overdue
+    renames: Renames
     sweeping: Sweeping
     batching: Batching
     clock: Clock
@@ -133,7 +135,7 @@ class Reconciliation:
             return
         stands = standing(life, lives, during.server_now())
         if isinstance(schedule, ChangeSchedule):
-            yield from guarded(self._swept(schedule, life, during), during.faults)
+            yield from guarded(self._found(schedule, life, during), during.faults)
             yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
             if expects_changes(schedule):
                 yield Piece(partial(self.overdue.see_to, schedule, life, pauses, during))
@@ -147,8 +149,9 @@ class Reconciliation:
                 self.batching.let_go(schedule.name, schedule, stands, during.server_now()), during.faults
             )
 
-    def _swept(self, schedule: ChangeSchedule, life: Life, during: Pass) -> Work:
+    def _found(self, schedule: ChangeSchedule, life: Life, during: Pass) -> Work:
         try:
+            yield from self.renames.see_to(schedule)
             yield from self.sweeping.see_to(schedule, life, during.server_now)
         except BlobUnavailable as error:
             during.unreachable[schedule.name] = str(error)

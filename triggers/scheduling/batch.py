@@ -36,7 +36,7 @@ class Arrival:
     @property
     def changed_at(self) -> datetime:
         """When the file changed."""
-        return self.member.change.last_modified
+        return self.member.change.changed_at
 
 
 @dataclass(frozen=True, kw_only=True)

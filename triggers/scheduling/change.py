@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from .config import ChangeTrigger
@@ -25,6 +26,13 @@ class BlobChange:
     """Without quotes and W/."""
     size: int
     last_modified: Instant
+    renamed_at: Instant | None = None
+    """When it got its present name, by the event that told of it; its modification time does not change then."""
+
+    @property
+    def changed_at(self) -> datetime:
+        """When the version appeared under its name."""
+        return self.renamed_at or self.last_modified
 
     @property
     def name(self) -> str:

@@ -61,26 +61,38 @@ class Seen:
 
 
 def decision(
-    batch: Batch, expect: Expect, below: str, arrivals: Sequence[Arrival], seen: Seen, now: datetime
+    batch: Batch,
+    expect: Expect,
+    below: str,
+    arrivals: Sequence[Arrival],
+    seen: Seen,
+    now: datetime,
+    *,
+    is_listed: bool = False,
 ) -> Decision | None:
-    """Whether the set that these arrivals of one group make is to be closed; `below` is the group's folder."""
+    """Whether the set that these arrivals of one group make is to be closed; `below` is the group's folder.
+
+    While a renamed directory that may hold more of its files is listed (`is_listed`), it waits `max_wait` more at most.
+    """
     deadline = deadline_of(batch, expect, arrivals)
     present = [one for one in arrivals if one.changed_at <= deadline] or list(arrivals)
     newest = _newest_versions(present)
     missing = unmatched(expect.globs, [_below(below, path) for path in newest])
     lacking = len(missing) if expect.number is None else max(0, expect.number - len(newest))
+    last = max(one.at for one in present)
     if lacking:
         is_due = now >= deadline and seen.has_come_to(deadline, now)
     else:
-        is_due = now >= deadline or now - max(one.at for one in present) >= batch.quiet
-    if not is_due:
+        is_due = now >= deadline or now - last >= batch.quiet
+    since = deadline if lacking else last
+    if not is_due or (is_listed and now < since + batch.max_wait):
         return None
     chosen = list(newest.values())[: expect.number]
     paths = {one.member.change.path for one in chosen}
     return Decision(
         group=chosen[0].member.group,
         closed=Closed(
-            until=max(one.at for one in present),
+            until=last,
             newest=max(one.changed_at for one in chosen),
             number=expect.number,
             lacking=lacking,

@@ -1,10 +1,11 @@
-"""When a change-based schedule has heard of no change for too long, by `expected_every` or the `expect_by` of its sets."""
+"""When a change-based schedule has heard of no change for too long, by `expected_every` or by `expect_by`."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from .complete_sets import reading_after
 from .config import ChangeSchedule
+from .gathering import Expect
 from .pauses import Pause, paused_within
 
 
@@ -17,10 +18,8 @@ def expectation(schedule: ChangeSchedule) -> str | None:
     """When a change is expected, in words; None: nobody has said so."""
     if schedule.trigger.expected_every is not None:
         return f"one is expected every {schedule.trigger.expected_every}"
-    expect = schedule.batch and schedule.batch.expect
-    return (
-        f"files are expected by {expect.by:%H:%M} every day" if expect is not None and expect.by is not None else None
-    )
+    expect = _expected_by(schedule)
+    return None if expect is None else f"files are expected by {expect.by:%H:%M} every day"
 
 
 def is_overdue(schedule: ChangeSchedule, since: datetime, pauses: Sequence[Pause], now: datetime) -> bool:
@@ -28,8 +27,8 @@ def is_overdue(schedule: ChangeSchedule, since: datetime, pauses: Sequence[Pause
     expected = schedule.trigger.expected_every
     if expected is not None:
         return now - since - paused_within(pauses, since, now) >= expected
-    expect = schedule.batch and schedule.batch.expect
-    if expect is None or expect.by is None:
+    expect = _expected_by(schedule)
+    if expect is None:
         return False
     # Nothing has come in the whole day before a reading.
     begin = reading_after(expect, since)
@@ -37,3 +36,8 @@ def is_overdue(schedule: ChangeSchedule, since: datetime, pauses: Sequence[Pause
     while end <= now and paused_within(pauses, begin, end) > timedelta(0):
         begin, end = end, reading_after(expect, end)
     return end <= now
+
+
+def _expected_by(schedule: ChangeSchedule) -> Expect | None:
+    expect = None if schedule.batch is None else schedule.batch.expect
+    return None if expect is None or expect.by is None else expect

@@ -14,6 +14,7 @@ from ..ledger.change_ledger import ChangeLedger, Fits
 from ..ledger.change_records import Head
 from ..ledger.ledger import Ledger
 from ..ledger.ports import LedgerUnavailable, Operation
+from ..ledger.rename_rows import RenameLedger
 from ..ledger.sweeps import Sweeps
 from ..scheduling.batch import Arrival, BatchFacts, Member, is_due
 from ..scheduling.change import path_out_of_scope
@@ -39,6 +40,7 @@ class Batching:
     ledger: Ledger
     rows: ChangeLedger
     sweeps: Sweeps
+    renames: RenameLedger
     firing: Firing
     blobs: Blobs
     clock: Clock
@@ -46,7 +48,7 @@ class Batching:
     @property
     def sets(self) -> ClosingSets:
         """What closes sets."""
-        return ClosingSets(rows=self.rows, sweeps=self.sweeps)
+        return ClosingSets(rows=self.rows, sweeps=self.sweeps, renames=self.renames)
 
     def see_to(
         self, schedule: ChangeSchedule, lives: Standing, server_now: Callable[[], datetime], pauses: Sequence[Pause]

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..ledger.change_ledger import ChangeLedger, Fits
 from ..ledger.change_records import Head
+from ..ledger.rename_rows import RenameLedger
 from ..ledger.sweeps import Sweeps
 from ..scheduling.batch import Arrival, Member
 from ..scheduling.complete_sets import Decision, Seen, decision, incompleteness
@@ -23,11 +24,13 @@ class ClosingSets:
 
     rows: ChangeLedger
     sweeps: Sweeps
+    renames: RenameLedger
 
     def decisions(
         self, schedule: ChangeSchedule, batch: Batch, expect: Expect, fits: Fits, life: str | None, now: datetime
     ) -> Iterator[Decision]:
         """The sets that are to be closed; costs what waits."""
+        listed = [one.path for one in self.renames.unfinished(schedule.name)]  # before what they may bring is read
         groups: dict[str, list[Arrival]] = {}
         for one in self.rows.for_sets(schedule.name):
             if fits(one.member):
@@ -40,7 +43,8 @@ class ClosingSets:
         seen = Seen(until=(swept or _NEVER) if interval else None, interval=interval)
         for group, arrivals in groups.items():
             below = group if batch.group_by_folder else schedule.trigger.folder
-            decided = decision(batch, expect, below, arrivals, seen, now)
+            is_listed = any(_overlap(below, path) for path in listed)
+            decided = decision(batch, expect, below, arrivals, seen, now, is_listed=is_listed)
             if decided is not None:
                 yield decided
 
@@ -51,8 +55,14 @@ class ClosingSets:
             sentences.append(incompleteness(head.closed, head.count))
         before = None if head.closed is None else self.rows.incomplete(schedule, head.group)
         if before is not None and before.run_key != head.run_key:
-            late = [one for one in members if one.change.last_modified <= before.deadline]
+            late = [one for one in members if one.change.changed_at <= before.deadline]
             if late:
                 files = "1 file came" if len(late) == 1 else f"{len(late)} files came"
                 sentences.append(f"{files} too late for {before.run_key}, closed at {iso_utc(before.deadline)}")
         return "; ".join(sentences) or None
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two folders are one, or one lies in the other."""
+    one, other = (f"{folder}/" if folder else "" for folder in (one, other))
+    return one.startswith(other) or other.startswith(one)

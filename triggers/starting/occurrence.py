@@ -76,4 +76,4 @@ def chain_occurrence(schedule: str, upstream: Upstream) -> Occurrence:
 def change_occurrence(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:
     """The occurrence of one version of a blob; `digest` is another one than its own when it has been one before."""
     key = change_key(schedule, change) if digest is None else f"{schedule}~{digest}"
-    return Occurrence(key=key, kind=RunKind.CHANGE, nominal_time=change.last_modified, blob=change)
+    return Occurrence(key=key, kind=RunKind.CHANGE, nominal_time=change.changed_at, blob=change)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final
 
 from ..clock import Clock
@@ -13,7 +14,7 @@ from ..ledger.ports import LedgerUnavailable
 from ..ledger.silences import Silences
 from ..log_lines import logger
 from ..scheduling.batch import manifest, manifest_path, member_of
-from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope
+from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope, path_out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import Pause, is_paused, pause_at
@@ -66,7 +67,7 @@ class Changes:
         life = self.lives.of(schedule)
         found = self.blobs.of(trigger.connection, container, path)
         if found is None:
-            return self._gone(schedule, container, path)
+            return self.note_gone(schedule, container, path, self.clock.now())
         if (because := out_of_scope(trigger, found)) is not None:
             filtered = change_occurrence(schedule.name, found.change)
             return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
@@ -75,63 +76,106 @@ class Changes:
                 log.info("%s/%r is still being copied; the sweep will handle it", container, path)
                 return False
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
-        shortly_before = None if life.is_first else life.first_seen - _BEFORE_AN_EDIT
-        first_seen = life.first_seen if polled else shortly_before
-        return self.record(schedule, found, first_seen=first_seen, told=not polled)
+        first_seen = life.first_seen if polled else self.events_since(schedule)
+        return self.record(schedule, found, first_seen=first_seen, told=not polled) is not Fate.KNOWN
 
-    def _gone(self, schedule: ChangeSchedule, container: str, path: str) -> bool:
+    def report_renamed(self, schedule: ChangeSchedule, path: str, source: str | None, at: datetime) -> bool:
+        """Record a file that has got another name at a time; False when it was recorded before. Raises BlobUnavailable.
+
+        `source` is the old name, where it lay in the same container.
+        """
+        trigger = schedule.trigger
+        found = self.blobs.of(trigger.connection, trigger.container, path)
+        if found is None:
+            return self.note_gone(schedule, trigger.container, path, at)
+        found = renamed(found, at)
+        if (because := out_of_scope(trigger, found)) is not None:
+            filtered = change_occurrence(schedule.name, found.change)
+            return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
+        return self.record_renamed(schedule, found, source) is not Fate.KNOWN
+
+    def record_renamed(self, schedule: ChangeSchedule, found: FoundBlob, source: str | None) -> "Fate":
+        """Record a file in scope that was renamed."""
+        first_seen = self.events_since(schedule)
+        return self.record(schedule, found, first_seen=first_seen, told=True, renamed_from=source)
+
+    def events_since(self, schedule: ChangeSchedule) -> datetime | None:
+        """From when on events count: in a first life all do, after an edit those from shortly before it."""
+        life = self.lives.of(schedule)
+        return None if life.is_first else life.first_seen - _BEFORE_AN_EDIT
+
+    def note_gone(self, schedule: ChangeSchedule, container: str, path: str, at: datetime) -> bool:
         """Note that a reported blob is gone; the same path may be so more than once, each time has its row."""
-        now = self.clock.now()
-        gone = BlobChange(
-            host=self.blobs.host(schedule.trigger.connection),
-            container=container,
-            path=path,
-            etag="",
-            size=0,
-            last_modified=now,
-        )
+        host = self.blobs.host(schedule.trigger.connection)
+        gone = BlobChange(host=host, container=container, path=path, etag="", size=0, last_modified=at)
         if self.ledger.has(change_key(schedule.name, gone)):
-            gone = replace(gone, etag=f"gone {iso_utc(now)}")
+            gone = replace(gone, etag=f"gone {iso_utc(at)}")
         return self.firing.fire(schedule, change_occurrence(schedule.name, gone), SkipReason.GONE) is not None
 
     def record(
-        self, schedule: ChangeSchedule, found: FoundBlob, *, first_seen: datetime | None, told: bool = False
-    ) -> bool:
-        """Record a version that is in scope; False when it was recorded before, or is left to its event.
+        self,
+        schedule: ChangeSchedule,
+        found: FoundBlob,
+        *,
+        first_seen: datetime | None,
+        told: bool = False,
+        renamed_from: str | None = None,
+    ) -> "Fate":
+        """Record a version that is in scope, unless it was recorded before, or is left to its event.
 
         Versions from before the floor may have been pruned from the ledger: they start nothing. Where unchanged
         versions start runs, only an event can tell an upload from a metadata write: without one (`told`), nothing
-        is recorded.
+        is recorded. What was renamed within the scope is unchanged.
         """
         name, change, now = schedule.name, found.change, self.clock.now()
         if expects_changes(schedule):
-            self.silences.note(name, self.lives.of(schedule).id, change.last_modified)
+            self.silences.note(name, self.lives.of(schedule).id, change.changed_at)
         lowest = floor(now, self.retention)
         for _ in range(_TRIES):
             newest = self.rows.newest(name, change)
             if newest is not None and newest.etag == change.etag:
-                return False
-            skip = _skip(schedule, found, newest, first_seen, lowest)
+                return Fate.KNOWN
+            skip, because = _skip(schedule, found, newest, first_seen, lowest), None
+            if skip is None and renamed_from is not None and self._is_moved(schedule, found, renamed_from):
+                skip, because = SkipReason.CONTENT_UNCHANGED, f"renamed from {renamed_from!r}"
             if skip is SkipReason.CONTENT_UNCHANGED and schedule.trigger.starts_unchanged:
                 if not told:
-                    return False
+                    return Fate.KNOWN
                 skip = None
             if skip is None:
                 skip = _paused(self.ledger.present_pauses(name), change, now)
-            if self._recorded(schedule, found, newest, skip):
-                return True
+            if self._recorded(schedule, found, newest, skip, because):
+                return Fate.STARTED if skip is None else Fate.SKIPPED
             if self.ledger.has(change_key(name, change)) or self.rows.is_batched(name, change):
-                return False
+                return Fate.KNOWN
         raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
 
+    def _is_moved(self, schedule: ChangeSchedule, found: FoundBlob, source: str) -> bool:
+        """Whether a file lay elsewhere in the scope before, and its version has its row there."""
+        if path_out_of_scope(schedule.trigger, source) is not None:
+            return False
+        version = self.rows.newest(schedule.name, replace(found.change, path=source))
+        if version is None:
+            return False
+        is_same = None not in (found.content_md5, found.created) and (
+            (found.change.size, found.content_md5, found.created)
+            == (version.size, version.content_md5, version.created)
+        )
+        return version.etag == found.change.etag or is_same
+
     def _recorded(
-        self, schedule: ChangeSchedule, found: FoundBlob, newest: Version | None, skip: SkipReason | None
+        self,
+        schedule: ChangeSchedule,
+        found: FoundBlob,
+        newest: Version | None,
+        skip: SkipReason | None,
+        because: str | None,
     ) -> bool:
         """Write what was decided, unless this version has a row or another one was noted meanwhile."""
         change, noted = found.change, self.rows.noted(found, newest)
         occurrence = replace(change_occurrence(schedule.name, change), beside=noted)
         if skip is not None:
-            return self.firing.fire(schedule, occurrence, skip) is not None
+            return self.firing.fire(schedule, occurrence, skip, because) is not None
         if schedule.batch is not None:
             if self.ledger.has(occurrence.key):
                 return False
@@ -153,18 +197,33 @@ class Changes:
         return path
 
 
+class Fate(Enum):
+    """What has become of a version."""
+
+    KNOWN = "known"
+    """It was recorded before, or is left to its event."""
+    SKIPPED = "skipped"
+    STARTED = "started"
+    """A run, or a batch to come."""
+
+
+def renamed(found: FoundBlob, at: datetime) -> FoundBlob:
+    """A file that has got its present name at a time."""
+    return replace(found, change=replace(found.change, renamed_at=at))
+
+
 def _skip(
     schedule: ChangeSchedule, found: FoundBlob, newest: Version | None, first_seen: datetime | None, lowest: datetime
 ) -> SkipReason | None:
-    modified, start = found.change.last_modified, schedule.trigger.start
+    changed, start = found.change.changed_at, schedule.trigger.start
     if found.copy_status in (CopyStatus.ABORTED, CopyStatus.FAILED):
         return SkipReason.COPY_FAILED
-    if start is not None and modified < start:
+    if start is not None and changed < start:
         return SkipReason.BEFORE_START
     # Blob storage tells modification times in whole seconds.
-    if first_seen is not None and modified < first_seen.replace(microsecond=0):
+    if first_seen is not None and changed < first_seen.replace(microsecond=0):
         return SkipReason.BEFORE_FIRST_SEEN
-    if modified < lowest:
+    if found.change.last_modified < lowest:
         return SkipReason.FORGOTTEN
     if not schedule.enabled:
         return SkipReason.DISABLED
@@ -179,8 +238,8 @@ def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
     if None not in (found.created, newest.created) and found.created != newest.created:
         return False
     same = (found.change.size, found.content_md5) == (newest.size, newest.content_md5)
-    return same and found.content_md5 is not None and found.change.last_modified >= newest.last_modified
+    return same and found.content_md5 is not None and found.change.changed_at >= newest.last_modified
 
 
 def _paused(pauses: Sequence[Pause], change: BlobChange, now: datetime) -> SkipReason | None:
-    return SkipReason.PAUSED if is_paused(pauses, now) or pause_at(pauses, change.last_modified) else None
+    return SkipReason.PAUSED if is_paused(pauses, now) or pause_at(pauses, change.changed_at) else None

@@ -24,7 +24,7 @@ from ..scheduling.overlap import slots_of
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..storage.blobs import ListingExpired, Page
 from .pieces import Piece, Work, target_of
-from .reported_changes import Changes
+from .reported_changes import Changes, Fate
 
 log = logger(__name__)
 
@@ -119,7 +119,7 @@ class Sweeping:
         return self.sweeps.set(life.schedule, life.id, begun)
 
     def _record(self, schedule: ChangeSchedule, found: FoundBlob, were_new: list[bool]) -> None:
-        is_new = self.changes.record(schedule, found, first_seen=None)
+        is_new = self.changes.record(schedule, found, first_seen=None) is not Fate.KNOWN
         if is_new:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
             log.info("%r was found by the sweep; no event had reported it", found.change.path, extra=extra)

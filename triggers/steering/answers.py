@@ -105,4 +105,4 @@ class HealthAnswer(Struct, frozen=True, kw_only=True):
     counts: dict[str, Count]
     missed_by_events: dict[str, Count]
     overdue: dict[str, Utc | None] = {}
-    """The schedules that have heard of no change for longer than `expected_every`, or by `expect_by`: their last one."""
+    """The schedules that have heard of no change for longer than `expected_every` or by `expect_by`: their last."""

@@ -48,6 +48,9 @@ class Blobs(Protocol):
     def host(self, connection: str) -> str:
         """The host of the account, with its port where it has one."""
 
+    def account(self, connection: str) -> str:
+        """The account's name, in lower case; asks nobody."""
+
     def reach(self, connection: str, container: str) -> None:
         """Try whether there is such a container that we may read."""
 
@@ -93,6 +96,10 @@ class StorageBlobs:
     def host(self, connection: str) -> str:
         with _reached(f"the account of {connection}"):
             return account_host(urlsplit(self._open_service(connection).url).netloc)
+
+    def account(self, connection: str) -> str:
+        with _reached(f"the account of {connection}"):
+            return str(self._open_service(connection).account_name).lower().removesuffix("-secondary")
 
     def reach(self, connection: str, container: str) -> None:
         with _reached(f"the container {container}"):

@@ -1,5 +1,6 @@
 """Whether the app can do its work: the answer of GET /api/health."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -9,7 +10,7 @@ from ..app import App
 from ..engine import Engine
 from ..ledger.open_summary import total
 from ..ledger.ports import LedgerUnavailable
-from ..scheduling.instants import iso_utc_or_none
+from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..steering.answers import FaultAnswer, HealthAnswer
 from ..version import VERSION
 
@@ -64,10 +65,24 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
         last_reconcile=iso_utc_or_none(engine.ledger.last_pass()),
         missed_by_events=engine.sweeps.missed_by_events(),
         overdue=overdue,
-        warnings=[*answer.warnings, *(_silence(name, last) for name, last in overdue.items())],
+        warnings=[
+            *answer.warnings,
+            *(_silence(name, last) for name, last in overdue.items()),
+            *_renames(engine),
+        ],
     )
 
 
 def _silence(name: str, last: str | None) -> str:
     since = f"since {last}" if last else "since it began"
     return f"schedules.{name}.change: no change {since}"
+
+
+def _renames(engine: Engine) -> Iterator[str]:
+    """What is renamed on a hierarchical namespace is known from events alone."""
+    for name, at in engine.rename_rows.reported().items():
+        if name in engine.config.schedules:
+            yield (
+                f"schedules.{name}.change: renamed files are reported to it, about {iso_utc(at)} at the latest; "
+                "should such an event be lost, no sweep finds the file"
+            )

@@ -25,7 +25,7 @@ from .texts import check_settings
 from .yaml_text import INVALID, Tree, parse
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z", re.ASCII)
-_RESERVED: Final = frozenset({"host", "reconcile", "registry", "run_status_changed"})
+_RESERVED: Final = frozenset({"host", "reconcile", "registry", "run_status_changed", "storage_renamed"})
 _SECTIONS: Final = ("workspace", "pipelines", "defaults", "schedules")
 
 

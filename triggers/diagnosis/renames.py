@@ -1,0 +1,68 @@
+"""The event subscription that reports renamed files and directories of a watched account, as a deployment makes it.
+
+What a deployment makes is infra/app/event-subscriptions.bicep. No sweep finds what such an event has not told.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ..deployment.parameters import subject
+from ..scheduling.renames import DIRECTORY_RENAMED, FILE_RENAMED
+from .events import MEND, Wiring
+from .findings import Findings, fault, ok, warning
+
+_FUNCTION: Final = "/functions/storage_renamed"
+
+
+def check(connection: str, containers: Sequence[str], wired: Wiring) -> Findings:
+    """One subscription reports every rename in the watched containers; silent where the account cannot be seen."""
+    about = f"renames {connection}"
+    if not wired.has_topic:
+        return
+    mine = [one for one in wired.functions if _calls(one).endswith(_FUNCTION)]
+    if not mine:
+        yield warning(
+            about,
+            "no event subscription reports renamed files and directories to storage_renamed: on a hierarchical "
+            "namespace they start nothing, and no sweep finds them",
+            MEND,
+        )
+        return
+    problems = [list(_problems(one, containers)) for one in mine]
+    best = min(problems, key=len)
+    name = mine[problems.index(best)].get("name")
+    for problem in best:
+        yield fault(about, f"the event subscription {name} {problem}; no sweep finds what was renamed", MEND)
+    if not best:
+        yield ok(about, f"the event subscription {name} calls storage_renamed; no sweep finds what it does not tell")
+
+
+def _calls(one: Mapping[str, Any]) -> str:
+    """The function that a subscription calls, as a resource id in lower case; empty for other destinations."""
+    destination = _destination(one)
+    return str((destination.get("properties") or {}).get("resourceId") or "").lower().rstrip("/")
+
+
+def _destination(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = one.get("properties") or {}
+    with_identity = properties.get("deliveryWithResourceIdentity") or {}
+    found = properties.get("destination") or with_identity.get("destination")
+    return found if isinstance(found, dict) else {}
+
+
+def _problems(one: Mapping[str, Any], containers: Sequence[str]) -> Iterator[str]:
+    properties = one.get("properties") or {}
+    state, filters = properties.get("provisioningState"), properties.get("filter") or {}
+    if state != "Succeeded":
+        yield f"is {state or 'in no state'}"
+    types = filters.get("includedEventTypes") or []
+    for wanted in (FILE_RENAMED, DIRECTORY_RENAMED):
+        if types and wanted not in types and "All" not in types:
+            yield f"lets no {wanted} pass"
+    begins = [str(filters.get("subjectBeginsWith") or "")]
+    for advanced in filters.get("advancedFilters") or []:
+        if isinstance(advanced, dict) and advanced.get("operatorType") == "StringBeginsWith":
+            begins = [str(value) for value in advanced.get("values") or []]
+    left_out = [name for name in containers if not any(subject(name, "").startswith(begin) for begin in begins)]
+    if left_out:
+        yield f"leaves out the container {', '.join(left_out)}"

@@ -1,0 +1,215 @@
+"""Renamed files and directories of hierarchical namespaces: no blob trigger hears of them, and no sweep finds them.
+
+A renamed file is a change at the event's time. Of a renamed directory only its name is told: a row of the ledger lets
+the reconciler list it, a piece at a time, so that whoever comes next goes on where the last one stopped.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..ledger.rename_rows import RenamedDirectory, RenameLedger
+from ..log_lines import logger
+from ..scheduling.change import FoundBlob, out_of_scope, path_out_of_scope
+from ..scheduling.config import ChangeSchedule, Schedule
+from ..scheduling.instants import iso_utc
+from ..scheduling.overlap import slots_of
+from ..scheduling.renames import Rename, UnfitEvent, clamped, listed_folder, rename_of
+from ..scheduling.run import Run, RunKind, RunState, SkipReason
+from ..settings import StoreUnavailable
+from ..storage.blobs import ListingExpired, Page
+from .pieces import Piece, Work, target_of
+from .reported_changes import Changes, Fate, renamed
+
+log = logger(__name__)
+
+MOST_RUNS: Final = 5000
+"""Of one renamed directory, where files are not gathered."""
+_PIECE: Final = 100
+"""Files after which the row tells how far it has come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renames:
+    """What renames are handled with."""
+
+    schedules: Mapping[str, Schedule]
+    changes: Changes
+    ledger: Ledger
+    rows: RenameLedger
+    clock: Clock
+
+    def note(self, event_type: str, topic: str, subject: str, at: datetime, data: object) -> int:
+        """Handle an event: how many schedules it concerns. Raises StoreUnavailable, also after some of them."""
+        try:
+            rename = rename_of(event_type, topic, subject, at, data)
+        except UnfitEvent as error:
+            _drop(subject, str(error))
+            return 0
+        concerned = [one for one in self.schedules.values() if isinstance(one, ChangeSchedule)]
+        concerned = [one for one in concerned if self._concerns(one, rename)]
+        if not concerned:
+            _drop(subject, "no schedule watches its path")
+            return 0
+        rename = replace(rename, at=clamped(rename.at, self.ledger.now()))
+        failed = []
+        for schedule in concerned:
+            try:
+                self._note(schedule, rename)
+            except StoreUnavailable as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return len(concerned)
+
+    def _concerns(self, schedule: ChangeSchedule, rename: Rename) -> bool:
+        trigger = schedule.trigger
+        if trigger.container != rename.container:
+            return False
+        if rename.is_directory:
+            overlaps = listed_folder(trigger, rename.path) is not None
+        else:
+            overlaps = path_out_of_scope(trigger, rename.path) is None
+        return overlaps and self.changes.blobs.account(trigger.connection) == rename.account
+
+    def _note(self, schedule: ChangeSchedule, rename: Rename) -> None:
+        self.rows.note(schedule.name, rename.at)
+        if not rename.is_directory:
+            self.changes.report_renamed(schedule, rename.path, rename.source, rename.at)
+            return
+        one = RenamedDirectory(
+            host=self.changes.blobs.host(schedule.trigger.connection),
+            container=rename.container,
+            path=rename.path,
+            source=rename.source,
+            at=rename.at,
+            noted_at=self.ledger.now(),
+        )
+        self.rows.begin(schedule.name, one)
+
+    def see_to(self, schedule: ChangeSchedule) -> Work:
+        """List what was renamed; a piece is a file to be recorded. Raises BlobUnavailable."""
+        for one in self.rows.unfinished(schedule.name):
+            yield from self._list(schedule, one)
+
+    def _list(self, schedule: ChangeSchedule, one: RenamedDirectory) -> Work:
+        trigger = schedule.trigger
+        folder = listed_folder(trigger, one.path)
+        is_elsewhere = (self.changes.blobs.host(trigger.connection), trigger.container) != (one.host, one.container)
+        if folder is None or is_elsewhere:  # the schedule was edited meanwhile
+            self.rows.end(schedule.name, one)
+            return
+        present: RenamedDirectory | None = one
+        while present is not None:
+            try:
+                page = self.changes.blobs.page(
+                    trigger.connection,
+                    trigger.container,
+                    folder,
+                    recursive=trigger.recursive,
+                    continuation=present.continuation,
+                )
+            except ListingExpired:
+                self.rows.set(schedule.name, replace(present, continuation=None))
+                return
+            written: list[RenamedDirectory] = []
+            yield from self._see_to_page(schedule, present, page, written)
+            if not written:
+                return
+            if page.continuation is None:
+                self._end(schedule, written[-1])
+                return
+            present = self.rows.set(schedule.name, replace(written[-1], continuation=page.continuation, after=None))
+
+    def _see_to_page(
+        self, schedule: ChangeSchedule, one: RenamedDirectory, page: Page, written: list[RenamedDirectory]
+    ) -> Work:
+        """Record the files of a page, in pieces; `written` gets the row as it is at the page's end."""
+        rest = [found for found in page.blobs if one.after is None or found.change.path > one.after]
+        present: RenamedDirectory | None = one
+        for start in range(0, len(rest), _PIECE):
+            piece = rest[start : start + _PIECE]
+            files = [found for found in piece if out_of_scope(schedule.trigger, found) is None]
+            assert present is not None
+            free = len(files) if schedule.batch is not None else max(0, MOST_RUNS - present.started)
+            # Counted before they are started: should this process die, no more than that can have been.
+            counted = replace(
+                present,
+                listed=present.listed + sum(not found.is_folder for found in piece),
+                started=present.started + len(files[:free]),
+                left_out=present.left_out + len(files[free:]),
+            )
+            claimed = self.rows.set(schedule.name, replace(counted, listed=present.listed, left_out=present.left_out))
+            if claimed is None:
+                return
+            fates: list[Fate] = []
+            for found in sorted(files[:free], key=lambda one: one.change.last_modified):
+                to = target_of(schedule) if schedule.batch is None else None
+                yield Piece(partial(self._record, schedule, claimed, found, fates), to=to)
+                if slots_of(schedule) is not None:
+                    yield None
+            yield None
+            if len(fates) < len(files[:free]):
+                return  # some have failed: the next pass takes them again
+            started = present.started + fates.count(Fate.STARTED)
+            present = replace(counted, started=started, after=piece[-1].change.path, version=claimed.version)
+        assert present is not None
+        written.append(present)
+
+    def _record(self, schedule: ChangeSchedule, of: RenamedDirectory, found: FoundBlob, fates: list[Fate]) -> None:
+        below = found.change.path.removeprefix(of.path)
+        source = None if of.source is None else f"{of.source}{below}"
+        fates.append(self.changes.record_renamed(schedule, renamed(found, of.at), source))
+
+    def _end(self, schedule: ChangeSchedule, one: RenamedDirectory) -> None:
+        """Note what the listing came to; where another event has come meanwhile, begin anew."""
+        if not one.listed:
+            self.changes.note_gone(schedule, one.container, f"{one.path}/", one.at)
+        if one.left_out:
+            self._note_left_out(schedule, one)
+        if one.again is not None:
+            begun = RenamedDirectory(
+                host=one.host,
+                container=one.container,
+                path=one.path,
+                source=one.again_source,
+                at=one.again,
+                noted_at=one.noted_at,
+                version=one.version,
+            )
+            self.rows.set(schedule.name, begun)
+            return
+        self.rows.end(schedule.name, one)
+
+    def _note_left_out(self, schedule: ChangeSchedule, one: RenamedDirectory) -> None:
+        """One row for all files that start no run because the directory has too many."""
+        sentence = (
+            f"{MOST_RUNS} runs were started for the renamed directory {one.path!r}; {one.left_out} more files in it "
+            "start nothing: gather them with batch, or start them with backfill"
+        )
+        log.warning("%s: %s", schedule.name, sentence, extra={"action": "rename_limit", "schedule": schedule.name})
+        now = self.clock.now()
+        named = hashlib.sha256(f"{one.host}/{one.container}/{one.path} {iso_utc(one.at)}".encode()).hexdigest()[:32]
+        run = Run(
+            key=f"{schedule.name}~renamed~{named}",
+            schedule=schedule.name,
+            kind=RunKind.CHANGE,
+            state=RunState.SKIPPED,
+            created_at=now,
+            pipeline=schedule.pipeline,
+            reason=SkipReason.FILTERED.value,
+            error=sentence,
+            ended_at=now,
+        )
+        self.ledger.insert(run.first(now))
+
+
+def _drop(subject: str, because: str) -> None:
+    """An event that concerns nobody, or is none; logged, so that it can be counted."""
+    extra = {"action": "event_dropped", "because": because}
+    log.info("an event about %r starts nothing: %s", subject[:1100], because, extra=extra)
