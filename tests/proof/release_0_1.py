@@ -144,6 +144,9 @@ class Release:
             floor=module("scheduling.policies").floor(now, self._pace.retention),
         )
 
+    def renamed(self, path: str, source: str, at: datetime) -> None:
+        raise AssertionError("release 0.1.0 knows no renames")
+
     def run_pass(self, threads: object) -> None:
         """A pass of the reconciler, which knows one thread."""
         changes = self._changes(self._blobs)

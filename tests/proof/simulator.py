@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Table
+from triggers.ledger.rename_rows import RenameLedger
 from triggers.ledger.sweeps import Sweeps
 from triggers.pace import Pace
 from triggers.reconciling.unknown_runs import UnknownRuns
@@ -25,6 +26,7 @@ from triggers.scheduling.globs import matches
 from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
+from triggers.scheduling.renames import DIRECTORY_RENAMED
 from triggers.scheduling.reruns import REQUESTED_BY
 from triggers.scheduling.run import (
     FIRST_EVENTS,
@@ -83,6 +85,9 @@ CHAINS = """\
     change: {datastore: d, container: ccc, path_on_datastore: sets, recursive: true, data_path: DATA,
       data_path_parameter_name: input}
     batch: {expect: [a.csv, "b*.csv", c.csv], max_wait: 40m, group_by: folder}
+  moved:
+    {pipeline: p, change: {datastore: d, container: ccc, path_on_datastore: moved, recursive: true, polling_interval: 0,
+     data_path_parameter_name: input}}
   then: {pipeline: p, after: {schedule: hourly, states: [finished, failed]}, overlap: buffer_all}
   last: {pipeline: p, after: {schedule: [then, all]}, max_concurrent_runs: 3}
 """
@@ -135,6 +140,7 @@ class Parts:
     ledger: Callable[[Table], Ledger] = Ledger
     rows: Callable[[Ledger], ChangeLedger] = ChangeLedger
     sweeps: Callable[[Ledger], Sweeps] = Sweeps
+    rename_rows: Callable[[Ledger], RenameLedger] = RenameLedger
     endpoint: Callable[..., Any] = SimEndpoint
     history: Callable[..., Any] = SimHistory
     service: Callable[..., Any] = SimService
@@ -154,6 +160,9 @@ class Worker(Protocol):
 
     def report(self, name: str, path: str, blobs: SimBlobs) -> None:
         """Handle an event for a blob."""
+
+    def renamed(self, path: str, source: str, at: datetime) -> None:
+        """Handle an event for a renamed directory."""
 
     def run_pass(self, threads: SimThreads) -> None:
         """A pass of the reconciler."""
@@ -187,6 +196,12 @@ class Present:
         assert isinstance(schedule, ChangeSchedule)
         replace(self.engine.changes, blobs=blobs).report(schedule, "ccc", path, polled=False)
 
+    def renamed(self, path: str, source: str, at: datetime) -> None:
+        site = "https://h.dfs.core.windows.net/ccc/"
+        subject = f"/blobServices/default/containers/ccc/blobs/{path}"
+        urls = {"destinationUrl": site + path, "sourceUrl": site + source}
+        self.engine.renames.note(DIRECTORY_RENAMED, "/storageAccounts/h", subject, at, urls)
+
     def run_pass(self, threads: SimThreads) -> None:
         self.engine.reconciliation.run_pass(threads)
 
@@ -205,6 +220,10 @@ class SwappedEngine(Engine):
     @built_once
     def sweeps(self) -> Sweeps:
         return self.parts.sweeps(self.ledger)
+
+    @built_once
+    def rename_rows(self) -> RenameLedger:
+        return self.parts.rename_rows(self.ledger)
 
     @built_once
     def lives(self) -> Lives:
@@ -269,6 +288,8 @@ class Simulation:
         for minute in range(int(calm) // 60 + 240):
             self.world.at(minute * 60 + 0.5, self._minute)
         self._next_upload()
+        if not self.rates.rollout:
+            self.world.at(self.world.rng.uniform(0, 3600), self._next_rename)
         self.world.at(calm, self._calm)
         self.world.run_until(calm + 3.5 * 3600)
         for process in self.processes:
@@ -378,6 +399,31 @@ class Simulation:
         if events > 1:
             world.faults["event twice"] += events - 1
         world.at(world.now + world.rng.expovariate(1 / 100), self._next_upload)
+
+    def _next_rename(self) -> None:
+        """Somebody writes a directory aside, and renames it into the watched folder."""
+        world = self.world
+        number = world.rng.randrange(1000)
+        source, path = f"aside/{number}", f"moved/{world.rng.randrange(3)}"
+        for name in range(world.rng.choice((0, 1, 12, 130))):
+            self.container.upload(f"{source}/{name}.csv")
+        self.container.rename(source, path)
+        at = world.time
+        for _ in range(world.rng.choice((1, 1, 2, 3))):
+            world.at(world.now + world.rng.choice((0.2, 1, 30, 600)), partial(self._tell_rename, path, source, at))
+        if world.now < self.hours * 3600:
+            world.at(world.now + world.rng.expovariate(1 / 3600), self._next_rename)
+
+    def _tell_rename(self, path: str, source: str, at: datetime) -> None:
+        process = self.world.rng.choice(self.processes)
+
+        def ended(*, well: bool) -> None:
+            if not well:
+                delay = self.world.rng.uniform(1, 60)
+                self.world.at(self.world.now + delay, lambda: self._tell_rename(path, source, at))
+            self._restart_if_dead(process)
+
+        self.world.spawn(process.instance, lambda: process.worker.renamed(path, source, at), ended)
 
     def _of_a_set(self) -> str:
         rng = self.world.rng
@@ -528,7 +574,7 @@ class Simulation:
     def _violations_of_changes(self, runs: Mapping[str, Run]) -> list[str]:
         """Every version has a row that a delivery has observed, or that is there; batches are a partition of theirs."""
         rows = ChangeLedger(self.store)
-        lasting = {one.change for one in self.container.present.values()}
+        lasting = {one.change for path, one in self.container.present.items() if not path.startswith("aside/")}
         lasting = {one for one in lasting if self.world.time - one.last_modified > timedelta(minutes=15)}
         found = []
         for version in self.observed | lasting:
@@ -667,7 +713,7 @@ def _watching(path: str) -> str:
     """The schedule that watches a path."""
     if "/" not in path:
         return "uploads"
-    return "complete" if path.startswith("sets/") else "gathered"
+    return {"sets": "complete", "moved": "moved"}.get(path.partition("/")[0], "gathered")
 
 
 _BATCHED = frozenset({"gathered", "complete"})

@@ -16,6 +16,7 @@ from triggers.ledger.ledger import Ledger
 from triggers.ledger.lives import Life
 from triggers.ledger.ports import Operation
 from triggers.ledger.records import Mark, Pauses, TimerState
+from triggers.ledger.rename_rows import RenamedDirectory, RenameLedger
 from triggers.ledger.slots import Slots
 from triggers.ledger.sweeps import Sweeps
 from triggers.reconciling.turns import Turns
@@ -153,6 +154,27 @@ class InHaste(ChangeLedger):
 
     def for_sets(self, schedule: str) -> Iterator[Arrival]:
         return (replace(one, at=one.at - timedelta(hours=1)) for one in super().for_sets(schedule))
+
+
+class InMemory(RenameLedger):
+    """Remembers the directories that are to be listed as long as its process lives."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._mine: dict[str, RenamedDirectory] = {}
+
+    def begin(self, schedule: str, one: RenamedDirectory) -> None:
+        self._mine[one.path] = one
+
+    def unfinished(self, schedule: str) -> Iterator[RenamedDirectory]:
+        return iter(list(self._mine.values()) if schedule == "moved" else ())
+
+    def set(self, schedule: str, one: RenamedDirectory) -> RenamedDirectory | None:
+        self._mine[one.path] = one
+        return one
+
+    def end(self, schedule: str, one: RenamedDirectory) -> bool:
+        return self._mine.pop(one.path, None) is not None
 
 
 class NeverSweeps(Sweeps):
@@ -309,6 +331,7 @@ NOTHING_ELSE = Rates().none()
         pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
         pytest.param(Parts(sweeps=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
         pytest.param(Parts(rows=InHaste), "before its deadline", Rates(), id="sets"),
+        pytest.param(Parts(rename_rows=InMemory), "(moved/", Rates(), id="renamed directories"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
         pytest.param(Parts(ledger=CountsNoReruns), "was run again", Rates(crash=0.0), id="reruns"),
         pytest.param(Parts(ledger=TellsNobody), "has no row, although", Rates(crash=0.0), id="chains"),
