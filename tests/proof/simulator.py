@@ -392,7 +392,8 @@ class Simulation:
         path = world.rng.choice(paths).format(world.rng.randrange(25))
         self.container.upload(path)
         if world.happens(world.rates.event_lost, "metadata written"):
-            self.container.touch(world.rng.choice(sorted(self.container.present)))
+            swept = [one for one in self.container.present if not one.startswith(("aside/", "moved/"))]
+            self.container.touch(world.rng.choice(sorted(swept)))
         events = 0 if world.happens(world.rates.event_lost, "event lost") else world.rng.choice((1, 1, 2, 3))
         for _ in range(events):
             world.at(world.now + world.rng.choice((0.2, 1, 30, 600)), lambda: self._deliver(path))
@@ -408,6 +409,7 @@ class Simulation:
         for name in range(world.rng.choice((0, 1, 12, 130))):
             self.container.upload(f"{source}/{name}.csv")
         self.container.rename(source, path)
+        world.note(f"{source} is renamed to {path}")
         at = world.time
         for _ in range(world.rng.choice((1, 1, 2, 3))):
             world.at(world.now + world.rng.choice((0.2, 1, 30, 600)), partial(self._tell_rename, path, source, at))
@@ -574,7 +576,11 @@ class Simulation:
     def _violations_of_changes(self, runs: Mapping[str, Run]) -> list[str]:
         """Every version has a row that a delivery has observed, or that is there; batches are a partition of theirs."""
         rows = ChangeLedger(self.store)
+        first_seen = {one.schedule: one.first_seen for one in self.store.registrations()}
         lasting = {one.change for path, one in self.container.present.items() if not path.startswith("aside/")}
+        lasting = {
+            one for one in lasting if one.last_modified >= first_seen[_watching(one.path)].replace(microsecond=0)
+        }
         lasting = {one for one in lasting if self.world.time - one.last_modified > timedelta(minutes=15)}
         found = []
         for version in self.observed | lasting:
@@ -609,11 +615,19 @@ class Simulation:
             if batch is None or batch.count != len(rows.members(name, key)) or batch.count > 30:
                 found.append(f"{key} says {batch}")
             elif name == "complete":
-                older = [run.blob for run in runs.values() if run.reason == "superseded" and run.blob is not None]
-                found += self._violations_of_set(runs[key], rows.members(name, key), older)
+                later = [
+                    one for other in batches if _is_later(runs[other], runs[key]) for one in rows.members(name, other)
+                ]
+                later = [
+                    one for other in batches if _is_later(runs[other], runs[key]) for one in rows.members(name, other)
+                ]
+                older = [run for run in runs.values() if run.reason == "superseded" and run.schedule == name]
+                found += self._violations_of_set(runs[key], rows.members(name, key), older, later)
         return found
 
-    def _violations_of_set(self, run: Run, members: Sequence[Member], older: Sequence[BlobChange]) -> list[str]:
+    def _violations_of_set(
+        self, run: Run, members: Sequence[Member], older: Sequence[Run], later: Sequence[Member]
+    ) -> list[str]:
         """A set is complete as it says, has one version of each file, and lacks none that came long before its end."""
         assert run.batch is not None
         paths = [member.change.path for member in members]
@@ -625,10 +639,18 @@ class Simulation:
         if missing != list(run.batch.missing or ()):
             found.append(f"{run.key} says that {run.batch.missing} are missing, and has {sorted(names)}")
         # An older version that was superseded when the set was closed has waited for it too.
-        versions = [member.change for member in members] + [one for one in older if one.path in paths]
+        made = self.world.states[run.key][0][0]
+        replaced = [one.blob for one in older if 0 <= made - self.world.states[one.key][0][0] < _LONGEST_CLOSING]
+        versions = [member.change for member in members] + [one for one in replaced if one and one.path in paths]
         first = min(one.last_modified for one in versions)
         if missing and run.nominal_time is not None and run.nominal_time - first < timedelta(minutes=39):
             found.append(f"{run.key} was closed incomplete before its deadline")
+        # Three intervals after its deadline it waits no longer for a listing.
+        waited = run.nominal_time is not None and run.nominal_time - first > timedelta(minutes=54)
+        for one in () if waited else later:
+            came = one.group == run.batch.group and one.change.path not in paths and first <= one.change.last_modified
+            if came and one.change.last_modified < first + timedelta(minutes=15) and _fits_one(missing, one):
+                found.append(f"{run.key} lacks {one.change.path}, which had come long before its deadline")
         return found
 
     def _violations_of_order(self) -> list[str]:
@@ -709,6 +731,14 @@ class Simulation:
         return found
 
 
+def _is_later(one: Run, other: Run) -> bool:
+    return one.nominal_time is not None and other.nominal_time is not None and one.nominal_time > other.nominal_time
+
+
+def _fits_one(globs: Sequence[str], member: Member) -> bool:
+    return any(matches(glob, member.change.name) for glob in globs)
+
+
 def _watching(path: str) -> str:
     """The schedule that watches a path."""
     if "/" not in path:
@@ -717,6 +747,8 @@ def _watching(path: str) -> str:
 
 
 _BATCHED = frozenset({"gathered", "complete"})
+_LONGEST_CLOSING = 3600
+"""Seconds, from a set's older versions being skipped to its run."""
 _CHAINS_BEGUN = timedelta(minutes=30)
 """Ends are those of a chain once it has been seen, by whatever clock."""
 _BEFORE_A_LIFE = 600 + 900

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 import pytest
@@ -149,11 +149,11 @@ class SealsBlindly(ChangeLedger):
         return super().go_on(schedule, replace(head, row=None), fits, limit, sealed_at)
 
 
-class InHaste(ChangeLedger):
-    """Takes everything that waits for a set to have waited for an hour."""
+class SeesOneFile(ChangeLedger):
+    """Sees one file alone of every set."""
 
     def for_sets(self, schedule: str) -> Iterator[Arrival]:
-        return (replace(one, at=one.at - timedelta(hours=1)) for one in super().for_sets(schedule))
+        return iter({one.member.group: one for one in super().for_sets(schedule)}.values())
 
 
 class InMemory(RenameLedger):
@@ -330,7 +330,7 @@ NOTHING_ELSE = Rates().none()
         pytest.param(Parts(ledger=Deaf), "although its time lies in a pause", Rates(), id="pause"),
         pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
         pytest.param(Parts(sweeps=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
-        pytest.param(Parts(rows=InHaste), "before its deadline", Rates(), id="sets"),
+        pytest.param(Parts(rows=SeesOneFile), "long before its deadline", Rates(), id="sets"),
         pytest.param(Parts(rename_rows=InMemory), "(moved/", Rates(), id="renamed directories"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
         pytest.param(Parts(ledger=CountsNoReruns), "was run again", Rates(crash=0.0), id="reruns"),

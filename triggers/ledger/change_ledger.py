@@ -17,16 +17,16 @@ Paths, groups and run keys stand in row keys as digests.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain, islice
 from typing import Final, TypeAlias
 from uuid import uuid4
 
-from ..scheduling.batch import Arrival, Member, Waiting, batch_key, group_id
+from ..scheduling.batch import Arrival, Member, Waiting, batch_key, group_id, waiting_of
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
-from ..scheduling.complete_sets import Closed, next_members
+from ..scheduling.complete_sets import Closed, next_members, outdated
 from .change_pruning import Pruned, prune
 from .change_records import (
     FOR_SETS,
@@ -119,19 +119,7 @@ class ChangeLedger:
 
     def waiting(self, schedule: str, fits: Fits = bool) -> list[Waiting]:
         """The groups with pending changes that fit; costs what is pending."""
-        groups: dict[str, Waiting] = {}
-        for one in readable(arrival_of, self._rows(schedule, PENDING)):
-            if not fits(one.member):
-                continue
-            group, at = one.member.group, one.at
-            seen = groups.get(group)
-            if seen is None:
-                groups[group] = Waiting(group=group, count=1, oldest=at, newest=at)
-            else:
-                groups[group] = replace(
-                    seen, count=seen.count + 1, oldest=min(seen.oldest, at), newest=max(seen.newest, at)
-                )
-        return list(groups.values())
+        return waiting_of(one for one in readable(arrival_of, self._rows(schedule, PENDING)) if fits(one.member))
 
     def heads(self, schedule: str) -> list[Head]:
         """The batches that are being made; a row that is not readable is made out from the batch's members."""
@@ -203,14 +191,17 @@ class ChangeLedger:
         """Write on their own what was meant for a claim that somebody else has made."""
         return self._table.write(schedule, operations) is not None
 
-    def begin(self, schedule: str, head: Head, fits: Fits, limit: int) -> bool:
+    def begin(
+        self, schedule: str, head: Head, fits: Fits, limit: int, expected: AbstractSet[Member] | None = None
+    ) -> bool:
         """Begin a batch of a group with its first members; False when somebody else was first, or nothing waits.
 
-        `head` tells its group, its path and its life.
+        `head` tells its group, its path and its life. Of a set, all members are expected.
         """
         members = self._pending(schedule, head, fits, limit)
-        if not members:
+        if not members or (expected is not None and expected != set(members)):
             return False
+        members = members[:_MEMBERS_A_TRANSACTION]
         run_key = batch_key(schedule, head.group, members[0].digest)
         head = replace(head, run_key=run_key, count=len(members), rows=1)
         begun = Create(head_key(head), columns_of(head))
@@ -219,13 +210,24 @@ class ChangeLedger:
     def go_on(self, schedule: str, head: Head, fits: Fits, limit: int, sealed_at: datetime) -> bool:
         """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
         members = self._pending(schedule, head, fits, limit - head.count)
-        if members:
-            moved_on = replace(head, count=head.count + len(members), rows=head.rows + 1, row=None)
-            operations = _assigned(moved_on, members)
-        else:
-            moved_on, operations = replace(head, sealed_at=sealed_at, row=None), []
-        moved = Replace(head_key(head), columns_of(moved_on), head.row)
-        return self._table.write(schedule, [moved, *operations]) is not None
+        if not members:
+            sealed = Replace(head_key(head), columns_of(replace(head, sealed_at=sealed_at, row=None)), head.row)
+            return self._table.write(schedule, [sealed]) is not None
+        for start in range(0, len(members), _MEMBERS_A_TRANSACTION):
+            piece = members[start : start + _MEMBERS_A_TRANSACTION]
+            moved_on = replace(head, count=head.count + len(piece), rows=head.rows + 1, row=None)
+            moved = Replace(head_key(head), columns_of(moved_on), head.row)
+            written = self._table.write(schedule, [moved, *_assigned(moved_on, piece)])
+            if written is None:
+                return False
+            head = replace(moved_on, row=written.etag)
+        return True
+
+    def outdated(self, schedule: str, head: Head) -> list[Arrival]:
+        """Older versions, still pending, of the files in a set that is being made."""
+        assert head.closed is not None
+        arrivals = list(readable(arrival_of, self._rows(schedule, pending_prefix(head.group, for_set=True))))
+        return outdated(head.closed, arrivals, self.members(schedule, head.run_key)) if arrivals else []
 
     def members(self, schedule: str, run_key: str) -> list[Member]:
         """The members of a batch; those in a row that is not readable are left out."""
@@ -256,12 +258,15 @@ class ChangeLedger:
         return prune(self._table, schedule, making, written_before, limit)
 
     def _pending(self, schedule: str, head: Head, fits: Fits, limit: int) -> list[Member]:
-        """The next members to assign: at most what fits into a transaction; none where an edit has made it smaller."""
+        """The next members to assign: of a set all, else at most what fits into a transaction.
+
+        None where an edit has made the batch smaller.
+        """
         prefix = pending_prefix(head.group, for_set=head.closed is not None)
         if head.closed is not None:
-            fitting = (one for one in readable(arrival_of, self._rows(schedule, prefix)) if fits(one.member))
-            assigned = partial(self.members, schedule, head.run_key)
-            return next_members(head.closed, fitting, assigned, head.count)[:_MEMBERS_A_TRANSACTION]
+            arrivals = list(readable(arrival_of, self._rows(schedule, prefix)))
+            assigned = self.members(schedule, head.run_key) if arrivals and head.run_key else []
+            return next_members(head.closed, (one for one in arrivals if fits(one.member)), assigned)
         number = max(0, min(limit, _MEMBERS_A_TRANSACTION))
         first = list(self._table.query(schedule, prefix, after_prefix(prefix), number)) if number else []
         members = list(filter(fits, readable(_pending_member, iter(first))))

@@ -65,6 +65,18 @@ class Waiting:
     """When the first and the last of them were added, by the ledger's clock."""
 
 
+def waiting_of(arrivals: Iterable[Arrival]) -> list[Waiting]:
+    """Pending changes, group by group."""
+    groups: dict[str, Waiting] = {}
+    for one in arrivals:
+        group = one.member.group
+        seen = groups.get(group, Waiting(group=group, count=0, oldest=one.at, newest=one.at))
+        groups[group] = Waiting(
+            group=group, count=seen.count + 1, oldest=min(seen.oldest, one.at), newest=max(seen.newest, one.at)
+        )
+    return list(groups.values())
+
+
 def group_of(batch: Batch, change: BlobChange) -> str:
     """The group that a change belongs to: its folder, or the whole schedule."""
     return change.folder if batch.group_by_folder else ""

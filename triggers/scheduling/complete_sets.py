@@ -1,6 +1,6 @@
 """Complete sets: batches that wait until every file they expect has come, or until their deadline."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,9 +42,7 @@ class Decision:
 
     group: str
     closed: Closed
-    members: tuple[Member, ...]
-    superseded: tuple[Arrival, ...]
-    """Older versions of its files."""
+    members: frozenset[Member]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +86,17 @@ def decision(
     if not is_due or (is_listed and now < since + batch.max_wait):
         return None
     chosen = list(newest.values())[: expect.number]
-    paths = {one.member.change.path for one in chosen}
     return Decision(
         group=chosen[0].member.group,
         closed=Closed(
             until=last,
-            newest=max(one.changed_at for one in chosen),
+            newest=max(one.changed_at for one in present),
             number=expect.number,
             lacking=lacking,
             missing=missing,
             deadline=deadline if lacking else None,
         ),
-        members=tuple(one.member for one in chosen),
-        superseded=tuple(one for one in present if one.member.change.path in paths and one not in chosen),
+        members=frozenset(one.member for one in chosen),
     )
 
 
@@ -157,16 +153,22 @@ def batch_of_one(batch: Batch, watched: str, change: BlobChange, manifest: str |
     return BatchFacts(group=group, count=1, manifest=manifest, missing=missing)
 
 
-def next_members(
-    closed: Closed, arrivals: Iterable[Arrival], assigned: Callable[[], Sequence[Member]], count: int
-) -> list[Member]:
-    """What is still to be assigned to a closed set of `count` members so far, the oldest first."""
-    eligible = [one for one in arrivals if one.at <= closed.until and one.changed_at <= closed.newest]
-    if not eligible:
-        return []
-    paths = {one.change.path for one in assigned()}
-    rest = [one.member for path, one in _newest_versions(eligible).items() if path not in paths]
-    return rest if closed.number is None else rest[: max(0, closed.number - count)]
+def next_members(closed: Closed, arrivals: Iterable[Arrival], assigned: Sequence[Member]) -> list[Member]:
+    """What is still to be assigned to a closed set that has some members already, the oldest first."""
+    paths = {one.change.path for one in assigned}
+    newest = _newest_versions(one for one in arrivals if _is_in(closed, one))
+    rest = [one.member for path, one in newest.items() if path not in paths]
+    return rest if closed.number is None else rest[: max(0, closed.number - len(assigned))]
+
+
+def outdated(closed: Closed, arrivals: Iterable[Arrival], assigned: Sequence[Member]) -> list[Arrival]:
+    """The older versions of a closed set's files."""
+    paths = {one.change.path for one in assigned}
+    return [one for one in arrivals if _is_in(closed, one) and one.member.change.path in paths]
+
+
+def _is_in(closed: Closed, one: Arrival) -> bool:
+    return one.at <= closed.until and one.changed_at <= closed.newest
 
 
 def incompleteness(closed: Closed, count: int) -> str:

@@ -81,21 +81,14 @@ class Batching:
         lives: Standing,
         server_now: Callable[[], datetime],
     ) -> Work:
-        """Begin a batch of every set that is to be closed, once older versions of its files have their rows."""
+        """Begin a batch of every set that is to be closed."""
         fits, goes_on = self._fitting(schedule, lives), True
         while goes_on:
             goes_on = False
             for one in self.sets.decisions(schedule, batch, expect, fits, lives.own, server_now()):
-                told: list[Arrival] = []
-                for older in one.superseded:
-                    yield Piece(partial(self._supersede, schedule, older, told))
-                yield None
-                if len(told) < len(one.superseded):
-                    continue
-                head = Head(
-                    group=one.group, path=one.group or schedule.trigger.folder, life=lives.own, closed=one.closed
-                )
-                goes_on |= self.rows.begin(schedule.name, head, fits, len(one.members))
+                path = one.group or schedule.trigger.folder
+                head = Head(group=one.group, path=path, life=lives.own, closed=one.closed)
+                goes_on |= self.rows.begin(schedule.name, head, fits, len(one.members), one.members)
             if goes_on:
                 yield from self._finish(schedule, batch, lives, server_now)
 
@@ -143,6 +136,12 @@ class Batching:
                 if lives.is_of_others(head.life):
                     continue
                 if head.sealed_at is None:
+                    older, told = self.rows.outdated(schedule.name, head) if head.closed else [], list[Arrival]()
+                    for one in older:
+                        yield Piece(partial(self._supersede, schedule, one, told))
+                    yield None
+                    if len(told) < len(older):
+                        continue
                     went_on |= self.rows.go_on(schedule.name, head, fits, batch.max_items, server_now())
                     yield None
                     continue
