@@ -20,12 +20,15 @@ _NARROWER: Final = {
     ("ScheduleAnswer", "trigger"): 'import("./trigger_words.js").Trigger',
 }
 """Where the page knows more of a field than the API's description says."""
+_OF_PROGRAMS: Final = frozenset({"api_submit"})
+"""What the page never calls."""
 _TYPES: Final = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
 def api_types() -> str:
     """One typedef for each type, in order of their names."""
-    types = {one for route in DESCRIBED for one in (route.answer, route.body, route.query) if one is not NoBody}
+    shown = [route for route in DESCRIBED if route.function not in _OF_PROGRAMS]
+    types = {one for route in shown for one in (route.answer, route.body, route.query) if one is not NoBody}
     _, schemas = msgspec.json.schema_components(types, ref_template="{name}")
     return "\n".join([_HEAD, *(_typedef(name, schemas[name]) for name in sorted(schemas))])
 

@@ -154,9 +154,7 @@ def _add_looking(commands: _Commands) -> None:
 def _add_asking(commands: _Commands) -> None:
     trigger = commands.add_parser("trigger", help="start a run now")
     trigger.add_argument("schedule", metavar="SCHEDULE")
-    trigger.add_argument(
-        "--parameter", dest="parameters", metavar="NAME=VALUE", type=_parameter, action="append", help="of the pipeline"
-    )
+    _add_overrides(trigger)
     trigger.add_argument(
         "--blob", metavar="PATH", help="a file's path below the container; for a change-based schedule"
     )
@@ -180,6 +178,29 @@ def _add_asking(commands: _Commands) -> None:
     _add_person(cancel)
     _add_where(cancel, json=True)
     cancel.set_defaults(command=asking.cancel)
+
+
+def _add_overrides(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--parameter", dest="parameters", metavar="NAME=VALUE", type=_parameter, action="append", help="of the pipeline"
+    )
+    parser.add_argument("--experiment", metavar="NAME", help="in place of the schedule's")
+    parser.add_argument("--description", metavar="TEXT", help="in place of the schedule's")
+    parser.add_argument(
+        "--tag", dest="tags", metavar="NAME=VALUE", type=_parameter, action="append", help="beside the schedule's tags"
+    )
+    parser.add_argument(
+        "--datapath", dest="datapaths", metavar="NAME=DATASTORE/PATH", type=_parameter, action="append",
+        help="in place of the schedule's",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dataset", dest="datasets", metavar="NAME=ID", type=_parameter, action="append",
+        help="in place of the schedule's: an id, or NAME=DATASET:VERSION",
+    )  # fmt: skip
+    parser.add_argument("--parent-run-id", metavar="ID", help="the run below which this one is shown")
+    parser.add_argument(
+        "--continue-on-step-failure", choices=("true", "false"), help="go on after a failed step, or do not"
+    )
 
 
 def _add_filter(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import azure.functions as func
 from .app import App
 
 if TYPE_CHECKING:
-    from .web.routes import Asked, Body, Query, Route
+    from .web.route import Asked, Body, Query, Route
 
 TABLE: Final = (
     ("api_health", "GET", "health"),
@@ -23,6 +23,7 @@ TABLE: Final = (
     ("api_schedules", "GET", "schedules"),
     ("api_schedule", "GET", "schedules/{schedule}"),
     ("api_trigger", "POST", "schedules/{schedule}/trigger"),
+    ("api_submit", "POST", "schedules/{schedule}/submit"),
     ("api_pause", "POST", "schedules/{schedule}/pause"),
     ("api_resume", "POST", "schedules/{schedule}/resume"),
     ("api_backfill", "POST", "schedules/{schedule}/backfill"),
@@ -81,14 +82,14 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
         asked = _asked(route, req, auth=app.settings.has_app_service_authentication)
         answered = route.handle(app.engine.steering, asked)
     except Declined as error:
-        return _json({"error": str(error)}, error.status)
+        return _json({"error": str(error), **error.facts}, error.status)
     except CorruptRow as error:
         log.exception("%s cannot be answered", name, extra={"action": "corrupt_row"})
         return _json({"error": str(error)}, 500)
     except StoreUnavailable as error:
         log.warning("%s cannot be answered: %s", name, error)
         return _json({"error": str(error)}, 503)
-    return _json(answered.body, answered.status)
+    return _json(answered.body, answered.status, answered.location)
 
 
 def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: bool) -> "Asked[Body, Query]":
@@ -102,6 +103,7 @@ def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: boo
     params.pop("code", None)  # a key in the URL is the host's affair
     # No name holds a percent sign: one that does was not decoded by the host.
     asked = route.asked(unquote(names[0]) if names else "", req.get_body(), params)
+    asked = replace(asked, request_id=req.headers.get("Idempotency-Key"))
     if auth and "by" in route.body.__struct_fields__:
         # What the host says counts, not what the body claims.
         return replace(asked, body=structs.replace(asked.body, by=_principal(req)))
@@ -120,10 +122,12 @@ def _principal(req: func.HttpRequest) -> str | None:
         return None
 
 
-def _json(answer: Any, status: int) -> func.HttpResponse:
+def _json(answer: Any, status: int, location: str | None = None) -> func.HttpResponse:
     import msgspec
 
     headers = {**_HEADERS, "Retry-After": _RETRY_AFTER} if status == 202 else dict(_HEADERS)
+    if location is not None:
+        headers["Location"] = f"/api/{location}"
     return func.HttpResponse(
         msgspec.json.encode(answer), status_code=status, mimetype="application/json", headers=headers
     )

@@ -32,9 +32,10 @@ from triggers.azureml.wire import Wire
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
+from triggers.scheduling.overrides import with_overrides
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_keys import job_name
-from triggers.scheduling.run_request import RunRequest, Submission, build_request, with_parameters
+from triggers.scheduling.run_request import RunRequest, Submission, build_request
 from triggers.starting.occurrence import Occurrence
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "azureml_batch_cases.json").read_text())["cases"]
@@ -138,7 +139,7 @@ def test_a_batch_endpoint_gets_numbers_and_booleans_as_the_file_writes_them(
     written: str, given: dict[str, str], value: object
 ) -> None:
     asked = submission(named(f"pipeline_parameters: {{n: {written}}}\n{TIME}", BATCH))
-    request = with_parameters(asked.request, given)
+    request = with_overrides(asked.request, given, None)
     kept = msgspec.json.decode(msgspec.json.encode(request), type=RunRequest)
 
     call = call_of(replace(asked, request=kept), {})

@@ -3,8 +3,9 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import pytest
@@ -21,7 +22,7 @@ from triggers.ledger.slots import Slots
 from triggers.ledger.sweeps import Sweeps
 from triggers.reconciling.turns import Turns
 from triggers.reconciling.unknown_runs import LookUps, UnknownRuns
-from triggers.scheduling.batch import Arrival
+from triggers.scheduling.batch import Arrival, Member
 from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
 from triggers.scheduling.pauses import Pause
@@ -149,11 +150,17 @@ class SealsBlindly(ChangeLedger):
         return super().go_on(schedule, replace(head, row=None), fits, limit, sealed_at)
 
 
-class SeesOneFile(ChangeLedger):
-    """Sees one file alone of every set."""
+class InHaste(ChangeLedger):
+    """Takes everything that waits for a set to have waited for an hour."""
 
     def for_sets(self, schedule: str) -> Iterator[Arrival]:
-        return iter({one.member.group: one for one in super().for_sets(schedule)}.values())
+        return (replace(one, at=one.at - timedelta(hours=1)) for one in super().for_sets(schedule))
+
+    def begin(
+        self, schedule: str, head: Head, fits: Fits, limit: int, expected: AbstractSet[Member] | None = None
+    ) -> bool:
+        closed = head.closed and replace(head.closed, until=head.closed.until + timedelta(hours=1))
+        return super().begin(schedule, replace(head, closed=closed), fits, limit)
 
 
 class InMemory(RenameLedger):
@@ -330,7 +337,7 @@ NOTHING_ELSE = Rates().none()
         pytest.param(Parts(ledger=Deaf), "although its time lies in a pause", Rates(), id="pause"),
         pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
         pytest.param(Parts(sweeps=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
-        pytest.param(Parts(rows=SeesOneFile), "long before its deadline", Rates(), id="sets"),
+        pytest.param(Parts(rows=InHaste), "before its deadline", Rates(), id="sets"),
         pytest.param(Parts(rename_rows=InMemory), "(moved/", Rates(), id="renamed directories"),
         pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
         pytest.param(Parts(ledger=CountsNoReruns), "was run again", Rates(crash=0.0), id="reruns"),

@@ -154,6 +154,47 @@ def test_schedules_come_with_as_many_of_their_last_runs_as_wanted(machine: Machi
     assert get(machine, "schedules", last_runs="6").status_code == 400
 
 
+def test_the_published_pipelines_own_call_starts_a_run(machine: Machine) -> None:
+    body = {"ExperimentName": "My_Pipeline", "ParameterAssignments": {"pipeline_arg": 20}}
+    header = {"Idempotency-Key": "build-7"}
+
+    first, again = (post(machine, "schedules/free/submit", body, headers=header) for _ in range(2))
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    assert set(first.json()) == {"Id", "key", "state", "studio_url"}
+    [sent] = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == "free!build-7"]
+    assert (sent["ExperimentName"], sent["ParameterAssignments"]) == ("My_Pipeline", {"pipeline_arg": "20"})
+    shown = get(machine, key_path("free!build-7")).json()["request"]
+    assert (shown["experiment_name"], shown["pipeline_parameters"]) == ("My_Pipeline", {"pipeline_arg": "20"})
+    assert set(shown) == {
+        "experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets", "parent_run_id",
+    }  # fmt: skip
+
+
+def test_a_call_that_azure_ml_has_not_accepted_says_where_to_ask_and_when(machine: Machine) -> None:
+    post(machine, "schedules/held/pause")
+    try:
+        answer = post(machine, "schedules/held/submit", {}, headers={"Idempotency-Key": "held"})
+    finally:
+        post(machine, "schedules/held/resume")
+
+    assert (answer.status_code, answer.json()["Id"]) == (202, None)
+    assert answer.headers["Location"] == "/api/runs/held%21held"
+    assert answer.headers["Retry-After"] == "5"
+    assert requests.get(f"{machine.url}{answer.headers['Location']}", timeout=60).status_code == 200
+    until_run(machine, "held!held", "submitted")
+
+
+def test_a_call_that_is_never_sent_is_a_409_with_its_row(machine: Machine) -> None:
+    answer = post(machine, "schedules/wrong/submit", {}, headers={"Idempotency-Key": "x"})
+
+    assert answer.status_code == 409
+    assert {name: answer.json()[name] for name in ("key", "state")} == {"key": "wrong!x", "state": "rejected"}
+    unknown = post(machine, "schedules/free/submit", {"ExperimentNam": "x"})
+    assert (unknown.status_code, "unknown keys ExperimentNam" in unknown.json()["error"]) == (400, True)
+
+
 def test_schedules_tell_on_request_what_a_trigger_may_change(machine: Machine) -> None:
     plain, detailed = (get(machine, "schedules", **query).json() for query in ({}, {"details": "true"}))
 
@@ -569,7 +610,7 @@ def test_the_description_is_valid_and_names_every_function(machine: Machine) -> 
     operations = {one["operationId"] for path in document["paths"].values() for one in path.values()}
     assert document["openapi"] == "3.1.0"
     assert all("content" not in one["responses"]["401"] for path in document["paths"].values() for one in path.values())
-    assert len(operations) == 11
+    assert len(operations) == 12
     run = post(machine, "schedules/nightly/trigger", {}).json()
     schema = {"$ref": "#/components/schemas/RunAnswer", "components": document["components"]}
     jsonschema.validate(run, schema)
@@ -599,4 +640,4 @@ def test_schemathesis_finds_no_answer_that_the_description_does_not_tell(
     )
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "Tested: 10" in done.stdout
+    assert "Tested: 11" in done.stdout

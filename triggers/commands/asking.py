@@ -27,6 +27,13 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         TriggerBody,
         request_id=options.request_id,
         pipeline_parameters=dict(options.parameters or []),
+        experiment_name=options.experiment,
+        description=options.description,
+        tags=dict(options.tags or []),
+        datapaths={name: _datapath(place) for name, place in options.datapaths or []},
+        datasets={name: _dataset(text) for name, text in options.datasets or []},
+        parent_run_id=options.parent_run_id,
+        continue_on_step_failure=_truth(options.continue_on_step_failure),
         blob=options.blob,
         upstream=options.upstream,
         scheduled_time=options.at.isoformat() if options.at else None,
@@ -37,6 +44,22 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         run, is_new = levers(options, settings, folder).trigger(options.schedule, body)
     _print_run(run, options, "" if is_new else "it was requested before: ")
     return 0
+
+
+def _datapath(place: str) -> dict[str, str]:
+    datastore, slash, path = place.partition("/")
+    if not datastore or not slash:
+        raise Refused(f"--datapath: {place!r} is not DATASTORE/PATH")
+    return {"datastore": datastore, "path": path}
+
+
+def _dataset(text: str) -> dict[str, str]:
+    name, colon, version = text.rpartition(":")
+    return {"name": name, "version": version} if colon else {"id": text}
+
+
+def _truth(text: str | None) -> bool | None:
+    return None if text is None else text == "true"
 
 
 def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int:

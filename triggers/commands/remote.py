@@ -13,7 +13,7 @@ from ..steering.declined import BadInput, Declined
 from ..steering.questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody
 from ..version import USER_AGENT
 from ..web import routes
-from ..web.routes import Answer, Body, Query, Route
+from ..web.route import Answer, Body, Query, Route
 
 _PATIENCE = (10, 235)
 """Seconds to connect, and for an answer: the host allows 230."""

@@ -75,7 +75,7 @@ _RUN_COLUMNS: Final = frozenset(
 _COLUMN: Final = 15_000
 _LATER: Final = (
     r'life":null|claims":\[\]|events_left_out":0|'
-    'previous_time":null|moved_from":null|cancel_requested_at":null|reruns":null|upstream":null|unknown":null'
+    'previous_time":null|moved_from":null|cancel_requested_at":null|reruns":null|upstream":null|overrides":null|unknown":null'
 )
 _ABSENT: Final = re.compile(rf'(,"({_LATER}))+}}\Z', re.ASCII)
 """What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""

@@ -14,7 +14,7 @@ from ..azureml.wire import CutOff, NeverSent, Reply
 from ..ledger.records import Delivery
 from ..scheduling.instants import iso_utc
 from ..scheduling.run import Run
-from ..scheduling.shown import run_answer
+from ..scheduling.shown import whole_answer
 from ..scheduling.templates import MissingSetting, expand
 from ..scheduling.web_address import host_of, url_problem
 from .deliveries import Untaken
@@ -93,7 +93,7 @@ def event_of(run: Run, delivery: Delivery) -> dict[str, object]:
     """The CloudEvent of a run's end: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md."""
     state = delivery.state or run.state
     at = run.ended_at or run.created_at
-    return cloud_event(run.schedule, "run.ended", run.key, state.value, at, run_answer(run))
+    return cloud_event(run.schedule, "run.ended", run.key, state.value, at, whole_answer(run))
 
 
 def cloud_event(schedule: str, kind: str, subject: str, what: str, at: datetime, data: object) -> dict[str, object]:

@@ -24,6 +24,7 @@ from typing import Any, Final
 from .batch import BatchFacts
 from .change import BlobChange
 from .instants import Instant
+from .overrides import Overrides
 from .reruns import Previous, Reruns
 from .run_request import RunRequest
 from .upstream import Upstream
@@ -210,6 +211,8 @@ class Run:
     """Of a run that the app runs again, or has run again."""
     upstream: Upstream | None = None
     """Of a chained run: the run after which it starts."""
+    overrides: Overrides | None = None
+    """What the person gave beside parameters; a replay gives it again."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None: all of the row is understood."""
 

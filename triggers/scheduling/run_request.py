@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from msgspec import Struct, json
-from msgspec.structs import replace
 
 from .batch import BatchFacts, manifest_path
 from .change import BlobChange
@@ -123,12 +122,6 @@ def build_request(schedule: Schedule, of: Facts) -> RunRequest:
         else {},
         run_source=_optional(template.run_source, values),
     )
-
-
-def with_parameters(request: RunRequest, parameters: Mapping[str, str]) -> RunRequest:
-    """The request with a person's parameters in place of the schedule's; their values are plain text."""
-    given = {escaped(name): escaped(value) for name, value in parameters.items()}
-    return replace(request, pipeline_parameters={**request.pipeline_parameters, **given})
 
 
 def _values(schedule: Schedule, of: Facts) -> Mapping[str, Value]:

@@ -1,12 +1,16 @@
 """A run as it is shown: the API answers with it, and a webhook sends it."""
 
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from .batch import BatchFacts
 from .instants import iso_utc, iso_utc_or_none
 from .run import FIRST_EVENTS, Run
+from .run_request import RunRequest
+from .templates import readable
 from .upstream import Upstream
 
 Utc: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="UTC, with Z")]
@@ -31,6 +35,20 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     manifest: str | None
     missing: list[str]
     """The globs of an incomplete set for which no file had come."""
+
+
+class RequestAnswer(Struct, frozen=True, kw_only=True):
+    """What was sent to start a run, or will be; app settings are not put in."""
+
+    experiment_name: str
+    description: str | None
+    tags: dict[str, str]
+    pipeline_parameters: dict[str, str]
+    datapaths: dict[str, dict[str, str]]
+    """Name → datastore and path."""
+    datasets: dict[str, dict[str, str]]
+    """Name → id, or name and version."""
+    parent_run_id: str | None
 
 
 class UpstreamAnswer(Struct, frozen=True, kw_only=True):
@@ -95,6 +113,13 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     history: list[EventAnswer]
     downstream: list[str] = []
     """The keys of the runs that started after this one; filled in where a single run is asked for."""
+    request: RequestAnswer | None = None
+    """Filled in where a single run is asked for; null for one that never is to be sent."""
+
+
+def whole_answer(run: Run) -> RunAnswer:
+    """A run as it is shown by itself: with what was sent."""
+    return replace(run_answer(run), request=_request_answer(run.request))
 
 
 def run_answer(run: Run) -> RunAnswer:
@@ -137,6 +162,34 @@ def run_answer(run: Run) -> RunAnswer:
         error=run.error,
         history=history_of(run),
     )
+
+
+def _request_answer(request: RunRequest | None) -> RequestAnswer | None:
+    """What a run's request says, to be read by people."""
+    if request is None:
+        return None
+    datasets = {
+        name: {"id": one.id, "name": one.name, "version": one.version} for name, one in request.datasets.items()
+    }
+    return RequestAnswer(
+        experiment_name=readable(request.experiment_name),
+        description=None if request.description is None else readable(request.description),
+        tags=_readable(request.tags),
+        pipeline_parameters=_readable(request.pipeline_parameters),
+        datapaths={
+            readable(name): {"datastore": readable(one.datastore), "path": readable(one.path)}
+            for name, one in request.datapaths.items()
+        },
+        datasets={
+            readable(name): {key: readable(text) for key, text in one.items() if text is not None}
+            for name, one in datasets.items()
+        },
+        parent_run_id=None if request.parent_run_id is None else readable(request.parent_run_id),
+    )
+
+
+def _readable(texts: Mapping[str, str]) -> dict[str, str]:
+    return {readable(name): readable(text) for name, text in texts.items()}
 
 
 def _batch_answer(batch: BatchFacts) -> BatchAnswer:

@@ -113,6 +113,11 @@ def escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
+def readable(stored: str) -> str:
+    """Stored text for people: settings by their names, percent signs as such."""
+    return _STORED.sub(lambda match: "%" if match[1] is None else match[0], stored)
+
+
 def _formatted(field: Field, value: Value) -> str:
     if not isinstance(value, datetime):
         return str(value)

@@ -13,8 +13,9 @@ from ..ledger.slots import Slots
 from ..scheduling.config import Retry, Schedule
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, is_made_up_for, ranks_at, slots_of, turn_of
+from ..scheduling.overrides import with_overrides
 from ..scheduling.run import Run, RunState, SkipReason
-from ..scheduling.run_request import build_request, too_large, with_parameters
+from ..scheduling.run_request import build_request, too_large
 from .never_sent import newer_has_started, rejected, skipped, unfillable
 from .occurrence import Asked, Occurrence
 from .rebuilding import rebuilt
@@ -118,7 +119,7 @@ class Firing:
         now = self._clock.now()
         request = build_request(schedule, occurrence)
         run = self._unclaimed(schedule.name, schedule, occurrence, now)
-        request = with_parameters(request, asked.parameters)
+        request = with_overrides(request, asked.parameters, asked.overrides)
         waiting = replace(
             run,
             state=RunState.WAITING,
@@ -128,7 +129,8 @@ class Firing:
             request_id=asked.request_id,
             request_digest=asked.digest,
             parameters=asked.parameters,
-            by_person=True,
+            overrides=asked.overrides,
+            by_person=not asked.is_held_by_pauses,
         )
         if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
             waiting = skipped(waiting, schedule, SkipReason.OVERLAP, None, now)

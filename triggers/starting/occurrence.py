@@ -8,6 +8,7 @@ from ..ledger.ports import Operation
 from ..scheduling.batch import BatchFacts
 from ..scheduling.change import BlobChange
 from ..scheduling.config import TimeSchedule
+from ..scheduling.overrides import Overrides
 from ..scheduling.policies import jitter_of
 from ..scheduling.run import RunKind
 from ..scheduling.run_keys import chain_key, change_key, time_key
@@ -50,6 +51,10 @@ class Asked:
     """Of everything that was asked for under the id."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Pipeline parameters in place of the schedule's, by name."""
+    is_held_by_pauses: bool = False
+    """Whether a program asks, whose run waits for the end of a pause."""
+    overrides: Overrides | None = None
+    """Other values in place of the schedule's."""
 
 
 def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrence:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from ..scheduling.batch import manifest_path
 from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule
+from ..scheduling.overrides import with_overrides
 from ..scheduling.run import Run
-from ..scheduling.run_request import build_request, too_large, with_parameters
+from ..scheduling.run_request import build_request, too_large
 
 
 def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
@@ -19,7 +20,7 @@ def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
     if run.request is None or _lacks_manifest(run, schedule):
         return run
     request = build_request(schedule, run if run.nominal_time else replace(run, nominal_time=run.created_at))
-    present = with_parameters(request, run.parameters)
+    present = with_overrides(request, run.parameters, run.overrides)
     return run if too_large(present) else replace(run, request=present)
 
 

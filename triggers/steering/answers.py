@@ -14,6 +14,16 @@ class RunsAnswer(Struct, frozen=True, kw_only=True):
     continuation: str | None
 
 
+class SubmitAnswer(Struct, frozen=True, kw_only=True, rename={"id": "Id"}):
+    """A run, as the caller of a published pipeline expects it."""
+
+    id: str | None
+    """Azure ML's id; null while it has not accepted the run."""
+    key: str
+    state: str
+    studio_url: str | None
+
+
 class NextAnswer(Struct, frozen=True, kw_only=True):
     """An occurrence that is to come."""
 

@@ -25,7 +25,6 @@ from ..scheduling.complete_sets import batch_of_one
 from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule
 from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState, SkipReason, is_rerun
 from ..scheduling.run_keys import is_run_key, replay_key, request_key
-from ..scheduling.run_request import LARGEST
 from ..scheduling.times.occurrences import previous
 from ..scheduling.upstream import Upstream
 from ..starting.firing import Firing
@@ -33,7 +32,7 @@ from ..starting.occurrence import Asked, Occurrence
 from ..starting.reported_changes import Changes
 from ..storage.blobs import Blobs
 from .declined import BadInput, NotKnown, WrongState
-from .overrides import check_overrides
+from .overrides import overrides_of
 from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, checked_path
 from .request_digests import request_digest, request_digests
 
@@ -70,8 +69,11 @@ class Asking:
     callback_hosts: Sequence[str]
     """CALLBACK_HOSTS."""
 
-    def trigger(self, schedule: Schedule, body: TriggerBody) -> tuple[Run, bool]:
-        """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run."""
+    def trigger(self, schedule: Schedule, body: TriggerBody, *, by_program: bool = False) -> tuple[Run, bool]:
+        """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run.
+
+        That of a program is only claimed here, and a pause holds it.
+        """
         request_id = body.request_id or str(uuid4())
         if not _REQUEST_ID.match(request_id):  # the type's pattern lets a line's end pass
             raise BadInput(
@@ -84,16 +86,15 @@ class Asking:
             note=body.note,
             request_id=request_id,
             digest=request_digest(body),
+            is_held_by_pauses=by_program,
             parameters={name: str(value) for name, value in body.pipeline_parameters.items()},
         )
         if (present := self.ledger.get(key)) is not None:
             return _same(present, body), False
-        check_overrides(schedule, body)
-        if sum(len(name) + len(str(value)) for name, value in body.pipeline_parameters.items()) > LARGEST // 4:
-            raise BadInput(f"pipeline_parameters: more than {LARGEST // 4:,} characters cannot be kept")
+        asked = replace(asked, overrides=overrides_of(schedule, body))
         callback = self._callback(schedule, key, body)
         at = self.clock.now() if body.scheduled_time is None else asked_instant(body.scheduled_time, "scheduled_time")
-        occurrence = self._requested(schedule, key, at, body.blob)
+        occurrence = self._requested(schedule, key, at, body)
         if body.upstream is not None:
             occurrence = replace(occurrence, upstream=self._upstream(schedule, body.upstream))
         occurrence = replace(occurrence, beside=callback)
@@ -104,7 +105,7 @@ class Asking:
                 raise WrongState(f"{key} was claimed and is gone; use another request_id")
             return _same(present, body), False
         # A task of Azure DevOps has 20 seconds for its answer (azure-pipelines-tasks #8655), Azure ML may take more.
-        return self._submitted(schedule, claimed, at_once=body.callback is None), True
+        return self.submitted(schedule, claimed, at_once=body.callback is None and not by_program), True
 
     def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
         """One more run for the same occurrence, built anew from the file as it is now."""
@@ -135,11 +136,11 @@ class Asking:
                 ended_at=self.clock.now(),
             )
             occurrence = replace(occurrence, beside=self.ledger.update_operations(dropped, left_out))
-        asked = Asked(by=body.by, note=body.note, parameters=newest.parameters)
+        asked = Asked(by=body.by, note=body.note, parameters=newest.parameters, overrides=newest.overrides)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
             raise WrongState(f"{newest.key} has changed, or was replayed by someone else meanwhile; look at it again")
-        return self._submitted(schedule, claimed)
+        return self.submitted(schedule, claimed)
 
     def _before(self, rerun: Run) -> Run:
         """The run whose end a rerun repeats."""
@@ -188,7 +189,7 @@ class Asking:
         now = self.clock.now()
         return run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
 
-    def _submitted(self, schedule: Schedule, claimed: Run, *, at_once: bool = True) -> Run:
+    def submitted(self, schedule: Schedule, claimed: Run, *, at_once: bool = True) -> Run:
         """Submitted at once; once a run is claimed, whatever fails is the reconciler's to mend."""
         if claimed.state is not RunState.WAITING or not at_once:
             return claimed
@@ -221,13 +222,16 @@ class Asking:
         owed = Delivery(schedule=schedule.name, row_key=row_key, run_key=key, task=task, since=self.ledger.now())
         return [Create(row_key, delivery_columns(owed))]
 
-    def _requested(self, schedule: Schedule, key: str, at: datetime, path: str | None) -> Occurrence:
+    def _requested(self, schedule: Schedule, key: str, at: datetime, body: TriggerBody) -> Occurrence:
         """What a person's run is for: a time, or a blob as it is now."""
+        path = body.blob
         before = previous(schedule.trigger, at) if isinstance(schedule, TimeSchedule) else None
         occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at, previous_time=before)
         if not isinstance(schedule, ChangeSchedule):
             if path is not None:
                 raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no blob")
+            return occurrence
+        if path is None and schedule.trigger.data_path_parameter_name in body.datapaths:
             return occurrence
         if path is None:
             raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")

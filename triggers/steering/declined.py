@@ -1,5 +1,6 @@
 """Why something that was asked for is not done, told apart by what the caller can do."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -8,6 +9,8 @@ class Declined(Exception):
 
     status: ClassVar[int]
     """Of the HTTP answer."""
+    facts: Mapping[str, str] = {}
+    """What the answer holds beside the sentence."""
 
 
 class BadInput(Declined):
@@ -38,3 +41,11 @@ class TooLarge(Declined):
     """The body is larger than any that makes sense."""
 
     status = 413
+
+
+class NotStarted(WrongState):
+    """The run of a call has its row, and Azure ML has not got it."""
+
+    def __init__(self, key: str, state: str, because: str | None) -> None:
+        super().__init__(f"{key} is {state}" + (f": {because}" if because else ""))
+        self.facts = {"key": key, "state": state}

@@ -1,22 +1,139 @@
-"""What a person's trigger may change of a run."""
+"""What a caller may give for a single run, and what it means."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from ..scheduling.change import path_out_of_scope
-from ..scheduling.config import ChangeSchedule, Schedule, TriggerOverrides
-from .declined import NotAllowed
+from ..scheduling.config import ChangeSchedule, Datapath, Dataset, Schedule, TriggerOverrides
+from ..scheduling.file.target_rules import RULES
+from ..scheduling.overrides import Overrides
+from ..scheduling.run_request import LARGEST
+from ..scheduling.templates import Setting, tokens
+from .declined import BadInput, NotAllowed
 from .questions import TriggerBody
 
+_LARGEST: Final = LARGEST // 4
+_OWN_TAGS: Final = "trigger_"
+_KEYS: Final = (
+    "experiment_name",
+    "description",
+    "tags",
+    "datapaths",
+    "datasets",
+    "parent_run_id",
+    "continue_on_step_failure",
+    "run_source",
+    "display_name",
+)
+_FREE: Final = frozenset({"experiment_name", "description", "tags", "parent_run_id", "run_source", "display_name"})
+"""What `listed` lets everybody give."""
 
-def check_overrides(schedule: Schedule, body: TriggerBody) -> None:
-    """What the schedule's trigger_overrides let a person change; raises NotAllowed."""
-    allowed, named = schedule.trigger_overrides, schedule.request.pipeline_parameters
+
+def overrides_of(schedule: Schedule, body: TriggerBody) -> Overrides | None:
+    """A caller's values, checked; None where only parameters are given. Raises NotAllowed and BadInput."""
+    _check_allowed(schedule, body)
+    given = {key: getattr(body, key, None) for key in _KEYS}
+    given = {key: value for key, value in given.items() if value is not None and value != {}}
+    if sum(_characters(one) for one in (*given.values(), body.pipeline_parameters)) > _LARGEST:
+        raise BadInput(f"what is given is too long: more than {_LARGEST:,} characters cannot be kept")
+    for problem in _problems(schedule, body, given):
+        raise BadInput(problem)
+    if not given:
+        return None
+    return Overrides(
+        experiment_name=body.experiment_name,
+        display_name=given.get("display_name"),
+        description=body.description,
+        tags=body.tags,
+        datapaths={name: _datapath(schedule, name, body) for name in body.datapaths},
+        datasets={
+            name: Dataset(id=one.id, name=one.name, version=None if one.version is None else str(one.version))
+            for name, one in body.datasets.items()
+        },
+        parent_run_id=body.parent_run_id,
+        continue_on_step_failure=body.continue_on_step_failure,
+        run_source=given.get("run_source"),
+    )
+
+
+def _check_allowed(schedule: Schedule, body: TriggerBody) -> None:
+    """What the schedule's trigger_overrides let a caller give; raises NotAllowed."""
+    allowed, template = schedule.trigger_overrides, schedule.request
     if allowed is TriggerOverrides.ANY:
         return
-    given = [repr(name) for name in body.pipeline_parameters if allowed is TriggerOverrides.NONE or name not in named]
-    if given:
-        known = f"only {', '.join(map(repr, named))}" if named and allowed is not TriggerOverrides.NONE else "none"
-        why = f"trigger_overrides {allowed.value} lets {known} be given"
-        raise NotAllowed(f"{schedule.name}: pipeline_parameters: {', '.join(given)} may not be given: {why}")
+    _check_names(schedule, "pipeline_parameters", body.pipeline_parameters, template.pipeline_parameters)
+    _check_names(schedule, "datapaths", body.datapaths, _datapaths_of(schedule))
+    _check_names(schedule, "datasets", body.datasets, template.datasets)
+    for key in _KEYS:
+        is_free = allowed is TriggerOverrides.LISTED and key in _FREE
+        if key not in ("datapaths", "datasets") and getattr(body, key, None) not in (None, {}) and not is_free:
+            raise NotAllowed(f"{schedule.name}: {key} may not be given: trigger_overrides {allowed.value}")
     if body.blob is None or not isinstance(schedule, ChangeSchedule):
         return
     if because := path_out_of_scope(schedule.trigger, body.blob):
         raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")
+
+
+def _check_names(schedule: Schedule, key: str, given: Iterable[str], named: Iterable[str]) -> None:
+    allowed = schedule.trigger_overrides
+    named = [] if allowed is TriggerOverrides.NONE else list(named)
+    unfit = [repr(name) for name in given if name not in named]
+    if unfit:
+        known = f"only {', '.join(map(repr, named))}" if named else "none"
+        why = f"trigger_overrides {allowed.value} lets {known} be given"
+        raise NotAllowed(f"{schedule.name}: {key}: {', '.join(unfit)} may not be given: {why}")
+
+
+def _problems(schedule: Schedule, body: TriggerBody, given: Iterable[str]) -> Iterator[str]:
+    """What cannot be meant, whoever is allowed to give it."""
+    refused = RULES[schedule.target.kind].refused
+    yield from (f"{key}: goes with {refused[key]} only" for key in given if key in refused)
+    for name in body.tags:
+        if name.startswith(_OWN_TAGS):
+            yield f"tags: {name!r} begins like the app's own tags; choose another name"
+        elif name in schedule.request.tags:
+            yield f"tags: {name!r} is a tag of the schedule and cannot be replaced; choose another name"
+    for name, one in body.datasets.items():
+        if (one.id is None) == (one.name is None):
+            yield f"datasets: {name!r}: expected exactly one of id and name"
+        elif one.id is not None and one.version is not None:
+            yield f"datasets: {name!r}: version goes with name; an id has its own"
+    template = schedule.request
+    kinds = {
+        "pipeline_parameters": {*body.pipeline_parameters, *template.pipeline_parameters},
+        "datapaths": {*body.datapaths, *_datapaths_of(schedule)},
+        "datasets": {*body.datasets, *template.datasets},
+    }
+    for key, others in kinds.items():
+        for other in kinds.keys() - {key}:
+            for name in sorted(others & set(getattr(body, other))):
+                yield f"{other}: {name!r} is one of {key}; give it there"
+
+
+def _datapaths_of(schedule: Schedule) -> list[str]:
+    """The data paths that a schedule names, the one of what has changed among them."""
+    names = list(schedule.request.datapaths)
+    changed = schedule.trigger.data_path_parameter_name if isinstance(schedule, ChangeSchedule) else None
+    return names if changed is None else [*names, changed]
+
+
+def _datapath(schedule: Schedule, name: str, body: TriggerBody) -> Datapath:
+    """A path in the datastore that the schedule says; another one is for those who may give anything."""
+    one = body.datapaths[name]
+    own = schedule.request.datapaths.get(name)
+    if own is not None:
+        datastore = own.datastore
+    else:
+        datastore = schedule.trigger.datastore if isinstance(schedule, ChangeSchedule) else ""
+    if schedule.trigger_overrides is TriggerOverrides.ANY:
+        return Datapath(datastore=one.datastore, path=one.path)
+    is_plain = not any(isinstance(token, Setting) for token in tokens(datastore))
+    if is_plain and one.datastore != datastore:
+        raise NotAllowed(f"{schedule.name}: datapaths: {name!r} keeps its datastore {datastore!r}")
+    return Datapath(datastore="" if own is not None else one.datastore, path=one.path)
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, Mapping):
+        return sum(len(str(name)) + _characters(one) for name, one in value.items())
+    return len(str(value))

@@ -12,6 +12,7 @@ from .declined import BadInput
 
 Text: TypeAlias = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 Moment: TypeAlias = Annotated[str, Meta(max_length=40, description="ISO 8601; without offset it is UTC")]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 Scalar: TypeAlias = str | int | float | bool
 
 
@@ -44,13 +45,42 @@ class CallbackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The task that waits."""
 
 
-class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DatapathBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A data path, as in the file."""
+
+    datastore: Annotated[str, Meta(min_length=1, max_length=255)]
+    path: Annotated[str, Meta(max_length=1024)]
+
+
+class DatasetBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A dataset, as in the file: exactly one of id and name."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    version: Annotated[str, Meta(min_length=1, max_length=100)] | int | None = None
+
+
+class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body of a trigger; `request_id` makes a repetition harmless."""
 
     request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     """The same id with the same body is the same run."""
-    pipeline_parameters: dict[Annotated[str, Meta(min_length=1, max_length=255)], Scalar] = {}
+    pipeline_parameters: dict[Name, Scalar] = {}
     """In place of the schedule's own, as far as `trigger_overrides` allows."""
+    experiment_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    """In place of the schedule's."""
+    description: Annotated[str, Meta(max_length=5000)] | None = None
+    """In place of the schedule's."""
+    tags: dict[Name, Annotated[str, Meta(max_length=5000)]] = {}
+    """Beside the schedule's, which cannot be replaced."""
+    datapaths: dict[Name, DatapathBody] = {}
+    """In place of the schedule's own, as far as `trigger_overrides` allows; a listed one keeps its datastore."""
+    datasets: dict[Name, DatasetBody] = {}
+    """In place of the schedule's own, as far as `trigger_overrides` allows."""
+    parent_run_id: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
+    """The run below which this one is shown."""
+    continue_on_step_failure: bool | None = None
+    """Whether the pipeline goes on after a failed step; only with `trigger_overrides: any`."""
     blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
     """A file's path below the container; only for a change-based schedule."""
     upstream: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
@@ -63,6 +93,13 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Who, as in the other bodies."""
     callback: CallbackBody | None = None
     """Told when the run ends; its token is kept for three days at most, and never shown."""
+
+
+class SubmittedBody(TriggerBody, frozen=True, kw_only=True):
+    """What only the published pipeline's own body can say."""
+
+    run_source: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    display_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
 
 _FROM_TO = {"first": "from", "before": "to"}

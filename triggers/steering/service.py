@@ -21,15 +21,25 @@ from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.reruns import REQUESTED_BY
 from ..scheduling.run import ENDED_STATES, Run
 from ..scheduling.run_keys import chain_key, is_run_key
-from ..scheduling.shown import RunAnswer, run_answer
+from ..scheduling.shown import RunAnswer, whole_answer
 from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after
 from ..starting.occurrence import Asked
-from .answers import BackfillAnswer, ItemAnswer, NextAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
+from .answers import (
+    BackfillAnswer,
+    ItemAnswer,
+    NextAnswer,
+    RunsAnswer,
+    ScheduleAnswer,
+    SchedulesAnswer,
+    SubmitAnswer,
+)
 from .asking import Asking
 from .backfilling import Backfilling, Item
 from .declined import BadInput, NotKnown, WrongState
 from .pages import Wanted, page
 from .pausing import pause, resume
+from .program_calls import ProgramCalls
+from .published_body import PublishedBody, submitted
 from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
@@ -74,6 +84,15 @@ class Steering:
         _check_by(body.by)
         run, is_new = self.asking.trigger(self.named(name), body)
         return self._answer(run), is_new
+
+    def submit(self, name: str, body: PublishedBody, request_id: str | None) -> tuple[SubmitAnswer, bool]:
+        """The run of a program's call, and whether Azure ML has accepted it; raises NotStarted where it never will."""
+        calls = ProgramCalls(
+            ledger=self.ledger, asking=self.asking, clock=self.clock, waiters=self.waiters, sleep=self.sleep
+        )
+        run, is_accepted = calls.submit(self.named(name), submitted(body, request_id))
+        answer = SubmitAnswer(id=run.run_id, key=run.key, state=run.state.value, studio_url=run.studio_url)
+        return answer, is_accepted
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
@@ -176,7 +195,8 @@ class Steering:
         """A single run, with those that started after it."""
         followers = followers_of(run.schedule, self.config.schedules.values())
         keys = (chain_key(one.name, run.key) for one in followers)
-        return structs.replace(run_answer(run), downstream=[key for key in keys if self.ledger.has(key)])
+        downstream = [key for key in keys if self.ledger.has(key)]
+        return structs.replace(whole_answer(run), downstream=downstream)
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """One more run for the same occurrence."""

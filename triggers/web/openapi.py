@@ -8,7 +8,8 @@ import msgspec
 from ..steering.answers import ErrorAnswer
 from ..steering.questions import NoBody
 from ..version import VERSION
-from .routes import DESCRIBED, Described, Route
+from .route import Described, Route
+from .routes import DESCRIBED
 
 _REFUSALS = {
     400: "The request is wrong",

@@ -3,15 +3,19 @@
 The functions, the description and the command line's way to a deployed app are all made of it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
-import msgspec
+from typing import Any
+from urllib.parse import quote
 
 from ..scheduling.shown import RunAnswer
-from ..steering.answers import BackfillAnswer, HealthAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
-from ..steering.declined import BadInput, TooLarge
+from ..steering.answers import (
+    BackfillAnswer,
+    HealthAnswer,
+    RunsAnswer,
+    ScheduleAnswer,
+    SchedulesAnswer,
+    SubmitAnswer,
+)
+from ..steering.published_body import PublishedBody, with_known_keys
 from ..steering.questions import (
     BackfillBody,
     HeldBody,
@@ -24,87 +28,17 @@ from ..steering.questions import (
     TriggerBody,
 )
 from ..steering.service import Steering
-
-Body = TypeVar("Body", bound=msgspec.Struct)
-Query = TypeVar("Query", bound=msgspec.Struct)
-Answer = TypeVar("Answer", bound=msgspec.Struct)
-Part = TypeVar("Part")
-
-_LARGEST_BODY = 65_536
-"""A run's row holds what was asked for, more than once."""
-
-
-@dataclass(frozen=True)
-class Asked(Generic[Body, Query]):
-    """A request, taken apart and checked."""
-
-    name: str
-    """The part of the path that names a schedule or a run; empty where there is none."""
-    body: Body
-    query: Query
-
-
-@dataclass(frozen=True)
-class Answered(Generic[Answer]):
-    """What is answered, and with which status."""
-
-    body: Answer
-    status: int = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route(Generic[Body, Query, Answer]):
-    """One function: a route and a method."""
-
-    function: str
-    method: str
-    path: str
-    """Below /api/; `{schedule}` or `{key}` names what it is about."""
-    summary: str
-    body: type[Body]
-    query: type[Query]
-    answer: type[Answer]
-    statuses: dict[int, str]
-    """What it answers when all is well."""
-    handle: Callable[[Steering, Asked[Body, Query]], Answered[Answer]]
-    refusals: tuple[int, ...] = ()
-    """Beside 400, 401, 500 and 503, which every function may answer."""
-
-    def asked(self, name: str, content: bytes, params: Mapping[str, str]) -> Asked[Body, Query]:
-        """The parts of a request; raises BadInput and TooLarge."""
-        content = b"" if self.body is NoBody else content
-        if len(content) > _LARGEST_BODY:
-            raise TooLarge(f"the body has {len(content)} bytes; {_LARGEST_BODY} are the most")
-        return Asked(name, self._body(content), self._query(params))
-
-    def _body(self, content: bytes) -> Body:
-        try:
-            return msgspec.json.decode(content or b"{}", type=self.body)
-        except msgspec.ValidationError as error:
-            raise BadInput(f"the body: {_sentence(error)}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadInput(f"the body is not JSON: {error}") from error
-
-    def _query(self, params: Mapping[str, str]) -> Query:
-        try:
-            found = msgspec.convert(dict(params), self.query, strict=False)
-        except msgspec.ValidationError as error:
-            raise BadInput(f"the query: {_sentence(error)}") from error
-        for name, value in params.items():
-            # What is read out of text takes the word null for no value; here that would be no filter.
-            if value is not None and getattr(found, name) is None:
-                raise BadInput(f"the query: {value} is no value of {name}; leave it out for all")
-        return found
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:]
+from .route import Answered, Asked, Described, Route
 
 
 def _trigger(steering: Steering, asked: Asked[TriggerBody, NoQuery]) -> Answered[RunAnswer]:
     run, is_new = steering.trigger(asked.name, asked.body)
     return Answered(run, 202 if is_new else 200)
+
+
+def _submit(steering: Steering, asked: Asked[PublishedBody, NoQuery]) -> Answered[SubmitAnswer]:
+    told, is_accepted = steering.submit(asked.name, asked.body, asked.request_id)
+    return Answered(told) if is_accepted else Answered(told, 202, f"runs/{quote(told.key, safe='')}")
 
 
 def _run(steering: Steering, asked: Asked[NoBody, RunQuery]) -> Answered[RunAnswer]:
@@ -148,6 +82,23 @@ TRIGGER = Route(
     statuses={202: "A new run", 200: "The run that this request made before"},
     handle=_trigger,
     refusals=(403, 404, 409, 413),
+)
+
+SUBMIT = Route(
+    function="api_submit",
+    method="POST",
+    path="schedules/{schedule}/submit",
+    summary="Start a run with the body of the published pipeline's own endpoint",
+    body=PublishedBody,
+    query=NoQuery,
+    answer=SubmitAnswer,
+    statuses={
+        200: "Azure ML has accepted the run",
+        202: "Not yet; ask at Location, or the same again with the same Idempotency-Key",
+    },
+    handle=_submit,
+    refusals=(403, 404, 409, 413),
+    read=with_known_keys,
 )
 
 PAUSE = Route(
@@ -244,6 +195,7 @@ ROUTES: tuple[Route[Any, Any, Any], ...] = (
     SCHEDULES,
     SCHEDULE,
     TRIGGER,
+    SUBMIT,
     PAUSE,
     RESUME,
     BACKFILL,
@@ -252,21 +204,6 @@ ROUTES: tuple[Route[Any, Any, Any], ...] = (
     REPLAY,
     CANCEL,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Described:
-    """A route that others than the service object answer: a broken file may not let that be made."""
-
-    function: str
-    method: str
-    path: str
-    summary: str
-    answer: type[msgspec.Struct]
-    statuses: dict[int, str]
-    body: type[msgspec.Struct] = NoBody
-    query: type[msgspec.Struct] = NoQuery
-    refusals: tuple[int, ...] = ()
 
 
 HEALTH = Described(

@@ -62,6 +62,21 @@
  */
 
 /**
+ * A data path, as in the file.
+ * @typedef {object} DatapathBody
+ * @property {string} datastore
+ * @property {string} path
+ */
+
+/**
+ * A dataset, as in the file: exactly one of id and name.
+ * @typedef {object} DatasetBody
+ * @property {string | null} [id]
+ * @property {string | null} [name]
+ * @property {string | number | null} [version]
+ */
+
+/**
  * One line of a run's history; one without time and state says how many were left out.
  * @typedef {object} EventAnswer
  * @property {string | null} at
@@ -133,6 +148,18 @@
  */
 
 /**
+ * What was sent to start a run, or will be; app settings are not put in.
+ * @typedef {object} RequestAnswer
+ * @property {string} experiment_name
+ * @property {string | null} description
+ * @property {Record<string, string>} tags
+ * @property {Record<string, string>} pipeline_parameters
+ * @property {Record<string, Record<string, string>>} datapaths
+ * @property {Record<string, Record<string, string>>} datasets
+ * @property {string | null} parent_run_id
+ */
+
+/**
  * A run among the attempts that the app makes by itself.
  * @typedef {object} RerunsAnswer
  * @property {number} number
@@ -172,6 +199,7 @@
  * @property {string | null} error
  * @property {EventAnswer[]} history
  * @property {string[]} [downstream]
+ * @property {RequestAnswer | null} [request]
  */
 
 /**
@@ -238,6 +266,13 @@
  * @typedef {object} TriggerBody
  * @property {string | null} [request_id]
  * @property {Record<string, string | number | boolean>} [pipeline_parameters]
+ * @property {string | null} [experiment_name]
+ * @property {string | null} [description]
+ * @property {Record<string, string>} [tags]
+ * @property {Record<string, DatapathBody>} [datapaths]
+ * @property {Record<string, DatasetBody>} [datasets]
+ * @property {string | null} [parent_run_id]
+ * @property {boolean | null} [continue_on_step_failure]
  * @property {string | null} [blob]
  * @property {string | null} [upstream]
  * @property {string | null} [scheduled_time]

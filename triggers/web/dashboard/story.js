@@ -70,7 +70,35 @@ const closeButton = () =>
   h("button", { class: "plain", "data-f": "close", "aria-label": "Close", onclick: () => dialog().close() }, "✕");
 
 /** @param {Run} run */
-const storyBody = (run) => [...warnings(run), h("dl", { class: "pairs" }, facts(run)), historyOf(run)];
+const storyBody = (run) => [...warnings(run), h("dl", { class: "pairs" }, facts(run)), sent(run), historyOf(run)];
+
+/**
+ * What was sent to Azure ML, folded up.
+ * @param {Run} run
+ */
+function sent({ request }) {
+  if (!request) return null;
+  const named = (/** @type {Record<string, unknown>} */ values) =>
+    Object.entries(values).map(([name, value]) => h("div", { class: "mono" }, `${name} = ${value}`));
+  const paths = Object.entries(request.datapaths).map(([name, one]) => [name, `${one.datastore}/${one.path}`]);
+  const datasets = Object.entries(request.datasets).map(([name, one]) => [
+    name,
+    one.id ?? Object.values(one).join(":"),
+  ]);
+  const rows = [
+    fact("Experiment", request.experiment_name),
+    fact("Description", request.description),
+    fact("Parameters", someOf(named(request.pipeline_parameters))),
+    fact("Data paths", someOf(named(Object.fromEntries(paths)))),
+    fact("Datasets", someOf(named(Object.fromEntries(datasets)))),
+    fact("Tags", someOf(named(request.tags))),
+    fact("Parent run", request.parent_run_id),
+  ];
+  return h("details", { class: "sent" }, h("summary", null, "What was sent"), h("dl", { class: "pairs" }, rows));
+}
+
+/** @param {Child[]} lines */
+const someOf = (lines) => (lines.length ? lines : null);
 
 /** @param {Run} run */
 const warnings = (run) => [

@@ -1,0 +1,65 @@
+"""What the caller of a single run gives in place of what its schedule says; plain text, in which nothing is put in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from .config import Datapath, Dataset
+from .run_request import RunRequest
+from .templates import escaped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """A caller's values, by the keys of the file; None and nothing: the schedule's own."""
+
+    experiment_name: str | None = None
+    display_name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Beside the schedule's."""
+    datapaths: Mapping[str, Datapath] = field(default_factory=dict)
+    """One without a datastore keeps the schedule's."""
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    parent_run_id: str | None = None
+    continue_on_step_failure: bool | None = None
+    run_source: str | None = None
+
+
+def with_overrides(request: RunRequest, parameters: Mapping[str, str], given: Overrides | None) -> RunRequest:
+    """The request with a caller's values in place of the schedule's."""
+    own = {escaped(name): escaped(value) for name, value in parameters.items()}
+    request = replace(request, pipeline_parameters={**request.pipeline_parameters, **own})
+    if given is None:
+        return request
+    continues = given.continue_on_step_failure
+    return replace(
+        request,
+        experiment_name=_given(given.experiment_name) or request.experiment_name,
+        display_name=_given(given.display_name) or request.display_name,
+        description=request.description if given.description is None else escaped(given.description),
+        tags={**request.tags, **{escaped(name): escaped(text) for name, text in given.tags.items()}},
+        datapaths={**request.datapaths, **_datapaths(request, given)},
+        datasets={**request.datasets, **{escaped(name): _dataset(one) for name, one in given.datasets.items()}},
+        parent_run_id=_given(given.parent_run_id) or request.parent_run_id,
+        continue_on_step_failure=request.continue_on_step_failure if continues is None else continues,
+        run_source=_given(given.run_source) or request.run_source,
+    )
+
+
+def _datapaths(request: RunRequest, given: Overrides) -> dict[str, Datapath]:
+    made = {}
+    for name, one in given.datapaths.items():
+        before = request.datapaths.get(escaped(name))
+        datastore = escaped(one.datastore) or (before.datastore if before is not None else "")
+        made[escaped(name)] = Datapath(datastore=datastore, path=escaped(one.path))
+    return made
+
+
+def _dataset(one: Dataset) -> Dataset:
+    return Dataset(id=_given(one.id), name=_given(one.name), version=_given(one.version))
+
+
+def _given(text: str | None) -> str | None:
+    return None if text is None else escaped(text)

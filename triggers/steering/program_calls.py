@@ -1,0 +1,66 @@
+"""Calls of programs that would rather talk to the published pipeline itself: they wait for Azure ML's answer, a while.
+
+The claim comes first, the submission runs beside the wait: a caller that is answered too early has lost nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import BoundedSemaphore, Thread
+from typing import Final
+
+from ..clock import Clock
+from ..ledger.ledger import Ledger
+from ..scheduling.config import Schedule
+from ..scheduling.pauses import is_paused
+from ..scheduling.run import Run, RunState
+from .asking import Asking
+from .declined import NotStarted
+from .questions import SubmittedBody
+
+log = logging.getLogger(__name__)
+
+PATIENCE: Final = 20.0
+"""Seconds until the caller is answered; it is told to ask again then."""
+_LOOK_EVERY: Final = 0.5
+_PENDING: Final = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
+_REFUSED: Final = frozenset({RunState.SKIPPED, RunState.REJECTED, RunState.DEAD, RunState.CANCELED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramCalls:
+    """What such calls work with."""
+
+    ledger: Ledger
+    asking: Asking
+    clock: Clock
+    waiters: BoundedSemaphore
+    sleep: Callable[[float], None]
+
+    def submit(self, schedule: Schedule, body: SubmittedBody) -> tuple[Run, bool]:
+        """The run of a call, and whether Azure ML has accepted it; raises NotStarted where it never will."""
+        run, is_new = self.asking.trigger(schedule, body, by_program=True)
+        paused = is_paused(self.ledger.present_pauses(schedule.name), self.clock.now())
+        if is_new and run.state is RunState.WAITING and not paused:
+            Thread(target=self._send, args=(schedule, run), daemon=True).start()
+        if run.state in _PENDING and not paused and self.waiters.acquire(blocking=False):
+            try:
+                run = self._answered(run)
+            finally:
+                self.waiters.release()
+        if run.state in _REFUSED:
+            raise NotStarted(run.key, run.state.value, run.error or run.reason)
+        return run, run.state not in _PENDING
+
+    def _send(self, schedule: Schedule, run: Run) -> None:
+        try:
+            self.asking.submitted(schedule, run)
+        except Exception:
+            log.exception("%s: the submission failed; the reconciler goes on with it", run.key)
+
+    def _answered(self, run: Run) -> Run:
+        until = self.clock.monotonic() + PATIENCE
+        while run.state in _PENDING and self.clock.monotonic() < until:
+            self.sleep(_LOOK_EVERY)
+            run = self.ledger.get(run.key) or run
+        return run

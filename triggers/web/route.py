@@ -1,0 +1,108 @@
+"""What a route of the HTTP API is: what is asked for, with which types, and who answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from ..steering.declined import BadInput, TooLarge
+from ..steering.questions import NoBody, NoQuery
+from ..steering.service import Steering
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+Query = TypeVar("Query", bound=msgspec.Struct)
+Answer = TypeVar("Answer", bound=msgspec.Struct)
+Part = TypeVar("Part")
+
+_LARGEST_BODY = 65_536
+"""A run's row holds what was asked for, more than once."""
+
+
+@dataclass(frozen=True)
+class Asked(Generic[Body, Query]):
+    """A request, taken apart and checked."""
+
+    name: str
+    """The part of the path that names a schedule or a run; empty where there is none."""
+    body: Body
+    query: Query
+    request_id: str | None = None
+    """The header Idempotency-Key."""
+
+
+@dataclass(frozen=True)
+class Answered(Generic[Answer]):
+    """What is answered, and with which status."""
+
+    body: Answer
+    status: int = 200
+    location: str | None = None
+    """Where to ask again, below /api/."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Generic[Body, Query, Answer]):
+    """One function: a route and a method."""
+
+    function: str
+    method: str
+    path: str
+    """Below /api/; `{schedule}` or `{key}` names what it is about."""
+    summary: str
+    body: type[Body]
+    query: type[Query]
+    answer: type[Answer]
+    statuses: dict[int, str]
+    """What it answers when all is well."""
+    handle: Callable[[Steering, Asked[Body, Query]], Answered[Answer]]
+    refusals: tuple[int, ...] = ()
+    """Beside 400, 401, 500 and 503, which every function may answer."""
+    read: Callable[[bytes], bytes] = bytes
+    """What is done to the body before its type is checked."""
+
+    def asked(self, name: str, content: bytes, params: Mapping[str, str]) -> Asked[Body, Query]:
+        """The parts of a request; raises BadInput and TooLarge."""
+        content = b"" if self.body is NoBody else content
+        if len(content) > _LARGEST_BODY:
+            raise TooLarge(f"the body has {len(content)} bytes; {_LARGEST_BODY} are the most")
+        return Asked(name, self._body(content), self._query(params))
+
+    def _body(self, content: bytes) -> Body:
+        try:
+            return msgspec.json.decode(self.read(content or b"{}"), type=self.body)
+        except msgspec.ValidationError as error:
+            raise BadInput(f"the body: {_sentence(error)}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadInput(f"the body is not JSON: {error}") from error
+
+    def _query(self, params: Mapping[str, str]) -> Query:
+        try:
+            found = msgspec.convert(dict(params), self.query, strict=False)
+        except msgspec.ValidationError as error:
+            raise BadInput(f"the query: {_sentence(error)}") from error
+        for name, value in params.items():
+            # What is read out of text takes the word null for no value; here that would be no filter.
+            if value is not None and getattr(found, name) is None:
+                raise BadInput(f"the query: {value} is no value of {name}; leave it out for all")
+        return found
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A route that others than the service object answer: a broken file may not let that be made."""
+
+    function: str
+    method: str
+    path: str
+    summary: str
+    answer: type[msgspec.Struct]
+    statuses: dict[int, str]
+    body: type[msgspec.Struct] = NoBody
+    query: type[msgspec.Struct] = NoQuery
+    refusals: tuple[int, ...] = ()
