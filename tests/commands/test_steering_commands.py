@@ -114,6 +114,34 @@ def test_a_run_is_triggered_shown_and_canceled(run: Command) -> None:
     assert "canceled by ann" in canceled[1]
 
 
+def test_a_trigger_gives_what_a_request_can_hold(run: Command) -> None:
+    request = "all-url" if run.where else "all-own"
+
+    code, out, err = run(
+        *("trigger", "nightly", "--request-id", request, "--experiment", "mine", "--description", "a % b"),
+        *("--tag", "ticket=4711", "--parameter", "epochs=3", "--parent-run-id", "p1", "--json"),
+    )
+
+    assert (code, err) == (0, "")
+    shown = json.loads(out)["request"]
+    assert (shown["experiment_name"], shown["description"], shown["parent_run_id"]) == ("mine", "a % b", "p1")
+    assert shown["tags"]["ticket"] == "4711"
+    refused = run("trigger", "nightly", "--datapath", "input=blobs")
+    assert (refused[0], refused[2].strip()) == (1, "--datapath: 'blobs' is not DATASTORE/PATH")
+    assert "datasets: 'train' may not be given" in run("trigger", "nightly", "--dataset", "train=taxi:2")[2]
+    assert "may not be given" in run("trigger", "nightly", "--datapath", "x=blobs/a/b")[2]
+
+
+def test_a_run_that_is_not_accepted_for_good_ends_with_one(run: Command) -> None:
+    request = "bad-url" if run.where else "bad-own"
+
+    triggered = run("trigger", "wrong", "--request-id", request)
+    replayed = run("replay", f"wrong!{request}")
+
+    assert (triggered[0], replayed[0]) == (1, 1)
+    assert triggered[1].startswith(f"wrong!{request}: rejected")
+
+
 def test_runs_are_a_table(run: Command) -> None:
     run("trigger", "hourly")
 

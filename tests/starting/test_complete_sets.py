@@ -365,6 +365,37 @@ def test_a_set_whose_row_is_spoilt_is_closed_with_what_it_has(engine: Engine) ->
     assert (files(engine, run), run.state.value) == (["1.csv", "2.csv", "3.csv"], "submitted")
 
 
+def test_explain_says_what_a_set_waits_for_and_until_when(engine: Engine) -> None:
+    of = expecting(f"{THREE}, max_wait: 2h, incomplete: skip")
+    deliver(engine, of, "a/orders.csv")
+
+    told = list(engine.wired(of).explaining.blob(of, "incoming/a/orders.csv"))
+
+    assert told[-1] == (
+        "it waits for its batch to be closed: no file has come for customers-*.csv, *.json; at 2026-11-01T06:00:00Z "
+        "it is skipped as incomplete"
+    )
+
+
+@pytest.mark.parametrize(
+    ("batch", "sentence"),
+    [
+        (
+            "expect: 3, expect_by: '06:00'",
+            "1 of 3 files have come; at 2026-11-01T06:00:00Z it starts with what is there",
+        ),
+        ("quiet: 5m", "1 file is there; it is closed after 0:05:00 without new ones, or at 2026-11-01T04:30:00Z"),
+    ],
+)
+def test_explain_says_when_other_batches_are_closed(engine: Engine, batch: str, sentence: str) -> None:
+    of = expecting(batch)
+    deliver(engine, of, "orders.csv")
+
+    told = list(engine.wired(of).explaining.blob(of, "incoming/orders.csv"))
+
+    assert told[-1] == f"it waits for its batch to be closed: {sentence}"
+
+
 def test_a_replay_keeps_what_was_missing(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 1h, incomplete: skip")
     deliver(engine, of, "a/orders.csv")

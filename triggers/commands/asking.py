@@ -43,7 +43,7 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     with refusals():
         run, is_new = levers(options, settings, folder).trigger(options.schedule, body)
     _print_run(run, options, "" if is_new else "it was requested before: ")
-    return 0
+    return _code(run)
 
 
 def _datapath(place: str) -> dict[str, str]:
@@ -68,8 +68,9 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
     with refusals():
         acting = levers(options, settings, folder)
         if options.key_of_run is not None:
-            _print_run(acting.replay(options.key_of_run, body), options, "")
-            return 0
+            again = acting.replay(options.key_of_run, body)
+            _print_run(again, options, "")
+            return _code(again)
         if not options.schedule or not options.state:
             raise Refused("name a run by its KEY, or all runs of a schedule with --schedule and --state")
         # Newest first: of an occurrence and its replays that are all in that state, the newest is replayed.
@@ -102,6 +103,14 @@ def cancel(options: argparse.Namespace, settings: Settings, folder: Path) -> int
         run = levers(options, settings, folder).cancel(options.key_of_run, body)
     _print_run(run, options, "")
     return 0
+
+
+_NOT_STARTED = frozenset({"skipped", "rejected", "dead", "failed", "canceled"})
+
+
+def _code(run: RunAnswer) -> int:
+    """1 for a run that has ended otherwise than it should, or is not accepted and will not be tried again."""
+    return int(run.state in _NOT_STARTED)
 
 
 def _print_run(run: RunAnswer, options: argparse.Namespace, before: str) -> None:

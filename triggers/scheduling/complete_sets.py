@@ -9,7 +9,7 @@ from .batch import Arrival, BatchFacts, Member, group_of
 from .change import BlobChange
 from .gathering import Batch, Expect
 from .globs import literal_ends, matches
-from .instants import Instant
+from .instants import Instant, iso_utc
 from .times.time_zones import instant, wall_clock
 
 GRACE: Final = timedelta(minutes=5)
@@ -169,6 +169,20 @@ def outdated(closed: Closed, arrivals: Iterable[Arrival], assigned: Sequence[Mem
 
 def _is_in(closed: Closed, one: Arrival) -> bool:
     return one.at <= closed.until and one.changed_at <= closed.newest
+
+
+def waits_for(batch: Batch, below: str, arrivals: Sequence[Arrival]) -> str:
+    """What a batch of a group waits for, given what has come so far, and until when."""
+    paths = {one.member.change.path for one in arrivals}
+    there = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
+    if batch.expect is None:
+        latest = min(one.at for one in arrivals) + batch.max_wait
+        return f"{there} there; it is closed after {batch.quiet} without new ones, or at {iso_utc(latest)}"
+    missing = unmatched(batch.expect.globs, [_below(below, path) for path in sorted(paths)])
+    wanted = f" of {batch.expect.number}" if batch.expect.number is not None else ""
+    lacks = f"no file has come for {', '.join(missing)}" if missing else f"{len(paths)}{wanted} files have come"
+    then = "starts with what is there" if batch.expect.starts_incomplete else "is skipped as incomplete"
+    return f"{lacks}; at {iso_utc(deadline_of(batch, batch.expect, arrivals))} it {then}"
 
 
 def incompleteness(closed: Closed, count: int) -> str:

@@ -9,7 +9,9 @@ from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
 from ..ledger.rows import CorruptRow
 from ..ledger.sweeps import Sweeps
+from ..scheduling.batch import group_of
 from ..scheduling.change import BlobChange, change_digest, out_of_scope
+from ..scheduling.complete_sets import waits_for
 from ..scheduling.config import AfterSchedule, ChangeSchedule, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.file.converted_times import converted_times
 from ..scheduling.instants import iso_utc
@@ -137,6 +139,15 @@ class Explaining:
             yield f"it is older than start_time, {iso_utc(trigger.start)}"
         yield from self._change(schedule, change)
 
+    def _batch(self, schedule: ChangeSchedule, change: BlobChange) -> str:
+        """Why the batch that a change waits for is not closed yet, behind a sentence that says so."""
+        batch = schedule.batch
+        if batch is None:
+            return ""
+        group = group_of(batch, change)
+        arrivals = [one for one in self.rows.all_pending(schedule.name) if one.member.group == group]
+        return f": {waits_for(batch, group or schedule.trigger.folder, arrivals)}" if arrivals else ""
+
     def _change(self, schedule: ChangeSchedule, change: BlobChange) -> Iterator[str]:
         runs = list(self._chain(change_key(schedule.name, change)))
         try:
@@ -148,7 +159,7 @@ class Explaining:
             yield f"it is in the batch {batch}"
             runs = runs or list(self._chain(batch))
         elif batch is not None:
-            yield "it waits for its batch to be closed"
+            yield f"it waits for its batch to be closed{self._batch(schedule, change)}"
         yield from runs
         if runs or batch is not None:
             return
