@@ -97,7 +97,10 @@ function sent({ request }) {
   return h("details", { class: "sent" }, h("summary", null, "What was sent"), h("dl", { class: "pairs" }, rows));
 }
 
-/** @param {Child[]} lines */
+/**
+ * @template T
+ * @param {T[]} lines
+ */
 const someOf = (lines) => (lines.length ? lines : null);
 
 /** @param {Run} run */
