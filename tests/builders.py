@@ -42,6 +42,7 @@ API = [
     "api_schedules",
     "api_schedule",
     "api_trigger",
+    "api_submit",
     "api_pause",
     "api_resume",
     "api_backfill",
