@@ -97,7 +97,7 @@ class Engine(StartingEngine):
             open_runs=self.open_runs,
             chains=self.chains,
             overdue=self.overdue,
-            sweeping=Sweeping(changes=changes, ledger=self.ledger, sweeps=self.sweeps, clock=self.clock),
+            sweeping=Sweeping(changes=changes, sweeps=self.sweeps, clock=self.clock),
             renames=replace(self.renames, changes=changes),
             batching=Batching(
                 changes=changes,

@@ -139,7 +139,6 @@ class StartingEngine:
             changes=self.changes,
             ledger=self.ledger,
             rows=self.rename_rows,
-            clock=self.clock,
         )
 
     @built_once

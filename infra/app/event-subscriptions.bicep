@@ -71,7 +71,7 @@ resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions
   }
 ]
 
-// Spark, Databricks and AzCopy write aside and rename; blob triggers are told of neither, and no sweep finds it.
+// Spark, Databricks and AzCopy write elsewhere and rename. Blob triggers do not hear of a rename, and no sweep finds it.
 resource renameSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
   for one in renames: {
     parent: topic

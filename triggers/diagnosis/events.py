@@ -162,13 +162,18 @@ def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, 
         yield f"lets pass what ends with {ends}, and the schedule watches more"
 
 
+def destination_of(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a subscription calls, with the app's identity or without."""
+    properties = one.get("properties") or {}
+    with_identity = properties.get("deliveryWithResourceIdentity") or {}
+    found = properties.get("destination") or with_identity.get("destination")
+    return found if isinstance(found, dict) else {}
+
+
 def _webhook(one: Mapping[str, Any]) -> dict[str, Any] | None:
     """The destination's properties; None when it is no webhook of a Functions host."""
-    properties = one.get("properties") or {}
-    destination = properties.get("destination") or (properties.get("deliveryWithResourceIdentity") or {}).get(
-        "destination"
-    )
-    if not isinstance(destination, dict) or destination.get("endpointType") != "WebHook":
+    destination = destination_of(one)
+    if destination.get("endpointType") != "WebHook":
         return None
     found = destination.get("properties") or {}
     return found if "/runtime/webhooks/" in str(found.get("endpointBaseUrl", "")).lower() else None

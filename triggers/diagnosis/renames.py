@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..deployment.parameters import subject
 from ..scheduling.renames import DIRECTORY_RENAMED, FILE_RENAMED
-from .events import MEND, Wiring
+from .events import MEND, Wiring, destination_of
 from .findings import Findings, fault, ok, warning
 
 _FUNCTION: Final = "/functions/storage_renamed"
@@ -39,15 +39,8 @@ def check(connection: str, containers: Sequence[str], wired: Wiring) -> Findings
 
 def _calls(one: Mapping[str, Any]) -> str:
     """The function that a subscription calls, as a resource id in lower case; empty for other destinations."""
-    destination = _destination(one)
+    destination = destination_of(one)
     return str((destination.get("properties") or {}).get("resourceId") or "").lower().rstrip("/")
-
-
-def _destination(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    properties = one.get("properties") or {}
-    with_identity = properties.get("deliveryWithResourceIdentity") or {}
-    found = properties.get("destination") or with_identity.get("destination")
-    return found if isinstance(found, dict) else {}
 
 
 def _problems(one: Mapping[str, Any], containers: Sequence[str]) -> Iterator[str]:

@@ -29,8 +29,6 @@ class RenamedDirectory:
     source: str | None
     at: Instant
     """When it was renamed, by its event."""
-    noted_at: Instant
-    """By the ledger's clock."""
     continuation: str | None = None
     after: str | None = None
     """The last path of the present page that has been seen to."""

@@ -114,7 +114,7 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     downstream: list[str] = []
     """The keys of the runs that started after this one; filled in where a single run is asked for."""
     request: RequestAnswer | None = None
-    """Filled in where a single run is asked for; null for one that never is to be sent."""
+    """Filled in where a single run is asked for; null for a run that is never sent."""
 
 
 def whole_answer(run: Run) -> RunAnswer:

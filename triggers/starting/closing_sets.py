@@ -42,7 +42,7 @@ class ClosingSets:
         swept = self.sweeps.state(schedule.name, life).mark if interval else None
         seen = Seen(until=(swept or _NEVER) if interval else None, interval=interval)
         for group, arrivals in groups.items():
-            below = group if batch.group_by_folder else schedule.trigger.folder
+            below = group or schedule.trigger.folder
             is_listed = any(_overlap(below, path) for path in listed)
             decided = decision(batch, expect, below, arrivals, seen, now, is_listed=is_listed)
             if decided is not None:

@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..ledger.rename_rows import RenamedDirectory, RenameLedger
 from ..log_lines import logger
@@ -20,7 +19,7 @@ from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.overlap import slots_of
 from ..scheduling.renames import Rename, UnfitEvent, clamped, listed_folder, rename_of
-from ..scheduling.run import Run, RunKind, RunState, SkipReason
+from ..scheduling.run import SkipReason
 from ..settings import StoreUnavailable
 from ..storage.blobs import ListingExpired, Page
 from .pieces import Piece, Work, target_of
@@ -42,7 +41,6 @@ class Renames:
     changes: Changes
     ledger: Ledger
     rows: RenameLedger
-    clock: Clock
 
     def note(self, event_type: str, topic: str, subject: str, at: datetime, data: object) -> int:
         """Handle an event: how many schedules it concerns. Raises StoreUnavailable, also after some of them."""
@@ -88,7 +86,6 @@ class Renames:
             path=rename.path,
             source=rename.source,
             at=rename.at,
-            noted_at=self.ledger.now(),
         )
         self.rows.begin(schedule.name, one)
 
@@ -179,7 +176,6 @@ class Renames:
                 path=one.path,
                 source=one.again_source,
                 at=one.again,
-                noted_at=one.noted_at,
                 version=one.version,
             )
             self.rows.set(schedule.name, begun)
@@ -193,20 +189,8 @@ class Renames:
             "start nothing: gather them with batch, or start them with backfill"
         )
         log.warning("%s: %s", schedule.name, sentence, extra={"action": "rename_limit", "schedule": schedule.name})
-        now = self.clock.now()
         named = hashlib.sha256(f"{one.host}/{one.container}/{one.path} {iso_utc(one.at)}".encode()).hexdigest()[:32]
-        run = Run(
-            key=f"{schedule.name}~renamed~{named}",
-            schedule=schedule.name,
-            kind=RunKind.CHANGE,
-            state=RunState.SKIPPED,
-            created_at=now,
-            pipeline=schedule.pipeline,
-            reason=SkipReason.FILTERED.value,
-            error=sentence,
-            ended_at=now,
-        )
-        self.ledger.insert(run.first(now))
+        self.changes.note_many(schedule, f"{schedule.name}~renamed~{named}", SkipReason.FILTERED, sentence)
 
 
 def _drop(subject: str, because: str) -> None:

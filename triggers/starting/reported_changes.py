@@ -19,7 +19,7 @@ from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import Pause, is_paused, pause_at
 from ..scheduling.policies import floor
-from ..scheduling.run import SkipReason
+from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..scheduling.run_keys import change_key
 from ..scheduling.silence import expects_changes
 from ..storage.blobs import Blobs, BlobUnavailable, Page
@@ -93,6 +93,22 @@ class Changes:
             filtered = change_occurrence(schedule.name, found.change)
             return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
         return self.record_renamed(schedule, found, source) is not Fate.KNOWN
+
+    def note_many(self, schedule: ChangeSchedule, key: str, reason: SkipReason, sentence: str) -> None:
+        """One row for many files that start nothing."""
+        now = self.clock.now()
+        run = Run(
+            key=key,
+            schedule=schedule.name,
+            kind=RunKind.CHANGE,
+            state=RunState.SKIPPED,
+            created_at=now,
+            pipeline=schedule.pipeline,
+            reason=reason.value,
+            error=sentence,
+            ended_at=now,
+        )
+        self.ledger.insert(run.first(now))
 
     def record_renamed(self, schedule: ChangeSchedule, found: FoundBlob, source: str | None) -> "Fate":
         """Record a file in scope that was renamed."""

@@ -12,7 +12,6 @@ from typing import Final
 
 from ..clock import Clock
 from ..ledger.change_records import SweepState
-from ..ledger.ledger import Ledger
 from ..ledger.lives import Life
 from ..ledger.sweeps import Sweeps
 from ..log_lines import logger
@@ -21,7 +20,7 @@ from ..scheduling.config import ChangeSchedule, ChangeTrigger
 from ..scheduling.identities import watched_digest
 from ..scheduling.instants import iso_utc
 from ..scheduling.overlap import slots_of
-from ..scheduling.run import Run, RunKind, RunState, SkipReason
+from ..scheduling.run import SkipReason
 from ..storage.blobs import ListingExpired, Page
 from .pieces import Piece, Work, target_of
 from .reported_changes import Changes, Fate
@@ -42,7 +41,6 @@ class Sweeping:
     """What a sweep works with."""
 
     changes: Changes
-    ledger: Ledger
     sweeps: Sweeps
     clock: Clock
     _try_again_at: dict[str, float] = field(default_factory=dict)
@@ -140,20 +138,9 @@ class Sweeping:
 
     def _note_older_blobs(self, schedule: ChangeSchedule, life: Life, number: int) -> None:
         """One row for everything that the first listing found older than the schedule."""
-        now = self.clock.now()
         blobs = "1 blob was" if number == 1 else f"{number} blobs were"
         seen = "first seen" if life.is_first else f"seen at {iso_utc(life.first_seen)} to watch this folder"
         sentence = f"{blobs} there before the schedule was {seen}; a backfill starts what has no row of its own"
         since = "" if life.is_first else f"~{int(life.first_seen.timestamp())}"
-        run = Run(
-            key=f"{schedule.name}~before_first_seen{since}",
-            schedule=schedule.name,
-            kind=RunKind.CHANGE,
-            state=RunState.SKIPPED,
-            created_at=now,
-            pipeline=schedule.pipeline,
-            reason=SkipReason.BEFORE_FIRST_SEEN.value,
-            error=sentence,
-            ended_at=now,
-        )
-        self.ledger.insert(run.first(now))
+        key = f"{schedule.name}~before_first_seen{since}"
+        self.changes.note_many(schedule, key, SkipReason.BEFORE_FIRST_SEEN, sentence)
