@@ -22,6 +22,8 @@ _NARROWER: Final = {
 """Where the page knows more of a field than the API's description says."""
 _OF_PROGRAMS: Final = frozenset({"api_submit"})
 """What the page never calls."""
+_NOT_NAMED: Final = frozenset({"NoQuery", "RunQuery", "SchedulesQuery", "ExplainQuery"})
+"""Queries that the page writes into addresses itself."""
 _TYPES: Final = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
@@ -29,6 +31,7 @@ def api_types() -> str:
     """One typedef for each type, in order of their names."""
     shown = [route for route in DESCRIBED if route.function not in _OF_PROGRAMS]
     types = {one for route in shown for one in (route.answer, route.body, route.query) if one is not NoBody}
+    types = {one for one in types if one.__name__ not in _NOT_NAMED}
     _, schemas = msgspec.json.schema_components(types, ref_template="{name}")
     return "\n".join([_HEAD, *(_typedef(name, schemas[name]) for name in sorted(schemas))])
 

@@ -20,6 +20,7 @@ from triggers.web.openapi import document
 from triggers.web.routes import DESCRIBED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+_ANSWERS = "http-api-answers.md"
 GENERATED = "<!-- Everything below is generated: make docs -->"
 
 
@@ -32,7 +33,11 @@ def main() -> None:
 
 def pages() -> dict[str, list[str]]:
     """The generated lines of each page."""
-    return {"cli.md": list(cli()), "http-api.md": list(http_api())}
+    return {
+        "cli-commands.md": list(cli()),
+        "http-api.md": list(http_api()),
+        "http-api-answers.md": list(http_api_answers()),
+    }
 
 
 def page_with(text: str, lines: list[str]) -> str:
@@ -63,7 +68,7 @@ def _argument(one: argparse.Action) -> str:
 
 
 def http_api() -> Iterator[str]:
-    """A heading for each route, with its query, its body and its answers."""
+    """A heading for each route, with its query, its body and the names of its answers."""
     described = document()
     schemas: dict[str, Any] = described["components"]["schemas"]
     for path, methods in described["paths"].items():
@@ -78,8 +83,13 @@ def http_api() -> Iterator[str]:
                 yield from _fields("body", _properties(schemas, _named(body)))
             for status, answer in one["responses"].items():
                 if (kind := _shape(answer)) is not None:
-                    yield f"- {status}: {answer['description']} ([{kind}](#{kind.lower()}))"
+                    yield f"- {status}: {answer['description']} ([{kind}]({_ANSWERS}#{kind.lower()}))"
             yield ""
+
+
+def http_api_answers() -> Iterator[str]:
+    """A heading for each answer, with its fields."""
+    schemas: dict[str, Any] = document()["components"]["schemas"]
     shapes = sorted(name for name in schemas if name.endswith("Answer") and name != "ErrorAnswer")
     for name in ["ErrorAnswer", *shapes, "AzureDevOps"]:
         text = " ".join(schemas[name].get("description", "").split())

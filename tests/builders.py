@@ -43,6 +43,7 @@ API = [
     "api_schedule",
     "api_trigger",
     "api_submit",
+    "api_explain",
     "api_pause",
     "api_resume",
     "api_backfill",
@@ -262,6 +263,8 @@ class MemoryBlobs:
         self.present[found.change.path] = found
 
     def of(self, connection: str, container: str, path: str) -> FoundBlob | None:
+        if self.away:
+            raise BlobUnavailable(self.away)
         return self.present.get(path)
 
     def host(self, connection: str) -> str:

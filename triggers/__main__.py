@@ -70,7 +70,7 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The parser of every command; docs/cli.md is made of it."""
+    """The parser of every command; docs/cli-commands.md is made of it."""
     now = SystemClock().now()
     parser = argparse.ArgumentParser(prog="python -m triggers", description="Schedules that start Azure ML pipelines.")
     parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
@@ -148,6 +148,7 @@ def _add_looking(commands: _Commands) -> None:
     which.add_argument("--at", metavar="ISO", type=_moment, help="a nominal time")
     which.add_argument("--blob", metavar="PATH", help="a file's path below the container")
     which.add_argument("--upstream", metavar="KEY", help="a run that a chained schedule may follow")
+    _add_where(explain, json=True)
     explain.set_defaults(command=looking.explain)
 
 

@@ -168,16 +168,15 @@ class Engine(StartingEngine):
     @built_once
     def explaining(self) -> "Explaining":
         """Says why something did, or did not, start."""
+        from .steering.explained_files import ExplainedFiles
+        from .steering.explained_runs import ExplainedRuns
         from .steering.explaining import Explaining
 
-        return Explaining(
-            ledger=self.ledger,
-            rows=self.change_ledger,
-            sweeps=self.sweeps,
-            lives=self.lives,
-            blobs=self.outside.blobs,
-            clock=self.clock,
+        runs = ExplainedRuns(ledger=self.ledger, clock=self.clock)
+        files = ExplainedFiles(
+            runs=runs, rows=self.change_ledger, sweeps=self.sweeps, lives=self.lives, blobs=self.outside.blobs
         )
+        return Explaining(ledger=self.ledger, files=files, runs=runs, lives=self.lives, clock=self.clock)
 
     @built_once
     def steering(self) -> "Steering":
@@ -199,6 +198,7 @@ class Engine(StartingEngine):
                 callback_hosts=self._callback_hosts,
             ),
             backfilling=self.backfilling,
+            explaining=self.explaining,
             clock=self.clock,
             waiters=BoundedSemaphore(self._most_waiters),
         )

@@ -24,6 +24,7 @@ TABLE: Final = (
     ("api_schedule", "GET", "schedules/{schedule}"),
     ("api_trigger", "POST", "schedules/{schedule}/trigger"),
     ("api_submit", "POST", "schedules/{schedule}/submit"),
+    ("api_explain", "GET", "schedules/{schedule}/explain"),
     ("api_pause", "POST", "schedules/{schedule}/pause"),
     ("api_resume", "POST", "schedules/{schedule}/resume"),
     ("api_backfill", "POST", "schedules/{schedule}/backfill"),

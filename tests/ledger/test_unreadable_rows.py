@@ -394,7 +394,7 @@ def test_explain_says_that_a_row_is_not_readable(spoilt_run: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
     wired = spoilt_run.wired(hourly)
 
-    told = list(wired.explaining.time(hourly, NOON))
+    told = wired.explaining.time(hourly, NOON).decisions
 
     assert told[1] == f"{AT.format('12:00')}: unreadable"
     assert told[-1] == "  its row cannot be read; a newer version of the app may have written it"

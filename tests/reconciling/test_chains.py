@@ -337,7 +337,7 @@ def test_both_ways_are_shown(engine: Engine) -> None:
     assert down.upstream is not None
     assert down.upstream.key == KEY
     score = next(one for one in of if isinstance(one, AfterSchedule))
-    told = list(wired.explaining.chain(score, KEY))
+    told = wired.explaining.chain(score, KEY).decisions
     assert told[:3] == [
         f"{KEY} is finished",
         "score follows runs of train that end as finished",

@@ -54,7 +54,7 @@ def test_explain_says_that_events_were_left_out(engine: Engine) -> None:
         engine.clock.pass_time(timedelta(minutes=20))
         engine.reconcile(of)
 
-    assert "  … 30 events left out" in list(engine.wired(of).explaining.time(of, NOW))
+    assert "  … 30 events left out" in engine.wired(of).explaining.time(of, NOW).decisions
 
 
 def test_a_long_error_is_cut(engine: Engine) -> None:

@@ -369,7 +369,7 @@ def test_explain_says_what_a_set_waits_for_and_until_when(engine: Engine) -> Non
     of = expecting(f"{THREE}, max_wait: 2h, incomplete: skip")
     deliver(engine, of, "a/orders.csv")
 
-    told = list(engine.wired(of).explaining.blob(of, "incoming/a/orders.csv"))
+    told = engine.wired(of).explaining.blob(of, "incoming/a/orders.csv").decisions
 
     assert told[-1] == (
         "it waits for its batch to be closed: no file has come for customers-*.csv, *.json; at 2026-11-01T06:00:00Z "
@@ -391,7 +391,7 @@ def test_explain_says_when_other_batches_are_closed(engine: Engine, batch: str, 
     of = expecting(batch)
     deliver(engine, of, "orders.csv")
 
-    told = list(engine.wired(of).explaining.blob(of, "incoming/orders.csv"))
+    told = engine.wired(of).explaining.blob(of, "incoming/orders.csv").decisions
 
     assert told[-1] == f"it waits for its batch to be closed: {sentence}"
 

@@ -186,8 +186,8 @@ def test_it_is_explained(engine: Engine) -> None:
     go_on(engine, of, "2026-12-28T06:01")
     explaining = engine.wired(of).explaining
 
-    original = list(explaining.time(of, utc("2026-12-26T06:00")))
-    moved = list(explaining.time(of, utc("2026-12-28T06:00")))
+    original = explaining.time(of, utc("2026-12-26T06:00")).decisions
+    moved = explaining.time(of, utc("2026-12-28T06:00")).decisions
 
     assert original[0] == (
         "2026-12-26T06:00:00Z is on an excluded day: Saturday is excluded; it runs at 2026-12-28T06:00:00Z instead"

@@ -208,6 +208,7 @@ def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_
         ledger=engine.ledger,
         asking=asking(engine),
         backfilling=backfilling,
+        explaining=engine.wired().explaining,
         clock=engine.clock,
         waiters=BoundedSemaphore(1),
     )

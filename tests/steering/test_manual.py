@@ -64,9 +64,9 @@ def test_there_is_nothing_to_pause_to_backfill_or_to_explain(engine: Engine, of:
     with pytest.raises(BadInput, match="s is manual: it misses nothing; trigger it"):
         wired.steering.backfill("s", body)
     with pytest.raises(BadInput, match="s is manual: only people and programs start it"):
-        list(wired.explaining.time(of, utc("2026-11-01T04:00")))
+        wired.explaining.time(of, utc("2026-11-01T04:00"))
     with pytest.raises(BadInput, match="s is manual: no blob starts it"):
-        list(wired.explaining.blob(of, "a.csv"))
+        wired.explaining.blob(of, "a.csv")
     with pytest.raises(BadInput, match="s is manual: it takes no blob"):
         wired.steering.trigger("s", TriggerBody(blob="a.csv"))
 

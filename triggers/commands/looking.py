@@ -9,12 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from ..app import App
 from ..scheduling.run import RunState
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings
-from ..steering.questions import RunsQuery
-from .levers import Levers, levers, named_schedule, refusals
+from ..steering.questions import ExplainQuery, RunsQuery
+from .levers import Levers, levers, levers_of_schedule, refusals
 from .terminal import one_line
 
 _A_PAGE = 200
@@ -52,17 +51,15 @@ def runs(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
 
 
 def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Say explain why an occurrence did or did not start."""
-    app = App(settings, folder)
-    schedule = named_schedule(options.schedule, app)
-    explaining = app.engine.explaining
+    """Explain why an occurrence did or did not start."""
+    query = ExplainQuery(at=options.at and options.at.isoformat(), blob=options.blob, upstream=options.upstream)
     with refusals():
-        if options.upstream:
-            told = explaining.chain(schedule, options.upstream)
-        else:
-            told = explaining.time(schedule, options.at) if options.at else explaining.blob(schedule, options.blob)
-        for sentence in told:
-            print(one_line(sentence))
+        told = levers_of_schedule(options, settings, folder).explain(options.schedule, query)
+    if options.json:
+        print(_json(told))
+        return 0
+    for sentence in told.decisions:
+        print(one_line(sentence))
     return 0
 
 

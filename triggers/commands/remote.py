@@ -8,9 +8,9 @@ import requests
 
 from ..scheduling.shown import RunAnswer
 from ..scheduling.web_address import url_problem
-from ..steering.answers import BackfillAnswer, ErrorAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
+from ..steering.answers import BackfillAnswer, ErrorAnswer, ExplainAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from ..steering.declined import BadInput, Declined
-from ..steering.questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody
+from ..steering.questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody
 from ..version import USER_AGENT
 from ..web import routes
 from ..web.route import Answer, Body, Query, Route
@@ -59,6 +59,10 @@ class Remote:
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule did not, or show it."""
         return self._asked(routes.BACKFILL, name, body)
+
+    def explain(self, name: str, query: ExplainQuery) -> ExplainAnswer:
+        """Why something did, or did not, start."""
+        return self._asked(routes.EXPLAIN, name, query=query)
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
         """A page of runs, newest first."""

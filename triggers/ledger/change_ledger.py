@@ -80,12 +80,10 @@ class ChangeLedger:
 
         The transaction fails when somebody else has noted another version since `before` was read.
         """
-        change = found.change
+        change, row = found.change, None if before is None else before.row
         if before is not None and (before.etag == change.etag or before.last_modified > change.changed_at):
             return []
-        return [
-            following(_version_key(change), columns_of(noted_version(found)), None if before is None else before.row)
-        ]
+        return [following(_version_key(change), columns_of(noted_version(found, before)), row)]
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
         """Whether the change is in a batch, or waits for one."""

@@ -14,6 +14,15 @@ from .rows import CorruptRow, document_of
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierVersion:
+    """A version of a blob that another one has followed."""
+
+    etag: str
+    last_modified: Instant
+    """Or the time at which it was renamed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """A version of a blob, as far as it has to be told from the next one."""
 
@@ -24,19 +33,28 @@ class Version:
     """Or the time at which it was renamed."""
     created: Instant | None = None
     """None: noted before creation times were."""
+    earlier: tuple[EarlierVersion, ...] = ()
+    """Those before it, newest first, a few at most: by them explanations find what a lost version started."""
     row: str | None = None
     """The ledger's mark of what was read; None for a version that is not in it yet."""
 
 
-def noted_version(found: FoundBlob) -> Version:
-    """What is noted of a blob's present version."""
+_EARLIER: Final = 10
+
+
+def noted_version(found: FoundBlob, before: Version | None) -> Version:
+    """What is noted of a blob's present version, which follows the one that was noted before."""
     change = found.change
+    earlier: tuple[EarlierVersion, ...] = ()
+    if before is not None and before.etag:
+        earlier = (EarlierVersion(etag=before.etag, last_modified=before.last_modified), *before.earlier)
     return Version(
         etag=change.etag,
         size=change.size,
         content_md5=found.content_md5,
         last_modified=change.changed_at,
         created=found.created,
+        earlier=earlier[:_EARLIER],
     )
 
 

@@ -14,7 +14,7 @@ from ..scheduling.config import Overlap, Schedule
 from ..scheduling.overlap import KEEPS_NEWEST, OpenRun, has_a_slot, in_line, next_in_turn, ordered
 from ..scheduling.run import Run, RunState, SkipReason
 from ..starting.firing import Firing
-from ..starting.never_sent import uncovered
+from ..starting.never_sent import in_the_way_of, newer_has_started, uncovered
 from ..starting.pieces import Piece, Work, target_of
 from ..starting.settling import log_run
 from .gate import Gate
@@ -44,8 +44,8 @@ class WaitingLine:
         slots = self.ledger.slots(schedule.name)
         line = [one for one in in_line(slots.open_runs, now) if _may_go(one, gate)]
         skipped = _skipped(schedule, line, slots, now)
-        for one, reason in skipped.items():
-            self._skip(one, schedule, reason, now)
+        for one, (reason, because) in skipped.items():
+            self._skip(one, schedule, reason, because, now)
             yield None
         line = [one for one in line if one not in skipped]
         pushes = [one for one in line if not one.is_made_up_for]
@@ -110,10 +110,10 @@ class WaitingLine:
         keys = [one.key for one in open_runs if one.state is state]
         return [run for run in self.ledger.open_runs(keys) if run.state is state]
 
-    def _skip(self, one: OpenRun, schedule: Schedule, reason: SkipReason, now: datetime) -> None:
+    def _skip(self, one: OpenRun, schedule: Schedule, reason: SkipReason, because: str, now: datetime) -> None:
         for run in self._runs([one], RunState.WAITING):
-            because = uncovered(run, schedule)
-            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, error=because, ended_at=now)
+            sentence = "; ".join(filter(None, (because, uncovered(run, schedule))))
+            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, error=sentence, ended_at=now)
             if self.ledger.update(run, skipped) is not None:
                 log_run(skipped)
 
@@ -146,11 +146,16 @@ def _may_go(one: OpenRun, gate: Gate) -> bool:
     return (one.by_person or not gate.is_paused()) and not (one.is_rerun and gate.is_disabled())
 
 
-def _skipped(schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime) -> dict[OpenRun, SkipReason]:
+def _skipped(
+    schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime
+) -> dict[OpenRun, tuple[SkipReason, str]]:
     """Those that wait no longer, and why: what people asked for always does."""
     own = [one for one in line if one.is_own]
     if schedule.overlap in KEEPS_NEWEST:
         late = [one for one in own if one.ranks_at is not None and slots.is_superseded(one.ranks_at)]
-        return dict.fromkeys(own[:-1], SkipReason.OVERLAP) | dict.fromkeys(late, SkipReason.SUPERSEDED)
+        displaced = (SkipReason.OVERLAP, f"{own[-1].key} came later, and waits in its place" if own else "")
+        superseded = (SkipReason.SUPERSEDED, newer_has_started(slots, now))
+        return dict.fromkeys(own[:-1], displaced) | dict.fromkeys(late, superseded)
     is_left_out = schedule.overlap is Overlap.SKIP and not has_a_slot(schedule, slots.open_runs, now)
-    return dict.fromkeys(own if is_left_out else (), SkipReason.OVERLAP)
+    in_the_way = [one for one in slots.open_runs if one not in own]
+    return dict.fromkeys(own if is_left_out else (), (SkipReason.OVERLAP, in_the_way_of(in_the_way, now)))

@@ -1,6 +1,6 @@
 """Instants: how they are kept, read and shown, and between which years they may lie."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
@@ -37,3 +37,14 @@ def instant_of(text: str) -> datetime:
     if at.year not in ASKED_YEARS:
         raise ValueError(f"{text!r}: the year is not between {ASKED_YEARS.start} and {ASKED_YEARS.stop - 1}")
     return at.replace(microsecond=0)
+
+
+def in_units(span: timedelta) -> str:
+    """A span as the file writes durations, its two largest units: 2h 30m."""
+    rest = max(0, int(span.total_seconds()))
+    found: list[str] = []
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        number, rest = divmod(rest, seconds)
+        if number or found:
+            found.append(f"{number}{unit}" if number else "")
+    return " ".join(filter(None, found[:2])) or "0s"

@@ -89,6 +89,17 @@ def has_a_slot(schedule: Schedule, open_runs: Sequence[OpenRun], now: datetime, 
     return slots is None or _held(open_runs, now) + kept < slots
 
 
+def in_the_way(open_runs: Iterable[OpenRun], now: datetime) -> list[OpenRun]:
+    """The runs that keep a new occurrence from a slot: those that hold one, and those that were there before it."""
+    return [
+        one
+        for one in open_runs
+        if _is_in_line(one, now)
+        or one.state is RunState.UNSENT
+        or (one.state in _IN_FLIGHT and not _is_denied(one, now))
+    ]
+
+
 def in_line(open_runs: Iterable[OpenRun], now: datetime) -> list[OpenRun]:
     """The runs that wait for nothing but a slot, in their order."""
     return ordered(one for one in open_runs if _is_in_line(one, now))

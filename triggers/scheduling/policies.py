@@ -28,6 +28,8 @@ class Decision:
 
     nominal_time: datetime
     skip: SkipReason | None
+    superseded_by: datetime | None = None
+    """The later occurrence that starts in its place."""
 
 
 def decide(
@@ -53,9 +55,13 @@ def decide(
     return [
         Decision(moment, SkipReason.FORGOTTEN)
         if first_seen <= moment < floor
-        else Decision(moment, _skip(schedule, moment, first_seen, late, caught_up, paused, excluded))
+        else _decision(moment, _skip(schedule, moment, first_seen, late, caught_up, paused, excluded), started)
         for moment in due
     ]
+
+
+def _decision(moment: datetime, skip: SkipReason | None, started: Sequence[datetime]) -> Decision:
+    return Decision(moment, skip, started[-1] if skip is SkipReason.SUPERSEDED else None)
 
 
 def _caught_up(schedule: TimeSchedule, missed: list[datetime], now: datetime) -> list[datetime]:

@@ -8,8 +8,9 @@ from ..clock import Clock, Stopwatch
 from ..ledger.ledger import Ledger, moved
 from ..ledger.records import Mark
 from ..scheduling.backlog import due_now
-from ..scheduling.config import Overlap, TimeSchedule
+from ..scheduling.config import Catchup, Overlap, TimeSchedule
 from ..scheduling.identities import trigger_digest, trigger_digest_0_1
+from ..scheduling.instants import in_units
 from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
@@ -153,6 +154,13 @@ class DueOccurrences:
 
     def _because(self, schedule: TimeSchedule, decision: Decision) -> str | None:
         """What there is to say of a skip beside its reason."""
+        if decision.skip is SkipReason.SUPERSEDED and decision.superseded_by is not None:
+            return f"{time_key(schedule.name, decision.superseded_by)} starts in its place (catchup: latest)"
+        if decision.skip is SkipReason.CATCHUP:
+            late = self.clock.now() - decision.nominal_time
+            is_none = schedule.catchup is Catchup.NONE
+            rule = "catchup is none" if is_none else f"catchup_window is {in_units(schedule.catchup_window)}"
+            return f"nothing decided it until {in_units(late)} after its time, and {rule}"
         if decision.skip is not SkipReason.EXCLUDED:
             return None
         excluded = excluded_at(schedule.trigger, decision.nominal_time)

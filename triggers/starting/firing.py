@@ -16,7 +16,7 @@ from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, is_made_up_for,
 from ..scheduling.overrides import with_overrides
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import build_request, too_large
-from .never_sent import newer_has_started, rejected, skipped, unfillable
+from .never_sent import in_the_way_of, newer_has_started, rejected, skipped, unfillable
 from .occurrence import Asked, Occurrence
 from .rebuilding import rebuilt
 from .settling import Settling, log_run
@@ -132,8 +132,10 @@ class Firing:
             overrides=asked.overrides,
             by_person=not asked.is_held_by_pauses,
         )
-        if may_be_skipped and slots_of(schedule) is not None and self._turn(schedule)[1] is Turn.SKIP:
-            waiting = skipped(waiting, schedule, SkipReason.OVERLAP, None, now)
+        if may_be_skipped and slots_of(schedule) is not None:
+            slots, turn, now = self._turn(schedule)
+            if turn is Turn.SKIP:
+                waiting = skipped(waiting, schedule, SkipReason.OVERLAP, in_the_way_of(slots.open_runs, now), now)
         return self._noted(waiting, occurrence)
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
@@ -203,7 +205,8 @@ class Firing:
                 because = newer_has_started(slots, now)
                 return self._noted(skipped(run, schedule, SkipReason.SUPERSEDED, because, now), occurrence)
             if turn is Turn.SKIP:
-                return self._noted(skipped(run, schedule, SkipReason.OVERLAP, None, now), occurrence)
+                because = in_the_way_of(slots.open_runs, now)
+                return self._noted(skipped(run, schedule, SkipReason.OVERLAP, because, now), occurrence)
             if turn is Turn.WAIT:
                 # Its own time, not this clock's: one that is a day ahead shall not let it wait for a day.
                 due_at = min(now, run.nominal_time or now)

@@ -1,19 +1,30 @@
 """What becomes of a run that is decided about and never sent."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from ..ledger.slots import Slots
 from ..scheduling.config import Schedule
 from ..scheduling.instants import iso_utc
+from ..scheduling.overlap import OpenRun, in_the_way, ordered
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.templates import names_in
+
+_NAMED = 3
 
 
 def skipped(run: Run, schedule: Schedule | None, reason: SkipReason, because: str | None, now: datetime) -> Run:
     """The run, never to be sent; `because` says more than the reason."""
     sentence = "; ".join(filter(None, (because, uncovered(run, schedule))))
     return replace(run, state=RunState.SKIPPED, reason=reason.value, request=None, error=sentence or None, ended_at=now)
+
+
+def in_the_way_of(open_runs: Iterable[OpenRun], now: datetime) -> str:
+    """Why a run is skipped whose schedule lets no more be open; names some of those that are."""
+    found = ordered(in_the_way(open_runs, now))
+    named = ", ".join(f"{one.key} ({one.state.value})" for one in found[:_NAMED])
+    return f"in the way: {named}{f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}"
 
 
 def newer_has_started(slots: Slots, now: datetime) -> str:

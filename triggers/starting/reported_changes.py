@@ -152,6 +152,8 @@ class Changes:
             if newest is not None and newest.etag == change.etag:
                 return Fate.KNOWN
             skip, because = _skip(schedule, found, newest, first_seen, lowest), None
+            if skip is SkipReason.CONTENT_UNCHANGED and newest is not None:
+                because = f"the same bytes as the version of {iso_utc(newest.last_modified)}, ETag {newest.etag}"
             if skip is None and renamed_from is not None and self._is_moved(schedule, found, renamed_from):
                 skip, because = SkipReason.CONTENT_UNCHANGED, f"renamed from {renamed_from!r}"
             if skip is SkipReason.CONTENT_UNCHANGED and schedule.trigger.starts_unchanged:

@@ -63,6 +63,32 @@ class SchedulesAnswer(Struct, frozen=True, kw_only=True):
     schedules: list[ScheduleAnswer]
 
 
+class VersionAnswer(Struct, frozen=True, kw_only=True):
+    """A version of a file, and what became of it."""
+
+    etag: str
+    last_modified: Utc
+    state: str | None
+    """Of its run, or its batch's; null: it has none, or not yet."""
+    reason: str | None
+    key: str | None
+    """Of that run."""
+
+
+class ExplainAnswer(Struct, frozen=True, kw_only=True):
+    """Why something did, or did not, start."""
+
+    schedule: str
+    sentence: str
+    """All in one."""
+    decisions: list[str]
+    """In the order in which they were made."""
+    run: RunAnswer | None
+    """The run, or the row that says why there is none; of several attempts the newest."""
+    versions: list[VersionAnswer]
+    """Of a file: the present version and the last ones that the ledger knows, newest first."""
+
+
 class ItemAnswer(Struct, frozen=True, kw_only=True):
     """One occurrence of a backfill."""
 

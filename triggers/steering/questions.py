@@ -155,6 +155,17 @@ class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds to wait for the run's end."""
 
 
+class ExplainQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked about: exactly one of these."""
+
+    at: Moment | None = None
+    """A nominal time, of a time-based schedule."""
+    blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    """A file's path below the container, of a change-based schedule."""
+    upstream: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
+    """The key of a run that a chained schedule may follow."""
+
+
 class NoBody(Struct, frozen=True, kw_only=True):
     """Whatever is sent as a body is not looked at."""
 

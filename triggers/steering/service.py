@@ -2,10 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Final
 
@@ -14,7 +13,7 @@ from msgspec import structs
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..scheduling.chain import followers_of
-from ..scheduling.config import AfterSchedule, ChangeSchedule, Config, ManualSchedule, Schedule, TimeSchedule
+from ..scheduling.config import AfterSchedule, Config, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
@@ -23,31 +22,31 @@ from ..scheduling.run import ENDED_STATES, Run
 from ..scheduling.run_keys import chain_key, is_run_key
 from ..scheduling.shown import RunAnswer, whole_answer
 from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after
-from ..starting.occurrence import Asked
 from .answers import (
     BackfillAnswer,
-    ItemAnswer,
+    ExplainAnswer,
     NextAnswer,
     RunsAnswer,
     ScheduleAnswer,
     SchedulesAnswer,
     SubmitAnswer,
+    VersionAnswer,
 )
 from .asking import Asking
-from .backfilling import Backfilling, Item
+from .backfilling import Backfilling
+from .bounded_backfills import backfilled
 from .declined import BadInput, NotKnown, WrongState
+from .explained_files import KnownVersion
+from .explaining import Explaining
 from .pages import Wanted, page
 from .pausing import pause, resume
 from .program_calls import ProgramCalls
 from .published_body import PublishedBody, submitted
-from .questions import BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
+from .questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
 _NEXT: Final = 10
 _LAST: Final = 5
-_SHOWN: Final = 1000
-_BACKFILL_SECONDS: Final = 100
-"""An answer of the Functions host may take 230 seconds."""
 _LOOK_EVERY: Final = 1.0
 
 
@@ -59,6 +58,7 @@ class Steering:
     ledger: Ledger
     asking: Asking
     backfilling: Backfilling
+    explaining: Explaining
     clock: Clock
     waiters: BoundedSemaphore
     """A place for each long poll and backfill: they hold threads that functions need."""
@@ -124,41 +124,9 @@ class Steering:
         if not self.waiters.acquire(blocking=False):
             raise WrongState("too many backfills and long polls are running; try again in a minute or two")
         try:
-            return self._backfilled(schedule, first, before, body)
+            return backfilled(self.backfilling, self.clock, schedule, first, before, body)
         finally:
             self.waiters.release()
-
-    def _backfilled(self, schedule: Schedule, first: datetime, before: datetime, body: BackfillBody) -> BackfillAnswer:
-        asked, until = Asked(by=body.by, note=body.note), self.clock.monotonic() + _BACKFILL_SECONDS
-        complete = True
-
-        def goes_on() -> bool:
-            nonlocal complete
-            complete = self.clock.monotonic() <= until
-            return complete
-
-        items = self.backfilling.backfill(
-            schedule, first, before, asked, dry_run=body.dry_run, force=body.force, goes_on=goes_on
-        )
-        started: list[Item] = []
-        already: list[Item] = []
-        continue_from = None
-        for item in items:
-            (started if item.starts else already).append(item)
-            if self.clock.monotonic() > until:
-                behind = _behind(schedule, item)
-                complete = behind is not None and behind >= before
-                continue_from = None if complete else iso_utc_or_none(behind)
-                break
-        return BackfillAnswer(
-            dry_run=body.dry_run,
-            started=_items(started),
-            already=_items(already),
-            started_count=len(started),
-            already_count=len(already),
-            complete=complete,
-            continue_from=continue_from,
-        )
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
         """A page of runs, newest first."""
@@ -190,6 +158,17 @@ class Steering:
         finally:
             self.waiters.release()
         return self._answer(run), run.state in ENDED_STATES
+
+    def explain(self, name: str, query: ExplainQuery) -> ExplainAnswer:
+        """Why something did, or did not, start."""
+        found = self.explaining.explain(self.named(name), query)
+        return ExplainAnswer(
+            schedule=name,
+            sentence=found.sentence,
+            decisions=found.decisions,
+            run=None if found.run is None else self._answer(found.run),
+            versions=[_version(one) for one in found.versions],
+        )
 
     def _answer(self, run: Run) -> RunAnswer:
         """A single run, with those that started after it."""
@@ -283,12 +262,12 @@ def _check_by(by: str | None) -> None:
         raise BadInput(f"by: {REQUESTED_BY!r} says that the app itself asks; write who you are")
 
 
-def _items(items: Iterable[Item]) -> list[ItemAnswer]:
-    return [ItemAnswer(key=one.key, what=one.what, why=one.why) for one in islice(items, _SHOWN)]
-
-
-def _behind(schedule: Schedule, item: Item) -> datetime | None:
-    """The first instant behind an occurrence; None for changes, which are gone through by name."""
-    if isinstance(schedule, ChangeSchedule):
-        return None
-    return datetime.fromisoformat(item.what) + timedelta(seconds=1)
+def _version(one: KnownVersion) -> VersionAnswer:
+    run = one.runs[-1] if one.runs else None
+    return VersionAnswer(
+        etag=one.change.etag,
+        last_modified=iso_utc(one.change.last_modified),
+        state=None if run is None else run.state.value,
+        reason=one.reason,
+        key=None if run is None else run.key,
+    )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ..scheduling.shown import RunAnswer
 from ..steering.answers import (
     BackfillAnswer,
+    ExplainAnswer,
     HealthAnswer,
     RunsAnswer,
     ScheduleAnswer,
@@ -18,6 +19,7 @@ from ..steering.answers import (
 from ..steering.published_body import PublishedBody, with_known_keys
 from ..steering.questions import (
     BackfillBody,
+    ExplainQuery,
     HeldBody,
     NoBody,
     NoQuery,
@@ -99,6 +101,19 @@ SUBMIT = Route(
     handle=_submit,
     refusals=(403, 404, 409, 413),
     read=with_known_keys,
+)
+
+EXPLAIN = Route(
+    function="api_explain",
+    method="GET",
+    path="schedules/{schedule}/explain",
+    summary="Why something did, or did not, start: a time, a file, or the run after another one",
+    body=NoBody,
+    query=ExplainQuery,
+    answer=ExplainAnswer,
+    statuses={200: "The decisions, in their order"},
+    handle=lambda steering, asked: Answered(steering.explain(asked.name, asked.query)),
+    refusals=(404, 409),
 )
 
 PAUSE = Route(
@@ -196,6 +211,7 @@ ROUTES: tuple[Route[Any, Any, Any], ...] = (
     SCHEDULE,
     TRIGGER,
     SUBMIT,
+    EXPLAIN,
     PAUSE,
     RESUME,
     BACKFILL,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ..scheduling.run import OPEN_STATES, RunKind, RunState
 from ..steering.asking import CANCELABLE, REPLAYABLE, WITH_FORCE
+from ..steering.words import REASONS
 
 _STATES: Final = {
     RunState.UNKNOWN: "It may have been started: it is looked up, never simply sent again",
@@ -22,24 +23,6 @@ _STATES: Final = {
     RunState.SKIPPED: "It was skipped, for a reason",
 }
 """The gravest state first: that one is shown where runs of several states share a mark."""
-_REASONS: Final = {
-    "paused": "the schedule was paused",
-    "disabled": "the schedule is disabled",
-    "overlap": "the run before it was still going",
-    "catchup": "it came too late to be caught up with",
-    "superseded": "a newer one was started in its place",
-    "filtered": "the blob is none that the schedule watches",
-    "before_first_seen": "it lies before the schedule was first seen",
-    "before_start": "it lies before the schedule's start",
-    "gone": "the blob was gone",
-    "content_unchanged": "the same content again",
-    "copy_failed": "the copy that made the blob failed",
-    "excluded": "its day is excluded",
-    "incomplete": "files of its set had not come by the deadline",
-    "timeout": "it took longer than its schedule lets it",
-    "forgotten": "older than what the ledger keeps",
-}
-"""By the values of SkipReason, and TIMEOUT."""
 _KINDS: Final = {
     RunKind.TIME: "by the clock",
     RunKind.CHANGE: "a blob changed",
@@ -54,7 +37,7 @@ def tables() -> dict[str, Any]:
     """JSON for the page: sentences by state, reason and kind, and the states in which something can be done."""
     return {
         "states": {state.value: sentence for state, sentence in _STATES.items()},
-        "reasons": _REASONS,
+        "reasons": REASONS,
         "kinds": {kind.value: words for kind, words in _KINDS.items()},
         "open": _gravest_first(OPEN_STATES),
         "replayable": _gravest_first(REPLAYABLE | WITH_FORCE),

@@ -85,6 +85,16 @@
  */
 
 /**
+ * Why something did, or did not, start.
+ * @typedef {object} ExplainAnswer
+ * @property {string} schedule
+ * @property {string} sentence
+ * @property {string[]} decisions
+ * @property {RunAnswer | null} run
+ * @property {VersionAnswer[]} versions
+ */
+
+/**
  * One thing that is wrong with the file or the settings.
  * @typedef {object} FaultAnswer
  * @property {string} file
@@ -131,11 +141,6 @@
  * @property {string | null} clock_change
  * @property {string | null} expression
  * @property {string | null} moved_from
- */
-
-/**
- * No query parameter is known.
- * @typedef {object} NoQuery
  */
 
 /**
@@ -203,12 +208,6 @@
  */
 
 /**
- * How long to wait for the end of a run, in seconds.
- * @typedef {object} RunQuery
- * @property {number} [wait]
- */
-
-/**
  * The words that rows, answers and the dashboard use.
  * @typedef {"canceled" | "dead" | "failed" | "finished" | "rejected" | "skipped" | "submitted" | "submitting" | "unknown" | "unreadable" | "unsent" | "untracked" | "waiting"} RunState
  */
@@ -255,13 +254,6 @@
  */
 
 /**
- * How much of each schedule: of its newest runs, each costs a read of the ledger.
- * @typedef {object} SchedulesQuery
- * @property {number} [last_runs]
- * @property {boolean} [details]
- */
-
-/**
  * The body of a trigger; `request_id` makes a repetition harmless.
  * @typedef {object} TriggerBody
  * @property {string | null} [request_id]
@@ -287,4 +279,14 @@
  * @property {string} key
  * @property {string} schedule
  * @property {string | null} run_id
+ */
+
+/**
+ * A version of a file, and what became of it.
+ * @typedef {object} VersionAnswer
+ * @property {string} etag
+ * @property {string} last_modified
+ * @property {string | null} state
+ * @property {string | null} reason
+ * @property {string | null} key
  */
