@@ -110,6 +110,7 @@ $(APP): requirements-local.txt
 	@$(PYTHON) -m venv --clear .venv
 	@echo "Installing Python packages into .venv (80 MB) …"
 	@$(PIP) -r requirements-local.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV): $(APP) requirements-dev.txt

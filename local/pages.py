@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from triggers.__main__ import command_line
+from triggers.commands.command_line import command_line
 from triggers.scheduling import azure_devops, shown
 from triggers.steering import answers, questions
 from triggers.web.openapi import document
@@ -50,10 +50,11 @@ def page_with(text: str, lines: list[str]) -> str:
 def cli() -> Iterator[str]:
     """A heading for each command, with its usage and its arguments."""
     (commands,) = (one for one in command_line()._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001  argparse shows them no other way
-    summaries = {one.dest: one.help for one in commands._choices_actions}  # noqa: SLF001
     for name, parser in commands.choices.items():
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-        yield from (f"## {name}", "", f"{_sentence(str(summaries[name]))}", "", "```text", usage, "```", "")
+        example = str(parser.epilog).partition("\n")[2].strip()
+        examples = [example] if example != f"python -m triggers {name}" else []
+        yield from (f"## {name}", "", str(parser.description), "```text", usage, *examples, "```", "")
         rows = [_argument(one) for one in parser._actions if one.dest != "help"]  # noqa: SLF001
         if rows:
             yield from ("| argument | meaning |", "| --- | --- |", *rows, "")
@@ -62,7 +63,7 @@ def cli() -> Iterator[str]:
 def _argument(one: argparse.Action) -> str:
     metavar = str(one.metavar or "")
     names = ", ".join(f"`{flag} {metavar}`".replace(" `", "`") for flag in one.option_strings) or f"`{metavar}`"
-    meaning = _sentence(one.help or ("print JSON" if one.dest == "json" else ""))
+    meaning = _sentence(one.help or "")
     chosen = f" One of {', '.join(f'`{choice}`' for choice in one.choices)}." if one.choices else ""
     return f"| {names} | {meaning}{chosen}{' Required.' if one.required and one.option_strings else ''} |"
 

@@ -16,7 +16,7 @@ ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "proof"}
 OWN |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
 NEVER_IMPORTED = {"tzdata"}  # zoneinfo reads it
-PROGRAMS = {"check-jsonschema", "mypy", "ruff", "schemathesis", "uv", "zizmor"}
+PROGRAMS = {"check-jsonschema", "mypy", "ruff", "schemathesis", "setuptools", "uv", "zizmor"}
 PROGRAMS |= {"pytest-cov", "pytest-randomly", "pytest-xdist"}
 
 

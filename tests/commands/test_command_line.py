@@ -1,6 +1,8 @@
+import argparse
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,8 @@ from builders import ADDRESS, API
 from command_line import ROOT, Done, run_command
 
 from local.azurite import Azurite
+from triggers.commands.command_line import command_line
+from triggers.commands.table import COMMANDS, Command
 
 FILE = """
 pipelines:
@@ -395,3 +399,49 @@ def test_a_command_in_a_process_of_its_own_ends_with_its_code_and_its_output(run
     assert run.process(*following) == run(*following)
     assert run.process(*refused) == run(*refused)
     assert (run(*following).code, run(*refused).code) == (0, 1)
+
+
+@pytest.mark.machine
+def test_the_installed_command_runs_from_anywhere(run: Run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    done = subprocess.run(
+        [Path(sys.executable).parent / "triggers", "next", "nightly-training", "-n", "1"],
+        cwd=elsewhere,
+        env={"PATH": os.environ["PATH"], **SETTINGS},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"20\d\d-", done.stdout)
+
+
+def test_the_commands_are_shown_in_groups_and_each_has_help_with_an_example(run: Run) -> None:
+    shown = run("--help").out
+
+    assert [line for line in shown.splitlines() if line.endswith(":")][-4:] == [
+        "check the file; needs no Azure:",
+        "look:",
+        "act:",
+        "deploy:",
+    ]
+    for one in COMMANDS:
+        told = run(one.name, "--help")
+        assert told.code == 0
+        assert one.more.split()[0] in told.out
+        assert f"example:\n  python -m triggers {one.name}" in told.out
+        assert f"  {one.name} " in shown
+
+
+@pytest.mark.parametrize("one", COMMANDS, ids=lambda one: one.name)
+def test_every_example_is_one_that_the_command_takes_and_every_argument_is_explained(one: Command) -> None:
+    parser = command_line()
+
+    assert parser.parse_args([one.name, *shlex.split(one.example)]).command is one.run
+    own = argparse.ArgumentParser()
+    one.add(own)
+    assert [action.dest for action in own._actions if not action.help] == []

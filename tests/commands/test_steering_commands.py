@@ -148,9 +148,9 @@ def test_runs_are_a_table(run: Command) -> None:
     code, out, _ = run("runs", "--schedule", "hourly", "--state", "submitted", "-n", "1")
 
     assert code == 0
-    assert out.splitlines()[0].split()[:3] == ["key", "state", "created"]
+    assert out.splitlines()[0].split()[:5] == ["key", "state", "created", "for", "by"]
     assert out.splitlines()[1].startswith("hourly!")
-    assert run("runs", "--state", "dead")[1].splitlines() == ["key  state  created  run id, or why not"]
+    assert run("runs", "--state", "dead")[1].splitlines() == ["key  state  created  for  by  run id, or why not"]
 
 
 def test_all_of_a_schedule_that_are_in_a_state_are_replayed_once_each(run: Command) -> None:
@@ -278,14 +278,13 @@ def test_the_key_travels_in_a_header_and_a_wrong_one_is_told(machine: Machine, t
     assert right[0] == 0
 
 
-def test_explain_tells_the_chain_of_decisions_for_a_time(ledger: Command) -> None:
-    ledger("trigger", "wrong", "--request-id", "x")
-    ledger("backfill", "hourly", "--from", "2026-03-01", "--to", "2026-03-01T01:00:00Z")
+def test_explain_tells_the_chain_of_decisions_for_a_time(run: Command) -> None:
+    run("backfill", "hourly", "--from", "2026-03-01", "--to", "2026-03-01T01:00:00Z")
 
-    none = ledger("explain", "nightly", "--at", "2026-03-01T05:00:00Z")[1]
-    before = ledger("explain", "nightly", "--at", "2026-03-01T04:30:00Z")[1]
-    future = ledger("explain", "off", "--at", "2049-03-01T04:30:00Z")[1]
-    filled = ledger("explain", "hourly", "--at", "2026-03-01")[1]
+    none = run("explain", "nightly", "--at", "2026-03-01T05:00:00Z")[1]
+    before = run("explain", "nightly", "--at", "2026-03-01T04:30:00Z")[1]
+    future = run("explain", "off", "--at", "2049-03-01T04:30:00Z")[1]
+    filled = run("explain", "hourly", "--at", "2026-03-01")[1]
 
     assert none == "2026-03-01T05:00:00Z is no occurrence of nightly; the next one is 2026-03-02T04:30:00Z\n"
     assert "that is before the schedule began, at" in before
@@ -295,16 +294,97 @@ def test_explain_tells_the_chain_of_decisions_for_a_time(ledger: Command) -> Non
     assert "hourly@2026-03-01T00:00:00Z: " in filled
 
 
-def test_explain_tells_the_chain_of_decisions_for_a_blob(ledger: Command) -> None:
-    absent = ledger("explain", "uploads", "--blob", "raw/none.csv")[1]
-    unseen = ledger("explain", "uploads", "--blob", "raw/a.csv")[1]
-    wrong = ledger("explain", "nightly", "--blob", "raw/a.csv")
+def test_explain_tells_the_chain_of_decisions_for_a_blob(run: Command) -> None:
+    absent = run("explain", "uploads", "--blob", "raw/none.csv")[1]
+    unseen = run("explain", "uploads", "--blob", "raw/a.csv")[1]
+    wrong = run("explain", "nightly", "--blob", "raw/a.csv")
 
-    assert absent == "there is no blob 'raw/none.csv' in the container inbox\n"
+    assert absent == (
+        "there is no blob 'raw/none.csv' in the container inbox\n"
+        "nothing is known of one: no event or sweep has recorded it while it was there\n"
+    )
     assert "uploads watches it" in unseen
     assert "this version has no row" in unseen
     assert "polling_interval is 0, so no sweep finds it" in unseen
-    assert wrong == (1, "", "nightly is time-based: use --at\n")
+    assert wrong == (1, "", "nightly is time-based: ask about a time (at)\n")
+
+
+def test_explain_for_programs_is_what_the_api_answers(run: Command) -> None:
+    run("backfill", "hourly", "--from", "2026-03-01", "--to", "2026-03-01T01:00:00Z")
+
+    told = json.loads(run("explain", "hourly", "--at", "2026-03-01", "--json")[1])
+
+    assert told["schedule"] == "hourly"
+    assert told["sentence"].startswith("2026-03-01T00:00:00Z of hourly: ")
+    assert told["run"]["key"] == "hourly@2026-03-01T00:00:00Z"
+
+
+def test_one_run_is_shown_with_its_history_what_was_sent_and_its_replays(run: Command) -> None:
+    request = "shown-there" if run.where else "shown-here"
+    run("trigger", "nightly", "--request-id", request, "--parameter", "epochs=3", "--tag", "why=tried", "--by", "ann")
+    run("cancel", f"nightly!{request}", "--note", "wrong data")
+    run("replay", f"nightly!{request}")
+
+    code, out, err = run("run", f"nightly!{request}")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+
+    assert (code, err, lines[0]) == (0, "", f"nightly!{request}")
+    assert "asked for by ann" in lines
+    assert "parameter epochs = 3" in lines
+    assert "tag why = tried" in lines
+    assert [line.partition(":")[0] for line in lines if line.startswith(f"nightly!{request}.r1: ")] != []
+    assert any(line.startswith("studio http") for line in lines)
+    assert any(line.endswith("canceled: canceled by hand: wrong data") or " canceled" in line for line in lines)
+    assert json.loads(run("run", f"nightly!{request}", "--json")[1])["request"]["pipeline_parameters"]["epochs"] == "3"
+
+
+def test_a_run_that_is_not_there_is_refused_the_same_way(run: Command) -> None:
+    assert run("run", "nightly!none") == (1, "", "no run 'nightly!none'\n")
+    assert run("wait", "nightly!none") == (1, "", "no run 'nightly!none'\n")
+
+
+def test_a_typo_in_a_filter_is_refused_with_the_nearest_name(run: Command) -> None:
+    code, out, err = run("runs", "--schedule", "nightli")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("no schedule 'nightli'; did you mean 'nightly'?")
+
+
+def test_a_schedule_without_runs_is_no_typo(run: Command) -> None:
+    assert run("runs", "--schedule", "off")[0] == 0
+
+
+def test_a_run_is_waited_for_and_its_end_is_the_exit_code(run: Command, machine: Machine) -> None:
+    request = "waited-there" if run.where else "waited-here"
+    run("trigger", "nightly", "--request-id", request)
+
+    out_of_time = run("wait", f"nightly!{request}", "--timeout", "1")
+    run("cancel", f"nightly!{request}")
+    ended = run("wait", f"nightly!{request}")
+
+    assert out_of_time.code == 1
+    assert f"the time is up: nightly!{request} is submitted" in out_of_time.err
+    assert ended.code == 1
+    assert ended.out.startswith(f"nightly!{request}: canceled")
+
+
+def test_trigger_waits_as_long_as_it_is_told(run: Command) -> None:
+    code, out, err = run("trigger", "nightly", "--wait", "--timeout", "2s")
+
+    assert code == 1
+    assert "the time is up: " in err
+    assert "submitted" in out
+
+
+def test_a_timeout_without_waiting_starts_nothing(run: Command) -> None:
+    assert run("trigger", "nightly", "--timeout", "2s") == (1, "", "--timeout goes with --wait\n")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api", "/api/dashboard", "/api/dashboard#run/nightly!1"])
+def test_the_dashboards_address_will_do(machine: Machine, path: str) -> None:
+    done = run_command("schedules", "--url", f"{machine.url}{path}", settings={})
+
+    assert (done.code, done.err) == (0, "")
 
 
 def test_who_is_signed_in_counts_and_not_what_the_body_claims(machine: Machine) -> None:

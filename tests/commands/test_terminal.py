@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from triggers.__main__ import main
-from triggers.commands.terminal import one_line, shown_harmlessly
+from triggers.commands.terminal import one_line, print_table, shown_harmlessly
 from triggers.scheduling.shown import run_answer
 from triggers.starting.occurrence import time_occurrence
 from triggers.steering.answers import RunsAnswer
@@ -76,3 +76,39 @@ def test_a_run_whose_error_forges_lines_is_one_line_of_the_table(capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert (code, len(lines)) == (0, 2)
     assert "away forged@2026  submitted\\u001b[2J" in lines[1]
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+ROWS = [
+    ("key", "state", "created", "for", "by", "run id, or why not"),
+    (
+        "score~0123456789abcdef0123456789abcdef",
+        "dead",
+        "2026-11-01T04:00:00Z",
+        "in/a.csv",
+        "ann",
+        "503: " + "away " * 20,
+    ),
+]
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with redirect_stdout(Screen()) as screen:
+        print_table(ROWS)
+
+    lines = screen.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert " ".join(screen.getvalue().split()).endswith("away away")
+    assert lines[0].startswith("key" if columns == 200 else "score~")
+
+
+def test_a_table_that_no_terminal_shows_is_a_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(ROWS)
+
+    assert len(capsys.readouterr().out.splitlines()) == 2

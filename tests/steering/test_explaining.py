@@ -316,7 +316,7 @@ def test_a_version_that_was_made_up_for_shows_the_newest_attempt(engine: Engine)
         ({}, "give exactly one of at, blob and upstream"),
         ({"at": "2026-11-01", "blob": FILE}, "give exactly one of at, blob and upstream"),
         ({"at": "soon"}, "at: 'soon' is not a time such as"),
-        ({"blob": FILE}, "s is time-based: ask about a time"),
+        ({"blob": FILE}, "s is time-based: ask about a time \\(at\\)"),
         ({"upstream": "s@2026-11-01T04:00:00Z"}, "s is time-based: it follows no run"),
     ],
 )

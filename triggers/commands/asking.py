@@ -1,12 +1,10 @@
 """Asking: a run now, one more time, or no more."""
 
 import argparse
-import json
 import sys
 from itertools import islice
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from ..scheduling.shown import RunAnswer
@@ -15,7 +13,9 @@ from ..steering.questions import HeldBody, ReplayBody, TriggerBody
 from .backfilling import Progress
 from .levers import Refused, checked, levers, levers_of_schedule, refusals
 from .looking import every_run
+from .showing import print_run
 from .terminal import one_line
+from .waiting import code_of, until_its_end
 
 _MOST_AT_ONCE = 10_000
 _A_PAGE = 200
@@ -40,10 +40,15 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         note=options.note,
         by=options.by,
     )
+    if options.timeout is not None and not options.wait:
+        raise Refused("--timeout goes with --wait")
     with refusals():
-        run, is_new = levers(options, settings, folder).trigger(options.schedule, body)
-    _print_run(run, options, "" if is_new else "it was requested before: ")
-    return _code(run)
+        acting = levers_of_schedule(options, settings, folder)
+        run, is_new = acting.trigger(options.schedule, body)
+        if options.wait:
+            run = until_its_end(acting, run.key, options.timeout)
+    print_run(run, json=options.json, before="" if is_new else "it was requested before: ")
+    return code_of(run) if options.wait else _code(run)
 
 
 def _datapath(place: str) -> dict[str, str]:
@@ -69,7 +74,7 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
         acting = levers(options, settings, folder)
         if options.key_of_run is not None:
             again = acting.replay(options.key_of_run, body)
-            _print_run(again, options, "")
+            print_run(again, json=options.json)
             return _code(again)
         if not options.schedule or not options.state:
             raise Refused("name a run by its KEY, or all runs of a schedule with --schedule and --state")
@@ -101,7 +106,7 @@ def cancel(options: argparse.Namespace, settings: Settings, folder: Path) -> int
     with refusals():
         body = checked(HeldBody, note=options.note, by=options.by)
         run = levers(options, settings, folder).cancel(options.key_of_run, body)
-    _print_run(run, options, "")
+    print_run(run, json=options.json)
     return 0
 
 
@@ -111,14 +116,6 @@ _NOT_STARTED = frozenset({"skipped", "rejected", "dead", "failed", "canceled"})
 def _code(run: RunAnswer) -> int:
     """1 for a run that has ended otherwise than it should, or is not accepted and will not be tried again."""
     return int(run.state in _NOT_STARTED)
-
-
-def _print_run(run: RunAnswer, options: argparse.Namespace, before: str) -> None:
-    if options.json:
-        print(json.dumps(msgspec.to_builtins(run), indent=2, ensure_ascii=False))
-        return
-    why = one_line(": ".join(part for part in (run.reason, run.error) if part))
-    print(f"{before}{run.key}: {run.state}{f', run {run.run_id}' if run.run_id else ''}{f' ({why})' if why else ''}")
 
 
 def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:

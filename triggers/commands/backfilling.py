@@ -19,12 +19,12 @@ from .terminal import drawing, one_line
 
 def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Start what a schedule did not, or show what that would be."""
+    if options.before <= options.first:
+        raise Refused("--to must be later than --from")
     if options.url:
         return _remote(options, settings, folder)
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
-    if options.before <= options.first:
-        raise Refused("--to must be later than --from")
     asked = Asked(by=options.by, note=options.note)
     verb, starts, already = ("would start" if options.dry_run else "start"), 0, 0
     progress = Progress(None)
@@ -38,7 +38,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     except Declined as error:
         raise Refused(str(error)) from error
     except StoreUnavailable as error:
-        raise Refused(f"{error}; what is shown above is done, and the same command continues") from error
+        raise Refused(f"{error}{_GOES_ON if starts or already else ''}") from error
     finally:
         progress.end()
     print(f"{starts} {verb}, {already} already")
@@ -57,24 +57,28 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         note=options.note,
         by=options.by,
     )
-    with refusals("; what is shown above is done, and the same command continues"):
+    with refusals():
         acting = levers(options, settings, folder)
-        while True:
+    while True:
+        with refusals(_GOES_ON if starts or already else ""):
             answer = acting.backfill(options.schedule, body)
-            for item in answer.started:
-                print(_line(verb, item))
-            starts += answer.started_count
-            already += [_line("already", item) for item in answer.already]
-            if answer.complete:
-                break
-            if answer.continue_from is not None:
-                body = replace(body, first=answer.continue_from)
-            elif not answer.started_count or options.dry_run:
-                raise Refused("there is more than fits into one answer: use shorter spans, or leave --url out")
+        for item in answer.started:
+            print(_line(verb, item))
+        starts += answer.started_count
+        already += [_line("already", item) for item in answer.already]
+        if answer.complete:
+            break
+        if answer.continue_from is not None:
+            body = replace(body, first=answer.continue_from)
+        elif not answer.started_count or options.dry_run:
+            raise Refused("there is more than fits into one answer: use shorter spans, or leave --url out")
     if already:
         print("\n".join(already))
     print(f"{starts} {verb}, {len(already)} already")
     return 0
+
+
+_GOES_ON = "; what is shown above is done, and the same command continues"
 
 
 def _line(verb: str, item: Item | ItemAnswer) -> str:

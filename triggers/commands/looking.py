@@ -1,22 +1,22 @@
 """Looking: the schedules, the runs, and why one did or did not start."""
 
 import argparse
-import json
-import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-
-import msgspec
 
 from ..scheduling.run import RunState
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings
 from ..steering.questions import ExplainQuery, RunsQuery
 from .levers import Levers, levers, levers_of_schedule, refusals
-from .terminal import one_line
+from .showing import as_json, is_for, lines_of, replays_of, why_not
+from .terminal import clear_screen, one_line, print_table
 
 _A_PAGE = 200
+_WATCHED_EVERY = 5.0
+"""Seconds."""
 
 
 def schedules(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
@@ -24,29 +24,48 @@ def schedules(options: argparse.Namespace, settings: Settings, folder: Path) -> 
     with refusals():
         found = levers(options, settings, folder).schedules().schedules
     if options.json:
-        print(_json(found))
+        print(as_json(found))
         return 0
     rows = [("schedule", "kind", "status", "next", "last run")]
     for one in found:
         status = f"paused{f' ({one.pause_note})' if one.pause_note else ''}" if one.paused else one.status
         last = next((f"{run.state} {run.created_at}" for run in one.last_runs), "")
         rows.append((one.name, one.kind, status, one.next[0].nominal_time if one.next else "", last))
-    _print_table(rows)
+    print_table(rows)
     return 0
 
 
 def runs(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Show runs, newest first."""
     with refusals():
-        found = list(islice(every_run(levers(options, settings, folder), options, options.number), options.number))
-    if options.json:
-        print(_json(found))
-        return 0
-    rows = [("key", "state", "created", "run id, or why not")]
-    for run in found:
-        why = run.run_id or ": ".join(part for part in (run.reason, run.error) if part)
-        rows.append((run.key, run.state, run.created_at, why))
-    _print_table(rows)
+        acting = levers(options, settings, folder)
+    shown = None
+    while True:
+        with refusals():
+            found = list(islice(every_run(acting, options, options.number), options.number))
+        rows = [("key", "state", "created", "for", "by", "run id, or why not")]
+        for run in found:
+            by = run.requested_by or ""
+            rows.append((run.key, run.state, run.created_at, is_for(run), by, run.run_id or why_not(run)))
+        if rows != shown:
+            shown = rows
+            clear_screen(watched=options.watch)
+            print(as_json(found)) if options.json else print_table(rows)
+        if not options.watch:
+            return 0
+        time.sleep(_WATCHED_EVERY)
+
+
+def run(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Show one run."""
+    with refusals():
+        acting = levers(options, settings, folder)
+        found, _ = acting.run(options.key_of_run)
+        if options.json:
+            print(as_json(found))
+            return 0
+        replays = [one for one in replays_of(acting, found.replay_of or found.key) if one.key != found.key]
+    print("\n".join(lines_of(found, replays)))
     return 0
 
 
@@ -56,7 +75,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
     with refusals():
         told = levers_of_schedule(options, settings, folder).explain(options.schedule, query)
     if options.json:
-        print(_json(told))
+        print(as_json(told))
         return 0
     for sentence in told.decisions:
         print(one_line(sentence))
@@ -64,8 +83,8 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 
 def every_run(acting: Levers, options: argparse.Namespace, number: int) -> Iterator[RunAnswer]:
-    """The runs that are asked for, page after page."""
-    continuation = None
+    """The runs that are asked for, page after page. Raises Declined for a schedule that there never was."""
+    continuation, some = None, False
     while True:
         page = acting.runs(
             RunsQuery(
@@ -78,19 +97,8 @@ def every_run(acting: Levers, options: argparse.Namespace, number: int) -> Itera
             )
         )
         yield from page.runs
-        continuation = page.continuation
+        continuation, some = page.continuation, some or bool(page.runs)
         if continuation is None:
-            return
-
-
-def _json(found: object) -> str:
-    return json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False)
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    lines = [tuple(map(one_line, row)) for row in rows]
-    widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
-    for row in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    if len(rows) == 1:
-        print("none", file=sys.stderr)
+            break
+    if options.schedule and not some and not acting.runs(RunsQuery(schedule=options.schedule, limit=1)).runs:
+        acting.schedule(options.schedule)  # raises for one that is neither in the file nor in the ledger

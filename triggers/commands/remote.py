@@ -9,8 +9,8 @@ import requests
 from ..scheduling.shown import RunAnswer
 from ..scheduling.web_address import url_problem
 from ..steering.answers import BackfillAnswer, ErrorAnswer, ExplainAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
-from ..steering.declined import BadInput, Declined
-from ..steering.questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody
+from ..steering.declined import BadInput, Declined, NotKnown, WrongState
+from ..steering.questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunQuery, RunsQuery, TriggerBody
 from ..version import USER_AGENT
 from ..web import routes
 from ..web.route import Answer, Body, Query, Route
@@ -19,20 +19,43 @@ _PATIENCE = (10, 235)
 """Seconds to connect, and for an answer: the host allows 230."""
 
 
+_AWAY = frozenset({502, 503, 504})
+_REFUSALS = {
+    400: BadInput,
+    404: NotKnown,
+    409: WrongState,
+}
+_REASONS = {
+    requests.exceptions.SSLError: "its certificate is not valid",
+    requests.exceptions.ProxyError: "the proxy does not let us through",
+    requests.exceptions.ConnectTimeout: f"no answer within {_PATIENCE[0]} seconds",
+    requests.exceptions.ReadTimeout: f"no answer within {_PATIENCE[1]} seconds; what was asked may be done",
+    requests.exceptions.ConnectionError: "nothing answers there: is the address right, and does the app run?",
+}
+"""The narrower before the wider."""
+
+
+class Unreachable(Declined):
+    """The app, or what it needs, is away; later it may answer."""
+
+    status = 503
+
+
 class Remote:
     """The API at a URL. Every method raises Declined."""
 
     def __init__(self, url: str, key: str | None) -> None:
         """Raises BadInput for a URL that no key is sent to."""
+        url = url.partition("#")[0]  # the dashboard's address may name a run
         if problem := url_problem(url):
             raise BadInput(f"--url: {problem.replace('a token', 'a key')}")
-        if "?" in url or "#" in url:
+        if "?" in url:
             raise BadInput(
                 "--url: only the app's address, https://APP.azurewebsites.net; the key goes into TRIGGERS_KEY"
             )
         if key is not None and not (key.isascii() and key.isprintable()):
             raise BadInput("--key: this is not a function key: it has characters that no key has")
-        self._base = f"{url.rstrip('/').removesuffix('/api')}/api"
+        self._base = f"{url.rstrip('/').removesuffix('/dashboard').removesuffix('/api')}/api"
         self._headers = {"x-functions-key": key} if key else {}
 
     def schedules(self) -> SchedulesAnswer:
@@ -67,6 +90,11 @@ class Remote:
     def runs(self, query: RunsQuery) -> RunsAnswer:
         """A page of runs, newest first."""
         return self._asked(routes.RUNS, query=query)
+
+    def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
+        """A run, and whether that is all there is to say: False when it was waited for in vain."""
+        reply = self._reply(routes.RUN, key, query=RunQuery(wait=wait))
+        return _decoded(reply, routes.RUN.answer), reply.status_code == requests.codes.ok
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """One more run for the same occurrence."""
@@ -105,7 +133,7 @@ class Remote:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise Declined(f"{self._base} cannot be reached: {type(error).__name__}") from error
+            raise Unreachable(f"{self._base} cannot be reached: {_why(error)}") from error
         if reply.ok and not reply.is_redirect:
             return reply
         if reply.status_code == requests.codes.unauthorized:
@@ -114,11 +142,19 @@ class Remote:
             sentence = msgspec.json.decode(reply.content, type=ErrorAnswer).error
         except msgspec.MsgspecError:
             sentence = f"{self._base}/{path} answers {reply.status_code}"
-        raise Declined(sentence)
+        if reply.status_code in _AWAY:
+            raise Unreachable(sentence)
+        raise _REFUSALS.get(reply.status_code, Declined)(sentence)
+
+
+def _why(error: requests.RequestException) -> str:
+    """Why an app gives no answer, in the words of whoever asks."""
+    return next((said for kind, said in _REASONS.items() if isinstance(error, kind)), "the connection broke off")
 
 
 def _decoded(reply: requests.Response, kind: type[Answer]) -> Answer:
     try:
         return msgspec.json.decode(reply.content, type=kind)
     except msgspec.MsgspecError as error:
-        raise Declined(f"{reply.url} answers something that this version does not understand: {error}") from error
+        said = f"{reply.url} answers something else than this version's API: is that the address of the app?"
+        raise Declined(said) from error

@@ -1,8 +1,10 @@
 """Keeps what others wrote (blob names, notes, errors of a service) from acting on the terminal that shows it."""
 
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, Final, TextIO
 
@@ -28,6 +30,42 @@ def one_line(text: str) -> str:
 def drawing(stream: TextIO) -> TextIO:
     """The stream beneath, for what we draw ourselves."""
     return stream.beneath if isinstance(stream, _Harmless) else stream
+
+
+def clear_screen(*, watched: bool) -> None:
+    """Begin at the top of a terminal that is watched."""
+    if watched and sys.stdout.isatty():
+        print("\x1b[H\x1b[2J", end="", file=drawing(sys.stdout), flush=True)
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows below their headings; on a terminal that is too narrow for that, each row in lines of its own."""
+    lines = [tuple(map(one_line, row)) for row in rows]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    indent = sum(widths[:-1]) + len(_BETWEEN) * (len(widths) - 1)
+    if columns is not None and indent + min(widths[-1], _NARROWEST) > columns:
+        for row in lines[1:]:
+            _print_stacked(row, columns)
+    else:
+        for row in lines:
+            cells = _BETWEEN.join(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True))
+            last = [row[-1]] if columns is None else textwrap.wrap(row[-1], columns - indent) or [""]
+            print(f"{cells}{_BETWEEN}{last[0]}".rstrip())
+            print("".join(f"{'':<{indent}}{more}\n" for more in last[1:]), end="")
+    if len(rows) == 1:
+        print("none", file=sys.stderr)
+
+
+def _print_stacked(row: tuple[str, ...], columns: int) -> None:
+    print(row[0])
+    for text in (_BETWEEN.join(filter(None, row[1:-1])), row[-1]):
+        print("".join(f"{_BETWEEN}{line}\n" for line in textwrap.wrap(text, columns - len(_BETWEEN))), end="")
+
+
+_BETWEEN: Final = "  "
+_NARROWEST: Final = 36
+"""Of the last column, whose cells may be sentences: as wide as a run's id."""
 
 
 class _Harmless:

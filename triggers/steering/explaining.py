@@ -60,10 +60,10 @@ class Explaining:
     def time(self, schedule: Schedule, at: datetime) -> Explanation:
         """Of one nominal time. Raises BadInput, LedgerUnavailable."""
         if isinstance(schedule, ChangeSchedule):
-            raise BadInput(f"{schedule.name} is change-based: it runs when a file changes; ask about a blob")
+            raise BadInput(f"{schedule.name} is change-based: it runs when a file changes: ask about a file (blob)")
         if not isinstance(schedule, TimeSchedule):
             starts = "only people and programs start it"
-            instead = starts if isinstance(schedule, ManualSchedule) else "ask about the run that it follows"
+            instead = starts if isinstance(schedule, ManualSchedule) else "ask about the run that it follows (upstream)"
             raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: {instead}")
         runs = self.runs.of([time_key(schedule.name, at)])
         decisions = chain(converted_times(schedule), self._time(schedule, at, runs))
@@ -135,7 +135,7 @@ class Explaining:
     def blob(self, schedule: Schedule, path: str) -> Explanation:
         """Of the versions of a file; storage is asked about those in scope only. Raises BadInput, StoreUnavailable."""
         if not isinstance(schedule, ChangeSchedule):
-            instead = "ask about a time" if isinstance(schedule, TimeSchedule) else "no blob starts it"
+            instead = "ask about a time (at)" if isinstance(schedule, TimeSchedule) else "no blob starts it"
             raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: {instead}")
         file = self.files.of(schedule, checked_path(path))
         runs = [] if file.asked_about is None else file.asked_about.runs

@@ -1,0 +1,189 @@
+"""Every command of the command line: what it does, with an example, in which group, and by which function."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from ..settings import Settings
+from . import arguments, asking, backfilling, doctor, file, looking, occurrences, waiting
+
+Run: TypeAlias = Callable[[argparse.Namespace, Settings, Path], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command."""
+
+    name: str
+    group: str
+    summary: str
+    more: str
+    """What there is to know before one uses it."""
+    example: str
+    """Its arguments."""
+    run: Run
+    add: Callable[[argparse.ArgumentParser], None]
+
+
+_FILE = "check the file; needs no Azure"
+_LOOK = "look"
+_ACT = "act"
+_DEPLOY = "deploy"
+
+COMMANDS: Final = (
+    Command(
+        name="validate",
+        group=_FILE,
+        summary="report everything that is wrong with schedules.yaml",
+        more="Exits 1 if there is a fault. Warnings and notes are printed too, and change nothing.",
+        example="--no-settings",
+        run=file.validate,
+        add=arguments.validate_arguments,
+    ),
+    Command(
+        name="functions",
+        group=_FILE,
+        summary="list the functions as the Functions host sees them",
+        more="Timers are shown with what they cost in a year: wake-ups and occurrences.",
+        example="",
+        run=file.functions,
+        add=arguments.json_argument,
+    ),
+    Command(
+        name="next",
+        group=_FILE,
+        summary="list the next occurrences of a time-based schedule",
+        more="Clock changes, excluded days and moved occurrences are marked.",
+        example="nightly-training -n 5",
+        run=occurrences.next_occurrences,
+        add=arguments.next_arguments,
+    ),
+    Command(
+        name="request",
+        group=_FILE,
+        summary="show what would be POSTed, without sending it",
+        more="Templates are filled for the time or the file that you name.",
+        example="score-uploads --blob incoming/a.csv",
+        run=occurrences.request,
+        add=arguments.request_arguments,
+    ),
+    Command(
+        name="schedules",
+        group=_LOOK,
+        summary="list the schedules with their next occurrence and last run",
+        more="A paused schedule is shown with the note of its pause.",
+        example="",
+        run=looking.schedules,
+        add=arguments.looking_arguments,
+    ),
+    Command(
+        name="runs",
+        group=_LOOK,
+        summary="list runs, newest first",
+        more="Each is shown with what it is for (a time, a file, a number of files) and who asked for it.",
+        example="--schedule nightly-training --state failed",
+        run=looking.runs,
+        add=arguments.runs_arguments,
+    ),
+    Command(
+        name="run",
+        group=_LOOK,
+        summary="show one run: its history, what was sent, its links and replays",
+        more="Settings stand in what was sent by their names, so no secret is shown.",
+        example="nightly-training@2026-11-01T03:30:00Z",
+        run=looking.run,
+        add=arguments.run_arguments,
+    ),
+    Command(
+        name="wait",
+        group=_LOOK,
+        summary="wait for the end of a run, and of the reruns that follow it",
+        more="Exits 0 if it has finished, and 1 for every other end or when the time is up.",
+        example="nightly-training!42 --timeout 2h",
+        run=waiting.wait,
+        add=arguments.wait_arguments,
+    ),
+    Command(
+        name="explain",
+        group=_LOOK,
+        summary="explain why an occurrence did or did not start",
+        more="The ledger is asked first, then the storage: a file may be overwritten or gone.",
+        example="score-uploads --blob incoming/a.csv",
+        run=looking.explain,
+        add=arguments.explain_arguments,
+    ),
+    Command(
+        name="doctor",
+        group=_LOOK,
+        summary="check everything around the app with real calls, and say how to fix it",
+        more="It changes nothing, except with --enable and --disable. Exits 1 if there is a fault.",
+        example="",
+        run=doctor.doctor,
+        add=arguments.doctor_arguments,
+    ),
+    Command(
+        name="trigger",
+        group=_ACT,
+        summary="start a run now",
+        more="A paused schedule can be triggered too. Exits 1 if the run has ended badly, or will never be accepted.",
+        example="nightly-training --parameter epochs=3 --note 'a try' --wait",
+        run=asking.trigger,
+        add=arguments.trigger_arguments,
+    ),
+    Command(
+        name="replay",
+        group=_ACT,
+        summary="start one more run for an occurrence, or for all runs in a state",
+        more="The request is built anew from the file as it is now.",
+        example="--schedule nightly-training --state dead --note 'quota raised'",
+        run=asking.replay,
+        add=arguments.replay_arguments,
+    ),
+    Command(
+        name="cancel",
+        group=_ACT,
+        summary="give up a run",
+        more="What Azure ML runs is canceled there; what has not been sent never will be.",
+        example="nightly-training@2026-11-01T03:30:00Z --note 'wrong data'",
+        run=asking.cancel,
+        add=arguments.cancel_arguments,
+    ),
+    Command(
+        name="pause",
+        group=_ACT,
+        summary="let a schedule start nothing; what comes due is skipped, not saved up",
+        more="People can still trigger it, and runs that are under way go on.",
+        example="nightly-training --note 'cluster moves'",
+        run=asking.pause,
+        add=arguments.hold_arguments,
+    ),
+    Command(
+        name="resume",
+        group=_ACT,
+        summary="let a paused schedule start runs again",
+        more="What passed in the pause stays skipped; backfill starts it.",
+        example="nightly-training",
+        run=asking.resume,
+        add=arguments.hold_arguments,
+    ),
+    Command(
+        name="backfill",
+        group=_ACT,
+        summary="start what a schedule missed; --dry-run only lists it",
+        more="Occurrences and files that have a row already are left alone.",
+        example="nightly-training --from 2026-11-01 --to 2026-11-08 --dry-run",
+        run=backfilling.backfill,
+        add=arguments.backfill_arguments,
+    ),
+    Command(
+        name="infra",
+        group=_DEPLOY,
+        summary="print what Bicep needs to know about the schedules, as JSON",
+        more="It is the parameter `schedules` of infra/main.bicep.",
+        example="",
+        run=file.infra,
+        add=arguments.no_arguments,
+    ),
+)

@@ -1,0 +1,86 @@
+"""Waiting for the end of a run, and of the reruns that follow it."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ..scheduling.run import ENDED_STATES, RunState
+from ..scheduling.shown import RunAnswer
+from ..settings import Settings, StoreUnavailable
+from .levers import Levers, levers, refusals
+from .remote import Unreachable
+from .showing import print_run, replays_of
+
+_LONGEST_POLL: Final = 200
+_LOOK_EVERY: Final = 5.0
+"""Seconds between two looks, where the app does not wait for us."""
+_PATIENCE: Final = timedelta(minutes=10)
+"""How long an app or a ledger may be away while a run is waited for."""
+_ENDED: Final = frozenset(state.value for state in ENDED_STATES | {RunState.UNREADABLE})
+
+
+def wait(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
+    """Wait for the end of a run."""
+    with refusals():
+        acting = levers(options, settings, folder)
+        run = until_its_end(acting, options.key_of_run, options.timeout)
+    print_run(run, json=options.json)
+    return code_of(run)
+
+
+def until_its_end(acting: Levers, key: str, timeout: timedelta | None, look_every: float = _LOOK_EVERY) -> RunAnswer:
+    """The last run of an occurrence when it has ended, or when the time is up; says on stderr how it goes.
+
+    A run that the app runs again by itself has not ended. Raises Declined and StoreUnavailable.
+    """
+    until = None if timeout is None else time.monotonic() + timeout.total_seconds()
+    told: tuple[str, str] | None = None
+    while True:
+        asked_at = time.monotonic()
+        left = _LONGEST_POLL if until is None else max(0.0, until - asked_at)
+        run = _patiently(partial(acting.run, key, int(min(left, _LONGEST_POLL))), look_every)
+        if told != (run.key, run.state):
+            told = run.key, run.state
+            print(f"{run.key}: {run.state}", file=sys.stderr, flush=True)
+        if run.state in _ENDED:
+            again = _rerun_of(acting, run)
+            if again is None:
+                return run
+            key = again.key
+            continue
+        if until is not None and time.monotonic() >= until:
+            print(f"the time is up: {run.key} is {run.state}", file=sys.stderr)
+            return run
+        if time.monotonic() - asked_at < look_every:
+            time.sleep(look_every if until is None else max(0.0, min(look_every, until - time.monotonic())))
+
+
+def code_of(run: RunAnswer) -> int:
+    """Of a run that was waited for: 0 only if it has finished."""
+    return int(run.state != RunState.FINISHED.value)
+
+
+def _rerun_of(acting: Levers, run: RunAnswer) -> RunAnswer | None:
+    """The attempt that the app makes by itself after the end of a run."""
+    if run.reruns is None or run.reruns.next_at is None:
+        return None
+    newest = replays_of(acting, run.reruns.of)[-1:]
+    return next((one for one in newest if one.key != run.key), None)
+
+
+def _patiently(ask: Callable[[], tuple[RunAnswer, bool]], look_every: float) -> RunAnswer:
+    """What is asked for, also through an outage of the app or of its ledger."""
+    until = time.monotonic() + _PATIENCE.total_seconds()
+    while True:
+        try:
+            return ask()[0]
+        except (Unreachable, StoreUnavailable) as error:
+            if time.monotonic() >= until:
+                raise
+            print(f"{error}; asking again", file=sys.stderr, flush=True)
+            time.sleep(look_every)
