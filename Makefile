@@ -14,7 +14,7 @@ version = import sys; print("%d.%d" % sys.version_info[:2])
 CANDIDATES := python3 python3.12 python3.13 python3.11 python
 PYTHON ?= $(shell for one in $(CANDIDATES); do $$one -c '$(fits)' 2>/dev/null && echo $$one && break; done)
 
-.PHONY: help docs demo run unit integration test proof mutants screenshots check format schema lock bench setup setup-python clean
+.PHONY: help docs demo run upload unit integration test proof mutants screenshots check format schema lock bench setup setup-python clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
@@ -25,6 +25,9 @@ demo: $(APP) $(STORAGE) ## run the main job on this machine, then stop
 
 run: $(APP) $(STORAGE) ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
+
+upload: $(APP) ## upload FILE=… into the folder that make run watches, or TO=container/folder
+	@$(BIN)/python -m local.upload $(FILE) $(if $(TO),--to $(TO))
 
 unit: $(VENV) ## run the tests that start no process: the fast loop
 	$(PYTEST) -m 'not azurite and not machine and not browser and not simulation and not proof' $(PARALLEL)

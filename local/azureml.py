@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from . import azureml_jobs
 from .azureml_calls import WORKSPACE, Call, Reply, Route, cancel, faulty
 from .azureml_service import DEMO_ENDPOINT, DEMO_ENDPOINT_NAME, DEMO_PIPELINE, Fault, Service, error_body
-from .azureml_workspace import routes
+from .azureml_workspace import routes, workspace_of
 
 PIPELINES = f"/pipelines/v1.0{WORKSPACE}"
 IDENTITY_HEADER = "stand-in"
@@ -210,7 +210,10 @@ def _submissions(call: Call) -> Reply:
 
 
 def _add_fault(call: Call) -> Reply:
-    fault = Fault(**call.json())
+    try:
+        fault = Fault(**call.json())
+    except (TypeError, ValueError) as error:  # no such kind, another key, or no JSON
+        return 400, error_body("UserError", str(error).removeprefix("Fault.__init__() "))
     call.service.add_fault(fault)
     return 200, asdict(fault)
 
@@ -245,6 +248,9 @@ def main() -> None:
     parser.add_argument("--run-seconds", type=float, default=5.0)
     options = parser.parse_args()
     server = AzureMl(options.port, Service(run_seconds=options.run_seconds))
+    known = workspace_of(server.service)
+    known.parameters |= {"learning_rate": "0.1", "window": "1h", "shards": "1", "horizon": "7d"}  # many-schedules.yaml
+    known.datapaths.append("readings")
     print(f"Azure ML stand-in on {server.url}", flush=True)
     server.serve_forever()
 

@@ -41,17 +41,23 @@ class ServedRun:
         return "Failed" if (self.body.get("parameterassignments") or {}).get("fail") else "Finished"
 
 
+FAULT_KINDS = ("status", "lose_reply", "cut", "slow", "html", "without_id", "redirect")
+
+
 @dataclass
 class Fault:
-    """What the next submissions meet instead of an answer; `times` counts down."""
+    """What the next submissions meet instead of an answer; `times` counts down. Raises ValueError for another kind."""
 
     kind: str
-    """status, slow, cut, lose_reply, html, without_id or redirect."""
     times: int = 1
     status: int = 500
     retry_after: str | None = None
     seconds: float = 0.0
     code: str = "UserError"
+
+    def __post_init__(self) -> None:
+        if self.kind not in FAULT_KINDS:
+            raise ValueError(f"no fault {self.kind!r}; there are: {', '.join(FAULT_KINDS)}")
 
 
 @dataclass

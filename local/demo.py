@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from azure.data.tables import TableServiceClient
@@ -21,7 +23,9 @@ from triggers.scheduling.run import Run, RunState
 from triggers.settings import read
 
 from . import history
+from .azureml_service import FAULT_KINDS
 from .azurite import CHECKOUT, NotStarted
+from .env import ENV, write_env
 from .machine import Machine
 
 PORTS = (7071, 21080, 21000, 21001, 21002)
@@ -38,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     own_file = os.environ.get("SCHEDULES_FILE") if options.stay else None
     file = own_file or list(TIMERS)[options.stay]
-    # What is made up stays out of the ledger that the demo and schedules of one's own are kept in.
-    folder = CHECKOUT / (".local/many" if options.stay and own_file is None else ".local")
-    machine = Machine(folder, PORTS, {"SCHEDULES_FILE": file})
+    machine = Machine(folder_of(file), PORTS, {"SCHEDULES_FILE": file})
     machine.containers = containers(machine)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        if not options.stay:
+            machine.forget()  # else a demo would begin with what came due since the last one
         with machine:
             print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
             for fault in machine.get(f"{machine.url}/api/health")["faults"]:
@@ -55,13 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if own_file is None:
                 _show(machine, _both_halves(machine, TIMERS[file]))
             if options.stay:
+                write_env(machine)
                 _stay(machine)
     except NotStarted as error:
         print(f"The demo did not work: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.")
+    finally:
+        if options.stay:
+            ENV.unlink(missing_ok=True)
     return 0
+
+
+def folder_of(file: str) -> Path:
+    """Where the storage of a schedules file is kept: nothing of another file's is in its ledger."""
+    whole = (CHECKOUT / file).resolve()
+    return CHECKOUT / ".local" / "machines" / f"{whole.stem}-{sha256(bytes(whole)).hexdigest()[:8]}"
 
 
 def containers(machine: Machine) -> list[str]:
@@ -116,12 +130,9 @@ def _short(path: str) -> Any:
 
 def _stay(machine: Machine) -> None:
     """Tell of every run until stopped."""
-    print("\nStaying up; stop with Ctrl+C. The command line beside it: python -m triggers runs --url", machine.url)
-    print("The stand-in of Azure ML serves, for a file of your own: endpoint %PIPELINE_ENDPOINT%, pipeline_endpoint")
-    print("TrainEndpoint, batch_endpoint %BATCH_ENDPOINT%, component azureml:nyc_taxi:1, and a workspace of the four")
-    print("%AZUREML_SUBSCRIPTION_ID%, %AZUREML_RESOURCE_GROUP%, %AZUREML_WORKSPACE_NAME%, %AZUREML_API%.")
-    print(f"Upload into {', '.join(_watched(machine)) or 'nothing: no schedule watches'} with this connection string:")
-    print(machine.azurite.connection_string, flush=True)
+    print("\nIn a second terminal: source .local/env, then triggers runs, or make upload FILE=…; Ctrl+C here stops.")
+    print(f'See it fail: curl {machine.azureml_url}/_stand-in/faults -d \'{{"kind": "lose_reply"}}\'', end="")
+    print(f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')})", flush=True)
     ledger = _ledger(machine)
     known = {run.key: run.state for one in ledger.registrations() for run in ledger.recent_runs(one.schedule, 100)}
     while machine.is_up():
@@ -132,16 +143,6 @@ def _stay(machine: Machine) -> None:
                     _tell(run)
         time.sleep(1)
     raise NotStarted(f"a process ended by itself; see {machine.folder}")
-
-
-def _watched(machine: Machine) -> list[str]:
-    """The folders that the file watches; their containers are made where they are missing."""
-    watched = []
-    for one in machine.get(f"{machine.url}/api/schedules")["schedules"]:
-        if change := one["trigger"].get("change"):
-            machine.make_container(change["container"])
-            watched.append(f"{change['container']}/{change.get('path_on_datastore') or ''}".rstrip("/"))
-    return list(dict.fromkeys(watched))
 
 
 def _tell(run: Run) -> None:

@@ -1,12 +1,24 @@
-"""Prints the settings of `make run` and `make demo` for a shell: eval "$(python -m local.env)"."""
+"""The settings of `make run` for a shell: source .local/env. `make run` writes the file, and deletes it when it ends.
+
+With them every command works on the ledger of `make run`, from any folder.
+"""
 
 import shlex
 import sys
+from pathlib import Path
+from typing import Final
 
 from .azurite import CHECKOUT
-from .demo import PORTS
 from .machine import Machine
 
-if __name__ == "__main__":
-    for name, value in Machine(CHECKOUT / ".local", PORTS).app_settings.items():
-        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+ENV: Final = CHECKOUT / ".local" / "env"
+
+
+def write_env(machine: Machine, file: Path = ENV) -> None:
+    """Write the file that a second terminal sources."""
+    settings = dict(machine.app_settings)
+    settings["SCHEDULES_FILE"] = str(CHECKOUT / settings["SCHEDULES_FILE"])
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
+    path = shlex.quote(str(Path(sys.executable).parent))
+    file.write_text("".join([*lines, f"export PATH={path}:$PATH\n"]))
+    file.chmod(0o600)

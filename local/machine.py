@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -80,9 +81,13 @@ class Machine:
             **self._settings,
         }
 
+    def forget(self) -> None:
+        """Delete what is stored, before a start; raises NotStarted while somebody uses it."""
+        self._check_ports()
+        shutil.rmtree(self.azurite.folder, ignore_errors=True)
+
     def __enter__(self) -> Self:
-        for port in (self.host_port, self.azureml_port, *self.azurite.ports):
-            _check_free(port)
+        self._check_ports()
         try:
             self._processes.enter_context(self.azurite)
             for container in self.containers:
@@ -101,6 +106,10 @@ class Machine:
             stop(self._host)
             self._host = None
         self._processes.close()
+
+    def _check_ports(self) -> None:
+        for port in (self.host_port, self.azureml_port, *self.azurite.ports):
+            _check_free(port)
 
     def start_host(self) -> None:
         """Start the host, the first time or after kill_host."""

@@ -1,34 +1,63 @@
-"""Uploads a file of a line into the storage of `make run` or `make demo`.
+"""Uploads a file into the storage of `make run`.
 
-python -m local.upload azureml-blobstore/incoming/a.csv [TEXT]
+make upload FILE=a.csv [TO=container/folder]
+python -m local.upload a.csv [--to container/folder] [--text TEXT]
 """
 
+import argparse
 import sys
-import time
+import urllib.error
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from azure.core.exceptions import ResourceExistsError, ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 
 from .azurite import connection_string
 from .demo import PORTS
+from .machine import Machine
 
 
-def main(place: str, text: str | None = None) -> int:
-    """Exit code 1 when nothing is running."""
-    container, _, path = place.partition("/")
-    service = BlobServiceClient.from_connection_string(connection_string(PORTS[2:]), retry_total=0)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 1 when nothing is running, or there is no such file."""
+    parser = argparse.ArgumentParser(prog="python -m local.upload", description="Uploads into the storage of make run.")
+    parser.add_argument("file", metavar="FILE", help="the file; with --text, the name alone counts")
+    parser.add_argument(
+        "--to", metavar="CONTAINER/FOLDER", help="default: what the first change-based schedule watches"
+    )
+    parser.add_argument("--text", metavar="TEXT", help="what the file holds, instead of a file on this machine")
+    options = parser.parse_args(arguments)
     try:
-        with suppress(ResourceExistsError):
-            service.create_container(container)
-        content = text if text is not None else f"uploaded at {time.time():.0f}\n"
-        service.get_blob_client(container, path).upload_blob(content, overwrite=True)
-    except ServiceRequestError:
-        print("The storage emulator is not running: start it with make run", file=sys.stderr)
+        content = Path(options.file).read_bytes() if options.text is None else options.text.encode()
+        place = options.to or _watched(f"http://127.0.0.1:{PORTS[0]}/api/schedules")
+        container, _, folder = place.strip("/").partition("/")
+        path = "/".join(filter(None, (folder, Path(options.file).name)))
+        _upload(container, path, content)
+    except (ServiceRequestError, urllib.error.URLError):
+        print("Nothing is running: start it with make run", file=sys.stderr)
         return 1
-    print(f"Uploaded {place}")
+    except (OSError, LookupError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Uploaded {container}/{path}")
     return 0
 
 
+def _watched(url: str) -> str:
+    """What the first change-based schedule of the running app watches; raises LookupError when none does."""
+    for one in Machine.get(url)["schedules"]:
+        if change := one["trigger"].get("change"):
+            return f"{change['container']}/{change.get('path_on_datastore') or ''}".rstrip("/")
+    raise LookupError("no schedule of the running app watches a folder: name one with --to")
+
+
+def _upload(container: str, path: str, content: bytes) -> None:
+    service = BlobServiceClient.from_connection_string(connection_string(PORTS[2:]), retry_total=0)
+    with suppress(ResourceExistsError):
+        service.create_container(container)
+    service.get_blob_client(container, path).upload_blob(content, overwrite=True)
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main())

@@ -158,14 +158,14 @@ def test_the_commands_print_what_the_pages_say(command: str, output: str) -> Non
 def test_the_tutorials_mistake_is_reported_as_it_says(tmp_path: Path) -> None:
     page = PAGES["getting-started.md"]
     (file,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    (output,) = re.findall(r"^\$ python -m triggers validate\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (output,) = re.findall(r"^\$ triggers validate --file my.yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     settings = {"PIPELINE_ENDPOINT": ADDRESS, "SCHEDULES_FILE": "my.yaml"}
     settings |= dict.fromkeys(("AzureWebJobsStorage", "DataStorage"), "UseDevelopmentStorage=true")
 
     (tmp_path / "my.yaml").write_text(file)
-    right = run_command("validate", settings=settings, folder=tmp_path)
+    right = run_command("validate", "--file", "my.yaml", settings=settings, folder=tmp_path)
     (tmp_path / "my.yaml").write_text(file.replace("interval: 1", "interval: 0"))
-    wrong = run_command("validate", settings=settings, folder=tmp_path)
+    wrong = run_command("validate", "--file", "my.yaml", settings=settings, folder=tmp_path)
 
     assert (right.code, right.out.splitlines()[-1]) == (0, "my.yaml: 2 schedules, no faults")
     assert (wrong.code, wrong.out) == (1, output)

@@ -1,6 +1,7 @@
 """The app as a whole, in processes of its own: the host stand-in, Azurite and the Azure ML stand-in."""
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableServiceClient
 
-from local.azurite import free_ports
+from local.azurite import CHECKOUT, free_ports
+from local.demo import folder_of
+from local.env import write_env
 from local.machine import Machine
 from local.ncrontab import Ncrontab
 from triggers.ledger.azure_table import AzureTable
@@ -261,3 +264,59 @@ def test_the_demo_needs_free_ports(tmp_path: Path, machine: Machine) -> None:
         Machine(tmp_path, [machine.host_port, *free_ports(4)]),
     ):
         pass
+
+
+@pytest.mark.parametrize("body", ['{"kind": "explode"}', '{"kind": "cut", "now": true}', "cut"])
+def test_a_fault_that_there_is_not_is_refused(machine: Machine, body: str) -> None:
+    done = subprocess.run(
+        ["curl", "-s", "-w", "%{http_code}", f"{machine.azureml_url}/_stand-in/faults", "-d", body],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.endswith("400")
+    assert "explode" not in body or "no fault 'explode'; there are: status, lose_reply, cut" in done.stdout
+
+
+def test_each_schedules_file_has_a_ledger_of_its_own() -> None:
+    files = ("local/schedules.yaml", "local/many-schedules.yaml", "schedules.yaml", "other/schedules.yaml")
+
+    assert len({folder_of(file) for file in files}) == len(files)
+    assert folder_of("schedules.yaml") == folder_of("./schedules.yaml")
+
+
+def test_a_demo_begins_with_an_empty_ledger_and_never_under_a_running_app(tmp_path: Path, machine: Machine) -> None:
+    from local.azurite import NotStarted
+
+    running = Machine(tmp_path, [machine.host_port, *free_ports(4)])
+    free = Machine(tmp_path, free_ports(5))
+    (tmp_path / "azurite").mkdir()
+
+    with pytest.raises(NotStarted, match="is in use"):
+        running.forget()
+    assert (tmp_path / "azurite").exists()
+    free.forget()
+    assert not (tmp_path / "azurite").exists()
+
+
+def test_the_environment_file_makes_every_command_work_from_anywhere(machine: Machine, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    machine.make_container("azureml-blobstore")
+    write_env(machine, env)
+
+    def command(arguments: str) -> subprocess.CompletedProcess[str]:
+        script = f"source {env} && export SCHEDULES_FILE={CHECKOUT}/local/schedules.yaml && triggers {arguments}"
+        return subprocess.run(
+            ["bash", "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin"},
+            check=False,
+        )
+
+    assert command("schedules").stdout.startswith("schedule")
+    looked = command("doctor")
+    assert (looked.returncode, looked.stderr) == (0, ""), looked.stdout
+    assert ", 0 fault, " in looked.stdout
