@@ -37,7 +37,10 @@ def main() -> int:
             lively(machine, _FILE)
             for width, scheme in _PICTURES:
                 _take(_opened(browser, machine, width, scheme), target / f"dashboard-{width}-{scheme}.png")
-            _take(_with_story(_opened(browser, machine, 1440, "light")), target / "dashboard-run.png")
+            for name, prepare in _VIEWS.items():
+                page = _opened(browser, machine, 1440, "light")
+                prepare(page)
+                _take(page, target / f"dashboard-{name}.png")
     return 0
 
 
@@ -57,11 +60,39 @@ def _opened(browser: Browser, machine: Machine, width: int, scheme: str) -> Page
     return page
 
 
-def _with_story(page: Page) -> Page:
+def _run(page: Page) -> None:
     page.get_by_label("State").select_option("failed")
     page.locator("#rows a", has_text="score-uploads").first.click()
     expect(page.locator("#story .life")).to_be_visible()
-    return page
+    page.get_by_text("What was sent").click()
+
+
+def _schedule(page: Page) -> None:
+    page.get_by_role("button", name="nightly-training", exact=True).click()
+    expect(page.locator(".times li").first).to_be_visible()
+    page.locator("#schedules").evaluate("(node) => node.scrollIntoView()")
+
+
+def _trigger(page: Page) -> None:
+    page.get_by_role("button", name="Trigger nightly-training").click()
+    expect(page.locator("#ask .now")).to_be_visible()
+
+
+def _why(page: Page) -> None:
+    page.get_by_role("button", name="score-uploads", exact=True).click()
+    page.get_by_role("button", name="Why did this file start nothing?").click()
+    page.get_by_label("File, below the container").fill("incoming/never-uploaded.csv")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.locator("#ask .answer")).to_be_visible()
+
+
+def _states(page: Page) -> None:
+    page.get_by_text("What the states mean").click()
+    page.locator("#legend").evaluate("(node) => node.scrollIntoView()")
+
+
+_VIEWS: Final = {"run": _run, "schedule": _schedule, "trigger": _trigger, "why": _why, "states": _states}
+"""A picture of each main view, beside the page itself."""
 
 
 def _take(page: Page, target: Path) -> None:

@@ -338,8 +338,8 @@ def test_pause_and_resume_work_on_the_ledger(run: Run, azurite: Azurite) -> None
     ]
 
     assert said == [
-        (0, "nightly is paused: what comes due is skipped\n", ""),
-        (0, "nightly was paused already\n", ""),
+        (0, "nightly is paused: what comes due is skipped; people can still trigger it\n", ""),
+        (0, "nightly was paused already; people can still trigger it\n", ""),
         (0, "nightly runs again; what passed in the pause stays skipped\n", ""),
         (0, "nightly was not paused\n", ""),
     ]

@@ -301,7 +301,7 @@ def test_explain_tells_the_chain_of_decisions_for_a_blob(run: Command) -> None:
 
     assert absent == (
         "there is no blob 'raw/none.csv' in the container inbox\n"
-        "nothing is known of one: no event or sweep has recorded it while it was there\n"
+        "no version of it is known: no event or sweep has recorded it\n"
     )
     assert "uploads watches it" in unseen
     assert "this version has no row" in unseen

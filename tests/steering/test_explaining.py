@@ -85,9 +85,7 @@ def test_a_file_that_is_gone_is_told_from_the_ledger(engine: Engine) -> None:
 def test_a_file_that_nobody_has_seen_is_told_as_such(engine: Engine) -> None:
     told = explain(engine, watching(CHANGE), blob=FILE)
 
-    assert told.sentence == (
-        "'incoming/a.csv': nothing is known of one: no event or sweep has recorded it while it was there"
-    )
+    assert told.sentence == ("'incoming/a.csv': no version of it is known: no event or sweep has recorded it")
     assert (told.run, told.versions) == (None, [])
 
 

@@ -159,7 +159,7 @@ def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) ->
     strip = page.get_by_role("group", name="walked, last 24 hours: 1 submitted")
 
     strip.press("ArrowLeft")
-    expect(page.locator("#tip")).to_contain_text("requested by ann")
+    expect(page.locator("#tip")).to_contain_text("manual by ann")
     strip.press("Enter")
     expect(page.locator("#story")).to_contain_text(run["key"])
     page.keyboard.press("Escape")
@@ -177,7 +177,7 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
 
     story = page.locator("#story")
     expect(story).to_contain_text("a <b>try</b>")
-    expect(story).to_contain_text("Requested by ann")
+    expect(story).to_contain_text("Manual by ann")
     expect(story.locator(".life b")).to_have_text(["waiting", "submitting", "submitted"])
     found = requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
     [run] = [one for one in found if one["requested_by"] == "ann"]
@@ -186,7 +186,7 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
     assert sent["ParameterAssignments"]["since"].startswith("20")  # not the template, which nobody has touched
     page.keyboard.press("Escape")
     expect(story).to_be_hidden()
-    expect(page.locator("#rows")).to_contain_text("requested by ann")
+    expect(page.locator("#rows")).to_contain_text("manual by ann")
 
 
 def test_a_manual_schedule_can_be_triggered_and_has_nothing_to_pause_or_to_backfill(page: Page) -> None:
@@ -259,8 +259,8 @@ def test_an_open_run_is_canceled(page: Page, machine: Machine) -> None:
     page.get_by_role("button", name="Refresh").click()
     page.locator("#rows .run a[href='#run/stuck!c']").click()
 
-    page.locator("#story").get_by_role("button", name="Cancel").click()
-    page.locator("#ask").get_by_role("button", name="Cancel the run").click()
+    page.locator("#story").get_by_role("button", name="Cancel run").click()
+    page.locator("#ask").get_by_role("button", name="Cancel run").click()
 
     expect(page.locator("#ask .answer")).to_contain_text("The run is canceled")
     page.locator("#ask").get_by_role("button", name="Close").click()
@@ -550,12 +550,12 @@ def test_a_cancel_that_was_agreed_to_for_another_state_is_asked_again(page: Page
     run = post(machine, "schedules/stuck/trigger", request_id="moved")
     page.get_by_role("button", name="Refresh").click()
     page.locator("#rows .run a[href='#run/stuck!moved']").click()
-    page.locator("#story").get_by_role("button", name="Cancel").click()
+    page.locator("#story").get_by_role("button", name="Cancel run").click()
     expect(page.locator("#ask")).to_contain_text("It will not be sent.")
     page.route("**/api/runs/stuck!moved", lambda route: route.fulfill(json=run | {"state": "submitted"}))
     sent: list[str] = []
     page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
-    page.locator("#ask").get_by_role("button", name="Cancel the run").click()
+    page.locator("#ask").get_by_role("button", name="Cancel run").click()
 
     expect(page.locator("#ask .answer")).to_contain_text(f"It was {run['state']} and is now submitted")
     expect(page.locator("#ask")).to_contain_text("Azure ML is asked to stop it.")
@@ -581,7 +581,7 @@ def test_text_of_others_keeps_to_its_place(page: Page, machine: Machine) -> None
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator("#rows .run a[href='#run/fixed!theirs']")).to_be_attached()
     words = "({ kind: 'request', requested_by: 'a\\u202eb', blob: { path: 'c' } })"
-    assert page.evaluate(f"about({words})") == "requested by \u2068a\u202eb\u2069: c"
+    assert page.evaluate(f"about({words})") == "manual by \u2068a\u202eb\u2069: c"
     card = "'x'.repeat(90)"
     page.evaluate(f"keep([{{ ...newest[0], key: 'long', schedule: {card}, state: 'dead' }}]), draw()")
 

@@ -125,7 +125,8 @@ def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
         was_paused = acting.schedule(options.schedule).paused
         held = acting.pause(options.schedule, _body(options))
     note = f" ({one_line(held.pause_note)})" if held.pause_note and options.url else ""
-    print(f"{held.name} {'was paused already' if was_paused else f'is paused{note}: what comes due is skipped, and people can still trigger it'}")
+    what = "was paused already" if was_paused else f"is paused{note}: what comes due is skipped"
+    print(f"{held.name} {what}; people can still trigger it")
     return 0
 
 

@@ -19,7 +19,7 @@ from .config import (
     Schedule,
     Target,
 )
-from .templates import Stored, Value, escaped, fill
+from .templates import Stored, Value, escaped, fill, names_in, readable
 from .upstream import Upstream
 
 
@@ -122,6 +122,20 @@ def build_request(schedule: Schedule, of: Facts) -> RunRequest:
         else {},
         run_source=_optional(template.run_source, values),
     )
+
+
+def filled_parameters(schedule: Schedule, of: Facts) -> dict[str, str | None]:
+    """The pipeline parameters that hold templates, as people read them; None for one that these facts do not fill."""
+    values = {name: value for name, value in _values(schedule, of).items() if name != "run_key"}
+    found: dict[str, str | None] = {}
+    for name, text in schedule.request.pipeline_parameters.items():
+        if not names_in(text):
+            continue
+        try:
+            found[name] = readable(fill(text, values))
+        except KeyError:
+            found[name] = None
+    return found
 
 
 def _values(schedule: Schedule, of: Facts) -> Mapping[str, Value]:

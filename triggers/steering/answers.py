@@ -53,6 +53,10 @@ class ScheduleAnswer(Struct, frozen=True, kw_only=True):
     """This and what follows come with `details` only."""
     pipeline_parameters: dict[str, str] | UnsetType = UNSET
     """As written in the file: templates not filled, settings not put in."""
+    pipeline_parameters_now: dict[str, str | None] | UnsetType = UNSET
+    """Those that hold templates, filled as for a run that is triggered now; null where a file or a run is needed."""
+    rules: dict[str, str] | UnsetType = UNSET
+    """What the file says beside the trigger (`overlap`, `batch`, `rerun`, …), by key; defaults are left out."""
     trigger_overrides: str | UnsetType = UNSET
     """What a person's trigger may change: none, listed or any."""
 

@@ -135,7 +135,7 @@ class ExplainedFiles:
         seen += [f"it was gone already when it was looked at, at {iso_utc(run.created_at)}: {run.key}" for run in late]
         if not known:
             if not late:
-                seen.append("nothing is known of one: no event or sweep has recorded it while it was there")
+                seen.append("no version of it is known: no event or sweep has recorded it")
             return _file(seen, [], None)
         last = known[0].change
         seen.append(f"its last version that is known is that of {iso_utc(last.last_modified)}, ETag {last.etag}")

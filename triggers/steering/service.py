@@ -18,10 +18,12 @@ from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.reruns import REQUESTED_BY
-from ..scheduling.run import ENDED_STATES, Run
+from ..scheduling.run import ENDED_STATES, Run, RunKind
 from ..scheduling.run_keys import chain_key, is_run_key
+from ..scheduling.run_request import filled_parameters
 from ..scheduling.shown import RunAnswer, whole_answer
-from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after
+from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after, previous
+from ..starting.occurrence import Occurrence
 from .answers import (
     BackfillAnswer,
     ExplainAnswer,
@@ -43,6 +45,7 @@ from .pausing import pause, resume
 from .program_calls import ProgramCalls
 from .published_body import PublishedBody, submitted
 from .questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
+from .rules import rules_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
 _NEXT: Final = 10
@@ -72,7 +75,8 @@ class Steering:
             for one in self.config.schedules.values()
         ]
         if details:
-            found = [_detailed(told, self.config.schedules[told.name]) for told in found]
+            now = self.clock.now()
+            found = [_detailed(told, self.config.schedules[told.name], now) for told in found]
         return SchedulesAnswer(schedules=found)
 
     def schedule(self, name: str) -> ScheduleAnswer:
@@ -248,11 +252,15 @@ def upcoming(schedule: TimeSchedule, after: datetime, number: int) -> list[NextA
     ]
 
 
-def _detailed(told: ScheduleAnswer, one: Schedule) -> ScheduleAnswer:
+def _detailed(told: ScheduleAnswer, one: Schedule, now: datetime) -> ScheduleAnswer:
+    before = previous(one.trigger, now) if isinstance(one, TimeSchedule) else None
+    present = Occurrence(key="", kind=RunKind.REQUEST, nominal_time=now, previous_time=before)
     return structs.replace(
         told,
         description=one.request.description,
         pipeline_parameters=dict(one.request.pipeline_parameters),
+        pipeline_parameters_now=filled_parameters(one, present),
+        rules=rules_of(one),
         trigger_overrides=one.trigger_overrides.value,
     )
 

@@ -27,7 +27,7 @@ _KINDS: Final = {
     RunKind.TIME: "by the clock",
     RunKind.CHANGE: "a blob changed",
     RunKind.BATCH: "a batch of changes",
-    RunKind.REQUEST: "requested",
+    RunKind.REQUEST: "manual",
     RunKind.REPLAY: "a replay",
     RunKind.CHAIN: "after another run",
 }

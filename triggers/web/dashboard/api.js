@@ -1,7 +1,7 @@
 // The HTTP API of the app, and the key for it. The key is kept for the tab alone, and sent in a header.
 
 /**
- * @import { BackfillAnswer, HealthAnswer, RunAnswer, RunsAnswer, ScheduleAnswer } from "./api_types.js"
+ * @import { BackfillAnswer, ExplainAnswer, HealthAnswer, RunAnswer, RunsAnswer, ScheduleAnswer } from "./api_types.js"
  * @import { BackfillBody, HeldBody, ReplayBody, RunsQuery, TriggerBody } from "./api_types.js"
  */
 
@@ -154,6 +154,14 @@ export const getHealth = () => api("GET", "health");
  * @returns {Promise<RunAnswer>}
  */
 export const getRun = (key) => api("GET", runPath(key));
+
+/**
+ * @param {string} name
+ * @param {Record<string, string>} question One of at, blob and upstream.
+ * @returns {Promise<ExplainAnswer>}
+ */
+export const getExplanation = (name, question) =>
+  api("GET", `${schedulePath(name)}/explain?${new URLSearchParams(question)}`);
 
 /**
  * A page of runs; what is null or empty is not asked for.

@@ -244,6 +244,8 @@
  * @property {RunAnswer[]} last_runs
  * @property {string | null} [description]
  * @property {Record<string, string>} [pipeline_parameters]
+ * @property {Record<string, string | null>} [pipeline_parameters_now]
+ * @property {Record<string, string>} [rules]
  * @property {string} [trigger_overrides]
  */
 

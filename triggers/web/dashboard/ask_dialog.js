@@ -21,6 +21,7 @@ import { apart, many } from "./texts.js";
  * @property {Child} fields
  * @property {string} label Of the button.
  * @property {boolean} [stop] Whether it ends something.
+ * @property {boolean} [reads] Whether it only asks: nothing is done, so nothing can be in doubt.
  * @property {(values: Values) => Promise<Done>} act
  * @property {(values: Values) => Promise<Preview>} [preview] Done first, and shown, before `act` may be.
  */
@@ -153,7 +154,7 @@ async function work(asked) {
     if (question.preview && !asked.isSeen) showPreview(asked, await question.preview(values));
     else finish(asked, await question.act(values));
   } catch (caught) {
-    answer.replaceChildren(refusal(caught));
+    answer.replaceChildren(refusal(caught, question.reads));
     say(button, shown);
     button.disabled = cancel.disabled = false;
   } finally {
@@ -169,12 +170,15 @@ async function work(asked) {
 const valuesOf = (form) =>
   Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value).trim()]));
 
-/** @param {unknown} caught */
-function refusal(caught) {
+/**
+ * @param {unknown} caught
+ * @param {boolean} [reads]
+ */
+function refusal(caught, reads) {
   const error = understood(caught);
   // A key may be for looking only.
   const message = error.status === 401 ? "This key is not allowed to do this" : error.message;
-  const doubt = isRefused(error) ? "" : " Whether it was done is not known; look at the runs.";
+  const doubt = reads || isRefused(error) ? "" : " Whether it was done is not known; look at the runs.";
   const sentence = h("span", { class: "foreign" }, `${message}.`.replace(/\.\.$/, "."));
   return h("div", { class: "answer no", role: "alert" }, sentence, doubt);
 }
@@ -220,8 +224,14 @@ function tellLate(title, text) {
  * @param {Asked} asked
  * @param {Done} done
  */
-function finish({ form, acts, dialog, answer }, done) {
+function finish({ question, form, acts, dialog, answer, button, cancel }, done) {
   answer.replaceChildren(h("div", { class: "answer well" }, done.told));
+  if (question.reads) {
+    if (done.run) answer.append(h("p", null, showButton(dialog, done.run)));
+    say(button, question.label);
+    button.disabled = cancel.disabled = false;
+    return;
+  }
   /** @type {NodeListOf<HTMLInputElement | HTMLSelectElement | HTMLButtonElement>} */
   const fields = form.querySelectorAll("input, select, .param button");
   for (const one of fields) one.disabled = true;

@@ -64,7 +64,7 @@ export function keepSchedule(plan) {
  */
 export function keep(found) {
   let changed = false;
-  for (const run of found.filter(isSound)) {
+  for (const run of found.filter(isSound).map(withKnown)) {
     const text = JSON.stringify(run);
     if (written.get(run.key) === text) continue;
     written.set(run.key, text);
@@ -72,6 +72,21 @@ export function keep(found) {
     changed = true;
   }
   if (changed) index();
+}
+
+/**
+ * Lists tell less of a run than its own answer, which may be known already.
+ * @param {RunAnswer} run
+ * @returns {RunAnswer}
+ */
+function withKnown(run) {
+  const known = runs.get(run.key);
+  if (!known) return run;
+  return {
+    ...run,
+    request: run.request ?? known.request,
+    downstream: run.downstream?.length ? run.downstream : known.downstream,
+  };
 }
 
 /** @param {RunAnswer} run */

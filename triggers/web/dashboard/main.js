@@ -1,27 +1,17 @@
 // Where the page begins: what its fields and buttons do, and the first look at the app.
 
-import { $, h, say } from "./elements.js";
+import { $, say } from "./elements.js";
 import { listenToGate } from "./gate.js";
+import { drawMeanings } from "./meanings.js";
 import { listenToPresses } from "./pressing.js";
 import { draw, followAddress, followVisibility, refresh, refreshAll, showOlder } from "./refreshing.js";
 import { listenToFilters } from "./run_list.js";
 import { findSchedules } from "./schedule_list.js";
 import { onSignal } from "./signals.js";
-import { badge } from "./state_signs.js";
 import { listenToStory } from "./story.js";
 import { setRange } from "./timeline.js";
 import { pointAtNothing } from "./timeline_pointing.js";
 import { tick } from "./times.js";
-
-/** @import { RunState } from "./api_types.js" */
-
-/** @type {RunState[]} Those that look alike are there once. */
-const LEGEND = ["finished", "submitted", "waiting", "unsent", "unknown", "failed", "canceled", "untracked", "skipped"];
-
-function drawLegend() {
-  const badges = LEGEND.map((state) => (state === "failed" ? badge(state, "failed, rejected, dead") : badge(state)));
-  $("legend").replaceChildren(...badges, h("span", null, "○ to come"));
-}
 
 function listenToSchedules() {
   const find = $("find", HTMLInputElement);
@@ -48,7 +38,7 @@ function listenToPage() {
 }
 
 say($("host"), location.host);
-drawLegend();
+drawMeanings();
 listenToPresses();
 listenToGate();
 listenToSchedules();

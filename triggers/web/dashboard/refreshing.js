@@ -41,11 +41,13 @@ export async function draw() {
 }
 
 /**
- * What has the focus stays where it is on the screen; browsers see to that only where the page is scrolled.
+ * What the pointer is over, or what has the focus, stays where it is on the screen; browsers see to that only where the
+ * page is scrolled.
  * @param {() => void} work
  */
 function keepingPlace(work) {
-  const held = document.activeElement?.closest("main") ? document.activeElement : null;
+  const focused = document.activeElement?.closest("main") ? document.activeElement : null;
+  const held = [...document.querySelectorAll("main li:hover, main .run:hover")].at(-1) ?? focused;
   const before = held?.getBoundingClientRect().top ?? 0;
   work();
   if (held?.isConnected) scrollBy(0, held.getBoundingClientRect().top - before);

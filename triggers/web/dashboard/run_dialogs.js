@@ -22,7 +22,7 @@ export function askReplay(run) {
   ask({
     title: `Replay ${run.schedule}`,
     lead: [
-      `One more run for the same occurrence: ${about(run)}. It is built from the file as it is now.`,
+      `Starts a new run ${about(run).startsWith("for ") ? "" : "for "}${about(run)}, using the current schedules.yaml.`,
       isUnknown && " This run is given up first; should Azure ML run it all the same, there are two.",
     ],
     fields: [isForced && h("label", { class: "check" }, agree, `${again}: run it again all the same`), whyFields()],
@@ -51,7 +51,7 @@ export function askCancel({ key, schedule, state }) {
     title: `Cancel this run of ${schedule}?`,
     lead: means,
     fields: whyFields(),
-    label: "Cancel the run",
+    label: "Cancel run",
     stop: true,
     act: async (values) => {
       const present = await getRun(key);

@@ -4,6 +4,7 @@ import { getRuns, iso } from "./api.js";
 import { $, h, hasChanged, refill, say, sync } from "./elements.js";
 import { bySchedule, keep, loaded, newest, plans } from "./known.js";
 import { loadBack } from "./loading.js";
+import { linesOf, unfold } from "./neighbours.js";
 import { addressOf } from "./run_address.js";
 import { about, because, lasted } from "./run_words.js";
 import { badge } from "./state_signs.js";
@@ -13,6 +14,7 @@ import { CLOCK, local, setTime } from "./times.js";
 
 /**
  * @import { Run } from "./known.js"
+ * @import { Line } from "./neighbours.js"
  * @import { RunState } from "./api_types.js"
  * @typedef {object} Filters
  * @property {string} text
@@ -62,7 +64,8 @@ const textsOf = (run) => [
 export function drawRuns() {
   drawFilters();
   const found = filtered();
-  sync($("rows"), found.slice(0, shownNumber), (run) => run.key, runRow, updateRun);
+  const lines = linesOf(found).slice(0, shownNumber);
+  sync($("rows"), lines, (line) => line.run.key, runRow, updateRun);
   const all = many(newest.length, "run") + (loaded.complete ? "" : " loaded");
   const isAll = found.length === newest.length;
   say($("runs-count"), isAll ? all : `${found.length} of ${newest.length.toLocaleString("en-GB")}`);
@@ -130,6 +133,7 @@ function runRow() {
   const begun = h("time");
   const took = h("span", { class: "lasted soft small", role: "cell" });
   const why = h("span", { class: "why" });
+  const more = h("button", { class: "plain fold", hidden: true });
   const node = h(
     "div",
     { class: "run", role: "row" },
@@ -137,16 +141,24 @@ function runRow() {
     h("span", { role: "cell" }, link, what),
     h("span", { role: "cell", class: "small" }, begun),
     took,
-    h("span", { role: "cell", class: "because" }, why),
+    h("span", { role: "cell", class: "because" }, why, more),
   );
-  return { node, state, link, what, begun, took, why };
+  return { node, state, link, what, begun, took, why, more };
 }
 
 /**
  * @param {ReturnType<typeof runRow>} row
- * @param {Run} run
+ * @param {Line} line
  */
-function updateRun(row, run) {
+function updateRun(row, { id, run, hidden }) {
+  row.more.hidden = !hidden;
+  if (hidden) {
+    say(row.more, `and ${hidden.toLocaleString("en-GB")} more like it`);
+    row.more.onclick = () => {
+      unfold(id);
+      drawRuns();
+    };
+  }
   say(row.took, lasted(run));
   setTime(row.begun, run.created_at);
   if (!hasChanged(row.node, run)) return;

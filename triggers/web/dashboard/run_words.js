@@ -15,7 +15,7 @@ export function about(run) {
   const by = run.requested_by ? ` by ${apart(run.requested_by)}` : "";
   if (run.kind === "replay") return `replay${by}${replayed(run, blob)}`;
   if (run.batch) return `${many(run.batch.count, "file")}${run.batch.group ? ` in ${apart(run.batch.group)}` : ""}`;
-  if (run.kind === "request") return `requested${by}${blob ? `: ${blob}` : ""}`;
+  if (run.kind === "request") return `manual${by}${blob ? `: ${blob}` : ""}`;
   if (blob) return blob;
   if (run.upstream) return `after ${apart(run.upstream.schedule)}`;
   return run.nominal_time ? `for ${local(run.nominal_time)}` : kindInWords(run.kind);
@@ -44,7 +44,11 @@ export const headline = (run) =>
 export const inFull = (reason) => (REASONS.has(reason) ? `${reason}: ${REASONS.get(reason)}` : reason);
 
 /** @param {RunAnswer} run */
-export const because = (run) => (run.reason ? inFull(run.reason) : (run.error ?? run.note ?? ""));
+export function because(run) {
+  if (run.reason) return run.error ? `${inFull(run.reason)}; ${run.error}` : inFull(run.reason);
+  const next = run.next_attempt_at ? `Next attempt ${local(run.next_attempt_at)}` : null;
+  return [next, run.error ?? run.note].filter(Boolean).join(": ");
+}
 
 /** @param {RunAnswer} run */
 export function lasted(run) {

@@ -2,6 +2,7 @@
 
 import { DAYS } from "./cron_words.js";
 import { h } from "./elements.js";
+import { askWhy, WHY } from "./explain_dialog.js";
 import { filterRuns } from "./run_list.js";
 import { askBackfill, askPause, askResume } from "./schedule_dialogs.js";
 import { CLOCK, time } from "./times.js";
@@ -20,7 +21,8 @@ const CLOCK_CHANGES = {
 export const planDetails = (plan) => [buttons(plan), whenItRuns(plan), whatItIs(plan)];
 
 /** @param {ScheduleAnswer} plan */
-function buttons({ name, kind, paused }) {
+function buttons(plan) {
+  const { name, kind, paused } = plan;
   const trigger = { class: "main", "data-f": "trigger", onclick: () => askTrigger(name) };
   const pause = { "data-f": "pause", onclick: () => (paused ? askResume(name) : askPause(name)) };
   const backfill = { "data-f": "backfill", onclick: () => askBackfill(name) };
@@ -31,6 +33,7 @@ function buttons({ name, kind, paused }) {
     h("button", trigger, "Trigger now"),
     kind !== "manual" && h("button", pause, paused ? "Resume" : "Pause"),
     kind !== "manual" && kind !== "after" && h("button", backfill, "Backfill"),
+    WHY[kind] && h("button", { class: "plain", "data-f": "why", onclick: () => askWhy(plan) }, WHY[kind]),
     h("button", runs, "Its runs"),
   );
 }
@@ -81,10 +84,11 @@ function whatItIs(plan) {
   return h(
     "dl",
     { class: "pairs" },
-    plan.description && [h("dt", null, "What"), h("dd", null, plan.description)],
+    plan.description && [h("dt", null, "Description"), h("dd", null, plan.description)],
     plan.paused && [h("dt", null, "Paused"), h("dd", { class: "held" }, plan.pause_note ?? "without a note")],
     [h("dt", null, "Pipeline"), h("dd", null, plan.pipeline)],
     [h("dt", null, "Trigger"), h("dd", null, h("code", null, asWritten(plan.trigger).slice(1, -1)))],
+    Object.entries(plan.rules ?? {}).map(([key, text]) => [h("dt", null, h("code", null, key)), h("dd", null, text)]),
     lines.length > 0 && [h("dt", null, "Parameters"), h("dd", null, lines)],
   );
 }

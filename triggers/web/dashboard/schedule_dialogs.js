@@ -16,7 +16,7 @@ import { DAYLONG, HOUR, LAST_MINUTE, MINUTE, time } from "./times.js";
 export function askPause(name) {
   ask({
     title: `Pause ${name}`,
-    lead: "It starts nothing until it is resumed; what comes due meanwhile is skipped, not saved up. Runs that have begun are held.",
+    lead: "No runs start until you resume. Occurrences in the meantime are skipped, not queued. Runs already in Azure ML continue; runs not yet sent are held. You can still trigger it manually.",
     fields: whyFields(),
     label: "Pause",
     act: async (values) => ({ plan: await postPause(name, whyOf(values)), told: `${name} is paused.` }),
@@ -27,7 +27,7 @@ export function askPause(name) {
 export function askResume(name) {
   ask({
     title: `Resume ${name}`,
-    lead: "It starts runs again from now on. What was skipped stays skipped; a backfill starts it.",
+    lead: "Runs start again from now on. What was skipped stays skipped; use Backfill to start it.",
     fields: whyFields(),
     label: "Resume",
     act: async (values) => ({ plan: await postResume(name, whyOf(values)), told: `${name} is no longer paused.` }),
@@ -37,13 +37,13 @@ export function askResume(name) {
 /** @param {string} name */
 export function askBackfill(name) {
   const kind = plans.find((one) => one.name === name)?.kind;
-  const what = kind === "change" ? "blobs by the time of their change" : "occurrences by their time";
+  const what = kind === "change" ? "file changed" : "scheduled time";
   const send = (/** @type {Values} */ values, /** @type {boolean} */ dryRun) =>
     postBackfill(name, { ...whyOf(values), from: iso(values.from), to: iso(values.to), dry_run: dryRun });
   const today = Math.floor(Date.now() / HOUR) * HOUR;
   ask({
     title: `Backfill ${name}`,
-    lead: `Starts what has no run yet, or was skipped, dead or rejected: ${what}. The dry run shows it first.`,
+    lead: `Starts a run for every ${what} in this range that has none, or whose run was skipped, dead or rejected. The dry run lists them first.`,
     fields: [
       h(
         "div",

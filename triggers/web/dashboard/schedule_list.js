@@ -2,6 +2,7 @@
 
 import { $, breath, h, hasChanged, inPieces, present, refill, s, say, sync } from "./elements.js";
 import { health, plans } from "./known.js";
+import { drawLeftOut } from "./left_out.js";
 import { planDetails } from "./schedule_details.js";
 import { apart } from "./texts.js";
 import { drawAxis, drawStrip } from "./timeline.js";
@@ -42,6 +43,7 @@ const isWanted = (plan) =>
 export async function drawSchedules(current) {
   const found = plans.filter((plan) => !wanted || isWanted(plan));
   drawCount(found.length);
+  drawLeftOut();
   drawAxis();
   const list = $("plans");
   /** @type {[PlanRow, ScheduleAnswer][]} */
@@ -150,7 +152,7 @@ function nextOf({ kind, next: [next], paused, status }) {
   }
   const none = isEnabled ? "no more" : "none: disabled";
   /** @type {Record<string, string>} */
-  const without = { change: "with the next blob", manual: "by hand", after: "after a run" };
+  const without = { change: "with the next blob", manual: "manually", after: "after a run" };
   return [h("span", { class: "soft" }, without[kind] ?? none)];
 }
 

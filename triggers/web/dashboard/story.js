@@ -8,6 +8,7 @@ import { askCancel, askReplay } from "./run_dialogs.js";
 import { drawRuns } from "./run_list.js";
 import { headline, inFull, kindInWords, lasted } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
+import { isWebAddress, jobsPage } from "./studio.js";
 import { CANCELABLE, OPEN, REPLAYABLE } from "./tables.js";
 import { capital, many } from "./texts.js";
 import { localWithSeconds, relative, time } from "./times.js";
@@ -130,7 +131,7 @@ const facts = (run) => [
   fact("Attempts", run.attempts ? String(run.attempts) : null),
   fact("Next attempt", run.next_attempt_at && inBothWays(run.next_attempt_at)),
   fact("Azure ML says", run.azureml_status),
-  fact("Lasted", lasted(run)),
+  fact("Duration", lasted(run)),
   fact("Started after", run.upstream && linkTo(run.upstream.key)),
   fact("Then started", run.downstream?.length ? run.downstream.map((key) => h("div", null, linkTo(key))) : null),
   fact("Rerun", rerunFacts(run)),
@@ -222,17 +223,15 @@ function storyActs(run) {
   const studio = { class: "button", href: url, target: "_blank", rel: "noopener noreferrer", "data-f": "studio" };
   const cancel = { class: "stop", "data-f": "cancel", onclick: () => askCancel(run) };
   const later = { "data-f": "later", onclick: () => openStory(last.key) };
-  const replay = { class: "main", "data-f": "replay", onclick: () => askReplay(run) };
+  const replay = { class: state === "unknown" ? "" : "main", "data-f": "replay", onclick: () => askReplay(run) };
   return [
+    state === "unknown" && h("a", { ...studio, class: "button main", href: jobsPage(run) }, "Find it in the studio ↗"),
     url && isWebAddress(url) && h("a", studio, "Open in the studio ↗"),
-    CANCELABLE.has(state) && h("button", cancel, "Cancel"),
+    CANCELABLE.has(state) && h("button", cancel, "Cancel run"),
     last.key !== key && h("button", later, "Show its newest replay"),
     last.key === key && REPLAYABLE.has(state) && h("button", replay, "Replay"),
   ];
 }
-
-/** @param {string} url */
-const isWebAddress = (url) => URL.canParse(url) && new URL(url).protocol === "https:";
 
 /** Lets the story be left: an address without it, or a click beside it, as Escape does. */
 export function listenToStory() {

@@ -4,7 +4,7 @@ import { $, hasChanged, s } from "./elements.js";
 import { bySchedule, grouped, loaded } from "./known.js";
 import { like, SHAPES } from "./state_signs.js";
 import { GRAVITY } from "./tables.js";
-import { CLOCK, DAY, DAYLONG, HOUR, MINUTE } from "./times.js";
+import { CLOCK, DAY, HOUR, MINUTE } from "./times.js";
 
 /**
  * @import { Run } from "./known.js"
@@ -20,20 +20,21 @@ import { CLOCK, DAY, DAYLONG, HOUR, MINUTE } from "./times.js";
 
 const SLOT = 6; // pixels
 
-/** How far back the timelines go, in days: 1 or 7. */
-let range = 1;
+/** How far back the timelines go, in hours: 1, 24 or 168. */
+let range = 24;
 
-/** @param {number} days */
-export function setRange(days) {
-  range = days;
+/** @param {number} hours */
+export function setRange(hours) {
+  range = hours;
 }
 
-const rangeInWords = () => (range === 1 ? "24 hours" : "7 days");
+const isWeek = () => range > 24;
+const rangeInWords = () => ({ 1: "hour", 24: "24 hours" })[range] ?? "7 days";
 
 const width = () => $("axis", SVGElement).clientWidth || 600;
 
 /** @returns {Stretch} */
-const stretch = () => ({ from: Date.now() - range * DAYLONG, to: Date.now() + (range === 1 ? 2 : 12) * HOUR });
+const stretch = () => ({ from: Date.now() - range * HOUR, to: Date.now() + (isWeek() ? 12 : range / 12) * HOUR });
 
 /**
  * @param {Stretch} stretch
@@ -43,21 +44,29 @@ const across = ({ from, to }, at) => ((at - from) / (to - from)) * width();
 
 /** @param {Stretch} stretch */
 function ticks({ from, to }) {
-  const hours = width() < 480 ? 6 : 3;
-  const step = range === 1 ? hours : 24;
   const at = new Date(from);
   at.setMinutes(0, 0, 0);
-  at.setHours(at.getHours() - (at.getHours() % step));
+  const step = tickStep();
+  if (step >= 1) at.setHours(at.getHours() - (at.getHours() % step));
   const found = [];
-  for (; at.getTime() < to; at.setHours(at.getHours() + step)) if (at.getTime() > from) found.push(at.getTime());
+  for (; at.getTime() < to; at.setMinutes(at.getMinutes() + step * 60)) {
+    if (at.getTime() > from) found.push(at.getTime());
+  }
   return found;
+}
+
+/** In hours. */
+function tickStep() {
+  if (isWeek()) return 24;
+  const wide = range === 1 ? 1 / 6 : 3;
+  return width() < 480 ? 2 * wide : wide;
 }
 
 export function drawAxis() {
   const shown = stretch();
   const now = across(shown, Date.now());
   const marks = ticks(shown).filter((at) => across(shown, at) > 4 && across(shown, at) < now - 44);
-  const [shift, anchor] = range === 1 ? [0, "middle"] : [3, "start"];
+  const [shift, anchor] = isWeek() ? [3, "start"] : [0, "middle"];
   const labels = marks.map((at) =>
     s("text", { x: across(shown, at) + shift, y: 21, "text-anchor": anchor }, tickLabel(at)),
   );
@@ -66,7 +75,7 @@ export function drawAxis() {
 
 /** @param {number} at */
 function tickLabel(at) {
-  if (range === 1) return CLOCK.format(at);
+  if (!isWeek()) return CLOCK.format(at);
   const words = DAY.format(at).replace(",", "").split(" ");
   return words.slice(0, width() < 480 ? 1 : 2).join(" ");
 }
@@ -91,7 +100,7 @@ export function drawStrip(svg, plan) {
   stripMarks.set(svg, [...marks].reverse());
   const due = dueOf(plan).filter((at) => at < shown.to);
   const paths = pathsOf(marks);
-  const minute = Math.floor(Date.now() / MINUTE);
+  const minute = Math.floor((Date.now() / MINUTE) * (range === 1 ? 6 : 1));
   if (!hasChanged(svg, JSON.stringify([[...paths], due, width(), minute, loaded.back, range]))) return;
   svg.replaceChildren(
     ...ground(shown),

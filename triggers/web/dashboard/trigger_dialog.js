@@ -4,6 +4,7 @@ import { Failed, getRun, isNotFound, iso, isRefused, postTrigger } from "./api.j
 import { ask, told, whyFields, whyOf } from "./ask_dialog.js";
 import { h } from "./elements.js";
 import { bySchedule, plans } from "./known.js";
+import { listed } from "./texts.js";
 import { LAST_MINUTE } from "./times.js";
 
 /**
@@ -79,13 +80,31 @@ export function askTrigger(name) {
   const plan = plans.find((one) => one.name === name);
   if (!plan) return;
   const parameters = parameterRows(plan);
+  const refuseBracesOnce = bracesRefusedOnce();
   ask({
     title: `Trigger ${name}`,
     lead: lead(plan),
     fields: [plan.kind === "change" && blobField(name), parameters.field, timeField(), whyFields()],
     label: "Trigger",
-    act: async (values) => sendTrigger(name, bodyOf(values, parameters.rows())),
+    act: (values) => {
+      const body = bodyOf(values, parameters.rows());
+      refuseBracesOnce(body);
+      return sendTrigger(name, body);
+    },
   });
+}
+
+/** A brace that somebody types looks like a template, and is sent as it stands: the second press agrees to that. */
+function bracesRefusedOnce() {
+  let agreed = "[]";
+  return (/** @type {TriggerBody} */ { pipeline_parameters: parameters }) => {
+    const braced = Object.entries(parameters ?? {}).filter(([, value]) => /[{}]/.test(String(value)));
+    const present = JSON.stringify(braced);
+    if (present === agreed || !braced.length) return;
+    agreed = present;
+    const names = listed(braced.map(([name]) => name));
+    throw new Failed(400, `${names}: braces are sent as they stand, no template is filled. Press again to send it so`);
+  };
 }
 
 /** @param {ScheduleAnswer} plan */
@@ -110,9 +129,9 @@ const timeField = () =>
   h(
     "label",
     { class: "field" },
-    h("span", null, "As if it were"),
+    h("span", null, "Scheduled time"),
     h("input", { name: "scheduled_time", type: "datetime-local", step: "1", max: LAST_MINUTE }),
-    h("span", { class: "soft small" }, "In your zone; empty: now. Templates take this time."),
+    h("span", { class: "soft small" }, "In your zone; leave it empty for now. Templates use this time."),
   );
 
 /**
@@ -122,7 +141,8 @@ const timeField = () =>
 function parameterRows(plan) {
   const overrides = plan.trigger_overrides ?? "listed";
   const given = Object.entries(plan.pipeline_parameters ?? {});
-  const rows = given.map(([name, value]) => parameterRow(name, value, overrides !== "none"));
+  const now = plan.pipeline_parameters_now ?? {};
+  const rows = given.map(([name, value]) => parameterRow(name, value, overrides !== "none", now[name]));
   const list = h(
     "div",
     null,
@@ -193,8 +213,9 @@ function refuseNames(rows) {
  * @param {string | null} name Null: it is typed, too.
  * @param {string} value
  * @param {boolean} mayChange
+ * @param {string | null} [now] What its template stands for at this moment; null where a file or a run is needed.
  */
-function parameterRow(name, value, mayChange) {
+function parameterRow(name, value, mayChange, now) {
   const label = h("input", { "aria-label": "Parameter", placeholder: "name", class: "mono" });
   const input = h("input", {
     class: "mono",
@@ -204,7 +225,8 @@ function parameterRow(name, value, mayChange) {
     spellcheck: "false",
   });
   const back = backButton(name);
-  const node = h("div", { class: "param" }, name ? h("span", { class: "mono" }, name) : label, input, back);
+  const filled = now && h("span", { class: "soft small now" }, "now ", h("span", { class: "mono" }, now));
+  const node = h("div", { class: "param" }, name ? h("span", { class: "mono" }, name) : label, input, back, filled);
   let own = name === null;
   const setOwn = (/** @type {boolean} */ isOwn) => {
     own = isOwn;

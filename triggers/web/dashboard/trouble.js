@@ -19,6 +19,7 @@ import { askReplay } from "./run_dialogs.js";
 import { filterRuns } from "./run_list.js";
 import { headline } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
+import { jobsPage } from "./studio.js";
 import { GRAVITY, OPEN, SENTENCES } from "./tables.js";
 import { many } from "./texts.js";
 import { DAYLONG, HOUR, local, relative, time } from "./times.js";
@@ -43,9 +44,7 @@ const groupOf = (run) => `${run.state} ${run.schedule}`;
 const gravityOf = ([run]) => GRAVITY.indexOf(run.state);
 
 export function drawTrouble() {
-  const groups = [...grouped(newest.filter(isTrouble), groupOf).values()].sort(
-    (one, other) => gravityOf(one) - gravityOf(other) || other[0].at - one[0].at,
-  );
+  const groups = inOrder([...grouped(newest.filter(isTrouble), groupOf).values()]);
   sync(
     $("trouble"),
     groups,
@@ -58,6 +57,24 @@ export function drawTrouble() {
   if (!groups.length) drawWell();
 }
 
+/** @type {string[]} The cards as they were drawn last. */
+let drawnOrder = [];
+
+/**
+ * The gravest first; while the pointer is over the cards, those that are there keep their places and new ones follow.
+ * @param {Run[][]} groups
+ */
+function inOrder(groups) {
+  groups.sort((one, other) => gravityOf(one) - gravityOf(other) || other[0].at - one[0].at);
+  if ($("trouble").matches(":hover")) {
+    const place = (/** @type {Run[]} */ [run]) =>
+      drawnOrder.includes(groupOf(run)) ? drawnOrder.indexOf(groupOf(run)) : drawnOrder.length;
+    groups.sort((one, other) => place(one) - place(other));
+  }
+  drawnOrder = groups.map(([run]) => groupOf(run));
+  return groups;
+}
+
 /**
  * @param {{ node: HTMLElement }} row
  * @param {Run[]} group
@@ -67,6 +84,8 @@ function updateCard({ node }, group) {
   node.className = `card s-${group[0].state}`;
   refill(node, card(group));
 }
+
+const STUDIO_LINK = { class: "button", target: "_blank", rel: "noopener noreferrer", "data-f": "studio" };
 
 /** @param {Run[]} group */
 function card(group) {
@@ -86,6 +105,7 @@ function card(group) {
     h(
       "div",
       { class: "acts" },
+      run.state === "unknown" && h("a", { ...STUDIO_LINK, href: jobsPage(run) }, "Find it in the studio ↗"),
       h("button", { "data-f": "open", onclick: () => openStory(run.key) }, isMany ? "Show the newest" : "Show"),
       isMany && h("button", { "data-f": "all", onclick: showAll }, `All ${group.length}`),
       h("button", { "data-f": "replay", onclick: () => askReplay(run) }, isMany ? "Replay the newest" : "Replay"),

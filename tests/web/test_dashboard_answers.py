@@ -1,0 +1,244 @@
+"""What the dashboard answers: why, what a sign means, what would be sent, what is folded up."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from dashboard_pages import NewPage, browser, new_page
+from playwright.sync_api import Browser, Page, expect
+
+from local.azurite import free_ports
+from local.machine import Machine
+
+__all__ = ["browser", "new_page"]
+
+FILE = """
+pipelines:
+  score: {endpoint: "%PIPELINE_ENDPOINT%"}
+schedules:
+  nightly:
+    pipeline: score
+    cron: {expression: "30 4 * * *", time_zone: Europe/Berlin}
+    overlap: skip
+    timeout: 12h
+    rerun: {states: [failed], attempts: 2, delay: 10m}
+    pipeline_parameters: {since: "{scheduled_time:%Y-%m-%d}", epochs: 20}
+  uploads:
+    pipeline: score
+    change: {datastore: blobs, connection: DataStorage, container: inbox, data_path: folder, recursive: true,
+             data_path_parameter_name: input}
+    batch: {quiet: 5m, max_wait: 30m, group_by: folder}
+  files:
+    pipeline: score
+    change: {datastore: blobs, connection: DataStorage, container: inbox, data_path_parameter_name: input}
+  score: {pipeline: score, after: {schedule: nightly}}
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("answers")
+    (folder / "schedules.yaml").write_text(FILE)
+    settings = {
+        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
+        "RECONCILE_SCHEDULE": "*/2 * * * * *",
+        "BLOB_TRIGGER_SOURCE": "EventGrid",
+    }
+    with Machine(folder, free_ports(5), settings, run_seconds=3600) as running:
+        running.upload("inbox", "a.csv", b"1,2")
+        running.wait_until_registered("nightly")
+        yield running
+
+
+@pytest.fixture
+def page(new_page: NewPage, machine: Machine) -> Page:
+    page = new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#live")).to_contain_text("Live")
+    return page
+
+
+def unfold(page: Page, schedule: str) -> None:
+    page.get_by_role("button", name=schedule, exact=True).click()
+
+
+def invented(**other: Any) -> str:
+    """A run that the page is told of."""
+    run = {
+        "kind": "time",
+        "state": "skipped",
+        "reason": "paused",
+        "schedule": "nightly",
+        "created_at": "2026-11-01T04:00:00Z",
+        "error": None,
+        "note": None,
+        "history": [],
+    }
+    return repr(run | other).replace("None", "null")
+
+
+def test_why_a_file_started_nothing_is_asked_again_and_again(page: Page, machine: Machine) -> None:
+    unfold(page, "files")
+    page.get_by_role("button", name="Why did this file start nothing?").click()
+    ask = page.locator("#ask")
+    ask.get_by_label("File, below the container").fill("none.csv")
+    ask.get_by_role("button", name="Explain").click()
+    expect(ask.locator(".answer")).to_contain_text("no version of it is known")
+
+    run = requests.post(f"{machine.url}/api/schedules/files/trigger", json={"blob": "a.csv"}, timeout=60).json()
+    ask.get_by_label("File, below the container").fill("a.csv")
+    ask.get_by_role("button", name="Explain").click()
+    expect(ask.locator(".answer")).to_contain_text("'a.csv', modified at")
+    expect(ask.locator(".answer")).to_contain_text("Versions")
+    assert run["state"] == "submitted"
+
+
+def test_why_a_time_started_nothing(page: Page) -> None:
+    unfold(page, "nightly")
+    page.get_by_role("button", name="Why did this time start nothing?").click()
+    page.get_by_label("When it should have run").fill("2049-01-01T04:30:00")
+    page.get_by_role("button", name="Explain").click()
+
+    expect(page.locator("#ask .answer b")).to_have_text("2049-01-01T03:30:00Z of nightly: it is not due yet")
+
+
+def test_a_question_that_fails_leaves_nothing_in_doubt(page: Page) -> None:
+    unfold(page, "score")
+    page.get_by_role("button", name="Why did this run start nothing?").click()
+    page.route("**/explain?*", lambda route: route.abort())
+    page.get_by_label("The key of the run that it follows").fill("nightly@2026-11-01T03:30:00Z")
+    page.get_by_role("button", name="Explain").click()
+
+    expect(page.locator("#ask .answer")).to_have_text("The app cannot be reached.")
+
+
+def test_the_rules_of_a_schedule_are_shown(page: Page) -> None:
+    for name, told in (
+        ("nightly", ["overlapskip", "timeout12h", "rerun2 times after failed, 10m later at first", "catchuplatest"]),
+        ("uploads", ["batchclosed after 5m without new files, or after 30m, one for each folder"]),
+        ("score", ["afternightly"]),
+    ):
+        unfold(page, name)
+        for one in told:
+            expect(page.locator(f"#plans > li[data-name={name}] .pairs")).to_contain_text(one)
+
+
+def test_the_states_are_explained_one_click_away(page: Page) -> None:
+    table = page.locator("#meanings")
+    expect(table.get_by_text("It may have been started")).to_be_hidden()
+
+    table.locator("summary").click()
+
+    expect(table.locator("dt .state")).to_have_count(13)
+    expect(table).to_contain_text("It may have been started: it is looked up, never simply sent again.")
+    expect(page.locator("#legend")).to_contain_text("Times: Europe/Berlin")
+
+
+def test_a_schedule_that_is_left_out_is_a_red_row(page: Page) -> None:
+    fault = "{ file: 'schedules.yaml', path: 'schedules.broken.cron', value: 'x', message: 'x: expected five fields' }"
+    page.evaluate(f"health.faults = [{fault}]; void draw()")
+
+    row = page.locator("#left-out > li")
+    expect(row).to_have_attribute("data-name", "broken")
+    expect(row).to_contain_text("Left out")
+    expect(row).to_contain_text("expected five fields")
+
+
+def test_the_trigger_dialog_shows_what_a_template_is_now_and_asks_about_braces(page: Page, machine: Machine) -> None:
+    page.get_by_role("button", name="Trigger nightly").click()
+    expect(page.locator("#ask .now")).to_have_text(re.compile(r"now 20\d\d-\d\d-\d\d"))
+    page.get_by_label("Value of since").fill("{scheduled_time}")
+    page.get_by_label("By", exact=True).fill("braces")
+    press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
+    press.click()
+    expect(page.locator("#ask .answer")).to_contain_text("since: braces are sent as they stand, no template is filled")
+    found = requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
+    assert [one for one in found if one["requested_by"] == "braces"] == []
+
+    press.click()
+
+    expect(page.locator("#ask .answer")).to_contain_text("The run is submitted")
+    [key] = [
+        one["key"]
+        for one in requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
+        if one["requested_by"] == "braces"
+    ]
+    run = requests.get(f"{machine.url}/api/runs/{key.replace('!', '%21')}", timeout=60).json()
+    assert run["request"]["pipeline_parameters"]["since"] == "{scheduled_time}"
+
+
+def test_what_was_sent_stays_when_the_list_is_loaded_anew(page: Page, machine: Machine) -> None:
+    run = requests.post(f"{machine.url}/api/schedules/files/trigger", json={"blob": "a.csv"}, timeout=60).json()
+    page.goto(f"{machine.url}/api/dashboard#run/{run['key']}")
+    expect(page.get_by_text("What was sent")).to_be_visible()
+
+    page.evaluate("refresh(true)")
+
+    expect(page.get_by_text("What was sent")).to_be_visible()
+
+
+def test_equal_neighbours_are_folded_up_and_unfolded(page: Page) -> None:
+    many = ", ".join(
+        invented(key=f"nightly@{number}", created_at=f"2026-11-01T04:{number:02}:00Z") for number in range(9)
+    )
+    page.evaluate(f"keep([{many}]); void draw()")
+    page.get_by_label("State").select_option("skipped")
+    rows = page.locator("#rows .run")
+    expect(rows).to_have_count(2)
+
+    page.get_by_role("button", name="and 7 more like it").click()
+
+    expect(rows).to_have_count(9)
+
+
+def test_what_needs_somebody_is_never_folded_up(page: Page) -> None:
+    many = ", ".join(invented(key=f"nightly@{number}", state="failed", reason=None) for number in range(9))
+    page.evaluate(f"keep([{many}]); void draw()")
+    page.get_by_label("State").select_option("failed")
+
+    expect(page.locator("#rows .run")).to_have_count(9)
+
+
+def test_an_unknown_run_is_looked_for_in_the_studio_first(page: Page) -> None:
+    now = "new Date().toISOString()"
+    url = "https://ml.azure.com/runs/1?wsid=/subscriptions/s/resourcegroups/g/workspaces/w"
+    known = invented(key="nightly@1", state="finished", reason=None, studio_url=url)
+    lost = invented(key="nightly@2", state="unknown", reason=None)
+    page.evaluate(f"keep([{known}, {{...{lost}, created_at: {now}}}]); void draw()")
+
+    first = page.locator("#trouble li", has_text="nightly").locator(".acts > *").first
+    expect(first).to_have_text("Find it in the studio ↗")
+    expect(first).to_have_attribute("href", re.compile(r"^https://ml\.azure\.com/jobs\?wsid=%2Fsubscriptions%2F"))
+
+
+def test_an_unsent_run_shows_its_next_attempt_in_the_list(page: Page) -> None:
+    one = invented(key="nightly@1", state="unsent", reason=None, error="503", next_attempt_at="2049-01-01T03:30:00Z")
+    page.evaluate(f"keep([{one}]); void draw()")
+    page.get_by_label("State").select_option("unsent")
+
+    expect(page.locator("#rows .run .why")).to_have_text("Next attempt Fri 1 Jan 2049, 04:30: 503")
+
+
+def test_an_hour_can_be_looked_at(page: Page) -> None:
+    page.get_by_text("1 hour").click()
+
+    labels = page.locator("#axis text")
+    expect(labels.first).to_have_text(re.compile(r"\d\d:\d0"))
+    assert 4 <= labels.count() <= 8
+    expect(page.locator("#plans .strip").first).to_have_attribute("aria-label", re.compile("last hour"))
+
+
+def test_a_card_stays_below_the_pointer_when_a_graver_one_comes(page: Page) -> None:
+    now = "new Date().toISOString()"
+    failed = invented(key="files~1", schedule="files", state="failed", reason=None)
+    page.evaluate(f"keep([{{...{failed}, created_at: {now}}}]); void draw()")
+    card = page.locator("#trouble li", has_text="files")
+    card.hover()
+    before = card.bounding_box()
+    dead = invented(key="uploads~1", schedule="uploads", state="dead", reason=None)
+    page.evaluate(f"keep([{{...{dead}, created_at: {now}}}]); void draw()")
+    expect(page.locator("#trouble li", has_text="uploads")).to_be_visible()
+
+    assert card.bounding_box() == before

@@ -1,0 +1,22 @@
+// Where a run that nobody knows the fate of is looked for: the jobs of its workspace in the studio.
+
+import { newest } from "./known.js";
+
+/** @import { RunAnswer } from "./api_types.js" */
+
+const STUDIO = "https://ml.azure.com";
+
+/** @param {string} url */
+export const isWebAddress = (url) => URL.canParse(url) && new URL(url).protocol === "https:";
+
+/**
+ * The jobs of the workspace in which other runs of the schedule are; the studio's front page where there is none yet.
+ * @param {RunAnswer} run
+ */
+export function jobsPage({ schedule }) {
+  const like = newest.find((one) => one.schedule === schedule && one.studio_url && isWebAddress(one.studio_url));
+  if (!like?.studio_url) return STUDIO;
+  const page = new URL(like.studio_url);
+  const wsid = page.searchParams.get("wsid");
+  return wsid ? `${page.origin}/jobs?${new URLSearchParams({ wsid })}` : page.origin;
+}
