@@ -66,7 +66,7 @@ def unfold(page: Page, schedule: str) -> None:
 
 def invented(**other: Any) -> str:
     """A run that the page is told of."""
-    run = {
+    run: dict[str, Any] = {
         "kind": "time",
         "state": "skipped",
         "reason": "paused",

@@ -47,7 +47,7 @@ class PublishedBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     data_path_assignments: dict[Name, DataPath | None] | None = None
     data_set_definition_value_assignments: dict[Name, DataSetValue | None] | None = None
     run_source: str | None = None
-    continue_on_step_failure: bool | None = None
+    continue_on_step_failure: bool | None = msgspec.field(default=None, name="ContinueRunOnStepFailure")
     parent_run_id: str | None = None
 
 
