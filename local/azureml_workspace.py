@@ -53,6 +53,8 @@ class WorkspaceService:
     """What getFullUrl answers, by the event subscription's id in lower case."""
     refused: dict[str, int] = field(default_factory=dict)
     """A part of a path in lower case → the status that everything with it in its path is answered with."""
+    schedules: list[dict[str, Any]] = field(default_factory=list)
+    """SDK v1's, as PipelineScheduleEntity."""
     puts: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of what was changed, oldest first."""
 
@@ -73,6 +75,11 @@ class WorkspaceRoutes:
     def pipelines(self, call: Any) -> Any:
         """A JSON array, without pages."""
         return 200, [self._entity(call, one, status) for one, status in call.service.pipelines.items()]
+
+    def schedules(self, call: Any) -> Any:
+        """A JSON array of PipelineScheduleEntity, without pages."""
+        found = self._refusal(call)
+        return found if found is not None else (200, workspace_of(call.service).schedules)
 
     def set_status(self, call: Any) -> Any:
         """The body is a bare JSON string."""
@@ -204,6 +211,7 @@ def routes(pipelines: str) -> list[tuple[str, str, bool, Any]]:
     return [
         ("GET", rf"{pipelines}/Pipelines/([^/]+)", True, serve.pipeline),
         ("GET", rf"{pipelines}/Pipelines", True, serve.pipelines),
+        ("GET", rf"{pipelines}/Schedules", True, serve.schedules),
         ("PUT", rf"{pipelines}/Pipelines/([^/]+)/status", True, serve.set_status),
         ("GET", rf"{pipelines}/Graphs/([^/]+)/Interface", True, serve.interface),
         ("GET", rf"{pipelines}/PipelineEndpoints/Id/([^/]+)", True, serve.endpoint),

@@ -20,6 +20,8 @@ from triggers.web.openapi import document
 from triggers.web.routes import DESCRIBED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+_SHARED = ("url", "key", "note", "by", "json")
+"""Arguments that are explained once for all commands."""
 _ANSWERS = "http-api-answers.md"
 GENERATED = "<!-- Everything below is generated: make docs -->"
 
@@ -50,12 +52,15 @@ def page_with(text: str, lines: list[str]) -> str:
 def cli() -> Iterator[str]:
     """A heading for each command, with its usage and its arguments."""
     (commands,) = (one for one in command_line()._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001  argparse shows them no other way
+    shared = {one.dest: _argument(one) for parser in commands.choices.values() for one in parser._actions}  # noqa: SLF001
+    yield from ("Several commands share these:", "", "| argument | meaning |", "| --- | --- |")
+    yield from (*(shared[dest] for dest in _SHARED), "")
     for name, parser in commands.choices.items():
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
         example = str(parser.epilog).partition("\n")[2].strip()
         examples = [example] if example != f"python -m triggers {name}" else []
         yield from (f"## {name}", "", str(parser.description), "```text", usage, *examples, "```", "")
-        rows = [_argument(one) for one in parser._actions if one.dest != "help"]  # noqa: SLF001
+        rows = [_argument(one) for one in parser._actions if one.dest not in {"help", *_SHARED}]  # noqa: SLF001
         if rows:
             yield from ("| argument | meaning |", "| --- | --- |", *rows, "")
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("starting_engine",),
     ("engine",),
     ("app",),
-    ("deployment",),
+    ("deployment", "migrate"),
     ("diagnosis", "web"),
     ("commands",),
     ("timer_schedules", "blob_schedules", "reconciler", "run_events", "storage_events", "management_api", "__main__"),

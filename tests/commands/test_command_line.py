@@ -423,10 +423,11 @@ def test_the_installed_command_runs_from_anywhere(run: Run, tmp_path: Path) -> N
 def test_the_commands_are_shown_in_groups_and_each_has_help_with_an_example(run: Run) -> None:
     shown = run("--help").out
 
-    assert [line for line in shown.splitlines() if line.endswith(":")][-4:] == [
+    assert [line for line in shown.splitlines() if line.endswith(":")][-5:] == [
         "check the file; needs no Azure:",
         "look:",
         "act:",
+        "come over:",
         "deploy:",
     ]
     for one in COMMANDS:

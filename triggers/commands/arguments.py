@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from ..clock import SystemClock
+from ..migrate.documents import KINDS
 from ..scheduling.file.leaf_checks import duration, duration_problem
 from ..scheduling.instants import instant_of
 from ..scheduling.run import RunState
@@ -130,6 +131,25 @@ def doctor_arguments(parser: Parser) -> None:
     )
     switched.add_argument("--disable", metavar="PIPELINE", help="only set it to Disabled")
     json_argument(switched)  # type: ignore[arg-type]  # a group takes arguments as a parser does
+
+
+def import_arguments(parser: Parser) -> None:
+    """Of `import`."""
+    kinds = ", ".join(KINDS)
+    parser.add_argument(
+        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}), and its files; more of them may follow"
+    )
+    parser.add_argument("--into", metavar="FILE", help="add them to this schedules.yaml instead of printing a new one")
+    parser.add_argument("--report", metavar="FILE", help="write the whole report there, as Markdown")
+    json_argument(parser)
+
+
+def fetch_arguments(parser: Parser) -> None:
+    """Of `fetch-schedules`."""
+    parser.add_argument("--subscription-id", metavar="ID", help="default: AZUREML_SUBSCRIPTION_ID")
+    parser.add_argument("--resource-group", metavar="NAME", help="default: AZUREML_RESOURCE_GROUP")
+    parser.add_argument("--workspace", metavar="NAME", help="default: AZUREML_WORKSPACE_NAME")
+    parser.add_argument("--api", metavar="URL", help="https://REGION.api.azureml.ms; default: AZUREML_API")
 
 
 def runs_arguments(parser: Parser) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from ..settings import Settings
-from . import arguments, asking, backfilling, doctor, file, looking, occurrences, waiting
+from . import arguments, asking, backfilling, doctor, fetching, file, importing, looking, occurrences, waiting
 
 Run: TypeAlias = Callable[[argparse.Namespace, Settings, Path], int]
 
@@ -30,6 +30,7 @@ class Command:
 _FILE = "check the file; needs no Azure"
 _LOOK = "look"
 _ACT = "act"
+_MOVE = "come over"
 _DEPLOY = "deploy"
 
 COMMANDS: Final = (
@@ -176,6 +177,24 @@ COMMANDS: Final = (
         example="nightly-training --from 2026-11-01 --to 2026-11-08 --dry-run",
         run=backfilling.backfill,
         add=arguments.backfill_arguments,
+    ),
+    Command(
+        name="import",
+        group=_MOVE,
+        summary="turn schedules of Logic Apps, Data Factory, SDK v1 and v2 into schedules.yaml",
+        more="It prints the file and what differs. Exits 3 if anything differs, 1 if nothing could be imported.",
+        example="logic-app workflow.json --report report.md",
+        run=importing.import_schedules,
+        add=arguments.import_arguments,
+    ),
+    Command(
+        name="fetch-schedules",
+        group=_MOVE,
+        summary="print SDK v1's schedules of a workspace, for `import sdk-v1`",
+        more="It asks Azure ML with your own sign-in, and changes nothing.",
+        example="--workspace ws1",
+        run=fetching.fetch_schedules,
+        add=arguments.fetch_arguments,
     ),
     Command(
         name="infra",

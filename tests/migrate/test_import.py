@@ -1,0 +1,565 @@
+"""Schedules of other services: what becomes of real-shaped files, and of what is no such file."""
+
+import json
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import utc
+from command_line import ROOT, Done, run_command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.azureml import IDENTITY_HEADER, AzureMl
+from local.azureml_calls import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
+from local.azureml_workspace import workspace_of
+from triggers.migrate.documents import DEEPEST
+from triggers.migrate.importing import Result, imported
+from triggers.migrate.literals import literal
+from triggers.migrate.names import unique_name
+from triggers.migrate.report import as_json, markdown, plain
+from triggers.migrate.texts import fields_of
+from triggers.migrate.writing import scalar
+from triggers.scheduling.config import Config, TimeSchedule
+from triggers.scheduling.file.loading import load
+from triggers.scheduling.file.yaml_text import parse
+from triggers.scheduling.templates import expand, fill
+from triggers.scheduling.times.occurrences import next_after
+
+SAMPLES = Path(__file__).parent / "samples"
+NOW = utc("2026-11-30T00:00")
+FILES = {
+    "logic_app_blobs.json": "logic-app",
+    "logic_app_template.json": "logic-app",
+    "logic_app_window.json": "logic-app",
+    "data_factory.json": "data-factory",
+    "data_factory_events.json": "data-factory",
+    "sdk_v1.json": "sdk-v1",
+    "sdk_v1.yaml": "sdk-v1",
+    "job_schedule.yml": "job-schedule",
+    "job_schedule.json": "job-schedule",
+}
+
+
+def of_samples(*names: str) -> Result:
+    return imported([(FILES.get(name, "data-factory"), SAMPLES / name) for name in names], NOW)
+
+
+def config_of(result: Result) -> Config:
+    return load(result.text, "imported.yaml", {})
+
+
+def of_document(tmp_path: Path, kind: str, document: Any, name: str = "source.json") -> Result:
+    (tmp_path / name).write_text(json.dumps(document))
+    return imported([(kind, tmp_path / name)], NOW)
+
+
+def workflow(trigger: Any, body: Any = None, actions: Any = None) -> Any:
+    call = {
+        "type": "Http",
+        "inputs": {
+            "method": "POST",
+            "uri": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
+            "body": body or {},
+        },
+    }
+    return {"definition": {"triggers": {"T": trigger}, "actions": actions or {"HTTP": call}}}
+
+
+HOURLY = {"type": "Recurrence", "recurrence": {"frequency": "Hour", "interval": 1, "startTime": "2026-01-01T00:15:00Z"}}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_imported_passes_validate_and_is_disabled(name: str) -> None:
+    result = of_samples(name)
+    config = config_of(result)
+
+    assert [str(fault) for fault in config.faults if fault.lacks is None] == []
+    assert {one.name for one in result.schedules} == set(config.schedules) | set(config.left_out)
+    assert result.failures == []
+    assert all(one.keys["status"] == "Disabled" for one in result.schedules)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_same_input_is_the_same_bytes(name: str) -> None:
+    assert of_samples(name).text == of_samples(name).text
+
+
+@pytest.mark.parametrize("name", [one for one in FILES if one.endswith(".json") and "template" not in one])
+def test_the_report_speaks_of_every_field(name: str) -> None:
+    result = of_samples(name)
+    told = {one.place.lower() for each in result.schedules for one in each.draft.differences}
+
+    assert len(told) > 4
+    document = json.loads((SAMPLES / name).read_text())
+    if name == "logic_app_blobs.json":
+        definition = document["definition"]
+        fields = [at for at, _, _ in fields_of(definition["triggers"], "triggers")]
+        missing = [at for at in fields if not any(at.lower().startswith(one) for one in told)]
+        assert missing == []
+
+
+def test_no_secret_is_copied_and_its_place_is_told() -> None:
+    result = of_samples("logic_app_template.json", "data_factory.json")
+    everything = result.text + markdown(result) + "\n".join(plain(result)) + json.dumps(as_json(result))
+
+    assert not any(secret in everything for secret in ("c2VjcmV0LWtleQ", "eyJ0eXAi", "hunter2"))
+    assert [one.place.rpartition(": ")[2] for one in result.secrets] == [
+        "resources[0].properties.parameterValues.accessKey",
+        "resources[1].properties.definition.actions.HTTP.inputs.headers.Authorization",
+        "resources[0].properties.typeProperties.servicePrincipalKey.value",
+    ]
+
+
+def test_a_file_that_changed_is_the_article_s_trigger() -> None:
+    [one] = of_samples("logic_app_blobs.json").schedules
+
+    assert one.keys["change"] == {
+        "connection": "Storagemystorage1",
+        "container": "azureml-blobstore",
+        "path_on_datastore": "incoming",
+        "polling_interval": 3,
+        "include": ["*.csv"],
+        "exclude": ["tmp_*"],
+        "datastore": "workspaceblobstore",
+        "data_path_parameter_name": "input_datapath",
+    }
+    assert one.keys["run_source"] == "SDK"
+    assert one.keys["pipeline_parameters"]["percent"] == "100%% {{scheduled_time}}"
+    assert "odd" not in one.keys["pipeline_parameters"]
+    assert "base64" in one.draft.decide[0]
+
+
+def test_a_window_carries_its_delay_back() -> None:
+    first, second = (one for one in of_samples("data_factory.json").schedules)
+
+    assert first.keys["recurrence"] == {"frequency": "Hour", "interval": 24, "start_time": "2026-01-02T00:30:00"}
+    assert first.keys["pipeline_parameters"]["since"] == "{previous_time-30m:%Y-%m-%dT%H:%M}"
+    assert (first.keys["timeout"], first.keys["rerun"]["attempts"]) == ("12h", 2)
+    assert second.keys["after"] == {"schedule": first.name, "states": ["finished"]}
+
+
+def test_occurrences_of_a_month_are_cron_lines() -> None:
+    result = of_samples("data_factory_monthly.json", "data_factory_report.json")
+
+    [one] = result.schedules
+    assert one.keys["cron"]["expression"] == ["30 6,18 * * 1#2", "30 6,18 * * 5L"]
+    assert one.firings is None
+
+
+def test_days_and_months_of_v2_s_cron_are_told_with_both_readings() -> None:
+    [one] = of_samples("job_schedule.yml").schedules
+
+    assert one.keys["cron"]["expression"] == "30 4 * * 1-5"
+    [told] = [each.sentence for each in one.draft.differences if each.place == "trigger.expression"]
+    assert "'30 4 15 2 1-5'" in told
+    assert "'30 4 * * 1-5'" in told
+
+
+def test_several_kinds_at_once_have_names_of_their_own() -> None:
+    result = of_samples("sdk_v1.json", "sdk_v1.yaml", "job_schedule.json", "logic_app_blobs.json")
+
+    assert len({one.name.lower() for one in result.schedules}) == len(result.schedules) == 5
+
+
+def test_the_same_pipeline_is_one_entry(tmp_path: Path) -> None:
+    result = of_document(tmp_path, "logic-app", workflow(HOURLY))
+    (tmp_path / "other.json").write_text(json.dumps(workflow(HOURLY)))
+    both = imported([("logic-app", tmp_path / "source.json"), ("logic-app", tmp_path / "other.json")], NOW)
+
+    assert (len(result.pipelines), len(both.pipelines), len(both.schedules)) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("expression", "template"),
+    [
+        ("@{utcNow('yyyy/MM/dd')}", "{scheduled_time:%Y/%m/%d}"),
+        ("@utcNow('yyyy-MM-dd')", "{scheduled_time:%Y-%m-%d}"),
+        ("raw/@{formatDateTime(addDays(utcNow(), -1), 'yyyyMMdd')}/x", "raw/{scheduled_time-1d:%Y%m%d}/x"),
+        ("@{addHours(utcNow(), 3, 'HH:mm')}", "{scheduled_time+3h:%H:%M}"),
+        ("@{subtractFromTime(utcNow(), 2, 'Week', 'dd MMM yyyy')}", "{scheduled_time-2w:%d %b %Y}"),
+        ("@{getPastTime(1, 'Month', 'yyyy-MM')}", "{scheduled_time-1mo:%Y-%m}"),
+        ("@concat('a%', utcNow('yyyy'), '{x}')", "a%%{scheduled_time:%Y}{{x}}"),
+        ("@{trigger()?['scheduledTime']}", "{scheduled_time}"),
+        ("@{workflow()['run']['name']}", "{run_key}"),
+        ("me@@example.org", "me@example.org"),
+        ("@{formatDateTime(utcNow(),'yyyy-MM-ddTHH:mm:ss')}", "{scheduled_time:%Y-%m-%dT%H:%M:%S}"),
+    ],
+)
+def test_expressions_with_a_counterpart_are_templates(tmp_path: Path, expression: str, template: str) -> None:
+    result = of_document(tmp_path, "logic-app", workflow(HOURLY, {"ParameterAssignments": {"p": expression}}))
+
+    assert result.schedules[0].keys["pipeline_parameters"] == {"p": template}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "@{base64('x')}",
+        "@{body('Get_secret')?['value']}",
+        "@{concat('a'",
+        "@{" + "(" * 100,
+        "@{formatDateTime(utcNow(), 'fff')}",
+        "@{convertFromUtc(utcNow(), 'Tokyo Standard Time', 'HH')}",
+        "@{addDays(utcNow(), 'one')}",
+        "@" + "concat(" * 200 + "'x'" + ")" * 200,
+        "@{'" + "x" * 9000 + "'}",
+    ],
+)
+def test_expressions_without_one_are_named_and_left_to_a_person(tmp_path: Path, expression: str) -> None:
+    body = {"ExperimentName": "e", "ParameterAssignments": {"p": expression, "q": "kept"}}
+    result = of_document(tmp_path, "logic-app", workflow(HOURLY, body))
+
+    [one] = result.schedules
+    assert one.keys["pipeline_parameters"] == {"q": "kept"}
+    assert any(each.place.endswith(".p") and "has no counterpart" in each.sentence for each in one.draft.differences)
+    assert len(one.draft.decide) == 1
+    assert config_of(result).faults == ()
+
+
+def named(function: str, text: str) -> dict[str, Any]:
+    return {function: ["@triggerBody()?['Name']", text]}
+
+
+@pytest.mark.parametrize(
+    ("condition", "include", "exclude"),
+    [
+        ({"and": [named("endsWith", ".csv")]}, ["*.csv"], None),
+        ({"and": [named("startsWith", "a"), named("endsWith", ".csv")]}, ["a*.csv"], None),
+        ({"or": [named("equals", "a.csv"), named("contains", "x")]}, ["a.csv", "*x*"], None),
+        ({"not": {"or": [named("endsWith", ".tmp"), named("startsWith", "_")]}}, None, ["*.tmp", "_*"]),
+        ("@endsWith(toLower(triggerBody()?['Name']), '.csv')", ["*.csv"], None),
+        ({"and": [{"greater": ["@triggerBody()?['Size']", 10]}]}, None, None),
+        ({"not": {"and": [named("endsWith", "a"), named("startsWith", "b")]}}, None, None),
+        ({"and": [named("contains", "a"), named("contains", "b")]}, None, None),
+    ],
+)
+def test_conditions_on_the_name_are_globs_where_they_can(
+    tmp_path: Path, condition: Any, include: list[str] | None, exclude: list[str] | None
+) -> None:
+    sample = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
+    sample["definition"]["actions"]["Condition"]["expression"] = condition
+    [one] = of_document(tmp_path, "logic-app", sample).schedules
+
+    assert (one.keys["change"].get("include"), one.keys["change"].get("exclude")) == (include, exclude)
+    told = [each for each in one.draft.differences if each.place == "actions.Condition.expression"]
+    assert [each.verdict.value for each in told] == ["kept" if include or exclude else "lost"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "the file is empty"),
+        ("{", "it ends too early: was it copied whole?"),
+        ("not json", "this is not JSON: line 1, column 1"),
+        ("[" * 20_000, f"nested deeper than {DEEPEST} levels"),
+        ("[" * 150 + "]" * 150, f"nested deeper than {DEEPEST} levels"),
+        ('{"a": 1}', "holds no workflow"),
+        ('"text"', "holds no workflow"),
+        ('{"properties": {"activities": []}}', "it looks like data-factory: triggers import data-factory"),
+        ('[{"ScheduleType": "0", "PipelineSubmissionInfo": {}}]', "it looks like sdk-v1"),
+        (json.dumps(workflow(HOURLY, actions={"Mail": {"type": "ApiConnection"}})), "calls no pipeline of Azure ML"),
+    ],
+)
+def test_what_is_no_source_is_a_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "bad.json").write_text(content)
+    result = imported([("logic-app", tmp_path / "bad.json"), ("sdk-v1", SAMPLES / "sdk_v1.json")], NOW)
+
+    assert len(result.schedules) == 2
+    [told] = result.failures
+    assert told.startswith(str(tmp_path / "bad.json"))
+    assert sentence in told
+
+
+def test_a_large_template_of_which_little_is_ours(tmp_path: Path) -> None:
+    sample = json.loads((SAMPLES / "logic_app_template.json").read_text())
+    other = {"type": "Microsoft.Storage/storageAccounts", "name": "x", "properties": {"text": "y" * 50_000}}
+    sample["resources"] = [other] * 200 + sample["resources"]
+
+    result = of_document(tmp_path, "logic-app", sample)
+
+    assert (tmp_path / "source.json").stat().st_size > 10_000_000
+    assert [one.name for one in result.schedules] == ["nightly-retrain"]
+
+
+@pytest.mark.parametrize("name", ["Übung №5", "日本語", "api_runs", "reconcile", "7 days", "x" * 300, "", "a b"])
+def test_every_name_becomes_one_that_is_valid(tmp_path: Path, name: str) -> None:
+    entity = json.loads((SAMPLES / "sdk_v1.json").read_text())[0] | {"Name": name}
+
+    result = of_document(tmp_path, "sdk-v1", [entity, entity])
+
+    assert len(config_of(result).left_out) + len(config_of(result).schedules) == 2
+    assert result.failures == []
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
+def test_a_literal_is_sent_as_it_was(text: str) -> None:
+    assert expand(fill(literal(text), {}), {}) == text
+
+
+@given(st.lists(st.sampled_from(["{", "}", "%", "{run_key}", "{{blob.path}}", "%A%", "{scheduled_time-1d:%Y}", "a"])))
+def test_a_literal_that_looks_like_a_template_is_sent_as_it_was(parts: list[str]) -> None:
+    text = "".join(parts)
+
+    assert expand(fill(literal(text), {}), {}) == text
+
+
+@given(st.one_of(st.text(max_size=40), st.integers(), st.booleans()))
+def test_a_scalar_is_read_as_what_it_is(value: Any) -> None:
+    if isinstance(value, str) and any("\ud800" <= one <= "\udfff" for one in value):
+        return
+    tree, faults = parse(f"key: {scalar(value)}\n", "f")
+
+    assert list(faults) == []
+    assert tree == {"key": value}
+
+
+@given(st.lists(st.text(max_size=20), max_size=8))
+def test_names_are_unique_whatever_they_were(texts: list[str]) -> None:
+    taken: set[str] = set()
+    for text in texts:
+        found = unique_name(text, taken)
+        assert found.lower() not in taken
+        taken.add(found.lower())
+
+
+WORKSPACE = {
+    "AZUREML_API": "https://x.api.azureml.ms",
+    "AZUREML_SUBSCRIPTION_ID": "s",
+    "AZUREML_RESOURCE_GROUP": "g",
+    "AZUREML_WORKSPACE_NAME": "w",
+}
+FREQUENCIES = st.sampled_from(["Minute", "Hour", "Day", "Week", "Month"])
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+@st.composite
+def recurrences(draw: st.DrawFn) -> dict[str, Any]:
+    frequency = draw(FREQUENCIES)
+    start = datetime(
+        2026,
+        draw(st.integers(1, 12)),
+        draw(st.integers(1, 28)),
+        draw(st.integers(0, 23)),
+        draw(st.sampled_from([0, 30])),
+    )
+    found: dict[str, Any] = {
+        "frequency": frequency,
+        "interval": draw(st.sampled_from([30, 90, 120]) if frequency == "Minute" else st.integers(1, 3)),
+        "startTime": f"{start:%Y-%m-%dT%H:%M:%S}Z",
+    }
+    schedule: dict[str, Any] = {}
+    if frequency in ("Day", "Week", "Month"):
+        if draw(st.booleans()):
+            schedule["hours"] = draw(st.lists(st.integers(0, 23), min_size=1, max_size=3, unique=True))
+        if draw(st.booleans()):
+            schedule["minutes"] = draw(st.lists(st.sampled_from([0, 30]), min_size=1, unique=True))
+    if frequency == "Week" and draw(st.booleans()):
+        schedule["weekDays"] = draw(st.lists(st.sampled_from(DAYS), min_size=1, max_size=3, unique=True))
+    if frequency == "Month" and draw(st.booleans()):
+        schedule["monthDays"] = draw(st.lists(st.sampled_from([-1, 1, 15, 28]), min_size=1, unique=True))
+    return found | ({"schedule": schedule} if schedule else {})
+
+
+def fires(rule: dict[str, Any], at: datetime) -> bool:
+    """Whether Data Factory fires at an instant, by its documentation: each field read by itself."""
+    start = datetime.fromisoformat(rule["startTime"])
+    if at < start:
+        return False
+    schedule, frequency, interval = rule.get("schedule", {}), rule["frequency"], rule["interval"]
+    if frequency in ("Minute", "Hour"):
+        return (at - start) % timedelta(**{f"{frequency.lower()}s": interval}) == timedelta(0)
+    if at.hour not in schedule.get("hours", [start.hour]) or at.minute not in schedule.get("minutes", [start.minute]):
+        return False
+    days = (at.date() - start.date()).days
+    if frequency == "Day":
+        return bool(days % interval == 0)
+    if frequency == "Week":
+        weeks = (days + start.weekday()) // 7
+        return weeks % interval == 0 and DAYS[at.weekday()] in schedule.get("weekDays", [DAYS[start.weekday()]])
+    months = (at.year - start.year) * 12 + at.month - start.month
+    is_last = (at + timedelta(days=1)).month != at.month
+    wanted = schedule.get("monthDays", [start.day])
+    return months % interval == 0 and (at.day in wanted or (-1 in wanted and is_last))
+
+
+@settings(deadline=None)
+@given(recurrences())
+def test_a_schedule_of_data_factory_fires_here_when_it_fires_there(tmp_path_factory: Any, rule: dict[str, Any]) -> None:
+    folder = tmp_path_factory.mktemp("adf")
+    trigger = {
+        "name": "t",
+        "properties": {
+            "type": "ScheduleTrigger",
+            "pipelines": [{"pipelineReference": {"referenceName": "report"}}],
+            "typeProperties": {"recurrence": rule},
+        },
+    }
+    pipeline = json.loads((SAMPLES / "data_factory_report.json").read_text())
+    result = of_document(folder, "data-factory", [trigger, pipeline])
+    schedule = load(result.text, "f", WORKSPACE).schedules["report"]
+    assert isinstance(schedule, TimeSchedule)
+
+    first = datetime.fromisoformat(rule["startTime"]) - timedelta(days=1)
+    moments = [first + timedelta(minutes=30 * number) for number in range(48 * 100)]
+    there = [at for at in moments if fires(rule, at)]
+    here = [at for at in next_after(schedule.trigger, first, 5000) if at <= moments[-1]]
+
+    assert here == there
+
+
+def test_where_the_rules_differ_the_report_lists_the_firings(tmp_path: Path) -> None:
+    trigger = {
+        "type": "Recurrence",
+        "recurrence": {
+            "frequency": "Day",
+            "interval": 1,
+            "startTime": "2026-03-20T02:30:00",
+            "timeZone": "Europe/Berlin",
+        },
+    }
+    (tmp_path / "gap.json").write_text(json.dumps(workflow(trigger)))
+
+    result = imported([("logic-app", tmp_path / "gap.json")], utc("2026-03-20T00:00"))
+
+    [one] = result.schedules
+    assert one.firings is not None
+    assert one.firings.only_there == [utc("2026-03-29T01:30")]
+    assert one.firings.only_here == [utc("2026-03-29T01:00")]
+    assert any("only there: 2026-03-29T01:30:00Z" in line for line in plain(result))
+
+
+def test_a_rule_without_a_start_is_left_to_a_person(tmp_path: Path) -> None:
+    trigger = {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 3}}
+
+    [one] = of_document(tmp_path, "logic-app", workflow(trigger)).schedules
+
+    assert "has no start" in one.draft.decide[0]
+
+
+def run(*arguments: str) -> Done:
+    return run_command("import", *arguments, settings={})
+
+
+def test_the_command_prints_the_file_and_tells_the_differences(tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+
+    code, out, err = run("logic-app", str(SAMPLES / "logic_app_blobs.json"), "--report", str(report))
+
+    assert code == 3
+    assert config_of_text(out).schedules.keys() == {"logic_app_blobs"}
+    assert "The order of the move:" in err
+    assert "| kept |" in report.read_text()
+    assert "- [ ] stop the old trigger: disable the Logic App logic_app_blobs" in report.read_text()
+
+
+def config_of_text(text: str) -> Config:
+    return load(text, "f", {})
+
+
+def test_the_report_for_programs_holds_the_file(tmp_path: Path) -> None:
+    code, out, err = run("job-schedule", str(SAMPLES / "job_schedule.json"), "--json")
+
+    told = json.loads(out)
+    assert (code, err) == (3, "")
+    assert [one["name"] for one in told["schedules"]] == ["weekly"]
+    assert config_of_text(told["file"]).faults != ()  # the settings are still to be created
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["airflow", "dag.py"],
+            "'airflow' is no kind of source; there are: logic-app, data-factory, sdk-v1, job-schedule",
+        ),
+        (["logic-app"], "name a kind, and files"),
+        (["logic-app", "none.json"], "none.json: cannot be read: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_imported_is_exit_code_1(arguments: list[str], sentence: str) -> None:
+    code, out, err = run(*arguments)
+
+    assert (code, out) == (1, "")
+    assert sentence in err
+
+
+def test_an_import_into_a_file_leaves_its_lines_as_they_are(tmp_path: Path) -> None:
+    present = (
+        "# ours\npipelines:\n    score: {endpoint: 'https://x/y'} # one\n\nschedules:\n"
+        "    weekly: {pipeline: score, cron: {expression: '0 4 * * *'}}\n# the end\n"
+    )
+    file = tmp_path / "schedules.yaml"
+    file.write_text(present)
+
+    code, out, _ = run("job-schedule", str(SAMPLES / "job_schedule.json"), "--into", str(file))
+
+    after = file.read_text()
+    assert (code, out) == (3, "")
+    assert [line for line in present.splitlines() if line not in after.splitlines()] == []
+    config = config_of_text(after)
+    assert set(config.schedules) | set(config.left_out) == {"weekly", "weekly-2"}
+    assert [str(fault) for fault in config.faults if fault.lacks is None and "weekly-2" in fault.path] == []
+
+
+def test_an_import_into_a_file_that_is_broken_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "schedules.yaml"
+    file.write_text("pipelines: {a: {endpoint: x}}\nschedules:\n  a: [\n")
+    before = file.read_text()
+
+    code, _, err = run("job-schedule", str(SAMPLES / "job_schedule.json"), "--into", str(file))
+
+    assert code == 1
+    assert "--into:" in err
+    assert file.read_text() == before
+
+
+PAGES = sorted((ROOT / "docs").glob("migrate-*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_example_of_each_page_is_imported_as_it_says(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    text = page.read_text()
+    [document] = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    [file] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    [told] = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    [(kind, name)] = re.findall(r"\$ triggers import (\S+) (\S+) > imported\.yaml", text)
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(document)
+
+    result = imported([(kind, Path(name))], NOW)
+
+    assert [line for line in result.text.splitlines() if not line.startswith("#")] == file.splitlines()
+    assert [line for line in told.splitlines() if line not in list(plain(result))] == []
+
+
+def test_the_schedules_of_a_workspace_are_fetched_and_imported(tmp_path: Path) -> None:
+    schedules = json.loads((SAMPLES / "sdk_v1.json").read_text())
+    with AzureMl() as azureml:
+        workspace_of(azureml.service).schedules = schedules
+        settings = {
+            "AZUREML_API": azureml.url,
+            "AZUREML_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "AZUREML_RESOURCE_GROUP": RESOURCE_GROUP,
+            "AZUREML_WORKSPACE_NAME": WORKSPACE_NAME,
+            "IDENTITY_ENDPOINT": f"{azureml.url}/msi/token",
+            "IDENTITY_HEADER": IDENTITY_HEADER,
+        }
+        fetched = run_command("fetch-schedules", settings=settings)
+        workspace_of(azureml.service).refused = {"/schedules": 403}
+        refused = run_command("fetch-schedules", settings=settings)
+
+    [first, second] = of_document(tmp_path, "sdk-v1", json.loads(fetched.out)).schedules
+    assert first.draft.pipeline["workspace"]["name"] == WORKSPACE_NAME
+    assert second.keys["change"]["path_on_datastore"] == "file/path"
+    assert refused.code == 1
+    assert refused.err.startswith(f"the schedules of {WORKSPACE_NAME} cannot be read: ")
+
+
+def test_fetching_says_which_part_of_the_workspace_is_missing() -> None:
+    done = run_command("fetch-schedules", "--workspace", "w", settings={})
+
+    assert done.code == 1
+    assert "Give --subscription-id, --resource-group, --api" in done.err

@@ -1,0 +1,1 @@
+"""Turns schedules of other services into schedules.yaml, and says what will differ; it asks nobody."""

@@ -1,0 +1,292 @@
+"""Data Factory and Synapse: pipelines with AzureMLExecutePipeline activities, and the triggers that start them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .data_factory_triggers import read_trigger
+from .drafts import Draft, Unimportable, unread
+from .literals import literal
+from .recurrences import duration_text
+from .spans import dotnet_span
+from .submissions import read_datapaths
+from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
+from .translating import Context, NoCounterpart, Value, translated
+
+_ACTIVITY: Final = "azuremlexecutepipeline"
+_ACTIVITY_KEYS: Final = (
+    *("name", "type", "description", "dependson", "policy", "userproperties", "linkedservicename", "typeproperties"),
+    *("state", "oninactivemarkas"),
+)
+_ENDS: Final = {"succeeded": "finished", "failed": "failed"}
+_WORKSPACE: Final = {
+    "subscription_id": "subscriptionid",
+    "resource_group": "resourcegroupname",
+    "name": "mlworkspacename",
+}
+_PROPERTIES: Final = (
+    "mlpipelineid",
+    "mlpipelineendpointid",
+    "version",
+    "experimentname",
+    "mlpipelineparameters",
+    "mlparentrunid",
+    "datapathassignments",
+    "continueonstepfailure",
+)
+
+
+@dataclass(kw_only=True)
+class Factory:
+    """What the files hold, by name."""
+
+    pipelines: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    triggers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    services: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Linked services of the type AzureMLService: their type properties, keys in lower case."""
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
+    """The drafts of several files, which name one another's parts. Raises Unimportable where nothing is ours."""
+    factory = Factory()
+    for file, document in documents.items():
+        _collect(factory, document, file)
+    found = False
+    for name, pipeline in factory.pipelines.items():
+        activities = [one for one in _activities(pipeline.get("activities")) if _is_ours(one)]
+        for activity in activities:
+            for draft in _drafts(factory, name, pipeline, activity, activities):
+                found = True
+                yield draft
+    if not found:
+        files = ", ".join(documents)
+        raise Unimportable(f"{files}: no pipeline has an activity of the type AzureMLExecutePipeline")
+
+
+def _collect(factory: Factory, document: Any, file: str) -> None:
+    if isinstance(document, list):
+        for one in document:
+            _collect(factory, one, file)
+        return
+    if not isinstance(document, dict):
+        return
+    resources = document.get("resources")
+    if isinstance(resources, list):
+        for one in resources:
+            if isinstance(one, dict):
+                _collect_resource(factory, one, file)
+        return
+    _collect_resource(factory, document, file)
+
+
+def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) -> None:
+    properties = resource.get("properties")
+    if not isinstance(properties, dict):
+        return
+    name = _name(str(resource.get("name", "")))
+    kind, own = str(resource.get("type", "")).lower(), str(properties.get("type", ""))
+    if isinstance(properties.get("activities"), list):
+        factory.pipelines[name] = properties
+        factory.files[f"pipeline {name}"] = file
+    elif kind.endswith("/triggers") or own.endswith("Trigger"):
+        factory.triggers[name] = properties
+        factory.files[f"trigger {name}"] = file
+    elif own == "AzureMLService":
+        factory.services[name] = lowered(properties.get("typeProperties"))
+
+
+def _name(text: str) -> str:
+    """The last part of a name, also of one that a template puts together: [concat(parameters('f'), '/p')]."""
+    return text.rstrip(")]'\" ").rpartition("/")[2].rpartition("'")[2] or text
+
+
+def _activities(activities: Any) -> Iterator[Mapping[str, Any]]:
+    """Every activity, also those within others."""
+    for one in activities if isinstance(activities, list) else []:
+        if not isinstance(one, dict):
+            continue
+        yield one
+        inner = lowered(one.get("typeProperties"))
+        for key in ("activities", "iftrueactivities", "iffalseactivities", "defaultactivities"):
+            yield from _activities(inner.get(key))
+        for case in inner.get("cases") or []:
+            yield from _activities(lowered(case).get("activities"))
+
+
+def _is_ours(activity: Mapping[str, Any]) -> bool:
+    return str(activity.get("type", "")).lower() == _ACTIVITY
+
+
+def _drafts(
+    factory: Factory,
+    name: str,
+    pipeline: Mapping[str, Any],
+    activity: Mapping[str, Any],
+    others: list[Mapping[str, Any]],
+) -> Iterator[Draft]:
+    """One schedule for each trigger of the pipeline; of an activity behind another one, a chain; else a manual one."""
+    wanted = name if len(others) == 1 else f"{name}-{activity.get('name')}"
+    before = _upstream(activity, others)
+    alone: list[tuple[str | None, Mapping[str, Any]]] = [(None, {})]
+    references = alone if before is not None else [*_references(factory, name)] or alone
+    for trigger_name, parameters in references:
+        several = len(references) > 1
+        file = factory.files[f"pipeline {name}"]
+        draft = Draft(
+            name=f"{wanted}-{trigger_name}" if several else wanted,
+            source=f"{file}: pipeline {name}, activity {activity.get('name')}",
+        )
+        known: Mapping[str, Value] = {}
+        if before is not None:
+            _chain(draft, name, before, others)
+        elif trigger_name is None:
+            draft.trigger = {"manual": {}}
+            draft.changed(f"pipeline {name}", "no trigger in these files starts it: people and programs do (manual)")
+        else:
+            known = read_trigger(draft, trigger_name, factory.triggers[trigger_name])
+            keep_rest(draft, factory.triggers[trigger_name].get("typeProperties"), f"trigger {trigger_name}")
+            draft.stop = f"az datafactory trigger stop --name {trigger_name}"
+        yield _read(factory, draft, name, pipeline, activity, known, parameters)
+
+
+def _references(factory: Factory, pipeline: str) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
+    for name, trigger in factory.triggers.items():
+        given = trigger.get("pipelines", trigger.get("pipeline"))
+        for one in given if isinstance(given, list) else [given]:
+            reference = lowered(lowered(one).get("pipelinereference"))
+            if reference.get("referencename") == pipeline:
+                yield name, lowered(one).get("parameters") or {}
+
+
+def _upstream(activity: Mapping[str, Any], others: list[Mapping[str, Any]]) -> tuple[str, list[str]] | None:
+    """The activity of ours that this one follows, and on which of its ends."""
+    names = {str(one.get("name")) for one in others}
+    for one in activity.get("dependsOn") or []:
+        found = lowered(one)
+        if found.get("activity") in names:
+            return str(found["activity"]), [str(end).lower() for end in found.get("dependencyconditions") or []]
+    return None
+
+
+def _chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: list[Mapping[str, Any]]) -> None:
+    activity, ends = before
+    states = ["finished", "failed", "canceled"] if "completed" in ends else [_ENDS[one] for one in ends if one in _ENDS]
+    draft.upstream = f"{pipeline}-{activity}" if len(others) > 1 else pipeline
+    draft.trigger = {"after": {"schedule": draft.upstream, "states": states or ["finished"]}}
+    if "skipped" in ends:
+        draft.lost("dependsOn", "the end Skipped has no counterpart: what does not run has no end here")
+    draft.kept("dependsOn", f"after {activity}: {', '.join(states or ['finished'])}")
+
+
+def _read(
+    factory: Factory,
+    draft: Draft,
+    name: str,
+    pipeline: Mapping[str, Any],
+    activity: Mapping[str, Any],
+    known: Mapping[str, Value],
+    parameters: Mapping[str, Any],
+) -> Draft:
+    trigger = draft.trigger.get("recurrence", draft.trigger.get("cron", {}))
+    zone = str(trigger.get("time_zone", "UTC"))
+    of_pipeline = _parameters(draft, pipeline, parameters, Context(known=known, zone=zone))
+    context = Context(
+        known={
+            "pipeline().runid": "{run_key}",
+            "pipeline().pipeline": literal(name),
+            "pipeline().triggername": "",
+            **known,
+            **of_pipeline,
+        },
+        zone=zone,
+    )
+    texts, given = Texts(draft=draft, context=context), lowered(activity.get("typeProperties"))
+    unread(draft, "typeProperties", given, _PROPERTIES)
+    draft.pipeline = _target(factory, texts, activity, given)
+    for source, key in (("experimentname", "experiment_name"), ("mlparentrunid", "parent_run_id")):
+        if given.get(source) is not None and (text := texts.text(given[source], source)) is not None:
+            draft.keys[key] = text
+    if values := texts.mapping(given.get("mlpipelineparameters"), "mlPipelineParameters"):
+        draft.keys["pipeline_parameters"] = values
+    read_datapaths(texts, given.get("datapathassignments"), "dataPathAssignments")
+    goes_on = unwrapped(given.get("continueonstepfailure"))
+    if isinstance(goes_on, bool):
+        draft.keys["continue_on_step_failure"] = goes_on
+    _policy(draft, lowered(activity.get("policy")))
+    _dependencies(draft, activity)
+    unread(draft, "activity", {str(key).lower(): one for key, one in activity.items()}, _ACTIVITY_KEYS)
+    if str(activity.get("state", "Active")) != "Active":
+        draft.changed("state", f"the activity is {activity['state']} there, and does not run")
+    keep_rest(draft, given, "")
+    keep_rest(draft, activity.get("policy"), "policy")
+    return draft
+
+
+def _parameters(
+    draft: Draft, pipeline: Mapping[str, Any], given: Mapping[str, Any], context: Context
+) -> dict[str, Value]:
+    """What the pipeline's parameters stand for: the trigger's values, else their defaults."""
+    declared = members(pipeline.get("parameters"))
+    values = {name: lowered(one).get("defaultvalue") for name, one in declared.items()}
+    values |= {name: unwrapped(one) for name, one in given.items()}
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            try:
+                found[f"pipeline().parameters.{name}".lower()] = translated(value, context)
+            except NoCounterpart as error:
+                draft.lost(f"parameters.{name}", f"has no counterpart: {error}")
+        elif isinstance(value, bool | int | float):
+            found[f"pipeline().parameters.{name}".lower()] = str(value)
+    for note in dict.fromkeys(context.notes):
+        draft.changed("parameters", note)
+    context.notes.clear()
+    return found
+
+
+def _target(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    draft = texts.draft
+    service = str(lowered(activity.get("linkedServiceName")).get("referencename", ""))
+    properties = factory.services.get(service, {})
+    known = {key: unwrapped(properties.get(source)) for key, source in _WORKSPACE.items()}
+    plain = {key: one for key, one in known.items() if isinstance(one, str) and not one.startswith(("@", "["))}
+    workspace = workspace_keys(draft, **plain)
+    endpoint = given.get("mlpipelineendpointid")
+    place = "mlPipelineEndpointId" if endpoint is not None else "mlPipelineId"
+    found = texts.text(endpoint if endpoint is not None else given.get("mlpipelineid"), place)
+    if found is None or "{" in found:
+        found = draft.setting("ML_PIPELINE_ID", f"what {place} of {draft.name} stands for")
+    if endpoint is None:
+        return {"published_pipeline": found, "workspace": workspace}
+    version = texts.text(given.get("version"), "version")
+    return {"pipeline_endpoint": found, **({"version": version} if version else {}), "workspace": workspace}
+
+
+def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
+    unread(draft, "policy", policy, ("timeout", "retry", "retryintervalinseconds", "secureinput", "secureoutput"))
+    timeout = unwrapped(policy.get("timeout"))
+    if timeout is not None:
+        span = dotnet_span(str(timeout))
+        text = None if span is None else duration_text(span)
+        if text is None:
+            draft.lost("policy.timeout", f"{timeout!r} is no span")
+        else:
+            draft.keys["timeout"] = text
+            draft.kept("policy.timeout", f"timeout: {text}")
+    retry = unwrapped(policy.get("retry"))
+    if isinstance(retry, int) and not isinstance(retry, bool) and retry > 0:
+        interval = unwrapped(policy.get("retryintervalinseconds"))
+        seconds = interval if isinstance(interval, int) and interval > 0 else 30
+        draft.keys["rerun"] = {"states": ["failed", "timeout"], "attempts": min(retry, 20), "delay": f"{seconds}s"}
+        draft.changed(
+            "policy.retry", f"rerun: {retry} more attempts after {seconds}s; here the delay doubles each time"
+        )
+
+
+def _dependencies(draft: Draft, activity: Mapping[str, Any]) -> None:
+    ours = draft.trigger.get("after") is not None
+    for one in activity.get("dependsOn") or []:
+        name = lowered(one).get("activity")
+        if not (ours and name):
+            draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")

@@ -1,0 +1,43 @@
+"""Formats of times: those of .NET as those of strftime."""
+
+import re
+from typing import Final
+
+_PARTS: Final = re.compile(r"'[^']*'|\\.|(y+|M+|d+|H+|h+|m+|s+|f+|t+|z+|K)|.", re.DOTALL)
+_MEANINGS: Final = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "MM": "%m",
+    "MMM": "%b",
+    "MMMM": "%B",
+    "dd": "%d",
+    "ddd": "%a",
+    "dddd": "%A",
+    "HH": "%H",
+    "hh": "%I",
+    "mm": "%M",
+    "ss": "%S",
+    "tt": "%p",
+    "ffffff": "%f",
+}
+_STANDARD: Final = {"d": "%m/%d/%Y", "s": "%Y-%m-%dT%H:%M:%S", "u": "%Y-%m-%d %H:%M:%SZ"}
+
+
+def strftime_of(text: str) -> str:
+    """The strftime format of a .NET format; raises ValueError for a part that strftime does not have."""
+    if text in _STANDARD:
+        return _STANDARD[text]
+    found = []
+    for match in _PARTS.finditer(text):
+        part = match[0]
+        if part in _MEANINGS:
+            found.append(_MEANINGS[part])
+        elif match[1]:
+            raise ValueError(f"{part!r} of the format {text!r} has no counterpart")
+        else:
+            plain = part[1:-1] if part.startswith("'") else part.removeprefix("\\")
+            found.append(plain.replace("%", "%%"))
+    shown = "".join(found)
+    if set(shown) & set("{}"):
+        raise ValueError(f"the format {text!r} holds a brace")
+    return shown

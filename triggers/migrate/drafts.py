@@ -1,0 +1,86 @@
+"""What every source becomes before it is written: schedules, what each starts, and what differs from the source."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeAlias
+
+Rule: TypeAlias = Callable[[datetime, int], list[datetime]]
+"""The next so many instants after one at which the source would fire, by its own rule."""
+
+
+class Unimportable(Exception):
+    """A source that cannot be read, or holds nothing to import; says where and why."""
+
+
+class Verdict(Enum):
+    """What became of a field of the source."""
+
+    KEPT = "kept"
+    CHANGED = "changed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A field of the source, and what became of it."""
+
+    place: str
+    """In the source, by its keys."""
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """One schedule. Texts are those of the file: literals escaped, templates and `%SETTING%` as such."""
+
+    name: str
+    """As the source has it."""
+    source: str
+    """The file, and the place in it."""
+    pipeline: dict[str, Any] = field(default_factory=dict)
+    """The entry of `pipelines`: one target, and its workspace."""
+    trigger: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """App settings to create, with what they hold."""
+    decide: list[str] = field(default_factory=list)
+    """What a person has to decide, for a comment in the file."""
+    before: list[str] = field(default_factory=list)
+    """What has to be done before the schedule is enabled."""
+    stop: str = ""
+    """How the old trigger is stopped."""
+    rule: Rule | None = None
+    upstream: str | None = None
+    """The draft, by its name in the source, after whose runs this one starts."""
+
+    def kept(self, place: str, sentence: str) -> None:
+        """Note a field that means the same here."""
+        self.differences.append(Difference(place=place, verdict=Verdict.KEPT, sentence=sentence))
+
+    def changed(self, place: str, sentence: str) -> None:
+        """Note a field that means something else here."""
+        self.differences.append(Difference(place=place, verdict=Verdict.CHANGED, sentence=sentence))
+
+    def lost(self, place: str, sentence: str) -> None:
+        """Note a field without a counterpart."""
+        self.differences.append(Difference(place=place, verdict=Verdict.LOST, sentence=sentence))
+
+    def setting(self, name: str, holds: str) -> str:
+        """A text that an app setting holds, because the source does not."""
+        self.settings[name] = holds
+        return f"%{name}%"
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not as it was."""
+        return bool(self.decide) or any(one.verdict is not Verdict.KEPT for one in self.differences)
+
+
+def unread(draft: Draft, place: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Note the keys of an object that nothing here reads."""
+    for key in sorted(set(given) - set(known)):
+        draft.lost(f"{place}.{key}", "has no counterpart")

@@ -1,0 +1,209 @@
+"""SDK and CLI v2: job schedules, as YAML, as REST answers, and as `az ml schedule show` prints them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from .drafts import Draft, Unimportable, unread
+from .literals import literal, one_line, setting_name
+from .recurrences import Given, given_in, trigger_of
+from .source_rules import rule_of
+from .submissions import read_inputs
+from .texts import Texts, keep_rest, lowered, unwrapped, workspace_keys
+from .translating import Context
+
+_ID: Final = re.compile(
+    r"/subscriptions/(?P<subscription_id>[^/]+)/resourceGroups/(?P<resource_group>[^/]+)/.*/workspaces/(?P<name>[^/]+)",
+    re.IGNORECASE,
+)
+_SCHEDULE: Final = (
+    "$schema",
+    "name",
+    "id",
+    "type",
+    "display_name",
+    "description",
+    "tags",
+    "trigger",
+    "create_job",
+    "action",
+    "is_enabled",
+    "properties",
+    "creation_context",
+    "provisioning_state",
+    "systemdata",
+    "resource_group",
+    "resourcegroup",
+)
+_ABOUT_IT: Final = (
+    "$schema",
+    "id",
+    "properties",
+    "systemdata",
+    "system_data",
+    "creation_context",
+    "provisioning_state",
+)
+"""What the service says of a schedule, and no schedule says itself."""
+_JOB: Final = (
+    "$schema",
+    "type",
+    "job_type",
+    "name",
+    "display_name",
+    "description",
+    "tags",
+    "experiment_name",
+    "inputs",
+    "settings",
+    "job",
+    "component",
+    "jobs",
+    "outputs",
+    "source_job_id",
+    "compute",
+    "is_archived",
+    "properties",
+    "services",
+    "status",
+    "identity",
+    "component_id",
+    "compute_id",
+)
+
+
+def drafts_of(document: Any, file: str) -> Iterator[Draft]:
+    """A draft for each schedule. Raises Unimportable where there is none."""
+    listed = document if isinstance(document, list) else lowered(document).get("value", [document])
+    found = False
+    for number, one in enumerate(listed if isinstance(listed, list) else []):
+        schedule = _snake(one)
+        if isinstance(schedule.get("properties"), dict) and "trigger" in schedule["properties"]:
+            schedule = {**schedule, **schedule["properties"]}
+        if isinstance(schedule.get("trigger"), dict):
+            found = True
+            place = f"[{number}]" if isinstance(document, list) else ""
+            yield _draft(schedule, f"{file}{place}", number)
+    if not found:
+        raise Unimportable(f"{file}: holds no job schedule: expected `trigger` and `create_job`")
+
+
+def _snake(value: Any) -> Any:
+    """The same with keys in snake case, as the YAML has them; names of inputs and tags stay."""
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, one in value.items():
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(key)).lower()
+        is_named = name in ("inputs", "tags", "outputs", "jobs")
+        found[name] = one if is_named else [_snake(each) for each in one] if isinstance(one, list) else _snake(one)
+    return found
+
+
+def _draft(schedule: Mapping[str, Any], source: str, number: int) -> Draft:
+    name = str(schedule.get("name") or schedule.get("display_name") or f"schedule-{number}")
+    draft = Draft(name=name, source=source)
+    unread(draft, "schedule", schedule, _SCHEDULE)
+    if schedule.get("is_enabled") is False:
+        draft.kept("is_enabled", "the schedule is disabled")
+    draft.stop = f"az ml schedule disable --name {name}"
+    texts = Texts(draft=draft, context=Context(known={}, zone="UTC"))
+    if (description := texts.text(schedule.get("description"), "description")) is not None:
+        draft.keys["description"] = description
+    if tags := texts.mapping(schedule.get("tags"), "tags"):
+        draft.keys["tags"] = tags
+    _read_trigger(draft, schedule["trigger"])
+    _read_action(draft, texts, schedule)
+    keep_rest(draft, {key: value for key, value in schedule.items() if key not in _ABOUT_IT}, "")
+    return draft
+
+
+def _read_trigger(draft: Draft, trigger: Mapping[str, Any]) -> None:
+    kind = str(trigger.get("type", trigger.get("trigger_type", ""))).lower()
+    found = {key.replace("_", ""): value for key, value in trigger.items()}
+    pattern = found.get("schedule")
+    if isinstance(pattern, dict):
+        found["schedule"] = {key.replace("_", ""): value for key, value in pattern.items()}
+    if kind == "cron" or "expression" in found:
+        _read_cron(draft, found)
+        return
+    given = given_in(draft, found, "trigger")
+    if given is not None and given.frequency in ("Minute", "Hour"):
+        given.hours, given.minutes, given.week_days, given.month_days = [], [], [], []
+    made = None if given is None else trigger_of(draft, given, "trigger")
+    if given is None or made is None:
+        draft.trigger = {"manual": {}}
+        return
+    draft.trigger, draft.rule = made, rule_of(given)
+
+
+def _read_cron(draft: Draft, found: Mapping[str, Any]) -> None:
+    fields = str(unwrapped(found.get("expression")) or "").split()
+    bounds = given_in(draft, {**found, "frequency": "day", "interval": 1}, "trigger")
+    if len(fields) != 5 or bounds is None:
+        draft.lost("trigger.expression", f"{one_line(str(found.get('expression')))!r} is not five fields")
+        draft.trigger = {"manual": {}}
+        return
+    line = " ".join([fields[0], fields[1], "*", "*", fields[4]])
+    if fields[2:4] != ["*", "*"]:
+        written = " ".join(fields)
+        draft.changed(
+            "trigger.expression",
+            f"v2 ignores days and months: {written!r} runs as {line!r} there, and so it does here; "
+            f"write {written!r} if the days and months were meant",
+        )
+        draft.decide.append(f"trigger.expression was {written}: v2 ran it as {line}")
+    keys: dict[str, Any] = {"expression": line}
+    keys |= _bounds(bounds)
+    draft.trigger = {"cron": keys}
+
+
+def _bounds(given: Given) -> dict[str, str]:
+    bounds = {"start_time": given.start, "end_time": given.end}
+    shown = {key: f"{at:%Y-%m-%dT%H:%M:%S}" for key, at in bounds.items() if at is not None}
+    return shown if given.zone == "UTC" else {"time_zone": given.zone, **shown}
+
+
+def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> None:
+    action = schedule.get("action")
+    known = _ID.search(str(schedule.get("id", "")))
+    workspace = known.groupdict() if known else {}
+    job: Any = schedule.get("create_job")
+    if isinstance(action, dict):
+        if str(action.get("action_type", "")).lower() == "invokebatchendpoint":
+            _read_endpoint(draft, texts, action)
+            return
+        job = action.get("job_definition", job)
+    component = re.sub(r"[^A-Za-z0-9_-]+", "-", draft.name).strip("-") or "pipeline"
+    draft.pipeline = {"component": f"azureml:{component}:1", "workspace": workspace_keys(draft, **workspace)}
+    given = _snake(job) if isinstance(job, dict) else {}
+    what = _job_in_words(job, given)
+    draft.changed("create_job", f"{what}: here a pipeline component is started, which has to be registered")
+    draft.before.append(
+        f"register the pipeline as a component: az ml component create --name {component} --version 1 "
+        f"--file PIPELINE.yml (PIPELINE.yml: {what}, with `type: pipeline` and its inputs)"
+    )
+    unread(draft, "create_job", given, _JOB)
+    if (experiment := texts.text(given.get("experiment_name"), "create_job.experiment_name")) is not None:
+        draft.keys["experiment_name"] = experiment
+    goes_on = lowered(given.get("settings")).get("continue_on_step_failure")
+    if isinstance(goes_on, bool):
+        draft.keys["continue_on_step_failure"] = goes_on
+    read_inputs(texts, given.get("inputs"), "create_job.inputs")
+
+
+def _job_in_words(job: Any, given: Mapping[str, Any]) -> str:
+    if isinstance(job, str):
+        return f"the job {one_line(job)}"
+    inner = given.get("job") or given.get("component") or given.get("source_job_id") or given.get("component_id")
+    return f"the job {one_line(str(inner))}" if isinstance(inner, str) else "the job that is written in the schedule"
+
+
+def _read_endpoint(draft: Draft, texts: Texts, action: Mapping[str, Any]) -> None:
+    given = lowered(action.get("endpoint_invocation_definition"))
+    address = unwrapped(given.get("url", given.get("scoring_uri")))
+    name = setting_name(draft.name, "batch_endpoint")
+    known = literal(str(address)) if isinstance(address, str) and address.startswith("https://") else None
+    draft.pipeline = {"batch_endpoint": known or draft.setting(name, "the scoring URL of the batch endpoint")}
+    draft.before.append("give the function app's identity a role on the batch endpoint that may start jobs")
+    read_inputs(texts, given.get("inputs", given.get("input_data")), "endpoint_invocation_definition.inputs")

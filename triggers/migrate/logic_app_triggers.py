@@ -1,0 +1,223 @@
+"""The triggers of Logic Apps: recurrences, sliding windows, and changes of blobs."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import unquote
+
+from .drafts import Draft, unread
+from .literals import literal, setting_name
+from .name_conditions import read_condition
+from .recurrences import duration_text, given_in, moved, trigger_of
+from .sentences import ONE_EACH, polled_there
+from .source_rules import rule_of
+from .spans import iso_span
+from .texts import lowered, unwrapped
+from .translating import Time, Value
+
+_UPDATED: Final = re.compile(r"/triggers/batch/onupdatedfile", re.IGNORECASE)
+_EVENT_GRID: Final = re.compile(r"/eventSubscriptions|/providers/.*/resource/event", re.IGNORECASE)
+_BLOBS: Final = "/blobservices/default/containers/"
+_FILE: Final[Mapping[str, Value]] = {
+    "name": "{blob.name}",
+    "displayname": "{blob.name}",
+    "size": "{blob.size}",
+    "etag": "{blob.etag}",
+    "lastmodified": Time("blob.last_modified"),
+}
+_BODIES: Final = ("triggerbody()", "triggeroutputs().body", "trigger().outputs.body", "item()")
+
+
+def read_trigger(draft: Draft, name: str, trigger: Any) -> Mapping[str, Value]:
+    """Put a trigger into a draft; returns what its references stand for. A kind of its own becomes `manual`."""
+    place = f"triggers.{name}"
+    found = lowered(trigger)
+    kind = str(found.get("type", "")).lower()
+    if kind in ("recurrence", "slidingwindow"):
+        return _recurring(draft, found, place, is_window=kind == "slidingwindow")
+    inputs = lowered(found.get("inputs"))
+    path = str(inputs.get("path", ""))
+    if _UPDATED.search(path):
+        return _updated_blob(draft, found, inputs, place)
+    if kind in ("apiconnectionwebhook", "apiconnection") and _EVENT_GRID.search(path):
+        return _event(draft, inputs, place)
+    draft.lost(place, f"a trigger of the type {found.get('type')!r} has no counterpart: people and programs start it")
+    draft.trigger = {"manual": {}}
+    return {}
+
+
+def _recurring(draft: Draft, found: Mapping[str, Any], place: str, *, is_window: bool) -> Mapping[str, Value]:
+    given = given_in(draft, found.get("recurrence"), f"{place}.recurrence")
+    trigger = None if given is None else trigger_of(draft, given, f"{place}.recurrence")
+    if given is None or trigger is None:
+        draft.trigger = {"manual": {}}
+        return {}
+    draft.trigger, draft.rule = trigger, rule_of(given)
+    unread(
+        draft,
+        place,
+        found,
+        ("type", "recurrence", "inputs", "conditions", "runtimeconfiguration", "description", "evaluatedrecurrence"),
+    )
+    if found.get("conditions"):
+        draft.lost(f"{place}.conditions", "has no counterpart for a time")
+    now = Time("scheduled_time")
+    known: dict[str, Value] = {"trigger().scheduledtime": now, "trigger().starttime": now}
+    if is_window:
+        known |= _window(draft, lowered(found.get("inputs")), place)
+    return known
+
+
+def _window(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
+    draft.keys["catchup"], draft.keys["catchup_window"] = "all", "30d"
+    draft.kept(f"{place}.type", "windows that were missed are made up for (catchup: all), for 30 days at most")
+    delay = iso_span(str(inputs.get("delay", ""))) if inputs.get("delay") else timedelta(0)
+    if delay is None:
+        draft.lost(f"{place}.inputs.delay", f"{inputs.get('delay')!r} is no duration")
+        delay = timedelta(0)
+    carried = ""
+    if delay and "recurrence" in draft.trigger and duration_text(delay):
+        moved(draft.trigger, delay)
+        draft.rule = None
+        carried = f"-{int(delay.total_seconds() // 60)}m"
+        draft.kept(
+            f"{place}.inputs.delay", f"the rule runs {duration_text(delay)} later, and both times are carried back"
+        )
+    begin, end = Time("previous_time", carried=carried), Time("scheduled_time", carried=carried)
+    return {
+        "trigger().outputs.windowstarttime": begin,
+        "trigger().outputs.windowendtime": end,
+        "triggeroutputs().windowstarttime": begin,
+        "triggeroutputs().windowendtime": end,
+    }
+
+
+def _updated_blob(draft: Draft, found: Mapping[str, Any], inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
+    queries = lowered(inputs.get("queries"))
+    folder = _folder(queries.get("folderid"), lowered(found.get("metadata")))
+    if folder is None:
+        draft.lost(f"{place}.inputs.queries.folderId", "names no folder that can be read here")
+        container, below = draft.setting(setting_name(draft.name, "container"), "the container that is watched"), ""
+    else:
+        container, _, below = folder.strip("/").partition("/")
+        container, below = literal(container), literal(below.strip("/"))
+    connection = _connection(draft, inputs)
+    _watch(draft, container, below, connection, recursive=False)
+    draft.kept(f"{place}.inputs.queries.folderId", ONE_EACH)
+    if "splitOn" not in found and "spliton" not in found:
+        draft.changed(
+            f"{place}.splitOn",
+            "has no splitOn: there, one run is started for all files that a poll finds; here, for each one",
+        )
+    if queries.get("maxfilecount"):
+        draft.changed(
+            f"{place}.inputs.queries.maxFileCount", f"{queries['maxfilecount']} files a poll there; no limit here"
+        )
+    _polling(draft, lowered(found.get("recurrence")), f"{place}.recurrence")
+    for number, one in enumerate(found.get("conditions") or []):
+        read_condition(draft, lowered(one).get("expression"), f"{place}.conditions[{number}]", is_positive=True)
+    unread(
+        draft,
+        place,
+        found,
+        (
+            "type",
+            "inputs",
+            "recurrence",
+            "evaluatedrecurrence",
+            "spliton",
+            "metadata",
+            "conditions",
+            "runtimeconfiguration",
+            "description",
+        ),
+    )
+    _note_concurrency(draft, found, place)
+    known: dict[str, Value] = {f"{body}.{key}": value for body in _BODIES for key, value in _FILE.items()}
+    whole = f"/{container}/{{blob.path}}"
+    return known | {f"{body}.path": whole for body in _BODIES}
+
+
+def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
+    """A folder id: base64 of a percent-encoded path, or the path itself; the designer notes the path beside it."""
+    if not isinstance(value, str) or value.startswith("@"):
+        return None
+    noted = metadata.get(value.lower())
+    if isinstance(noted, str):
+        return noted
+    if "/" in value or "%2f" in value.lower():
+        return unquote(value)
+    try:
+        return unquote(base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode())
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _connection(draft: Draft, inputs: Mapping[str, Any]) -> str:
+    """The prefix of the account's settings; the connector keeps the account elsewhere."""
+    named = re.search(r"encodeURIComponent\('([a-z0-9]{3,24})'\)", str(inputs.get("path", "")))
+    account = named[1] if named else ""
+    connection = f"Storage{account}" if account else "DataStorage"
+    draft.settings[f"{connection}__blobServiceUri"] = f"https://{account or 'ACCOUNT'}.blob.core.windows.net"
+    draft.before.append(
+        f"give the function app's identity the role Storage Blob Data Owner on the account of {connection}"
+    )
+    return connection
+
+
+def _watch(draft: Draft, container: str, folder: str, connection: str, *, recursive: bool) -> None:
+    change: dict[str, Any] = {"connection": connection, "container": container}
+    if folder:
+        change["path_on_datastore"] = folder
+    if recursive:
+        change["recursive"] = True
+    draft.trigger = {"change": change}
+
+
+def _polling(draft: Draft, recurrence: Mapping[str, Any], place: str) -> None:
+    given = given_in(draft, recurrence, place) if recurrence else None
+    minutes = {"Minute": 1, "Hour": 60, "Day": 1440}
+    if given is not None and given.frequency in minutes:
+        interval = given.interval * minutes[given.frequency]
+        draft.changed(place, polled_there(interval))
+        draft.trigger["change"]["polling_interval"] = interval
+
+
+def _event(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
+    """The built-in Event Grid trigger: files of an account; events of a workspace are told by `after`."""
+    properties = lowered(lowered(inputs.get("body")).get("properties"))
+    wanted = lowered(properties.get("filter"))
+    types = [str(one).lower() for one in wanted.get("includedeventtypes") or []]
+    begins = str(wanted.get("subjectbeginswith", wanted.get("prefixfilter", "")))
+    if types and not any("blobcreated" in one for one in types):
+        draft.lost(place, f"the events {', '.join(types)} start nothing here; to follow a run, use `after`")
+        draft.trigger = {"manual": {}}
+        return {}
+    lower = begins.lower()
+    if not lower.startswith(_BLOBS):
+        draft.lost(f"{place}.inputs", "watches no single container: name it")
+        container, folder = draft.setting(setting_name(draft.name, "container"), "the container that is watched"), ""
+    else:
+        container, _, rest = begins[len(_BLOBS) :].partition("/")
+        folder = re.sub(r"^blobs/?", "", rest).strip("/")
+    _watch(draft, literal(container), literal(folder), _connection(draft, inputs), recursive=True)
+    ends = str(wanted.get("subjectendswith", wanted.get("suffixfilter", "")))
+    if ends:
+        draft.trigger["change"]["include"] = [f"**{ends}"]
+    subject: dict[str, Value] = {}
+    for body in _BODIES:
+        subject |= {f"{body}.data.contentlength": "{blob.size}", f"{body}.data.etag": "{blob.etag}"}
+        subject[f"{body}.subject"] = f"/blobServices/default/containers/{container}/blobs/{{blob.path}}"
+    return subject
+
+
+def _note_concurrency(draft: Draft, found: Mapping[str, Any], place: str) -> None:
+    runs = lowered(lowered(unwrapped(found.get("runtimeconfiguration"))).get("concurrency")).get("runs")
+    if runs:
+        draft.lost(
+            f"{place}.runtimeConfiguration",
+            f"{runs} workflows at a time; pipeline runs are limited by max_concurrent_runs",
+        )

@@ -1,0 +1,249 @@
+"""Recurrences by frequency and interval, as Logic Apps, Data Factory and both SDKs have them, in the file's keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ..scheduling.times.time_zones import zone
+from .drafts import Draft, unread
+from .texts import lowered, unwrapped
+
+_FREQUENCIES: Final = {"minute": "Minute", "hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_KNOWN: Final = (
+    *("frequency", "interval", "starttime", "endtime", "timezone", "schedule"),
+    *("delay", "maxconcurrency", "retrypolicy", "dependson"),  # of a tumbling window
+    *("type", "triggertype", "expression"),  # of v2
+)
+_KNOWN_IN_SCHEDULE: Final = ("hours", "minutes", "weekdays", "monthdays", "monthlyoccurrences")
+_ELAPSED: Final = ("Minute", "Hour")
+
+
+@dataclass(kw_only=True)
+class Given:
+    """A recurrence as a source gives it, checked; times are wall-clock readings in the zone."""
+
+    frequency: str
+    interval: int
+    zone: str = "UTC"
+    start: datetime | None = None
+    end: datetime | None = None
+    hours: list[int] = field(default_factory=list)
+    minutes: list[int] = field(default_factory=list)
+    week_days: list[str] = field(default_factory=list)
+    month_days: list[int | str] = field(default_factory=list)
+    occurrences: list[tuple[str, int]] = field(default_factory=list)
+    """Of a month: the day of the week, and which of them; -1 is the last."""
+
+
+def given_in(draft: Draft, value: Any, place: str) -> Given | None:
+    """A recurrence; None for one that cannot be said here, which is noted."""
+    found = lowered(unwrapped(value))
+    unread(draft, place, found, _KNOWN)
+    unread(draft, f"{place}.schedule", lowered(unwrapped(found.get("schedule"))), _KNOWN_IN_SCHEDULE)
+    frequency = str(unwrapped(found.get("frequency", ""))).lower()
+    interval = unwrapped(found.get("interval", 1))
+    if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
+        draft.lost(f"{place}.interval", f"{interval!r} is no whole number above 0")
+        return None
+    if frequency == "second":
+        interval, frequency = max(1, -(-interval // 60)), "minute"
+        draft.changed(f"{place}.frequency", f"nothing runs more often than once a minute: every {interval}m here")
+    if frequency == "year":
+        interval, frequency = interval * 12, "month"
+    if frequency not in _FREQUENCIES:
+        draft.lost(f"{place}.frequency", f"{found.get('frequency')!r} is no frequency of this app")
+        return None
+    of_zone = str(unwrapped(found.get("timezone")) or "UTC")
+    if zone(of_zone) is None:
+        draft.lost(f"{place}.timeZone", f"{of_zone!r} is no time zone; UTC here")
+        draft.decide.append(f"{place}.timeZone was {of_zone}: name the zone")
+        of_zone = "UTC"
+    schedule = lowered(unwrapped(found.get("schedule")))
+    return Given(
+        frequency=_FREQUENCIES[frequency],
+        interval=interval,
+        zone=of_zone,
+        start=_reading(draft, unwrapped(found.get("starttime")), of_zone, f"{place}.startTime"),
+        end=_reading(draft, unwrapped(found.get("endtime")), of_zone, f"{place}.endTime"),
+        hours=_numbers(schedule.get("hours"), range(24)),
+        minutes=_numbers(schedule.get("minutes"), range(60)),
+        week_days=_days(schedule.get("weekdays")),
+        month_days=_month_days(schedule.get("monthdays")),
+        occurrences=_occurrences(schedule.get("monthlyoccurrences")),
+    )
+
+
+def _reading(draft: Draft, value: Any, of_zone: str, place: str) -> datetime | None:
+    if value in (None, ""):
+        return None
+    text = str(value).strip()
+    try:
+        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
+    except ValueError:
+        draft.lost(place, f"{text!r} is no time")
+        draft.decide.append(f"{place} was {text}: write a time")
+        return None
+    if moment.tzinfo is not None:
+        there = zone(of_zone)
+        moment = moment.astimezone(there).replace(tzinfo=None)
+    if moment.second or moment.microsecond:
+        draft.changed(place, f"{text}: this app runs at full minutes")
+        moment = moment.replace(second=0, microsecond=0)
+    return moment
+
+
+def _numbers(value: Any, within: range) -> list[int]:
+    given = unwrapped(value)
+    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [] if given is None else [given]
+    found = []
+    for one in listed:
+        try:
+            number = int(str(one))
+        except ValueError:
+            continue
+        if number in within:
+            found.append(number)
+    return sorted(set(found))
+
+
+def _days(value: Any) -> list[str]:
+    given = unwrapped(value)
+    listed = [given] if isinstance(given, str) else given or []
+    wanted = {str(one).strip().lower() for one in listed}
+    return [day for day in _DAYS if day.lower() in wanted]
+
+
+def _month_days(value: Any) -> list[int | str]:
+    found: list[int | str] = list(_numbers(value, range(1, 32)))
+    return [*found, "last"] if -1 in _numbers(value, range(-1, 0)) else found
+
+
+def _occurrences(value: Any) -> list[tuple[str, int]]:
+    given = unwrapped(value)
+    found = []
+    for one in given if isinstance(given, list) else []:
+        keys = lowered(one)
+        days, numbers = _days(keys.get("day")), keys.get("occurrence")
+        if days and isinstance(numbers, int):
+            found.append((days[0], numbers))
+    return found
+
+
+def trigger_of(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
+    """The `recurrence` or `cron` that means the same; what is not quite the same is noted."""
+    if given.start is None:
+        _note_no_start(draft, given, place)
+    if given.occurrences:
+        return _cron_of_occurrences(draft, given, place)
+    keys: dict[str, Any] = {"frequency": given.frequency, "interval": given.interval}
+    if given.frequency in _ELAPSED:
+        if given.hours or given.minutes or given.week_days or given.month_days:
+            return _cron_of_elapsed(draft, given, place)
+    else:
+        keys |= _clock_times(draft, given, place)
+        if given.week_days and given.frequency == "Day":
+            if given.interval > 1:
+                draft.changed(f"{place}.schedule.weekDays", "every so many days on certain weekdays: each of them here")
+            keys["frequency"], keys["interval"] = "Week", 1
+        if given.week_days:
+            keys["week_days"] = given.week_days
+        if given.month_days:
+            keys["month_days"] = given.month_days
+    return {"recurrence": keys | _bounds(given)}
+
+
+def _bounds(given: Given) -> dict[str, str]:
+    bounds = {"start_time": given.start, "end_time": given.end}
+    shown = {key: f"{at:%Y-%m-%dT%H:%M:%S}" for key, at in bounds.items() if at is not None}
+    return shown if given.zone == "UTC" else {"time_zone": given.zone, **shown}
+
+
+def _note_no_start(draft: Draft, given: Given, place: str) -> None:
+    if given.interval == 1 and (given.hours or given.minutes or given.frequency in _ELAPSED):
+        return
+    unit = f"{given.interval} {given.frequency.lower()}{'s' if given.interval > 1 else ''}"
+    draft.changed(
+        f"{place}.startTime",
+        f"is not set: there, every {unit} counts from when the trigger was saved or ran last; here it counts from "
+        "2024-01-01T00:00:00. Set start_time to the time of a run of the old trigger to keep its rhythm",
+    )
+    draft.decide.append(f"{place} has no start: set start_time to the time of one of its runs")
+
+
+def _clock_times(draft: Draft, given: Given, place: str) -> dict[str, Any]:
+    """The clock times; where hours or minutes are missing, they are those of the start."""
+    hours, minutes, start = given.hours, given.minutes, given.start
+    if not hours and not minutes:
+        return {} if start is None else {"time_of_day": f"{start:%H:%M}"}
+    if not minutes:
+        minutes = [start.minute if start else 0]
+        of_start = "that of the start time" if start else "0; there it is that at which the trigger was saved"
+        note = draft.kept if start else draft.changed
+        note(f"{place}.schedule.minutes", f"are not set: the minute is {minutes[0]}, {of_start}")
+    if not hours:
+        hours = [start.hour if start else 0]
+        of_start = "that of the start time" if start else "0; there it is that at which the trigger was saved"
+        note = draft.kept if start else draft.changed
+        note(f"{place}.schedule.hours", f"are not set: the hour is {hours[0]}, {of_start}")
+    if len(hours) == len(minutes) == 1:
+        return {"time_of_day": f"{hours[0]:02}:{minutes[0]:02}"}
+    return {"hours": hours, "minutes": minutes}
+
+
+def _cron_of_occurrences(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
+    if given.interval > 1 or given.month_days:
+        draft.lost(
+            f"{place}.schedule.monthlyOccurrences", "cannot be combined with an interval or days of the month here"
+        )
+        return None
+    start = given.start
+    hours = given.hours or [start.hour if start else 0]
+    minutes = given.minutes or [start.minute if start else 0]
+    clock = f"{','.join(map(str, minutes))} {','.join(map(str, hours))}"
+    lines = []
+    for day, number in given.occurrences:
+        cron_day = (_DAYS.index(day) + 1) % 7
+        if number == -1:
+            lines.append(f"{clock} * * {cron_day}L")
+        elif 1 <= number <= 5:
+            lines.append(f"{clock} * * {cron_day}#{number}")
+        else:
+            draft.lost(f"{place}.schedule.monthlyOccurrences", f"occurrence {number} of {day} has no counterpart")
+    if not lines:
+        return None
+    return {"cron": {"expression": lines[0] if len(lines) == 1 else lines} | _bounds(given)}
+
+
+def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
+    """Minutes of an hour, or hours, days and minutes that restrict a frequency of Minute or Hour."""
+    if given.interval > 1 or given.frequency == "Minute":
+        draft.changed(
+            f"{place}.schedule",
+            f"restricts every {given.interval} {given.frequency.lower()}(s): each of its times here",
+        )
+    minutes = given.minutes or [given.start.minute if given.start else 0]
+    week_days = ",".join(str((_DAYS.index(day) + 1) % 7) for day in given.week_days) or "*"
+    hours = ",".join(map(str, given.hours)) or "*"
+    days = ",".join("L" if day == "last" else str(day) for day in given.month_days) or "*"
+    line = f"{','.join(map(str, minutes))} {hours} {days} * {week_days}"
+    return {"cron": {"expression": line} | _bounds(given)}
+
+
+def moved(trigger: dict[str, Any], by: timedelta) -> None:
+    """Move the rule of elapsed time later: its start."""
+    keys = trigger["recurrence"]
+    start = datetime.fromisoformat(keys.get("start_time", "2024-01-01T00:00:00"))
+    keys["start_time"] = f"{start + by:%Y-%m-%dT%H:%M:%S}"
+
+
+def duration_text(span: timedelta) -> str | None:
+    """A span as the file writes durations; None for one that is no whole number of seconds above 0."""
+    seconds = int(span.total_seconds())
+    if seconds <= 0:
+        return None
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

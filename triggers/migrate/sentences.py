@@ -1,0 +1,13 @@
+"""Sentences that more than one source needs."""
+
+from typing import Final
+
+ONE_EACH: Final = "one run for each file; files in folders below are not watched, there and here"
+
+
+def polled_there(minutes: int) -> str:
+    """What becomes of a polling interval."""
+    return (
+        f"polls every {minutes} minutes there; here an event starts the run within seconds, and a sweep follows every "
+        f"{minutes} minutes"
+    )

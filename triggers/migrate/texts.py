@@ -1,0 +1,124 @@
+"""Values of a source as values of the file: literals escaped, expressions translated, the rest told."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .drafts import Draft
+from .expressions import is_expression
+from .literals import literal, one_line
+from .secrets import is_secret
+from .translating import Context, NoCounterpart, translated
+
+_LONGEST_SHOWN = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """Translates the texts of one schedule, and notes what differs."""
+
+    draft: Draft
+    context: Context
+
+    def text(self, value: Any, place: str) -> str | None:
+        """A text; None for what has no counterpart, which is noted and left to a person."""
+        given = unwrapped(value)
+        if not isinstance(given, str):
+            return None if given is None else literal(str(given))
+        if is_secret(place.rpartition(".")[2], given):
+            return None  # its place is told with the other secrets
+        if not is_expression(given):
+            return literal(given.replace("@@", "@"))
+        try:
+            found = translated(given, self.context)
+        except NoCounterpart as error:
+            shown = one_line(given)[:_LONGEST_SHOWN]
+            self.draft.lost(place, f"the expression {shown} has no counterpart: {error}")
+            self.draft.decide.append(f"{place} was {shown}: write a value, or leave it out")
+            return None
+        notes = list(dict.fromkeys(self.context.notes))
+        self.context.notes.clear()
+        if notes:
+            self.draft.changed(place, f"{one_line(given)[:_LONGEST_SHOWN]} is {found}; {'; '.join(notes)}")
+        else:
+            self.draft.kept(place, f"{one_line(given)[:_LONGEST_SHOWN]} is {found}")
+        return found
+
+    def mapping(self, values: Any, place: str) -> dict[str, Any]:
+        """Texts by name; numbers and booleans stay as they are."""
+        given = unwrapped(values)
+        if given is None:
+            return {}
+        if not isinstance(given, Mapping):
+            self.text(given, place)
+            return {}
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            plain = unwrapped(value)
+            if isinstance(plain, bool | int | float):
+                found[literal(str(name))] = plain
+            elif isinstance(plain, dict | list):
+                self.draft.lost(f"{place}.{name}", "is neither text nor a number")
+            elif (text := self.text(plain, f"{place}.{name}")) is not None:
+                found[literal(str(name))] = text
+        return found
+
+
+def unwrapped(value: Any) -> Any:
+    """A value without Data Factory's {"value": …, "type": "Expression"}."""
+    if isinstance(value, dict) and set(map(str.lower, map(str, value))) == {"value", "type"}:
+        kind = next((one for key, one in value.items() if str(key).lower() == "type"), None)
+        if str(kind).lower() in ("expression", "string", "int", "bool", "float", "object"):
+            return next(one for key, one in value.items() if str(key).lower() == "value")
+    return value
+
+
+def lowered(value: Any) -> dict[str, Any]:
+    """An object by its keys in lower case: the services take them in either."""
+    return {str(key).lower(): one for key, one in value.items()} if isinstance(value, dict) else {}
+
+
+def members(value: Any) -> Mapping[str, Any]:
+    """The members of an object; none of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def workspace_keys(draft: Draft, **known: str | None) -> dict[str, str]:
+    """The `workspace` of an entry; what the source does not hold is a setting."""
+    found = {}
+    for key, setting in _WORKSPACE:
+        value = known.get(key)
+        found[key] = literal(value) if value else draft.setting(setting, f"the workspace's {key.replace('_', ' ')}")
+    found["api"] = draft.setting("AZUREML_API", "https://REGION.api.azureml.ms, REGION being the workspace's")
+    draft.before.append("give the function app's identity a role on the workspace that may submit runs")
+    return found
+
+
+_WORKSPACE = (
+    ("subscription_id", "AZUREML_SUBSCRIPTION_ID"),
+    ("resource_group", "AZUREML_RESOURCE_GROUP"),
+    ("name", "AZUREML_WORKSPACE_NAME"),
+)
+
+
+def keep_rest(draft: Draft, value: Any, place: str) -> None:
+    """Note every field of a part of the source of which nothing else is said: it means the same here."""
+    said = {one.place.lower() for one in draft.differences}
+    for at, key, one in fields_of(value, place):
+        lower = at.lower()
+        is_told = any(lower == each or lower.startswith((f"{each}.", f"{each}[")) for each in said)
+        if not is_told and not (isinstance(one, str) and is_secret(key, one)):
+            draft.kept(at, "as it is")
+
+
+def fields_of(value: Any, place: str, key: str = "") -> Iterator[tuple[str, str, Any]]:
+    """The fields of an object that hold no object themselves, with their places and keys."""
+    given = unwrapped(value)
+    if isinstance(given, dict) and given:
+        for name, one in given.items():
+            yield from fields_of(one, f"{place}.{name}" if place else str(name), str(name))
+    elif isinstance(given, list) and any(isinstance(one, dict) for one in given):
+        for number, one in enumerate(given):
+            yield from fields_of(one, f"{place}[{number}]", key)
+    else:
+        yield place, key, given
