@@ -331,6 +331,129 @@ WORKSPACE = {
     "AZUREML_RESOURCE_GROUP": "g",
     "AZUREML_WORKSPACE_NAME": "w",
 }
+
+
+def execute(pipeline: str, **parameters: str) -> dict[str, Any]:
+    return {
+        "name": f"run-{pipeline}",
+        "type": "ExecutePipeline",
+        "typeProperties": {"pipeline": {"referenceName": pipeline}, "parameters": parameters},
+    }
+
+
+def ml(name: str, *after: str, **parameters: Any) -> dict[str, Any]:
+    depends = [{"activity": one, "dependencyConditions": ["Succeeded"]} for one in after]
+    properties = {"mlPipelineId": f"id-{name}", "mlPipelineParameters": parameters}
+    return {"name": name, "type": "AzureMLExecutePipeline", "dependsOn": depends, "typeProperties": properties}
+
+
+def pipeline(name: str, *activities: dict[str, Any], **parameters: str) -> dict[str, Any]:
+    declared = {key: {"type": "string", "defaultValue": value} for key, value in parameters.items()}
+    return {"name": name, "properties": {"activities": list(activities), "parameters": declared}}
+
+
+def hourly(name: str, **parameters: str) -> dict[str, Any]:
+    reference = {"pipelineReference": {"referenceName": name}, "parameters": parameters}
+    rule = {"frequency": "Hour", "interval": "2", "startTime": "2026-01-01T00:00:00Z"}
+    properties = {"type": "ScheduleTrigger", "pipelines": [reference], "typeProperties": {"recurrence": rule}}
+    return {"name": f"hourly-{name}", "properties": properties}
+
+
+def test_a_trigger_starts_what_its_pipeline_executes(tmp_path: Path) -> None:
+    parent = pipeline("parent", execute("child", day="@pipeline().parameters.when"), when="never")
+    child = pipeline("child", ml("Train", day="@pipeline().parameters.day"), day="none")
+    trigger = hourly("parent", when="@formatDateTime(trigger().scheduledTime, 'yyyy-MM-dd')")
+
+    [one] = of_document(tmp_path, "data-factory", [parent, child, trigger]).schedules
+
+    assert one.keys["recurrence"]["interval"] == 2
+    assert one.keys["pipeline_parameters"] == {"day": "{scheduled_time:%Y-%m-%d}"}
+    assert any("is executed by the pipeline parent" in each.sentence for each in one.draft.differences)
+
+
+def test_pipelines_that_execute_each_other_come_to_an_end(tmp_path: Path) -> None:
+    one, other = pipeline("a", execute("b"), ml("Train")), pipeline("b", execute("a"))
+
+    assert len(of_document(tmp_path, "data-factory", [one, other]).schedules) == 1
+
+
+def test_an_activity_behind_others_follows_the_last_one_that_is_ours(tmp_path: Path) -> None:
+    copy = {"name": "Copy", "type": "Copy", "dependsOn": [{"activity": "Train", "dependencyConditions": ["Succeeded"]}]}
+
+    train, score = of_document(
+        tmp_path, "data-factory", [pipeline("p", ml("Train"), copy, ml("Score", "Copy")), hourly("p")]
+    ).schedules
+
+    assert score.keys["after"] == {"schedule": train.name, "states": ["finished"]}
+    assert any("the activity Copy is not imported" in each.sentence for each in score.draft.differences)
+
+
+def test_a_loop_around_an_activity_is_named(tmp_path: Path) -> None:
+    loop = {"name": "Each", "type": "ForEach", "typeProperties": {"items": "@x", "activities": [ml("Train")]}}
+
+    [one] = of_document(tmp_path, "data-factory", [pipeline("p", loop), hourly("p")]).schedules
+
+    assert [each.place for each in one.draft.differences if "condition or loop" in each.sentence] == [
+        "activity within ForEach Each"
+    ]
+
+
+def test_a_loop_over_the_files_of_a_poll_is_one_run_for_each(tmp_path: Path) -> None:
+    sample = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
+    definition = sample["definition"]
+    [trigger] = definition["triggers"].values()
+    del trigger["splitOn"]
+    body = {
+        "DataPathAssignments": {
+            "input": {"DataStoreName": "d", "RelativePath": "@{items('For_each')?['Name']}"},
+        }
+    }
+    call = definition["actions"]["Condition"]["actions"]["HTTP"]
+    call["inputs"]["body"] = body
+    definition["actions"] = {"For_each": {"type": "Foreach", "foreach": "@triggerBody()", "actions": {"HTTP": call}}}
+
+    [one] = of_document(tmp_path, "logic-app", sample).schedules
+
+    assert one.keys["change"]["data_path_parameter_name"] == "input"
+    assert not any("splitOn" in each.place for each in one.draft.differences)
+
+
+def test_variables_and_compositions_that_never_change_are_known(tmp_path: Path) -> None:
+    call = workflow(HOURLY)["definition"]["actions"]["HTTP"]
+    call["inputs"]["body"] = {
+        "ParameterAssignments": {"a": "@variables('kept')", "b": "@{outputs('Compose')['x']}", "c": "@variables('set')"}
+    }
+    actions = {
+        "Kept": {"type": "InitializeVariable", "inputs": {"variables": [{"name": "kept", "value": "one%"}]}},
+        "Set": {"type": "InitializeVariable", "inputs": {"variables": [{"name": "set", "value": "two"}]}},
+        "Change": {"type": "SetVariable", "inputs": {"name": "set", "value": "three"}},
+        "Compose": {"type": "Compose", "inputs": {"x": "four"}},
+        "HTTP": call,
+    }
+
+    [one] = of_document(tmp_path, "logic-app", workflow(HOURLY, actions=actions)).schedules
+
+    assert one.keys["pipeline_parameters"] == {"a": "one%%", "b": "four"}
+
+
+def test_a_monitor_is_not_imported_and_the_rest_is(tmp_path: Path) -> None:
+    schedule = json.loads((SAMPLES / "job_schedule.json").read_text())
+    monitor = json.loads(json.dumps(schedule))
+    monitor["properties"]["action"] = {"actionType": "CreateMonitor", "monitorDefinition": {}}
+
+    result = of_document(tmp_path, "job-schedule", [monitor, schedule])
+
+    assert len(result.schedules) == 1
+    assert "starts a monitor or an import, no pipeline" in result.failures[0]
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    code, out, err = run("sdk-v1", str(SAMPLES / "sdk_v1.json"), "--report", str(tmp_path / "none" / "report.md"))
+
+    assert (code, out) == (1, "")
+    assert err.startswith("--report: ")
+
+
 FREQUENCIES = st.sampled_from(["Minute", "Hour", "Day", "Week", "Month"])
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 

@@ -28,7 +28,7 @@ def import_schedules(options: argparse.Namespace, settings: Settings, folder: Pa
         raise Refused("\n".join(result.failures) or "there is nothing to import")
     text = result.text if into is None else _added(into, result)
     if options.report:
-        Path(options.report).write_text(markdown(result), encoding="utf-8")
+        _write(Path(options.report), markdown(result), "--report")
     if options.json:
         print(json.dumps(as_json(result), indent=2, ensure_ascii=False))
     else:
@@ -74,6 +74,13 @@ def _added(path: Path, result: Result) -> str:
     except Unimportable as error:
         raise Refused(f"--into: {path}: {error}") from error
     beside = path.with_suffix(".importing")
-    beside.write_text(text, encoding="utf-8")
+    _write(beside, text, "--into")
     beside.replace(path)
     return text
+
+
+def _write(path: Path, text: str, option: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{option}: {path} cannot be written: {error.strerror or error}") from error

@@ -1,9 +1,9 @@
 """Data Factory and Synapse: pipelines with AzureMLExecutePipeline activities, and the triggers that start them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .data_factory_files import Factory, Start, activities_in, collect, starts_of
 from .data_factory_triggers import read_trigger
 from .drafts import Draft, Unimportable, unread
 from .literals import literal
@@ -36,25 +36,14 @@ _PROPERTIES: Final = (
 )
 
 
-@dataclass(kw_only=True)
-class Factory:
-    """What the files hold, by name."""
-
-    pipelines: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    triggers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    services: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Linked services of the type AzureMLService: their type properties, keys in lower case."""
-    files: dict[str, str] = field(default_factory=dict)
-
-
 def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
     """The drafts of several files, which name one another's parts. Raises Unimportable where nothing is ours."""
     factory = Factory()
     for file, document in documents.items():
-        _collect(factory, document, file)
+        collect(factory, document, file)
     found = False
     for name, pipeline in factory.pipelines.items():
-        activities = [one for one in _activities(pipeline.get("activities")) if _is_ours(one)]
+        activities = [one for one, _ in activities_in(pipeline.get("activities")) if _is_ours(one)]
         for activity in activities:
             for draft in _drafts(factory, name, pipeline, activity, activities):
                 found = True
@@ -62,56 +51,6 @@ def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
     if not found:
         files = ", ".join(documents)
         raise Unimportable(f"{files}: no pipeline has an activity of the type AzureMLExecutePipeline")
-
-
-def _collect(factory: Factory, document: Any, file: str) -> None:
-    if isinstance(document, list):
-        for one in document:
-            _collect(factory, one, file)
-        return
-    if not isinstance(document, dict):
-        return
-    resources = document.get("resources")
-    if isinstance(resources, list):
-        for one in resources:
-            if isinstance(one, dict):
-                _collect_resource(factory, one, file)
-        return
-    _collect_resource(factory, document, file)
-
-
-def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) -> None:
-    properties = resource.get("properties")
-    if not isinstance(properties, dict):
-        return
-    name = _name(str(resource.get("name", "")))
-    kind, own = str(resource.get("type", "")).lower(), str(properties.get("type", ""))
-    if isinstance(properties.get("activities"), list):
-        factory.pipelines[name] = properties
-        factory.files[f"pipeline {name}"] = file
-    elif kind.endswith("/triggers") or own.endswith("Trigger"):
-        factory.triggers[name] = properties
-        factory.files[f"trigger {name}"] = file
-    elif own == "AzureMLService":
-        factory.services[name] = lowered(properties.get("typeProperties"))
-
-
-def _name(text: str) -> str:
-    """The last part of a name, also of one that a template puts together: [concat(parameters('f'), '/p')]."""
-    return text.rstrip(")]'\" ").rpartition("/")[2].rpartition("'")[2] or text
-
-
-def _activities(activities: Any) -> Iterator[Mapping[str, Any]]:
-    """Every activity, also those within others."""
-    for one in activities if isinstance(activities, list) else []:
-        if not isinstance(one, dict):
-            continue
-        yield one
-        inner = lowered(one.get("typeProperties"))
-        for key in ("activities", "iftrueactivities", "iffalseactivities", "defaultactivities"):
-            yield from _activities(inner.get(key))
-        for case in inner.get("cases") or []:
-            yield from _activities(lowered(case).get("activities"))
 
 
 def _is_ours(activity: Mapping[str, Any]) -> bool:
@@ -127,11 +66,10 @@ def _drafts(
 ) -> Iterator[Draft]:
     """One schedule for each trigger of the pipeline; of an activity behind another one, a chain; else a manual one."""
     wanted = name if len(others) == 1 else f"{name}-{activity.get('name')}"
-    before = _upstream(activity, others)
-    alone: list[tuple[str | None, Mapping[str, Any]]] = [(None, {})]
-    references = alone if before is not None else [*_references(factory, name)] or alone
-    for trigger_name, parameters in references:
-        several = len(references) > 1
+    before = _upstream(activity, others, pipeline)
+    starts = [Start()] if before is not None else [*starts_of(factory, name)] or [Start()]
+    for start in starts:
+        several, trigger_name = len(starts) > 1, start.trigger
         file = factory.files[f"pipeline {name}"]
         draft = Draft(
             name=f"{wanted}-{trigger_name}" if several else wanted,
@@ -147,25 +85,24 @@ def _drafts(
             known = read_trigger(draft, trigger_name, factory.triggers[trigger_name])
             keep_rest(draft, factory.triggers[trigger_name].get("typeProperties"), f"trigger {trigger_name}")
             draft.stop = f"az datafactory trigger stop --name {trigger_name}"
-        yield _read(factory, draft, name, pipeline, activity, known, parameters)
+        yield _read(factory, draft, name, pipeline, activity, known, start)
 
 
-def _references(factory: Factory, pipeline: str) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
-    for name, trigger in factory.triggers.items():
-        given = trigger.get("pipelines", trigger.get("pipeline"))
-        for one in given if isinstance(given, list) else [given]:
-            reference = lowered(lowered(one).get("pipelinereference"))
-            if reference.get("referencename") == pipeline:
-                yield name, lowered(one).get("parameters") or {}
-
-
-def _upstream(activity: Mapping[str, Any], others: list[Mapping[str, Any]]) -> tuple[str, list[str]] | None:
-    """The activity of ours that this one follows, and on which of its ends."""
-    names = {str(one.get("name")) for one in others}
-    for one in activity.get("dependsOn") or []:
-        found = lowered(one)
-        if found.get("activity") in names:
-            return str(found["activity"]), [str(end).lower() for end in found.get("dependencyconditions") or []]
+def _upstream(
+    activity: Mapping[str, Any], others: list[Mapping[str, Any]], pipeline: Mapping[str, Any]
+) -> tuple[str, list[str]] | None:
+    """The activity of ours that this one follows, also behind others, and on which of its ends."""
+    ours = {str(one.get("name")) for one in others}
+    every = {str(one.get("name")): one for one, _ in activities_in(pipeline.get("activities"))}
+    waiting, seen = [activity], {str(activity.get("name"))}
+    while waiting:
+        for one in map(lowered, waiting.pop(0).get("dependsOn") or []):
+            name = str(one.get("activity"))
+            if name in ours:
+                return name, [str(end).lower() for end in one.get("dependencyconditions") or []]
+            if name in every and name not in seen:
+                seen.add(name)
+                waiting.append(every[name])
     return None
 
 
@@ -186,11 +123,11 @@ def _read(
     pipeline: Mapping[str, Any],
     activity: Mapping[str, Any],
     known: Mapping[str, Value],
-    parameters: Mapping[str, Any],
+    start: Start,
 ) -> Draft:
     trigger = draft.trigger.get("recurrence", draft.trigger.get("cron", {}))
     zone = str(trigger.get("time_zone", "UTC"))
-    of_pipeline = _parameters(draft, pipeline, parameters, Context(known=known, zone=zone))
+    of_pipeline = _parameters_through(draft, pipeline, start, known, zone)
     context = Context(
         known={
             "pipeline().runid": "{run_key}",
@@ -215,12 +152,26 @@ def _read(
         draft.keys["continue_on_step_failure"] = goes_on
     _policy(draft, lowered(activity.get("policy")))
     _dependencies(draft, activity)
+    within = next((name for one, name in activities_in(pipeline.get("activities")) if one is activity), "")
+    if within:
+        draft.lost(f"activity within {within}", "its condition or loop is not imported: one run for each occurrence")
     unread(draft, "activity", {str(key).lower(): one for key, one in activity.items()}, _ACTIVITY_KEYS)
     if str(activity.get("state", "Active")) != "Active":
         draft.changed("state", f"the activity is {activity['state']} there, and does not run")
     keep_rest(draft, given, "")
     keep_rest(draft, activity.get("policy"), "policy")
     return draft
+
+
+def _parameters_through(
+    draft: Draft, pipeline: Mapping[str, Any], start: Start, known: Mapping[str, Value], zone: str
+) -> dict[str, Value]:
+    """What a pipeline's parameters stand for, also where another pipeline gives them."""
+    if start.above is None:
+        return _parameters(draft, pipeline, start.parameters, Context(known=known, zone=zone))
+    draft.changed("pipeline", f"is executed by the pipeline {start.name}, of which nothing else is imported")
+    of_parent = _parameters_through(draft, start.pipeline, start.above, known, zone)
+    return _parameters(draft, pipeline, start.parameters, Context(known={**known, **of_parent}, zone=zone))
 
 
 def _parameters(
@@ -285,8 +236,7 @@ def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
 
 
 def _dependencies(draft: Draft, activity: Mapping[str, Any]) -> None:
-    ours = draft.trigger.get("after") is not None
     for one in activity.get("dependsOn") or []:
         name = lowered(one).get("activity")
-        if not (ours and name):
+        if draft.upstream is None or not draft.upstream.endswith(str(name)):
             draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from .drafts import Draft, unread
 from .literals import literal, setting_name
 from .recurrences import Given, duration_text, given_in, moved, trigger_of
-from .source_rules import rule_of
+from .source_rules import later, rule_of
 from .spans import dotnet_span
 from .texts import lowered, unwrapped
 from .translating import Time, Value
@@ -71,7 +71,7 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
     carried = ""
     if delay and duration_text(delay) and hours:
         moved(draft.trigger, delay)
-        draft.rule = None
+        draft.rule = draft.rule and later(draft.rule, delay)
         carried = f"-{int(delay.total_seconds() // 60)}m"
         draft.kept(f"{place}.delay", f"the rule runs {duration_text(delay)} later, and both times are carried back")
     draft.keys |= {"catchup": "all", "catchup_window": "30d"}

@@ -54,6 +54,8 @@ class Draft:
     stop: str = ""
     """How the old trigger is stopped."""
     rule: Rule | None = None
+    failure: str = ""
+    """Why it is not imported at all."""
     upstream: str | None = None
     """The draft, by its name in the source, after whose runs this one starts."""
 

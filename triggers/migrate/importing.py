@@ -77,7 +77,9 @@ class Result:
 def imported(sources: Sequence[tuple[str, Path]], now: datetime, taken: Config | None = None) -> Result:
     """Import files of some kinds; `taken` is the file that the result is to be added to."""
     result = Result()
-    drafts = list(_drafts(sources, result))
+    found = list(_drafts(sources, result))
+    result.failures += [one.failure for one in found if one.failure]
+    drafts = [one for one in found if not one.failure]
     names = set() if taken is None else {one.lower() for one in (*taken.schedules, *taken.left_out)}
     pipelines = set() if taken is None else {one.lower() for one in taken.pipelines}
     _name(drafts, result, names, pipelines)

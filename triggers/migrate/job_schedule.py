@@ -35,6 +35,7 @@ _SCHEDULE: Final = (
     "resource_group",
     "resourcegroup",
 )
+_OTHERS: Final = ("createmonitor", "importdata")
 _ABOUT_IT: Final = (
     "$schema",
     "id",
@@ -169,6 +170,11 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     known = _ID.search(str(schedule.get("id", "")))
     workspace = known.groupdict() if known else {}
     job: Any = schedule.get("create_job")
+    if (
+        isinstance(action, dict) and str(action.get("action_type", "")).lower() in _OTHERS
+    ) or "create_monitor" in schedule:
+        draft.failure = f"{draft.source}: {draft.name} starts a monitor or an import, no pipeline"
+        return
     if isinstance(action, dict):
         if str(action.get("action_type", "")).lower() == "invokebatchendpoint":
             _read_endpoint(draft, texts, action)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .drafts import Draft, Unimportable, unread
-from .literals import setting_name
+from .expressions import is_expression
+from .literals import literal, setting_name
 from .logic_app_triggers import read_trigger
 from .name_conditions import read_condition
 from .submissions import read_body, target_of
@@ -117,7 +118,7 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
             if not workflow.is_enabled:
                 draft.kept("state", "the workflow is disabled")
             draft.pipeline = call.target(workflow, draft)
-            known = read_trigger(draft, trigger_name, trigger)
+            known = read_trigger(draft, trigger_name, trigger, in_a_loop=call.in_a_loop)
             texts = Texts(draft=draft, context=_context(workflow, draft, known))
             for condition, is_positive, place in call.conditions:
                 read_condition(draft, condition, place, is_positive=is_positive)
@@ -136,6 +137,8 @@ class _Call:
     action: Mapping[str, Any]
     conditions: tuple[tuple[Any, bool, str], ...]
     """The conditions above it, whether they have to hold, and where they are."""
+    in_a_loop: bool
+    """Whether it is made for each of the trigger's files."""
 
     def target(self, workflow: Workflow, draft: Draft) -> dict[str, Any]:
         """The entry of `pipelines`; of an address that the file does not hold, a setting."""
@@ -164,19 +167,26 @@ def _calls(workflow: Workflow) -> Iterator[_Call]:
     yield from _walk(actions if isinstance(actions, dict) else {}, workflow, ())
 
 
-def _walk(actions: Mapping[str, Any], workflow: Workflow, above: tuple[tuple[Any, bool, str], ...]) -> Iterator[_Call]:
+def _walk(
+    actions: Mapping[str, Any],
+    workflow: Workflow,
+    above: tuple[tuple[Any, bool, str], ...],
+    *,
+    in_a_loop: bool = False,
+) -> Iterator[_Call]:
     for name, action in actions.items():
         if not isinstance(action, dict):
             continue
         inputs = lowered(action.get("inputs"))
         if str(action.get("type", "")).lower() == "http" and _submits(inputs, workflow):
-            yield _Call(name=name, inputs=inputs, action=action, conditions=above)
+            yield _Call(name=name, inputs=inputs, action=action, conditions=above, in_a_loop=in_a_loop)
         place = f"actions.{name}.expression"
         condition = action.get("expression")
         inside = above if condition is None else (*above, (condition, True, place))
         outside = above if condition is None else (*above, (condition, False, place))
-        yield from _walk(_actions_in(action), workflow, inside)
-        yield from _walk(_actions_in(action.get("else")), workflow, outside)
+        loops = in_a_loop or str(action.get("type", "")).lower() == "foreach"
+        yield from _walk(_actions_in(action), workflow, inside, in_a_loop=loops)
+        yield from _walk(_actions_in(action.get("else")), workflow, outside, in_a_loop=loops)
         for case in (action.get("cases") or {}).values() if isinstance(action.get("cases"), dict) else ():
             yield from _walk(_actions_in(case), workflow, (*above, (action.get("expression"), True, place)))
 
@@ -198,11 +208,49 @@ def _submits(inputs: Mapping[str, Any], workflow: Workflow) -> bool:
 
 
 def _parameter_values(workflow: Workflow) -> dict[str, Value]:
-    return {
-        f"parameters({name!r})".lower(): str(value)
-        for name, value in workflow.parameters.items()
-        if isinstance(value, str | int | float)
-    }
+    """What parameters, and variables and compositions that never change, stand for."""
+    found: dict[str, Value] = {}
+    for name, value in workflow.parameters.items():
+        _put(found, f"parameters({name!r})", value)
+    for name, action in _all_actions(members(workflow.definition.get("actions"))):
+        kind, inputs = str(action.get("type", "")).lower(), action.get("inputs")
+        if kind == "compose":
+            _put(found, f"outputs({name!r})", inputs)
+        elif kind == "initializevariable":
+            for one in lowered(inputs).get("variables") or []:
+                _put(found, f"variables({str(lowered(one).get('name'))!r})", lowered(one).get("value"))
+    for _, action in _all_actions(members(workflow.definition.get("actions"))):
+        if str(action.get("type", "")).lower() in _CHANGES_A_VARIABLE:
+            found.pop(f"variables({str(lowered(action.get('inputs')).get('name'))!r})".lower(), None)
+    return found
+
+
+_CHANGES_A_VARIABLE: Final = (
+    "setvariable",
+    "incrementvariable",
+    "decrementvariable",
+    "appendtostringvariable",
+    "appendtoarrayvariable",
+)
+
+
+def _put(found: dict[str, Value], name: str, value: Any) -> None:
+    """Note a plain value, or those within an object; what is an expression itself is not known."""
+    if isinstance(value, str) and not is_expression(value):
+        found[name.lower()] = literal(value)
+    elif isinstance(value, bool | int | float):
+        found[name.lower()] = str(value)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            _put(found, f"{name}.{key}", one)
+
+
+def _all_actions(actions: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, action in actions.items():
+        if isinstance(action, dict):
+            yield name, action
+            yield from _all_actions(_actions_in(action))
+            yield from _all_actions(_actions_in(action.get("else")))
 
 
 def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value]) -> Context:

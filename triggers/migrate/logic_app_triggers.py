@@ -13,7 +13,7 @@ from .literals import literal, setting_name
 from .name_conditions import read_condition
 from .recurrences import duration_text, given_in, moved, trigger_of
 from .sentences import ONE_EACH, polled_there
-from .source_rules import rule_of
+from .source_rules import later, rule_of
 from .spans import iso_span
 from .texts import lowered, unwrapped
 from .translating import Time, Value
@@ -31,8 +31,11 @@ _FILE: Final[Mapping[str, Value]] = {
 _BODIES: Final = ("triggerbody()", "triggeroutputs().body", "trigger().outputs.body", "item()")
 
 
-def read_trigger(draft: Draft, name: str, trigger: Any) -> Mapping[str, Value]:
-    """Put a trigger into a draft; returns what its references stand for. A kind of its own becomes `manual`."""
+def read_trigger(draft: Draft, name: str, trigger: Any, *, in_a_loop: bool) -> Mapping[str, Value]:
+    """Put a trigger into a draft; returns what its references stand for. A kind of its own becomes `manual`.
+
+    `in_a_loop`: the call is made for each of the files that a poll finds.
+    """
     place = f"triggers.{name}"
     found = lowered(trigger)
     kind = str(found.get("type", "")).lower()
@@ -41,7 +44,7 @@ def read_trigger(draft: Draft, name: str, trigger: Any) -> Mapping[str, Value]:
     inputs = lowered(found.get("inputs"))
     path = str(inputs.get("path", ""))
     if _UPDATED.search(path):
-        return _updated_blob(draft, found, inputs, place)
+        return _updated_blob(draft, found, inputs, place, in_a_loop=in_a_loop)
     if kind in ("apiconnectionwebhook", "apiconnection") and _EVENT_GRID.search(path):
         return _event(draft, inputs, place)
     draft.lost(place, f"a trigger of the type {found.get('type')!r} has no counterpart: people and programs start it")
@@ -81,7 +84,7 @@ def _window(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str,
     carried = ""
     if delay and "recurrence" in draft.trigger and duration_text(delay):
         moved(draft.trigger, delay)
-        draft.rule = None
+        draft.rule = draft.rule and later(draft.rule, delay)
         carried = f"-{int(delay.total_seconds() // 60)}m"
         draft.kept(
             f"{place}.inputs.delay", f"the rule runs {duration_text(delay)} later, and both times are carried back"
@@ -95,19 +98,14 @@ def _window(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str,
     }
 
 
-def _updated_blob(draft: Draft, found: Mapping[str, Any], inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
+def _updated_blob(
+    draft: Draft, found: Mapping[str, Any], inputs: Mapping[str, Any], place: str, *, in_a_loop: bool
+) -> Mapping[str, Value]:
     queries = lowered(inputs.get("queries"))
-    folder = _folder(queries.get("folderid"), lowered(found.get("metadata")))
-    if folder is None:
-        draft.lost(f"{place}.inputs.queries.folderId", "names no folder that can be read here")
-        container, below = draft.setting(setting_name(draft.name, "container"), "the container that is watched"), ""
-    else:
-        container, _, below = folder.strip("/").partition("/")
-        container, below = literal(container), literal(below.strip("/"))
+    container, below = _place(draft, queries, lowered(found.get("metadata")), place)
     connection = _connection(draft, inputs)
     _watch(draft, container, below, connection, recursive=False)
-    draft.kept(f"{place}.inputs.queries.folderId", ONE_EACH)
-    if "splitOn" not in found and "spliton" not in found:
+    if "spliton" not in found and not in_a_loop:
         draft.changed(
             f"{place}.splitOn",
             "has no splitOn: there, one run is started for all files that a poll finds; here, for each one",
@@ -141,6 +139,17 @@ def _updated_blob(draft: Draft, found: Mapping[str, Any], inputs: Mapping[str, A
     return known | {f"{body}.path": whole for body in _BODIES}
 
 
+def _place(draft: Draft, queries: Mapping[str, Any], metadata: Mapping[str, Any], place: str) -> tuple[str, str]:
+    """The container and the folder below it; of a folder that cannot be read, a setting."""
+    folder = _folder(queries.get("folderid"), metadata)
+    if folder is None:
+        draft.lost(f"{place}.inputs.queries.folderId", "names no folder that can be read here")
+        return draft.setting(setting_name(draft.name, "container"), "the container that is watched"), ""
+    draft.kept(f"{place}.inputs.queries.folderId", ONE_EACH)
+    container, _, below = folder.strip("/").partition("/")
+    return literal(container), literal(below.strip("/"))
+
+
 def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
     """A folder id: base64 of a percent-encoded path, or the path itself; the designer notes the path beside it."""
     if not isinstance(value, str) or value.startswith("@"):
@@ -149,7 +158,7 @@ def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
     if isinstance(noted, str):
         return noted
     if "/" in value or "%2f" in value.lower():
-        return unquote(value)
+        return unquote(unquote(value))
     try:
         return unquote(base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):

@@ -9,7 +9,7 @@ from .expressions import Call, Get, Literal, Node, Unreadable, canonical, parsed
 from .literals import literal, one_line
 
 _NAMES: Final = re.compile(
-    r"(triggerbody\(\)|triggeroutputs\(\)\.body|item\(\))\.(name|displayname|path)\Z", re.IGNORECASE
+    r"(triggerbody\(\)|triggeroutputs\(\)\.body|item\(\)|items\('[^']*'\))\.(name|displayname|path)\Z", re.IGNORECASE
 )
 _SHOWN: Final = 120
 

@@ -44,6 +44,7 @@ def given_in(draft: Draft, value: Any, place: str) -> Given | None:
     unread(draft, f"{place}.schedule", lowered(unwrapped(found.get("schedule"))), _KNOWN_IN_SCHEDULE)
     frequency = str(unwrapped(found.get("frequency", ""))).lower()
     interval = unwrapped(found.get("interval", 1))
+    interval = int(interval) if isinstance(interval, str) and interval.isascii() and interval.isdigit() else interval
     if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
         draft.lost(f"{place}.interval", f"{interval!r} is no whole number above 0")
         return None

@@ -36,6 +36,11 @@ def rule_of(given: Given) -> Rule | None:
     return fires
 
 
+def later(rule: Rule, delay: timedelta) -> Rule:
+    """The same rule, by a delay later."""
+    return lambda after, number: [at + delay for at in rule(after - delay, number)]
+
+
 def _instant(reading: datetime, of_zone: str) -> datetime:
     return reading.replace(tzinfo=zone(of_zone)).astimezone(UTC)
 

@@ -1,5 +1,6 @@
 """What an expression stands for, as a template of the file; what has no counterpart is said."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
@@ -12,6 +13,9 @@ from .literals import literal
 
 class NoCounterpart(ValueError):
     """An expression that no template stands for; says which part."""
+
+
+_OF_A_LOOP: Final = re.compile(r"items\('[^']*'\)")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def _shown(value: Value, context: Context) -> str:
 def _value(node: Node, context: Context) -> Value:
     if isinstance(node, Literal):
         return literal("" if node.value is None else str(node.value))
-    known = context.known.get(canonical(node).lower())
+    known = context.known.get(_OF_A_LOOP.sub("item()", canonical(node).lower()))
     if known is not None:
         return known
     if isinstance(node, Get):

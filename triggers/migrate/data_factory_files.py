@@ -1,0 +1,110 @@
+"""What the files of a factory hold: pipelines, triggers and linked services, and which trigger starts what."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .texts import lowered, members
+
+_DEEPEST: Final = 5
+"""Pipelines that execute one another."""
+
+
+@dataclass(kw_only=True)
+class Factory:
+    """What the files hold, by name."""
+
+    pipelines: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    triggers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    services: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Linked services of the type AzureMLService: their type properties, keys in lower case."""
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How a pipeline is started: by a trigger, itself or through a pipeline that executes it."""
+
+    trigger: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    above: "Start | None" = None
+    """How the pipeline is started that executes it."""
+    pipeline: Mapping[str, Any] = field(default_factory=dict)
+    """That pipeline."""
+    name: str = ""
+
+
+def collect(factory: Factory, document: Any, file: str) -> None:
+    """Put what a document holds into the factory."""
+    if isinstance(document, list):
+        for one in document:
+            collect(factory, one, file)
+        return
+    if not isinstance(document, dict):
+        return
+    resources = document.get("resources")
+    if isinstance(resources, list):
+        for one in resources:
+            if isinstance(one, dict):
+                _collect_resource(factory, one, file)
+        return
+    _collect_resource(factory, document, file)
+
+
+def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) -> None:
+    properties = resource.get("properties")
+    if not isinstance(properties, dict):
+        return
+    name = _name(str(resource.get("name", "")))
+    kind, own = str(resource.get("type", "")).lower(), str(properties.get("type", ""))
+    if isinstance(properties.get("activities"), list):
+        factory.pipelines[name] = properties
+        factory.files[f"pipeline {name}"] = file
+    elif kind.endswith("/triggers") or own.endswith("Trigger"):
+        factory.triggers[name] = properties
+        factory.files[f"trigger {name}"] = file
+    elif own == "AzureMLService":
+        factory.services[name] = lowered(properties.get("typeProperties"))
+
+
+def _name(text: str) -> str:
+    """The last part of a name, also of one that a template puts together: [concat(parameters('f'), '/p')]."""
+    return text.rstrip(")]'\" ").rpartition("/")[2].rpartition("'")[2] or text
+
+
+def activities_in(activities: Any, within: str = "") -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Every activity, also those within others, with the name of the one that it is within."""
+    for one in activities if isinstance(activities, list) else []:
+        if not isinstance(one, dict):
+            continue
+        yield one, within
+        inner, name = lowered(one.get("typeProperties")), f"{one.get('type')} {one.get('name')}"
+        for key in ("activities", "iftrueactivities", "iffalseactivities", "defaultactivities"):
+            yield from activities_in(inner.get(key), name)
+        for case in inner.get("cases") or []:
+            yield from activities_in(lowered(case).get("activities"), name)
+
+
+def starts_of(factory: Factory, pipeline: str, depth: int = 0) -> Iterator[Start]:
+    """The triggers of a pipeline, and of those that execute it."""
+    for name, trigger in factory.triggers.items():
+        given = trigger.get("pipelines", trigger.get("pipeline"))
+        for one in given if isinstance(given, list) else [given]:
+            reference = lowered(lowered(one).get("pipelinereference"))
+            if reference.get("referencename") == pipeline:
+                yield Start(trigger=name, parameters=members(lowered(one).get("parameters")))
+    if depth == _DEEPEST:
+        return
+    for parent, properties in factory.pipelines.items():
+        for activity, _ in activities_in(properties.get("activities")):
+            given = lowered(activity.get("typeProperties"))
+            if lowered(given.get("pipeline")).get("referencename") != pipeline or parent == pipeline:
+                continue
+            for start in starts_of(factory, parent, depth + 1):
+                yield Start(
+                    trigger=start.trigger,
+                    parameters=members(given.get("parameters")),
+                    above=start,
+                    pipeline=properties,
+                    name=parent,
+                )
