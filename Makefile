@@ -27,6 +27,7 @@ run: $(APP) $(STORAGE) ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
 upload: $(APP) ## upload FILE=… into the folder that make run watches, or TO=container/folder
+	@test -n "$(FILE)" || { echo "name a file: make upload FILE=a.csv [TO=container/folder]" >&2; exit 1; }
 	@$(BIN)/python -m local.upload $(FILE) $(if $(TO),--to $(TO))
 
 unit: $(VENV) ## run the tests that start no process: the fast loop

@@ -2,7 +2,7 @@
 
 GET  /msi/token?resource=…                 IDENTITY_ENDPOINT
 GET  /_stand-in/submissions                what was POSTed to it, and the runs that came of it
-POST /_stand-in/faults {"kind": …}         what the next submissions meet (azureml_service.Fault)
+POST /_stand-in/faults {"kind": …}         what the next submissions meet (azureml_service.Fault); GET and DELETE too
 """
 
 import argparse
@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
@@ -209,11 +209,23 @@ def _submissions(call: Call) -> Reply:
         return 200, {"received": list(service.received), "runs": [service.entity(run) for run in service.runs.values()]}
 
 
+def _forget_faults(call: Call) -> Reply:
+    with call.service.lock:
+        call.service.faults.clear()
+    return 200, []
+
+
 def _add_fault(call: Call) -> Reply:
     try:
-        fault = Fault(**call.json())
-    except (TypeError, ValueError) as error:  # no such kind, another key, or no JSON
-        return 400, error_body("UserError", str(error).removeprefix("Fault.__init__() "))
+        given = call.json()
+        known = {one.name for one in fields(Fault)}
+        if not isinstance(given, dict) or "kind" not in given or set(given) - known:
+            return 400, error_body(
+                "UserError", f"expected an object with kind, and of the others: {', '.join(sorted(known))}"
+            )
+        fault = Fault(**given)
+    except ValueError as error:
+        return 400, error_body("UserError", str(error))
     call.service.add_fault(fault)
     return 200, asdict(fault)
 
@@ -238,6 +250,8 @@ _ROUTES: list[Route] = [
     ("GET", "/msi/token", False, _token),
     ("GET", "/_stand-in/submissions", False, _submissions),
     ("POST", "/_stand-in/faults", False, _add_fault),
+    ("GET", "/_stand-in/faults", False, lambda call: (200, [asdict(one) for one in call.service.faults])),
+    ("DELETE", "/_stand-in/faults", False, _forget_faults),
 ]
 
 

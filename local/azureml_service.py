@@ -50,14 +50,22 @@ class Fault:
 
     kind: str
     times: int = 1
-    status: int = 500
+    status: int = 0
+    """0: 500, and of a redirect 307."""
     retry_after: str | None = None
-    seconds: float = 0.0
+    seconds: float = 5.0
+    """Of `slow`."""
     code: str = "UserError"
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
             raise ValueError(f"no fault {self.kind!r}; there are: {', '.join(FAULT_KINDS)}")
+        self.status = self.status or (307 if self.kind == "redirect" else 500)
+        whole = (self.times, self.status)
+        if not all(isinstance(one, int) and one > 0 for one in whole) or self.status not in range(200, 600):
+            raise ValueError("times and status are whole numbers above 0, and status is one of HTTP")
+        if not isinstance(self.seconds, int | float):
+            raise ValueError("seconds is a number")  # noqa: TRY004  the caller wrote a wrong value
 
 
 @dataclass

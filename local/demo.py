@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ from triggers.settings import read
 from . import history
 from .azureml_service import FAULT_KINDS
 from .azurite import CHECKOUT, NotStarted
-from .env import ENV, write_env
+from .env import sourced
 from .machine import Machine
 
 PORTS = (7071, 21080, 21000, 21001, 21002)
@@ -48,27 +49,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.stay:
             machine.forget()  # else a demo would begin with what came due since the last one
-        with machine:
+        if options.stay and not (CHECKOUT / file).exists():
+            raise NotStarted(f"there is no file {file}: SCHEDULES_FILE names it")
+        with machine, ExitStack() as stack:
+            if options.stay:
+                stack.enter_context(sourced(machine))
             print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
             for fault in machine.get(f"{machine.url}/api/health")["faults"]:
                 print(f"{fault['file']}: {fault['path']}: {fault['message']}", file=sys.stderr)
             if options.stay:
                 print(f"The dashboard: {machine.url.replace('127.0.0.1', 'localhost')}/api/dashboard", flush=True)
+                own = "" if own_file else " (SCHEDULES_FILE=my.yaml make run takes a file of your own)"
+                print(f"The schedules: {file}{own}", flush=True)
             if own_file is None and options.stay:
                 print(f"{lively(machine, file)} runs of a made-up week were written for it.", flush=True)
             if own_file is None:
                 _show(machine, _both_halves(machine, TIMERS[file]))
             if options.stay:
-                write_env(machine)
                 _stay(machine)
     except NotStarted as error:
         print(f"The demo did not work: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.")
-    finally:
-        if options.stay:
-            ENV.unlink(missing_ok=True)
     return 0
 
 
@@ -132,7 +135,7 @@ def _stay(machine: Machine) -> None:
     """Tell of every run until stopped."""
     print("\nIn a second terminal: source .local/env, then triggers runs, or make upload FILE=…; Ctrl+C here stops.")
     print(f'See it fail: curl {machine.azureml_url}/_stand-in/faults -d \'{{"kind": "lose_reply"}}\'', end="")
-    print(f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')})", flush=True)
+    print(f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')}; DELETE takes it back)", flush=True)
     ledger = _ledger(machine)
     known = {run.key: run.state for one in ledger.registrations() for run in ledger.recent_runs(one.schedule, 100)}
     while machine.is_up():

@@ -5,6 +5,8 @@ With them every command works on the ledger of `make run`, from any folder.
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,16 @@ from .azurite import CHECKOUT
 from .machine import Machine
 
 ENV: Final = CHECKOUT / ".local" / "env"
+
+
+@contextmanager
+def sourced(machine: Machine, file: Path = ENV) -> Iterator[None]:
+    """The file is there while the machine is up; who could not start leaves another one's alone."""
+    write_env(machine, file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def write_env(machine: Machine, file: Path = ENV) -> None:

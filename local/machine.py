@@ -222,5 +222,6 @@ def _check_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise NotStarted(
-                f"port {port} is in use: stop the other `make run` or `make demo` (Ctrl+C there)"
+                f"port {port} is in use: stop the other `make run` or `make demo` (Ctrl+C there); if it was killed, "
+                "end what it left: pkill -f local.host; pkill -f local.azureml; pkill -f azurite"
             ) from error

@@ -59,7 +59,7 @@ def cli() -> Iterator[str]:
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
         example = str(parser.epilog).partition("\n")[2].strip()
         examples = [example] if example != f"python -m triggers {name}" else []
-        yield from (f"## {name}", "", str(parser.description), "```text", usage, *examples, "```", "")
+        yield from (f"## {name}", "", " ".join(str(parser.description).split()), "```text", usage, *examples, "```", "")
         rows = [_argument(one) for one in parser._actions if one.dest not in {"help", *_SHARED}]  # noqa: SLF001
         if rows:
             yield from ("| argument | meaning |", "| --- | --- |", *rows, "")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from azure.core.exceptions import ResourceExistsError, ServiceRequestError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError, ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 
 from .azurite import connection_string
@@ -33,9 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = options.to or _watched(f"http://127.0.0.1:{PORTS[0]}/api/schedules")
         container, _, folder = place.strip("/").partition("/")
         path = "/".join(filter(None, (folder, Path(options.file).name)))
-        _upload(container, path, content)
+        _upload(container, path, content, make=options.to is None)
     except (ServiceRequestError, urllib.error.URLError):
         print("Nothing is running: start it with make run", file=sys.stderr)
+        return 1
+    except ResourceNotFoundError:
+        print(f"there is no container {container!r}; write --to CONTAINER/FOLDER", file=sys.stderr)
         return 1
     except (OSError, LookupError) as error:
         print(error, file=sys.stderr)
@@ -52,10 +55,11 @@ def _watched(url: str) -> str:
     raise LookupError("no schedule of the running app watches a folder: name one with --to")
 
 
-def _upload(container: str, path: str, content: bytes) -> None:
+def _upload(container: str, path: str, content: bytes, *, make: bool) -> None:
     service = BlobServiceClient.from_connection_string(connection_string(PORTS[2:]), retry_total=0)
-    with suppress(ResourceExistsError):
-        service.create_container(container)
+    if make:
+        with suppress(ResourceExistsError):
+            service.create_container(container)
     service.get_blob_client(container, path).upload_blob(content, overwrite=True)
 
 

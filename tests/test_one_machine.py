@@ -13,7 +13,7 @@ from azure.data.tables import TableServiceClient
 
 from local.azurite import CHECKOUT, free_ports
 from local.demo import folder_of
-from local.env import write_env
+from local.env import sourced, write_env
 from local.machine import Machine
 from local.ncrontab import Ncrontab
 from triggers.ledger.azure_table import AzureTable
@@ -266,7 +266,18 @@ def test_the_demo_needs_free_ports(tmp_path: Path, machine: Machine) -> None:
         pass
 
 
-@pytest.mark.parametrize("body", ['{"kind": "explode"}', '{"kind": "cut", "now": true}', "cut"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "cut",
+        "[]",
+        '{"kind": "explode"}',
+        '{"kind": "cut", "now": true}',
+        '{"kind": "status", "status": "abc"}',
+        '{"kind": "cut", "times": 0}',
+    ],
+)
 def test_a_fault_that_there_is_not_is_refused(machine: Machine, body: str) -> None:
     done = subprocess.run(
         ["curl", "-s", "-w", "%{http_code}", f"{machine.azureml_url}/_stand-in/faults", "-d", body],
@@ -276,6 +287,7 @@ def test_a_fault_that_there_is_not_is_refused(machine: Machine, body: str) -> No
     )
 
     assert done.stdout.endswith("400")
+    assert "positional" not in done.stdout
     assert "explode" not in body or "no fault 'explode'; there are: status, lose_reply, cut" in done.stdout
 
 
@@ -320,3 +332,21 @@ def test_the_environment_file_makes_every_command_work_from_anywhere(machine: Ma
     looked = command("doctor")
     assert (looked.returncode, looked.stderr) == (0, ""), looked.stdout
     assert ", 0 fault, " in looked.stdout
+
+
+def test_faults_that_are_waiting_are_shown_and_taken_back(machine: Machine) -> None:
+    faults = f"{machine.azureml_url}/_stand-in/faults"
+    machine.post(faults, {"kind": "redirect", "times": 2})
+
+    waiting = machine.get(faults)
+    subprocess.run(["curl", "-s", "-X", "DELETE", faults], capture_output=True, check=True)
+
+    assert [(one["kind"], one["status"], one["times"]) for one in waiting] == [("redirect", 307, 2)]
+    assert machine.get(faults) == []
+
+
+def test_the_environment_file_is_there_while_the_machine_is_up_and_no_longer(machine: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    with sourced(machine, file):
+        assert file.exists()
+    assert not file.exists()

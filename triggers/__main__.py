@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
     except Refused as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.code
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # the reader, head say, has seen enough

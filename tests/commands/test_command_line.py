@@ -278,7 +278,7 @@ def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run)
 @pytest.mark.parametrize(
     ("arguments", "settings", "sentence"),
     [
-        (["next", "nightli"], {}, "no schedule 'nightli'; did you mean 'nightly'?; there are: nightly, uploads, later"),
+        (["next", "nightli"], {}, "no schedule 'nightli'; did you mean 'nightly'? There are: nightly, uploads, later"),
         (["request", "uploads"], {}, "uploads is change-based: name a file with --blob PATH (below the container)"),
         (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: it takes --at, not --blob"),
         (

@@ -241,7 +241,7 @@ def test_wrong_usage_is_exit_code_2(run: Command, arguments: tuple[str, ...]) ->
     [
         ("http://127.0.0.1:9", "http://127.0.0.1:9/api cannot be reached"),
         ("http://app.example", "--url: a key is never sent over plain http; expected https://"),
-        ("app", "--url: expected a URL that begins with https://"),
+        ("ftp://app", "--url: expected a URL that begins with https://"),
     ],
 )
 def test_an_app_that_cannot_be_asked_is_a_sentence(ledger: Command, url: str, sentence: str) -> None:
@@ -377,7 +377,7 @@ def test_trigger_waits_as_long_as_it_is_told(run: Command) -> None:
 
 
 def test_a_timeout_without_waiting_starts_nothing(run: Command) -> None:
-    assert run("trigger", "nightly", "--timeout", "2s") == (1, "", "--timeout goes with --wait\n")
+    assert run("trigger", "nightly", "--timeout", "2s") == (2, "", "--timeout goes with --wait\n")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/dashboard", "/api/dashboard#run/nightly!1"])

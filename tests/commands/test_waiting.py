@@ -61,7 +61,7 @@ def test_a_run_that_is_run_again_has_not_ended(submitted: RunAnswer, capsys: pyt
 
     assert (ended.key, ended.state) == (rerun.key, "finished")
     key = submitted.key
-    assert capsys.readouterr().err.splitlines() == [f"{key}: failed", f"{key}.r1: submitted", f"{key}.r1: finished"]
+    assert capsys.readouterr().err.splitlines() == [f"{key}: failed", f"{key}.r1: submitted"]
 
 
 def test_an_outage_does_not_end_the_wait(submitted: RunAnswer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -597,7 +597,7 @@ UNREACHABLE: list[tuple[str, Callable[[], TableServiceClient], str]] = [
             Azurite(None, free_ports(3)).connection_string,  # type: ignore[arg-type]  # never started
             retry_total=0,
         ),
-        "Connection refused",
+        "nothing answers at 127.0.0.1:",
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -508,21 +509,59 @@ def fires(rule: dict[str, Any], at: datetime) -> bool:
     return months % interval == 0 and (at.day in wanted or (-1 in wanted and is_last))
 
 
+def in_data_factory(rule: dict[str, Any]) -> Any:
+    properties = {
+        "type": "ScheduleTrigger",
+        "pipelines": [{"pipelineReference": {"referenceName": "report"}}],
+        "typeProperties": {"recurrence": rule},
+    }
+    report = json.loads((SAMPLES / "data_factory_report.json").read_text())
+    return [{"name": "t", "properties": properties}, report]
+
+
+def in_a_logic_app(rule: dict[str, Any]) -> Any:
+    return workflow({"type": "Recurrence", "recurrence": rule})
+
+
+def in_sdk_v1(rule: dict[str, Any]) -> Any:
+    pattern = {key[:1].upper() + key[1:]: value for key, value in rule.get("schedule", {}).items()}
+    recurrence = {key[:1].upper() + key[1:]: value for key, value in rule.items() if key != "schedule"}
+    return [
+        {
+            "Name": "s",
+            "PipelineId": "1",
+            "ScheduleType": "0",
+            "Recurrence": recurrence | ({"Schedule": pattern} if pattern else {}),
+            "PipelineSubmissionInfo": {"ExperimentName": "e"},
+        }
+    ]
+
+
+def in_v2(rule: dict[str, Any]) -> Any:
+    trigger = {"triggerType": "Recurrence", **rule, "frequency": rule["frequency"].lower()}
+    job = {"jobType": "Pipeline", "inputs": {}}
+    return {
+        "name": "s",
+        "properties": {"trigger": trigger, "action": {"actionType": "CreateJob", "jobDefinition": job}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        ("data-factory", in_data_factory),
+        ("logic-app", in_a_logic_app),
+        ("sdk-v1", in_sdk_v1),
+        ("job-schedule", in_v2),
+    ],
+)
 @settings(deadline=None)
 @given(recurrences())
-def test_a_schedule_of_data_factory_fires_here_when_it_fires_there(tmp_path_factory: Any, rule: dict[str, Any]) -> None:
-    folder = tmp_path_factory.mktemp("adf")
-    trigger = {
-        "name": "t",
-        "properties": {
-            "type": "ScheduleTrigger",
-            "pipelines": [{"pipelineReference": {"referenceName": "report"}}],
-            "typeProperties": {"recurrence": rule},
-        },
-    }
-    pipeline = json.loads((SAMPLES / "data_factory_report.json").read_text())
-    result = of_document(folder, "data-factory", [trigger, pipeline])
-    schedule = load(result.text, "f", WORKSPACE).schedules["report"]
+def test_a_recurrence_fires_here_when_it_fires_there(
+    tmp_path_factory: Any, kind: str, document: Callable[[dict[str, Any]], Any], rule: dict[str, Any]
+) -> None:
+    result = of_document(tmp_path_factory.mktemp(kind), kind, document(rule))
+    [schedule] = load(result.text, "f", WORKSPACE).schedules.values()
     assert isinstance(schedule, TimeSchedule)
 
     first = datetime.fromisoformat(rule["startTime"]) - timedelta(days=1)
@@ -531,6 +570,7 @@ def test_a_schedule_of_data_factory_fires_here_when_it_fires_there(tmp_path_fact
     here = [at for at in next_after(schedule.trigger, first, 5000) if at <= moments[-1]]
 
     assert here == there
+    assert result.schedules[0].firings is None
 
 
 def test_where_the_rules_differ_the_report_lists_the_firings(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ..scheduling.shown import RunAnswer
 from ..settings import Settings
 from ..steering.questions import HeldBody, ReplayBody, TriggerBody
 from .backfilling import Progress
-from .levers import Refused, checked, levers, levers_of_schedule, refusals
+from .levers import Misused, Refused, checked, levers, levers_of_schedule, refusals
 from .looking import every_run
 from .showing import print_run
 from .terminal import one_line
@@ -41,7 +41,7 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         by=options.by,
     )
     if options.timeout is not None and not options.wait:
-        raise Refused("--timeout goes with --wait")
+        raise Misused("--timeout goes with --wait")
     with refusals():
         acting = levers_of_schedule(options, settings, folder)
         run, is_new = acting.trigger(options.schedule, body)

@@ -1,7 +1,9 @@
 """The parser of the command line, made of the table of commands; docs/cli-commands.md is made of it too."""
 
 import argparse
+import shutil
 import sys
+import textwrap
 from itertools import groupby
 from pathlib import Path
 
@@ -32,10 +34,14 @@ def command_line() -> argparse.ArgumentParser:
 def _texts(one: Command, program: str) -> dict[str, object]:
     example = f"{program} {one.name} {one.example}".rstrip()
     return {
-        "description": f"{one.summary[:1].upper()}{one.summary[1:]}. {one.more}",
+        "description": textwrap.fill(f"{one.summary[:1].upper()}{one.summary[1:]}. {one.more}", _columns() - 2),
         "epilog": f"example:\n  {example}",
         "formatter_class": argparse.RawDescriptionHelpFormatter,
     }
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def _add(parser: argparse.ArgumentParser, one: Command) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from ..app import App
 from ..scheduling.config import Schedule
-from ..scheduling.faults import nearest
+from ..scheduling.faults import no_such
 from ..settings import Settings, StoreUnavailable, environment
 from ..steering.declined import Declined
 from ..steering.service import Steering
@@ -57,7 +57,15 @@ def refusals(done: str = "") -> Iterator[None]:
 
 
 class Refused(Exception):
-    """What was asked cannot be done; the message goes to stderr and the exit code is 1."""
+    """What was asked cannot be done; the message goes to stderr."""
+
+    code = 1
+
+
+class Misused(Refused):
+    """Arguments that do not go together."""
+
+    code = 2
 
 
 def named_schedule(name: str, app: App) -> Schedule:
@@ -69,5 +77,4 @@ def named_schedule(name: str, app: App) -> Schedule:
         for fault in app.config.faults:
             print(fault, file=sys.stderr)
         raise Refused(f"{name} is left out because of the errors above")
-    known = ", ".join(app.config.schedules) or "none"
-    raise Refused(f"no schedule {name!r}{nearest(name, list(app.config.schedules))}; there are: {known}")
+    raise Refused(no_such("schedule", name, list(app.config.schedules)))

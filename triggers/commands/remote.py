@@ -7,7 +7,7 @@ import msgspec
 import requests
 
 from ..scheduling.shown import RunAnswer
-from ..scheduling.web_address import url_problem
+from ..scheduling.web_address import is_loopback, url_problem
 from ..steering.answers import BackfillAnswer, ErrorAnswer, ExplainAnswer, RunsAnswer, ScheduleAnswer, SchedulesAnswer
 from ..steering.declined import BadInput, Declined, NotKnown, WrongState
 from ..steering.questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunQuery, RunsQuery, TriggerBody
@@ -47,6 +47,8 @@ class Remote:
     def __init__(self, url: str, key: str | None) -> None:
         """Raises BadInput for a URL that no key is sent to."""
         url = url.partition("#")[0]  # the dashboard's address may name a run
+        if "://" not in url:
+            url = f"{'http' if is_loopback(url.partition('/')[0].partition(':')[0]) else 'https'}://{url}"
         if problem := url_problem(url):
             raise BadInput(f"--url: {problem.replace('a token', 'a key')}")
         if "?" in url:

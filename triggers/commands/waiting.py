@@ -44,17 +44,17 @@ def until_its_end(acting: Levers, key: str, timeout: timedelta | None, look_ever
         asked_at = time.monotonic()
         left = _LONGEST_POLL if until is None else max(0.0, until - asked_at)
         run = _patiently(partial(acting.run, key, int(min(left, _LONGEST_POLL))), look_every)
-        if told != (run.key, run.state):
+        again = _rerun_of(acting, run) if run.state in _ENDED else None
+        if told != (run.key, run.state) and (again is not None or run.state not in _ENDED):
             told = run.key, run.state
             print(f"{run.key}: {run.state}", file=sys.stderr, flush=True)
         if run.state in _ENDED:
-            again = _rerun_of(acting, run)
             if again is None:
                 return run
             key = again.key
             continue
         if until is not None and time.monotonic() >= until:
-            print(f"the time is up: {run.key} is {run.state}", file=sys.stderr)
+            print(f"the time is up: {run.key} is {run.state}, and goes on", file=sys.stderr)
             return run
         if time.monotonic() - asked_at < look_every:
             time.sleep(look_every if until is None else max(0.0, min(look_every, until - time.monotonic())))

@@ -47,6 +47,9 @@ def repeated(write: Callable[[], Written]) -> Written:
     return write()
 
 
+_UNREACHED: Final = re.compile(r"host='([^']+)', port=(\d+)\).*(?:NewConnectionError|Failed to establish)", re.DOTALL)
+
+
 def table_is_missing(error: HttpResponseError) -> bool:
     """Whether the call failed because there is no table yet, or no more."""
     return "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}"
@@ -56,5 +59,7 @@ def explained(error: Exception) -> str:
     """One line: what the storage service said, and the role that a refusal asks for."""
     said = str(error).strip().splitlines()
     status = getattr(error, "status_code", None)
+    if (place := _UNREACHED.search(str(error))) is not None:
+        return f"the ledger (table {TABLE}) cannot be reached: nothing answers at {place[1]}:{place[2]}"
     hint = "; the app's identity needs the role Storage Table Data Contributor" if status == 403 else ""
     return f"the ledger (table {TABLE}) cannot be reached: {said[0] if said else type(error).__name__}{hint}"

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import PurePath
 from traceback import extract_tb
+from typing import Final
+
+_MOST_NAMES: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,13 @@ class FaultList:
         while path and path not in self.lines:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get(path)
+
+
+def no_such(what: str, name: str, names: list[str]) -> str:
+    """That there is no such thing, with the nearest name and the others."""
+    shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
+    hint = nearest(name, names)
+    return f"no {what} {name!r}{hint}{' There' if hint else '; there'} are: {shown or 'none'}"
 
 
 def nearest(word: str, candidates: list[str]) -> str:

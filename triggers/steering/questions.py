@@ -1,5 +1,6 @@
 """The JSON and the query parameters that the app is asked with; unknown fields are faults."""
 
+import re
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
@@ -174,6 +175,10 @@ class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No query parameter is known."""
 
 
+_PLUS_AS_A_SPACE = re.compile(r"(?<=:\d\d) (?=\d\d:\d\d\Z)")
+"""An offset in an address whose + was not escaped."""
+
+
 def checked_path(path: str) -> str:
     """A blob's path below the container; raises BadInput for one that would lead out of it, or is none."""
     if {".", ".."} & set(path.replace("\\", "/").split("/")):
@@ -186,6 +191,6 @@ def checked_path(path: str) -> str:
 def asked_instant(text: str, what: str) -> datetime:
     """A time that a person wrote; raises BadInput, which says what it was for."""
     try:
-        return instant_of(text)
+        return instant_of(_PLUS_AS_A_SPACE.sub("+", text))
     except ValueError as error:
         raise BadInput(f"{what}: {error}") from None

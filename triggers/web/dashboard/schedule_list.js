@@ -82,7 +82,7 @@ const noPlans = () =>
       ]
     : [
         h("strong", null, "No schedules yet"),
-        "Add one to schedules.yaml and deploy it; `triggers validate` says what is wrong with the file. `triggers import` brings those of Logic Apps, Data Factory, SDK v1 and v2 over.",
+        "Add one to schedules.yaml and deploy it; `triggers validate` says what is wrong with the file. docs/migrate.md tells how those of Logic Apps, Data Factory, SDK v1 and v2 come over.",
       ];
 
 /**
