@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -283,6 +283,44 @@ def test_a_large_template_of_which_little_is_ours(tmp_path: Path) -> None:
 
     assert (tmp_path / "source.json").stat().st_size > 10_000_000
     assert [one.name for one in result.schedules] == ["nightly-retrain"]
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield from places(one, (*place, key))
+
+
+def with_value(document: Any, place: tuple[Any, ...], value: Any) -> Any:
+    if not place:
+        return value
+    found = json.loads(json.dumps(document))
+    parent = found
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    return found
+
+
+DOCUMENTS = {name: json.loads((SAMPLES / name).read_text()) for name in FILES if name.endswith(".json")}
+SPOILT = [(name, place) for name, document in DOCUMENTS.items() for place in places(document)]
+VALUES = [None, -1, 3.5, True, "", "@{", "@x(", [], {}, [None], [[]], {"a": None}, "é\u202e", "%A% {run_key}", 10**30]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(SPOILT), st.sampled_from(VALUES))
+def test_a_value_of_another_kind_anywhere_is_no_traceback(
+    tmp_path_factory: Any, spoilt: tuple[str, tuple[Any, ...]], value: Any
+) -> None:
+    name, place = spoilt
+    document = with_value(DOCUMENTS[name], place, value)
+
+    result = of_document(tmp_path_factory.mktemp("spoilt"), FILES[name], document)
+
+    assert result.schedules or result.failures
+    assert [fault for fault in config_of(result).faults if fault.lacks is None] == []
+    assert markdown(result)
+    assert json.dumps(as_json(result))
 
 
 @pytest.mark.parametrize("name", ["Übung №5", "日本語", "api_runs", "reconcile", "7 days", "x" * 300, "", "a b"])

@@ -10,7 +10,7 @@ from .literals import literal
 from .recurrences import duration_text
 from .spans import dotnet_span
 from .submissions import read_datapaths
-from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
+from .texts import Texts, items, keep_rest, lowered, members, unwrapped, workspace_keys
 from .translating import Context, NoCounterpart, Value, translated
 
 _ACTIVITY: Final = "azuremlexecutepipeline"
@@ -96,10 +96,10 @@ def _upstream(
     every = {str(one.get("name")): one for one, _ in activities_in(pipeline.get("activities"))}
     waiting, seen = [activity], {str(activity.get("name"))}
     while waiting:
-        for one in map(lowered, waiting.pop(0).get("dependsOn") or []):
+        for one in map(lowered, items(waiting.pop(0).get("dependsOn"))):
             name = str(one.get("activity"))
             if name in ours:
-                return name, [str(end).lower() for end in one.get("dependencyconditions") or []]
+                return name, [str(end).lower() for end in items(one.get("dependencyconditions"))]
             if name in every and name not in seen:
                 seen.add(name)
                 waiting.append(every[name])
@@ -236,7 +236,7 @@ def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
 
 
 def _dependencies(draft: Draft, activity: Mapping[str, Any]) -> None:
-    for one in activity.get("dependsOn") or []:
+    for one in items(activity.get("dependsOn")):
         name = lowered(one).get("activity")
         if draft.upstream is None or not draft.upstream.endswith(str(name)):
             draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .texts import lowered, members
+from .texts import items, lowered, members
 
 _DEEPEST: Final = 5
 """Pipelines that execute one another."""
@@ -81,7 +81,7 @@ def activities_in(activities: Any, within: str = "") -> Iterator[tuple[Mapping[s
         inner, name = lowered(one.get("typeProperties")), f"{one.get('type')} {one.get('name')}"
         for key in ("activities", "iftrueactivities", "iffalseactivities", "defaultactivities"):
             yield from activities_in(inner.get(key), name)
-        for case in inner.get("cases") or []:
+        for case in items(inner.get("cases")):
             yield from activities_in(lowered(case).get("activities"), name)
 
 

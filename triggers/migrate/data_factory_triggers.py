@@ -9,7 +9,7 @@ from .literals import literal, setting_name
 from .recurrences import Given, duration_text, given_in, moved, trigger_of
 from .source_rules import later, rule_of
 from .spans import dotnet_span
-from .texts import lowered, unwrapped
+from .texts import items, lowered, unwrapped
 from .translating import Time, Value
 
 _CREATED: Final = "microsoft.storage.blobcreated"
@@ -123,7 +123,7 @@ def _blobs(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[s
         change["include"] = [literal(f"{_plain(prefix)}**{_plain(ends)}")]
     if unwrapped(properties.get("ignoreemptyblobs")) is False:
         change["min_size"] = 0
-    events = [str(one).lower() for one in properties.get("events") or []]
+    events = [str(one).lower() for one in items(properties.get("events"))]
     draft.trigger = {"change": change}
     if events and _CREATED not in events:
         draft.lost(f"{place}.events", f"{', '.join(events)} start nothing here: people and programs start it")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..scheduling.file.yaml_text import parse
 from .drafts import Unimportable
-from .texts import members
+from .texts import items, members
 
 LARGEST: Final = 64 * 1024 * 1024
 DEEPEST: Final = 100
@@ -105,7 +105,7 @@ def kind_of(found: Any) -> str | None:
 
 def _resources(found: dict[str, Any]) -> list[dict[str, Any]]:
     return (
-        [one for one in found.get("resources") or [] if isinstance(one, dict)]
+        [one for one in items(found.get("resources")) if isinstance(one, dict)]
         if isinstance(found.get("resources"), list)
         else []
     )

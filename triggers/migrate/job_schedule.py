@@ -9,7 +9,7 @@ from .literals import literal, one_line, setting_name
 from .recurrences import Given, given_in, trigger_of
 from .source_rules import rule_of
 from .submissions import read_inputs
-from .texts import Texts, keep_rest, lowered, unwrapped, workspace_keys
+from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
 from .translating import Context
 
 _ID: Final = re.compile(
@@ -78,7 +78,7 @@ def drafts_of(document: Any, file: str) -> Iterator[Draft]:
     listed = document if isinstance(document, list) else lowered(document).get("value", [document])
     found = False
     for number, one in enumerate(listed if isinstance(listed, list) else []):
-        schedule = _snake(one)
+        schedule = members(_snake(one))
         if isinstance(schedule.get("properties"), dict) and "trigger" in schedule["properties"]:
             schedule = {**schedule, **schedule["properties"]}
         if isinstance(schedule.get("trigger"), dict):

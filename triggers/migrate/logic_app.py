@@ -10,7 +10,7 @@ from .literals import literal, setting_name
 from .logic_app_triggers import read_trigger
 from .name_conditions import read_condition
 from .submissions import read_body, target_of
-from .texts import Texts, keep_rest, lowered, members, unwrapped
+from .texts import Texts, items, keep_rest, lowered, members, unwrapped
 from .translating import Context, NoCounterpart, Value, translated
 
 _SETTLED: Final = ("method", "uri", "body", "headers", "authentication", "retrypolicy", "queries")
@@ -217,7 +217,7 @@ def _parameter_values(workflow: Workflow) -> dict[str, Value]:
         if kind == "compose":
             _put(found, f"outputs({name!r})", inputs)
         elif kind == "initializevariable":
-            for one in lowered(inputs).get("variables") or []:
+            for one in items(lowered(inputs).get("variables")):
                 _put(found, f"variables({str(lowered(one).get('name'))!r})", lowered(one).get("value"))
     for _, action in _all_actions(members(workflow.definition.get("actions"))):
         if str(action.get("type", "")).lower() in _CHANGES_A_VARIABLE:

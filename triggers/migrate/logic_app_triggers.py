@@ -1,7 +1,6 @@
 """The triggers of Logic Apps: recurrences, sliding windows, and changes of blobs."""
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +14,7 @@ from .recurrences import duration_text, given_in, moved, trigger_of
 from .sentences import ONE_EACH, polled_there
 from .source_rules import later, rule_of
 from .spans import iso_span
-from .texts import lowered, unwrapped
+from .texts import items, lowered, unwrapped
 from .translating import Time, Value
 
 _UPDATED: Final = re.compile(r"/triggers/batch/onupdatedfile", re.IGNORECASE)
@@ -115,7 +114,7 @@ def _updated_blob(
             f"{place}.inputs.queries.maxFileCount", f"{queries['maxfilecount']} files a poll there; no limit here"
         )
     _polling(draft, lowered(found.get("recurrence")), f"{place}.recurrence")
-    for number, one in enumerate(found.get("conditions") or []):
+    for number, one in enumerate(items(found.get("conditions"))):
         read_condition(draft, lowered(one).get("expression"), f"{place}.conditions[{number}]", is_positive=True)
     unread(
         draft,
@@ -161,7 +160,7 @@ def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
         return unquote(unquote(value))
     try:
         return unquote(base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode())
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
 
 
@@ -199,7 +198,7 @@ def _event(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, 
     """The built-in Event Grid trigger: files of an account; events of a workspace are told by `after`."""
     properties = lowered(lowered(inputs.get("body")).get("properties"))
     wanted = lowered(properties.get("filter"))
-    types = [str(one).lower() for one in wanted.get("includedeventtypes") or []]
+    types = [str(one).lower() for one in items(wanted.get("includedeventtypes"))]
     begins = str(wanted.get("subjectbeginswith", wanted.get("prefixfilter", "")))
     if types and not any("blobcreated" in one for one in types):
         draft.lost(place, f"the events {', '.join(types)} start nothing here; to follow a run, use `after`")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..scheduling.times.time_zones import zone
 from .drafts import Draft, unread
-from .texts import lowered, unwrapped
+from .texts import items, lowered, unwrapped
 
 _FREQUENCIES: Final = {"minute": "Minute", "hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -17,6 +17,7 @@ _KNOWN: Final = (
     *("type", "triggertype", "expression"),  # of v2
 )
 _KNOWN_IN_SCHEDULE: Final = ("hours", "minutes", "weekdays", "monthdays", "monthlyoccurrences")
+_MOST: Final = 1_000_000
 _ELAPSED: Final = ("Minute", "Hour")
 
 
@@ -45,8 +46,8 @@ def given_in(draft: Draft, value: Any, place: str) -> Given | None:
     frequency = str(unwrapped(found.get("frequency", ""))).lower()
     interval = unwrapped(found.get("interval", 1))
     interval = int(interval) if isinstance(interval, str) and interval.isascii() and interval.isdigit() else interval
-    if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
-        draft.lost(f"{place}.interval", f"{interval!r} is no whole number above 0")
+    if not isinstance(interval, int) or isinstance(interval, bool) or not 1 <= interval <= _MOST:
+        draft.lost(f"{place}.interval", f"{interval!r} is no whole number from 1 to {_MOST}")
         return None
     if frequency == "second":
         interval, frequency = max(1, -(-interval // 60)), "minute"
@@ -111,7 +112,7 @@ def _numbers(value: Any, within: range) -> list[int]:
 
 def _days(value: Any) -> list[str]:
     given = unwrapped(value)
-    listed = [given] if isinstance(given, str) else given or []
+    listed = [given] if isinstance(given, str) else items(given)
     wanted = {str(one).strip().lower() for one in listed}
     return [day for day in _DAYS if day.lower() in wanted]
 

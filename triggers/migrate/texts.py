@@ -78,6 +78,12 @@ def lowered(value: Any) -> dict[str, Any]:
     return {str(key).lower(): one for key, one in value.items()} if isinstance(value, dict) else {}
 
 
+def items(value: Any) -> list[Any]:
+    """The items of a list; none of anything else."""
+    given = unwrapped(value)
+    return given if isinstance(given, list) else []
+
+
 def members(value: Any) -> Mapping[str, Any]:
     """The members of an object; none of anything else."""
     return value if isinstance(value, dict) else {}
