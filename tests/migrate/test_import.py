@@ -304,7 +304,23 @@ def with_value(document: Any, place: tuple[Any, ...], value: Any) -> Any:
 
 DOCUMENTS = {name: json.loads((SAMPLES / name).read_text()) for name in FILES if name.endswith(".json")}
 SPOILT = [(name, place) for name, document in DOCUMENTS.items() for place in places(document)]
-VALUES = [None, -1, 3.5, True, "", "@{", "@x(", [], {}, [None], [[]], {"a": None}, "é\u202e", "%A% {run_key}", 10**30]
+VALUES: list[Any] = [
+    None,
+    -1,
+    3.5,
+    True,
+    "",
+    "@{",
+    "@x(",
+    [],
+    {},
+    [None],
+    [[]],
+    {"a": None},
+    "é\u202e",
+    "%A% {run_key}",
+    10**30,
+]
 
 
 @settings(deadline=None)
@@ -473,6 +489,64 @@ def test_variables_and_compositions_that_never_change_are_known(tmp_path: Path) 
     [one] = of_document(tmp_path, "logic-app", workflow(HOURLY, actions=actions)).schedules
 
     assert one.keys["pipeline_parameters"] == {"a": "one%%", "b": "four"}
+
+
+def test_a_web_activity_that_starts_a_pipeline_is_one(tmp_path: Path) -> None:
+    web = {
+        "name": "Call",
+        "type": "WebActivity",
+        "typeProperties": {
+            "url": "https://x.api.azureml.ms/pipelines/v1.0/PipelineRuns/PipelineSubmit/1",
+            "method": "POST",
+            "headers": {"Content-Type": "application/json", "x-functions-key": "very-secret-key"},
+            "body": {
+                "ExperimentName": "e",
+                "ParameterAssignments": {"day": "@formatDateTime(trigger().startTime,'dd')"},
+            },
+            "authentication": {"type": "MSI", "resource": "https://ml.azure.com"},
+        },
+    }
+    other = {"name": "Other", "type": "WebActivity", "typeProperties": {"url": "https://example.org", "method": "POST"}}
+
+    result = of_document(tmp_path, "data-factory", [pipeline("p", web, other), hourly("p")])
+
+    [one] = result.schedules
+    assert one.draft.pipeline["endpoint"].endswith("/PipelineSubmit/1")
+    assert one.keys["pipeline_parameters"] == {"day": "{scheduled_time:%d}"}
+    assert "very-secret-key" not in result.text + markdown(result)
+    assert len(result.secrets) == 1
+
+
+def test_the_run_of_the_activity_before_is_the_upstream_run(tmp_path: Path) -> None:
+    score = ml("Score", "Train")
+    score["typeProperties"]["mlParentRunId"] = "@activity('Train').output.mlPipelineRunId"
+
+    _, second = of_document(tmp_path, "data-factory", [pipeline("p", ml("Train"), score), hourly("p")]).schedules
+
+    assert second.keys["parent_run_id"] == "{upstream.run_id}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "container", "below"),
+    [
+        ("JTJmYmxvYnMlMmZpbg==", "blobs", "in"),
+        ("JTJmYmxvYnM", "blobs", None),
+        ("L2lucHV0LWRvY3VtZW50cw==", "input-documents", None),
+        ("/invoices", "invoices", None),
+        ("training-images", "training-images", None),
+        ("incoming", "incoming", None),
+        ("%252fblobs%252fa%20b", "blobs", "a b"),
+    ],
+)
+def test_a_folder_is_read_however_it_is_written(tmp_path: Path, folder: str, container: str, below: str | None) -> None:
+    sample = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
+    [trigger] = sample["definition"]["triggers"].values()
+    trigger["inputs"]["queries"]["folderId"] = folder
+    trigger["metadata"] = {}
+
+    [one] = of_document(tmp_path, "logic-app", sample).schedules
+
+    assert (one.keys["change"]["container"], one.keys["change"].get("path_on_datastore")) == (container, below)
 
 
 def test_a_monitor_is_not_imported_and_the_rest_is(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from .drafts import Draft, Unimportable, unread
 from .literals import literal
 from .recurrences import duration_text
 from .spans import dotnet_span
-from .submissions import read_datapaths
+from .submissions import read_body, read_datapaths, target_of
 from .texts import Texts, items, keep_rest, lowered, members, unwrapped, workspace_keys
 from .translating import Context, NoCounterpart, Value, translated
 
@@ -17,6 +17,17 @@ _ACTIVITY: Final = "azuremlexecutepipeline"
 _ACTIVITY_KEYS: Final = (
     *("name", "type", "description", "dependson", "policy", "userproperties", "linkedservicename", "typeproperties"),
     *("state", "oninactivemarkas"),
+)
+_WEB: Final = ("webactivity", "webhook")
+_WEB_PROPERTIES: Final = (
+    "url",
+    "method",
+    "headers",
+    "body",
+    "authentication",
+    "linkedservices",
+    "datasets",
+    "connectvia",
 )
 _ENDS: Final = {"succeeded": "finished", "failed": "failed"}
 _WORKSPACE: Final = {
@@ -54,7 +65,17 @@ def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
 
 
 def _is_ours(activity: Mapping[str, Any]) -> bool:
-    return str(activity.get("type", "")).lower() == _ACTIVITY
+    """Whether an activity starts a pipeline of Azure ML, also by a web request."""
+    kind = str(activity.get("type", "")).lower()
+    return kind == _ACTIVITY or (kind in _WEB and _web_target(activity) is not None)
+
+
+def _web_target(activity: Mapping[str, Any]) -> dict[str, Any] | None:
+    given = lowered(activity.get("typeProperties"))
+    address = unwrapped(given.get("url"))
+    if str(given.get("method", "")).upper() != "POST" or not isinstance(address, str):
+        return None
+    return target_of(address, given.get("headers"))
 
 
 def _drafts(
@@ -133,23 +154,19 @@ def _read(
             "pipeline().runid": "{run_key}",
             "pipeline().pipeline": literal(name),
             "pipeline().triggername": "",
+            **_of_upstream(activity, draft),
             **known,
             **of_pipeline,
         },
         zone=zone,
     )
     texts, given = Texts(draft=draft, context=context), lowered(activity.get("typeProperties"))
-    unread(draft, "typeProperties", given, _PROPERTIES)
-    draft.pipeline = _target(factory, texts, activity, given)
-    for source, key in (("experimentname", "experiment_name"), ("mlparentrunid", "parent_run_id")):
-        if given.get(source) is not None and (text := texts.text(given[source], source)) is not None:
-            draft.keys[key] = text
-    if values := texts.mapping(given.get("mlpipelineparameters"), "mlPipelineParameters"):
-        draft.keys["pipeline_parameters"] = values
-    read_datapaths(texts, given.get("datapathassignments"), "dataPathAssignments")
-    goes_on = unwrapped(given.get("continueonstepfailure"))
-    if isinstance(goes_on, bool):
-        draft.keys["continue_on_step_failure"] = goes_on
+    web = _web_target(activity)
+    if web is not None:
+        draft.pipeline = web
+        _read_web(texts, given)
+    else:
+        _read_properties(factory, texts, activity, given)
     _policy(draft, lowered(activity.get("policy")))
     _dependencies(draft, activity)
     within = next((name for one, name in activities_in(pipeline.get("activities")) if one is activity), "")
@@ -161,6 +178,47 @@ def _read(
     keep_rest(draft, given, "")
     keep_rest(draft, activity.get("policy"), "policy")
     return draft
+
+
+def _read_properties(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """The type properties of an AzureMLExecutePipeline activity."""
+    draft = texts.draft
+    unread(draft, "typeProperties", given, _PROPERTIES)
+    draft.pipeline = _target(factory, texts, activity, given)
+    for source, key in (("experimentname", "experiment_name"), ("mlparentrunid", "parent_run_id")):
+        if given.get(source) is not None and (text := texts.text(given[source], source)) is not None:
+            draft.keys[key] = text
+    if values := texts.mapping(given.get("mlpipelineparameters"), "mlPipelineParameters"):
+        draft.keys["pipeline_parameters"] = values
+    read_datapaths(texts, given.get("datapathassignments"), "dataPathAssignments")
+    goes_on = unwrapped(given.get("continueonstepfailure"))
+    if isinstance(goes_on, bool):
+        draft.keys["continue_on_step_failure"] = goes_on
+
+
+def _read_web(texts: Texts, given: Mapping[str, Any]) -> None:
+    """A web request to Azure ML."""
+    draft = texts.draft
+    unread(draft, "typeProperties", given, _WEB_PROPERTIES)
+    draft.kept("url", "the address that it POSTs to")
+    if given.get("authentication") is not None:
+        draft.changed("authentication", "the function app's own identity sends the request")
+    if given.get("headers") is not None:
+        draft.changed("headers", "the app sends its own")
+    draft.before.append("give the function app's identity a role on the workspace that may submit runs")
+    read_body(texts, given.get("body"), "body")
+
+
+def _of_upstream(activity: Mapping[str, Any], draft: Draft) -> dict[str, Value]:
+    """What the outputs of the activity stand for that a chained one follows."""
+    if draft.upstream is None:
+        return {}
+    names = [str(lowered(one).get("activity")) for one in items(activity.get("dependsOn"))]
+    return {
+        f"activity({name!r}).output.{key}".lower(): "{upstream.run_id}"
+        for name in names
+        for key in ("mlPipelineRunId", "runId")
+    }
 
 
 def _parameters_through(

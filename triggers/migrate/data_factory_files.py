@@ -61,7 +61,7 @@ def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) 
         factory.pipelines[name] = properties
         factory.files[f"pipeline {name}"] = file
     elif kind.endswith("/triggers") or own.endswith("Trigger"):
-        factory.triggers[name] = properties
+        factory.triggers[name] = properties if own else {**properties, "type": str(resource.get("type", ""))}
         factory.files[f"trigger {name}"] = file
     elif own == "AzureMLService":
         factory.services[name] = lowered(properties.get("typeProperties"))
@@ -91,8 +91,9 @@ def starts_of(factory: Factory, pipeline: str, depth: int = 0) -> Iterator[Start
         given = trigger.get("pipelines", trigger.get("pipeline"))
         for one in given if isinstance(given, list) else [given]:
             reference = lowered(lowered(one).get("pipelinereference"))
-            if reference.get("referencename") == pipeline:
-                yield Start(trigger=name, parameters=members(lowered(one).get("parameters")))
+            if reference.get("referencename", reference.get("name")) == pipeline:
+                parameters = lowered(one).get("parameters", trigger.get("parameters"))
+                yield Start(trigger=name, parameters=members(parameters))
     if depth == _DEEPEST:
         return
     for parent, properties in factory.pipelines.items():

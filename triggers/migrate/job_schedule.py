@@ -170,9 +170,8 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     known = _ID.search(str(schedule.get("id", "")))
     workspace = known.groupdict() if known else {}
     job: Any = schedule.get("create_job")
-    if (
-        isinstance(action, dict) and str(action.get("action_type", "")).lower() in _OTHERS
-    ) or "create_monitor" in schedule:
+    kind = str(members(action).get("action_type", "")).lower()
+    if kind in _OTHERS or {"create_monitor", "import_data"} & set(schedule):
         draft.failure = f"{draft.source}: {draft.name} starts a monitor or an import, no pipeline"
         return
     if isinstance(action, dict):

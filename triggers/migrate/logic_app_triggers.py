@@ -156,12 +156,13 @@ def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
     noted = metadata.get(value.lower())
     if isinstance(noted, str):
         return noted
-    if "/" in value or "%2f" in value.lower():
-        return unquote(unquote(value))
+    if "/" in (plain := unquote(unquote(value))):
+        return plain
     try:
-        return unquote(base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode())
+        found = unquote(unquote(base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode()))
     except ValueError:
-        return None
+        found = ""
+    return found if found.startswith("/") else value
 
 
 def _connection(draft: Draft, inputs: Mapping[str, Any]) -> str:
