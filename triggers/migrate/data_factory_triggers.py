@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from .delays import carried_by
 from .drafts import Draft, unread
-from .literals import literal, setting_name
-from .recurrences import Given, duration_text, given_in, moved, trigger_of
-from .source_rules import later, rule_of
+from .recurrences import Given, given_in, trigger_of
+from .source_rules import rule_of
 from .spans import dotnet_span
 from .texts import items, lowered, unwrapped
 from .translating import Time, Value
+from .watching import watch
 
 _CREATED: Final = "microsoft.storage.blobcreated"
 _WINDOWED: Final = (
@@ -64,16 +65,12 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
         return {}
     hours = {"Minute": timedelta(minutes=1), "Hour": timedelta(hours=1)}.get(given.frequency)
     first = given.start + hours * given.interval if hours else given.start
-    delay = dotnet_span(str(unwrapped(properties.get("delay")) or "0:00:00")) or timedelta(0)
     bounds = Given(frequency=given.frequency, interval=given.interval, zone=given.zone, start=first, end=given.end)
     draft.trigger = trigger_of(draft, bounds, place) or {"manual": {}}
     draft.rule = rule_of(bounds)
-    carried = ""
-    if delay and duration_text(delay) and hours:
-        moved(draft.trigger, delay)
-        draft.rule = draft.rule and later(draft.rule, delay)
-        carried = f"-{int(delay.total_seconds() // 60)}m"
-        draft.kept(f"{place}.delay", f"the rule runs {duration_text(delay)} later, and both times are carried back")
+    given_delay = unwrapped(properties.get("delay"))
+    delay = None if given_delay is None else dotnet_span(str(given_delay))
+    carried = carried_by(draft, delay, given_delay, f"{place}.delay")
     draft.keys |= {"catchup": "all", "catchup_window": "30d"}
     draft.changed(f"{place}.startTime", "windows from before the deployment are not made up for: backfill starts them")
     if given.end is not None:
@@ -100,31 +97,14 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
 
 def _blobs(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[str, Value]:
     unread(draft, place, properties, ("blobpathbeginswith", "blobpathendswith", "ignoreemptyblobs", "scope", "events"))
-    begins = str(unwrapped(properties.get("blobpathbeginswith")) or "").strip("/")
-    container, _, rest = begins.partition("/")
-    rest = rest.removeprefix("blobs").removeprefix("/")
-    if not container:
-        container = draft.setting(setting_name(draft.name, "container"), "the container that is watched")
-        draft.lost(f"{place}.blobPathBeginsWith", "names no container: events of all containers start it there")
-    folder, _, prefix = (
-        rest.rpartition("/") if not str(properties.get("blobpathbeginswith", "")).endswith("/") else (rest, "", "")
-    )
-    account = str(properties.get("scope", "")).rpartition("/")[2]
-    connection = f"Storage{account}" if account.isalnum() and account else "DataStorage"
-    draft.settings[f"{connection}__blobServiceUri"] = f"https://{account or 'ACCOUNT'}.blob.core.windows.net"
-    draft.before.append(
-        f"give the function app's identity the role Storage Blob Data Owner on the account of {connection}"
-    )
-    change: dict[str, Any] = {"connection": connection, "container": literal(container), "recursive": True}
-    if folder:
-        change["path_on_datastore"] = literal(folder)
+    begins = str(unwrapped(properties.get("blobpathbeginswith")) or "")
     ends = str(unwrapped(properties.get("blobpathendswith")) or "")
-    if prefix or ends:
-        change["include"] = [literal(f"{_plain(prefix)}**{_plain(ends)}")]
+    account = str(properties.get("scope", "")).rpartition("/")[2]
+    container = watch(draft, begins, ends, account, f"{place}.blobPathBeginsWith")
+    change = draft.trigger["change"]
     if unwrapped(properties.get("ignoreemptyblobs")) is False:
         change["min_size"] = 0
     events = [str(one).lower() for one in items(properties.get("events"))]
-    draft.trigger = {"change": change}
     if events and _CREATED not in events:
         draft.lost(f"{place}.events", f"{', '.join(events)} start nothing here: people and programs start it")
         draft.trigger = {"manual": {}}
@@ -137,8 +117,3 @@ def _blobs(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[s
         "trigger().outputs.body.filename": "{blob.name}",
         "trigger().outputs.body.folderpath": whole,
     }
-
-
-def _plain(text: str) -> str:
-    """Text for which a glob stands that has no wildcards."""
-    return "".join(f"[{one}]" if one in "*?[" else one for one in text)

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-_PARTS: Final = re.compile(r"'[^']*'|\\.|(y+|M+|d+|H+|h+|m+|s+|f+|t+|z+|K)|.", re.DOTALL)
+_PARTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\\.|(y+|M+|d+|H+|h+|m+|s+|f+|F+|g+|t+|z+|K)|.", re.DOTALL)
 _MEANINGS: Final = {
     "yyyy": "%Y",
     "yy": "%y",
@@ -25,7 +25,9 @@ _STANDARD: Final = {"d": "%m/%d/%Y", "s": "%Y-%m-%dT%H:%M:%S", "u": "%Y-%m-%d %H
 
 def strftime_of(text: str) -> str:
     """The strftime format of a .NET format; raises ValueError for a part that strftime does not have."""
-    if text in _STANDARD:
+    if len(text) < 2:
+        if text not in _STANDARD:
+            raise ValueError(f"the standard format {text!r} has no counterpart")
         return _STANDARD[text]
     found = []
     for match in _PARTS.finditer(text):
@@ -35,7 +37,7 @@ def strftime_of(text: str) -> str:
         elif match[1]:
             raise ValueError(f"{part!r} of the format {text!r} has no counterpart")
         else:
-            plain = part[1:-1] if part.startswith("'") else part.removeprefix("\\")
+            plain = part[1:-1] if part.startswith(("'", '"')) else part.removeprefix("\\")
             found.append(plain.replace("%", "%%"))
     shown = "".join(found)
     if set(shown) & set("{}"):

@@ -2,6 +2,8 @@
 
 import codecs
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +55,36 @@ def _json(text: str, path: Path) -> Any:
         raise Unimportable(f"{path}: this is not JSON: {where}{hint}") from error
     if _depth(found) > DEEPEST:
         raise Unimportable(f"{path}: nested deeper than {DEEPEST} levels")
-    return found
+    return _resolved(found)
+
+
+_PARAMETER: Final = re.compile(r"\[parameters\('([^']+)'\)\]\Z")
+
+
+def _resolved(found: Any) -> Any:
+    """An ARM template with the values that its parameters have by default; secure ones stay as they are."""
+    if not isinstance(found, dict) or not isinstance(found.get("resources"), list):
+        return found
+    declared = members(found.get("parameters"))
+    values = {
+        name: one["defaultValue"]
+        for name, one in declared.items()
+        if isinstance(one, dict) and "defaultValue" in one and not str(one.get("type", "")).lower().startswith("secure")
+    }
+    return {**found, "resources": _with_values(found["resources"], values)}
+
+
+def _with_values(value: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_values(one, values) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_values(one, values) for one in value]
+    if not isinstance(value, str) or not value.startswith("["):
+        return value
+    if value.startswith("[["):
+        return value[1:]
+    match = _PARAMETER.match(value)
+    return values.get(match[1], value) if match else value
 
 
 def _yaml(text: str, path: Path) -> Any:

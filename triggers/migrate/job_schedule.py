@@ -10,7 +10,6 @@ from .recurrences import Given, given_in, trigger_of
 from .source_rules import rule_of
 from .submissions import read_inputs
 from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
-from .translating import Context
 
 _ID: Final = re.compile(
     r"/subscriptions/(?P<subscription_id>[^/]+)/resourceGroups/(?P<resource_group>[^/]+)/.*/workspaces/(?P<name>[^/]+)",
@@ -108,7 +107,7 @@ def _draft(schedule: Mapping[str, Any], source: str, number: int) -> Draft:
     if schedule.get("is_enabled") is False:
         draft.kept("is_enabled", "the schedule is disabled")
     draft.stop = f"az ml schedule disable --name {name}"
-    texts = Texts(draft=draft, context=Context(known={}, zone="UTC"))
+    texts = Texts(draft=draft, context=None)
     if (description := texts.text(schedule.get("description"), "description")) is not None:
         draft.keys["description"] = description
     if tags := texts.mapping(schedule.get("tags"), "tags"):

@@ -1,31 +1,18 @@
 """Logic Apps: workflow definitions, exported as ARM templates or copied from the designer's code view."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from .drafts import Draft, Unimportable, unread
-from .expressions import is_expression
-from .literals import literal, setting_name
+from .literals import one_line
+from .logic_app_actions import PipelineCall, Workflow, calls_in, known_values
 from .logic_app_triggers import read_trigger
-from .name_conditions import read_condition
-from .submissions import read_body, target_of
+from .name_conditions import Condition, read_conditions
+from .submissions import read_body
 from .texts import Texts, items, keep_rest, lowered, members, unwrapped
-from .translating import Context, NoCounterpart, Value, translated
+from .translating import Context, Value
 
 _SETTLED: Final = ("method", "uri", "body", "headers", "authentication", "retrypolicy", "queries")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workflow:
-    """One workflow of a file."""
-
-    name: str
-    place: str
-    definition: Mapping[str, Any]
-    parameters: Mapping[str, Any]
-    """Their values, as far as the file has them."""
-    is_enabled: bool
 
 
 def drafts_of(document: Any, file: str) -> Iterator[Draft]:
@@ -61,6 +48,7 @@ def _workflow(resource: Mapping[str, Any], place: str, name: str, given: Mapping
     if not isinstance(definition, dict) or not isinstance(definition.get("triggers"), dict):
         return
     declared = members(definition.get("parameters"))
+    secret = frozenset(key for key, one in declared.items() if _is_secure(one))
     values = {
         key: one["defaultValue"] for key, one in declared.items() if isinstance(one, dict) and "defaultValue" in one
     }
@@ -75,8 +63,14 @@ def _workflow(resource: Mapping[str, Any], place: str, name: str, given: Mapping
         place=place,
         definition=definition,
         parameters=values,
+        secret=secret,
         is_enabled=state not in ("disabled", "suspended"),
     )
+
+
+def _is_secure(declared: Any) -> bool:
+    """Whether a parameter is declared as a securestring or a secureobject."""
+    return str(lowered(declared).get("type", "")).lower().startswith("secure")
 
 
 def _template_values(template: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -105,7 +99,7 @@ def _file_name(file: str) -> str:
 
 
 def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
-    calls = list(_calls(workflow))
+    calls = list(calls_in(workflow))
     if not calls:
         raise Unimportable(f"{file}: the workflow {workflow.name} calls no pipeline of Azure ML by an HTTP action")
     for trigger_name, trigger in workflow.definition["triggers"].items():
@@ -118,10 +112,10 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
             if not workflow.is_enabled:
                 draft.kept("state", "the workflow is disabled")
             draft.pipeline = call.target(workflow, draft)
-            known = read_trigger(draft, trigger_name, trigger, in_a_loop=call.in_a_loop)
+            known = read_trigger(draft, trigger_name, trigger, in_a_loop=call.is_for_each_file)
             texts = Texts(draft=draft, context=_context(workflow, draft, known))
-            for condition, is_positive, place in call.conditions:
-                read_condition(draft, condition, place, is_positive=is_positive)
+            read_conditions(draft, [*_conditions_of(trigger, trigger_name), *call.conditions])
+            _note_loops(draft, call)
             read_body(texts, call.inputs.get("body"), f"actions.{call.name}.inputs.body")
             _note_action(draft, call)
             keep_rest(draft, trigger, f"triggers.{trigger_name}")
@@ -129,135 +123,13 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
             yield draft
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Call:
-    name: str
-    inputs: Mapping[str, Any]
-    """By keys in lower case."""
-    action: Mapping[str, Any]
-    conditions: tuple[tuple[Any, bool, str], ...]
-    """The conditions above it, whether they have to hold, and where they are."""
-    in_a_loop: bool
-    """Whether it is made for each of the trigger's files."""
-
-    def target(self, workflow: Workflow, draft: Draft) -> dict[str, Any]:
-        """The entry of `pipelines`; of an address that the file does not hold, a setting."""
-        address = _address(self.inputs.get("uri"), workflow)
-        found = None if address is None else target_of(address, self.inputs.get("headers"))
-        if found is not None:
-            return found
-        name = setting_name(workflow.name, "endpoint")
-        place = f"actions.{self.name}.inputs.uri"
-        draft.changed(place, f"is not in the file: the app setting {name} holds it")
-        return {"endpoint": draft.setting(name, f"the address that {place} has: a pipeline's REST endpoint")}
-
-
-def _address(value: Any, workflow: Workflow) -> str | None:
-    context = Context(known=_parameter_values(workflow), zone="UTC")
-    if not isinstance(value, str):
-        return None
-    try:
-        return translated(value, context).replace("%%", "%")
-    except NoCounterpart:
-        return None
-
-
-def _calls(workflow: Workflow) -> Iterator[_Call]:
-    actions = workflow.definition.get("actions")
-    yield from _walk(actions if isinstance(actions, dict) else {}, workflow, ())
-
-
-def _walk(
-    actions: Mapping[str, Any],
-    workflow: Workflow,
-    above: tuple[tuple[Any, bool, str], ...],
-    *,
-    in_a_loop: bool = False,
-) -> Iterator[_Call]:
-    for name, action in actions.items():
-        if not isinstance(action, dict):
-            continue
-        inputs = lowered(action.get("inputs"))
-        if str(action.get("type", "")).lower() == "http" and _submits(inputs, workflow):
-            yield _Call(name=name, inputs=inputs, action=action, conditions=above, in_a_loop=in_a_loop)
-        place = f"actions.{name}.expression"
-        condition = action.get("expression")
-        inside = above if condition is None else (*above, (condition, True, place))
-        outside = above if condition is None else (*above, (condition, False, place))
-        loops = in_a_loop or str(action.get("type", "")).lower() == "foreach"
-        yield from _walk(_actions_in(action), workflow, inside, in_a_loop=loops)
-        yield from _walk(_actions_in(action.get("else")), workflow, outside, in_a_loop=loops)
-        for case in (action.get("cases") or {}).values() if isinstance(action.get("cases"), dict) else ():
-            yield from _walk(_actions_in(case), workflow, (*above, (action.get("expression"), True, place)))
-
-
-def _actions_in(action: Any) -> Mapping[str, Any]:
-    found = action.get("actions") if isinstance(action, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _submits(inputs: Mapping[str, Any], workflow: Workflow) -> bool:
-    """Whether an HTTP action starts a pipeline: by its address, or by its body where the address is not in the file."""
-    if str(inputs.get("method", "")).upper() != "POST":
-        return False
-    address = _address(inputs.get("uri"), workflow)
-    if address is not None and not address.startswith("["):
-        return target_of(address, None) is not None
-    body = lowered(inputs.get("body"))
-    return bool(set(body) & {"experimentname", "parameterassignments", "datapathassignments"})
-
-
-def _parameter_values(workflow: Workflow) -> dict[str, Value]:
-    """What parameters, and variables and compositions that never change, stand for."""
-    found: dict[str, Value] = {}
-    for name, value in workflow.parameters.items():
-        _put(found, f"parameters({name!r})", value)
-    for name, action in _all_actions(members(workflow.definition.get("actions"))):
-        kind, inputs = str(action.get("type", "")).lower(), action.get("inputs")
-        if kind == "compose":
-            _put(found, f"outputs({name!r})", inputs)
-        elif kind == "initializevariable":
-            for one in items(lowered(inputs).get("variables")):
-                _put(found, f"variables({str(lowered(one).get('name'))!r})", lowered(one).get("value"))
-    for _, action in _all_actions(members(workflow.definition.get("actions"))):
-        if str(action.get("type", "")).lower() in _CHANGES_A_VARIABLE:
-            found.pop(f"variables({str(lowered(action.get('inputs')).get('name'))!r})".lower(), None)
-    return found
-
-
-_CHANGES_A_VARIABLE: Final = (
-    "setvariable",
-    "incrementvariable",
-    "decrementvariable",
-    "appendtostringvariable",
-    "appendtoarrayvariable",
-)
-
-
-def _put(found: dict[str, Value], name: str, value: Any) -> None:
-    """Note a plain value, or those within an object; what is an expression itself is not known."""
-    if isinstance(value, str) and not is_expression(value):
-        found[name.lower()] = literal(value)
-    elif isinstance(value, bool | int | float):
-        found[name.lower()] = str(value)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            _put(found, f"{name}.{key}", one)
-
-
-def _all_actions(actions: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, action in actions.items():
-        if isinstance(action, dict):
-            yield name, action
-            yield from _all_actions(_actions_in(action))
-            yield from _all_actions(_actions_in(action.get("else")))
-
-
 def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value]) -> Context:
     trigger = draft.trigger.get("recurrence", draft.trigger.get("cron", {}))
+    values, secret = known_values(workflow)
     return Context(
+        secret=secret,
         known={
-            **_parameter_values(workflow),
+            **values,
             "workflow().run.name": "{run_key}",
             "guid()": "{run_key}",
             **known,
@@ -266,9 +138,27 @@ def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value]) -> Co
     )
 
 
-def _note_action(draft: Draft, call: _Call) -> None:
+def _conditions_of(trigger: Any, name: str) -> Iterator[Condition]:
+    """The conditions of a trigger of files; another kind of trigger notes its own."""
+    if "path" in lowered(lowered(trigger).get("inputs")):
+        for number, one in enumerate(items(lowered(trigger).get("conditions"))):
+            yield Condition(value=lowered(one).get("expression"), place=f"triggers.{name}.conditions[{number}]")
+
+
+def _note_loops(draft: Draft, call: PipelineCall) -> None:
+    for place, over in call.loops:
+        if not (over.lower().startswith("@trigger") and "change" in draft.trigger):
+            draft.lost(place, f"the loop over {one_line(over)[:120]} is not imported: one run for each occurrence")
+
+
+def _note_action(draft: Draft, call: PipelineCall) -> None:
     place = f"actions.{call.name}"
     unread(draft, f"{place}.inputs", call.inputs, _SETTLED)
+    unread(draft, place, call.action, ("type", "inputs", "runAfter", "description", "metadata"))
+    if call.inputs.get("headers"):
+        draft.changed(f"{place}.inputs.headers", "the app sends its own headers")
+    if call.inputs.get("queries"):
+        draft.lost(f"{place}.inputs.queries", "have no counterpart")
     kind = str(lowered(unwrapped(call.inputs.get("authentication"))).get("type", ""))
     if kind:
         draft.changed(f"{place}.inputs.authentication", f"{kind}: the function app's own identity sends the request")

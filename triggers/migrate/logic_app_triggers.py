@@ -3,19 +3,19 @@
 import base64
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import unquote
 
+from .delays import carried_by
 from .drafts import Draft, unread
 from .literals import literal, setting_name
-from .name_conditions import read_condition
-from .recurrences import duration_text, given_in, moved, trigger_of
+from .recurrences import given_in, trigger_of
 from .sentences import ONE_EACH, polled_there
-from .source_rules import later, rule_of
+from .source_rules import rule_of
 from .spans import iso_span
 from .texts import items, lowered, unwrapped
 from .translating import Time, Value
+from .watching import connection_of, watch
 
 _UPDATED: Final = re.compile(r"/triggers/batch/onupdatedfile", re.IGNORECASE)
 _EVENT_GRID: Final = re.compile(r"/eventSubscriptions|/providers/.*/resource/event", re.IGNORECASE)
@@ -58,6 +58,7 @@ def _recurring(draft: Draft, found: Mapping[str, Any], place: str, *, is_window:
         draft.trigger = {"manual": {}}
         return {}
     draft.trigger, draft.rule = trigger, rule_of(given)
+    _note_concurrency(draft, found, place)
     unread(
         draft,
         place,
@@ -76,18 +77,8 @@ def _recurring(draft: Draft, found: Mapping[str, Any], place: str, *, is_window:
 def _window(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
     draft.keys["catchup"], draft.keys["catchup_window"] = "all", "30d"
     draft.kept(f"{place}.type", "windows that were missed are made up for (catchup: all), for 30 days at most")
-    delay = iso_span(str(inputs.get("delay", ""))) if inputs.get("delay") else timedelta(0)
-    if delay is None:
-        draft.lost(f"{place}.inputs.delay", f"{inputs.get('delay')!r} is no duration")
-        delay = timedelta(0)
-    carried = ""
-    if delay and "recurrence" in draft.trigger and duration_text(delay):
-        moved(draft.trigger, delay)
-        draft.rule = draft.rule and later(draft.rule, delay)
-        carried = f"-{int(delay.total_seconds() // 60)}m"
-        draft.kept(
-            f"{place}.inputs.delay", f"the rule runs {duration_text(delay)} later, and both times are carried back"
-        )
+    given = inputs.get("delay")
+    carried = carried_by(draft, None if given is None else iso_span(str(given)), given, f"{place}.inputs.delay")
     begin, end = Time("previous_time", carried=carried), Time("scheduled_time", carried=carried)
     return {
         "trigger().outputs.windowstarttime": begin,
@@ -114,8 +105,7 @@ def _updated_blob(
             f"{place}.inputs.queries.maxFileCount", f"{queries['maxfilecount']} files a poll there; no limit here"
         )
     _polling(draft, lowered(found.get("recurrence")), f"{place}.recurrence")
-    for number, one in enumerate(items(found.get("conditions"))):
-        read_condition(draft, lowered(one).get("expression"), f"{place}.conditions[{number}]", is_positive=True)
+    _note_concurrency(draft, found, place)
     unread(
         draft,
         place,
@@ -132,7 +122,6 @@ def _updated_blob(
             "description",
         ),
     )
-    _note_concurrency(draft, found, place)
     known: dict[str, Value] = {f"{body}.{key}": value for body in _BODIES for key, value in _FILE.items()}
     whole = f"/{container}/{{blob.path}}"
     return known | {f"{body}.path": whole for body in _BODIES}
@@ -166,15 +155,9 @@ def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
 
 
 def _connection(draft: Draft, inputs: Mapping[str, Any]) -> str:
-    """The prefix of the account's settings; the connector keeps the account elsewhere."""
+    """The prefix of the account's settings; V1's connector keeps the account elsewhere."""
     named = re.search(r"encodeURIComponent\('([a-z0-9]{3,24})'\)", str(inputs.get("path", "")))
-    account = named[1] if named else ""
-    connection = f"Storage{account}" if account else "DataStorage"
-    draft.settings[f"{connection}__blobServiceUri"] = f"https://{account or 'ACCOUNT'}.blob.core.windows.net"
-    draft.before.append(
-        f"give the function app's identity the role Storage Blob Data Owner on the account of {connection}"
-    )
-    return connection
+    return connection_of(draft, named[1] if named else "")
 
 
 def _watch(draft: Draft, container: str, folder: str, connection: str, *, recursive: bool) -> None:
@@ -205,17 +188,23 @@ def _event(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, 
         draft.lost(place, f"the events {', '.join(types)} start nothing here; to follow a run, use `after`")
         draft.trigger = {"manual": {}}
         return {}
-    lower = begins.lower()
-    if not lower.startswith(_BLOBS):
-        draft.lost(f"{place}.inputs", "watches no single container: name it")
-        container, folder = draft.setting(setting_name(draft.name, "container"), "the container that is watched"), ""
-    else:
-        container, _, rest = begins[len(_BLOBS) :].partition("/")
-        folder = re.sub(r"^blobs/?", "", rest).strip("/")
-    _watch(draft, literal(container), literal(folder), _connection(draft, inputs), recursive=True)
+    rest = begins[len(_BLOBS) :] if begins.lower().startswith(_BLOBS) else ""
     ends = str(wanted.get("subjectendswith", wanted.get("suffixfilter", "")))
-    if ends:
-        draft.trigger["change"]["include"] = [f"**{ends}"]
+    account = str(properties.get("topic", "")).rpartition("/")[2]
+    container = watch(draft, rest, ends, account, f"{place}.inputs.body.properties.filter")
+    for key in set(wanted) - {
+        "includedeventtypes",
+        "subjectbeginswith",
+        "subjectendswith",
+        "prefixfilter",
+        "suffixfilter",
+    }:
+        draft.lost(f"{place}.inputs.body.properties.filter.{key}", "has no counterpart")
+    if any("blobcreated" not in one for one in types):
+        draft.lost(
+            f"{place}.inputs.body.properties.filter.includedEventTypes",
+            "other events than BlobCreated start nothing here",
+        )
     subject: dict[str, Value] = {}
     for body in _BODIES:
         subject |= {f"{body}.data.contentlength": "{blob.size}", f"{body}.data.etag": "{blob.etag}"}

@@ -1,12 +1,15 @@
 """Conditions on a file's name, as `include` and `exclude`."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .drafts import Draft
-from .expressions import Call, Get, Literal, Node, Unreadable, canonical, parsed
+from .expressions import Call, Get, Literal, Node, Unreadable, canonical, is_expression, parsed
 from .literals import literal, one_line
+from .secrets import is_secret, names_a_secret
 
 _NAMES: Final = re.compile(
     r"(triggerbody\(\)|triggeroutputs\(\)\.body|item\(\)|items\('[^']*'\))\.(name|displayname|path)\Z", re.IGNORECASE
@@ -14,29 +17,46 @@ _NAMES: Final = re.compile(
 _SHOWN: Final = 120
 
 
-def read_condition(draft: Draft, condition: Any, place: str, *, is_positive: bool) -> None:
-    """Put a condition into the draft's globs; what has no counterpart is noted."""
-    if condition is None:
-        return
-    tests = _tests(condition, is_positive=is_positive)
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A condition of a source, and whether it has to hold."""
+
+    value: Any
+    place: str
+    is_positive: bool = True
+
+
+def read_conditions(draft: Draft, conditions: Sequence[Condition]) -> None:
+    """Put conditions that have to hold together into the draft's globs; what has no counterpart is noted."""
+    found = [one for one in conditions if one.value is not None]
     change = draft.trigger.get("change")
-    if tests is None or change is None:
-        draft.lost(
-            place,
-            f"the condition {one_line(str(condition))[:_SHOWN]} has no counterpart: every occurrence starts a run",
-        )
-        draft.decide.append(f"{place} was {one_line(str(condition))[:_SHOWN]}: decide what it meant")
-        return
-    for glob, is_wanted in tests:
+    below = "" if change is None else f"/{change['container']}/{change.get('path_on_datastore', '')}".rstrip("/") + "/"
+    tests = [_tests(one.value, below, is_positive=one.is_positive) for one in found]
+    known = [test for test in tests if test is not None] if change is not None else []
+    merged = _all("and", list(known), is_positive=True)
+    for one, test in zip(found, tests, strict=True):
+        if test is None or change is None or merged is None:
+            _left_out(draft, one)
+        else:
+            said = ", ".join(f"{'include' if wanted else 'exclude'} {glob}" for glob, wanted in test)
+            draft.changed(one.place, f"is {said}; capital and small letters are told apart here")
+    for glob, is_wanted in merged or () if change is not None else ():
+        assert change is not None, "nothing else has globs"
         change.setdefault("include" if is_wanted else "exclude", []).append(literal(glob))
-    draft.kept(place, "is " + ", ".join(f"{'include' if wanted else 'exclude'} {glob}" for glob, wanted in tests))
 
 
-def _tests(condition: Any, *, is_positive: bool) -> list[tuple[str, bool]] | None:
+def _left_out(draft: Draft, one: Condition) -> None:
+    text = one_line(one.value if isinstance(one.value, str) else json.dumps(one.value))
+    shown = "of a secret" if names_a_secret(text) or is_secret("", text) else text[:_SHOWN]
+    draft.lost(one.place, f"the condition {shown} has no counterpart: every occurrence starts a run")
+    draft.decide.append(f"{one.place} was {shown}: decide what it meant")
+
+
+def _tests(condition: Any, below: str, *, is_positive: bool) -> list[tuple[str, bool]] | None:
     """Globs and whether they are wanted; None where the condition is no such one."""
     if isinstance(condition, str):
         try:
-            return _of_node(parsed(condition.removeprefix("@")), is_positive=is_positive)
+            return _of_node(parsed(condition.removeprefix("@")), below, is_positive=is_positive)
         except Unreadable:
             return None
     if not isinstance(condition, Mapping) or len(condition) != 1:
@@ -44,16 +64,19 @@ def _tests(condition: Any, *, is_positive: bool) -> list[tuple[str, bool]] | Non
     [(name, arguments)] = condition.items()
     name = str(name).lower()
     if name == "not":
-        return _tests(arguments, is_positive=not is_positive)
+        return _tests(arguments, below, is_positive=not is_positive)
     if name in ("and", "or") and isinstance(arguments, list):
-        return _all(name, [_tests(one, is_positive=is_positive) for one in arguments], is_positive=is_positive)
+        return _all(name, [_tests(one, below, is_positive=is_positive) for one in arguments], is_positive=is_positive)
     if not isinstance(arguments, list) or len(arguments) != 2:
         return None
     try:
         subject = parsed(str(arguments[0]).removeprefix("@").removeprefix("{").removesuffix("}"))
     except Unreadable:
         return None
-    return _of_node(Call(name, (subject, Literal(arguments[1]))), is_positive=is_positive)
+    value = arguments[1]
+    if not isinstance(value, str) or is_expression(value):
+        return None
+    return _of_node(Call(name, (subject, Literal(value))), below, is_positive=is_positive)
 
 
 def _all(name: str, parts: list[list[tuple[str, bool]] | None], *, is_positive: bool) -> list[tuple[str, bool]] | None:
@@ -64,7 +87,7 @@ def _all(name: str, parts: list[list[tuple[str, bool]] | None], *, is_positive: 
     wanted = [glob for glob, is_wanted in found if is_wanted]
     if (name == "or") == is_positive and len(parts) > 1:
         return found if len(wanted) == len(found) else None  # `include` is met by any of its globs, `exclude` too
-    if len(wanted) < 2:
+    if sum(any(is_wanted for _, is_wanted in part or ()) for part in parts) < 2:
         return found
     begins = [glob for glob in wanted if glob.endswith("*") and not glob.startswith("*")]
     ends = [glob for glob in wanted if glob.startswith("*") and not glob.endswith("*")]
@@ -73,14 +96,16 @@ def _all(name: str, parts: list[list[tuple[str, bool]] | None], *, is_positive: 
     return [(begins[0][:-1] + ends[0], True), *((glob, False) for glob, is_wanted in found if not is_wanted)]
 
 
-def _of_node(node: Node, *, is_positive: bool) -> list[tuple[str, bool]] | None:
+def _of_node(node: Node, below: str, *, is_positive: bool) -> list[tuple[str, bool]] | None:
     if not isinstance(node, Call):
         return None
     if node.name == "not" and len(node.arguments) == 1:
-        return _of_node(node.arguments[0], is_positive=not is_positive)
+        return _of_node(node.arguments[0], below, is_positive=not is_positive)
     if node.name in ("and", "or"):
         return _all(
-            node.name, [_of_node(one, is_positive=is_positive) for one in node.arguments], is_positive=is_positive
+            node.name,
+            [_of_node(one, below, is_positive=is_positive) for one in node.arguments],
+            is_positive=is_positive,
         )
     if len(node.arguments) != 2:
         return None
@@ -89,7 +114,14 @@ def _of_node(node: Node, *, is_positive: bool) -> list[tuple[str, bool]] | None:
         subject = subject.arguments[0]
     if not isinstance(subject, Get | Call) or not _NAMES.match(canonical(subject)) or not isinstance(value, Literal):
         return None
-    text = _escaped(str(value.value))
+    text = str(value.value or "")
+    if canonical(subject).lower().endswith(".path"):
+        if node.name not in ("startswith", "equals") or not text.startswith(below):
+            return None if node.name != "endswith" or "/" in text else [(f"*{_escaped(text)}", is_positive)]
+        text = text[len(below) :]
+    text = _escaped(text)
+    if not text or "/" in text:
+        return None
     glob = {"endswith": f"*{text}", "startswith": f"{text}*", "contains": f"*{text}*", "equals": text}.get(node.name)
     return None if glob is None else [(glob, is_positive)]
 

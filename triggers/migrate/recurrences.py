@@ -1,12 +1,14 @@
 """Recurrences by frequency and interval, as Logic Apps, Data Factory and both SDKs have them, in the file's keys."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..scheduling.times.time_zones import zone
 from .drafts import Draft, unread
+from .literals import one_line
 from .texts import items, lowered, unwrapped
 
 _FREQUENCIES: Final = {"minute": "Minute", "hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
@@ -18,7 +20,10 @@ _KNOWN: Final = (
 )
 _KNOWN_IN_SCHEDULE: Final = ("hours", "minutes", "weekdays", "monthdays", "monthlyoccurrences")
 _MOST: Final = 1_000_000
+_ENUM: Final = {number: day.lower() for number, day in enumerate((_DAYS[-1], *_DAYS[:-1]))}
+"""Days as numbers: the services count from Sunday, 0."""
 _ELAPSED: Final = ("Minute", "Hour")
+Member = TypeVar("Member")
 
 
 @dataclass(kw_only=True)
@@ -69,11 +74,22 @@ def given_in(draft: Draft, value: Any, place: str) -> Given | None:
         zone=of_zone,
         start=_reading(draft, unwrapped(found.get("starttime")), of_zone, f"{place}.startTime"),
         end=_reading(draft, unwrapped(found.get("endtime")), of_zone, f"{place}.endTime"),
-        hours=_numbers(schedule.get("hours"), range(24)),
-        minutes=_numbers(schedule.get("minutes"), range(60)),
-        week_days=_days(schedule.get("weekdays")),
-        month_days=_month_days(schedule.get("monthdays")),
-        occurrences=_occurrences(schedule.get("monthlyoccurrences")),
+        hours=_told(
+            draft, f"{place}.schedule.hours", schedule.get("hours"), _numbers(schedule.get("hours"), range(24))
+        ),
+        minutes=_told(
+            draft, f"{place}.schedule.minutes", schedule.get("minutes"), _numbers(schedule.get("minutes"), range(60))
+        ),
+        week_days=_told(draft, f"{place}.schedule.weekDays", schedule.get("weekdays"), _days(schedule.get("weekdays"))),
+        month_days=_told(
+            draft, f"{place}.schedule.monthDays", schedule.get("monthdays"), _month_days(schedule.get("monthdays"))
+        ),
+        occurrences=_told(
+            draft,
+            f"{place}.schedule.monthlyOccurrences",
+            schedule.get("monthlyoccurrences"),
+            _occurrences(schedule.get("monthlyoccurrences")),
+        ),
     )
 
 
@@ -96,6 +112,16 @@ def _reading(draft: Draft, value: Any, of_zone: str, place: str) -> datetime | N
     return moment
 
 
+def _told(draft: Draft, place: str, value: Any, found: list[Member]) -> list[Member]:
+    """What was read of a list; members that could not be read are noted."""
+    given = unwrapped(value)
+    listed = given if isinstance(given, list) else [] if given is None else [given]
+    if len({json.dumps(one, sort_keys=True, default=str).lower() for one in listed}) > len(found):
+        draft.lost(place, f"{one_line(json.dumps(given))} holds something that cannot be said here")
+        draft.decide.append(f"{place} was {one_line(json.dumps(given))}: write what it meant")
+    return found
+
+
 def _numbers(value: Any, within: range) -> list[int]:
     given = unwrapped(value)
     listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [] if given is None else [given]
@@ -113,8 +139,8 @@ def _numbers(value: Any, within: range) -> list[int]:
 def _days(value: Any) -> list[str]:
     given = unwrapped(value)
     listed = [given] if isinstance(given, str) else items(given)
-    wanted = {str(one).strip().lower() for one in listed}
-    return [day for day in _DAYS if day.lower() in wanted]
+    wanted = {_ENUM[one] if isinstance(one, int) and one in _ENUM else str(one).strip().lower() for one in listed}
+    return [day for day in _DAYS if {day.lower(), day[:3].lower()} & wanted]
 
 
 def _month_days(value: Any) -> list[int | str]:
@@ -127,9 +153,10 @@ def _occurrences(value: Any) -> list[tuple[str, int]]:
     found = []
     for one in given if isinstance(given, list) else []:
         keys = lowered(one)
-        days, numbers = _days(keys.get("day")), keys.get("occurrence")
-        if days and isinstance(numbers, int):
-            found.append((days[0], numbers))
+        days, number = _days(keys.get("day")), keys.get("occurrence")
+        number = int(number) if isinstance(number, str) and number.lstrip("-").isdigit() else number
+        if days and isinstance(number, int):
+            found.append((days[0], number))
     return found
 
 
@@ -163,7 +190,15 @@ def _bounds(given: Given) -> dict[str, str]:
 
 
 def _note_no_start(draft: Draft, given: Given, place: str) -> None:
-    if given.interval == 1 and (given.hours or given.minutes or given.frequency in _ELAPSED):
+    clock = bool(given.hours)
+    is_told = {
+        "Minute": True,
+        "Hour": bool(given.minutes),
+        "Day": clock,
+        "Week": clock and bool(given.week_days),
+        "Month": clock and bool(given.month_days or given.occurrences),
+    }
+    if given.interval == 1 and is_told[given.frequency]:
         return
     unit = f"{given.interval} {given.frequency.lower()}{'s' if given.interval > 1 else ''}"
     draft.changed(
@@ -181,17 +216,20 @@ def _clock_times(draft: Draft, given: Given, place: str) -> dict[str, Any]:
         return {} if start is None else {"time_of_day": f"{start:%H:%M}"}
     if not minutes:
         minutes = [start.minute if start else 0]
-        of_start = "that of the start time" if start else "0; there it is that at which the trigger was saved"
-        note = draft.kept if start else draft.changed
-        note(f"{place}.schedule.minutes", f"are not set: the minute is {minutes[0]}, {of_start}")
+        _note_missing(draft, f"{place}.schedule.minutes", "minute", minutes[0], start)
     if not hours:
         hours = [start.hour if start else 0]
-        of_start = "that of the start time" if start else "0; there it is that at which the trigger was saved"
-        note = draft.kept if start else draft.changed
-        note(f"{place}.schedule.hours", f"are not set: the hour is {hours[0]}, {of_start}")
+        _note_missing(draft, f"{place}.schedule.hours", "hour", hours[0], start)
     if len(hours) == len(minutes) == 1:
         return {"time_of_day": f"{hours[0]:02}:{minutes[0]:02}"}
     return {"hours": hours, "minutes": minutes}
+
+
+def _note_missing(draft: Draft, place: str, what: str, value: int, start: datetime | None) -> None:
+    if start:
+        draft.kept(place, f"are not set: the {what} is that of the start time, {value}")
+    else:
+        draft.changed(place, f"are not set: the {what} is 0 here; there it is that at which the trigger was saved")
 
 
 def _cron_of_occurrences(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
@@ -219,17 +257,21 @@ def _cron_of_occurrences(draft: Draft, given: Given, place: str) -> dict[str, An
 
 
 def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
-    """Minutes of an hour, or hours, days and minutes that restrict a frequency of Minute or Hour."""
-    if given.interval > 1 or given.frequency == "Minute":
-        draft.changed(
-            f"{place}.schedule",
-            f"restricts every {given.interval} {given.frequency.lower()}(s): each of its times here",
-        )
-    minutes = given.minutes or [given.start.minute if given.start else 0]
+    """Minutes of an hour, or hours and days that restrict a frequency of Minute or Hour."""
+    start, step = given.start or datetime(2024, 1, 1), given.interval
+    whole = 60 if given.frequency == "Minute" else 24
+    if whole % step:
+        draft.lost(f"{place}.schedule", f"restricts every {step} {given.frequency.lower()}s: no cron line says that")
+        draft.decide.append(f"{place}.schedule: write the times that were meant")
+        return None
+    minutes, hours = given.minutes, given.hours
+    if given.frequency == "Minute" and not minutes:
+        minutes = list(range(start.minute % step, 60, step))
+    if given.frequency == "Hour" and not hours and step > 1:
+        hours = list(range(start.hour % step, 24, step))
     week_days = ",".join(str((_DAYS.index(day) + 1) % 7) for day in given.week_days) or "*"
-    hours = ",".join(map(str, given.hours)) or "*"
     days = ",".join("L" if day == "last" else str(day) for day in given.month_days) or "*"
-    line = f"{','.join(map(str, minutes))} {hours} {days} * {week_days}"
+    line = f"{','.join(map(str, minutes or [start.minute]))} {','.join(map(str, hours)) or '*'} {days} * {week_days}"
     return {"cron": {"expression": line} | _bounds(given)}
 
 

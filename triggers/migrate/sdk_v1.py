@@ -10,7 +10,6 @@ from .sentences import ONE_EACH, polled_there
 from .source_rules import rule_of
 from .submissions import read_body
 from .texts import Texts, keep_rest, lowered, unwrapped, workspace_keys
-from .translating import Context
 
 _ENTITY: Final = (
     "name",
@@ -89,7 +88,7 @@ def _of_entity(entity: Mapping[str, Any], source: str, number: int) -> Draft:
         )
     else:
         _recur(draft, entity.get("recurrence"), "Recurrence")
-    texts = Texts(draft=draft, context=Context(known={}, zone="UTC"))
+    texts = Texts(draft=draft, context=None)
     read_body(texts, entity.get("pipelinesubmissioninfo"), "PipelineSubmissionInfo")
     keep_rest(draft, {key: value for key, value in entity.items() if key != "workspace"}, "")
     return draft
@@ -117,7 +116,7 @@ def _of_yaml(given: Mapping[str, Any], source: str, file: str) -> Draft:
         "ParameterAssignments": given.get("pipeline_parameters"),
         "ContinueRunOnStepFailure": given.get("continue_on_step_failure"),
     }
-    texts = Texts(draft=draft, context=Context(known={}, zone="UTC"))
+    texts = Texts(draft=draft, context=None)
     read_body(texts, {key: value for key, value in body.items() if value is not None}, "Schedule")
     keep_rest(draft, given, "Schedule")
     return draft

@@ -7,22 +7,31 @@ from typing import Any, Final
 from .drafts import Difference, Verdict
 
 _KEYS: Final = re.compile(
-    r"password|secret|accountkey|accesskey|sharedaccess|connectionstring|^sas(token|uri)?$|authorization|"
-    r"x-functions-key|api-?key|^pfx$|^servicePrincipalKey$|encryptedCredential",
+    r"password|passwd|pwd|secret|accountkey|accesskey|sharedaccess|connectionstring|authorization|apikey|functionskey|"
+    r"accesstoken|sastoken|sasuri|serviceprincipalkey|encryptedcredential|^(token|sas|pfx|key|code|sig)$",
     re.IGNORECASE,
 )
+"""Keys without the signs between their words."""
 _VALUES: Final = re.compile(
-    r"AccountKey\s*=|SharedAccessSignature\s*=|SharedAccessKey\s*=|[?&;](sig|code|sv)=|^Bearer |^Basic ", re.IGNORECASE
+    r"AccountKey\s*=|SharedAccessSignature\s*=|SharedAccessKey\s*=|Password\s*=|Pwd\s*=|[?&;](sig|code)=|"
+    r"^Bearer \S{8,}|^Basic [A-Za-z0-9+/=]{8,}\Z",
+    re.IGNORECASE,
 )
 _NO_VALUES: Final = ("runAfter", "dependsOn", "metadata")
 _REFERENCE: Final = re.compile(r"^\s*@|^\[(parameters|variables|reference|listKeys)\(", re.IGNORECASE)
 
 
-def is_secret(key: str, value: str) -> bool:
-    """Whether a text of a source may be a secret, by its key or by itself."""
-    if _VALUES.search(value):
+def is_secret(key: str, value: object) -> bool:
+    """Whether a value of a source may be a secret, by its key or by itself."""
+    text = value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value)
+    if _VALUES.search(text):
         return True
-    return bool(_KEYS.search(key)) and bool(value) and not _REFERENCE.match(value)
+    return names_a_secret(key) and bool(text) and not _REFERENCE.match(text)
+
+
+def names_a_secret(key: str) -> bool:
+    """Whether what is called so is a secret."""
+    return bool(_KEYS.search(re.sub(r"[^A-Za-z]", "", key)))
 
 
 def secrets_in(value: Any, place: str) -> Iterator[Difference]:
@@ -33,8 +42,8 @@ def secrets_in(value: Any, place: str) -> Iterator[Difference]:
             yield Difference(place=at, verdict=Verdict.LOST, sentence=sentence)
 
 
-def _texts(value: Any, place: str, key: str) -> Iterator[tuple[str, str, str]]:
-    if isinstance(value, str):
+def _texts(value: Any, place: str, key: str) -> Iterator[tuple[str, str, object]]:
+    if isinstance(value, str | int | float):
         yield place, key, value
     elif isinstance(value, dict):
         for name, one in value.items():

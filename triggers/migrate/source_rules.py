@@ -15,7 +15,7 @@ from .drafts import Rule
 from .recurrences import Given
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_LONGEST: Final = 3660
+_LONGEST: Final = 9000
 """Days that are looked through."""
 
 
@@ -62,8 +62,13 @@ def _instants(given: Given, after: datetime) -> Iterator[datetime]:
 
 def _clocks(given: Given) -> list[time]:
     start = given.start or datetime(2024, 1, 1)
-    hours = given.hours or (list(range(24)) if given.frequency == "Hour" else [start.hour])
-    return sorted(time(hour, minute) for hour in hours for minute in given.minutes or [start.minute])
+    hours, minutes = given.hours or [start.hour], given.minutes or [start.minute]
+    if given.frequency == "Hour" and not given.hours:
+        hours = [hour for hour in range(24) if (hour - start.hour) % given.interval == 0]
+    if given.frequency == "Minute":
+        hours = given.hours or list(range(24))
+        minutes = given.minutes or [one for one in range(60) if (one - start.minute) % given.interval == 0]
+    return sorted(time(hour, minute) for hour in hours for minute in minutes)
 
 
 def _names(given: Given, day: date) -> bool:

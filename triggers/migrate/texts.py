@@ -1,16 +1,19 @@
 """Values of a source as values of the file: literals escaped, expressions translated, the rest told."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from .drafts import Draft
 from .expressions import is_expression
 from .literals import literal, one_line
 from .secrets import is_secret
-from .translating import Context, NoCounterpart, translated
+from .translating import Context, translated
 
 _LONGEST_SHOWN = 120
+_OF_A_TEMPLATE = re.compile(r"\[(?!\[)[A-Za-z]+\(.*\).*\]\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,8 @@ class Texts:
     """Translates the texts of one schedule, and notes what differs."""
 
     draft: Draft
-    context: Context
+    context: Context | None
+    """None: the source has no expressions."""
 
     def text(self, value: Any, place: str) -> str | None:
         """A text; None for what has no counterpart, which is noted and left to a person."""
@@ -27,22 +31,36 @@ class Texts:
             return None if given is None else literal(str(given))
         if is_secret(place.rpartition(".")[2], given):
             return None  # its place is told with the other secrets
-        if not is_expression(given):
-            return literal(given.replace("@@", "@"))
-        try:
-            found = translated(given, self.context)
-        except NoCounterpart as error:
-            shown = one_line(given)[:_LONGEST_SHOWN]
-            self.draft.lost(place, f"the expression {shown} has no counterpart: {error}")
-            self.draft.decide.append(f"{place} was {shown}: write a value, or leave it out")
+        if _OF_A_TEMPLATE.match(given):
+            self._leave_to_a_person(given, place, "an ARM template fills it")
             return None
+        try:
+            if self.context is None or not is_expression(given):
+                return literal(given if self.context is None else given.replace("@@", "@"))
+            found = translated(given, self.context)
+        except ValueError as error:
+            self._leave_to_a_person(given, place, str(error))
+            return None
+        if is_secret("", found):
+            self._leave_to_a_person("of a secret", place, "it is a secret")
+            return None
+        self._note(given, found, place)
+        return found
+
+    def _leave_to_a_person(self, given: str, place: str, why: str) -> None:
+        shown = one_line(given)[:_LONGEST_SHOWN]
+        self.draft.lost(place, f"the expression {shown} has no counterpart: {why}")
+        self.draft.decide.append(f"{place} was {shown}: write a value, or leave it out")
+
+    def _note(self, given: str, found: str, place: str) -> None:
+        assert self.context is not None, "there are expressions"
         notes = list(dict.fromkeys(self.context.notes))
         self.context.notes.clear()
+        said = f"{one_line(given)[:_LONGEST_SHOWN]} is {found}"
         if notes:
-            self.draft.changed(place, f"{one_line(given)[:_LONGEST_SHOWN]} is {found}; {'; '.join(notes)}")
+            self.draft.changed(place, f"{said}; {'; '.join(notes)}")
         else:
-            self.draft.kept(place, f"{one_line(given)[:_LONGEST_SHOWN]} is {found}")
-        return found
+            self.draft.kept(place, said)
 
     def mapping(self, values: Any, place: str) -> dict[str, Any]:
         """Texts by name; numbers and booleans stay as they are."""
@@ -55,13 +73,22 @@ class Texts:
         found: dict[str, Any] = {}
         for name, value in given.items():
             plain = unwrapped(value)
-            if isinstance(plain, bool | int | float):
+            if is_secret(str(name), plain) or not _is_sayable(name, plain):
+                self.draft.lost(f"{place}.{name}", "is a secret, or nothing that the file can say")
+            elif isinstance(plain, bool | int | float):
                 found[literal(str(name))] = plain
             elif isinstance(plain, dict | list):
                 self.draft.lost(f"{place}.{name}", "is neither text nor a number")
             elif (text := self.text(plain, f"{place}.{name}")) is not None:
                 found[literal(str(name))] = text
         return found
+
+
+def _is_sayable(name: object, value: Any) -> bool:
+    """Whether a name and a value can be written: no infinite numbers, no halves of characters."""
+    if isinstance(value, float) and not isfinite(value):
+        return False
+    return not any("\ud800" <= one <= "\udfff" for one in f"{name}{value if isinstance(value, str) else ''}")
 
 
 def unwrapped(value: Any) -> Any:

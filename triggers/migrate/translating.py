@@ -41,6 +41,8 @@ class Context:
     """What the references of a source stand for; keys are canonical, in lower case."""
 
     known: Mapping[str, Value]
+    secret: frozenset[str] = frozenset()
+    """References to secrets, which are not followed."""
     zone: str
     """The schedule's, in which its templates show times."""
     notes: list[str] = field(default_factory=list)
@@ -71,7 +73,10 @@ def _shown(value: Value, context: Context) -> str:
 def _value(node: Node, context: Context) -> Value:
     if isinstance(node, Literal):
         return literal("" if node.value is None else str(node.value))
-    known = context.known.get(_OF_A_LOOP.sub("item()", canonical(node).lower()))
+    reference = _OF_A_LOOP.sub("item()", canonical(node).lower())
+    if reference in context.secret:
+        raise NoCounterpart("it is a secret")
+    known = context.known.get(reference)
     if known is not None:
         return known
     if isinstance(node, Get):
@@ -97,9 +102,10 @@ def _concat(call: Call, context: Context) -> Value:
 
 
 def _first(call: Call, context: Context) -> Value:
-    if not call.arguments:
+    found = [one for one in call.arguments if not isinstance(one, Literal) or one.value is not None]
+    if not found:
         raise NoCounterpart(f"{call.name}()")
-    return _value(call.arguments[0], context)
+    return _value(found[0], context)
 
 
 def _now(call: Call, context: Context) -> Value:
@@ -122,12 +128,15 @@ def _formatted(value: Time, formats: tuple[Node, ...], context: Context) -> Valu
     return value.text(strftime_of(given.value))
 
 
+_FARTHEST: Final = 10_000
 _UNITS: Final = {"minute": "m", "hour": "h", "day": "d", "week": "w", "month": "mo"}
 
 
 def _shifted(value: Time, number: Node, unit: str) -> Time:
     if not isinstance(number, Literal) or not isinstance(number.value, int) or isinstance(number.value, bool):
         raise NoCounterpart("a shift that is not a whole number")
+    if abs(number.value) > _FARTHEST:
+        raise NoCounterpart(f"a shift of {number.value}")
     if not number.value:
         return value
     return replace(value, shift=f"{value.shift}{number.value:+d}{unit}")
@@ -157,6 +166,9 @@ def _to_time(sign: int, *, of_now: bool) -> Callable[[Call, Context], Value]:
 def _in_zone(call: Call, context: Context) -> Value:
     value = _time(call.arguments[0], context)
     at = 2 if call.name == "converttimezone" else 1
+    source = call.arguments[1] if at > 1 else Literal("UTC")
+    if not isinstance(source, Literal) or zone(str(source.value)) != zone("UTC"):
+        raise NoCounterpart(f"{call.name} from another zone than UTC")
     target = call.arguments[at]
     name = str(target.value) if isinstance(target, Literal) else ""
     if zone(name) is None or zone(name) != zone(context.zone):

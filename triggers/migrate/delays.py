@@ -1,0 +1,29 @@
+"""The delay of a window: the rule runs so much later, and both of its times are carried back."""
+
+from datetime import datetime, timedelta
+
+from .drafts import Draft
+from .recurrences import duration_text, moved
+from .source_rules import later
+
+_MINUTE = timedelta(minutes=1)
+
+
+def carried_by(draft: Draft, delay: timedelta | None, given: object, place: str) -> str:
+    """What templates carry their times back by; empty where there is no delay, or none that can be said here."""
+    if given is None or delay == timedelta(0):
+        return ""
+    keys = draft.trigger.get("recurrence")
+    if delay is None or keys is None or keys["frequency"] not in ("Minute", "Hour"):
+        draft.lost(place, f"the delay {given} cannot be said here: windows are worked on when they end")
+        draft.decide.append(f"{place} was {given}: decide how long windows wait")
+        return ""
+    whole = -(-delay // _MINUTE) * _MINUTE
+    if whole != delay:
+        draft.changed(place, f"the delay {given} is {duration_text(whole)} here: this app runs at full minutes")
+    moved(draft.trigger, whole)
+    if "end_time" in keys:
+        keys["end_time"] = f"{datetime.fromisoformat(keys['end_time']) + whole:%Y-%m-%dT%H:%M:%S}"
+    draft.rule = draft.rule and later(draft.rule, whole)
+    draft.kept(place, f"the rule runs {duration_text(whole)} later, and both times are carried back")
+    return f"-{whole // _MINUTE}m"

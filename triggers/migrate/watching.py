@@ -1,0 +1,48 @@
+"""What a trigger of files watches: an account, a container, a folder and globs, out of prefixes and suffixes."""
+
+import re
+from typing import Any
+
+from .drafts import Draft
+from .literals import literal, setting_name
+
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}\Z")
+
+
+def watch(draft: Draft, prefix: str, suffix: str, account: str, place: str) -> str:
+    """Put a prefix (`container/blobs/folder/name`) and a suffix into the draft's trigger; the container, as text."""
+    container, slash, rest = prefix.strip("/").partition("/")
+    rest = re.sub(r"^blobs(/|\Z)", "", rest)
+    if prefix.endswith("/") and rest and not rest.endswith("/"):
+        rest += "/"
+    if not container:
+        draft.lost(place, "names no container: there, files of every container start it; here, of one")
+        container = draft.setting(setting_name(draft.name, "container"), "the container that is watched")
+    else:
+        if not slash:
+            draft.changed(place, f"watches every container that begins with {container!r} there; here, that one")
+        container = literal(container)
+    folder, _, begin = rest.rpartition("/")
+    change: dict[str, Any] = {"connection": connection_of(draft, account), "container": container, "recursive": True}
+    if folder:
+        change["path_on_datastore"] = literal(folder)
+    if begin or suffix:
+        change["include"] = [literal(f"{plain(begin)}**{plain(suffix)}")]
+    draft.trigger = {"change": change}
+    return container
+
+
+def connection_of(draft: Draft, account: str) -> str:
+    """The prefix of the settings of an account, of which a source tells the name at most."""
+    known = account if _ACCOUNT.match(account) else ""
+    connection = f"Storage{known}" if known else "DataStorage"
+    draft.settings[f"{connection}__blobServiceUri"] = f"https://{known or 'ACCOUNT'}.blob.core.windows.net"
+    draft.before.append(
+        f"give the function app's identity the role Storage Blob Data Owner on the account of {connection}"
+    )
+    return connection
+
+
+def plain(text: str) -> str:
+    """The glob that stands for a text."""
+    return "".join(f"[{one}]" if one in "*?[" else one for one in text)
