@@ -41,16 +41,23 @@ export async function draw() {
 }
 
 /**
- * What the pointer is over, or what has the focus, stays where it is on the screen; browsers see to that only where the
- * page is scrolled.
+ * What the pointer is over, or what has the focus, stays where it is on the screen. Browsers see to that only where the
+ * page is scrolled; where they would, they are told to leave it, or the page would move twice as far.
  * @param {() => void} work
  */
 function keepingPlace(work) {
   const focused = document.activeElement?.closest("main") ? document.activeElement : null;
   const held = [...document.querySelectorAll("main li:hover, main .run:hover")].at(-1) ?? focused;
-  const before = held?.getBoundingClientRect().top ?? 0;
+  if (!held) {
+    work();
+    return;
+  }
+  const { style } = document.documentElement;
+  const before = held.getBoundingClientRect().top;
+  style.overflowAnchor = "none";
   work();
-  if (held?.isConnected) scrollBy(0, held.getBoundingClientRect().top - before);
+  if (held.isConnected) scrollBy(0, held.getBoundingClientRect().top - before);
+  style.overflowAnchor = "";
 }
 
 function later() {
