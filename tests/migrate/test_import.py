@@ -12,6 +12,7 @@ from builders import utc
 from command_line import ROOT, Done, run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from import_sources import HOURLY, NOW, SAMPLES, execute, hourly, ml, of_document, pipeline, workflow
 
 from local.azureml import IDENTITY_HEADER, AzureMl
 from local.azureml_calls import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE_NAME
@@ -29,8 +30,6 @@ from triggers.scheduling.file.yaml_text import parse
 from triggers.scheduling.templates import expand, fill
 from triggers.scheduling.times.occurrences import next_after
 
-SAMPLES = Path(__file__).parent / "samples"
-NOW = utc("2026-11-30T00:00")
 FILES = {
     "logic_app_blobs.json": "logic-app",
     "logic_app_template.json": "logic-app",
@@ -50,26 +49,6 @@ def of_samples(*names: str) -> Result:
 
 def config_of(result: Result) -> Config:
     return load(result.text, "imported.yaml", {})
-
-
-def of_document(tmp_path: Path, kind: str, document: Any, name: str = "source.json") -> Result:
-    (tmp_path / name).write_text(json.dumps(document))
-    return imported([(kind, tmp_path / name)], NOW)
-
-
-def workflow(trigger: Any, body: Any = None, actions: Any = None) -> Any:
-    call = {
-        "type": "Http",
-        "inputs": {
-            "method": "POST",
-            "uri": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
-            "body": body or {},
-        },
-    }
-    return {"definition": {"triggers": {"T": trigger}, "actions": actions or {"HTTP": call}}}
-
-
-HOURLY = {"type": "Recurrence", "recurrence": {"frequency": "Hour", "interval": 1, "startTime": "2026-01-01T00:15:00Z"}}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -258,6 +237,7 @@ def test_conditions_on_the_name_are_globs_where_they_can(
         ("[" * 20_000, f"nested deeper than {DEEPEST} levels"),
         ("[" * 150 + "]" * 150, f"nested deeper than {DEEPEST} levels"),
         ('{"a": 1}', "holds no workflow"),
+        (json.dumps({"definition": {**workflow(HOURLY)["definition"], "triggers": {}}}), "it has no trigger"),
         ('"text"', "holds no workflow"),
         ('{"properties": {"activities": []}}', "it looks like data-factory: triggers import data-factory"),
         ('[{"ScheduleType": "0", "PipelineSubmissionInfo": {}}]', "it looks like sdk-v1"),
@@ -386,32 +366,6 @@ WORKSPACE = {
     "AZUREML_RESOURCE_GROUP": "g",
     "AZUREML_WORKSPACE_NAME": "w",
 }
-
-
-def execute(pipeline: str, **parameters: str) -> dict[str, Any]:
-    return {
-        "name": f"run-{pipeline}",
-        "type": "ExecutePipeline",
-        "typeProperties": {"pipeline": {"referenceName": pipeline}, "parameters": parameters},
-    }
-
-
-def ml(name: str, *after: str, **parameters: Any) -> dict[str, Any]:
-    depends = [{"activity": one, "dependencyConditions": ["Succeeded"]} for one in after]
-    properties = {"mlPipelineId": f"id-{name}", "mlPipelineParameters": parameters}
-    return {"name": name, "type": "AzureMLExecutePipeline", "dependsOn": depends, "typeProperties": properties}
-
-
-def pipeline(name: str, *activities: dict[str, Any], **parameters: str) -> dict[str, Any]:
-    declared = {key: {"type": "string", "defaultValue": value} for key, value in parameters.items()}
-    return {"name": name, "properties": {"activities": list(activities), "parameters": declared}}
-
-
-def hourly(name: str, **parameters: str) -> dict[str, Any]:
-    reference = {"pipelineReference": {"referenceName": name}, "parameters": parameters}
-    rule = {"frequency": "Hour", "interval": "2", "startTime": "2026-01-01T00:00:00Z"}
-    properties = {"type": "ScheduleTrigger", "pipelines": [reference], "typeProperties": {"recurrence": rule}}
-    return {"name": f"hourly-{name}", "properties": properties}
 
 
 def test_a_trigger_starts_what_its_pipeline_executes(tmp_path: Path) -> None:

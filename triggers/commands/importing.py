@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 from ..clock import SystemClock
@@ -58,7 +60,7 @@ def _present(name: str | None) -> tuple[Path | None, Config | None]:
         return None, None
     path = Path(name)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"--into: {name} cannot be read: {error}") from error
     config = load(text, name, environment())
@@ -69,14 +71,36 @@ def _present(name: str | None) -> tuple[Path | None, Config | None]:
 
 def _added(path: Path, result: Result) -> str:
     """Write the file with what is new; it is replaced in one step, or not at all."""
+    path = path.resolve()
+    before = _read(path)
     try:
-        text = added(path.read_text(encoding="utf-8-sig"), result.text)
+        text = added(before, result.text)
     except Unimportable as error:
         raise Refused(f"--into: {path}: {error}") from error
-    beside = path.with_suffix(".importing")
-    _write(beside, text, "--into")
-    beside.replace(path)
+    _check(path, before, text, result)
+    try:
+        with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
+            beside.write(text.encode())
+        shutil.copymode(path, beside.name)
+        Path(beside.name).replace(path)
+    except OSError as error:
+        raise Refused(f"--into: {path} cannot be written: {error.strerror or error}") from error
     return text
+
+
+def _read(path: Path) -> str:
+    """The text of a file with its own ends of lines."""
+    return path.read_bytes().decode("utf-8-sig")
+
+
+def _check(path: Path, before: str, text: str, result: Result) -> None:
+    """Raise Refused where the file would not be the present one and the new schedules."""
+    there, here = load(before, str(path), environment()), load(text, str(path), environment())
+    wanted = {*there.schedules, *there.left_out, *(one.name for one in result.schedules)}
+    changed = [name for name, schedule in there.schedules.items() if here.schedules.get(name) != schedule]
+    if changed or wanted != {*here.schedules, *here.left_out}:
+        why = next((f": {fault}" for fault in here.faults if fault.path == ""), "")
+        raise Refused(f"--into: {path}: the new schedules do not fit into the file as it is written{why}")
 
 
 def _write(path: Path, text: str, option: str) -> None:

@@ -5,19 +5,21 @@ from typing import Final
 
 from .drafts import Unimportable
 
-_SECTION: Final = re.compile(r"(?P<name>[A-Za-z_]+):\s*(?P<rest>.*)\Z")
+_SECTION: Final = re.compile(r"""["']?[A-Za-z_$]+["']?\s*:|\.\.\.|---""")
+"""What begins at the left edge: a section, or the end of the document."""
 
 
 def added(present: str, imported: str) -> str:
     """The present file with the entries of an imported one behind its own. Raises Unimportable."""
-    found = present
+    ends = "\r\n" if "\r\n" in present else "\n"
+    found = present.replace("\r\n", "\n")
     for section in ("pipelines", "schedules"):
         found = _with(found, section, _entries(imported, section))
-    return found
+    return found.replace("\n", ends)
 
 
 def _entries(text: str, section: str) -> list[str]:
-    lines = text.splitlines()
+    lines = text.split("\n")
     start = lines.index(f"{section}:") + 1 if f"{section}:" in lines else len(lines)
     end = next((at for at in range(start, len(lines)) if _SECTION.match(lines[at])), len(lines))
     return lines[start:end]
@@ -26,15 +28,17 @@ def _entries(text: str, section: str) -> list[str]:
 def _with(text: str, section: str, entries: list[str]) -> str:
     if not entries:
         return text
-    lines = text.splitlines()
-    start = next((at for at, line in enumerate(lines) if line.startswith(f"{section}:")), None)
+    lines = text.rstrip("\n").split("\n")
+    begins = re.compile(rf"""(["']?){section}\1\s*:""")
+    start = next((at for at, line in enumerate(lines) if begins.match(line)), None)
     if start is None:
-        return "\n".join([*lines, f"{section}:", *entries]) + "\n"
+        end = next((at for at, line in enumerate(lines) if line.startswith("...")), len(lines))
+        return "\n".join([*lines[:end], f"{section}:", *entries, *lines[end:]]) + "\n"
     rest = re.sub(r"(^|\s)#.*", "", lines[start].partition(":")[2]).strip()
     if rest not in ("", "{}"):
         raise Unimportable(f"`{section}` stands in one line there: write it in lines of its own first")
     if rest == "{}":
-        lines[start] = f"{section}:"
+        lines[start] = re.sub(r"\s*\{\}", "", lines[start], count=1)
     end = next((at for at in range(start + 1, len(lines)) if _SECTION.match(lines[at])), len(lines))
     while end > start + 1 and not lines[end - 1].strip():
         end -= 1

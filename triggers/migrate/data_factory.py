@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from .data_factory_chains import chain, note_dependencies, upstream_of
 from .data_factory_files import Factory, Start, activities_in, collect, starts_of
 from .data_factory_triggers import read_trigger
 from .drafts import Draft, Unimportable, unread
 from .literals import literal
 from .recurrences import duration_text
+from .secrets import is_secret
 from .spans import dotnet_span
 from .submissions import read_body, read_datapaths, target_of
-from .texts import Texts, items, keep_rest, lowered, members, unwrapped, workspace_keys
+from .texts import Texts, items, keep_rest, lowered, members, number_of, unwrapped, workspace_keys
 from .translating import Context, NoCounterpart, Value, translated
 
 _ACTIVITY: Final = "azuremlexecutepipeline"
@@ -29,7 +31,6 @@ _WEB_PROPERTIES: Final = (
     "datasets",
     "connectvia",
 )
-_ENDS: Final = {"succeeded": "finished", "failed": "failed"}
 _WORKSPACE: Final = {
     "subscription_id": "subscriptionid",
     "resource_group": "resourcegroupname",
@@ -87,7 +88,7 @@ def _drafts(
 ) -> Iterator[Draft]:
     """One schedule for each trigger of the pipeline; of an activity behind another one, a chain; else a manual one."""
     wanted = name if len(others) == 1 else f"{name}-{activity.get('name')}"
-    before = _upstream(activity, others, pipeline)
+    before = upstream_of(activity, others, pipeline)
     starts = [Start()] if before is not None else [*starts_of(factory, name)] or [Start()]
     for start in starts:
         several, trigger_name = len(starts) > 1, start.trigger
@@ -98,43 +99,18 @@ def _drafts(
         )
         known: Mapping[str, Value] = {}
         if before is not None:
-            _chain(draft, name, before, others)
+            chain(draft, name, before, others)
         elif trigger_name is None:
             draft.trigger = {"manual": {}}
             draft.changed(f"pipeline {name}", "no trigger in these files starts it: people and programs do (manual)")
         else:
             known = read_trigger(draft, trigger_name, factory.triggers[trigger_name])
             keep_rest(draft, factory.triggers[trigger_name].get("typeProperties"), f"trigger {trigger_name}")
-            draft.stop = f"az datafactory trigger stop --name {trigger_name}"
+            if str(factory.triggers[trigger_name].get("runtimeState", "Started")) == "Started":
+                draft.stop = (
+                    f"az datafactory trigger stop --name {trigger_name} --factory-name FACTORY --resource-group GROUP"
+                )
         yield _read(factory, draft, name, pipeline, activity, known, start)
-
-
-def _upstream(
-    activity: Mapping[str, Any], others: list[Mapping[str, Any]], pipeline: Mapping[str, Any]
-) -> tuple[str, list[str]] | None:
-    """The activity of ours that this one follows, also behind others, and on which of its ends."""
-    ours = {str(one.get("name")) for one in others}
-    every = {str(one.get("name")): one for one, _ in activities_in(pipeline.get("activities"))}
-    waiting, seen = [activity], {str(activity.get("name"))}
-    while waiting:
-        for one in map(lowered, items(waiting.pop(0).get("dependsOn"))):
-            name = str(one.get("activity"))
-            if name in ours:
-                return name, [str(end).lower() for end in items(one.get("dependencyconditions"))]
-            if name in every and name not in seen:
-                seen.add(name)
-                waiting.append(every[name])
-    return None
-
-
-def _chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: list[Mapping[str, Any]]) -> None:
-    activity, ends = before
-    states = ["finished", "failed", "canceled"] if "completed" in ends else [_ENDS[one] for one in ends if one in _ENDS]
-    draft.upstream = f"{pipeline}-{activity}" if len(others) > 1 else pipeline
-    draft.trigger = {"after": {"schedule": draft.upstream, "states": states or ["finished"]}}
-    if "skipped" in ends:
-        draft.lost("dependsOn", "the end Skipped has no counterpart: what does not run has no end here")
-    draft.kept("dependsOn", f"after {activity}: {', '.join(states or ['finished'])}")
 
 
 def _read(
@@ -153,7 +129,7 @@ def _read(
         known={
             "pipeline().runid": "{run_key}",
             "pipeline().pipeline": literal(name),
-            "pipeline().triggername": "",
+            **({} if start.trigger is None else {"pipeline().triggername": literal(start.trigger)}),
             **_of_upstream(activity, draft),
             **known,
             **of_pipeline,
@@ -168,10 +144,12 @@ def _read(
     else:
         _read_properties(factory, texts, activity, given)
     _policy(draft, lowered(activity.get("policy")))
-    _dependencies(draft, activity)
-    within = next((name for one, name in activities_in(pipeline.get("activities")) if one is activity), "")
-    if within:
-        draft.lost(f"activity within {within}", "its condition or loop is not imported: one run for each occurrence")
+    note_dependencies(draft, activity, name)
+    _concurrency(draft, pipeline)
+    within = next((outer for one, outer in activities_in(pipeline.get("activities")) if one is activity), None)
+    if within is not None:
+        place = f"activity within {within.get('type')} {within.get('name')}"
+        draft.lost(place, "its condition or loop is not imported: one run for each occurrence")
     unread(draft, "activity", {str(key).lower(): one for key, one in activity.items()}, _ACTIVITY_KEYS)
     if str(activity.get("state", "Active")) != "Active":
         draft.changed("state", f"the activity is {activity['state']} there, and does not run")
@@ -239,9 +217,12 @@ def _parameters(
     declared = members(pipeline.get("parameters"))
     values = {name: lowered(one).get("defaultvalue") for name, one in declared.items()}
     values |= {name: unwrapped(one) for name, one in given.items()}
+    hidden = {name for name, one in declared.items() if str(lowered(one).get("type")).lower() == "securestring"}
     found: dict[str, Value] = {}
     for name, value in values.items():
-        if isinstance(value, str):
+        if name in hidden or is_secret(name, value):
+            draft.lost(f"parameters.{name}", "is a secret: it is not copied")
+        elif isinstance(value, str):
             try:
                 found[f"pipeline().parameters.{name}".lower()] = translated(value, context)
             except NoCounterpart as error:
@@ -283,18 +264,17 @@ def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
         else:
             draft.keys["timeout"] = text
             draft.kept("policy.timeout", f"timeout: {text}")
-    retry = unwrapped(policy.get("retry"))
-    if isinstance(retry, int) and not isinstance(retry, bool) and retry > 0:
-        interval = unwrapped(policy.get("retryintervalinseconds"))
-        seconds = interval if isinstance(interval, int) and interval > 0 else 30
-        draft.keys["rerun"] = {"states": ["failed", "timeout"], "attempts": min(retry, 20), "delay": f"{seconds}s"}
+    if retry := number_of(policy.get("retry")):
+        seconds = number_of(policy.get("retryintervalinseconds")) or 30
+        states = ["failed", "timeout"] if "timeout" in draft.keys else ["failed"]
+        draft.keys["rerun"] = {"states": states, "attempts": min(retry, 20), "delay": f"{seconds}s"}
         draft.changed(
             "policy.retry", f"rerun: {retry} more attempts after {seconds}s; here the delay doubles each time"
         )
 
 
-def _dependencies(draft: Draft, activity: Mapping[str, Any]) -> None:
-    for one in items(activity.get("dependsOn")):
-        name = lowered(one).get("activity")
-        if draft.upstream is None or not draft.upstream.endswith(str(name)):
-            draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")
+def _concurrency(draft: Draft, pipeline: Mapping[str, Any]) -> None:
+    most = number_of(pipeline.get("concurrency"))
+    if most and "max_concurrent_runs" not in draft.keys:
+        draft.keys["max_concurrent_runs"] = most
+        draft.changed("pipeline.concurrency", f"max_concurrent_runs: {most}; here for this schedule alone")

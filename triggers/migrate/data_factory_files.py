@@ -72,21 +72,23 @@ def _name(text: str) -> str:
     return text.rstrip(")]'\" ").rpartition("/")[2].rpartition("'")[2] or text
 
 
-def activities_in(activities: Any, within: str = "") -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Every activity, also those within others, with the name of the one that it is within."""
+def activities_in(
+    activities: Any, within: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
+    """Every activity, also those within others, with the one that it is within."""
     for one in activities if isinstance(activities, list) else []:
         if not isinstance(one, dict):
             continue
         yield one, within
-        inner, name = lowered(one.get("typeProperties")), f"{one.get('type')} {one.get('name')}"
+        inner = lowered(one.get("typeProperties"))
         for key in ("activities", "iftrueactivities", "iffalseactivities", "defaultactivities"):
-            yield from activities_in(inner.get(key), name)
+            yield from activities_in(inner.get(key), one)
         for case in items(inner.get("cases")):
-            yield from activities_in(lowered(case).get("activities"), name)
+            yield from activities_in(lowered(case).get("activities"), one)
 
 
-def starts_of(factory: Factory, pipeline: str, depth: int = 0) -> Iterator[Start]:
-    """The triggers of a pipeline, and of those that execute it."""
+def starts_of(factory: Factory, pipeline: str, below: tuple[str, ...] = ()) -> Iterator[Start]:
+    """The triggers of a pipeline, and of those that execute it, each of these once in a line."""
     for name, trigger in factory.triggers.items():
         given = trigger.get("pipelines", trigger.get("pipeline"))
         for one in given if isinstance(given, list) else [given]:
@@ -94,14 +96,15 @@ def starts_of(factory: Factory, pipeline: str, depth: int = 0) -> Iterator[Start
             if reference.get("referencename", reference.get("name")) == pipeline:
                 parameters = lowered(one).get("parameters", trigger.get("parameters"))
                 yield Start(trigger=name, parameters=members(parameters))
-    if depth == _DEEPEST:
+    line = (*below, pipeline)
+    if len(line) > _DEEPEST:
         return
     for parent, properties in factory.pipelines.items():
         for activity, _ in activities_in(properties.get("activities")):
             given = lowered(activity.get("typeProperties"))
-            if lowered(given.get("pipeline")).get("referencename") != pipeline or parent == pipeline:
+            if lowered(given.get("pipeline")).get("referencename") != pipeline or parent in line:
                 continue
-            for start in starts_of(factory, parent, depth + 1):
+            for start in starts_of(factory, parent, line):
                 yield Start(
                     trigger=start.trigger,
                     parameters=members(given.get("parameters")),

@@ -9,7 +9,7 @@ from .drafts import Draft, unread
 from .recurrences import Given, given_in, trigger_of
 from .source_rules import rule_of
 from .spans import dotnet_span
-from .texts import items, lowered, unwrapped
+from .texts import items, lowered, number_of, unwrapped
 from .translating import Time, Value
 from .watching import watch
 
@@ -75,8 +75,7 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
     draft.changed(f"{place}.startTime", "windows from before the deployment are not made up for: backfill starts them")
     if given.end is not None:
         draft.changed(f"{place}.endTime", "the last window ends by then; here an occurrence at that time still runs")
-    concurrency = unwrapped(properties.get("maxconcurrency"))
-    if isinstance(concurrency, int) and concurrency > 0:
+    if concurrency := number_of(properties.get("maxconcurrency")):
         draft.keys["max_concurrent_runs"] = concurrency
         draft.kept(f"{place}.maxConcurrency", f"max_concurrent_runs: {concurrency}")
     if properties.get("retrypolicy"):

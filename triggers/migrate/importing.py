@@ -96,7 +96,10 @@ def _drafts(sources: Sequence[tuple[str, Path]], result: Result) -> Iterator[Dra
             if kind == "data-factory":
                 factory[str(path)] = found
                 continue
-            yield from _ONE_BY_ONE[kind](found, str(path))
+            drafts = list(_ONE_BY_ONE[kind](found, str(path)))
+            if not drafts:
+                raise Unimportable(f"{path}: nothing in it starts anything: it has no trigger")
+            yield from drafts
         except Unimportable as error:
             result.failures.append(_with_kind(str(error), kind, path))
     if factory:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from .drafts import Draft, Unimportable, unread
-from .literals import literal, one_line, setting_name
+from .literals import one_line, setting_name
 from .recurrences import Given, given_in, trigger_of
 from .source_rules import rule_of
-from .submissions import read_inputs
+from .submissions import read_inputs, target_of
 from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
 
 _ID: Final = re.compile(
@@ -72,6 +72,10 @@ _JOB: Final = (
 )
 
 
+_OF_THE_JOB: Final = ("compute", "compute_id", "display_name", "identity", "outputs", "services")
+_INVOCATION: Final = ("url", "scoring_uri", "inputs", "input_data", "deployment_name", "endpoint_name", "type")
+
+
 def drafts_of(document: Any, file: str) -> Iterator[Draft]:
     """A draft for each schedule. Raises Unimportable where there is none."""
     listed = document if isinstance(document, list) else lowered(document).get("value", [document])
@@ -106,7 +110,12 @@ def _draft(schedule: Mapping[str, Any], source: str, number: int) -> Draft:
     unread(draft, "schedule", schedule, _SCHEDULE)
     if schedule.get("is_enabled") is False:
         draft.kept("is_enabled", "the schedule is disabled")
-    draft.stop = f"az ml schedule disable --name {name}"
+    else:
+        known = _workspace_of(schedule)
+        draft.stop = (
+            f"az ml schedule disable --name {name} --workspace-name {known.get('name', 'WORKSPACE')} "
+            f"--resource-group {known.get('resource_group', 'GROUP')}"
+        )
     texts = Texts(draft=draft, context=None)
     if (description := texts.text(schedule.get("description"), "description")) is not None:
         draft.keys["description"] = description
@@ -116,6 +125,11 @@ def _draft(schedule: Mapping[str, Any], source: str, number: int) -> Draft:
     _read_action(draft, texts, schedule)
     keep_rest(draft, {key: value for key, value in schedule.items() if key not in _ABOUT_IT}, "")
     return draft
+
+
+def _workspace_of(schedule: Mapping[str, Any]) -> dict[str, str]:
+    known = _ID.search(str(schedule.get("id", "")))
+    return known.groupdict() if known else {}
 
 
 def _read_trigger(draft: Draft, trigger: Mapping[str, Any]) -> None:
@@ -166,8 +180,7 @@ def _bounds(given: Given) -> dict[str, str]:
 
 def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> None:
     action = schedule.get("action")
-    known = _ID.search(str(schedule.get("id", "")))
-    workspace = known.groupdict() if known else {}
+    workspace = _workspace_of(schedule)
     job: Any = schedule.get("create_job")
     kind = str(members(action).get("action_type", "")).lower()
     if kind in _OTHERS or {"create_monitor", "import_data"} & set(schedule):
@@ -190,9 +203,20 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     unread(draft, "create_job", given, _JOB)
     if (experiment := texts.text(given.get("experiment_name"), "create_job.experiment_name")) is not None:
         draft.keys["experiment_name"] = experiment
-    goes_on = lowered(given.get("settings")).get("continue_on_step_failure")
+    settings = lowered(given.get("settings"))
+    goes_on = settings.pop("continue_on_step_failure", None)
+    stays = {
+        **{key: given.get(key) for key in _OF_THE_JOB},
+        **{f"settings.{key}": one for key, one in settings.items()},
+    }
+    for key, one in stays.items():
+        if one:
+            draft.changed(f"create_job.{key}", "belongs to the pipeline: write it in PIPELINE.yml")
+    if tags := texts.mapping(given.get("tags"), "create_job.tags"):
+        draft.keys["tags"] = {**draft.keys.get("tags", {}), **tags}
     if isinstance(goes_on, bool):
         draft.keys["continue_on_step_failure"] = goes_on
+        draft.kept("create_job.settings.continue_on_step_failure", "as it is")
     read_inputs(texts, given.get("inputs"), "create_job.inputs")
 
 
@@ -207,7 +231,10 @@ def _read_endpoint(draft: Draft, texts: Texts, action: Mapping[str, Any]) -> Non
     given = lowered(action.get("endpoint_invocation_definition"))
     address = unwrapped(given.get("url", given.get("scoring_uri")))
     name = setting_name(draft.name, "batch_endpoint")
-    known = literal(str(address)) if isinstance(address, str) and address.startswith("https://") else None
-    draft.pipeline = {"batch_endpoint": known or draft.setting(name, "the scoring URL of the batch endpoint")}
+    known = target_of(address, {}) if isinstance(address, str) else None
+    draft.pipeline = known or {"batch_endpoint": draft.setting(name, "the scoring URL of the batch endpoint")}
+    if deployment := texts.text(given.get("deployment_name"), "endpoint_invocation_definition.deployment_name"):
+        draft.pipeline["deployment"] = deployment
+    unread(draft, "endpoint_invocation_definition", given, _INVOCATION)
     draft.before.append("give the function app's identity a role on the batch endpoint that may start jobs")
     read_inputs(texts, given.get("inputs", given.get("input_data")), "endpoint_invocation_definition.inputs")

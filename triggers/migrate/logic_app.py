@@ -8,6 +8,7 @@ from .literals import one_line
 from .logic_app_actions import PipelineCall, Workflow, calls_in, known_values
 from .logic_app_triggers import read_trigger
 from .name_conditions import Condition, read_conditions
+from .secrets import is_secret
 from .submissions import read_body
 from .texts import Texts, items, keep_rest, lowered, members, unwrapped
 from .translating import Context, Value
@@ -78,7 +79,10 @@ def _template_values(template: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         key: one["defaultValue"]
         for key, one in declared.items()
-        if isinstance(one, dict) and isinstance(one.get("defaultValue"), str | int | float | bool)
+        if isinstance(one, dict)
+        and isinstance(one.get("defaultValue"), str | int | float | bool)
+        and not _is_secure(one)
+        and not is_secret(str(key), one["defaultValue"])
     }
 
 
@@ -108,8 +112,9 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
             name = f"{workflow.name}-{call.name}" if several else workflow.name
             where = f"{workflow.place}." if workflow.place else ""
             draft = Draft(name=name, source=f"{file}: {where}definition.triggers.{trigger_name}")
-            draft.stop = f"disable the Logic App {workflow.name}"
-            if not workflow.is_enabled:
+            if workflow.is_enabled:
+                draft.stop = f"disable the Logic App {workflow.name}"
+            else:
                 draft.kept("state", "the workflow is disabled")
             draft.pipeline = call.target(workflow, draft)
             known = read_trigger(draft, trigger_name, trigger, in_a_loop=call.is_for_each_file)

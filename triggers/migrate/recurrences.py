@@ -1,7 +1,7 @@
 """Recurrences by frequency and interval, as Logic Apps, Data Factory and both SDKs have them, in the file's keys."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -67,29 +67,18 @@ def given_in(draft: Draft, value: Any, place: str) -> Given | None:
         draft.lost(f"{place}.timeZone", f"{of_zone!r} is no time zone; UTC here")
         draft.decide.append(f"{place}.timeZone was {of_zone}: name the zone")
         of_zone = "UTC"
-    schedule = lowered(unwrapped(found.get("schedule")))
+    listed = _Lists(draft=draft, of=lowered(unwrapped(found.get("schedule"))), place=f"{place}.schedule")
     return Given(
         frequency=_FREQUENCIES[frequency],
         interval=interval,
         zone=of_zone,
         start=_reading(draft, unwrapped(found.get("starttime")), of_zone, f"{place}.startTime"),
         end=_reading(draft, unwrapped(found.get("endtime")), of_zone, f"{place}.endTime"),
-        hours=_told(
-            draft, f"{place}.schedule.hours", schedule.get("hours"), _numbers(schedule.get("hours"), range(24))
-        ),
-        minutes=_told(
-            draft, f"{place}.schedule.minutes", schedule.get("minutes"), _numbers(schedule.get("minutes"), range(60))
-        ),
-        week_days=_told(draft, f"{place}.schedule.weekDays", schedule.get("weekdays"), _days(schedule.get("weekdays"))),
-        month_days=_told(
-            draft, f"{place}.schedule.monthDays", schedule.get("monthdays"), _month_days(schedule.get("monthdays"))
-        ),
-        occurrences=_told(
-            draft,
-            f"{place}.schedule.monthlyOccurrences",
-            schedule.get("monthlyoccurrences"),
-            _occurrences(schedule.get("monthlyoccurrences")),
-        ),
+        hours=listed.read("hours", lambda value: _numbers(value, range(24))),
+        minutes=listed.read("minutes", lambda value: _numbers(value, range(60))),
+        week_days=listed.read("weekDays", _days),
+        month_days=listed.read("monthDays", _month_days),
+        occurrences=listed.read("monthlyOccurrences", _occurrences),
     )
 
 
@@ -112,14 +101,23 @@ def _reading(draft: Draft, value: Any, of_zone: str, place: str) -> datetime | N
     return moment
 
 
-def _told(draft: Draft, place: str, value: Any, found: list[Member]) -> list[Member]:
-    """What was read of a list; members that could not be read are noted."""
-    given = unwrapped(value)
-    listed = given if isinstance(given, list) else [] if given is None else [given]
-    if len({json.dumps(one, sort_keys=True, default=str).lower() for one in listed}) > len(found):
-        draft.lost(place, f"{one_line(json.dumps(given))} holds something that cannot be said here")
-        draft.decide.append(f"{place} was {one_line(json.dumps(given))}: write what it meant")
-    return found
+@dataclass(frozen=True, kw_only=True)
+class _Lists:
+    """The lists of a recurrence's schedule; members that cannot be read are noted."""
+
+    draft: Draft
+    of: Mapping[str, Any]
+    place: str
+
+    def read(self, key: str, reader: Callable[[Any], list[Member]]) -> list[Member]:
+        value = self.of.get(key.lower())
+        found, given = reader(value), unwrapped(value)
+        listed = given if isinstance(given, list) else [] if given is None else [given]
+        if len({json.dumps(one, sort_keys=True, default=str).lower() for one in listed}) > len(found):
+            shown = one_line(json.dumps(given))
+            self.draft.lost(f"{self.place}.{key}", f"{shown} holds something that cannot be said here")
+            self.draft.decide.append(f"{self.place}.{key} was {shown}: write what it meant")
+        return found
 
 
 def _numbers(value: Any, within: range) -> list[int]:

@@ -9,7 +9,7 @@ from .recurrences import given_in, trigger_of
 from .sentences import ONE_EACH, polled_there
 from .source_rules import rule_of
 from .submissions import read_body
-from .texts import Texts, keep_rest, lowered, unwrapped, workspace_keys
+from .texts import Texts, keep_rest, lowered, number_of, workspace_keys
 
 _ENTITY: Final = (
     "name",
@@ -72,7 +72,8 @@ def _of_entity(entity: Mapping[str, Any], source: str, number: int) -> Draft:
     status = str(entity.get("entitystatus", "Active"))
     if status.lower() not in ("active", "0"):
         draft.kept("EntityStatus", f"the schedule is {status}")
-    draft.stop = f"disable the schedule {draft.name}: Schedule.get(workspace, {str(entity.get('id'))!r}).disable()"
+    else:
+        draft.stop = f"disable the schedule {draft.name}: Schedule.get(workspace, {str(entity.get('id'))!r}).disable()"
     draft.pipeline = _target(
         draft, entity.get("pipelineid"), entity.get("pipelineendpointid"), lowered(entity.get("workspace"))
     )
@@ -83,7 +84,7 @@ def _of_entity(entity: Mapping[str, Any], source: str, number: int) -> Draft:
             draft,
             str(changed.get("datastorename") or ""),
             changed.get("pathondatastore"),
-            changed.get("pollinginterval"),
+            ("DataStoreTriggerInfo.PollingInterval", changed.get("pollinginterval")),
             changed.get("datapathparametername"),
         )
     else:
@@ -105,7 +106,7 @@ def _of_yaml(given: Mapping[str, Any], source: str, file: str) -> Draft:
             draft,
             str(given["datastore_name"]),
             given.get("path_on_datastore"),
-            given.get("polling_interval"),
+            ("polling_interval", given.get("polling_interval")),
             given.get("data_path_parameter_name"),
         )
     else:
@@ -155,7 +156,10 @@ def _recur(draft: Draft, recurrence: Any, place: str) -> None:
         )
 
 
-def _watch(draft: Draft, datastore: str, path: Any, interval: Any, parameter: Any) -> None:
+def _watch(draft: Draft, datastore: str, path: Any, interval: tuple[str, Any], parameter: Any) -> None:
+    if not datastore:
+        draft.lost("DataStoreTriggerInfo.DataStoreName", "is missing")
+        draft.decide.append("name the datastore whose files are watched")
     container = draft.setting(
         setting_name(datastore or draft.name, "container"), f"the container of the datastore {datastore}"
     )
@@ -163,14 +167,18 @@ def _watch(draft: Draft, datastore: str, path: Any, interval: Any, parameter: An
         "https://ACCOUNT.blob.core.windows.net, ACCOUNT being the datastore's"
     )
     draft.before.append("give the function app's identity the role Storage Blob Data Owner on the datastore's account")
-    change: dict[str, Any] = {"datastore": literal(datastore), "connection": "DataStorage", "container": container}
+    change: dict[str, Any] = {
+        "datastore": literal(datastore or "DATASTORE"),
+        "connection": "DataStorage",
+        "container": container,
+    }
     if folder := str(path or "").strip("/"):
         change["path_on_datastore"] = literal(folder)
     if parameter:
         change["data_path_parameter_name"] = literal(str(parameter))
-    minutes = unwrapped(interval)
-    if isinstance(minutes, int) and minutes > 0:
+    place, value = interval
+    if minutes := number_of(value):
         change["polling_interval"] = minutes
-        draft.changed("PollingInterval", polled_there(minutes))
+        draft.changed(place, polled_there(minutes))
     draft.trigger = {"change": change}
     draft.kept("DataStoreTriggerInfo", ONE_EACH)

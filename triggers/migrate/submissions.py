@@ -12,8 +12,11 @@ from .texts import Texts, lowered, unwrapped
 
 _SUBMITS: Final = re.compile(r"/PipelineRuns/(PipelineSubmit|PipelineEndpointSubmit)/", re.IGNORECASE)
 _BATCH: Final = re.compile(r"\.inference\.ml\.(azure\.com|azure\.us|azure\.cn)$", re.IGNORECASE)
-_DATASTORE: Final = re.compile(r"^azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)$", re.IGNORECASE)
+_DATASTORE: Final = re.compile(
+    r"^azureml://(?P<elsewhere>.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)$", re.IGNORECASE
+)
 
+_TYPES: Final = ("type", "job_input_type", "jobinputtype")
 _KEYS: Final = (
     "experimentname",
     "displayname",
@@ -28,6 +31,7 @@ _KEYS: Final = (
     "parentrunid",
     "properties",
 )
+_UNSENT: Final = ("displayname", "runtype", "properties")
 
 
 def target_of(address: str, headers: Any) -> dict[str, Any] | None:
@@ -75,6 +79,9 @@ def read_body(texts: Texts, body: Any, place: str) -> None:
     for source, key in (("tags", "tags"), ("parameterassignments", "pipeline_parameters")):
         if values := texts.mapping(found.get(source), f"{place}.{source}"):
             draft.keys[key] = values
+    for source in _UNSENT:
+        if found.get(source) not in (None, {}, ""):
+            draft.lost(f"{place}.{source}", "is not sent: no schedule says it")
     if isinstance(found.get("continuerunonstepfailure"), bool):
         draft.keys["continue_on_step_failure"] = found["continuerunonstepfailure"]
     read_datapaths(texts, found.get("datapathassignments"), f"{place}.datapathassignments")
@@ -154,8 +161,11 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
             _note_parameter(texts, name, one, where)
             continue
         found = lowered(one)
-        unread(texts.draft, where, found, ("value", "uri", "path", "type", "job_input_type", "jobinputtype"))
+        unread(texts.draft, where, found, ("value", "uri", "path", *_TYPES))
+        kind = next((str(found[key]) for key in _TYPES if found.get(key)), "")
         if "value" in found and "uri" not in found and "path" not in found:
+            if kind:
+                texts.draft.kept(f"{where}.type", f"{kind}: the pipeline itself says what it takes")
             _note_parameter(texts, name, found["value"], where)
             continue
         uri = texts.text(found.get("uri", found.get("path")), where)
@@ -166,6 +176,12 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
             )
             texts.draft.decide.append(f"{where}: give the input a path of a datastore, or a literal")
             continue
+        if match["elsewhere"]:
+            texts.draft.changed(
+                where, f"{uri}: the datastore {match['datastore']} is looked for in the pipeline's workspace"
+            )
+        if kind and not kind.replace("_", "").lower().startswith(("uri", "literal")):
+            texts.draft.lost(f"{where}.type", f"{kind}: a path is sent as a folder or a file")
         _note_datapath(texts.draft, literal(name), match["datastore"], match["path"].rstrip("/"), where)
 
 

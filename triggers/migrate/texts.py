@@ -100,6 +100,14 @@ def unwrapped(value: Any) -> Any:
     return value
 
 
+def number_of(value: Any) -> int | None:
+    """A whole number, also one that is written as text; None for anything else."""
+    given = unwrapped(value)
+    if isinstance(given, str) and given.strip().isascii() and given.strip().isdigit():
+        return int(given[:9])
+    return given if isinstance(given, int) and not isinstance(given, bool) else None
+
+
 def lowered(value: Any) -> dict[str, Any]:
     """An object by its keys in lower case: the services take them in either."""
     return {str(key).lower(): one for key, one in value.items()} if isinstance(value, dict) else {}

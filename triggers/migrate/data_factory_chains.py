@@ -1,0 +1,58 @@
+"""Which activities of a pipeline follow which: `after` in the file."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .data_factory_files import activities_in
+from .drafts import Draft
+from .texts import items, lowered
+
+_ENDS: Final = {"succeeded": "finished", "failed": "failed"}
+
+
+def upstream_of(
+    activity: Mapping[str, Any], others: list[Mapping[str, Any]], pipeline: Mapping[str, Any]
+) -> tuple[str, list[str]] | None:
+    """The activity of ours that this one follows, also behind or within others, and on which of its ends."""
+    every = list(activities_in(pipeline.get("activities")))
+    named = {str(one.get("name")): one for one, _ in every}
+    around = {str(one.get("name")): within for one, within in every}
+    ends_with = {str(one.get("name")): str(one.get("name")) for one in others}
+    for name in list(ends_with):  # a container ends when the last of ours in it does
+        above = around.get(name)
+        while above is not None and ends_with.get(str(above.get("name"))) != name:
+            ends_with[str(above.get("name"))] = name
+            above = around.get(str(above.get("name")))
+    waiting, seen = [activity], {str(activity.get("name"))}
+    while waiting:
+        following = waiting.pop(0)
+        for one in map(lowered, items(following.get("dependsOn"))):
+            name = str(one.get("activity"))
+            if name in ends_with and name not in seen:
+                return ends_with[name], [str(end).lower() for end in items(one.get("dependencyconditions"))]
+            if name in named and name not in seen:
+                seen.add(name)
+                waiting.append(named[name])
+        if (above := around.get(str(following.get("name")))) is not None and str(above.get("name")) not in seen:
+            seen.add(str(above.get("name")))
+            waiting.append(above)
+    return None
+
+
+def chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: list[Mapping[str, Any]]) -> None:
+    """Make a draft the follower of another one."""
+    activity, ends = before
+    states = ["finished", "failed", "canceled"] if "completed" in ends else [_ENDS[one] for one in ends if one in _ENDS]
+    draft.upstream = f"{pipeline}-{activity}" if len(others) > 1 else pipeline
+    draft.trigger = {"after": {"schedule": draft.upstream, "states": states or ["finished"]}}
+    if "skipped" in ends:
+        draft.lost("dependsOn", "the end Skipped has no counterpart: what does not run has no end here")
+    draft.kept("dependsOn", f"after {activity}: {', '.join(states or ['finished'])}")
+
+
+def note_dependencies(draft: Draft, activity: Mapping[str, Any], pipeline: str) -> None:
+    """Note what an activity waits for that is not imported."""
+    for one in items(activity.get("dependsOn")):
+        name = lowered(one).get("activity")
+        if draft.upstream != f"{pipeline}-{name}":
+            draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")
