@@ -17,6 +17,7 @@ OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "proof"}
 OWN |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
 NEVER_IMPORTED = {"tzdata"}  # zoneinfo reads it
 PROGRAMS = {"check-jsonschema", "mypy", "ruff", "schemathesis", "setuptools", "uv", "zizmor"}
+PEERS = {"apscheduler": "apscheduler", "croniter": "croniter", "dateutil": "python-dateutil"}  # of bench alone
 PROGRAMS |= {"pytest-cov", "pytest-randomly", "pytest-xdist"}
 
 
@@ -85,12 +86,17 @@ def test_what_the_demo_and_a_deployment_import_is_installed_without_the_tools_fo
 
 
 def test_what_checks_the_app_is_listed_for_development() -> None:
-    used = {distribution_of(module) for module in imported("local", "tests", "bench")}
+    found = {module for module in imported("local", "tests", "bench") if module.partition(".")[0] not in PEERS}
+    used = {distribution_of(module) for module in found}
     listed = {**pinned("requirements-local.in"), **pinned("requirements-dev.in")}
     programs = {name for name in listed if name in PROGRAMS or name.startswith("types-")}
 
     assert used <= set(pinned("requirements.in")) | set(listed)
     assert set(listed) - programs <= used
+
+
+def test_what_bench_alone_measures_against_is_listed_there() -> None:
+    assert set(PEERS.values()) == set(pinned("bench/peers.txt"))
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev"])
