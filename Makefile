@@ -14,7 +14,7 @@ version = import sys; print("%d.%d" % sys.version_info[:2])
 CANDIDATES := python3 python3.12 python3.13 python3.11 python
 PYTHON ?= $(shell for one in $(CANDIDATES); do $$one -c '$(fits)' 2>/dev/null && echo $$one && break; done)
 
-.PHONY: help docs demo run upload unit integration test proof mutants screenshots check format schema lock bench setup setup-python clean
+.PHONY: help docs demo run upload unit integration test proof mutants screenshots check format schema lock bench bench-quick setup setup-python clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
@@ -92,6 +92,15 @@ bench: setup ## measure
 	$(BIN)/python -m bench.page
 	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.backlog
+	$(BIN)/python -m bench.peers bench.next_occurrence
+	$(BIN)/python -m bench.costs
+
+bench-quick: setup ## measure the shortest, in about two minutes
+	$(BIN)/python -m bench.submission
+	$(BIN)/python -m bench.transaction
+	$(BIN)/python -m bench.time_rules next
+	$(BIN)/python -m bench.peers bench.next_occurrence
+	$(BIN)/python -m bench.costs
 
 setup: $(VENV) $(STORAGE) ## install everything into .venv and .local
 

@@ -17,7 +17,12 @@ OWN = {"triggers", "infra", "local", "tests", "bench", "function_app", "proof"}
 OWN |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
 NEVER_IMPORTED = {"tzdata"}  # zoneinfo reads it
 PROGRAMS = {"check-jsonschema", "mypy", "ruff", "schemathesis", "setuptools", "uv", "zizmor"}
-PEERS = {"apscheduler": "apscheduler", "croniter": "croniter", "dateutil": "python-dateutil"}  # of bench alone
+PEERS = {
+    "apscheduler": "apscheduler",
+    "croniter": "croniter",
+    "dateutil": "python-dateutil",
+    "matplotlib": "matplotlib",
+}  # of bench alone
 PROGRAMS |= {"pytest-cov", "pytest-randomly", "pytest-xdist"}
 
 
