@@ -295,3 +295,67 @@ def test_what_runs_there_is_to_be_stopped_and_what_stands_still_is_not(
 
     assert running.draft.stop.startswith(stop)
     assert still.draft.stop == ""
+
+
+def sdk_v1_with(**parameters: str) -> Any:
+    rule = {"Frequency": "Day", "Interval": 1, "StartTime": "2026-01-01T00:00:00", "Schedule": {"Hours": [6]}}
+    body = {"ExperimentName": "@night", "ParameterAssignments": parameters}
+    return [{"Name": "s", "PipelineId": "p", "Recurrence": rule, "PipelineSubmissionInfo": body, "ScheduleType": 0}]
+
+
+def test_sdk_v1_s_parameters_may_be_expressions_and_nothing_else(tmp_path: Path) -> None:
+    document = sdk_v1_with(
+        day="@formatDateTime(subtractFromTime(utcNow(),1,'Day'),'yyyy-MM-dd')",
+        at="@trigger().scheduledTime",
+        by="@createdBy()",
+        run="@runId()",
+        mail="night@example.org",
+    )
+
+    result = of_document(tmp_path, "sdk-v1", document)
+
+    [one] = result.schedules
+    parameters = one.keys["pipeline_parameters"]
+    assert parameters == {"day": "{scheduled_time-1d:%Y-%m-%d}", "at": "{scheduled_time}", "mail": "night@example.org"}
+    assert one.keys["experiment_name"] == "@night"
+    for name in ("by", "run"):
+        assert [verdict for verdict, _ in told(result, f"PipelineSubmissionInfo.parameterassignments.{name}")] == [
+            "lost"
+        ]
+
+
+def test_v2_s_macros_are_the_run_s_own(tmp_path: Path) -> None:
+    rule = {"type": "cron", "expression": "0 6 * * *", "start_time": "2026-01-01T00:00:00"}
+    inputs = {
+        "at": "${{creation_context.trigger_time}}",
+        "to": "out/${{ name }}.csv",
+        "of": "${{parent.inputs.x}}",
+        "is": "$x",
+    }
+    job = {"type": "pipeline", "job": "./pipeline.yml", "inputs": inputs}
+
+    result = of_document(tmp_path, "job-schedule", {"name": "s", "trigger": rule, "create_job": job})
+
+    [one] = result.schedules
+    parameters = one.keys["pipeline_parameters"]
+    assert parameters == {"at": "{scheduled_time}", "to": "out/{run_key}.csv", "is": "$x"}
+    assert [verdict for verdict, _ in told(result, "create_job.inputs.at")] == ["changed"]
+    assert [verdict for verdict, _ in told(result, "create_job.inputs.of")] == ["lost"]
+
+
+def test_the_present_time_of_a_changed_file_s_run_is_told_apart(tmp_path: Path) -> None:
+    document = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
+    [call] = [one for one in document["definition"]["actions"].values() if one["type"] == "Http"] or [None]
+    if call is None:
+        [call] = [
+            each
+            for one in document["definition"]["actions"].values()
+            for each in one.get("actions", {}).values()
+            if each["type"] == "Http"
+        ]
+    call["inputs"]["body"]["ParameterAssignments"] = {"now": "@utcNow()"}
+
+    result = of_document(tmp_path, "logic-app", document)
+
+    assert len(result.schedules) == 1
+    assert result.failures == []

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from .dialects import JOBS
 from .drafts import Draft, Unimportable, unread
 from .literals import one_line, setting_name
 from .recurrences import Given, given_in, trigger_of
 from .source_rules import rule_of
 from .submissions import read_inputs, target_of
 from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
+from .translating import Context
 
 _ID: Final = re.compile(
     r"/subscriptions/(?P<subscription_id>[^/]+)/resourceGroups/(?P<resource_group>[^/]+)/.*/workspaces/(?P<name>[^/]+)",
@@ -217,7 +219,7 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     if isinstance(goes_on, bool):
         draft.keys["continue_on_step_failure"] = goes_on
         draft.kept("create_job.settings.continue_on_step_failure", "as it is")
-    read_inputs(texts, given.get("inputs"), "create_job.inputs")
+    read_inputs(_inputs(draft), given.get("inputs"), "create_job.inputs")
 
 
 def _job_in_words(job: Any, given: Mapping[str, Any]) -> str:
@@ -237,4 +239,12 @@ def _read_endpoint(draft: Draft, texts: Texts, action: Mapping[str, Any]) -> Non
         draft.pipeline["deployment"] = deployment
     unread(draft, "endpoint_invocation_definition", given, _INVOCATION)
     draft.before.append("give the function app's identity a role on the batch endpoint that may start jobs")
-    read_inputs(texts, given.get("inputs", given.get("input_data")), "endpoint_invocation_definition.inputs")
+    inputs = given.get("inputs", given.get("input_data"))
+    read_inputs(_inputs(draft), inputs, "endpoint_invocation_definition.inputs")
+
+
+def _inputs(draft: Draft) -> Texts:
+    """The inputs' texts, which may hold macros."""
+    rule = draft.trigger.get("recurrence", draft.trigger.get("cron"))
+    known = {"name": "{run_key}"} | ({} if rule is None else {"creation_context.trigger_time": "{scheduled_time}"})
+    return Texts(draft=draft, context=Context(known=known, zone="UTC"), dialect=JOBS)

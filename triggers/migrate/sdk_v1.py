@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from .dialects import SDK_V1
 from .drafts import Draft, Unimportable, unread
 from .literals import literal, setting_name
 from .recurrences import given_in, trigger_of
@@ -10,6 +11,7 @@ from .sentences import ONE_EACH, polled_there
 from .source_rules import rule_of
 from .submissions import read_body
 from .texts import Texts, keep_rest, lowered, number_of, workspace_keys
+from .translating import Context, Time
 
 _ENTITY: Final = (
     "name",
@@ -90,7 +92,7 @@ def _of_entity(entity: Mapping[str, Any], source: str, number: int) -> Draft:
     else:
         _recur(draft, entity.get("recurrence"), "Recurrence")
     texts = Texts(draft=draft, context=None)
-    read_body(texts, entity.get("pipelinesubmissioninfo"), "PipelineSubmissionInfo")
+    read_body(texts, entity.get("pipelinesubmissioninfo"), "PipelineSubmissionInfo", _parameters(draft))
     keep_rest(draft, {key: value for key, value in entity.items() if key != "workspace"}, "")
     return draft
 
@@ -118,9 +120,18 @@ def _of_yaml(given: Mapping[str, Any], source: str, file: str) -> Draft:
         "ContinueRunOnStepFailure": given.get("continue_on_step_failure"),
     }
     texts = Texts(draft=draft, context=None)
-    read_body(texts, {key: value for key, value in body.items() if value is not None}, "Schedule")
+    read_body(texts, {key: value for key, value in body.items() if value is not None}, "Schedule", _parameters(draft))
     keep_rest(draft, given, "Schedule")
     return draft
+
+
+def _parameters(draft: Draft) -> Texts:
+    """The parameters' texts, which may be expressions."""
+    rule = draft.trigger.get("recurrence", draft.trigger.get("cron"))
+    now = Time("scheduled_time")
+    known = {} if rule is None else {"trigger().scheduledtime": now, "trigger().starttime": now}
+    zone = str((rule or {}).get("time_zone", "UTC"))
+    return Texts(draft=draft, context=Context(known=known, zone=zone), dialect=SDK_V1)
 
 
 def _in_words_of_the_service(given: Mapping[str, Any]) -> dict[str, Any]:

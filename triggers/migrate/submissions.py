@@ -49,8 +49,8 @@ def target_of(address: str, headers: Any) -> dict[str, Any] | None:
     return None
 
 
-def read_body(texts: Texts, body: Any, place: str) -> None:
-    """Put what a body gives into the draft's keys."""
+def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = None) -> None:
+    """Put what a body gives into the draft's keys; parameters may be written otherwise than the rest."""
     draft, given = texts.draft, unwrapped(body)
     if isinstance(given, str):
         try:
@@ -76,8 +76,11 @@ def read_body(texts: Texts, body: Any, place: str) -> None:
     ):
         if found.get(source) is not None and (text := texts.text(found[source], f"{place}.{source}")) is not None:
             draft.keys[key] = text
-    for source, key in (("tags", "tags"), ("parameterassignments", "pipeline_parameters")):
-        if values := texts.mapping(found.get(source), f"{place}.{source}"):
+    for source, key, reader in (
+        ("tags", "tags", texts),
+        ("parameterassignments", "pipeline_parameters", parameters or texts),
+    ):
+        if values := reader.mapping(found.get(source), f"{place}.{source}"):
             draft.keys[key] = values
     for source in _UNSENT:
         if found.get(source) not in (None, {}, ""):
@@ -158,7 +161,7 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
     for name, one in lowered_once(values).items():
         where = f"{place}.{name}"
         if not isinstance(one, Mapping):
-            _note_parameter(texts, name, one, where)
+            _note_parameter(texts, name, one, place)
             continue
         found = lowered(one)
         unread(texts.draft, where, found, ("value", "uri", "path", *_TYPES))
@@ -166,7 +169,7 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
         if "value" in found and "uri" not in found and "path" not in found:
             if kind:
                 texts.draft.kept(f"{where}.type", f"{kind}: the pipeline itself says what it takes")
-            _note_parameter(texts, name, found["value"], where)
+            _note_parameter(texts, name, found["value"], place)
             continue
         uri = texts.text(found.get("uri", found.get("path")), where)
         match = _DATASTORE.match(uri or "")
@@ -186,6 +189,7 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
 
 
 def _note_parameter(texts: Texts, name: str, value: Any, place: str) -> None:
+    """Note an input, whose place is below another one."""
     found = texts.mapping({name: value}, place)
     if found:
         texts.draft.keys.setdefault("pipeline_parameters", {}).update(found)

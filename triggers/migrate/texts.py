@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from .dialects import WORKFLOWS, Dialect
 from .drafts import Draft
-from .expressions import is_expression
 from .literals import literal, one_line
 from .secrets import is_secret
-from .translating import Context, translated
+from .translating import Context
 
 _LONGEST_SHOWN = 120
 _OF_A_TEMPLATE = re.compile(r"\[(?!\[)[A-Za-z]+\(.*\).*\]\Z", re.DOTALL)
@@ -22,7 +22,8 @@ class Texts:
 
     draft: Draft
     context: Context | None
-    """None: the source has no expressions."""
+    """None: there are no expressions."""
+    dialect: Dialect = WORKFLOWS
 
     def text(self, value: Any, place: str) -> str | None:
         """A text; None for what has no counterpart, which is noted and left to a person."""
@@ -35,9 +36,11 @@ class Texts:
             self._leave_to_a_person(given, place, "an ARM template fills it")
             return None
         try:
-            if self.context is None or not is_expression(given):
-                return literal(given if self.context is None else given.replace("@@", "@"))
-            found = translated(given, self.context)
+            if self.context is None:
+                return literal(given)
+            if not self.dialect.is_expression(given):
+                return literal(self.dialect.plain(given))
+            found = self.dialect.translated(given, self.context)
         except ValueError as error:
             self._leave_to_a_person(given, place, str(error))
             return None
