@@ -95,7 +95,7 @@ bench: setup ## measure
 	$(BIN)/python -m bench.peers bench.next_occurrence
 	$(BIN)/python -m bench.costs
 
-bench-quick: setup ## measure the shortest, in about two minutes
+bench-quick: setup ## measure the shortest, in less than a minute
 	$(BIN)/python -m bench.submission
 	$(BIN)/python -m bench.transaction
 	$(BIN)/python -m bench.time_rules next
