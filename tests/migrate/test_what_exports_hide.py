@@ -359,3 +359,192 @@ def test_the_present_time_of_a_changed_file_s_run_is_told_apart(tmp_path: Path) 
 
     assert len(result.schedules) == 1
     assert result.failures == []
+
+
+def test_a_chained_activity_has_the_parameters_of_its_pipeline_s_trigger(tmp_path: Path) -> None:
+    activities = [ml("a", env="@pipeline().parameters.env"), ml("b", "a", env="@pipeline().parameters.env")]
+    documents = [pipeline("p", *activities, env="prod"), hourly("p", env="dev")]
+
+    one, two = of_document(tmp_path, "data-factory", documents).schedules
+    differing = {**hourly("p", env="test"), "name": "other"}
+    result = of_document(tmp_path, "data-factory", [*documents, differing])
+
+    assert (one.keys["pipeline_parameters"], two.keys["pipeline_parameters"]) == ({"env": "dev"}, {"env": "dev"})
+    [chained] = [each for each in result.schedules if each.draft.upstream]
+    assert "pipeline_parameters" not in chained.keys
+    assert any("the_triggers_differ" in sentence for _, sentence in told(result, "parameters.env"))
+
+
+def test_targets_that_the_file_does_not_hold_have_a_setting_each(tmp_path: Path) -> None:
+    activities = []
+    for name in ("a", "b"):
+        activity = ml(name)
+        activity["typeProperties"]["mlPipelineId"] = f"@pipeline().parameters.id_{name}"
+        activities.append(activity)
+
+    one, two = of_document(tmp_path, "data-factory", [pipeline("p", *activities), hourly("p")]).schedules
+
+    assert one.pipeline != two.pipeline
+    assert one.draft.pipeline["published_pipeline"] != two.draft.pipeline["published_pipeline"]
+
+
+def test_the_parameters_of_a_linked_service_are_resolved(tmp_path: Path) -> None:
+    service = {
+        "name": "ml",
+        "properties": {
+            "type": "AzureMLService",
+            "typeProperties": {
+                "subscriptionId": "s",
+                "resourceGroupName": "@{linkedService().group}",
+                "mlWorkspaceName": "@{linkedService().ws}",
+            },
+        },
+    }
+    activities = [
+        {**ml(name), "linkedServiceName": {"referenceName": "ml", "parameters": {"ws": f"{name}-ws"}}}
+        for name in ("dev", "prod")
+    ]
+
+    found = of_document(tmp_path, "data-factory", [pipeline("p", *activities), service, hourly("p")]).schedules
+
+    workspaces = [one.draft.pipeline["workspace"] for one in found]
+    assert [one["name"] for one in workspaces] == ["dev-ws", "prod-ws"]
+    assert [one["resource_group"] for one in workspaces] == ["%P_DEV_RESOURCE_GROUP%", "%P_PROD_RESOURCE_GROUP%"]
+
+
+@pytest.mark.parametrize(("flag", "kept"), [("true", True), ("False", False), (True, True), ("@x", None)])
+def test_a_flag_as_text_is_one_and_another_text_is_told(tmp_path: Path, flag: Any, kept: Any) -> None:
+    document = workflow(HOURLY, {"ContinueRunOnStepFailure": flag, "ParameterAssignments": {"a": None}})
+
+    result = of_document(tmp_path, "logic-app", document)
+
+    [one] = result.schedules
+    assert one.keys.get("continue_on_step_failure") is kept
+    place = "actions.HTTP.inputs.body.ContinueRunOnStepFailure"
+    assert [verdict for verdict, _ in told(result, place)] == ["lost" if kept is None else "kept"]
+    assert [verdict for verdict, _ in told(result, "actions.HTTP.inputs.body.ParameterAssignments.a")] == ["lost"]
+
+
+def test_a_start_before_all_calendars_is_left_out(tmp_path: Path) -> None:
+    document = sdk_v1_with()
+    document[0]["Recurrence"] |= {"StartTime": "0001-01-01T00:00:00Z", "TimeZone": "Pacific Standard Time"}
+
+    result = of_document(tmp_path, "sdk-v1", document)
+
+    assert [verdict for verdict, _ in told(result, "Recurrence.StartTime")] == ["changed"]
+    assert len(result.schedules) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ("storageKey", f"{SECRET}=="),
+        ("databricksToken", "dapi0123456789abcdef0123456789abcdef"),
+        ("db_pass", "hunter2hunter2"),
+        ("appconfig", f"Endpoint=https://x.azconfig.io;Id=a;Secret={SECRET}"),
+        ("db", f"postgresql://user:{SECRET}@host/db"),
+        ("at", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
+        ("args", f"--password {SECRET} --verbose"),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_secret_is_known_by_its_name_or_by_its_look(tmp_path: Path, value: tuple[str, str]) -> None:
+    result = of_document(tmp_path, "sdk-v1", sdk_v1_with(**dict([value]), partition_key="country"))
+
+    [one] = result.schedules
+    assert value[1] not in everything(result)
+    assert one.keys["pipeline_parameters"] == {"partition_key": "country"}
+    assert [each.place.rpartition(".")[2] for each in result.secrets] == [value[0]]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"type": "Foreach", "foreach": f'@json(\'[{{"password":"{SECRET}"}}]\')'},
+        {"type": "If", "expression": {"and": [{"equals": ["@parameters('token')", SECRET]}]}},
+    ],
+    ids=["loop", "condition"],
+)
+def test_a_secret_around_the_call_is_not_shown(tmp_path: Path, around: dict[str, Any]) -> None:
+    [(name, call)] = workflow(HOURLY)["definition"]["actions"].items()
+
+    result = of_document(
+        tmp_path, "logic-app", workflow(HOURLY, actions={"Around": {**around, "actions": {name: call}}})
+    )
+
+    assert len(result.schedules) == 1
+    assert SECRET not in everything(result)
+
+
+def test_names_in_brackets_are_found(tmp_path: Path) -> None:
+    result = of_document(tmp_path, "data-factory", [pipeline("train (prod)", ml("a")), hourly("train (prod)")])
+
+    assert ["recurrence" in one.keys for one in result.schedules] == [True]
+
+
+@pytest.mark.parametrize(("ignored", "least"), [(None, 0), (False, 0), (True, None)])
+def test_empty_files_start_what_they_started(tmp_path: Path, ignored: Any, least: int | None) -> None:
+    properties: dict[str, Any] = {"blobPathBeginsWith": "/data/blobs/in/", "events": ["Microsoft.Storage.BlobCreated"]}
+    reference = {"pipelineReference": {"referenceName": "p"}}
+    properties |= {} if ignored is None else {"ignoreEmptyBlobs": ignored}
+    trigger = {"type": "BlobEventsTrigger", "pipelines": [reference], "typeProperties": properties}
+
+    [one] = of_document(
+        tmp_path, "data-factory", [pipeline("p", ml("a")), {"name": "t", "properties": trigger}]
+    ).schedules
+
+    assert one.keys["change"].get("min_size") == least
+
+
+def test_a_month_s_first_window_ends_a_month_after_its_start(tmp_path: Path) -> None:
+    properties = {"frequency": "Month", "interval": 1, "startTime": "2027-01-31T00:00:00Z", "maxConcurrency": 1}
+    reference = {"pipelineReference": {"referenceName": "p"}}
+    trigger = {"type": "TumblingWindowTrigger", "pipeline": reference, "typeProperties": properties}
+
+    [one] = of_document(
+        tmp_path, "data-factory", [pipeline("p", ml("a")), {"name": "t", "properties": trigger}]
+    ).schedules
+
+    assert one.keys["recurrence"]["start_time"] == "2027-02-28T00:00:00"
+
+
+def test_a_loop_over_something_else_is_not_the_trigger_s_file(tmp_path: Path) -> None:
+    document = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
+    call = {
+        "type": "Http",
+        "inputs": {
+            "method": "POST",
+            "uri": "https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1",
+            "body": {"ParameterAssignments": {"n": "@items('Other')?['Name']"}},
+        },
+    }
+    document["definition"]["actions"] = {"Other": {"type": "Foreach", "foreach": "@body('x')", "actions": {"H": call}}}
+
+    [one] = of_document(tmp_path, "logic-app", document).schedules
+
+    assert "pipeline_parameters" not in one.keys
+
+
+@pytest.mark.parametrize("report", ["schedules.yaml", "source.json"])
+def test_a_report_replaces_nothing_that_is_read_or_written(tmp_path: Path, report: str) -> None:
+    (tmp_path / "schedules.yaml").write_text(PRESENT)
+    source = tmp_path / "source.json"
+    source.write_text((SAMPLES / "sdk_v1.json").read_text())
+    arguments = ["sdk-v1", str(source), "--into", str(tmp_path / "schedules.yaml"), "--report", str(tmp_path / report)]
+
+    done = run_command("import", *arguments, settings={})
+
+    assert done.code == 1
+    assert "--report:" in done.err
+    assert (tmp_path / "schedules.yaml").read_text() == PRESENT
+    assert source.read_text() == (SAMPLES / "sdk_v1.json").read_text()
+
+
+def test_the_defaults_of_the_file_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "schedules.yaml"
+    file.write_text(f"defaults:\n  max_concurrent_runs: 1\n{PRESENT}")
+
+    done = imported_into(file)
+
+    assert done.code == 3
+    assert "the file's defaults apply to it: max_concurrent_runs" in done.err

@@ -16,6 +16,7 @@ from ..migrate.importing import Result, imported
 from ..migrate.report import as_json, markdown, plain
 from ..scheduling.config import Config
 from ..scheduling.file.loading import load
+from ..scheduling.file.yaml_text import parse
 from ..settings import Settings, environment
 from .levers import Refused
 
@@ -24,10 +25,14 @@ _WITH_DIFFERENCES: Final = 3
 
 def import_schedules(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Turn schedules of other services into the file; exit code 3 where anything differs."""
+    sources = _sources(options.sources)
+    _refuse_overwriting(options.report, [path for _, path in sources], options.into)
     into, present = _present(options.into)
-    result = imported(_sources(options.sources), SystemClock().now().replace(microsecond=0), present)
+    result = imported(sources, SystemClock().now().replace(microsecond=0), present)
     if not result.schedules:
         raise Refused("\n".join(result.failures) or "there is nothing to import")
+    if into is not None:
+        _note_defaults(into, result)
     text = result.text if into is None else _added(into, result)
     if options.report:
         _write(Path(options.report), markdown(result), "--report")
@@ -38,6 +43,23 @@ def import_schedules(options: argparse.Namespace, settings: Settings, folder: Pa
         if into is None:
             print(text, end="")
     return _WITH_DIFFERENCES if result.differs else 0
+
+
+def _refuse_overwriting(report: str | None, sources: list[Path], into: str | None) -> None:
+    """Raise Refused where the report would replace what is read or written."""
+    others = [*sources, *([] if into is None else [Path(into)])]
+    if report is not None and Path(report).resolve() in {one.resolve() for one in others}:
+        raise Refused(f"--report: {report} is read or written here already: name another file")
+
+
+def _note_defaults(path: Path, result: Result) -> None:
+    """Note which defaults of the present file the imported schedules take."""
+    tree, _ = parse(_read(path), str(path))
+    defaults = tree.get("defaults") if isinstance(tree, dict) else None
+    if not isinstance(defaults, dict) or not defaults:
+        return
+    for one in result.schedules:
+        one.draft.changed("defaults", f"the file's defaults apply to it: {', '.join(map(str, defaults))}")
 
 
 def _sources(words: list[str]) -> list[tuple[str, Path]]:
@@ -90,7 +112,7 @@ def _added(path: Path, result: Result) -> str:
 
 def _read(path: Path) -> str:
     """The text of a file with its own ends of lines."""
-    return path.read_bytes().decode("utf-8-sig")
+    return path.read_bytes().decode()
 
 
 def _check(path: Path, before: str, text: str, result: Result) -> None:

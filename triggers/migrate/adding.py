@@ -11,8 +11,9 @@ _SECTION: Final = re.compile(r"""["']?[A-Za-z_$]+["']?\s*:|\.\.\.|---""")
 
 def added(present: str, imported: str) -> str:
     """The present file with the entries of an imported one behind its own. Raises Unimportable."""
-    ends = "\r\n" if "\r\n" in present else "\n"
-    found = present.replace("\r\n", "\n")
+    has_its_own = 0 < present.count("\r\n") == present.count("\n")
+    ends = "\r\n" if has_its_own else "\n"
+    found = present.replace("\r\n", "\n") if has_its_own else present
     for section in ("pipelines", "schedules"):
         found = _with(found, section, _entries(imported, section))
     return found.replace("\n", ends)

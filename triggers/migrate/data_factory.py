@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from .data_factory_chains import chain, note_dependencies, upstream_of
 from .data_factory_files import Factory, Start, activities_in, collect, starts_of
+from .data_factory_targets import target
 from .data_factory_triggers import read_trigger
 from .drafts import Draft, Unimportable, unread
 from .literals import literal
@@ -12,7 +13,7 @@ from .recurrences import duration_text
 from .secrets import is_secret
 from .spans import dotnet_span
 from .submissions import read_body, read_datapaths, target_of
-from .texts import Texts, items, keep_rest, lowered, members, number_of, unwrapped, workspace_keys
+from .texts import Texts, items, keep_rest, lowered, members, note_flag, number_of, unwrapped
 from .translating import Context, NoCounterpart, Value, translated
 
 _ACTIVITY: Final = "azuremlexecutepipeline"
@@ -20,6 +21,12 @@ _ACTIVITY_KEYS: Final = (
     *("name", "type", "description", "dependson", "policy", "userproperties", "linkedservicename", "typeproperties"),
     *("state", "oninactivemarkas"),
 )
+_MOST_ATTEMPTS: Final = 20
+_STOP: Final = {
+    False: "az datafactory trigger stop --name {} --factory-name FACTORY --resource-group GROUP",
+    True: "az synapse trigger stop --name {} --workspace-name WORKSPACE",
+}
+"""How a trigger is stopped, by whether it is one of Synapse."""
 _WEB: Final = ("webactivity", "webhook")
 _WEB_PROPERTIES: Final = (
     "url",
@@ -31,11 +38,6 @@ _WEB_PROPERTIES: Final = (
     "datasets",
     "connectvia",
 )
-_WORKSPACE: Final = {
-    "subscription_id": "subscriptionid",
-    "resource_group": "resourcegroupname",
-    "name": "mlworkspacename",
-}
 _PROPERTIES: Final = (
     "mlpipelineid",
     "mlpipelineendpointid",
@@ -89,7 +91,9 @@ def _drafts(
     """One schedule for each trigger of the pipeline; of an activity behind another one, a chain; else a manual one."""
     wanted = name if len(others) == 1 else f"{name}-{activity.get('name')}"
     before = upstream_of(activity, others, pipeline)
-    starts = [Start()] if before is not None else [*starts_of(factory, name)] or [Start()]
+    starts = [*starts_of(factory, name)] or [Start()]
+    if before is not None:
+        starts = [_one_of(starts)]
     for start in starts:
         several, trigger_name = len(starts) > 1, start.trigger
         file = factory.files[f"pipeline {name}"]
@@ -107,10 +111,15 @@ def _drafts(
             known = read_trigger(draft, trigger_name, factory.triggers[trigger_name])
             keep_rest(draft, factory.triggers[trigger_name].get("typeProperties"), f"trigger {trigger_name}")
             if str(factory.triggers[trigger_name].get("runtimeState", "Started")) == "Started":
-                draft.stop = (
-                    f"az datafactory trigger stop --name {trigger_name} --factory-name FACTORY --resource-group GROUP"
-                )
+                draft.stop = _STOP[factory.is_synapse].format(trigger_name)
         yield _read(factory, draft, name, pipeline, activity, known, start)
+
+
+def _one_of(starts: list[Start]) -> Start:
+    """How a chained activity is started: as its pipeline is, where that is in one way only."""
+    if len(starts) == 1:
+        return starts[0]
+    return Start(parameters={name: "@the_triggers_differ()" for one in starts for name in one.parameters})
 
 
 def _read(
@@ -144,7 +153,8 @@ def _read(
     else:
         _read_properties(factory, texts, activity, given)
     _policy(draft, lowered(activity.get("policy")))
-    note_dependencies(draft, activity, name)
+    ours = [one for one, _ in activities_in(pipeline.get("activities")) if _is_ours(one)]
+    note_dependencies(draft, activity, name, ours)
     _concurrency(draft, pipeline)
     within = next((outer for one, outer in activities_in(pipeline.get("activities")) if one is activity), None)
     if within is not None:
@@ -162,16 +172,14 @@ def _read_properties(factory: Factory, texts: Texts, activity: Mapping[str, Any]
     """The type properties of an AzureMLExecutePipeline activity."""
     draft = texts.draft
     unread(draft, "typeProperties", given, _PROPERTIES)
-    draft.pipeline = _target(factory, texts, activity, given)
+    draft.pipeline = target(factory, texts, activity, given)
     for source, key in (("experimentname", "experiment_name"), ("mlparentrunid", "parent_run_id")):
         if given.get(source) is not None and (text := texts.text(given[source], source)) is not None:
             draft.keys[key] = text
     if values := texts.mapping(given.get("mlpipelineparameters"), "mlPipelineParameters"):
         draft.keys["pipeline_parameters"] = values
     read_datapaths(texts, given.get("datapathassignments"), "dataPathAssignments")
-    goes_on = unwrapped(given.get("continueonstepfailure"))
-    if isinstance(goes_on, bool):
-        draft.keys["continue_on_step_failure"] = goes_on
+    note_flag(draft, given.get("continueonstepfailure"), "continueOnStepFailure", "continue_on_step_failure")
 
 
 def _read_web(texts: Texts, given: Mapping[str, Any]) -> None:
@@ -235,24 +243,6 @@ def _parameters(
     return found
 
 
-def _target(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    draft = texts.draft
-    service = str(lowered(activity.get("linkedServiceName")).get("referencename", ""))
-    properties = factory.services.get(service, {})
-    known = {key: unwrapped(properties.get(source)) for key, source in _WORKSPACE.items()}
-    plain = {key: one for key, one in known.items() if isinstance(one, str) and not one.startswith(("@", "["))}
-    workspace = workspace_keys(draft, **plain)
-    endpoint = given.get("mlpipelineendpointid")
-    place = "mlPipelineEndpointId" if endpoint is not None else "mlPipelineId"
-    found = texts.text(endpoint if endpoint is not None else given.get("mlpipelineid"), place)
-    if found is None or "{" in found:
-        found = draft.setting("ML_PIPELINE_ID", f"what {place} of {draft.name} stands for")
-    if endpoint is None:
-        return {"published_pipeline": found, "workspace": workspace}
-    version = texts.text(given.get("version"), "version")
-    return {"pipeline_endpoint": found, **({"version": version} if version else {}), "workspace": workspace}
-
-
 def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
     unread(draft, "policy", policy, ("timeout", "retry", "retryintervalinseconds", "secureinput", "secureoutput"))
     timeout = unwrapped(policy.get("timeout"))
@@ -264,13 +254,18 @@ def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
         else:
             draft.keys["timeout"] = text
             draft.kept("policy.timeout", f"timeout: {text}")
+    for key in ("secureinput", "secureoutput"):
+        if policy.get(key):
+            draft.lost(f"policy.{key}", "what is sent is shown to those who may look at runs")
+    if number_of(policy.get("retry")) is None and policy.get("retry") is not None:
+        draft.lost("policy.retry", "is no number")
+        draft.decide.append("policy.retry: write `rerun`, or leave it out")
     if retry := number_of(policy.get("retry")):
         seconds = number_of(policy.get("retryintervalinseconds")) or 30
         states = ["failed", "timeout"] if "timeout" in draft.keys else ["failed"]
-        draft.keys["rerun"] = {"states": states, "attempts": min(retry, 20), "delay": f"{seconds}s"}
-        draft.changed(
-            "policy.retry", f"rerun: {retry} more attempts after {seconds}s; here the delay doubles each time"
-        )
+        draft.keys["rerun"] = {"states": states, "attempts": min(retry, _MOST_ATTEMPTS), "delay": f"{seconds}s"}
+        attempts = f"{min(retry, _MOST_ATTEMPTS)} of {retry} attempts"
+        draft.changed("policy.retry", f"rerun: {attempts} after {seconds}s; here the delay doubles each time")
 
 
 def _concurrency(draft: Draft, pipeline: Mapping[str, Any]) -> None:

@@ -50,9 +50,15 @@ def chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: li
     draft.kept("dependsOn", f"after {activity}: {', '.join(states or ['finished'])}")
 
 
-def note_dependencies(draft: Draft, activity: Mapping[str, Any], pipeline: str) -> None:
+def note_dependencies(
+    draft: Draft, activity: Mapping[str, Any], pipeline: str, others: list[Mapping[str, Any]]
+) -> None:
     """Note what an activity waits for that is not imported."""
     for one in items(activity.get("dependsOn")):
         name = lowered(one).get("activity")
-        if draft.upstream != f"{pipeline}-{name}":
+        if draft.upstream == f"{pipeline}-{name}":
+            continue
+        if draft.upstream is None or name not in [one.get("name") for one in others]:
             draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")
+        else:
+            draft.lost("dependsOn", f"the run follows {draft.upstream} alone, and does not wait for {name}")

@@ -19,6 +19,7 @@ class Factory:
     services: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Linked services of the type AzureMLService: their type properties, keys in lower case."""
     files: dict[str, str] = field(default_factory=dict)
+    is_synapse: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) 
     if not isinstance(properties, dict):
         return
     name = _name(str(resource.get("name", "")))
+    factory.is_synapse |= "microsoft.synapse/" in str(resource.get("type", "")).lower()
     kind, own = str(resource.get("type", "")).lower(), str(properties.get("type", ""))
     if isinstance(properties.get("activities"), list):
         factory.pipelines[name] = properties
@@ -69,6 +71,8 @@ def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) 
 
 def _name(text: str) -> str:
     """The last part of a name, also of one that a template puts together: [concat(parameters('f'), '/p')]."""
+    if not text.startswith("["):
+        return text.rpartition("/")[2]
     return text.rstrip(")]'\" ").rpartition("/")[2].rpartition("'")[2] or text
 
 

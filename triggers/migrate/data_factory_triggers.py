@@ -1,7 +1,8 @@
 """The triggers of Data Factory: schedules, tumbling windows and events of blobs."""
 
+from calendar import monthrange
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from .delays import carried_by
@@ -64,7 +65,7 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
         draft.trigger = {"manual": {}}
         return {}
     hours = {"Minute": timedelta(minutes=1), "Hour": timedelta(hours=1)}.get(given.frequency)
-    first = given.start + hours * given.interval if hours else given.start
+    first = given.start + hours * given.interval if hours else _months_later(given.start, given.interval)
     bounds = Given(frequency=given.frequency, interval=given.interval, zone=given.zone, start=first, end=given.end)
     draft.trigger = trigger_of(draft, bounds, place) or {"manual": {}}
     draft.rule = rule_of(bounds)
@@ -94,6 +95,13 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
     }
 
 
+def _months_later(start: datetime, number: int) -> datetime:
+    """The same day so many months later, or the last one of a shorter month."""
+    years, month = divmod(start.month - 1 + number, 12)
+    year = start.year + years
+    return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))
+
+
 def _blobs(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[str, Value]:
     unread(draft, place, properties, ("blobpathbeginswith", "blobpathendswith", "ignoreemptyblobs", "scope", "events"))
     begins = str(unwrapped(properties.get("blobpathbeginswith")) or "")
@@ -101,8 +109,8 @@ def _blobs(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[s
     account = str(properties.get("scope", "")).rpartition("/")[2]
     container = watch(draft, begins, ends, account, f"{place}.blobPathBeginsWith")
     change = draft.trigger["change"]
-    if unwrapped(properties.get("ignoreemptyblobs")) is False:
-        change["min_size"] = 0
+    if str(unwrapped(properties.get("ignoreemptyblobs"))).lower() == "true":
+        del change["min_size"]
     events = [str(one).lower() for one in items(properties.get("events"))]
     if events and _CREATED not in events:
         draft.lost(f"{place}.events", f"{', '.join(events)} start nothing here: people and programs start it")

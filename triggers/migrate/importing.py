@@ -102,6 +102,8 @@ def _drafts(sources: Sequence[tuple[str, Path]], result: Result) -> Iterator[Dra
             yield from drafts
         except Unimportable as error:
             result.failures.append(_with_kind(str(error), kind, path))
+        except OverflowError as error:
+            result.failures.append(f"{path}: a time or a number in it is beyond every calendar: {error}")
     if factory:
         try:
             yield from data_factory.drafts_of(factory)

@@ -10,7 +10,7 @@ from .literals import one_line, setting_name
 from .recurrences import Given, given_in, trigger_of
 from .source_rules import rule_of
 from .submissions import read_inputs, target_of
-from .texts import Texts, keep_rest, lowered, members, unwrapped, workspace_keys
+from .texts import Texts, keep_rest, lowered, members, note_flag, unwrapped, workspace_keys
 from .translating import Context
 
 _ID: Final = re.compile(
@@ -125,7 +125,7 @@ def _draft(schedule: Mapping[str, Any], source: str, number: int) -> Draft:
         draft.keys["tags"] = tags
     _read_trigger(draft, schedule["trigger"])
     _read_action(draft, texts, schedule)
-    keep_rest(draft, {key: value for key, value in schedule.items() if key not in _ABOUT_IT}, "")
+    keep_rest(draft, {key: value for key, value in schedule.items() if key not in (*_ABOUT_IT, "action")}, "")
     return draft
 
 
@@ -145,6 +145,8 @@ def _read_trigger(draft: Draft, trigger: Mapping[str, Any]) -> None:
         return
     given = given_in(draft, found, "trigger")
     if given is not None and given.frequency in ("Minute", "Hour"):
+        if given.hours or given.minutes or given.week_days or given.month_days:
+            draft.changed("trigger.schedule", "v2 ignores hours, minutes and days of minutes and hours; so does this")
         given.hours, given.minutes, given.week_days, given.month_days = [], [], [], []
     made = None if given is None else trigger_of(draft, given, "trigger")
     if given is None or made is None:
@@ -216,9 +218,7 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
             draft.changed(f"create_job.{key}", "belongs to the pipeline: write it in PIPELINE.yml")
     if tags := texts.mapping(given.get("tags"), "create_job.tags"):
         draft.keys["tags"] = {**draft.keys.get("tags", {}), **tags}
-    if isinstance(goes_on, bool):
-        draft.keys["continue_on_step_failure"] = goes_on
-        draft.kept("create_job.settings.continue_on_step_failure", "as it is")
+    note_flag(draft, goes_on, "create_job.settings.continue_on_step_failure", "continue_on_step_failure")
     read_inputs(_inputs(draft), given.get("inputs"), "create_job.inputs")
 
 

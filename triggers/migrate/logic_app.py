@@ -8,7 +8,7 @@ from .literals import one_line
 from .logic_app_actions import PipelineCall, Workflow, calls_in, known_values
 from .logic_app_triggers import read_trigger
 from .name_conditions import Condition, read_conditions
-from .secrets import is_secret
+from .secrets import is_secret, shown_without_secrets
 from .submissions import read_body
 from .texts import Texts, items, keep_rest, lowered, members, unwrapped
 from .translating import Context, Value
@@ -118,7 +118,7 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
                 draft.kept("state", "the workflow is disabled")
             draft.pipeline = call.target(workflow, draft)
             known = read_trigger(draft, trigger_name, trigger, in_a_loop=call.is_for_each_file)
-            texts = Texts(draft=draft, context=_context(workflow, draft, known))
+            texts = Texts(draft=draft, context=_context(workflow, draft, known, call))
             read_conditions(draft, [*_conditions_of(trigger, trigger_name), *call.conditions])
             _note_loops(draft, call)
             read_body(texts, call.inputs.get("body"), f"actions.{call.name}.inputs.body")
@@ -128,7 +128,7 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
             yield draft
 
 
-def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value]) -> Context:
+def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value], call: PipelineCall) -> Context:
     trigger = draft.trigger.get("recurrence", draft.trigger.get("cron", {}))
     values, secret = known_values(workflow)
     return Context(
@@ -139,6 +139,7 @@ def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value]) -> Co
             "guid()": "{run_key}",
             **known,
         },
+        file_loops=frozenset(call.file_loops),
         zone=str(trigger.get("time_zone", "UTC")),
     )
 
@@ -153,7 +154,8 @@ def _conditions_of(trigger: Any, name: str) -> Iterator[Condition]:
 def _note_loops(draft: Draft, call: PipelineCall) -> None:
     for place, over in call.loops:
         if not (over.lower().startswith("@trigger") and "change" in draft.trigger):
-            draft.lost(place, f"the loop over {one_line(over)[:120]} is not imported: one run for each occurrence")
+            shown = shown_without_secrets(one_line(over))[:120]
+            draft.lost(place, f"the loop over {shown} is not imported: one run for each occurrence")
 
 
 def _note_action(draft: Draft, call: PipelineCall) -> None:
@@ -170,5 +172,8 @@ def _note_action(draft: Draft, call: PipelineCall) -> None:
     draft.before.append("give the function app's identity a role on the workspace that may submit runs")
     if "retrypolicy" in call.inputs:
         draft.changed(f"{place}.inputs.retryPolicy", "the app retries what Azure ML certainly did not accept (`retry`)")
-    if call.action.get("runAfter"):
-        draft.changed(f"{place}.runAfter", "the actions before it are not imported")
+    for name, ends in members(call.action.get("runAfter")).items():
+        when = ", ".join(map(str, items(ends))) or "Succeeded"
+        draft.lost(
+            f"{place}.runAfter", f"the run does not wait for {one_line(name)} ({when}): it starts with the trigger"
+        )

@@ -45,7 +45,16 @@ class PipelineCall:
     @property
     def is_for_each_file(self) -> bool:
         """Whether it is made for each of the trigger's files."""
-        return any(over.lower().startswith("@trigger") for _, over in self.loops)
+        return bool(self.file_loops)
+
+    @property
+    def file_loops(self) -> list[str]:
+        """The names, in lower case, of the loops over the trigger's files."""
+        return [
+            place.removeprefix("actions.").lower()
+            for place, over in self.loops
+            if over.lower().startswith(("@trigger", "@{trigger"))
+        ]
 
     def target(self, workflow: Workflow, draft: Draft) -> dict[str, Any]:
         """The entry of `pipelines`; of an address that the file does not hold, a setting."""
@@ -53,7 +62,7 @@ class PipelineCall:
         found = None if address is None else target_of(address, self.inputs.get("headers"))
         if found is not None:
             return found
-        name = setting_name(workflow.name, "endpoint")
+        name = setting_name(draft.name, "endpoint")
         place = f"actions.{self.name}.inputs.uri"
         draft.changed(place, f"is not in the file: the app setting {name} holds it")
         return {"endpoint": draft.setting(name, f"the address that {place} has: a pipeline's REST endpoint")}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from .drafts import Draft
 from .expressions import Call, Get, Literal, Node, Unreadable, canonical, is_expression, parsed
 from .literals import literal, one_line
-from .secrets import is_secret, names_a_secret
+from .secrets import shown_without_secrets
 
 _NAMES: Final = re.compile(
     r"(triggerbody\(\)|triggeroutputs\(\)\.body|item\(\)|items\('[^']*'\))\.(name|displayname|path)\Z", re.IGNORECASE
@@ -47,7 +47,7 @@ def read_conditions(draft: Draft, conditions: Sequence[Condition]) -> None:
 
 def _left_out(draft: Draft, one: Condition) -> None:
     text = one_line(one.value if isinstance(one.value, str) else json.dumps(one.value))
-    shown = "of a secret" if names_a_secret(text) or is_secret("", text) else text[:_SHOWN]
+    shown = shown_without_secrets(text)[:_SHOWN]
     draft.lost(one.place, f"the condition {shown} has no counterpart: every occurrence starts a run")
     draft.decide.append(f"{one.place} was {shown}: decide what it meant")
 

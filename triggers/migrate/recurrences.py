@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from ..scheduling.times.time_zones import zone
@@ -22,6 +22,7 @@ _KNOWN_IN_SCHEDULE: Final = ("hours", "minutes", "weekdays", "monthdays", "month
 _MOST: Final = 1_000_000
 _ENUM: Final = {number: day.lower() for number, day in enumerate((_DAYS[-1], *_DAYS[:-1]))}
 """Days as numbers: the services count from Sunday, 0."""
+_FIRST_YEAR: Final = 1900
 _ELAPSED: Final = ("Minute", "Hour")
 Member = TypeVar("Member")
 
@@ -91,6 +92,9 @@ def _reading(draft: Draft, value: Any, of_zone: str, place: str) -> datetime | N
     except ValueError:
         draft.lost(place, f"{text!r} is no time")
         draft.decide.append(f"{place} was {text}: write a time")
+        return None
+    if not _FIRST_YEAR < moment.year < MAXYEAR:
+        draft.changed(place, f"{text} is no time that anything starts at: left out")
         return None
     if moment.tzinfo is not None:
         there = zone(of_zone)

@@ -182,6 +182,7 @@ def _watch(draft: Draft, datastore: str, path: Any, interval: tuple[str, Any], p
         "datastore": literal(datastore or "DATASTORE"),
         "connection": "DataStorage",
         "container": container,
+        "min_size": 0,
     }
     if folder := str(path or "").strip("/"):
         change["path_on_datastore"] = literal(folder)

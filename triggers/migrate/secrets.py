@@ -8,12 +8,19 @@ from .drafts import Difference, Verdict
 
 _KEYS: Final = re.compile(
     r"password|passwd|pwd|secret|accountkey|accesskey|sharedaccess|connectionstring|authorization|apikey|functionskey|"
-    r"accesstoken|sastoken|sasuri|serviceprincipalkey|encryptedcredential|^(token|sas|pfx|key|code|sig)$",
+    r"accesstoken|sastoken|sasuri|serviceprincipalkey|encryptedcredential|^(token|sas|pfx|code|sig)$",
     re.IGNORECASE,
 )
 """Keys without the signs between their words."""
+_ENDS_AS_ONE: Final = re.compile(r"(key|token|pass|jwt|pat|credentials?)\Z", re.IGNORECASE)
+_LOOKS_RANDOM: Final = re.compile(r"(?=.*[0-9=])\S{8,}|\S{20,}")
+_SPEAKS_OF_ONE: Final = re.compile(
+    r"token|secret|passw|pwd|credential|api.?key|access.?key|authorization", re.IGNORECASE
+)
 _VALUES: Final = re.compile(
-    r"AccountKey\s*=|SharedAccessSignature\s*=|SharedAccessKey\s*=|Password\s*=|Pwd\s*=|[?&;](sig|code)=|"
+    r"AccountKey\s*=|SharedAccessSignature\s*=|SharedAccessKey\s*=|Password\s*=|Pwd\s*=|;\s*Secret\s*=|[?&;](sig|code)=|"
+    r"://[^/\s:@]*:[^/\s@]+@|\beyJ[\w-]{5,}\.[\w-]+\.|\bgh[opsur]_\w{16,}|\bdapi[0-9a-f]{16,}|"
+    r"--?(password|token|secret|key)[ =]\S|"
     r"^Bearer \S{8,}|^Basic [A-Za-z0-9+/=]{8,}\Z",
     re.IGNORECASE,
 )
@@ -26,7 +33,15 @@ def is_secret(key: str, value: object) -> bool:
     text = value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value)
     if _VALUES.search(text):
         return True
-    return names_a_secret(key) and bool(text) and not _REFERENCE.match(text)
+    if not text or _REFERENCE.match(text):
+        return False
+    ends_as_one = _ENDS_AS_ONE.search(re.sub(r"[^A-Za-z]", "", key)) and _LOOKS_RANDOM.fullmatch(text)
+    return names_a_secret(key) or bool(ends_as_one)
+
+
+def shown_without_secrets(text: str) -> str:
+    """A piece of a source for a sentence; one that speaks of a secret is not shown."""
+    return "of a secret" if _SPEAKS_OF_ONE.search(text) or is_secret("", text) else text
 
 
 def names_a_secret(key: str) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from .drafts import Draft, unread
 from .literals import literal
-from .texts import Texts, lowered, unwrapped
+from .texts import Texts, lowered, note_flag, unwrapped
 
 _SUBMITS: Final = re.compile(r"/PipelineRuns/(PipelineSubmit|PipelineEndpointSubmit)/", re.IGNORECASE)
 _BATCH: Final = re.compile(r"\.inference\.ml\.(azure\.com|azure\.us|azure\.cn)$", re.IGNORECASE)
@@ -85,8 +85,9 @@ def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = No
     for source in _UNSENT:
         if found.get(source) not in (None, {}, ""):
             draft.lost(f"{place}.{source}", "is not sent: no schedule says it")
-    if isinstance(found.get("continuerunonstepfailure"), bool):
-        draft.keys["continue_on_step_failure"] = found["continuerunonstepfailure"]
+    note_flag(
+        draft, found.get("continuerunonstepfailure"), f"{place}.continuerunonstepfailure", "continue_on_step_failure"
+    )
     read_datapaths(texts, found.get("datapathassignments"), f"{place}.datapathassignments")
     _read_datasets(texts, found.get("datasetdefinitionvalueassignments"), f"{place}.datasetdefinitionvalueassignments")
 
@@ -95,8 +96,7 @@ def read_datapaths(texts: Texts, values: Any, place: str) -> None:
     """Data paths; the one that is the changed file becomes the trigger's."""
     given = unwrapped(values)
     if not isinstance(given, Mapping):
-        if given is not None:
-            texts.text(given, place)
+        texts.mapping(given, place)
         return
     for name, one in given.items():
         found = lowered(unwrapped(one))

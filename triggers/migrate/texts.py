@@ -9,7 +9,7 @@ from typing import Any
 from .dialects import WORKFLOWS, Dialect
 from .drafts import Draft
 from .literals import literal, one_line
-from .secrets import is_secret
+from .secrets import is_secret, shown_without_secrets
 from .translating import Context
 
 _LONGEST_SHOWN = 120
@@ -47,11 +47,14 @@ class Texts:
         if is_secret("", found):
             self._leave_to_a_person("of a secret", place, "it is a secret")
             return None
+        if _OF_A_TEMPLATE.match(found):
+            self._leave_to_a_person(given, place, "an ARM template fills it")
+            return None
         self._note(given, found, place)
         return found
 
     def _leave_to_a_person(self, given: str, place: str, why: str) -> None:
-        shown = one_line(given)[:_LONGEST_SHOWN]
+        shown = shown_without_secrets(one_line(given))[:_LONGEST_SHOWN]
         self.draft.lost(place, f"the expression {shown} has no counterpart: {why}")
         self.draft.decide.append(f"{place} was {shown}: write a value, or leave it out")
 
@@ -71,7 +74,7 @@ class Texts:
         if given is None:
             return {}
         if not isinstance(given, Mapping):
-            self.text(given, place)
+            self._leave_to_a_person(str(given), place, "it is no object")
             return {}
         found: dict[str, Any] = {}
         for name, value in given.items():
@@ -80,6 +83,8 @@ class Texts:
                 self.draft.lost(f"{place}.{name}", "is a secret, or nothing that the file can say")
             elif isinstance(plain, bool | int | float):
                 found[literal(str(name))] = plain
+            elif plain is None:
+                self.draft.lost(f"{place}.{name}", "is null: it is not sent")
             elif isinstance(plain, dict | list):
                 self.draft.lost(f"{place}.{name}", "is neither text nor a number")
             elif (text := self.text(plain, f"{place}.{name}")) is not None:
@@ -101,6 +106,21 @@ def unwrapped(value: Any) -> Any:
         if str(kind).lower() in ("expression", "string", "int", "bool", "float", "object"):
             return next(one for key, one in value.items() if str(key).lower() == "value")
     return value
+
+
+def note_flag(draft: Draft, value: Any, place: str, key: str) -> None:
+    """Put true or false into the draft's keys, also one that is written as text."""
+    given = unwrapped(value)
+    if given is None:
+        return
+    flag = {"true": True, "false": False}.get(str(given).lower())
+    if flag is None:
+        shown = shown_without_secrets(one_line(str(given)))[:_LONGEST_SHOWN]
+        draft.lost(place, f"{shown} is neither true nor false")
+        draft.decide.append(f"{place} was {shown}: write true or false, or leave it out")
+    else:
+        draft.keys[key] = flag
+        draft.kept(place, str(flag).lower())
 
 
 def number_of(value: Any) -> int | None:

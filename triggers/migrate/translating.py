@@ -15,7 +15,7 @@ class NoCounterpart(ValueError):
     """An expression that no template stands for; says which part."""
 
 
-_OF_A_LOOP: Final = re.compile(r"items\('[^']*'\)")
+_OF_A_LOOP: Final = re.compile(r"items\('([^']*)'\)")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Context:
     known: Mapping[str, Value]
     secret: frozenset[str] = frozenset()
     """References to secrets, which are not followed."""
+    file_loops: frozenset[str] = frozenset()
+    """The loops over the files of the trigger."""
     zone: str
     """The schedule's, in which its templates show times."""
     notes: list[str] = field(default_factory=list)
@@ -73,7 +75,9 @@ def _shown(value: Value, context: Context) -> str:
 def _value(node: Node, context: Context) -> Value:
     if isinstance(node, Literal):
         return literal("" if node.value is None else str(node.value))
-    reference = _OF_A_LOOP.sub("item()", canonical(node).lower())
+    reference = _OF_A_LOOP.sub(
+        lambda match: "item()" if match[1] in context.file_loops else match[0], canonical(node).lower()
+    )
     if reference in context.secret:
         raise NoCounterpart("it is a secret")
     known = context.known.get(reference)

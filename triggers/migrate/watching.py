@@ -23,7 +23,12 @@ def watch(draft: Draft, prefix: str, suffix: str, account: str, place: str) -> s
             draft.changed(place, f"watches every container that begins with {container!r} there; here, that one")
         container = literal(container)
     folder, _, begin = rest.rpartition("/")
-    change: dict[str, Any] = {"connection": connection_of(draft, account), "container": container, "recursive": True}
+    change: dict[str, Any] = {
+        "connection": connection_of(draft, account),
+        "container": container,
+        "recursive": True,
+        "min_size": 0,
+    }
     if folder:
         change["path_on_datastore"] = literal(folder)
     if begin or suffix:
