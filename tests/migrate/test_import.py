@@ -99,6 +99,7 @@ def test_a_file_that_changed_is_the_article_s_trigger() -> None:
     assert one.keys["change"] == {
         "connection": "Storagemystorage1",
         "container": "azureml-blobstore",
+        "min_size": 0,
         "path_on_datastore": "incoming",
         "polling_interval": 3,
         "include": ["*.csv"],

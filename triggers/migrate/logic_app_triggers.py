@@ -161,7 +161,7 @@ def _connection(draft: Draft, inputs: Mapping[str, Any]) -> str:
 
 
 def _watch(draft: Draft, container: str, folder: str, connection: str, *, recursive: bool) -> None:
-    change: dict[str, Any] = {"connection": connection, "container": container}
+    change: dict[str, Any] = {"connection": connection, "container": container, "min_size": 0}
     if folder:
         change["path_on_datastore"] = folder
     if recursive:
