@@ -548,3 +548,65 @@ def test_the_defaults_of_the_file_are_told(tmp_path: Path) -> None:
 
     assert done.code == 3
     assert "the file's defaults apply to it: max_concurrent_runs" in done.err
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        f"\ufeff{PRESENT}",
+        PRESENT.replace("schedules:\n", "schedules:\r\n"),
+    ],
+    ids=["a byte order mark", "mixed line ends"],
+)
+def test_marks_and_ends_of_lines_stay(tmp_path: Path, present: str) -> None:
+    file = tmp_path / "schedules.yaml"
+    file.write_bytes(present.encode())
+
+    done = imported_into(file)
+
+    assert done.code == 3
+    after = file.read_bytes().decode()
+    assert [line for line in present.split("\n") if line not in after.split("\n")] == []
+    assert after.count("\r") == present.count("\r")
+
+
+def conditioned(*conditions: Any) -> Any:
+    document = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
+    [(name, call)] = workflow(HOURLY)["definition"]["actions"].items()
+    inner: dict[str, Any] = {name: call}
+    for number, condition in enumerate(conditions):
+        inner = {f"If{number}": {"type": "If", "expression": condition, "actions": inner}}
+    document["definition"]["actions"] = inner
+    return document
+
+
+def test_conditions_within_each_other_hold_together(tmp_path: Path) -> None:
+    csv = "@endsWith(triggerBody()?['Name'], '.csv')"
+    other = "@startsWith(triggerBody()?['Name'], 'a')"
+
+    result = of_document(tmp_path, "logic-app", conditioned(csv, other))
+
+    [one] = result.schedules
+    globs = one.keys["change"].get("include", [])
+    verdicts = {each.place: each.verdict.value for each in one.draft.differences if each.place.endswith(".expression")}
+    assert len(verdicts) == 2
+    assert len(globs) < 2  # either of two globs would do, where both conditions have to hold
+    assert globs or set(verdicts.values()) == {"lost"}
+
+
+def test_days_as_numbers_count_from_sunday(tmp_path: Path) -> None:
+    document = sdk_v1_with()
+    document[0]["Recurrence"] |= {"Frequency": "Week", "Schedule": {"Hours": [6], "WeekDays": [0, 3]}}
+
+    [one] = of_document(tmp_path, "sdk-v1", document).schedules
+
+    assert one.keys["recurrence"]["week_days"] == ["Wednesday", "Sunday"]
+
+
+def test_the_parameters_of_an_arm_template_are_resolved_or_left_to_a_person(tmp_path: Path) -> None:
+    known = of_document(tmp_path, "logic-app", template_with({"type": "string", "defaultValue": "night"}))
+    unknown = of_document(tmp_path, "logic-app", template_with({"type": "string"}))
+
+    assert known.schedules[0].keys["pipeline_parameters"] == {"who": "night"}
+    assert "pipeline_parameters" not in unknown.schedules[0].keys
+    assert "# DECIDE" in unknown.text

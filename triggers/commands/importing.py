@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
@@ -95,6 +96,7 @@ def _added(path: Path, result: Result) -> str:
     """Write the file with what is new; it is replaced in one step, or not at all."""
     path = path.resolve()
     before = _read(path)
+    mark = "\ufeff" if path.read_bytes().startswith(BOM_UTF8) else ""
     try:
         text = added(before, result.text)
     except Unimportable as error:
@@ -102,7 +104,7 @@ def _added(path: Path, result: Result) -> str:
     _check(path, before, text, result)
     try:
         with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
-            beside.write(text.encode())
+            beside.write((mark + text).encode())
         shutil.copymode(path, beside.name)
         Path(beside.name).replace(path)
     except OSError as error:
@@ -111,8 +113,8 @@ def _added(path: Path, result: Result) -> str:
 
 
 def _read(path: Path) -> str:
-    """The text of a file with its own ends of lines."""
-    return path.read_bytes().decode()
+    """The text of a file with its own ends of lines, without a byte order mark."""
+    return path.read_bytes().decode("utf-8-sig")
 
 
 def _check(path: Path, before: str, text: str, result: Result) -> None:
