@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from .data_factory_chains import chain, note_dependencies, upstream_of
+from .data_factory_chains import activity_name, chain, note_dependencies, upstream_of
 from .data_factory_files import Factory, Start, activities_in, collect, starts_of
 from .data_factory_targets import target
 from .data_factory_triggers import read_trigger
@@ -13,7 +13,7 @@ from .recurrences import duration_text
 from .secrets import is_secret
 from .spans import dotnet_span
 from .submissions import read_body, read_datapaths, target_of
-from .texts import Texts, items, keep_rest, lowered, members, note_flag, number_of, unwrapped
+from .texts import Texts, is_declared_secret, items, keep_rest, lowered, members, note_flag, number_of, unwrapped
 from .translating import Context, NoCounterpart, Value, translated
 
 _ACTIVITY: Final = "azuremlexecutepipeline"
@@ -89,7 +89,7 @@ def _drafts(
     others: list[Mapping[str, Any]],
 ) -> Iterator[Draft]:
     """One schedule for each trigger of the pipeline; of an activity behind another one, a chain; else a manual one."""
-    wanted = name if len(others) == 1 else f"{name}-{activity.get('name')}"
+    wanted = activity_name(name, activity.get("name"), others)
     before = upstream_of(activity, others, pipeline)
     starts = [*starts_of(factory, name)] or [Start()]
     if before is not None:
@@ -100,6 +100,7 @@ def _drafts(
         draft = Draft(
             name=f"{wanted}-{trigger_name}" if several else wanted,
             source=f"{file}: pipeline {name}, activity {activity.get('name')}",
+            activity=wanted,
         )
         known: Mapping[str, Value] = {}
         if before is not None:
@@ -112,7 +113,9 @@ def _drafts(
             keep_rest(draft, factory.triggers[trigger_name].get("typeProperties"), f"trigger {trigger_name}")
             if str(factory.triggers[trigger_name].get("runtimeState", "Started")) == "Started":
                 draft.stop = _STOP[factory.is_synapse].format(trigger_name)
-        yield _read(factory, draft, name, pipeline, activity, known, start)
+        _read(factory, draft, name, pipeline, activity, known, start)
+        note_dependencies(draft, activity, name, others)
+        yield draft
 
 
 def _one_of(starts: list[Start]) -> Start:
@@ -130,10 +133,8 @@ def _read(
     activity: Mapping[str, Any],
     known: Mapping[str, Value],
     start: Start,
-) -> Draft:
-    trigger = draft.trigger.get("recurrence", draft.trigger.get("cron", {}))
-    zone = str(trigger.get("time_zone", "UTC"))
-    of_pipeline = _parameters_through(draft, pipeline, start, known, zone)
+) -> None:
+    of_pipeline = _parameters_through(draft, pipeline, start, known, draft.zone)
     context = Context(
         known={
             "pipeline().runid": "{run_key}",
@@ -143,7 +144,7 @@ def _read(
             **known,
             **of_pipeline,
         },
-        zone=zone,
+        zone=draft.zone,
     )
     texts, given = Texts(draft=draft, context=context), lowered(activity.get("typeProperties"))
     web = _web_target(activity)
@@ -153,8 +154,6 @@ def _read(
     else:
         _read_properties(factory, texts, activity, given)
     _policy(draft, lowered(activity.get("policy")))
-    ours = [one for one, _ in activities_in(pipeline.get("activities")) if _is_ours(one)]
-    note_dependencies(draft, activity, name, ours)
     _concurrency(draft, pipeline)
     within = next((outer for one, outer in activities_in(pipeline.get("activities")) if one is activity), None)
     if within is not None:
@@ -165,7 +164,6 @@ def _read(
         draft.changed("state", f"the activity is {activity['state']} there, and does not run")
     keep_rest(draft, given, "")
     keep_rest(draft, activity.get("policy"), "policy")
-    return draft
 
 
 def _read_properties(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -225,7 +223,7 @@ def _parameters(
     declared = members(pipeline.get("parameters"))
     values = {name: lowered(one).get("defaultvalue") for name, one in declared.items()}
     values |= {name: unwrapped(one) for name, one in given.items()}
-    hidden = {name for name, one in declared.items() if str(lowered(one).get("type")).lower() == "securestring"}
+    hidden = {name for name, one in declared.items() if is_declared_secret(one)}
     found: dict[str, Value] = {}
     for name, value in values.items():
         if name in hidden or is_secret(name, value):
@@ -257,10 +255,11 @@ def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
     for key in ("secureinput", "secureoutput"):
         if policy.get(key):
             draft.lost(f"policy.{key}", "what is sent is shown to those who may look at runs")
-    if number_of(policy.get("retry")) is None and policy.get("retry") is not None:
+    retry = number_of(policy.get("retry"))
+    if retry is None and policy.get("retry") is not None:
         draft.lost("policy.retry", "is no number")
         draft.decide.append("policy.retry: write `rerun`, or leave it out")
-    if retry := number_of(policy.get("retry")):
+    if retry:
         seconds = number_of(policy.get("retryintervalinseconds")) or 30
         states = ["failed", "timeout"] if "timeout" in draft.keys else ["failed"]
         draft.keys["rerun"] = {"states": states, "attempts": min(retry, _MOST_ATTEMPTS), "delay": f"{seconds}s"}

@@ -39,11 +39,16 @@ def upstream_of(
     return None
 
 
+def activity_name(pipeline: str, activity: object, others: list[Mapping[str, Any]]) -> str:
+    """What an activity is called as a schedule: as its pipeline, where it is the only one of ours."""
+    return pipeline if len(others) == 1 else f"{pipeline}-{activity}"
+
+
 def chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: list[Mapping[str, Any]]) -> None:
     """Make a draft the follower of another one."""
     activity, ends = before
     states = ["finished", "failed", "canceled"] if "completed" in ends else [_ENDS[one] for one in ends if one in _ENDS]
-    draft.upstream = f"{pipeline}-{activity}" if len(others) > 1 else pipeline
+    draft.upstream = activity_name(pipeline, activity, others)
     draft.trigger = {"after": {"schedule": draft.upstream, "states": states or ["finished"]}}
     if "skipped" in ends:
         draft.lost("dependsOn", "the end Skipped has no counterpart: what does not run has no end here")
@@ -56,7 +61,7 @@ def note_dependencies(
     """Note what an activity waits for that is not imported."""
     for one in items(activity.get("dependsOn")):
         name = lowered(one).get("activity")
-        if draft.upstream == f"{pipeline}-{name}":
+        if draft.upstream == activity_name(pipeline, name, others):
             continue
         if draft.upstream is None or name not in [one.get("name") for one in others]:
             draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from .delays import carried_by
 from .drafts import Draft, unread
-from .recurrences import Given, given_in, trigger_of
-from .source_rules import rule_of
+from .recurrences import Given, given_in
+from .recurring import put_recurrence, read_recurrence
 from .spans import dotnet_span
 from .texts import items, lowered, number_of, unwrapped
 from .translating import Time, Value
@@ -46,12 +46,8 @@ def read_trigger(draft: Draft, name: str, trigger: Mapping[str, Any]) -> Mapping
 
 
 def _schedule(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[str, Value]:
-    given = given_in(draft, properties.get("recurrence"), f"{place}.recurrence")
-    trigger = None if given is None else trigger_of(draft, given, f"{place}.recurrence")
-    if given is None or trigger is None:
-        draft.trigger = {"manual": {}}
+    if read_recurrence(draft, properties.get("recurrence"), f"{place}.recurrence") is None:
         return {}
-    draft.trigger, draft.rule = trigger, rule_of(given)
     now = Time("scheduled_time")
     return {"trigger().scheduledtime": now, "trigger().starttime": now, "pipeline().triggertime": now}
 
@@ -67,8 +63,7 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
     hours = {"Minute": timedelta(minutes=1), "Hour": timedelta(hours=1)}.get(given.frequency)
     first = given.start + hours * given.interval if hours else _months_later(given.start, given.interval)
     bounds = Given(frequency=given.frequency, interval=given.interval, zone=given.zone, start=first, end=given.end)
-    draft.trigger = trigger_of(draft, bounds, place) or {"manual": {}}
-    draft.rule = rule_of(bounds)
+    put_recurrence(draft, bounds, place)
     given_delay = unwrapped(properties.get("delay"))
     delay = None if given_delay is None else dotnet_span(str(given_delay))
     carried = carried_by(draft, delay, given_delay, f"{place}.delay")

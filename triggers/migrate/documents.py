@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..scheduling.file.yaml_text import parse
 from .drafts import Unimportable
-from .texts import items, members
+from .texts import is_declared_secret, items, members
 
 LARGEST: Final = 64 * 1024 * 1024
 DEEPEST: Final = 100
@@ -32,9 +32,7 @@ def document(path: Path) -> Any:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise Unimportable(f"{path}: is not text in {encoding}: byte {error.start}") from error
-    if path.suffix.lower() in _YAML:
-        return _yaml(text, path)
-    return _json(text, path)
+    return _resolved(_yaml(text, path) if path.suffix.lower() in _YAML else _json(text, path))
 
 
 def _json(text: str, path: Path) -> Any:
@@ -55,21 +53,23 @@ def _json(text: str, path: Path) -> Any:
         raise Unimportable(f"{path}: this is not JSON: {where}{hint}") from error
     if _depth(found) > DEEPEST:
         raise Unimportable(f"{path}: nested deeper than {DEEPEST} levels")
-    return _resolved(found)
+    return found
 
 
 _PARAMETER: Final = re.compile(r"\[parameters\('([^']+)'\)\]\Z")
 
 
 def _resolved(found: Any) -> Any:
-    """An ARM template with the values that its parameters have by default; secure ones stay as they are."""
+    """ARM templates with the values that their parameters have by default; secure ones stay as they are."""
+    if isinstance(found, list):
+        return [_resolved(one) for one in found]
     if not isinstance(found, dict) or not isinstance(found.get("resources"), list):
         return found
     declared = members(found.get("parameters"))
     values = {
         name: one["defaultValue"]
         for name, one in declared.items()
-        if isinstance(one, dict) and "defaultValue" in one and not str(one.get("type", "")).lower().startswith("secure")
+        if isinstance(one, dict) and "defaultValue" in one and not is_declared_secret(one)
     }
     return {**found, "resources": _with_values(found["resources"], values)}
 

@@ -1,6 +1,6 @@
 """What every source becomes before it is written: schedules, what each starts, and what differs from the source."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -56,8 +56,10 @@ class Draft:
     rule: Rule | None = None
     failure: str = ""
     """Why it is not imported at all."""
+    activity: str = ""
+    """What it stands for, whichever trigger starts it; as long as it is not said, its name."""
     upstream: str | None = None
-    """The draft, by its name in the source, after whose runs this one starts."""
+    """The activity after whose runs this one starts."""
 
     def kept(self, place: str, sentence: str) -> None:
         """Note a field that means the same here."""
@@ -77,9 +79,25 @@ class Draft:
         return f"%{name}%"
 
     @property
+    def clock(self) -> Mapping[str, Any] | None:
+        """The keys of a trigger by time; None for another one."""
+        found: Mapping[str, Any] | None = self.trigger.get("recurrence", self.trigger.get("cron"))
+        return found
+
+    @property
+    def zone(self) -> str:
+        """In which its templates show times."""
+        return str((self.clock or {}).get("time_zone", "UTC"))
+
+    @property
+    def lost_or_changed(self) -> list[Difference]:
+        """The differences that a reader has to know of."""
+        return [one for one in self.differences if one.verdict is not Verdict.KEPT]
+
+    @property
     def differs(self) -> bool:
         """Whether anything is not as it was."""
-        return bool(self.decide) or any(one.verdict is not Verdict.KEPT for one in self.differences)
+        return bool(self.decide or self.lost_or_changed)
 
 
 def unread(draft: Draft, place: str, given: Iterable[str], known: Iterable[str]) -> None:

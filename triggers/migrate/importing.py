@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..scheduling.file.loading import load
 from ..scheduling.times.occurrences import next_after
 from . import data_factory, job_schedule, logic_app, sdk_v1
 from .documents import document, kind_of
-from .drafts import Difference, Draft, Unimportable, Verdict
+from .drafts import Difference, Draft, Unimportable
 from .literals import setting_name
 from .names import unique_name
 from .secrets import secrets_in
@@ -90,7 +91,7 @@ def imported(sources: Sequence[tuple[str, Path]], now: datetime, taken: Config |
 def _drafts(sources: Sequence[tuple[str, Path]], result: Result) -> Iterator[Draft]:
     factory: dict[str, Any] = {}
     for kind, path in sources:
-        try:
+        with _telling(result, kind, path):
             found = document(path)
             result.secrets += secrets_in(found, f"{path}: ")
             if kind == "data-factory":
@@ -100,15 +101,20 @@ def _drafts(sources: Sequence[tuple[str, Path]], result: Result) -> Iterator[Dra
             if not drafts:
                 raise Unimportable(f"{path}: nothing in it starts anything: it has no trigger")
             yield from drafts
-        except Unimportable as error:
-            result.failures.append(_with_kind(str(error), kind, path))
-        except OverflowError as error:
-            result.failures.append(f"{path}: a time or a number in it is beyond every calendar: {error}")
     if factory:
-        try:
+        with _telling(result, "data-factory", Path(next(iter(factory)))):
             yield from data_factory.drafts_of(factory)
-        except Unimportable as error:
-            result.failures.append(_with_kind(str(error), "data-factory", Path(next(iter(factory)))))
+
+
+@contextmanager
+def _telling(result: Result, kind: str, path: Path) -> Iterator[None]:
+    """Note what cannot be imported, and go on with the next file."""
+    try:
+        yield
+    except Unimportable as error:
+        result.failures.append(_with_kind(str(error), kind, path))
+    except OverflowError as error:
+        result.failures.append(f"{path}: a time or a number in it is beyond every calendar: {error}")
 
 
 def _with_kind(sentence: str, kind: str, path: Path) -> str:
@@ -125,11 +131,11 @@ def _with_kind(sentence: str, kind: str, path: Path) -> str:
 def _name(drafts: Iterable[Draft], result: Result, names: set[str], pipelines: set[str]) -> None:
     """Give every draft its name and its pipeline; the same target is one entry."""
     by_target: dict[str, str] = {}
-    by_source: dict[str, list[str]] = {}
+    by_activity: dict[str, list[str]] = {}
     for draft in drafts:
         name = unique_name(draft.name, names)
         names.add(name.lower())
-        by_source.setdefault(draft.name, []).append(name)
+        by_activity.setdefault(draft.activity or draft.name, []).append(name)
         target = json.dumps(draft.pipeline, sort_keys=True)
         if target not in by_target:
             by_target[target] = unique_name(name, pipelines)
@@ -140,12 +146,7 @@ def _name(drafts: Iterable[Draft], result: Result, names: set[str], pipelines: s
         result.settings |= draft.settings
     for one in result.schedules:
         if "after" in one.keys and one.draft.upstream is not None:
-            found = by_source.get(one.draft.upstream) or [
-                name
-                for source, each in by_source.items()
-                if source.startswith(f"{one.draft.upstream}-")
-                for name in each
-            ]
+            found = by_activity.get(one.draft.upstream, [])
             one.keys["after"]["schedule"] = found[0] if len(found) == 1 else found
 
 
@@ -207,8 +208,3 @@ def _firings(one: Imported, config: Config, now: datetime) -> Firings | None:
     only_there = [at for at in within[0] if at not in within[1]]
     only_here = [at for at in within[1] if at not in within[0]]
     return Firings(after=now, only_there=only_there, only_here=only_here) if only_there or only_here else None
-
-
-def lost_or_changed(draft: Draft) -> list[Difference]:
-    """The differences that a reader has to know of."""
-    return [one for one in draft.differences if one.verdict is not Verdict.KEPT]

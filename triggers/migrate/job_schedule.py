@@ -7,8 +7,8 @@ from typing import Any, Final
 from .dialects import JOBS
 from .drafts import Draft, Unimportable, unread
 from .literals import one_line, setting_name
-from .recurrences import Given, given_in, trigger_of
-from .source_rules import rule_of
+from .recurrences import bounds_of, given_in
+from .recurring import put_recurrence
 from .submissions import read_inputs, target_of
 from .texts import Texts, keep_rest, lowered, members, note_flag, unwrapped, workspace_keys
 from .translating import Context
@@ -148,11 +148,7 @@ def _read_trigger(draft: Draft, trigger: Mapping[str, Any]) -> None:
         if given.hours or given.minutes or given.week_days or given.month_days:
             draft.changed("trigger.schedule", "v2 ignores hours, minutes and days of minutes and hours; so does this")
         given.hours, given.minutes, given.week_days, given.month_days = [], [], [], []
-    made = None if given is None else trigger_of(draft, given, "trigger")
-    if given is None or made is None:
-        draft.trigger = {"manual": {}}
-        return
-    draft.trigger, draft.rule = made, rule_of(given)
+    put_recurrence(draft, given, "trigger")
 
 
 def _read_cron(draft: Draft, found: Mapping[str, Any]) -> None:
@@ -172,14 +168,8 @@ def _read_cron(draft: Draft, found: Mapping[str, Any]) -> None:
         )
         draft.decide.append(f"trigger.expression was {written}: v2 ran it as {line}")
     keys: dict[str, Any] = {"expression": line}
-    keys |= _bounds(bounds)
+    keys |= bounds_of(bounds)
     draft.trigger = {"cron": keys}
-
-
-def _bounds(given: Given) -> dict[str, str]:
-    bounds = {"start_time": given.start, "end_time": given.end}
-    shown = {key: f"{at:%Y-%m-%dT%H:%M:%S}" for key, at in bounds.items() if at is not None}
-    return shown if given.zone == "UTC" else {"time_zone": given.zone, **shown}
 
 
 def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> None:
@@ -245,6 +235,6 @@ def _read_endpoint(draft: Draft, texts: Texts, action: Mapping[str, Any]) -> Non
 
 def _inputs(draft: Draft) -> Texts:
     """The inputs' texts, which may hold macros."""
-    rule = draft.trigger.get("recurrence", draft.trigger.get("cron"))
-    known = {"name": "{run_key}"} | ({} if rule is None else {"creation_context.trigger_time": "{scheduled_time}"})
+    of_clock = {} if draft.clock is None else {"creation_context.trigger_time": "{scheduled_time}"}
+    known = {"name": "{run_key}", **of_clock}
     return Texts(draft=draft, context=Context(known=known, zone="UTC"), dialect=JOBS)

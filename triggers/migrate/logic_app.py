@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from .drafts import Draft, Unimportable, unread
 from .literals import one_line
-from .logic_app_actions import PipelineCall, Workflow, calls_in, known_values
+from .logic_app_actions import PipelineCall, Workflow, calls_in, is_over_files
 from .logic_app_triggers import read_trigger
 from .name_conditions import Condition, read_conditions
-from .secrets import is_secret, shown_without_secrets
+from .secrets import shown
 from .submissions import read_body
-from .texts import Texts, items, keep_rest, lowered, members, unwrapped
+from .texts import Texts, is_declared_secret, items, keep_rest, lowered, members, unwrapped
 from .translating import Context, Value
 
 _SETTLED: Final = ("method", "uri", "body", "headers", "authentication", "retrypolicy", "queries")
@@ -37,27 +37,23 @@ def _workflows(document: Any, file: str) -> Iterator[Workflow]:
         for number, one in enumerate(resources):
             kind = str(one.get("type", "")).lower() if isinstance(one, dict) else ""
             if kind == "microsoft.logic/workflows":
-                given = _template_values(document)
-                yield from _workflow(one, f"resources[{number}]", _resource_name(one, given, number), given)
+                yield from _workflow(one, f"resources[{number}]", _resource_name(one, number))
         return
-    yield from _workflow(document, "", _file_name(file), {})
+    yield from _workflow(document, "", _file_name(file))
 
 
-def _workflow(resource: Mapping[str, Any], place: str, name: str, given: Mapping[str, Any]) -> Iterator[Workflow]:
+def _workflow(resource: Mapping[str, Any], place: str, name: str) -> Iterator[Workflow]:
     properties = members(resource.get("properties")) or resource
     definition = properties.get("definition", properties)
     if not isinstance(definition, dict) or not isinstance(definition.get("triggers"), dict):
         return
     declared = members(definition.get("parameters"))
-    secret = frozenset(key for key, one in declared.items() if _is_secure(one))
+    secret = frozenset(key for key, one in declared.items() if is_declared_secret(one))
     values = {
         key: one["defaultValue"] for key, one in declared.items() if isinstance(one, dict) and "defaultValue" in one
     }
-    for key, one in (
-        (properties.get("parameters") or {}).items() if isinstance(properties.get("parameters"), dict) else ()
-    ):
-        if isinstance(one, dict) and "value" in one:
-            values[key] = _template_text(one["value"], given)
+    given = members(properties.get("parameters"))
+    values |= {key: one["value"] for key, one in given.items() if isinstance(one, dict) and "value" in one}
     state = str(properties.get("state", "Enabled")).lower()
     yield Workflow(
         name=name,
@@ -69,32 +65,8 @@ def _workflow(resource: Mapping[str, Any], place: str, name: str, given: Mapping
     )
 
 
-def _is_secure(declared: Any) -> bool:
-    """Whether a parameter is declared as a securestring or a secureobject."""
-    return str(lowered(declared).get("type", "")).lower().startswith("secure")
-
-
-def _template_values(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    declared = members(template.get("parameters"))
-    return {
-        key: one["defaultValue"]
-        for key, one in declared.items()
-        if isinstance(one, dict)
-        and isinstance(one.get("defaultValue"), str | int | float | bool)
-        and not _is_secure(one)
-        and not is_secret(str(key), one["defaultValue"])
-    }
-
-
-def _template_text(value: Any, given: Mapping[str, Any]) -> Any:
-    """A value of an ARM template, where it is one of its parameters."""
-    if isinstance(value, str) and value.startswith("[parameters('") and value.endswith("')]"):
-        return given.get(value[len("[parameters('") : -len("')]")], value)
-    return value
-
-
-def _resource_name(resource: Mapping[str, Any], given: Mapping[str, Any], number: int) -> str:
-    name = _template_text(resource.get("name", ""), given)
+def _resource_name(resource: Mapping[str, Any], number: int) -> str:
+    name = resource.get("name", "")
     return f"workflow-{number}" if not isinstance(name, str) or name.startswith("[") else name
 
 
@@ -117,7 +89,7 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
             else:
                 draft.kept("state", "the workflow is disabled")
             draft.pipeline = call.target(workflow, draft)
-            known = read_trigger(draft, trigger_name, trigger, in_a_loop=call.is_for_each_file)
+            known = read_trigger(draft, trigger_name, trigger, in_a_loop=bool(call.file_loops))
             texts = Texts(draft=draft, context=_context(workflow, draft, known, call))
             read_conditions(draft, [*_conditions_of(trigger, trigger_name), *call.conditions])
             _note_loops(draft, call)
@@ -129,18 +101,16 @@ def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
 
 
 def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value], call: PipelineCall) -> Context:
-    trigger = draft.trigger.get("recurrence", draft.trigger.get("cron", {}))
-    values, secret = known_values(workflow)
     return Context(
-        secret=secret,
+        secret=workflow.known.secret,
         known={
-            **values,
+            **workflow.known.values,
             "workflow().run.name": "{run_key}",
             "guid()": "{run_key}",
             **known,
         },
         file_loops=frozenset(call.file_loops),
-        zone=str(trigger.get("time_zone", "UTC")),
+        zone=draft.zone,
     )
 
 
@@ -153,9 +123,8 @@ def _conditions_of(trigger: Any, name: str) -> Iterator[Condition]:
 
 def _note_loops(draft: Draft, call: PipelineCall) -> None:
     for place, over in call.loops:
-        if not (over.lower().startswith("@trigger") and "change" in draft.trigger):
-            shown = shown_without_secrets(one_line(over))[:120]
-            draft.lost(place, f"the loop over {shown} is not imported: one run for each occurrence")
+        if not (is_over_files(over) and "change" in draft.trigger):
+            draft.lost(place, f"the loop over {shown(over)} is not imported: one run for each occurrence")
 
 
 def _note_action(draft: Draft, call: PipelineCall) -> None:

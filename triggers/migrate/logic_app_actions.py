@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 from .drafts import Draft
 from .expressions import is_expression
@@ -28,6 +29,18 @@ class Workflow:
     """The parameters that hold secrets."""
     is_enabled: bool
 
+    @cached_property
+    def known(self) -> "KnownValues":
+        """What its references stand for."""
+        return _known_values(self)
+
+
+class KnownValues(NamedTuple):
+    """What parameters, and variables and compositions that never change, stand for; and which are secrets."""
+
+    values: Mapping[str, Value]
+    secret: frozenset[str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineCall:
@@ -43,18 +56,9 @@ class PipelineCall:
     """The loops around it: their places, and what they go through or wait for."""
 
     @property
-    def is_for_each_file(self) -> bool:
-        """Whether it is made for each of the trigger's files."""
-        return bool(self.file_loops)
-
-    @property
     def file_loops(self) -> list[str]:
         """The names, in lower case, of the loops over the trigger's files."""
-        return [
-            place.removeprefix("actions.").lower()
-            for place, over in self.loops
-            if over.lower().startswith(("@trigger", "@{trigger"))
-        ]
+        return [place.removeprefix("actions.").lower() for place, over in self.loops if is_over_files(over)]
 
     def target(self, workflow: Workflow, draft: Draft) -> dict[str, Any]:
         """The entry of `pipelines`; of an address that the file does not hold, a setting."""
@@ -68,11 +72,15 @@ class PipelineCall:
         return {"endpoint": draft.setting(name, f"the address that {place} has: a pipeline's REST endpoint")}
 
 
+def is_over_files(over: str) -> bool:
+    """Whether a loop goes through what the trigger has found."""
+    return over.lower().startswith(("@trigger", "@{trigger"))
+
+
 def _address(value: Any, workflow: Workflow) -> str | None:
     if not isinstance(value, str):
         return None
-    known, secret = known_values(workflow)
-    context = Context(known=known, secret=secret, zone="UTC")
+    context = Context(known=workflow.known.values, secret=workflow.known.secret, zone="UTC")
     try:
         return translated(value, context).replace("%%", "%")
     except NoCounterpart:
@@ -134,8 +142,7 @@ def _submits(inputs: Mapping[str, Any], workflow: Workflow) -> bool:
     return bool(set(body) & {"experimentname", "parameterassignments", "datapathassignments"})
 
 
-def known_values(workflow: Workflow) -> tuple[dict[str, Value], frozenset[str]]:
-    """What parameters, and variables and compositions that never change, stand for; and which are secrets."""
+def _known_values(workflow: Workflow) -> KnownValues:
     found: dict[str, Value] = {}
     for name, value in workflow.parameters.items():
         _put(found, f"parameters({name!r})", value)
@@ -154,7 +161,7 @@ def known_values(workflow: Workflow) -> tuple[dict[str, Value], frozenset[str]]:
     named = {
         name for name, value in found.items() if names_a_secret(_LAST_NAME.findall(name)[-1]) or is_secret("", value)
     }
-    return found, frozenset(named | declared)
+    return KnownValues(found, frozenset(named | declared))
 
 
 _LAST_NAME: Final = re.compile(r"[A-Za-z0-9_ -]+")

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 from .delays import carried_by
 from .drafts import Draft, unread
 from .literals import literal, setting_name
-from .recurrences import given_in, trigger_of
+from .recurrences import given_in
+from .recurring import read_recurrence
 from .sentences import ONE_EACH, polled_there
-from .source_rules import rule_of
 from .spans import iso_span
 from .texts import items, lowered, unwrapped
 from .translating import Time, Value
@@ -52,12 +52,8 @@ def read_trigger(draft: Draft, name: str, trigger: Any, *, in_a_loop: bool) -> M
 
 
 def _recurring(draft: Draft, found: Mapping[str, Any], place: str, *, is_window: bool) -> Mapping[str, Value]:
-    given = given_in(draft, found.get("recurrence"), f"{place}.recurrence")
-    trigger = None if given is None else trigger_of(draft, given, f"{place}.recurrence")
-    if given is None or trigger is None:
-        draft.trigger = {"manual": {}}
+    if read_recurrence(draft, found.get("recurrence"), f"{place}.recurrence") is None:
         return {}
-    draft.trigger, draft.rule = trigger, rule_of(given)
     _note_concurrency(draft, found, place)
     unread(
         draft,

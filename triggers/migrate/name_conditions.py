@@ -4,17 +4,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from typing import Any, Final
 
 from .drafts import Draft
 from .expressions import Call, Get, Literal, Node, Unreadable, canonical, is_expression, parsed
-from .literals import literal, one_line
-from .secrets import shown_without_secrets
+from .literals import literal
+from .secrets import shown
 
 _NAMES: Final = re.compile(
     r"(triggerbody\(\)|triggeroutputs\(\)\.body|item\(\)|items\('[^']*'\))\.(name|displayname|path)\Z", re.IGNORECASE
 )
-_SHOWN: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +46,9 @@ def read_conditions(draft: Draft, conditions: Sequence[Condition]) -> None:
 
 
 def _left_out(draft: Draft, one: Condition) -> None:
-    text = one_line(one.value if isinstance(one.value, str) else json.dumps(one.value))
-    shown = shown_without_secrets(text)[:_SHOWN]
-    draft.lost(one.place, f"the condition {shown} has no counterpart: every occurrence starts a run")
-    draft.decide.append(f"{one.place} was {shown}: decide what it meant")
+    text = shown(one.value if isinstance(one.value, str) else json.dumps(one.value))
+    draft.lost(one.place, f"the condition {text} has no counterpart: every occurrence starts a run")
+    draft.decide.append(f"{one.place} was {text}: decide what it meant")
 
 
 def _tests(condition: Any, below: str, *, is_positive: bool) -> list[tuple[str, bool]] | None:
@@ -117,15 +116,10 @@ def _of_node(node: Node, below: str, *, is_positive: bool) -> list[tuple[str, bo
     text = str(value.value or "")
     if canonical(subject).lower().endswith(".path"):
         if node.name not in ("startswith", "equals") or not text.startswith(below):
-            return None if node.name != "endswith" or "/" in text else [(f"*{_escaped(text)}", is_positive)]
+            return None if node.name != "endswith" or "/" in text else [(f"*{escape(text)}", is_positive)]
         text = text[len(below) :]
-    text = _escaped(text)
+    text = escape(text)
     if not text or "/" in text:
         return None
     glob = {"endswith": f"*{text}", "startswith": f"{text}*", "contains": f"*{text}*", "equals": text}.get(node.name)
     return None if glob is None else [(glob, is_positive)]
-
-
-def _escaped(text: str) -> str:
-    """Text for which a glob stands that has no wildcards."""
-    return re.sub(r"[*?\[]", lambda match: f"[{match[0]}]", text)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from ..scheduling.times.time_zones import zone
 from .drafts import Draft, unread
 from .literals import one_line
-from .texts import items, lowered, unwrapped
+from .texts import items, lowered, number_of, unwrapped
 
 _FREQUENCIES: Final = {"minute": "Minute", "hour": "Hour", "day": "Day", "week": "Week", "month": "Month"}
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -50,10 +50,10 @@ def given_in(draft: Draft, value: Any, place: str) -> Given | None:
     unread(draft, place, found, _KNOWN)
     unread(draft, f"{place}.schedule", lowered(unwrapped(found.get("schedule"))), _KNOWN_IN_SCHEDULE)
     frequency = str(unwrapped(found.get("frequency", ""))).lower()
-    interval = unwrapped(found.get("interval", 1))
-    interval = int(interval) if isinstance(interval, str) and interval.isascii() and interval.isdigit() else interval
-    if not isinstance(interval, int) or isinstance(interval, bool) or not 1 <= interval <= _MOST:
-        draft.lost(f"{place}.interval", f"{interval!r} is no whole number from 1 to {_MOST}")
+    interval = number_of(found.get("interval", 1))
+    if interval is None or not 1 <= interval <= _MOST:
+        given = unwrapped(found.get("interval")) if interval is None else interval
+        draft.lost(f"{place}.interval", f"{given!r} is no whole number from 1 to {_MOST}")
         return None
     if frequency == "second":
         interval, frequency = max(1, -(-interval // 60)), "minute"
@@ -182,10 +182,11 @@ def trigger_of(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
             keys["week_days"] = given.week_days
         if given.month_days:
             keys["month_days"] = given.month_days
-    return {"recurrence": keys | _bounds(given)}
+    return {"recurrence": keys | bounds_of(given)}
 
 
-def _bounds(given: Given) -> dict[str, str]:
+def bounds_of(given: Given) -> dict[str, str]:
+    """The zone, the start and the end, in the file's keys."""
     bounds = {"start_time": given.start, "end_time": given.end}
     shown = {key: f"{at:%Y-%m-%dT%H:%M:%S}" for key, at in bounds.items() if at is not None}
     return shown if given.zone == "UTC" else {"time_zone": given.zone, **shown}
@@ -255,7 +256,7 @@ def _cron_of_occurrences(draft: Draft, given: Given, place: str) -> dict[str, An
             draft.lost(f"{place}.schedule.monthlyOccurrences", f"occurrence {number} of {day} has no counterpart")
     if not lines:
         return None
-    return {"cron": {"expression": lines[0] if len(lines) == 1 else lines} | _bounds(given)}
+    return {"cron": {"expression": lines[0] if len(lines) == 1 else lines} | bounds_of(given)}
 
 
 def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
@@ -274,7 +275,7 @@ def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] |
     week_days = ",".join(str((_DAYS.index(day) + 1) % 7) for day in given.week_days) or "*"
     days = ",".join("L" if day == "last" else str(day) for day in given.month_days) or "*"
     line = f"{','.join(map(str, minutes or [start.minute]))} {','.join(map(str, hours)) or '*'} {days} * {week_days}"
-    return {"cron": {"expression": line} | _bounds(given)}
+    return {"cron": {"expression": line} | bounds_of(given)}
 
 
 def moved(trigger: dict[str, Any], by: timedelta) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..scheduling.instants import iso_utc
-from .importing import FIRINGS, ORDER, Firings, Imported, Result, lost_or_changed
+from .importing import FIRINGS, ORDER, Firings, Imported, Result
 from .literals import one_line
 
 
@@ -16,7 +16,7 @@ def plain(result: Result) -> Iterator[str]:
         yield f"{one.name} (from {one_line(one.draft.source)})"
         yield from (
             f"  {each.verdict.value}: {one_line(f'{each.place}: {each.sentence}')}"
-            for each in lost_or_changed(one.draft)
+            for each in one.draft.lost_or_changed
         )
         yield from (f"  {line}" for line in _firing_lines(one.firings))
         yield from (f"  to decide: {one_line(what)}" for what in one.draft.decide)

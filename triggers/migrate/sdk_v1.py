@@ -6,9 +6,8 @@ from typing import Any, Final
 from .dialects import SDK_V1
 from .drafts import Draft, Unimportable, unread
 from .literals import literal, setting_name
-from .recurrences import given_in, trigger_of
+from .recurring import read_recurrence
 from .sentences import ONE_EACH, polled_there
-from .source_rules import rule_of
 from .submissions import read_body
 from .texts import Texts, keep_rest, lowered, number_of, workspace_keys
 from .translating import Context, Time
@@ -127,11 +126,9 @@ def _of_yaml(given: Mapping[str, Any], source: str, file: str) -> Draft:
 
 def _parameters(draft: Draft) -> Texts:
     """The parameters' texts, which may be expressions."""
-    rule = draft.trigger.get("recurrence", draft.trigger.get("cron"))
     now = Time("scheduled_time")
-    known = {} if rule is None else {"trigger().scheduledtime": now, "trigger().starttime": now}
-    zone = str((rule or {}).get("time_zone", "UTC"))
-    return Texts(draft=draft, context=Context(known=known, zone=zone), dialect=SDK_V1)
+    known = {} if draft.clock is None else {"trigger().scheduledtime": now, "trigger().starttime": now}
+    return Texts(draft=draft, context=Context(known=known, zone=draft.zone), dialect=SDK_V1)
 
 
 def _in_words_of_the_service(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,13 +152,8 @@ def _target(draft: Draft, pipeline: Any, endpoint: Any, workspace: Mapping[str, 
 
 
 def _recur(draft: Draft, recurrence: Any, place: str) -> None:
-    given = given_in(draft, recurrence, place)
-    trigger = None if given is None else trigger_of(draft, given, place)
-    if given is None or trigger is None:
-        draft.trigger = {"manual": {}}
-        return
-    draft.trigger, draft.rule = trigger, rule_of(given)
-    if given.start is not None and given.start.day > 28 and given.frequency == "Month":
+    given = read_recurrence(draft, recurrence, place)
+    if given is not None and given.start is not None and given.start.day > 28 and given.frequency == "Month":
         draft.changed(
             f"{place}.StartTime", f"day {given.start.day}: a shorter month's last day here; undocumented there"
         )

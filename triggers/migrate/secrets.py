@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from .drafts import Difference, Verdict
+from .literals import one_line
+
+LONGEST_SHOWN: Final = 120
 
 _KEYS: Final = re.compile(
     r"password|passwd|pwd|secret|accountkey|accesskey|sharedaccess|connectionstring|authorization|apikey|functionskey|"
@@ -39,9 +42,10 @@ def is_secret(key: str, value: object) -> bool:
     return names_a_secret(key) or bool(ends_as_one)
 
 
-def shown_without_secrets(text: str) -> str:
-    """A piece of a source for a sentence; one that speaks of a secret is not shown."""
-    return "of a secret" if _SPEAKS_OF_ONE.search(text) or is_secret("", text) else text
+def shown(text: str) -> str:
+    """The beginning of a piece of a source for a sentence, in one line; one that speaks of a secret is not shown."""
+    line = one_line(text)
+    return "of a secret" if _SPEAKS_OF_ONE.search(line) or is_secret("", line) else line[:LONGEST_SHOWN]
 
 
 def names_a_secret(key: str) -> bool:

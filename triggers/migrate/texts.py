@@ -9,10 +9,10 @@ from typing import Any
 from .dialects import WORKFLOWS, Dialect
 from .drafts import Draft
 from .literals import literal, one_line
-from .secrets import is_secret, shown_without_secrets
+from .secrets import LONGEST_SHOWN, is_secret, shown
 from .translating import Context
 
-_LONGEST_SHOWN = 120
+_WHOLE = re.compile(r"\s*[0-9]{1,1000}\s*\Z")
 _OF_A_TEMPLATE = re.compile(r"\[(?!\[)[A-Za-z]+\(.*\).*\]\Z", re.DOTALL)
 
 
@@ -54,15 +54,14 @@ class Texts:
         return found
 
     def _leave_to_a_person(self, given: str, place: str, why: str) -> None:
-        shown = shown_without_secrets(one_line(given))[:_LONGEST_SHOWN]
-        self.draft.lost(place, f"the expression {shown} has no counterpart: {why}")
-        self.draft.decide.append(f"{place} was {shown}: write a value, or leave it out")
+        self.draft.lost(place, f"the expression {shown(given)} has no counterpart: {why}")
+        self.draft.decide.append(f"{place} was {shown(given)}: write a value, or leave it out")
 
     def _note(self, given: str, found: str, place: str) -> None:
         assert self.context is not None, "there are expressions"
         notes = list(dict.fromkeys(self.context.notes))
         self.context.notes.clear()
-        said = f"{one_line(given)[:_LONGEST_SHOWN]} is {found}"
+        said = f"{one_line(given)[:LONGEST_SHOWN]} is {found}"
         if notes:
             self.draft.changed(place, f"{said}; {'; '.join(notes)}")
         else:
@@ -115,19 +114,23 @@ def note_flag(draft: Draft, value: Any, place: str, key: str) -> None:
         return
     flag = {"true": True, "false": False}.get(str(given).lower())
     if flag is None:
-        shown = shown_without_secrets(one_line(str(given)))[:_LONGEST_SHOWN]
-        draft.lost(place, f"{shown} is neither true nor false")
-        draft.decide.append(f"{place} was {shown}: write true or false, or leave it out")
+        draft.lost(place, f"{shown(str(given))} is neither true nor false")
+        draft.decide.append(f"{place} was {shown(str(given))}: write true or false, or leave it out")
     else:
         draft.keys[key] = flag
         draft.kept(place, str(flag).lower())
 
 
+def is_declared_secret(declared: Any) -> bool:
+    """Whether a parameter of a template, a workflow or a pipeline is declared as a securestring or a secureobject."""
+    return str(lowered(declared).get("type", "")).lower().startswith("secure")
+
+
 def number_of(value: Any) -> int | None:
     """A whole number, also one that is written as text; None for anything else."""
     given = unwrapped(value)
-    if isinstance(given, str) and given.strip().isascii() and given.strip().isdigit():
-        return int(given[:9])
+    if isinstance(given, str) and _WHOLE.match(given):
+        return int(given)
     return given if isinstance(given, int) and not isinstance(given, bool) else None
 
 

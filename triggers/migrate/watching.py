@@ -1,6 +1,7 @@
 """What a trigger of files watches: an account, a container, a folder and globs, out of prefixes and suffixes."""
 
 import re
+from glob import escape
 from typing import Any
 
 from .drafts import Draft
@@ -32,7 +33,7 @@ def watch(draft: Draft, prefix: str, suffix: str, account: str, place: str) -> s
     if folder:
         change["path_on_datastore"] = literal(folder)
     if begin or suffix:
-        change["include"] = [literal(f"{plain(begin)}**{plain(suffix)}")]
+        change["include"] = [literal(f"{escape(begin)}**{escape(suffix)}")]
     draft.trigger = {"change": change}
     return container
 
@@ -46,8 +47,3 @@ def connection_of(draft: Draft, account: str) -> str:
         f"give the function app's identity the role Storage Blob Data Owner on the account of {connection}"
     )
     return connection
-
-
-def plain(text: str) -> str:
-    """The glob that stands for a text."""
-    return "".join(f"[{one}]" if one in "*?[" else one for one in text)
