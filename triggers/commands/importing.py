@@ -7,7 +7,7 @@ import sys
 from codecs import BOM_UTF8
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..clock import SystemClock
 from ..migrate.adding import added
@@ -24,25 +24,38 @@ from .levers import Refused
 _WITH_DIFFERENCES: Final = 3
 
 
+class _Present(NamedTuple):
+    """The file that is added to, as it was read."""
+
+    path: Path
+    """Behind links."""
+    has_mark: bool
+    """Whether it begins with a byte order mark."""
+    text: str
+    """Without the mark, with its own ends of lines."""
+    config: Config
+
+
 def import_schedules(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Turn schedules of other services into the file; exit code 3 where anything differs."""
     sources = _sources(options.sources)
     _refuse_overwriting(options.report, [path for _, path in sources], options.into)
-    into, present = _present(options.into)
-    result = imported(sources, SystemClock().now().replace(microsecond=0), present)
+    present = None if options.into is None else _present(options.into)
+    now = SystemClock().now().replace(microsecond=0)
+    result = imported(sources, now, None if present is None else present.config)
     if not result.schedules:
         raise Refused("\n".join(result.failures) or "there is nothing to import")
-    if into is not None:
-        _note_defaults(into, result)
-    text = result.text if into is None else _added(into, result)
+    if present is not None:
+        _note_defaults(present, result)
+        _add(present, result)
     if options.report:
         _write(Path(options.report), markdown(result), "--report")
     if options.json:
         print(json.dumps(as_json(result), indent=2, ensure_ascii=False))
     else:
         print("\n".join(plain(result)), file=sys.stderr)
-        if into is None:
-            print(text, end="")
+        if present is None:
+            print(result.text, end="")
     return _WITH_DIFFERENCES if result.differs else 0
 
 
@@ -53,9 +66,9 @@ def _refuse_overwriting(report: str | None, sources: list[Path], into: str | Non
         raise Refused(f"--report: {report} is read or written here already: name another file")
 
 
-def _note_defaults(path: Path, result: Result) -> None:
+def _note_defaults(present: _Present, result: Result) -> None:
     """Note which defaults of the present file the imported schedules take."""
-    tree, _ = parse(_read(path), str(path))
+    tree, _ = parse(present.text, str(present.path))
     defaults = tree.get("defaults") if isinstance(tree, dict) else None
     if not isinstance(defaults, dict) or not defaults:
         return
@@ -78,53 +91,44 @@ def _sources(words: list[str]) -> list[tuple[str, Path]]:
     return found
 
 
-def _present(name: str | None) -> tuple[Path | None, Config | None]:
-    if name is None:
-        return None, None
+def _present(name: str) -> _Present:
     path = Path(name)
     try:
-        text = _read(path)
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"--into: {name} cannot be read: {error}") from error
     config = load(text, name, environment())
     if any(fault.path == "" for fault in config.faults):
         raise Refused(f"--into: {next(fault for fault in config.faults if fault.path == '')}")
-    return path, config
+    return _Present(path.resolve(), content.startswith(BOM_UTF8), text, config)
 
 
-def _added(path: Path, result: Result) -> str:
+def _add(present: _Present, result: Result) -> None:
     """Write the file with what is new; it is replaced in one step, or not at all."""
-    path = path.resolve()
-    before = _read(path)
-    mark = "\ufeff" if path.read_bytes().startswith(BOM_UTF8) else ""
+    path = present.path
     try:
-        text = added(before, result.text)
+        text = added(present.text, result.text)
     except Unimportable as error:
         raise Refused(f"--into: {path}: {error}") from error
-    _check(path, before, text, result)
+    _check(present, text, result)
     try:
         with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:
-            beside.write((mark + text).encode())
+            beside.write(text.encode("utf-8-sig" if present.has_mark else "utf-8"))
         shutil.copymode(path, beside.name)
         Path(beside.name).replace(path)
     except OSError as error:
         raise Refused(f"--into: {path} cannot be written: {error.strerror or error}") from error
-    return text
 
 
-def _read(path: Path) -> str:
-    """The text of a file with its own ends of lines, without a byte order mark."""
-    return path.read_bytes().decode("utf-8-sig")
-
-
-def _check(path: Path, before: str, text: str, result: Result) -> None:
+def _check(present: _Present, text: str, result: Result) -> None:
     """Raise Refused where the file would not be the present one and the new schedules."""
-    there, here = load(before, str(path), environment()), load(text, str(path), environment())
+    there, here = present.config, load(text, str(present.path), environment())
     wanted = {*there.schedules, *there.left_out, *(one.name for one in result.schedules)}
     changed = [name for name, schedule in there.schedules.items() if here.schedules.get(name) != schedule]
     if changed or wanted != {*here.schedules, *here.left_out}:
         why = next((f": {fault}" for fault in here.faults if fault.path == ""), "")
-        raise Refused(f"--into: {path}: the new schedules do not fit into the file as it is written{why}")
+        raise Refused(f"--into: {present.path}: the new schedules do not fit into the file as it is written{why}")
 
 
 def _write(path: Path, text: str, option: str) -> None:
