@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local.browser import chromium, started
+from local.machine import Machine
 
 expect.set_options(timeout=60_000)  # beside other load
 
@@ -49,3 +50,12 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         context.close()
     # The browser itself tells of answers that are refusals, which are a part of the tests.
     assert [one for one in said if "Failed to load resource" not in one] == []
+
+
+@pytest.fixture
+def page(new_page: NewPage, machine: Machine) -> Page:
+    """The dashboard of the module's machine, live."""
+    page = new_page()
+    page.goto(f"{machine.url}/api/dashboard")
+    expect(page.locator("#live")).to_contain_text("Live")
+    return page

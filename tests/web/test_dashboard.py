@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import requests
-from dashboard_pages import NewPage, browser, new_page
+from dashboard_pages import NewPage, browser, new_page, page
 from playwright.sync_api import Browser, Page, Route, expect
 
 from local.azurite import free_ports
 from local.machine import Machine
 from triggers.web.dashboard import page as dashboard
 
-__all__ = ["browser", "new_page"]
+__all__ = ["browser", "new_page", "page"]
 
 HOSTILE = "<img src=x onerror=alert(1)>.csv"
 FILE = """
@@ -59,14 +59,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         running.upload("inbox", HOSTILE, b"1,2")
         running.wait_until_registered("nightly")
         yield running
-
-
-@pytest.fixture
-def page(new_page: NewPage, machine: Machine) -> Page:
-    page = new_page()
-    page.goto(f"{machine.url}/api/dashboard")
-    expect(page.locator("#live")).to_contain_text("Live")
-    return page
 
 
 @pytest.fixture(scope="module")

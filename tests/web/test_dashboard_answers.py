@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import requests
-from dashboard_pages import NewPage, browser, new_page
+from dashboard_pages import browser, new_page, page
 from playwright.sync_api import Browser, Page, expect
 
 from local.azurite import free_ports
 from local.machine import Machine
 
-__all__ = ["browser", "new_page"]
+__all__ = ["browser", "new_page", "page"]
 
 FILE = """
 pipelines:
@@ -50,14 +50,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         running.upload("inbox", "a.csv", b"1,2")
         running.wait_until_registered("nightly")
         yield running
-
-
-@pytest.fixture
-def page(new_page: NewPage, machine: Machine) -> Page:
-    page = new_page()
-    page.goto(f"{machine.url}/api/dashboard")
-    expect(page.locator("#live")).to_contain_text("Live")
-    return page
 
 
 def unfold(page: Page, schedule: str) -> None:

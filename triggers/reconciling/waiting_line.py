@@ -14,7 +14,7 @@ from ..scheduling.config import Overlap, Schedule
 from ..scheduling.overlap import KEEPS_NEWEST, OpenRun, has_a_slot, in_line, next_in_turn, ordered
 from ..scheduling.run import Run, RunState, SkipReason
 from ..starting.firing import Firing
-from ..starting.never_sent import in_the_way_of, newer_has_started, uncovered
+from ..starting.never_sent import in_the_way_of, newer_has_started, why_skipped
 from ..starting.pieces import Piece, Work, target_of
 from ..starting.settling import log_run
 from .gate import Gate
@@ -112,8 +112,8 @@ class WaitingLine:
 
     def _skip(self, one: OpenRun, schedule: Schedule, reason: SkipReason, because: str, now: datetime) -> None:
         for run in self._runs([one], RunState.WAITING):
-            sentence = "; ".join(filter(None, (because, uncovered(run, schedule))))
-            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, error=sentence, ended_at=now)
+            error = why_skipped(run, schedule, because)
+            skipped = run.to(RunState.SKIPPED, now, reason=reason.value, error=error, ended_at=now)
             if self.ledger.update(run, skipped) is not None:
                 log_run(skipped)
 

@@ -16,8 +16,13 @@ _NAMED = 3
 
 def skipped(run: Run, schedule: Schedule | None, reason: SkipReason, because: str | None, now: datetime) -> Run:
     """The run, never to be sent; `because` says more than the reason."""
-    sentence = "; ".join(filter(None, (because, uncovered(run, schedule))))
-    return replace(run, state=RunState.SKIPPED, reason=reason.value, request=None, error=sentence or None, ended_at=now)
+    error = why_skipped(run, schedule, because)
+    return replace(run, state=RunState.SKIPPED, reason=reason.value, request=None, error=error, ended_at=now)
+
+
+def why_skipped(run: Run, schedule: Schedule | None, because: str | None) -> str | None:
+    """What there is to say beside the reason; None where that is nothing."""
+    return "; ".join(filter(None, (because, _uncovered(run, schedule)))) or None
 
 
 def in_the_way_of(open_runs: Iterable[OpenRun], now: datetime) -> str:
@@ -32,7 +37,7 @@ def newer_has_started(slots: Slots, now: datetime) -> str:
     return f"the run of a later occurrence, {iso_utc(slots.newest_started or now)}, has started"
 
 
-def uncovered(run: Run, schedule: Schedule | None) -> str | None:
+def _uncovered(run: Run, schedule: Schedule | None) -> str | None:
     """Which window nobody works on, where runs are told theirs by {previous_time}."""
     if schedule is None or run.previous_time is None or run.nominal_time is None:
         return None
