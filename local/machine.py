@@ -82,7 +82,7 @@ class Machine:
         }
 
     def forget(self) -> None:
-        """Delete what is stored, before a start; raises NotStarted while somebody uses it."""
+        """Delete what is stored, before a start; raises NotStarted while it is in use."""
         self._check_ports()
         shutil.rmtree(self.azurite.folder, ignore_errors=True)
 

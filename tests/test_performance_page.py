@@ -33,7 +33,7 @@ def test_the_readme_s_figures_are_among_them() -> None:
     assert len(told) == 4
     assert [one for one in told if one not in measured] == []
     occurrences = sorted(one["right"] for one in results()["occurrences"])
-    assert f"24 of 24 clock changes asked for, where the others are at {occurrences[0]} to {occurrences[-2]}" in section
+    assert f"24 of 24 clock changes tested, where the others get {occurrences[0]} to {occurrences[-2]}" in section
 
 
 def test_the_readme_s_prices_are_the_model_s() -> None:

@@ -15,7 +15,7 @@ from triggers.steering.declined import NotKnown
 
 
 class Script:
-    """An app that answers as it is told, the last answer for ever."""
+    """An app with prepared answers; it repeats the last one."""
 
     def __init__(self, **answers: list[RunAnswer | Exception]) -> None:
         self.answers = answers

@@ -57,7 +57,7 @@ def unfold(page: Page, schedule: str) -> None:
 
 
 def invented(**other: Any) -> str:
-    """A run that the page is told of."""
+    """A made-up run for the page to show."""
     run: dict[str, Any] = {
         "kind": "time",
         "state": "skipped",

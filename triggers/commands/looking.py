@@ -83,7 +83,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 
 def every_run(acting: Levers, options: argparse.Namespace, number: int) -> Iterator[RunAnswer]:
-    """The runs that are asked for, page after page. Raises Declined for a schedule that there never was."""
+    """The runs that match the options, page by page. Raises Declined for a schedule that there never was."""
     continuation, some = None, False
     while True:
         page = acting.runs(

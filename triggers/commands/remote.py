@@ -150,7 +150,7 @@ class Remote:
 
 
 def _why(error: requests.RequestException) -> str:
-    """Why an app gives no answer, in the words of whoever asks."""
+    """Why an app gives no answer, as a sentence for the person who asked."""
     return next((said for kind, said in _REASONS.items() if isinstance(error, kind)), "the connection broke off")
 
 

@@ -112,9 +112,9 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     error: str | None
     history: list[EventAnswer]
     downstream: list[str] = []
-    """The keys of the runs that started after this one; filled in where a single run is asked for."""
+    """The keys of the runs that started after this one; only in the answer for a single run."""
     request: RequestAnswer | None = None
-    """Filled in where a single run is asked for; null for a run that is never sent."""
+    """Only in the answer for a single run; null for a run that is never sent."""
 
 
 def whole_answer(run: Run) -> RunAnswer:
