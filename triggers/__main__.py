@@ -5,9 +5,10 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from .commands.command_line import command_line
 from .commands.levers import Refused

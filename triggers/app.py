@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from .azureml.tokens import LateCredential, Tokens
 from .built_once import built_once
 from .clock import Clock, LeftAlone, SystemClock
-from .engine import Engine
 from .log_lines import logger
 from .pace import Pace
 from .scheduling.config import ChangeSchedule, Config
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from .azureml.run_status import RunStatus
     from .azureml.service import AzureMl
     from .azureml.wire import Wire
+    from .engine import Engine
     from .storage.blobs import StorageBlobs
 
 log = logger(__name__)
@@ -66,8 +66,9 @@ class App:
         return found
 
     @built_once
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """What fires, reconciles and steers."""
+        from .engine import Engine
         from .ledger.azure_table import AzureTable
         from .ledger.ledger import Ledger
 

@@ -1,11 +1,11 @@
 """How patient an engine is."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec import Struct
 
-@dataclass(frozen=True, kw_only=True)
-class Pace:
+
+class Pace(Struct, frozen=True, kw_only=True):
     """How long things may take, and how often they are tried; the settings of the same names explain each."""
 
     submit_deadline: timedelta = timedelta(seconds=300)

@@ -4,10 +4,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, structs
 
 from .scheduling.faults import Fault
 from .scheduling.token_hosts import SETTING as TOKEN_HOSTS
@@ -52,8 +53,7 @@ class UnusableConnection(StoreUnavailable):
     """The app settings of a storage account do not exist or do not suffice; says which to add."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What the app is told by its settings; `values` holds all of them, for `%NAME%` and for connections."""
 
     values: Mapping[str, str]
@@ -102,7 +102,7 @@ def from_environment(folder: Path) -> Settings:
     """The environment, and beneath it the values of the folder's local.settings.json, which exists on laptops only."""
     local, faults = _local_values(folder / "local.settings.json")
     found = read({**local, **os.environ})
-    return replace(found, faults=(*faults, *found.faults))
+    return structs.replace(found, faults=(*faults, *found.faults))
 
 
 def read(values: Mapping[str, str]) -> Settings:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -106,12 +107,12 @@ class Wire:
         Without an audience no token of ours goes along.
         Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
         """
-        from requests import Request, RequestException
+        from requests import RequestException
 
         session = self._shared_session()
         sent = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
         try:
-            request = Request(method, url, headers=sent, data=data).prepare()
+            request = _request(method, url, sent, data)
         except RequestException as error:
             raise NeverSent(f"the request cannot be built: {type(error).__name__}") from None
         if audience is not None:
@@ -197,6 +198,28 @@ class Wire:
                 except OSError as error:  # ssl.SSLError is one too
                     raise NeverSent(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
             return self._session
+
+
+def _request(method: str, url: str, headers: Mapping[str, str], data: bytes) -> "requests.PreparedRequest":
+    """The request without what `Request.prepare` adds for others: cookies, authentication, hooks."""
+    from requests import PreparedRequest
+
+    request = PreparedRequest()
+    request.prepare_method(method)
+    request.url = _prepared_url(url)
+    request.prepare_headers(headers)
+    request.prepare_body(data, None)
+    return request
+
+
+@lru_cache(1024)
+def _prepared_url(url: str) -> str:
+    """The URL as it is sent; raises RequestException."""
+    from requests import PreparedRequest
+
+    request = PreparedRequest()
+    request.prepare_url(url, None)
+    return str(request.url)
 
 
 def _without(reply: Reply, secrets: Sequence[str]) -> Reply:

@@ -16,6 +16,9 @@ from .gathering import Batch
 from .times.occurrences import TimeTrigger
 from .times.time_zones import UTC_ZONE
 
+LARGEST_REQUEST: Final = 200_000
+"""Characters of a request as JSON that fit into a row of the ledger next to the other columns of a run."""
+
 
 class PipelineKind(Enum):
     """What Azure ML calls the thing that is started; the values are the keys of the file."""

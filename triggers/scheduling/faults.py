@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import Final
 
+from msgspec import Struct, field
+
 _MOST_NAMES: Final = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One thing that is wrong: where it stands, what stands there (settings not put in), and what would be right."""
 
     file: str
@@ -30,8 +29,7 @@ class Fault:
         return f"{place}: {self.path}{shown}: {self.message}" if self.path else f"{place}: {self.message}"
 
 
-@dataclass
-class FaultList:
+class FaultList(Struct):
     """Collects the faults of one file; `lines` maps a path to its line, so that later checks can name it."""
 
     file: str
@@ -66,6 +64,8 @@ def no_such(what: str, name: str, names: list[str]) -> str:
 
 def nearest(word: str, candidates: list[str]) -> str:
     """A hint that names the closest of the candidates, or an empty string when none is close."""
+    from difflib import get_close_matches  # a cold start needs it for faulty files alone
+
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
     found = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
     return f"; did you mean {by_folded[found[0]]!r}?" if found else ""

@@ -9,6 +9,7 @@ from msgspec import Struct, json
 from .batch import BatchFacts, manifest_path
 from .change import BlobChange
 from .config import (
+    LARGEST_REQUEST,
     AfterSchedule,
     ChangeSchedule,
     Datapath,
@@ -69,14 +70,12 @@ class Submission(Struct, frozen=True, kw_only=True):
     """The claim's id."""
 
 
-LARGEST: Final = 200_000
-"""Characters of a request as JSON: what a row of the ledger holds beside all the rest of a run."""
-
-
 def too_large(request: RunRequest) -> str | None:
     """Why a request cannot be kept in the ledger; None when it can."""
     size = len(json.encode(request).decode())
-    return f"the request has {size:,} characters, and the ledger keeps at most {LARGEST:,}" if size > LARGEST else None
+    if size <= LARGEST_REQUEST:
+        return None
+    return f"the request has {size:,} characters, and the ledger keeps at most {LARGEST_REQUEST:,}"
 
 
 RUN_KEY_TAG: Final = "trigger_run_key"

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from .templates import MissingSetting, expand
 
@@ -14,8 +15,7 @@ _FOLLOWED: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunService:
+class RunService(Struct, frozen=True, kw_only=True):
     """Where the runs of a workspace are polled, looked up and canceled."""
 
     host: str

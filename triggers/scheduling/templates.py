@@ -6,9 +6,10 @@ That is what the ledger keeps, so that no setting's value lands there and a blob
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from .times.shifts import shifted
 
@@ -40,15 +41,13 @@ class MissingSetting(LookupError):
         self.name = name
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """`%name%` in a text."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Struct, frozen=True):
     """`{name}` or `{name-1d:format}` in a text; format is None when no colon stands there."""
 
     name: str

@@ -7,6 +7,7 @@ it.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,13 +29,18 @@ _ENTRY: Final = re.compile(rf"(?:\*\.{_LABEL}(?:\.{_LABEL})+|{_LABEL}(?:\.{_LABE
 
 def token_problem(url: str, settings: Mapping[str, str]) -> str | None:
     """Why no token may be sent to this URL, or None. Neither the URL nor its host is repeated: settings may hold it."""
+    return _problem(url, settings.get(SETTING, ""))
+
+
+@lru_cache(1024)  # the same few addresses, three times a submission
+def _problem(url: str, listed: str) -> str | None:
     if problem := url_problem(url):
         return problem
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _HTTPS
     if is_loopback(host):
         return None
-    if _HOST.match(host) and any(_admits(entry, host, port) for entry in (*_AZURE, *_entries(settings))):
+    if _HOST.match(host) and any(_admits(entry, host, port) for entry in (*_AZURE, *_entries(listed))):
         return None
     return (
         "no token is sent to this host, or this port of it: it is not Azure's; "
@@ -49,8 +55,8 @@ def entries_problem(value: str) -> str | None:
     return "expected hosts such as gateway.example.com, gateway.example.com:8443 or *.example.com, separated by commas"
 
 
-def _entries(settings: Mapping[str, str]) -> list[str]:
-    return [entry for entry in _listed(settings.get(SETTING, "")) if _ENTRY.match(entry)]
+def _entries(value: str) -> list[str]:
+    return [entry for entry in _listed(value) if _ENTRY.match(entry)]
 
 
 def _listed(value: str) -> list[str]:

@@ -4,15 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ..scheduling.change import path_out_of_scope
-from ..scheduling.config import ChangeSchedule, Datapath, Dataset, Schedule, TriggerOverrides
+from ..scheduling.config import (
+    LARGEST_REQUEST,
+    ChangeSchedule,
+    Datapath,
+    Dataset,
+    Schedule,
+    TriggerOverrides,
+)
 from ..scheduling.file.target_rules import RULES
 from ..scheduling.overrides import Overrides
-from ..scheduling.run_request import LARGEST
 from ..scheduling.templates import Setting, tokens
 from .declined import BadInput, NotAllowed
 from .questions import TriggerBody
 
-_LARGEST: Final = LARGEST // 4
+_LARGEST: Final = LARGEST_REQUEST // 4
 _OWN_TAGS: Final = "trigger_"
 _KEYS: Final = (
     "experiment_name",

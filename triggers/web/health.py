@@ -1,7 +1,6 @@
 """Whether the app can do its work: the answer of GET /api/health."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePath
 
 from msgspec import structs
@@ -24,7 +23,7 @@ def health(app: App) -> HealthAnswer:
         status="faulty" if faults else "ok",
         version=VERSION,
         faults=faults,
-        warnings=[*app.settings.warnings, *(str(replace(one, file=_name(one.file))) for one in app.warnings())],
+        warnings=[*app.settings.warnings, *(str(structs.replace(one, file=_name(one.file))) for one in app.warnings())],
         ledger="ok",
         oldest_open=None,
         last_reconcile=None,

@@ -1,8 +1,9 @@
 """The file's `defaults`: checked once, then merged into each schedule as far as they fit its kind."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from ..faults import FaultList
 from ..templates import names_in
@@ -21,8 +22,7 @@ TRIGGERS: Final = ("recurrence", "cron", "change", "manual", "after")
 """Keys of which a schedule has exactly one, and `defaults` none."""
 
 
-@dataclass(frozen=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What `defaults` says, key by key; INVALID stands where it is faulty, so that no schedule starts on half of it."""
 
     keys: dict[str, Tree]

@@ -54,7 +54,9 @@ def _one_of(words: type[Enum] | Sequence[str], *, either_case: bool = False) -> 
     words = tuple(one.value for one in words) if isinstance(words, type) else tuple(words)
     shown = "|".join(f"[{word[0]}{word[0].lower()}]{word[1:]}" if either_case else word for word in words)
     extra: dict[str, Any] = {"words": words, "either_case": either_case}
-    return Meta(pattern=rf"^({shown}|%[A-Za-z_][A-Za-z0-9_]+%)$", description=", ".join(words), extra=extra)
+    # Not `Meta(pattern=…)`: it would compile the pattern at each cold start, for editors alone.
+    pattern = rf"^({shown}|%[A-Za-z_][A-Za-z0-9_]+%)$"
+    return Meta(extra_json_schema={"pattern": pattern}, description=", ".join(words), extra=extra)
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

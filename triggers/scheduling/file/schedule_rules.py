@@ -6,6 +6,7 @@ from typing import Any, Final
 from msgspec import json
 
 from ..config import (
+    LARGEST_REQUEST,
     AfterTrigger,
     ChangeTrigger,
     DataPathKind,
@@ -14,7 +15,6 @@ from ..config import (
     Trigger,
 )
 from ..faults import FaultList, nearest
-from ..run_request import LARGEST
 from ..templates import MissingSetting, expand
 from ..times.time_zones import UTC_ZONE
 from ..web_address import url_problem
@@ -73,7 +73,7 @@ def checked_schedule(
 
 
 _SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets", "run_source")
-_LARGEST: Final = LARGEST // 2
+_LARGEST: Final = LARGEST_REQUEST // 2
 """Templates make it longer, and so do people's parameters."""
 
 

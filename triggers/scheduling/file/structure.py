@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, field
 from msgspec import inspect as types
 
 from ..faults import FaultList, nearest
@@ -19,16 +18,14 @@ from .yaml_text import INVALID, Invalid, Tree, plain_scalar
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True)
-class RequestTextAt:
+class RequestTextAt(msgspec.Struct, frozen=True):
     """A text of the request, as written, and where it stands."""
 
     path: str
     text: str
 
 
-@dataclass
-class Converter:
+class Converter(msgspec.Struct):
     """Converts one part of the file; `texts` lists what it met of the request, for the checks that need the kind."""
 
     faults: FaultList

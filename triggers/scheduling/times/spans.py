@@ -8,7 +8,9 @@ begins at its ordinal times DAY.
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from .cron import Cron
 from .recurrence import Recurrence
@@ -62,19 +64,32 @@ def spans(trigger: WallClock, first: datetime, last: datetime) -> Iterator[Span]
     Where clock changes are lived through there are no gaps, and a fold's readings are in both of its spans.
     """
     begin, end = seconds_of(first), seconds_of(last) + 1
-    moved = follows_wall_clock(trigger)
+    for start, stop, span in _of_zone(trigger.zone, follows_wall_clock(trigger)):
+        if begin <= start and stop <= end:
+            yield span
+        elif not span.is_gap and (start := max(start, begin)) < (stop := min(stop, end)):
+            yield Span(start + span.offset, stop + span.offset, span.offset)
+
+
+@cache
+def _of_zone(zone: ZoneInfo, moved: bool) -> list[tuple[int, int, Span]]:  # noqa: FBT001  as `cache` wants it
+    """Every span that is foreseen, with the UTC seconds of its start and its end; a gap is one second long.
+
+    `moved`: clock times that a change skips move to the gap's end, and of a fold's two readings the first counts.
+    """
+    found: list[tuple[int, int, Span]] = []
     before: int | None = None
-    for stretch in stretches(trigger.zone):
+    for stretch in stretches(zone):
         offset = int(stretch.offset.total_seconds())
-        start, stop = seconds_of(stretch.start), min(seconds_of(stretch.end), end)
+        start, stop = seconds_of(stretch.start), seconds_of(stretch.end)
         if before is not None and moved:
-            if offset > before and begin <= start < end:
-                yield Span(start + before, start + offset, offset, is_gap=True)
-            start += max(before - offset, 0)  # of a fold's two readings the first counts
+            if offset > before:
+                found.append((start, start + 1, Span(start + before, start + offset, offset, is_gap=True)))
+            start += max(before - offset, 0)
         before = offset
-        start = max(start, begin)
         if start < stop:
-            yield Span(start + offset, stop + offset, offset)
+            found.append((start, stop, Span(start + offset, stop + offset, offset)))
+    return found
 
 
 def seconds_of(moment: datetime) -> int:
