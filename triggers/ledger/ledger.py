@@ -111,8 +111,8 @@ class Ledger(Registry):
     def slots_after(self, schedule: str, before: Slots, settled: Run | None) -> Slots:
         """The slots after a run was sent; `settled` is None if another process was first.
 
-        The open runs are read again, unless the last claim that took a slot was this run's. The claim id shows that;
-        the key would not, because the run may have been claimed again.
+        The open runs are read again unless this run's claim was the last to take a slot. The key cannot show that,
+        because the run may have been claimed again.
         """
         row = self.table.get(schedule, "slots")
         if settled is None or claim_in(row) != settled.claim_id:

@@ -25,7 +25,7 @@ def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...])
     if not missing:
         return None
     if settings.get(f"{prefix}__accountName"):
-        return f"{prefix}__accountName alone does not do here; add {' and '.join(missing)}"
+        return f"{prefix}__accountName alone is not enough here; add {' and '.join(missing)}"
     return (
         f"the app setting {prefix} (a connection string) does not exist, nor {' and '.join(missing)}; add one of them"
     )
