@@ -12,7 +12,7 @@ from ..scheduling.token_hosts import token_problem
 from .clouds import cloud_of
 
 API_VERSION: Final = "2023-10-01"
-"""Of Azure Resource Manager: generally available, and has the path to which azure-ai-ml 1.35 PUTs pipeline jobs."""
+"""A generally available API of Azure Resource Manager, with the path to which azure-ai-ml 1.35 PUTs pipeline jobs."""
 
 
 class UnfitAddress(ValueError):

@@ -16,7 +16,7 @@ class RestEndpoint(PipelineRuns):
         return fit(expand(target.name, settings), target, settings)
 
     def run_service(self, target: Target, settings: Mapping[str, str]) -> RunService | None:
-        """Where the runs are polled: in the target's `workspace` if there is one, otherwise where the URL shows."""
+        """Where the runs are polled: the target's `workspace` if there is one, otherwise the workspace in its URL."""
         if target.workspace is None:
             return super().run_service(target, settings)
         service = service_in(target.workspace, settings)

@@ -27,7 +27,7 @@ class PipelineRuns(ABC):
     def address(self, target: Target, settings: Mapping[str, str]) -> str: ...
 
     def run_service(self, target: Target, settings: Mapping[str, str]) -> RunService | None:
-        """Where the runs are polled; None if the address does not show that."""
+        """Where the runs are polled; None if the URL does not show that."""
         return run_service(self.address(target, settings))
 
     def submission(self, submission: Submission, settings: Mapping[str, str]) -> Call:

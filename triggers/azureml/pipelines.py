@@ -34,7 +34,7 @@ _ENDPOINT_KEYS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """What a submit URL refers to: a published pipeline, or a pipeline endpoint by id or name."""
+    """The target of a submit URL: a published pipeline, or a pipeline endpoint by id or name."""
 
     root: str
     """`https://…/pipelines/v1.0/subscriptions/…/workspaces/NAME`."""
@@ -44,7 +44,7 @@ class Address:
     endpoint_id: str | None
     endpoint_name: str | None
     version: str | None
-    """Of the endpoint; None for its default version."""
+    """The version of the endpoint; None for its default."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -251,7 +251,7 @@ class Ledger(Registry):
         return len(past)
 
     def timer_state(self, schedule: str) -> TimerState:
-        """What a timer that fires needs to know about its schedule; one request if few runs are open."""
+        """The data that a timer needs when it fires; one request if few runs are open."""
         found = self.table.read(schedule, _MARK, f"{OWN_PAUSES}!", _TIMER_ROWS)
         rows = {row.row_key: row for row in found.rows}
         paused = rows.get(OWN_PAUSES)

@@ -24,7 +24,7 @@ class StoredRow:
     columns: Columns
     etag: str
     written_at: datetime | None
-    """By the store's clock."""
+    """On the store's clock."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Written:
     etag: str
     """ETag of the first operation's row."""
     at: datetime | None
-    """By the store's clock."""
+    """On the store's clock."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class RowsRead:
 
     rows: Sequence[StoredRow]
     at: datetime | None
-    """By the store's clock; None if the response did not include it."""
+    """On the store's clock; None if the response did not include it."""
 
 
 class Table(Protocol):

@@ -68,7 +68,7 @@ class TimerState:
     mark: Mark | None
     pauses: tuple[Pause, ...]
     at: datetime
-    """By the ledger's clock."""
+    """On the ledger's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,7 @@ class Registry:
         return None if written is None else replace(life, version=written.etag)
 
     def renew_lives(self, lives: Sequence[Life], seen_at: datetime) -> None:
-        """Record that lives were seen; a life that has begun anew meanwhile keeps its new beginning."""
+        """Record that lives were seen; a life that was restarted meanwhile keeps its new start."""
         seen = [Merge(one.row_key, {"seen_at": seen_at.isoformat()}) for one in lives]
         for start in range(0, len(seen), ROWS_A_TRANSACTION):
             self.table.write(REGISTRY, seen[start : start + ROWS_A_TRANSACTION])

@@ -29,7 +29,7 @@ class Arrival:
 
     member: Member
     at: datetime
-    """When it was added, by the ledger's clock."""
+    """When it was added, on the ledger's clock."""
     is_for_set: bool
     """True if it waits for a complete set."""
 

@@ -24,7 +24,7 @@ def followed(schedules: Iterable[Schedule]) -> Mapping[str, frozenset[str]]:
 
 
 def upstream_of(run: Run) -> Upstream:
-    """What the followers of a run learn about its end."""
+    """The facts about a run's end that its followers receive."""
     above = run.upstream
     return Upstream(
         key=run.key,

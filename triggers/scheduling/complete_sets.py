@@ -25,7 +25,7 @@ class Closed:
     until: Instant
     """On the ledger's clock; files added later are not in it."""
     newest: Instant
-    """Nor are files modified later."""
+    """Files modified later are not in it either."""
     number: int | None
     """Number of members; None for all that there are."""
     lacking: int = 0
@@ -188,7 +188,7 @@ def waits_for(batch: Batch, below: str, arrivals: Sequence[Arrival]) -> str:
 
 
 def incompleteness(closed: Closed, count: int) -> str:
-    """What an incomplete set lacks, as a sentence."""
+    """A sentence on what an incomplete set lacks."""
     if closed.number is not None:
         return f"{count} of {closed.number} files had come by the deadline"
     return f"no file had come for {', '.join(closed.missing)} by the deadline"

@@ -49,7 +49,7 @@ class Overlap(Enum):
 
 
 class TriggerOverrides(Enum):
-    """What a manual trigger may change about a run."""
+    """The changes that a manual trigger may make to a run."""
 
     NONE = "none"
     LISTED = "listed"
@@ -58,7 +58,7 @@ class TriggerOverrides(Enum):
 
 
 class DataPathKind(Enum):
-    """What RelativePath points to."""
+    """The kinds of things that RelativePath can point to."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -72,9 +72,9 @@ class Target(Struct, frozen=True, kw_only=True):
     name: str
     """The URL, id, name or component: the value of the key `kind`."""
     version: str | None = None
-    """Of a pipeline endpoint; None for its default."""
+    """The version of a pipeline endpoint; None for its default."""
     deployment: str | None = None
-    """Of a batch endpoint; None for its default."""
+    """The deployment of a batch endpoint; None for its default."""
     workspace: "Workspace | None" = None
     """None for targets named by a URL, unless the file gives one."""
 
@@ -144,7 +144,7 @@ class RequestTemplate(Struct, frozen=True, kw_only=True):
 
 
 class Retry(Struct, frozen=True, kw_only=True):
-    """How long (from the claim) and how often a submission is repeated that was certainly not accepted."""
+    """How long (from the claim) and how often to retry a submission that was certainly not accepted."""
 
     max_age: timedelta
     max_attempts: int

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Expect(Struct, frozen=True, kw_only=True):
-    """What makes a batch a complete set: a file for each glob, or a number of files."""
+    """The condition for a complete set: a file for each glob, or a number of files."""
 
     globs: tuple[str, ...]
     """Matched against paths below the group's folder; empty if a number is expected."""

@@ -26,7 +26,7 @@ def matches(glob: str, path: str) -> bool:
 
 
 def glob_problem(glob: str) -> str | None:
-    """What is wrong with a glob, or None."""
+    """The error in a glob; None if there is none."""
     for part in _PARTS.findall(glob):
         if part.startswith("[") and len(part) > 1:
             members = part[1:-1].removeprefix("!")

@@ -1,4 +1,4 @@
-"""What the ledger compares or uses as a key: digests of canonical JSON that includes a version.
+"""Digests that the ledger compares or uses as keys, made from canonical JSON that includes a version.
 
 A digest of the code itself (a repr, the names of fields) would change with every refactoring. Every schedule would then
 count as edited, and its missed occurrences would be dropped. So each part is named here, and the tests contain the
@@ -147,13 +147,13 @@ def target_id_0_1(target: Target) -> str:
 
 
 def watched_0_1(trigger: ChangeTrigger) -> frozenset[str]:
-    """What a sweep's row can have as `of` in version 0.1.0, and for a while after it, if it watches the same folder."""
+    """The values of a sweep's `of`, in version 0.1.0 and for a while after it, that mean the same folder."""
     watched = (structs.replace(trigger, recursive=recursive) for recursive in (True, False))
     return frozenset(name for one in watched for name in (listed_0_1(one), watched_digest(one)))
 
 
 def listed_0_1(trigger: ChangeTrigger) -> str:
-    """What a sweep lists, as in the rows of version 0.1.0."""
+    """The value of a sweep's `of` in rows of version 0.1.0."""
     return f"({trigger.connection!r}, {trigger.container!r}, {trigger.folder!r}, {trigger.recursive!r})"
 
 

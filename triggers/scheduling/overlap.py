@@ -74,7 +74,7 @@ def slots_of(schedule: Schedule) -> int | None:
 
 
 def turn_of(schedule: Schedule, open_runs: Sequence[OpenRun], now: datetime) -> Turn:
-    """What a new occurrence does: it starts if a slot is free that no earlier run needs."""
+    """The turn of a new occurrence: it starts if a slot is free that no earlier run needs."""
     slots = slots_of(schedule)
     before = sum(one.state is RunState.UNSENT or _is_in_line(one, now) for one in open_runs)
     if slots is None or _held(open_runs, now) + before < slots:

@@ -34,7 +34,7 @@ FIRST_EVENTS: Final = 20
 LAST_EVENTS: Final = 30
 """The events kept of a run's history, which has thousands if many attempts are allowed."""
 LONGEST_SENTENCE: Final = 2000
-"""In characters: what is kept of a reason or an error."""
+"""Reasons and errors are cut to this many characters."""
 
 
 class RunState(Enum):
@@ -129,7 +129,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """What a newer version of the app has added to a run's row; kept when the row is rewritten."""
+    """Data that a newer version of the app has added to a run's row; kept when the row is rewritten."""
 
     columns: Mapping[str, Any]
     keys: Mapping[Any, Any]
@@ -153,7 +153,7 @@ class Run:
     blob: BlobChange | None = None
     batch: BatchFacts | None = None
     request: RunRequest | None = None
-    """What is POSTed, with settings not filled in; None if nothing ever will be."""
+    """The request that is POSTed, with settings not filled in; None if there will never be one."""
     run_id: str | None = None
     duplicate_run_id: str | None = None
     """A second id that the service gave to one key; there should never be one."""
@@ -164,7 +164,7 @@ class Run:
     """On the ledger's clock: since when Azure ML has said that there is no such run."""
     attempts: int = 0
     claim_id: str | None = None
-    """Of the newest claim: only it may settle the run, and its tag distinguishes its submission from others."""
+    """The newest claim. Only it may settle the run, and its id tags its submission."""
     claimed_at: Instant | None = None
     """When the newest claim was written, on the ledger's clock; known once another state follows."""
     sent_to: str | None = None
@@ -178,7 +178,7 @@ class Run:
     ended_at: Instant | None = None
     replay_of: str | None = None
     request_id: str | None = None
-    """Of a manual trigger: the same id is the same run."""
+    """The id of a manual trigger; the same id always means the same run."""
     request_digest: str | None = None
     """Digest of what was requested under that id."""
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -187,7 +187,7 @@ class Run:
     """The webhook to notify when the run ends, with settings not filled in."""
     requested_by: str | None = None
     note: str | None = None
-    """By the person who requested the run."""
+    """Written by the person who requested the run."""
     by_person: bool = False
     """True if a person requested it: a pause does not hold it."""
     error: str | None = None
@@ -214,7 +214,7 @@ class Run:
     upstream: Upstream | None = None
     """For a chained run: the run after which it starts."""
     overrides: Overrides | None = None
-    """What the caller gave in addition to parameters; a replay uses it again."""
+    """The caller's values other than parameters; a replay uses them again."""
     unknown: Unknown | None = field(default=None, compare=False)
     """None if all of the row is understood."""
 

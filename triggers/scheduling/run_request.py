@@ -43,7 +43,7 @@ class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Facts(Protocol):
-    """What templates are filled from; occurrences and runs both have it."""
+    """The facts that templates are filled from; occurrences and runs both have them."""
 
     @property
     def key(self) -> str: ...
@@ -70,7 +70,7 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 
 LARGEST: Final = 200_000
-"""In characters of a request as JSON: a row of the ledger can hold that and the rest of a run."""
+"""In characters of JSON: a row of the ledger can hold a request of this size and the rest of a run."""
 
 
 def too_large(request: RunRequest) -> str | None:

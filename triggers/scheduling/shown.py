@@ -38,7 +38,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RequestAnswer(Struct, frozen=True, kw_only=True):
-    """What was sent to start a run, or will be; app settings are not filled in."""
+    """The request that was sent to start a run, or will be; app settings are not filled in."""
 
     experiment_name: str
     description: str | None

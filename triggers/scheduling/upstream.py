@@ -1,4 +1,4 @@
-"""What a chained run knows about the run after which it starts."""
+"""The data of a chained run about the run after which it starts."""
 
 from datetime import datetime
 from typing import Final

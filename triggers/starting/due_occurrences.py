@@ -29,7 +29,7 @@ AHEAD = timedelta(seconds=5)
 """How far the app's clock may be ahead of the storage's, which is read in whole seconds."""
 
 _FRESH = timedelta(seconds=60)
-"""How long a decision may be acted on: it compared the catch-up window with the time at which it was made."""
+"""An older decision is made again, because it compared the catch-up window with an earlier time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,7 +107,7 @@ class Lives:
         return life
 
     def renew(self, schedules: Iterable[Schedule], present: Sequence[Life], server_now: datetime) -> None:
-        """Record that the lives of these schedules are seen; one that is over begins anew when it is next needed."""
+        """Record that the lives of these schedules are seen; one that is over starts again when it is next needed."""
         by_schedule = _by_schedule(present)
         seen = []
         for schedule in schedules:

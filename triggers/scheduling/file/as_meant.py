@@ -28,7 +28,7 @@ def yaml_of(tree: Tree) -> str:
 
 
 def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
-    """What to write instead of a single value where a mapping with these keys is expected; empty if that is unclear."""
+    """A hint for a single value where a mapping with these keys is expected; empty if it is unclear what was meant."""
     key = path.rpartition(".")[2]
     types_of = {one.encode_name: one.type for one in kind.fields}
     stands_for, may_be_empty = (getattr(kind.cls, name, None) for name in ("stands_for", "may_be_empty"))
@@ -47,7 +47,7 @@ def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
 
 
 def as_names(tree: Tree) -> str:
-    """What to write instead of a list where a mapping of names to values is expected."""
+    """A hint for a list where a mapping of names to values is expected."""
     if not isinstance(tree, list) or not tree or not isinstance(tree[0], dict):
         return ""
     first = tree[0]
@@ -58,7 +58,7 @@ def as_names(tree: Tree) -> str:
 
 
 def as_list(path: str, tree: Tree) -> str:
-    """What to write instead of one value, or several with commas, where a list is expected."""
+    """A hint for one value, or several with commas, where a list is expected."""
     if not isinstance(tree, str | int | float):
         return ", [a, b]"
     parts: list[Tree] = [plain_scalar(part.strip()) for part in tree.split(",")] if isinstance(tree, str) else [tree]

@@ -220,7 +220,7 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
 
 
 class RetryKeys(Keys, frozen=True, kw_only=True):
-    """How long, and how often, a submission is repeated that was certainly not accepted."""
+    """How long and how often to retry a submission that was certainly not accepted."""
 
     stands_for = "max_attempts"
 

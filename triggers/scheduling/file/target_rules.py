@@ -1,4 +1,4 @@
-"""What the file can and cannot say about each kind of target."""
+"""The file's rules for each kind of target."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ def segment_problem(text: str) -> str | None:
 
 
 def _endpoint_name_problem(text: str) -> str | None:
-    """None for a valid name; pipeline endpoints, like published ones, often have spaces in it."""
+    """None for a valid name; names of pipeline endpoints often contain spaces."""
     is_name = _SEGMENT.match(text.replace(" ", "_")) and text == text.strip()
     return None if is_name else "expected a name or id, without slashes, and without blanks at its ends"
 

@@ -14,7 +14,7 @@ _DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
 """The directives of Python's strftime."""
 
 _BRACED: Final = re.compile(r"(?<!\{)\{([A-Za-z_ .-]+?)((?:\s*[+-]\s*[0-9]+\s*[A-Za-z]*)*)\s*(:[^{}]*)?\}(?!\})")
-"""What looks like a template but is not one."""
+"""Plain text that looks like a template."""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

@@ -32,7 +32,7 @@ def warnings_of(config: Config, now: datetime) -> list[Fault]:
 
 
 def _about_chain(schedule: Schedule, config: Config) -> Iterator[tuple[str, str]]:
-    """What a chained schedule expects from the schedules that it follows, but will not get."""
+    """Expectations of a chained schedule that the schedules it follows will not meet."""
     if not isinstance(schedule, AfterSchedule):
         return
     upstreams = [one for name in schedule.trigger.schedules if (one := config.schedules.get(name)) is not None]

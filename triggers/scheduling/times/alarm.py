@@ -140,7 +140,7 @@ def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
 
 
 class _Seen:
-    """What occurs: times of day in UTC, and days in UTC."""
+    """The times of day and the days, in UTC, on which something occurs."""
 
     def __init__(self, week_days: frozenset[int]) -> None:
         """`week_days` are those of the readings, 0 is Monday; in UTC they may be the neighboring ones."""

@@ -126,7 +126,7 @@ def _fields(expression: str) -> CronSim:
 
 
 def fault_in(expression: str) -> str | None:
-    """What is wrong with an expression and what to write instead, as a sentence; None if it is valid."""
+    """The error in an expression and what to write instead, as a sentence; None if it is valid."""
     fields = expression.split()
     if len(expression) > _MAX_LENGTH:
         return f"longer than {_MAX_LENGTH} characters"
@@ -136,7 +136,7 @@ def fault_in(expression: str) -> str | None:
 
 
 def _plain_fault(fields: list[str]) -> str | None:
-    """What is wrong with fields that are not another system's."""
+    """The error in fields that are not another system's; None if there is none."""
     if len(fields) != 5:
         return f"expected five fields (minute hour day-of-month month day-of-week), found {len(fields)}"
     if single := re.search(r"(?:^|[\s,])((\w+)-\2/\d+)(?=[\s,]|$)", " ".join(fields)):
@@ -152,7 +152,7 @@ def _plain_fault(fields: list[str]) -> str | None:
 
 
 def _advised(advice: Advice) -> str:
-    """What to write instead of a line of another system; never a line that would be refused, too."""
+    """A hint at what to write instead of another system's line; never a line that would also be refused."""
     if advice.line is None:
         return f"this is {advice.dialect}, which five fields cannot say{advice.remark}"
     if (fault := _plain_fault(advice.line.split())) is not None:

@@ -52,7 +52,7 @@ _FREQUENCIES: Final = {"m": "Minute", "h": "Hour", "d": "Day"}
 
 
 class Advice(NamedTuple):
-    """What to write instead."""
+    """The line to write instead."""
 
     dialect: str
     line: str | None
@@ -61,7 +61,7 @@ class Advice(NamedTuple):
 
 
 def advice_for(expression: str) -> Advice | None:
-    """What a line of another system would be here; None for five fields, and for what no known system reads."""
+    """The equivalent here of another system's line; None for five fields, and for what no known system reads."""
     text = " ".join(expression.split())
     if zoned := _ZONE.match(text):
         inner = advice_for(zoned[2]) or Advice("", zoned[2])

@@ -102,7 +102,7 @@ class Excluding(Struct, frozen=True):
         return self.exclusion.sources(day, day)[0] if self.exclusion.move is Move.AFTER else day
 
     def _on(self, target: date, first: date, last: date, after: datetime) -> Iterator[Planned]:
-        """What runs on a day, given the first and the last day whose occurrences do."""
+        """The occurrences that run on `target`, given the first and the last day that they come from."""
         end = self._begin(last + _DAY)
         if first == last == target:
             begin = max(self._begin(target) - INSTANT, after)

@@ -21,7 +21,7 @@ UNITS: Final = "m, h, d, w or mo"
 
 
 def shift_problem(shift: str) -> str | None:
-    """What is wrong with a shift; None if it is valid."""
+    """The error in a shift; None if it is valid."""
     total = timedelta(0)
     for _, number, unit in _TERM.findall(shift):
         one = (_REAL | _WALL_CLOCK).get(unit)

@@ -15,7 +15,7 @@ UTC_ZONE = ZoneInfo("UTC")
 
 FORESEEN_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 FORESEEN_UNTIL = datetime(2051, 1, 1, tzinfo=UTC)
-"""What is computed in advance reaches until here."""
+"""Occurrences are computed in advance up to here."""
 
 _SECOND = timedelta(seconds=1)
 
