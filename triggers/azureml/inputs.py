@@ -28,7 +28,7 @@ def job_inputs(request: RunRequest, kinds: tuple[str, str, str], text: Callable[
 
 
 def _typed(value: str, kind: ParameterType | None) -> object:
-    """Convert a value to its JSON type; a value that does not fit stays text, as a manual trigger can pass any."""
+    """Convert a value to its JSON type; one that does not fit stays text, because a manual trigger can pass any."""
     if kind is ParameterType.BOOLEAN:
         return {"true": True, "false": False}.get(value.lower(), value)
     if kind is ParameterType.NUMBER:

@@ -13,7 +13,7 @@ _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGN
 
 
 class PipelineEndpoint(PipelineRuns):
-    """Targets given by the key `pipeline_endpoint`. Next to an id, the SDK sends the version in both path and query."""
+    """Targets given by the key `pipeline_endpoint`. With an id, its version goes into path and query, as in the SDK."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:
         name = expand(target.name, settings)

@@ -74,5 +74,5 @@ class ChainLedger:
 
 
 def done_column(follower: str) -> str:
-    """A digest, because a column's name has no hyphens and at most 255 characters."""
+    """The column for a follower: a digest, because names have no hyphens and at most 255 characters."""
     return f"done_{hashlib.sha256(follower.encode()).hexdigest()[:32]}"

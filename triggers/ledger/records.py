@@ -54,9 +54,9 @@ class Mark:
 
     until: datetime
     trigger_digest: str | None
-    """Of the trigger that it was written for; None if version 0.1.0 wrote the mark, or it was unreadable."""
+    """Digest of the trigger that it was written for; None if version 0.1.0 wrote the mark, or it was unreadable."""
     trigger_digest_0_1: str | None = None
-    """The same as computed by version 0.1.0, which may read it in a rolling deployment or after a rollback."""
+    """The digest as computed by version 0.1.0, which may read it in a rolling deployment or after a rollback."""
     version: str | None = None
     """ETag of the row that was read; None if it is not stored yet."""
 

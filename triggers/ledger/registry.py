@@ -26,7 +26,7 @@ class Registry:
     """The partition `registry` of a table; safe to share between threads."""
 
     followed: Mapping[str, frozenset[str]] = {}
-    """By schedule, the states of its runs that start runs of other schedules."""
+    """For each schedule, the states of its runs that start runs of other schedules."""
 
     def following(self, followed: Mapping[str, frozenset[str]]) -> Self:
         """The same ledger, which then also records these ends."""

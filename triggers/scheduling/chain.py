@@ -14,7 +14,7 @@ def followers_of(upstream: str, schedules: Iterable[Schedule]) -> list[AfterSche
 
 
 def followed(schedules: Iterable[Schedule]) -> Mapping[str, frozenset[str]]:
-    """By schedule, the states of its runs that start runs of other schedules."""
+    """For each schedule, the states of its runs that start runs of other schedules."""
     found: dict[str, frozenset[str]] = {}
     for one in schedules:
         if isinstance(one, AfterSchedule):

@@ -41,7 +41,7 @@ class Overlap(Enum):
     ALLOW = "allow"
     SKIP = "skip"
     BUFFER_ONE = "buffer_one"
-    """It waits until a newer one replaces it."""
+    """It waits; a newer one replaces it."""
     BUFFER_ALL = "buffer_all"
     """All of them wait, and start one after the other."""
     CANCEL_OTHER = "cancel_other"
@@ -66,7 +66,7 @@ class DataPathKind(Enum):
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """Where a run is submitted. Texts are stored without their settings filled in, so that the ledger can keep them."""
+    """Where a run is submitted. Settings in its texts are not filled in: the ledger stores no setting's value."""
 
     kind: PipelineKind
     name: str

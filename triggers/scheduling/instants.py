@@ -32,7 +32,7 @@ def instant_of(text: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a time such as 2026-11-01T04:30:00Z") from None
-    if at.year in YEARS:  # other years may not exist in UTC
+    if at.year in YEARS:  # other years may have no equivalent in UTC
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     if at.year not in ASKED_YEARS:
         raise ValueError(f"{text!r}: the year is not between {ASKED_YEARS.start} and {ASKED_YEARS.stop - 1}")

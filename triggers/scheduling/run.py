@@ -114,8 +114,7 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.UNTRACKED: frozenset({RunState.SUBMITTED}),
     RunState.SUBMITTED: frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}),
 }
-"""The allowed transitions; a state that is not a key is final. SUBMITTED may follow a final one if an id arrives late.
-"""
+"""The allowed transitions; a state that is not a key is final. An id that arrives late leads to SUBMITTED."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +196,7 @@ class Run:
     written_at: Instant | None = field(default=None, compare=False)
     """When this row was written, on the ledger's clock, if the ledger reports it; not part of the row."""
     life: str | None = None
-    """The life of its schedule in which it was decided; None if unknown, so that the present file does not apply to it.
-    """
+    """The life of its schedule in which it was decided; None if unknown: the present file does not apply to it."""
     claims: tuple[str, ...] = ()
     """The ids of its claims, the newest last; fewer than `attempts` if version 0.1.0 made some of them."""
     events_left_out: int = 0
@@ -258,7 +256,7 @@ def is_repeated(run: Run) -> bool:
 
 
 def previous_of(run: Run) -> Previous | None:
-    """The end that a rerun was meant to repeat, if that was dropped before it was sent; it then was the last end."""
+    """If a rerun was dropped before it was sent: the end that it was to repeat, which then is the last one."""
     if run.reruns is None or run.run_id is not None or run.state not in (RunState.SKIPPED, RunState.CANCELED):
         return None
     return run.reruns.previous

@@ -27,7 +27,7 @@ def chain_key(schedule: str, upstream_key: str) -> str:
 
 
 def request_key(schedule: str, request_id: str) -> str:
-    """`nightly!42`: a request."""
+    """`nightly!42`: a request by a person or a program."""
     return f"{schedule}!{request_id}"
 
 

@@ -10,7 +10,7 @@ from .pauses import Pause, paused_within
 
 
 def expects_changes(schedule: ChangeSchedule) -> bool:
-    """True if the schedule expects changes by a certain time."""
+    """True if the file says when changes are expected."""
     return expectation(schedule) is not None
 
 

@@ -105,7 +105,7 @@ class Batching:
         server_now: datetime,
         pauses: Sequence[Pause],
     ) -> dict[str, int]:
-        """The groups with a batch due, each with the number of batches that fill up; reads every waiting row."""
+        """The groups with a batch due → how many batches their waiting changes fill; reads every waiting row."""
         waiting = self.rows.waiting(schedule.name, self._fitting(schedule, lives))
         return {
             one.group: max(1, one.count // batch.max_items) for one in waiting if is_due(batch, one, server_now, pauses)
@@ -227,7 +227,7 @@ class Batching:
     def _fire_alone(
         self, name: str, schedule: Schedule | None, member: Member, because: str | None, beside: list[Operation]
     ) -> None:
-        """Give a change its own run or skip, in the transaction that removes it from where it waits."""
+        """Give a change its own run, or skip it, in the transaction that removes it from where it waits."""
         occurrence = change_occurrence(name, member.change, member.digest)
         if because is not None:
             self._skip(name, schedule, occurrence, SkipReason.FILTERED, because, beside)
@@ -250,7 +250,7 @@ class Batching:
             self._end_waiting(name, occurrence, beside)
 
     def _end_waiting(self, name: str, occurrence: Occurrence, beside: list[Operation]) -> None:
-        """End the waiting of a change whose key has a row already."""
+        """Stop a change from waiting if its run already has a row."""
         if beside and self.ledger.has(occurrence.key):
             self.rows.write(name, beside)
 

@@ -114,8 +114,8 @@ class Firing:
     ) -> Run | None:
         """Claim a requested run, and leave its submission to the reconciler; None if its key was claimed before.
 
-        With `may_be_skipped` and the overlap policy `skip`, it is skipped while another run is open. Also
-        raises KeyError, for a template that the occurrence does not fill.
+        With `may_be_skipped` and the overlap policy `skip`, it is skipped while another run is open.
+        Also raises KeyError, for a template that the occurrence does not fill.
         """
         now = self._clock.now()
         request = build_request(schedule, occurrence)

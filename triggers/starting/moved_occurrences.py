@@ -22,7 +22,7 @@ class MovedOccurrences:
     firing: Firing
 
     def with_originals(self, schedule: TimeSchedule, occurrence: Occurrence) -> Occurrence | None:
-        """The occurrence with the rows of those moved to it; None if it has no run of its own and they all have rows.
+        """The occurrence with the rows of those moved to it; None if the rule does not name it and all have rows.
 
         Such a row means that the original has run, or was otherwise decided, before its day was excluded.
         """

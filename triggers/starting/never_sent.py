@@ -26,7 +26,7 @@ def why_skipped(run: Run, schedule: Schedule | None, because: str | None) -> str
 
 
 def in_the_way_of(open_runs: Iterable[OpenRun], now: datetime) -> str:
-    """Why a run is skipped because of open runs; names some of them."""
+    """A sentence on the open runs that are in the way of a run; names some of them."""
     found = ordered(in_the_way(open_runs, now))
     named = ", ".join(f"{one.key} ({one.state.value})" for one in found[:_NAMED])
     return f"in the way: {named}{f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}"

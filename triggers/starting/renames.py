@@ -28,7 +28,7 @@ from .reported_changes import Changes, Fate, renamed
 log = logger(__name__)
 
 MOST_RUNS: Final = 5000
-"""Per renamed directory, if its files are not batched."""
+"""Runs per renamed directory, if its files are not batched."""
 _PIECE: Final = 100
 """Number of files after which the row records the progress."""
 

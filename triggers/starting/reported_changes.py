@@ -140,8 +140,8 @@ class Changes:
         """Record a version that is in scope, unless it was recorded before or is left to its event.
 
         Versions from before the floor start nothing, because their rows may have been pruned. If unchanged versions
-        start runs, only an event can distinguish an upload from a metadata write; without one (`told`), nothing is
-        recorded. A file that was renamed within the scope is unchanged.
+        start runs, only an event can distinguish an upload from a metadata write; nothing is recorded without one
+        (`told` is False). A file that was renamed within the scope is unchanged.
         """
         name, change, now = schedule.name, found.change, self.clock.now()
         if expects_changes(schedule):

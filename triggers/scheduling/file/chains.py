@@ -10,7 +10,7 @@ from .yaml_text import Tree
 def without_broken_chains(
     schedules: dict[str, Schedule], sections: Mapping[str, Tree], faults: FaultList
 ) -> dict[str, Schedule]:
-    """The schedules without those, reported as errors, that follow a missing schedule or go round in a circle.
+    """Remove the schedules, with an error each, that follow a missing schedule or one another in a circle.
 
     A schedule that is faulty itself counts as existing: its followers wait until it is fixed.
     """

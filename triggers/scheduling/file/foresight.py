@@ -51,7 +51,7 @@ _DAY_FIELDS: Final = 2
 
 
 def foreseen(schedule: Schedule, now: datetime, *, clock_changes: bool = True) -> Iterator[tuple[str, str]]:
-    """Keys of the schedule, each with a sentence; without `clock_changes`, those are shown elsewhere."""
+    """Keys of the schedule, each with a sentence; False for `clock_changes` leaves those out."""
     if not isinstance(schedule, TimeSchedule):
         return
     trigger = schedule.trigger
@@ -76,7 +76,7 @@ def _never_again(trigger: TimeTrigger, now: datetime) -> str:
 
 
 def _past_dates(trigger: TimeTrigger, now: datetime) -> Iterator[tuple[str, str]]:
-    """Dates belong to one year, and are easily forgotten in the next."""
+    """Warn if all dates are past: they belong to one year, and are easily forgotten in the next."""
     dates = trigger.exclusion.dates if isinstance(trigger, Excluding) else ()
     if dates and max(dates) < wall_clock(now, trigger.zone).date():
         yield "exclude.dates", f"are all past, the last one was {max(dates)}"

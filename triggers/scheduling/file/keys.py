@@ -1,6 +1,6 @@
 """The keys of `schedules.yaml` and their plain types; the JSON schema for editors is generated from them.
 
-What the values mean together is checked from `loading.py`. `RequestText` may contain `%SETTING%` and, in a schedule,
+How values work together is checked from `loading.py`. `RequestText` may contain `%SETTING%` and, in a schedule,
 `{templates}`; both stay as written. In every other text, settings are filled in before it is checked.
 """
 
@@ -192,7 +192,7 @@ class ManualKeys(Keys, frozen=True, kw_only=True):
 
 
 class AfterKeys(Keys, frozen=True, kw_only=True):
-    """Which runs of other schedules are followed by a run."""
+    """Starts a run after runs of other schedules."""
 
     stands_for = "schedule"
 
@@ -206,8 +206,8 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
     stands_for = "quiet"
     may_be_empty = True
 
-    quiet: Annotated[Duration | None, Meta(description="without a new file; default: 5m, with expect 0s")] = None
-    max_wait: Annotated[Duration | None, Meta(description="of the first file; default: 30m, with expect 6h")] = None
+    quiet: Annotated[Duration | None, Meta(description="time without a new file; default: 5m, with expect 0s")] = None
+    max_wait: Annotated[Duration | None, Meta(description="for the first file; default: 30m, with expect 6h")] = None
     max_items: Annotated[Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="default: 5000")] = None
     group_by: Annotated[str, _one_of(("folder", "schedule"))] = "schedule"
     expect: Annotated[

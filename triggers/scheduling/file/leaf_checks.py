@@ -44,7 +44,7 @@ def reading(text: str, in_zone: ZoneInfo) -> datetime:
 
 
 def reading_instant(text: str, in_zone: ZoneInfo, *, second_in_fold: bool = False) -> datetime:
-    """The instant in UTC; without an offset, a reading in a fold is the first of its two instants, or the second."""
+    """The instant in UTC. Without an offset, a fold's reading is the first of two, or the second (`second_in_fold`)."""
     match = _READING.match(text)
     assert match
     if match["offset"] is None:

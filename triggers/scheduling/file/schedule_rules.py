@@ -158,7 +158,7 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
 
 
 def _after(keys: AfterKeys, path: str, faults: FaultList) -> AfterTrigger | None:
-    """The trigger `after`; that its schedules exist and do not go round in a circle is checked later."""
+    """The trigger `after`; whether its schedules exist and form no circle is checked later."""
     names = [keys.schedule] if isinstance(keys.schedule, str) else keys.schedule
     for key, given in (("schedule", names), ("states", keys.states)):
         if not given:

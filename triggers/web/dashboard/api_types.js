@@ -153,7 +153,7 @@
  */
 
 /**
- * What was sent to start a run, or will be; app settings are not filled in.
+ * The request that was sent to start a run, or will be; app settings are not filled in.
  * @typedef {object} RequestAnswer
  * @property {string} experiment_name
  * @property {string | null} description
