@@ -228,7 +228,7 @@ def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tm
     )
 
     assert [fault["message"] for fault in body["faults"]] == [
-        "AzureWebJobsStorage__accountName alone does not do here; "
+        "AzureWebJobsStorage__accountName alone is not enough here; "
         "add AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__queueServiceUri"
     ]
 

@@ -168,7 +168,7 @@ def test_a_repeated_request_with_a_newer_token_is_the_same_run_and_another_task_
         ({"plan_url": "https://a.b.visualstudio.com/"}, "neither dev.azure.com"),
         ({"plan_url": "https://x@dev.azure.com/org"}, "user name or password"),
         ({"plan_url": "https://dev.azure.com/org?x=1"}, "collection's address alone"),
-        ({"auth_token": "a\nb"}, "other characters than a token has"),
+        ({"auth_token": "a\nb"}, "contains characters that no token has"),
     ],
 )
 def test_nobody_else_is_called_back(engine: Engine, other: dict[str, Any], sentence: str) -> None:

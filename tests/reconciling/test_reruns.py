@@ -335,5 +335,5 @@ def test_runs_whose_end_nobody_knows_cannot_be_repeated() -> None:
     text = file_of(f"{TIME}\nrerun: {{attempts: 2}}", pipeline="{endpoint: 'https://old.example/api/v1.0/x'}")
 
     assert sentences(text, {"TOKEN_HOSTS": "old.example"}) == [
-        "schedules.s.rerun: how its runs end cannot be asked; add pipelines.p.workspace"
+        "schedules.s.rerun: the ends of its runs cannot be polled; add pipelines.p.workspace"
     ]

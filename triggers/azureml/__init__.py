@@ -1,1 +1,1 @@
-"""The edge to Azure Machine Learning: one POST, its outcomes told apart, and the tokens for it."""
+"""The Azure Machine Learning client: submits, looks up, polls and cancels runs, and gets the tokens for that."""

@@ -1,4 +1,4 @@
-"""Where things are in Azure ML: addresses put together, and checked before a token is sent there."""
+"""Builds the URLs of Azure ML and checks that a token may be sent to them."""
 
 import re
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from ..scheduling.token_hosts import token_problem
 from .clouds import cloud_of
 
 API_VERSION: Final = "2023-10-01"
-"""Of Azure Resource Manager: general availability, with the path that azure-ai-ml 1.35 puts pipeline jobs to."""
+"""A generally available API of Azure Resource Manager, with the path to which azure-ai-ml 1.35 PUTs pipeline jobs."""
 
 
 class UnfitAddress(ValueError):
-    """Settings put together an address that no token may be sent to."""
+    """The settings resolve to a URL that no token may be sent to."""
 
 
 def fit(url: str, target: Target, settings: Mapping[str, str]) -> str:
-    """The address of a target, checked; raises UnfitAddress for one that no token may be sent to."""
+    """Return the URL of a target if a token may be sent to it; otherwise raise UnfitAddress."""
     if problem := token_problem(url, settings):
         raise UnfitAddress(f"the address of {target.kind.value} {target.name}: {problem}")
     return url
 
 
 def job_url(target: Target, name: str, settings: Mapping[str, str]) -> str:
-    """Where Azure Resource Manager has a job of the target's workspace; raises MissingSetting and UnfitAddress."""
+    """URL of a job of the target's workspace, in Azure Resource Manager; raises MissingSetting and UnfitAddress."""
     assert target.workspace is not None, "a job is in a workspace"
     arm = settings.get("AZUREML_ARM") or cloud_of(expand(target.workspace.api, settings)).arm
     path = f"{workspace_path(target.workspace, settings)}/jobs/{quote(name, safe='')}"
@@ -47,28 +47,28 @@ def workspace_path(workspace: Workspace, settings: Mapping[str, str]) -> str:
 
 
 def service_in(workspace: Workspace, settings: Mapping[str, str]) -> RunService:
-    """Where the runs of a workspace are polled, looked up and canceled; raises MissingSetting."""
+    """The service that polls, looks up and cancels the runs of a workspace; raises MissingSetting."""
     api = expand(workspace.api, settings).rstrip("/")
     return RunService(host=api, workspace=workspace_path(workspace, settings))
 
 
 def run_url(service: RunService, run_id: str) -> str:
-    """Where the pipelines service reports a run (azureml-pipeline-core 1.62, get of a pipeline run)."""
+    """URL at which the pipelines service reports a run (azureml-pipeline-core 1.62, get of a pipeline run)."""
     return f"{service.pipelines}/PipelineRuns/{quote(run_id, safe='')}"
 
 
 def cancel_url(service: RunService, run_id: str) -> str:
-    """What a DELETE cancels the run at (azureml-pipeline-core 1.62, cancel of a pipeline run)."""
+    """URL whose DELETE cancels a run (azureml-pipeline-core 1.62, cancel of a pipeline run)."""
     return f"{run_url(service, run_id)}/Execution"
 
 
 def history_url(service: RunService, experiment: str) -> str:
-    """Where run history answers questions about an experiment's runs."""
+    """URL for querying run history about an experiment's runs."""
     return f"{service.history}/experiments/{quote(experiment, safe='')}/runs:query"
 
 
 def studio_url(url: str, run_id: str) -> str | None:
-    """The studio's page of a run; None when the address does not say in which workspace it is."""
+    """The studio page of a run; None if the URL does not show the workspace."""
     workspace = _WORKSPACE.search(urlsplit(url).path)
     if workspace is None:
         return None

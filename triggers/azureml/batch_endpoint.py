@@ -1,8 +1,9 @@
 """The POST to a v2 batch endpoint.
 
-The contract is azure-ai-ml 1.35 (_batch_endpoint_operations.invoke, _schema/_deployment/batch/batch_job.py). It takes
-no tags: those of the file go into the job's properties, the run's key also into its name. Whether the service keeps a
-name that is given was not checked against Azure; a run is looked up by it only where that has worked before.
+The contract is that of azure-ai-ml 1.35 (_batch_endpoint_operations.invoke, _schema/_deployment/batch/batch_job.py). It
+has no tags, so the tags from the file go into the job's properties; the run key also goes into its name. We have not
+verified in Azure that the service keeps that name, so a lookup that finds nothing proves nothing unless a lookup by
+name has worked before.
 """
 
 from collections.abc import Mapping
@@ -20,18 +21,18 @@ from .jobs import Jobs
 
 
 class BatchEndpoint(Jobs):
-    """The key `batch_endpoint`."""
+    """Targets given by the key `batch_endpoint`."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:
         return fit(expand(target.name, settings), target, settings)
 
     def status(self, target: Target, run_id: str, settings: Mapping[str, str]) -> Call:
-        # Below the address that jobs are POSTed to.
+        # A job's URL is below the one that jobs are POSTed to.
         url = f"{self.address(target, settings).partition('?')[0].rstrip('/')}/{quote(run_id, safe='')}"
         return Call(url=url, method="GET", audience=Audience.AZURE_ML)
 
     def submission(self, submission: Submission, settings: Mapping[str, str]) -> Call:
-        """What will be POSTed, settings put in; raises MissingSetting and UnfitAddress."""
+        """The POST with all settings filled in; raises MissingSetting and UnfitAddress."""
         request = submission.request
 
         def text(stored: str) -> str:

@@ -1,4 +1,4 @@
-"""A call to Azure ML with everything put in but its tokens."""
+"""A call to Azure ML, complete except for its tokens."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from .wire import Reply, Wire
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What will be sent; `headers` are those beside Authorization, Accept and Content-Type."""
+    """A request to send; `headers` exclude Authorization, Accept and Content-Type."""
 
     url: str
     method: str = "POST"
@@ -18,17 +18,17 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     audience: Audience = Audience.ARM
     with_azureml_token: bool = False
-    """Also a token for Azure ML, in a header of its own."""
+    """True to send a token for Azure ML as well, in the header x-azureml-token."""
 
     def asked(self, wire: Wire) -> Reply:
-        """Ask, where asking twice does no harm: a whole answer within the wire's patience.
+        """Send a request that can safely be repeated, and return a complete reply within the wire's `patience`.
 
         Raises NoToken, NeverSent and CutOff.
         """
         return wire.in_time(self.prepared(wire))
 
     def prepared(self, wire: Wire) -> Callable[[], Reply]:
-        """As Wire.prepared."""
+        """See Wire.prepared."""
         return wire.prepared(
             self.url,
             b"" if self.body is None else json.dumps(self.body).encode(),

@@ -1,4 +1,4 @@
-"""Asks Azure ML to cancel a run; asking twice does no harm."""
+"""Asks Azure ML to cancel a run; repeating the request is harmless."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ class Cancellation:
         self._settings = settings
 
     def cancel(self, run: Run) -> str | None:
-        """Ask for the cancellation of a run: None when it is accepted, else why not."""
+        """Request the cancellation of a run; None if Azure ML accepts it, otherwise the reason why not."""
         try:
             call = self._call(run)
             if call is None:
@@ -33,7 +33,7 @@ class Cancellation:
         return of_reply(reply.status, reply.headers, reply.body).sentence
 
     def _call(self, run: Run) -> Call | None:
-        """The SDK's own ways; of a batch endpoint's jobs only where the file has the workspace."""
+        """The request that the SDK would send; None if the run's workspace is not known."""
         assert run.request is not None, "a submitted run has its request"
         assert run.run_id is not None
         target = run.request.target

@@ -1,4 +1,4 @@
-"""The Azure clouds: which audiences their tokens have, and where Azure Resource Manager and the studio are.
+"""The Azure clouds: token audiences and the addresses of Azure Resource Manager and the studio.
 
 Hosts and audiences as in azureml-core 1.61 (_project/_commands.py, core/authentication.py) and azure-ai-ml 1.35
 (_azure_environments.py).
@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 
 class Audience(Enum):
-    """Whom a token is for."""
+    """The service that a token is for."""
 
     ARM = "arm"
-    """Azure Resource Manager; published pipelines take it too."""
+    """Azure Resource Manager; published pipelines accept it too."""
     AZURE_ML = "azureml"
-    """Azure Machine Learning; batch endpoints take no other."""
+    """Azure Machine Learning; batch endpoints accept no other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,6 @@ _SUFFIXES: Final = (
 
 
 def cloud_of(url: str) -> Cloud:
-    """The cloud that a URL's host belongs to; the public one for every host that is of no other."""
+    """The cloud that a URL's host belongs to; the public one by default."""
     host = urlsplit(url).hostname or ""
     return next((cloud for suffix, cloud in _SUFFIXES if host.endswith(suffix)), PUBLIC)

@@ -1,7 +1,7 @@
 """The PUT of a pipeline job that runs a v2 pipeline component.
 
-The contract is azure-ai-ml 1.35 (_job_operations, _restclient/arm_ml_service). The job's name is ours and the same for
-the same run, so a repeated PUT makes no second job.
+The contract is that of azure-ai-ml 1.35 (_job_operations, _restclient/arm_ml_service). The job's name is derived from
+the run, so repeating the PUT creates no second job.
 """
 
 import re
@@ -19,7 +19,7 @@ from .jobs import Jobs
 
 
 class Component(Jobs):
-    """The key `component`."""
+    """Targets given by the key `component`."""
 
     name_is_proof = True
 
@@ -61,7 +61,7 @@ _NAMED: Final = re.compile(r"azureml:([^:/@]+):([^:/@]+)\Z")
 
 
 def _component_id(target: Target, settings: Mapping[str, str]) -> str:
-    """`azureml:NAME:VERSION` of the target's workspace as a resource id."""
+    """Resource id of the component; `azureml:NAME:VERSION` is one in the target's workspace."""
     assert target.workspace is not None, "a component is in a workspace"
     stored = expand(target.name, settings)
     named = _NAMED.match(stored)

@@ -1,12 +1,12 @@
-"""The HTTP session that every submission shares: pooled connections, one TLS context, no redirects, no retries.
+"""The HTTP session that all submissions share: pooled connections, one TLS context, no redirects, no retries.
 
-What urllib3 and requests do otherwise, and why it is changed here:
-- requests parses the root certificates anew for every new connection (measured: 30 of 35 ms of a call); the adapter
-  hands every connection the one context.
-- a load balancer may drop a connection that idled for minutes without a word; a POST into it would end as a read
-  time-out, which nobody can tell from an accepted run. A connection that idled for long is made anew.
-- whether the request can have reached the service is the one question that matters after an error. Everything that
-  fails while connecting, the TLS handshake with it, is raised as one kind of error: NewConnectionError.
+How urllib3 and requests behave by default, and why it is changed here:
+- requests parses the root certificates again for every new connection (measured: 30 of 35 ms of a call). The adapter
+  gives all connections one context.
+- A load balancer may silently drop a connection that was idle for minutes. A POST on it would end in a read timeout,
+  which looks the same as an accepted run. So a connection that was idle too long is replaced.
+- After an error, what matters is whether the request can have reached the service. Everything that fails while
+  connecting, including the TLS handshake, is raised as NewConnectionError.
 """
 
 import os
@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 
 
 class _Connecting:
-    """What both kinds of connection need beside their own; mixed in before urllib3's class."""
+    """Additions to both kinds of connection; mixed in before urllib3's class."""
 
     max_idle = 0.0
     """Seconds."""
@@ -33,7 +33,7 @@ class _Connecting:
 
     @property
     def is_connected(self) -> bool:
-        """False also after too long a rest, so that the pool connects anew."""
+        """Also False after `max_idle`, so that the pool reconnects."""
         return bool(super().is_connected) and time.monotonic() - self._used_at < self.max_idle  # type: ignore[misc]
 
     def connect(self) -> None:
@@ -85,13 +85,14 @@ class _Adapter(HTTPAdapter):
         return host, {"ssl_context": self._context} if host["scheme"] == "https" else {}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context verifies."""
+        """Do nothing: the TLS context verifies."""
 
 
 def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> requests.Session:
-    """A session for `threads` threads at once that trusts the bundle, or certifi's roots when it is None."""
+    """A session for `threads` concurrent threads that trusts the bundle, or certifi's roots if it is None."""
     session = requests.Session()
-    # The environment would bring proxies, .netrc passwords in place of our token, and bundles read at each request.
+    # The environment could add proxies, replace our token by a .netrc password, and name a bundle to read at each
+    # request.
     session.trust_env = False
     adapter = _Adapter(_context(ca_bundle or certifi.where()), threads, max_idle)
     session.mount("https://", adapter)
@@ -101,15 +102,15 @@ def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> req
 
 @cache
 def _context(bundle: str) -> ssl.SSLContext:
-    """The one TLS context that trusts a bundle: reading its certificates costs more than all else in a first call."""
+    """The TLS context that trusts a bundle; cached, because reading the certificates dominates the first call."""
     is_folder = os.path.isdir(bundle)  # noqa: PTH112  a setting's text
     return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
 
 
 def was_never_sent(error: requests.RequestException) -> str | None:
-    """Why no byte of the request can have reached the service, or None when it may have."""
+    """The reason why no byte of the request can have reached the service; None if some may have."""
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return "its address is not a URL that can be called"  # the library's own words quote it
+        return "its address is not a URL that can be called"  # the library's message would quote it
     reason = _reason_of(error)
     if not isinstance(reason, NewConnectionError):
         return None
@@ -117,7 +118,7 @@ def was_never_sent(error: requests.RequestException) -> str | None:
 
 
 def has_not_connected_in_time(error: requests.RequestException) -> bool:
-    """Whether connecting to the host timed out, so that the next caller would wait as long in vain."""
+    """True if connecting to the host timed out; the next caller would wait just as long in vain."""
     reason = _reason_of(error)
     return isinstance(reason, NewConnectionError) and isinstance(reason.__cause__, TimeoutError | ConnectTimeoutError)
 

@@ -1,4 +1,4 @@
-"""A published pipeline or a pipeline endpoint by its REST endpoint, as the studio shows it."""
+"""Targets given by a REST endpoint as the studio shows it: published pipelines and pipeline endpoints."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ from .pipeline_runs import PipelineRuns
 
 
 class RestEndpoint(PipelineRuns):
-    """The key `endpoint`."""
+    """Targets given by the key `endpoint`."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:
         return fit(expand(target.name, settings), target, settings)
 
     def run_service(self, target: Target, settings: Mapping[str, str]) -> RunService | None:
-        """Where the runs are polled: a `workspace` says so for addresses that do not."""
+        """Where the runs are polled: the target's `workspace` if there is one, otherwise the workspace in its URL."""
         if target.workspace is None:
             return super().run_service(target, settings)
         service = service_in(target.workspace, settings)

@@ -1,4 +1,4 @@
-"""Inputs of v2 jobs: data paths by their URI, parameters as literals."""
+"""Inputs of v2 jobs: data paths as URIs, parameters as literals."""
 
 from collections.abc import Callable
 from math import isfinite
@@ -8,13 +8,13 @@ from ..scheduling.config import Datapath, ParameterType
 from ..scheduling.run_request import RunRequest
 
 PASCAL_CASE: Final = ("UriFile", "UriFolder", "Literal")
-"""What batch endpoints call the kinds of inputs (azure-ai-ml 1.35, _schema/_deployment/batch)."""
+"""Names of the kinds of inputs in batch endpoints (azure-ai-ml 1.35, _schema/_deployment/batch)."""
 SNAKE_CASE: Final = ("uri_file", "uri_folder", "literal")
-"""What Azure Resource Manager calls them (azure-ai-ml 1.35, JobInputType)."""
+"""Names of the kinds of inputs in Azure Resource Manager (azure-ai-ml 1.35, JobInputType)."""
 
 
 def job_inputs(request: RunRequest, kinds: tuple[str, str, str], text: Callable[[str], str]) -> dict[str, object]:
-    """Inputs by name, settings put in by `text`; paths go verbatim, as azure-ai-ml sends them."""
+    """Inputs by name; `text` fills in settings, and paths are sent verbatim, as azure-ai-ml does."""
     file, folder, literal = kinds
     inputs: dict[str, object] = {
         text(name): {"jobInputType": literal, "value": _typed(text(value), request.parameter_types.get(name))}
@@ -28,7 +28,7 @@ def job_inputs(request: RunRequest, kinds: tuple[str, str, str], text: Callable[
 
 
 def _typed(value: str, kind: ParameterType | None) -> object:
-    """A value as JSON has it; text where it is none of its kind, as a person's may be."""
+    """Convert a value to its JSON type; one that does not fit stays text, because a manual trigger can pass any."""
     if kind is ParameterType.BOOLEAN:
         return {"true": True, "false": False}.get(value.lower(), value)
     if kind is ParameterType.NUMBER:

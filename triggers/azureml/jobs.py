@@ -1,4 +1,4 @@
-"""v2 jobs, which batch endpoints and components start: they have the name that we give them."""
+"""v2 jobs, which batch endpoints and components start; we choose their names."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from .outcomes import JOB_ID
 
 
 class Jobs(ABC):
-    """What these kinds have in common."""
+    """Base of the targets that start v2 jobs."""
 
     ids: tuple[str, ...] = JOB_ID
     name_is_proof = False
-    """Whether a look-up by name is proof that there is no such job."""
+    """True if a lookup that finds nothing proves that there is no such job."""
 
     @abstractmethod
     def status(self, target: Target, run_id: str, settings: Mapping[str, str]) -> Call: ...

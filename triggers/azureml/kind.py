@@ -1,7 +1,7 @@
-"""What one kind of target has to know: where its runs are submitted, looked up, followed and canceled.
+"""The interface of a kind of target: how its runs are submitted, looked up, polled and canceled.
 
 Each kind is a file: `endpoint`, `published_pipeline`, `pipeline_endpoint`, `batch_endpoint`, `component`. The first
-three start pipeline runs (`pipeline_runs`), the others v2 jobs (`jobs`); `kinds` finds the one of a target.
+three start pipeline runs (`pipeline_runs`), the others v2 jobs (`jobs`); `kinds` maps a target to its kind.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class ByTags:
 
     url: str
     within: str
-    """The address that shows in which workspace they are."""
+    """A URL that shows the workspace of the runs."""
     tags: Mapping[str, str]
 
 
@@ -30,28 +30,28 @@ class ByName:
     call: Call
     name: str
     is_proof: bool
-    """Whether a job of another name cannot exist."""
+    """True if a lookup that finds nothing proves that there is no such job."""
 
 
 class Kind(Protocol):
-    """One kind of target. What makes an address raises MissingSetting and UnfitAddress."""
+    """One kind of target. Methods that build a URL raise MissingSetting and UnfitAddress."""
 
     ids: tuple[str, ...]
-    """Where the reply to a submission has the id of the run."""
+    """The keys that may hold the run id in the reply to a submission."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:
-        """Where submissions go, but for what is the run's own."""
+        """URL of submissions, without the parts that depend on the run."""
 
     def submission(self, submission: Submission, settings: Mapping[str, str]) -> Call:
-        """What starts a run, settings put in."""
+        """The request that starts a run, with settings filled in."""
 
     def look_up(
         self, request: RunRequest, run_key: str, ledger_id: str, settings: Mapping[str, str]
     ) -> ByTags | ByName | None:
-        """How a run is found that may have been accepted; None: its address does not show where."""
+        """How to find a run that may have been accepted; None if the URL does not show where."""
 
     def status(self, target: Target, run_id: str, settings: Mapping[str, str]) -> Call | None:
-        """The question for a run's status; None: its address does not show where."""
+        """The request for a run's status; None if the URL does not show where."""
 
     def cancellation(self, target: Target, run_id: str, settings: Mapping[str, str]) -> Call | None:
-        """What cancels a run; None: neither its address nor a `workspace` shows where."""
+        """The request that cancels a run; None if neither the URL nor a `workspace` shows where."""

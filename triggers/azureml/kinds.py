@@ -1,4 +1,4 @@
-"""Finds what knows about a target, by its kind."""
+"""Maps a target to the implementation of its kind."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -21,10 +21,10 @@ _KINDS: Final[Mapping[PipelineKind, Kind]] = {
 
 
 def kind_of(target: Target) -> Kind:
-    """What knows about a target."""
+    """The implementation of a target's kind."""
     return _KINDS[target.kind]
 
 
 def url_of(target: Target, settings: Mapping[str, str]) -> str:
-    """The address that a target's runs are submitted to; raises MissingSetting and UnfitAddress."""
+    """The URL that a target's runs are submitted to; raises MissingSetting and UnfitAddress."""
     return kind_of(target).address(target, settings)

@@ -1,7 +1,8 @@
-"""Tells the outcomes of a submission apart; the only place that does.
+"""Classifies the outcomes of submissions; no other module does.
 
-The question is always the same: may the service have accepted the run? The published pipeline's POST has no idempotency
-key and two of them make two runs, so everything after the first byte on the wire that is no clear answer is UNKNOWN.
+The question is always the same: can the service have accepted the run? POSTs to a published pipeline have no
+idempotency key, and two of them make two runs. So once the first byte has been sent, anything but a clear answer is
+UNKNOWN.
 """
 
 import json
@@ -14,21 +15,21 @@ from urllib.parse import urlsplit
 from ..scheduling.outcome import Answer, Outcome
 
 RUN_ID: Final = ("Id", "PipelineRunId")
-"""Where a published pipeline's reply has the id of the run."""
+"""The keys that may hold the run id in a published pipeline's reply."""
 JOB_ID: Final = ("name",)
-"""Where the reply about a v2 job has it."""
+"""The key that holds the id in a reply about a v2 job."""
 _LATER: Final = frozenset({401, 403, 429})
-"""Not accepted now, perhaps accepted later: a role that is still being granted, a limit."""
+"""Not accepted now but perhaps later: a role assignment that is not effective yet, or a rate limit."""
 _MAY_HAVE_BEEN_ACCEPTED: Final = frozenset({408, 409, 425})
 AWAY: Final = frozenset({401, 429, 502, 503, 504})
-"""Answers to a question that no run of a target gets past now; the others may be about one run."""
+"""Statuses that affect all runs of a target for now; others may concern a single run."""
 _LONGEST_RUN_ID: Final = 1000
-"""Characters: Azure ML's own have a tenth of them at most, and no longer one can be kept."""
+"""In characters. Azure ML's ids have at most a tenth of that, and longer ones cannot be stored."""
 _LONGEST_RETRY_AFTER: Final = timedelta(days=1)
 
 
 def of_reply(status: int, headers: Mapping[str, str], body: bytes, ids: tuple[str, ...] = RUN_ID) -> Outcome:
-    """The outcome of a reply that came in whole; `headers` must look names up without regard to case."""
+    """The outcome of a reply, even of one with an incomplete body; lookups in `headers` must ignore case."""
     if 200 <= status < 300:
         return _accepted(status, body, ids)
     retry_after = _retry_after(headers)
@@ -49,7 +50,7 @@ def never_sent(sentence: str) -> Outcome:
 
 
 def cut_off(sentence: str) -> Outcome:
-    """The outcome when the connection ended, or the patience did, before a whole reply came in."""
+    """The outcome when the connection broke or the wait timed out before a reply came in."""
     return Outcome(answer=Answer.UNKNOWN, sentence=sentence)
 
 
@@ -65,7 +66,7 @@ def _accepted(status: int, body: bytes, ids: tuple[str, ...]) -> Outcome:
 
 
 def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """What the service said: both shapes of its errors, {"Error": {"Code", "Message"}} and {"error": {"code", …}}."""
+    """The service's error message, in either shape: {"Error": {"Code", "Message"}} or {"error": {"code", …}}."""
     reply = {key.lower(): value for key, value in _parsed(body).items()}
     error = reply.get("error")
     if isinstance(error, dict):
@@ -79,7 +80,7 @@ def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
 
 
 def clean(text: str) -> str:
-    """A text of a reply without the halves of characters that JSON may smuggle in, and that nothing can store."""
+    """Replace lone surrogates in a reply's text: JSON may contain them, but nothing can store them."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -100,7 +101,7 @@ def _parsed(body: bytes) -> dict[str, object]:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Seconds, or a date that counts from the reply's own Date; None when absent or unreadable."""
+    """The wait in seconds, or until a date relative to the reply's Date; None if absent or unreadable."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         wait = timedelta(seconds=min(int(text[:9]), 10**8))

@@ -1,4 +1,4 @@
-"""A pipeline endpoint by its name or id."""
+"""Targets given by the name or id of a pipeline endpoint."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGN
 
 
 class PipelineEndpoint(PipelineRuns):
-    """The key `pipeline_endpoint`. The SDK sends its version both in the path and as a query."""
+    """Targets given by the key `pipeline_endpoint`. With an id, its version goes into path and query, as in the SDK."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:
         name = expand(target.name, settings)

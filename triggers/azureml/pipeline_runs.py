@@ -1,7 +1,7 @@
-"""Pipeline runs, which published pipelines and pipeline endpoints start, however they are named.
+"""Pipeline runs, which published pipelines and pipeline endpoints start.
 
 The contract is PipelineSubmissionInfo of azureml-pipeline-core 1.62.0 and the article "Trigger Azure Machine Learning
-pipelines". There is no idempotency key and no run id of the caller's choice: two identical POSTs make two runs.
+pipelines". There is no idempotency key, and the caller cannot choose the run id: two identical POSTs make two runs.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from .outcomes import RUN_ID
 
 
 class PipelineRuns(ABC):
-    """What these kinds have in common; each has its own address."""
+    """Base of the targets that start pipeline runs; each has its own URL."""
 
     ids: tuple[str, ...] = RUN_ID
 
@@ -27,7 +27,7 @@ class PipelineRuns(ABC):
     def address(self, target: Target, settings: Mapping[str, str]) -> str: ...
 
     def run_service(self, target: Target, settings: Mapping[str, str]) -> RunService | None:
-        """Where the runs are polled; None if the address does not show that."""
+        """Where the runs are polled; None if the URL does not show that."""
         return run_service(self.address(target, settings))
 
     def submission(self, submission: Submission, settings: Mapping[str, str]) -> Call:
@@ -81,7 +81,7 @@ class PipelineRuns(ABC):
 
 
 def in_workspace(target: Target, path: str, settings: Mapping[str, str]) -> str:
-    """The address of what is named in a workspace; `path` is the part behind PipelineRuns."""
+    """URL of a pipeline or pipeline endpoint in a workspace; `path` is the part after PipelineRuns."""
     assert target.workspace is not None, "what is named by id or name is in a workspace"
     return fit(f"{service_in(target.workspace, settings).pipelines}/PipelineRuns{path}", target, settings)
 

@@ -1,10 +1,10 @@
-"""Published pipelines and pipeline endpoints as their service knows them: status, versions, names of parameters.
+"""Reads published pipelines and pipeline endpoints (status, versions, parameter names) and sets their status.
 
 Routes and shapes are those of azureml-pipeline-core 1.62.0 (_restclients/aeva: aml_pipelines_api10.py, PipelineEntity,
 PipelineEndpointEntity, EntityInterface). A PipelineEntity has no list of data paths: the SDK reads their defaults as
-"datastore/path" out of its ParameterAssignments (_aeva_provider.py, create_graph_from_graph_entity), where nothing
-tells them from plain parameters; the interface of its graph has each kind apart. None of this was checked against the
-real service.
+"datastore/path" from its ParameterAssignments (_aeva_provider.py, create_graph_from_graph_entity), where they look like
+plain parameters. The interface of its graph lists each kind separately. None of this has been verified against the real
+service.
 """
 
 import re
@@ -19,7 +19,7 @@ from .reading import Reader, Unread
 ACTIVE: Final = "Active"
 DISABLED: Final = "Disabled"
 _STATUSES: Final = (ACTIVE, "Deprecated", DISABLED)
-"""Enums come as numbers in real replies, in this order; the SDK reads words too."""
+"""Real replies contain indexes into this list; the SDK also reads the words."""
 _SUBMIT: Final = re.compile(
     r"/PipelineRuns/"
     r"(?:PipelineSubmit/(?P<pipeline>[^/]+)|PipelineEndpointSubmit/(?:Id/(?P<id>[^/]+)(?:/(?P<version>[^/]+))?|Name))/?",
@@ -29,12 +29,12 @@ _ENDPOINT_KEYS: Final = (
     "Name", "DefaultVersion", "Description", "PipelineVersionList", "Url", "Id", "Etag", "CreatedDate",
     "LastModifiedDate", "EntityStatus", "Properties", "SwaggerUrl", "tags",
 )  # fmt: skip
-"""What the SDK's PipelineEndpointEntity holds, and so what its PUT of a whole endpoint sends."""
+"""The keys of the SDK's PipelineEndpointEntity, which its PUT of a whole endpoint sends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """What a submit address names: a published pipeline, or a pipeline endpoint by id or by name."""
+    """The target of a submit URL: a published pipeline, or a pipeline endpoint by id or name."""
 
     root: str
     """`https://…/pipelines/v1.0/subscriptions/…/workspaces/NAME`."""
@@ -44,7 +44,7 @@ class Address:
     endpoint_id: str | None
     endpoint_name: str | None
     version: str | None
-    """Of the endpoint; None: its default."""
+    """The version of the endpoint; None for its default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,26 +55,26 @@ class Pipeline:
     status: str
     graph_id: str | None
     parameters: frozenset[str]
-    """Data paths may be among them."""
+    """May include data paths."""
     datasets: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A pipeline endpoint; `entity` is what the service sent, which a change of its status sends back."""
+    """A pipeline endpoint; `entity` is the service's reply, which is sent back to change the status."""
 
     id: str
     name: str
     status: str
     default_version: str | None
     versions: Mapping[str, str]
-    """Version → the id of its published pipeline."""
+    """Version → id of its published pipeline."""
     entity: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interface:
-    """The names of a graph's parameters, each kind apart."""
+    """The names of a graph's parameters, separated by kind."""
 
     parameters: frozenset[str]
     datapaths: frozenset[str]
@@ -82,7 +82,7 @@ class Interface:
 
 
 def addressed(submit_url: str) -> Address | None:
-    """What the address names; None for one that is no address of Azure ML's pipelines service."""
+    """Parse a submit URL; None if it is not one of Azure ML's pipelines service."""
     parts = urlsplit(submit_url)
     service = run_service(submit_url)
     if service is None:
@@ -105,7 +105,7 @@ def addressed(submit_url: str) -> Address | None:
 
 
 class Pipelines:
-    """The pipelines service of every workspace that an address names; every method raises Unread."""
+    """Client of the pipelines service, for any workspace; every method raises Unread."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -149,11 +149,11 @@ class Pipelines:
         )
 
     def set_pipeline_status(self, root: str, pipeline_id: str, status: str) -> None:
-        """PUT …/Pipelines/{id}/status, whose body is a bare JSON string: what `enable()` and `disable()` do."""
+        """PUT …/Pipelines/{id}/status with a bare JSON string as body, like the SDK's `enable()` and `disable()`."""
         self._reader.json(f"{root}/Pipelines/{_segment(pipeline_id)}/status", method="PUT", body=status)
 
     def set_endpoint_status(self, root: str, endpoint: Endpoint, status: str) -> None:
-        """PUT …/PipelineEndpoints/{id} with the whole endpoint as it was read: the SDK knows no other way."""
+        """PUT …/PipelineEndpoints/{id} with the whole endpoint as it was read: the SDK has no other way."""
         entity = {key: endpoint.entity[key] for key in _ENDPOINT_KEYS if key in endpoint.entity}
         url = f"{root}/PipelineEndpoints/{_segment(endpoint.id)}"
         self._reader.json(url, method="PUT", body={**entity, "EntityStatus": status})

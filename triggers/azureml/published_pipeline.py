@@ -1,4 +1,4 @@
-"""A published pipeline by its id."""
+"""Targets given by the id of a published pipeline."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from .pipeline_runs import PipelineRuns, in_workspace
 
 
 class PublishedPipeline(PipelineRuns):
-    """The key `published_pipeline`."""
+    """Targets given by the key `published_pipeline`."""
 
     def address(self, target: Target, settings: Mapping[str, str]) -> str:
         return in_workspace(target, f"/PipelineSubmit/{quote(expand(target.name, settings), safe='')}", settings)

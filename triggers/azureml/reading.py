@@ -1,4 +1,4 @@
-"""Reads Azure ML and Azure Resource Manager: JSON out of a GET, or a sentence about why there is none."""
+"""Reads JSON from Azure ML and Azure Resource Manager; errors explain why there is none."""
 
 import json
 from typing import Any
@@ -9,23 +9,23 @@ from .wire import CutOff, NeverSent, Wire
 
 
 class Unread(Exception):
-    """Nothing could be read; `status` is what was answered, None when nothing was."""
+    """Nothing could be read; `status` is the HTTP status of the reply, None if there was no reply."""
 
     def __init__(self, sentence: str, *, status: int | None = None, had_token: bool = True) -> None:
         super().__init__(sentence)
         self.status = status
         self.had_token = had_token
-        """False when nothing was asked, because no identity gave a token."""
+        """False if nothing was sent because no identity gave a token."""
 
 
 class Reader:
-    """Asks with the token of one scope; every request is bounded by the wire's patience."""
+    """Sends requests with the wire's token for Azure Resource Manager, each bounded by its `patience`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
     def json(self, url: str, *, method: str = "GET", body: object = None) -> Any:
-        """The answer's JSON, None for an empty one; raises Unread. A body goes as JSON too."""
+        """The reply's JSON, None if it is empty; raises Unread. `body` is sent as JSON."""
         data = b"" if body is None else json.dumps(body).encode()
         try:
             reply = self._wire.prepared(url, data, method=method)()
@@ -44,7 +44,7 @@ class Reader:
             raise Unread(f"the service answered {reply.status} without JSON", status=reply.status) from None
 
     def mapping(self, url: str) -> dict[str, Any]:
-        """The JSON object behind a URL; raises Unread, also for anything else than an object."""
+        """The JSON object at a URL; raises Unread, also if the reply is anything else."""
         found = self.json(url)
         if not isinstance(found, dict):
             raise Unread("the service did not send a JSON object", status=200)

@@ -1,4 +1,4 @@
-"""Azure Resource Manager: resources by their id, lists page by page; it only reads."""
+"""Reads Azure Resource Manager: resources by id, and lists page by page."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,18 +10,18 @@ _PAGES: Final = 50
 
 
 class ResourceManager:
-    """Reads at one address, https://management.azure.com in the public cloud; every method raises Unread."""
+    """Reads from one base URL, https://management.azure.com in the public cloud; every method raises Unread."""
 
     def __init__(self, reader: Reader, base: str) -> None:
         self._reader = reader
         self._base = base.rstrip("/")
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any]:
-        """One resource; spaces and the like in its id are encoded, slashes stay."""
+        """One resource; its id is percent-encoded except for slashes and parentheses."""
         return self._reader.mapping(self._url(resource_id, api_version))
 
     def every(self, path: str, api_version: str) -> Iterator[dict[str, Any]]:
-        """The resources of a list. Its next page is followed only at this address: our token goes with it."""
+        """The resources of a list. A page at another host is refused, because our token would be sent there."""
         url = self._url(path, api_version)
         for _ in range(_PAGES):
             page = self._reader.mapping(url)
@@ -36,7 +36,7 @@ class ResourceManager:
                 raise Unread("the list continues at another address, to which no token is sent")
 
     def act(self, resource_id: str, action: str, api_version: str) -> dict[str, Any]:
-        """POST an action that changes nothing and tells more than the resource shows."""
+        """POST a read-only action that returns more than the resource shows."""
         found = self._reader.json(self._url(f"{resource_id}/{action}", api_version), method="POST")
         return found if isinstance(found, dict) else {}
 

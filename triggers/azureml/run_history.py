@@ -1,4 +1,4 @@
-"""Asks Azure ML whether it has accepted a run of ours: run history by the tags of its key and ledger, jobs by name."""
+"""Looks up whether Azure ML has accepted a run: pipeline runs by their tags in run history, jobs by name."""
 
 import json
 import re
@@ -20,18 +20,18 @@ from .wire import CutOff, NeverSent, Wire
 
 _FRACTION: Final = re.compile(r"\.\d+")
 _PAGES: Final = 20
-"""A key has one run, in the worst of cases a few; a service that pages on and on is not answering the question."""
+"""A key has one run, at worst a few; a service that keeps sending pages is not answering the query."""
 
 
 class RunHistory:
-    """Looks runs up; it only reads, so asking twice does no harm."""
+    """Looks up runs; read-only, so a lookup can be repeated safely."""
 
     def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
         self._wire = wire
         self._settings = settings
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
-        """The runs with this key and ledger in the request's experiment; not complete when anything went wrong.
+        """Find the runs with this key and ledger in the request's experiment; not `complete` if anything failed.
 
         The filter is the SDK's (azureml-core 1.61, _restclient/_odata): (Tags/name eq "value") joined by and.
         """
@@ -81,7 +81,7 @@ class RunHistory:
 
 
 def has_tags(run: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
-    """The tags are compared again here: a service that does not know the filter must not make us adopt other runs."""
+    """True if the run has these tags; checked again in case the service ignores the filter."""
     found = run.get("tags")
     return isinstance(found, dict) and all(found.get(name) == value for name, value in tags.items())
 
@@ -92,7 +92,7 @@ def _found(run: Mapping[str, Any]) -> FoundRun:
 
 
 def _time(text: object) -> datetime | None:
-    """A time as the service writes it, with more digits than we know; None for what is none."""
+    """Parse a time of the service without its fraction of a second; None if it is not a time."""
     try:
         found = datetime.fromisoformat(_FRACTION.sub("", str(text)))
     except ValueError:
@@ -102,15 +102,15 @@ def _time(text: object) -> datetime | None:
 
 @dataclass(frozen=True)
 class RunsPage:
-    """A piece of run history's answer."""
+    """One page of run history's reply."""
 
     runs: list[Mapping[str, Any]]
     continuation: object
-    """What the question for the next piece names; falsy at the end."""
+    """The token for the next page; falsy on the last page."""
 
 
 def list_of_runs(body: bytes) -> RunsPage | None:
-    """The runs in an answer; None where it is something else."""
+    """The runs in a reply; None if it is something else."""
     page = _object(body)
     value = page.get("value")
     if not isinstance(value, list):

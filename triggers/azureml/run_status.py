@@ -1,4 +1,4 @@
-"""Asks Azure ML what has become of a run that it has accepted."""
+"""Polls the status of runs that Azure ML has accepted."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from .tokens import NoToken
 from .wire import CutOff, NeverSent, Wire
 
 _OF_PIPELINE_RUNS: Final = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
-"""By their numbers (azureml-pipeline-core 1.62, service_caller_base); real replies carry numbers, newer ones words."""
+"""By status code (azureml-pipeline-core 1.62, service_caller_base); real replies have numbers, newer ones words."""
 
 _MORE_PAGES: Final = 10
 """In addition to the pages that the queried runs would fill: ended runs are listed in between."""
@@ -30,18 +30,18 @@ _ENDS: Final = {
     "canceled": RunState.CANCELED,
     "cancelled": RunState.CANCELED,
 }
-"""The pipelines service says Finished, run history and jobs say Completed."""
+"""The pipelines service says Finished; run history and jobs say Completed."""
 
 
 class RunStatus:
-    """Asks for the status of runs; it only reads."""
+    """Queries the status of runs; read-only."""
 
     def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
         self._wire = wire
         self._settings = settings
 
     def of(self, run: Run) -> Seen:
-        """What the service says of a submitted run; never raises for what it does."""
+        """The status of a submitted run as the service reports it; an error of the service is returned, not raised."""
         try:
             call = self._call(run)
             if call is None:
@@ -63,7 +63,7 @@ class RunStatus:
         return Seen(status=word, end=end, sentence=_detail(reply.body) if end is RunState.FAILED else None)
 
     def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
-        """The ids that run history lists as this ledger's and still running; says nothing about others. Never raises.
+        """The ids that run history lists as still running; says nothing about the others. Never raises.
 
         Queries the runs that this ledger has started in the experiment, newest first, a hundred per page.
         """
@@ -112,7 +112,7 @@ def word_of(body: bytes) -> str | None:
         return None
     if "status" in reply:
         status = reply["status"]
-        # A run that has only just been accepted has none yet.
+        # A run that was only just accepted has no status yet.
         found = 0 if status is None else _lower(status).get("statuscode") if isinstance(status, dict) else status
     else:
         found = _lower(reply.get("properties")).get("status")
@@ -124,7 +124,7 @@ def word_of(body: bytes) -> str | None:
 
 
 def _detail(body: bytes) -> str | None:
-    """What the pipelines service says beside the status; mostly nothing."""
+    """The pipelines service's detail about the status; usually None."""
     status = _lower(_lower(json.loads(body)).get("status"))
     said = status.get("statusdetail")
     return f"Azure ML: {clean(said)[:500]}" if isinstance(said, str) and said.strip() else None

@@ -1,4 +1,4 @@
-"""The shared module: submits a run to whatever starts it, once; what became of it is said in an Outcome."""
+"""Submits a run to its target, once, and returns an Outcome."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -17,19 +17,19 @@ from .wire import CutOff, NeverSent, Wire
 
 
 def call_of(submission: Submission, settings: Mapping[str, str]) -> Call:
-    """What will be sent, settings put in; raises MissingSetting and UnfitAddress."""
+    """The request to send, with settings filled in; raises MissingSetting and UnfitAddress."""
     return kind_of(submission.request.target).submission(submission, settings)
 
 
 class AzureMl:
-    """Submits runs, from any number of threads."""
+    """Submits runs; may be used by any number of threads."""
 
     def __init__(self, wire: Wire, settings: Mapping[str, str]) -> None:
         self._wire = wire
         self._settings = settings
 
     def place(self, request: RunRequest) -> str | None:
-        """A digest of where the settings would send a request now; None where they do not tell."""
+        """Digest of the URL that the current settings resolve to; None if there is none that may be called."""
         try:
             url = url_of(request.target, self._settings)
         except (MissingSetting, UnfitAddress):
@@ -37,7 +37,7 @@ class AzureMl:
         return hashlib.sha256(url.encode()).hexdigest()[:32]
 
     def obstacle(self, request: RunRequest) -> str | None:
-        """What keeps the settings from making a call of a request; None when nothing does."""
+        """The reason why the settings cannot make a call of this request; None if they can."""
         try:
             call_of(Submission(request=request, run_key="", ledger_id="", attempt=""), self._settings)
         except (MissingSetting, UnfitAddress) as error:
@@ -45,14 +45,14 @@ class AzureMl:
         return None
 
     def is_unreachable(self, request: RunRequest) -> bool:
-        """Whether the host of a request recently timed out while connecting."""
+        """True if connecting to the request's host timed out recently."""
         try:
             return self._wire.is_unreachable(url_of(request.target, self._settings))
         except (MissingSetting, UnfitAddress):
             return False
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
-        """Send once, unless `is_fresh`, asked directly before, says that the claim has grown too old."""
+        """Send once, unless `is_fresh`, called directly before, returns False because the claim is too old."""
         try:
             call = call_of(submission, self._settings)
             send = call.prepared(self._wire)
@@ -74,14 +74,14 @@ class AzureMl:
         return replace(outcome, studio_url=studio, is_beyond_reach=self._is_beyond_reach(target))
 
     def _is_beyond_reach(self, target: Target) -> bool:
-        """Whether nobody can ask for the end of its runs; where a setting is missing, that is not for good."""
+        """True if the status of its runs can never be polled; a missing setting is only temporary."""
         try:
             return kind_of(target).status(target, "", self._settings) is None
         except (MissingSetting, UnfitAddress):
             return False
 
     def _studio_url(self, submission: Submission, call: Call, run_id: str) -> str | None:
-        """A batch endpoint's address does not tell its workspace: the file does, where it has one."""
+        """URL of the run's studio page. A batch endpoint's URL does not show its workspace, but the file may."""
         target = submission.request.target
         try:
             url = call.url if target.workspace is None else job_url(target, run_id, self._settings)

@@ -1,4 +1,4 @@
-"""Access tokens by azure-identity, which is imported when the first one is needed: it costs 0.4 s of a cold start."""
+"""Access tokens from azure-identity, which is imported on first use: it adds 0.4 s to a cold start."""
 
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 class NoToken(Exception):
-    """No identity gave a token; nothing was sent."""
+    """No identity provided a token; nothing was sent."""
 
 
 class Tokens:
-    """One credential a process, built when first needed; its own cache answers from then on."""
+    """One credential per process, built on first use; it caches its tokens."""
 
     def __init__(self, client_id: str | None) -> None:
         self._client_id = client_id
@@ -27,12 +27,12 @@ class Tokens:
 
         try:
             return self.credential.get_token(scope).token
-        except (AzureError, ValueError) as error:  # ValueError: a wrong AZURE_ setting of azure-identity's own
+        except (AzureError, ValueError) as error:  # ValueError: azure-identity rejects one of its AZURE_ settings
             raise NoToken(f"no token for {scope}: {_first_line(error)}") from error
 
     @property
     def credential(self) -> "TokenCredential":
-        """The managed identity in Azure; on a laptop whatever DefaultAzureCredential finds."""
+        """The managed identity in Azure; on a laptop, whatever DefaultAzureCredential finds."""
         with self._lock:
             if self._credential is None:
                 from azure.identity import DefaultAzureCredential
@@ -44,13 +44,13 @@ class Tokens:
 
 
 class LateCredential:
-    """A credential for storage clients that builds the shared one only when a token is asked for."""
+    """A credential for storage clients that builds the shared one only when a token is requested."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
     def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
-        """As azure-core's TokenCredential."""
+        """See azure-core's TokenCredential."""
         return self._tokens.credential.get_token(*scopes, **options)
 
 

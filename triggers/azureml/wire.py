@@ -1,4 +1,4 @@
-"""POSTs JSON with a token to Azure ML, once, and tells a request that was never sent from one that may have been."""
+"""Sends a request to Azure ML once, and distinguishes one that was never sent from one that may have been."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import requests
 
 MAX_IDLE: Final = timedelta(seconds=30)
-"""Azure's load balancers drop idle flows after 4 minutes. A server that closes earlier says so, and that is seen."""
+"""Azure's load balancers silently drop idle flows after 4 minutes. A server that closes earlier says so."""
 
 _UNREACHABLE_FOR: Final = timedelta(seconds=45)
 _MOST_UNFINISHED: Final = 16
 _WITH_TOKENS: Final = ("Authorization", "x-azureml-token")
 _MASK: Final = "…".encode()
 _MAX_REPLY: Final = 1_000_000
-"""Bytes. A real reply has some 2,000; whoever sends more is not the service."""
+"""In bytes. A real reply has about 2,000; anything longer is not from the service."""
 
 
 class NeverSent(Exception):
@@ -34,17 +34,17 @@ class NeverSent(Exception):
 
 
 class CutOff(Exception):
-    """The connection, or the patience, ended before a whole answer was there; the service may have acted."""
+    """The connection ended or the wait timed out before the reply was complete; the service may have acted."""
 
     def __init__(self, sentence: str, *, is_silence: bool = False) -> None:
-        """`is_silence`: the service had not said anything when the patience ended."""
+        """`is_silence` is True if the wait timed out before the service sent anything."""
         super().__init__(sentence)
         self.is_silence = is_silence
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the service; the body is what came of it before it broke off, if it did."""
+    """A reply of the service; if it broke off, `body` is the part that was received."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Reply:
 
 
 class Wire:
-    """One pool of connections and one credential for a whole process, shared by its threads."""
+    """One connection pool and one credential for a whole process, shared by its threads."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class Wire:
         unreachable: LeftAlone | None = None,
         spares: bool = False,
     ) -> None:
-        """`scope` is that of Azure Resource Manager's tokens; None: the one of the cloud that the address belongs to.
+        """`scope` is that of Azure Resource Manager's tokens; None for that of the URL's cloud.
 
-        `patience` bounds connecting, sending and reading together, as long as the reply's head comes in one go.
-        A connection that was idle for longer than `max_idle` is made anew. `settings` say which hosts, other than
-        Azure's, may receive tokens. `unreachable` remembers the hosts that timed out while connecting; a wire that
-        `spares` them sends nothing there for a while.
+        `patience` bounds connecting, sending and reading together, provided that the reply's head arrives in one piece.
+        A connection that was idle longer than `max_idle` is replaced. `settings` name the hosts, in addition to
+        Azure's, that may receive tokens. `unreachable` remembers the hosts that timed out while connecting; if `spares`
+        is True, nothing is sent to them for a while.
         """
         self._unreachable = unreachable or LeftAlone(SystemClock())
         self._spares = spares
@@ -84,11 +84,11 @@ class Wire:
         self._new_session: Callable[[], requests.Session] = lambda: _session(threads, ca_bundle, max_idle)
         self._lock = Lock()
         self._unfinished: list[Thread] = []
-        """Calls that nobody waits for any more: their answers drip in."""
+        """Calls that timed out while their replies still trickle in."""
         self._session: requests.Session | None = None
 
     def is_unreachable(self, url: str) -> bool:
-        """Whether its host recently timed out while connecting."""
+        """True if connecting to its host timed out recently."""
         return bool(self._unreachable.still(host_of(url)))
 
     def prepared(
@@ -102,10 +102,9 @@ class Wire:
         audience: Audience | None = Audience.ARM,
         with_azureml_token: bool = False,
     ) -> Callable[[], Reply]:
-        """Everything that can be done before sending, the token first; the call sends, once.
+        """Prepare a request, including its token; calling the result sends it, once.
 
-        Without an audience no token of ours goes along.
-        Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
+        Without an audience no token is sent. Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
         """
         from requests import RequestException
 
@@ -123,9 +122,9 @@ class Wire:
         return lambda: _without(self._send(session, request), secrets)
 
     def in_time(self, call: Callable[[], Reply]) -> Reply:
-        """A whole answer within the patience, however slowly it comes; raises NeverSent and CutOff.
+        """Return a complete reply, or give up when `patience` ends; raises NeverSent and CutOff.
 
-        For questions that may be asked again: what is sent is sent, and an answer that comes later is lost.
+        Only for requests that can be repeated: the request is not recalled, and a reply that comes later is lost.
         """
         with self._lock:
             self._unfinished = [one for one in self._unfinished if one.is_alive()]
@@ -154,7 +153,7 @@ class Wire:
         return answer
 
     def _token(self, url: str, audience: Audience) -> str:
-        """A token for the URL that will be called, if it may have one; raises NoToken and NeverSent."""
+        """A token for the URL, if one may be sent there; raises NoToken and NeverSent."""
         if problem := token_problem(url, self._settings):
             raise NeverSent(problem)
         own = self._scope if audience is Audience.ARM else None
@@ -170,15 +169,16 @@ class Wire:
             raise NeverSent(f"connecting to {host} timed out; not trying again for {rest.total_seconds():.0f} s")
         until = time.monotonic() + self._patience
         connect = min(10.0, self._patience / 6)
-        # The connect time-out also bounds sending; together with reading that is three parts of the patience.
+        # The connect timeout also bounds sending, so connecting, sending and reading add up to the patience.
         timeout = (connect, self._patience - 2 * connect)
         try:
-            # The adapter alone: it follows no redirect, keeps no cookie, and costs a third less than Session.post.
+            # Only the adapter: it follows no redirects, keeps no cookies, and takes a third less time than
+            # Session.post.
             with session.get_adapter(str(request.url)).send(request, stream=True, timeout=timeout) as reply:
                 self._unreachable.has_answered(host)
                 body, is_whole = _body(reply, until)
                 if not 200 <= reply.status_code < 300:
-                    # Something may follow that belongs to this answer: nobody shall read it as the next one's.
+                    # More of this reply may follow; it must not be read as part of the next one.
                     reply.close()
                 return Reply(reply.status_code, reply.headers, body, is_whole)
         except RequestException as error:
@@ -223,7 +223,7 @@ def _prepared_url(url: str) -> str:
 
 
 def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
-    """The reply without tokens that it repeats: what a service says of an error is kept and shown."""
+    """Mask tokens that the reply repeats: the service's error messages are stored and shown."""
     body = reply.body
     for secret in secrets:
         body = body.replace(secret.encode(), _MASK)
@@ -237,7 +237,7 @@ def _session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> "reque
 
 
 def _body(reply: "requests.Response", until: float) -> tuple[bytes, bool]:
-    """The reply's body, or what came of it before it broke off or the patience ended: the status alone says much."""
+    """The body and whether it is complete; an incomplete one is kept, because the status alone says much."""
     from urllib3.exceptions import HTTPError
 
     body = b""
@@ -254,7 +254,7 @@ def _body(reply: "requests.Response", until: float) -> tuple[bytes, bool]:
 
 
 def _brief(error: Exception) -> str:
-    """The innermost reason: what stands around it holds the address, whose query may hold a signature."""
+    """The innermost reason only: the messages around it contain the URL, whose query may contain a signature."""
     cause = error.args[0] if error.args else error
     reason = getattr(cause, "reason", None) or cause
     return " ".join(f"{type(reason).__name__}: {reason}".split())[:300]

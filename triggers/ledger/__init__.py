@@ -1,1 +1,1 @@
-"""Who may submit what: the rows that let one caller claim a run key, and keep what became of it."""
+"""The ledger: rows by which exactly one caller claims a run key, and which record what became of the run."""

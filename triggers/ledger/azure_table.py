@@ -1,4 +1,4 @@
-"""The rows in Azure Table Storage: a transaction spans one partition, so a schedule is one."""
+"""The ledger's rows in Azure Table Storage. A transaction covers one partition, so each schedule has its own."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from azure.data.tables import TableEntity
 
 _UNFIT: Final = frozenset({404, 409, 412})
-"""A condition does not hold: there is no such row, there is one, or it has changed."""
+"""Statuses of a failed condition: the row is missing, exists already, or has changed."""
 
 
 _BETWEEN: Final = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @before"
 _ROWS_A_REQUEST: Final = 1000
-"""As many as the service gives at once."""
+"""The most that the service returns at once."""
 
 
 class AzureTable:
-    """One table; safe to share between threads. It is created when it is missing."""
+    """One table, created if it is missing; safe to share between threads."""
 
     def __init__(self, open_service: Callable[[], TableServiceClient]) -> None:
-        """`open_service` is called at the first use, so that building a ledger touches nothing."""
+        """`open_service` is called on first use, so that building a ledger sends nothing."""
         self._open_service = open_service
         self._lock = Lock()
         self._client: TableClient | None = None
@@ -99,7 +99,7 @@ class AzureTable:
         return answered.at or self._stamped()
 
     def _stamped(self) -> datetime:
-        """The time at which a row is written: every row has one, also where a proxy lets no Date through."""
+        """Write a row and return its timestamp; used when a proxy removes the Date header."""
         self.write("registry", [Replace("clock", {})])
         row = self.get("registry", "clock")
         if row is None or row.written_at is None:
@@ -108,14 +108,14 @@ class AzureTable:
 
     @contextmanager
     def _reached(self) -> Iterator[TableClient]:
-        """The table; whatever goes wrong with it inside becomes LedgerUnavailable, with what to do."""
+        """Yield the table; any error of it becomes LedgerUnavailable, with a hint at the fix."""
         try:
             yield self._table()
         except UnusableConnection as error:
             raise LedgerUnavailable(f"the ledger cannot be reached: {error}") from error
         except AzureError as error:
             if isinstance(error, HttpResponseError) and table_is_missing(error):
-                self._client = None  # made anew by the next call
+                self._client = None  # created again by the next call
                 self.incarnation += 1
             raise LedgerUnavailable(explained(error)) from error
         except BROKEN_OFF as error:
@@ -130,6 +130,6 @@ class AzureTable:
 
 def _stored(entity: "TableEntity") -> StoredRow:
     stamped = entity.metadata["timestamp"]
-    # As a plain datetime: the client's own kind cannot be written into a document.
+    # A plain datetime, because the client's subclass of it cannot be serialized.
     written_at = None if stamped is None else datetime.fromisoformat(stamped.isoformat())
     return StoredRow(entity["RowKey"], entity, str(entity.metadata["etag"]), written_at)

@@ -1,4 +1,4 @@
-"""Calls to the table service: repeated where an answer was lost, dated by its clock, explained where they fail."""
+"""Helps with calls to the table service: repeats lost writes, reads the service's clock, explains errors."""
 
 import re
 import time
@@ -12,22 +12,22 @@ from requests import RequestException
 Written = TypeVar("Written")
 
 BROKEN_OFF: Final = (ServiceResponseError, DecodeError, RequestException, ValueError)
-"""What an answer that breaks off is raised as: the parts of a batch are read late, with requests' own errors."""
+"""The errors of a reply that breaks off. The parts of a batch are read late, and raise requests' own errors."""
 
 TABLE: Final = "pipelinetriggers"
 
 
 _DATE: Final = re.compile(r"[0-3]\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d")
-"""The time in a Date header, in whichever way a proxy has written, doubled or moved its zone: HTTP knows UTC alone."""
+"""The time in a Date header. The zone is left out: proxies rewrite or repeat it, and HTTP only uses UTC."""
 
 
 class ServerTime:
-    """Takes the time of the storage service out of an answer; HTTP gives it in whole seconds."""
+    """Reads the storage service's time from a response; HTTP gives it in whole seconds."""
 
     at: datetime | None = None
 
     def __call__(self, response: Any) -> None:
-        found = _DATE.search(response.http_response.headers.get("Date") or "")  # an answer that breaks off may lack it
+        found = _DATE.search(response.http_response.headers.get("Date") or "")  # may be absent if the reply broke off
         try:
             self.at = found and datetime.strptime(found[0], "%d %b %Y %H:%M:%S").replace(tzinfo=UTC)
         except ValueError:
@@ -35,9 +35,9 @@ class ServerTime:
 
 
 def repeated(write: Callable[[], Written]) -> Written:
-    """The write, repeated when its answer was lost: the client does not repeat a POST, and every one of ours may be.
+    """Write, and repeat if the reply is lost: the client never repeats a POST, but ours may all be repeated.
 
-    A transaction meets its own row and knows it by its write id; the other inserts read whatever is there already.
+    A repeated transaction recognizes its own row by the write id; other inserts read the row that is there.
     """
     for pause in (0.1, 0.5):
         try:
@@ -51,12 +51,12 @@ _UNREACHED: Final = re.compile(r"host='([^']+)', port=(\d+)\).*(?:NewConnectionE
 
 
 def table_is_missing(error: HttpResponseError) -> bool:
-    """Whether the call failed because there is no table yet, or no more."""
+    """True if the call failed because the table does not exist, or no longer does."""
     return "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}"
 
 
 def explained(error: Exception) -> str:
-    """One line: what the storage service said, and the role that a refusal asks for."""
+    """One line: the storage service's message, and after a 403 the role that is missing."""
     said = str(error).strip().splitlines()
     status = getattr(error, "status_code", None)
     if (place := _UNREACHED.search(str(error))) is not None:

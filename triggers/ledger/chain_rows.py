@@ -1,6 +1,6 @@
-"""The rows by which ends of runs reach the schedules that follow: written in the transaction of the end.
+"""Rows that carry the end of a run to the schedules that follow it, written in the transaction of that end.
 
-A row names no follower: each process works on it by its own file, and notes in a column whom it has served.
+A row does not name the followers: each process finds them in its own file, and adds a column for each one handled.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ ENDS = "e:"
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """The end of a run, with the schedules that have been served."""
+    """The end of a run, with the followers that have been handled."""
 
     row_key: str
     upstream: Upstream
     done: frozenset[str]
-    """By the names of columns."""
+    """The names of their columns."""
 
     def is_done(self, follower: str) -> bool:
-        """Whether a follower needs nothing more."""
+        """True if nothing is left to do for a follower."""
         return done_column(follower) in self.done
 
 
 def ends_of(before: Run | None, after: Run, followed: Mapping[str, frozenset[str]]) -> list[Operation]:
-    """The row of a run's end, where a schedule follows that state of its schedule."""
+    """The row of a run's end, if another schedule follows that state; `before` is None for a new run."""
     if before is not None and before.state is after.state:
         return []
     if (never_ran := previous_of(after)) is not None:
@@ -49,30 +49,30 @@ def end_of(row: StoredRow) -> End:
 
 
 class ChainLedger:
-    """The ends of runs, and what has come of them."""
+    """Reads, updates and deletes the rows of runs' ends."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def ends(self, schedule: str) -> list[End]:
-        """The ends of a schedule's runs that others follow, as far as they are kept."""
+        """The ends of a schedule's runs that others follow, until they are dropped."""
         return list(readable(end_of, self._table.query(schedule, ENDS, after_prefix(ENDS))))
 
     def note_done(self, end: End, follower: str) -> None:
-        """Note that a follower has been served."""
+        """Record that a follower has been handled."""
         self._table.write(end.upstream.schedule, [Merge(end.row_key, {done_column(follower): True})])
 
     def drop(self, end: End) -> None:
-        """Forget an end."""
+        """Delete the row of an end."""
         self._table.write(end.upstream.schedule, [Delete(end.row_key)])
 
     def chained(self, follower: str) -> set[str]:
-        """The keys of all runs of a chained schedule that ends have started or skipped."""
+        """The keys of all runs, started or skipped, of a schedule that follows others."""
         first = f"k:{follower}~after~"
         rows = self._table.query(follower, first, after_prefix(first), columns=("state",))
         return {row.row_key[2:] for row in rows}
 
 
 def done_column(follower: str) -> str:
-    """A column's name has neither hyphens nor more than 255 characters."""
+    """The column for a follower: a digest, because names have no hyphens and at most 255 characters."""
     return f"done_{hashlib.sha256(follower.encode()).hexdigest()[:32]}"

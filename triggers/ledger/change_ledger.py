@@ -1,18 +1,18 @@
-"""The ledger's rows of changes: the newest version of every path, batches, and how far sweeps have come.
+"""The ledger's rows about changes: the newest version of each path, batches, and the progress of sweeps.
 
-    partition = schedule    v:<blob>                   the newest version that has a row: how a metadata write is told
+    partition = schedule    v:<blob>                   the newest recorded version: shows if only metadata changed
                             c:<change>                 a change in a batch, with its run key once it has one; stays
                             p:<group>:<change>         exists while the change waits for its batch
-                            q:<group>:<change>         the same where the batch is to be a complete set
-                            b:<group>                  exists while a batch of the group is made: sealing, then sealed
-                            qb:<group>                 the same of a set
+                            q:<group>:<change>         the same, if the batch has to be a complete set
+                            b:<group>                  exists while a batch of the group is made, open or sealed
+                            qb:<group>                 the same for a set
                             qi:<group>                 the group's newest set that was closed incomplete
-                            m:<run>:<number>           the members of a batch, 48 a row
-    partition = registry    sweep:<schedule>:<life>    a sweep's mark, and where an unfinished listing goes on
-                            w:<schedule>               the same in version 0.1.0, which knows no lives
-                            x:<schedule>               where pruning goes on
+                            m:<run>:<number>           the members of a batch, 48 per row
+    partition = registry    sweep:<schedule>:<life>    a sweep's mark, and where an unfinished listing continues
+                            w:<schedule>               the same in version 0.1.0, which has no lives
+                            x:<schedule>               where pruning continues
 
-Paths, groups and run keys stand in row keys as digests.
+Row keys contain digests of paths, groups and run keys.
 """
 
 import hashlib
@@ -53,32 +53,32 @@ from .ports import Create, Delete, Merge, Operation, Replace, StoredRow, followi
 from .rows import after_prefix, columns_of, numbers_behind, readable, readable_or, replays_of, text_of
 
 OWN_RUN: Final = "(its own)"
-"""Instead of a batch's run key: the change has a run, or a skip, of its own."""
+"""In place of a batch's run key: the change has its own run, or was skipped on its own."""
 
 Fits: TypeAlias = Callable[[Member], bool]
-"""Whether a change may be in a batch of the process that makes it."""
+"""Returns True if the calling process may put a change into a batch."""
 
 _NO_MEMBERS: Final[Sequence[Member]] = ()
 _MADE_WITHIN: Final = timedelta(days=1)
 _MEMBERS_A_TRANSACTION: Final = 48
-"""A transaction holds 100 rows; assigning a member takes two, and two are the batch's own."""
+"""A transaction has at most 100 writes: two for each member, and two for the batch."""
 
 
 class ChangeLedger:
-    """The rows of changes, in the table of a ledger. Every method raises LedgerUnavailable."""
+    """Reads and writes the rows about changes. Every method raises LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._table = ledger.table
 
     def newest(self, schedule: str, change: BlobChange) -> Version | None:
-        """The newest version of a blob that has a row."""
+        """The newest recorded version of a blob; None if there is none."""
         row = self._table.get(schedule, _version_key(change))
         return None if row is None else replace(readable_or(version_of, row, UNREADABLE), row=row.etag)
 
     def noted(self, found: FoundBlob, before: Version | None) -> list[Operation]:
-        """What makes this version its path's newest, for a transaction; nothing for an older one, or the newest itself.
+        """The write that makes this version its path's newest; empty if it is not newer than `before`.
 
-        The transaction fails when somebody else has noted another version since `before` was read.
+        Its transaction fails if another version was recorded since `before` was read.
         """
         change, row = found.change, None if before is None else before.row
         if before is not None and (before.etag == change.etag or before.last_modified > change.changed_at):
@@ -86,23 +86,23 @@ class ChangeLedger:
         return [following(_version_key(change), columns_of(noted_version(found, before)), row)]
 
     def is_batched(self, schedule: str, change: BlobChange) -> bool:
-        """Whether the change is in a batch, or waits for one."""
+        """True if the change is in a batch or waits for one."""
         return self._table.get(schedule, f"c:{change_digest(change)}") is not None
 
     def batch_of(self, schedule: str, digest: str) -> str | None:
-        """The run key of the batch that a change is in, empty while it waits for one; None when it is in none.
+        """The run key of the batch that a change is in; empty while it waits for one, None if it never did.
 
-        Raises CorruptRow too.
+        OWN_RUN if the change left its batch. Also raises CorruptRow.
         """
         row = self._table.get(schedule, f"c:{digest}")
         return None if row is None else text_of(row, "run_key")
 
     def replays(self, schedule: str, digest: str) -> list[int]:
-        """The numbers under which a change was in a batch, or waited for one, once more; the lowest first."""
+        """The numbers of a change's replays that are in a batch or wait for one, in ascending order."""
         return numbers_behind(f"c:{digest}.r", self._table.query(schedule, *replays_of("c:", digest)))
 
     def add(self, schedule: str, member: Member, others: list[Operation], *, for_set: bool = False) -> bool:
-        """Let a change wait for its batch; False when it does already, or one of the others does not fit."""
+        """Let a change wait for its batch; False if it already does, or if a condition of `others` fails."""
         change, write_id = member.change, str(uuid4())
         named = {"path": change.path, "etag": change.etag, "run_key": "", "written_by": write_id}
         operations = [
@@ -116,20 +116,20 @@ class ChangeLedger:
         return row is not None and row.columns.get("written_by") == write_id
 
     def waiting(self, schedule: str, fits: Fits = bool) -> list[Waiting]:
-        """The groups with pending changes that fit; costs what is pending."""
+        """The groups with pending changes that fit, without those for sets; reads every pending row."""
         return waiting_of(one for one in readable(arrival_of, self._rows(schedule, PENDING)) if fits(one.member))
 
     def heads(self, schedule: str) -> list[Head]:
-        """The batches that are being made; a row that is not readable is made out from the batch's members."""
+        """The batches being made; one with an unreadable row is reconstructed from its members."""
         rows = chain.from_iterable(self._rows(schedule, prefix) for prefix in (HEAD, SET_HEAD))
         heads = (readable_or(head_of, row, None) or self._mended(schedule, row) for row in rows)
         return [head for head in heads if head is not None]
 
     def _mended(self, schedule: str, spoilt: StoredRow) -> Head | None:
-        """Write a readable row for a batch that is being made: the next batch of its group waits for its end.
+        """Replace the unreadable row of a batch being made; without it, the group's next batch could not begin.
 
-        None where its members do not tell which batch it is. What is older than a day may have run, and its run's row
-        be pruned already: that is left to people. A set is closed with the members that it has.
+        Returns None if no members show which batch it is. A batch older than a day is left to people: it may have run,
+        and its run's row may have been pruned. A set is closed with the members that it has.
         """
         since = self._table.now() - _MADE_WITHIN
         for row in self._rows(schedule, "m:"):
@@ -151,26 +151,26 @@ class ChangeLedger:
         return None
 
     def all_pending(self, schedule: str) -> Iterator[Arrival]:
-        """Every change that waits for a batch."""
+        """All changes that wait for a batch."""
         rows = chain.from_iterable(self._rows(schedule, prefix) for prefix in (PENDING, FOR_SETS))
         return readable(arrival_of, rows)
 
     def for_sets(self, schedule: str) -> Iterator[Arrival]:
-        """Every change that waits for a complete set."""
+        """All changes that wait for a complete set."""
         return readable(arrival_of, self._rows(schedule, FOR_SETS))
 
     def released(self, one: Arrival) -> list[Operation]:
-        """What the claim of a change's own run has to hold besides, when it waits for a batch no more."""
+        """Operations to add to the claim when a change stops waiting for a batch and gets its own run."""
         key = pending_key(one.member, for_set=one.is_for_set)
         return [Delete(key), Merge(f"c:{one.member.digest}", {"run_key": OWN_RUN})]
 
     def regather(self, schedule: str, one: Arrival, *, for_set: bool) -> None:
-        """Let a change wait for a set that has waited for a plain batch, or the other way, since its schedule does."""
+        """Let a change wait for a set instead of a plain batch, or vice versa, after its schedule was edited."""
         before = Delete(pending_key(one.member, for_set=one.is_for_set))
         self._table.write(schedule, [before, Create(pending_key(one.member, for_set=for_set), columns_of(one.member))])
 
     def taken_out(self, schedule: str, head: Head, member: Member) -> list[Operation]:
-        """What takes a member out of a batch that is being made; none when it is in it no more."""
+        """Operations that take a member out of a batch being made; empty if it is no longer in it."""
         for row in self._rows(schedule, f"m:{_run_id(head.run_key)}:"):
             members = readable_or(members_of, row, _NO_MEMBERS)
             if member not in members:
@@ -186,15 +186,15 @@ class ChangeLedger:
         return []
 
     def write(self, schedule: str, operations: list[Operation]) -> bool:
-        """Write on their own what was meant for a claim that somebody else has made."""
+        """Write operations whose claim another caller has already made; False if a condition fails."""
         return self._table.write(schedule, operations) is not None
 
     def begin(
         self, schedule: str, head: Head, fits: Fits, limit: int, expected: AbstractSet[Member] | None = None
     ) -> bool:
-        """Begin a batch of a group with its first members; False when somebody else was first, or nothing waits.
+        """Begin a batch of a group with its first members; False if another process was first, or nothing waits.
 
-        `head` tells its group, its path and its life. Of a set, all members are expected.
+        `head` gives the group, path and life. A set also needs exactly the members in `expected` to be pending.
         """
         members = self._pending(schedule, head, fits, limit)
         if not members or (expected is not None and expected != set(members)):
@@ -206,7 +206,7 @@ class ChangeLedger:
         return self._table.write(schedule, [begun, *_assigned(head, members)]) is not None
 
     def go_on(self, schedule: str, head: Head, fits: Fits, limit: int, sealed_at: datetime) -> bool:
-        """Assign more members, or seal the batch when it is full or nothing waits; False when somebody was first."""
+        """Assign more members, or seal the batch if it is full or nothing waits; False if another process was first."""
         members = self._pending(schedule, head, fits, limit - head.count)
         if not members:
             sealed = Replace(head_key(head), columns_of(replace(head, sealed_at=sealed_at, row=None)), head.row)
@@ -222,23 +222,23 @@ class ChangeLedger:
         return True
 
     def outdated(self, schedule: str, head: Head) -> list[Arrival]:
-        """Older versions, still pending, of the files in a set that is being made."""
+        """Pending changes that are older versions of files in a set being made."""
         assert head.closed is not None
         arrivals = list(readable(arrival_of, self._rows(schedule, pending_prefix(head.group, for_set=True))))
         return outdated(head.closed, arrivals, self.members(schedule, head.run_key)) if arrivals else []
 
     def members(self, schedule: str, run_key: str) -> list[Member]:
-        """The members of a batch; those in a row that is not readable are left out."""
+        """The members of a batch, without those in unreadable rows."""
         rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
         return [member for members in readable(members_of, rows) for member in members]
 
     def lacks_members(self, schedule: str, run_key: str) -> bool:
-        """Whether a row of a batch's members is not readable, or names none: its run starts without those."""
+        """True if a row of a batch's members is unreadable or empty; the run then starts without those members."""
         rows = self._rows(schedule, f"m:{_run_id(run_key)}:")
         return any(not readable_or(members_of, row, None) for row in rows)
 
     def ended(self, head: Head) -> list[Operation]:
-        """What the claim of a batch's run has to hold besides, so that the next batch of the group can begin."""
+        """Operations to add to the claim of a batch's run, so that the group's next batch can begin."""
         done: list[Operation] = [Delete(head_key(head), head.row)]
         if head.closed is None or head.closed.deadline is None:
             return done
@@ -251,14 +251,14 @@ class ChangeLedger:
         return None if row is None else readable_or(incomplete_of, row, None)
 
     def prune(self, schedule: str, written_before: datetime, limit: int) -> Pruned:
-        """Delete rows of changes and members that were written before a time; at most `limit` rows a kind a call."""
+        """Delete rows of changes and members written before a time; at most `limit` rows of each kind per call."""
         making = {_run_id(head.run_key) for head in self.heads(schedule)}
         return prune(self._table, schedule, making, written_before, limit)
 
     def _pending(self, schedule: str, head: Head, fits: Fits, limit: int) -> list[Member]:
-        """The next members to assign: of a set all, else at most what fits into a transaction.
+        """The next members to assign: all of a set, otherwise at most as many as fit into a transaction.
 
-        None where an edit has made the batch smaller.
+        Empty if an edit has lowered the batch's limit below its present size.
         """
         prefix = pending_prefix(head.group, for_set=head.closed is not None)
         if head.closed is not None:

@@ -1,4 +1,4 @@
-"""Forgets rows of changes that are older than the ledger's memory."""
+"""Deletes rows about changes when the ledger no longer has to keep them."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -13,17 +13,17 @@ _PRUNED: Final = ("c:", "m:", "v:", INCOMPLETE, RENAMED)
 
 
 class Pruned(NamedTuple):
-    """What a call of `prune` came to."""
+    """The result of a call of `prune`."""
 
     deleted: int
     is_all: bool
-    """Whether it has come to the end of every kind of row."""
+    """True if every kind of row was read to its end."""
 
 
 def prune(table: Table, schedule: str, making: Collection[str], written_before: datetime, limit: int) -> Pruned:
-    """Delete rows of changes and members that were written before a time, but for those of batches being made.
+    """Delete rows of changes and members written before a time, except those of batches being made.
 
-    At most `limit` rows a kind are looked at; the next call goes on behind them, and begins anew at the end.
+    Reads at most `limit` rows of each kind. The next call continues after them, and starts over at the end.
     """
     cursors = table.get(REGISTRY, f"x:{schedule}")
     cursor, deleted = {}, 0
@@ -34,12 +34,12 @@ def prune(table: Table, schedule: str, making: Collection[str], written_before: 
         rows = list(table.query(schedule, first, after_prefix(prefix), limit))
         cursor[kind] = rows[-1].row_key if len(rows) == limit else prefix
         old = [row for row in rows if row.written_at is not None and row.written_at < written_before]
-        # What still waits for its batch or its run, in a long pause say, is not past.
+        # Keep what still waits for its batch or run, for example in a long pause.
         old = [row for row in old if row.columns.get("run_key") != "" and row.row_key.split(":")[1] not in making]
         for start in range(0, len(old), ROWS_A_TRANSACTION):
             piece = old[start : start + ROWS_A_TRANSACTION]
             if table.write(schedule, [Delete(row.row_key, row.etag) for row in piece]) is not None:
-                deleted += len(piece)  # else somebody has written one of them meanwhile: next time
+                deleted += len(piece)  # otherwise one of them was written meanwhile: next time
     is_all = all(first in _PRUNED for first in cursor.values())
     if cursors is not None or not is_all:
         table.write(REGISTRY, [Replace(f"x:{schedule}", cursor)])

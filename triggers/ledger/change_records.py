@@ -1,4 +1,4 @@
-"""What the ledger's rows of changes hold: versions, batches that are being made, and sweeps."""
+"""The contents of the ledger's rows about changes: versions, batches being made, and sweeps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,35 +15,35 @@ from .rows import CorruptRow, document_of
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierVersion:
-    """A version of a blob that another one has followed."""
+    """A version of a blob that was followed by another."""
 
     etag: str
     last_modified: Instant
-    """Or the time at which it was renamed."""
+    """Or the time of its rename."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A version of a blob, as far as it has to be told from the next one."""
+    """The properties that distinguish one version of a blob from the next."""
 
     etag: str
     size: int
     content_md5: str | None
     last_modified: Instant
-    """Or the time at which it was renamed."""
+    """Or the time of its rename."""
     created: Instant | None = None
-    """None: noted before creation times were."""
+    """None if unknown, as in rows written before this was recorded."""
     earlier: tuple[EarlierVersion, ...] = ()
-    """Those before it, newest first, a few at most: by them explanations find what a lost version started."""
+    """The versions before it, newest first, at most ten: explanations use them to find a lost version's run."""
     row: str | None = None
-    """The ledger's mark of what was read; None for a version that is not in it yet."""
+    """ETag of the row that was read; None if it is not stored yet."""
 
 
 _EARLIER: Final = 10
 
 
 def noted_version(found: FoundBlob, before: Version | None) -> Version:
-    """What is noted of a blob's present version, which follows the one that was noted before."""
+    """The record of a blob's present version; `before` is the one recorded before it."""
     change = found.change
     earlier: tuple[EarlierVersion, ...] = ()
     if before is not None and before.etag:
@@ -59,7 +59,7 @@ def noted_version(found: FoundBlob, before: Version | None) -> Version:
 
 
 UNREADABLE: Final = Version(etag="", size=-1, content_md5=None, last_modified=datetime(1900, 1, 1, tzinfo=UTC))
-"""Stands for a row that somebody has spoilt: every version differs from it, and the next one mends it."""
+"""Replaces an unreadable row: every version differs from it, so the next one overwrites the row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,37 +70,37 @@ class Head:
     run_key: str = ""
     count: int = 0
     rows: int = 0
-    """Of members, so far."""
+    """Number of rows with members so far."""
     sealed_at: Instant | None = None
-    """None: members are still assigned."""
+    """None while members are still being assigned."""
     row: str | None = None
     path: str | None = None
-    """The folder that its run gets; None: version 0.1.0 has begun it."""
+    """The folder that its run gets; None if version 0.1.0 began the batch."""
     life: str | None = None
-    """The life of its schedule in which it was begun; None: by version 0.1.0."""
+    """The life of its schedule in which it was begun; None if version 0.1.0 began it."""
     closed: Closed | None = None
-    """How it was closed, if it is a complete set or was to be one."""
+    """How the set was closed, complete or not; None for a plain batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepState:
-    """How far the sweep of a life has come; times are the ledger's."""
+    """The progress of a life's sweep; times are on the ledger's clock."""
 
     mark: Instant | None = None
-    """What was modified before this has been seen to; None before the first listing has ended."""
+    """Files modified before this have been handled; None until the first listing has ended."""
     started_at: Instant | None = None
-    """Of the newest listing."""
+    """When the newest listing started."""
     listing: bool = False
-    """Whether it has not ended yet."""
+    """True while that listing is unfinished."""
     of: str = ""
-    """What is listed: an edited schedule begins its listing anew."""
+    """Digest of what is listed: after an edit of the schedule, the listing starts over."""
     continuation: str | None = None
     pending_from: Instant | None = None
-    """The modification time of the oldest copy that was still under way."""
+    """The modification time of the oldest blob that was still being copied."""
     before_first_seen: int = 0
-    """Blobs of the first listing that are older than the schedule."""
+    """Number of blobs in the first listing that are older than the schedule."""
     missed_by_events: int = 0
-    """Changes that a sweep has found and no event had told."""
+    """Number of changes that a sweep found and no event had reported."""
     row: str | None = None
 
 
@@ -112,17 +112,17 @@ INCOMPLETE: Final = "qi:"
 
 
 def head_key(head: Head) -> str:
-    """Where a batch of a group is, while it is made."""
+    """The row key of a batch being made."""
     return f"{HEAD if head.closed is None else SET_HEAD}{group_id(head.group)}"
 
 
 def pending_key(member: Member, *, for_set: bool) -> str:
-    """Where a change is, while it waits."""
+    """The row key of a waiting change."""
     return f"{pending_prefix(member.group, for_set=for_set)}{member.digest}"
 
 
 def pending_prefix(group: str, *, for_set: bool) -> str:
-    """What the keys of a group's waiting changes begin with."""
+    """The prefix of the row keys of a group's waiting changes."""
     return f"{FOR_SETS if for_set else PENDING}{group_id(group)}:"
 
 
@@ -131,7 +131,7 @@ SWEEP_0_1: Final = "w:"
 
 
 def sweep_key(schedule: str, life: str) -> str:
-    """Where the sweep of a life is in the registry."""
+    """The row key of a life's sweep, in the registry."""
     return f"{SWEEP}{schedule}:{life}"
 
 
@@ -141,12 +141,12 @@ def version_of(row: StoredRow) -> Version:
 
 
 def sweep_of(row: StoredRow) -> SweepState:
-    """How far a sweep has come."""
+    """The progress of a sweep."""
     return document_of(row, SweepState)
 
 
 def missed_of(row: StoredRow) -> tuple[str, int]:
-    """What a sweep has found that no event had told, by what follows the first mark of its key."""
+    """A sweep's row key without its prefix, and the number of changes that no event had reported."""
     return row.row_key.partition(":")[2], sweep_of(row).missed_by_events
 
 
@@ -181,5 +181,5 @@ class Incomplete:
 
 
 def incomplete_of(row: StoredRow) -> Incomplete:
-    """What a row holds of an incomplete set."""
+    """The incomplete set in a row."""
     return document_of(row, Incomplete)

@@ -1,6 +1,6 @@
-"""The ledger: who may submit what, and what became of it. One partition a schedule, and one, `registry`, for them all.
+"""The ledger: claims runs and records what became of them. One partition per schedule, and `registry` for all of them.
 
-Every method raises LedgerUnavailable. Writes are conditional: the store, not the caller, says who was first.
+Every method raises LedgerUnavailable. Writes are conditional: the store, not the caller, decides who was first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,34 +45,34 @@ from .rows import (
 from .slots import Slots, claim_in, slots_in
 
 _LISTED: Final = 100
-"""Among how many of its newest runs the newest occurrence of a schedule is looked for."""
+"""How many of a schedule's newest runs are searched for its newest occurrence."""
 _RUNS_A_TRANSACTION: Final = 48
-"""A transaction holds 100 rows; a run has two once it has ended."""
+"""A transaction has at most 100 writes; an ended run has two rows."""
 
 
 _MARK: Final = "mark"
 _TIMER_ROWS: Final = 20
-"""Between a schedule's mark and its pauses lie the rows of what is open."""
+"""Between a schedule's mark and its pauses are the rows of open runs."""
 
 
 def moved(mark: Mark) -> Operation:
-    """The write of a mark that follows the one that was read, for the transaction of a claim too."""
+    """The write that replaces the mark that was read; fits into the transaction of a claim."""
     return following(_MARK, mark_columns(mark), mark.version)
 
 
 class Ledger(Registry):
-    """Keeps the rows of `rows.py` in a table; safe to share between threads."""
+    """Reads and writes the rows described in `rows.py`; safe to share between threads."""
 
     def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
-        """Claim the run's key: the run as written, or None when the key has a row already.
+        """Claim the run's key; returns the run as written, or None if the key already has a row.
 
-        `beside` are other writes of the schedule in the same transaction; None also when one of them does not fit.
+        `beside` are other writes of the schedule in the same transaction; None also if a condition of theirs fails.
         """
         write_id = str(uuid4())
         return self._written(run, write_id, [*self.insert_operations(run, write_id), *beside])
 
     def insert_operations(self, run: Run, write_id: str | None = None) -> list[Operation]:
-        """What claims the run's key, for a transaction that fails when the key has a row already."""
+        """Operations that claim the run's key; their transaction fails if the key already has a row."""
         operations: list[Operation] = [
             Create(f"k:{run.key}", run_columns(run, write_id or str(uuid4()))),
             Create(f"{list_key(run.created_at)}:{run.key}", list_columns(run)),
@@ -82,15 +82,15 @@ class Ledger(Registry):
         return [*operations, *deliveries_of(None, run), *ends_of(None, run, self.followed)]
 
     def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
-        """Write what became of a run: as written, or None when somebody else has written since `before` was read.
+        """Write the new state of a run; returns it as written, or None if it was written since `before` was read.
 
-        `beside` as with insert.
+        `beside` is the same as for `insert`.
         """
         write_id = str(uuid4())
         return self._written(after, write_id, [*self.update_operations(before, after, write_id), *beside])
 
     def update_operations(self, before: Run, after: Run, write_id: str | None = None) -> list[Operation]:
-        """What writes what became of a run, for a transaction that fails when somebody else has written since."""
+        """Operations that write a run's new state; their transaction fails if the run was written since."""
         operations: list[Operation] = [
             Replace(f"k:{after.key}", run_columns(after, write_id or str(uuid4())), before.version),
             Replace(f"{list_key(after.created_at)}:{after.key}", list_columns(after)),
@@ -102,17 +102,17 @@ class Ledger(Registry):
         return [*operations, *deliveries_of(before, after), *ends_of(before, after, self.followed)]
 
     def slots(self, schedule: str, limit: int | None = None) -> Slots:
-        """At most `limit` open runs of a schedule, with what lets only one claim at a time take a slot among them."""
-        # The mark before the runs: whoever takes a slot after this was read changes it.
+        """At most `limit` open runs of a schedule, and the row that lets only one claim at a time take a slot."""
+        # Read this row before the runs: any claim that takes a slot afterwards changes it.
         row = self.table.get(schedule, "slots")
         found = [self._open(schedule, one) for one in self.table.query(schedule, "o:", after_prefix("o:"), limit)]
         return slots_in(row, tuple(found), is_all=limit is None or len(found) < limit)
 
     def slots_after(self, schedule: str, before: Slots, settled: Run | None) -> Slots:
-        """The slots once a run has been sent; None: another process was first.
+        """The slots after a run was sent; `settled` is None if another process was first.
 
-        All open runs are read again unless the run's own claim is the last that took a slot. Its key would not do: the
-        run may have been claimed again meanwhile.
+        The open runs are read again unless this run's claim was the last to take a slot. The key cannot show that,
+        because the run may have been claimed again.
         """
         row = self.table.get(schedule, "slots")
         if settled is None or claim_in(row) != settled.claim_id:
@@ -122,33 +122,33 @@ class Ledger(Registry):
         return slots_in(row, (*others, *own), is_all=before.is_all)
 
     def put_off(self, delivery: Delivery, since: datetime, until: datetime) -> None:
-        """Remember that a delivery was not taken, and when it is to be tried again."""
+        """Record that a delivery was not accepted, and when to try again."""
         later = replace(delivery, attempts=delivery.attempts + 1, since=since, next_attempt_at=until)
         self.table.write(delivery.schedule, [Replace(delivery.row_key, delivery_columns(later))])
 
     def drop(self, delivery: Delivery) -> None:
-        """Forget a delivery: it was taken, or given up."""
+        """Delete a delivery that was accepted or given up."""
         self.table.write(delivery.schedule, [Delete(delivery.row_key)])
 
     def get(self, key: str) -> Run | None:
-        """The run of a key, or None; raises CorruptRow too."""
+        """The run of a key, or None; also raises CorruptRow."""
         row = self._row(key)
         return None if row is None else run_of(row)
 
     def has(self, key: str) -> bool:
-        """Whether a key has a row, readable or not."""
+        """True if a key has a row, readable or not."""
         return self._row(key) is not None
 
     def replays(self, root: str) -> list[int]:
-        """The numbers of an occurrence's replays that have a row, the lowest first."""
+        """The numbers of an occurrence's replays that have a row, in ascending order."""
         return numbers_behind(f"k:{root}.r", self.table.query(schedule_of(root), *replays_of("k:", root)))
 
     def open_rows(self, schedule: str) -> Iterator[OpenRun]:
-        """The open runs of a schedule, as far as they can be told without reading them."""
+        """The open runs of a schedule; a run itself is read only if its open row lacks something."""
         return (one for one in self.open_work(schedule, "o:") if isinstance(one, OpenRun))
 
     def open_work(self, schedule: str, first: str = "n:") -> Iterator[Delivery | OpenRun]:
-        """What the reconciler has to see to: who is to be told of an end, then the open runs; one query."""
+        """The reconciler's work for a schedule: ends that are to be reported, then open runs; one query."""
         for row in self.table.query(schedule, first, after_prefix("o:")):
             if row.row_key.startswith("o:"):
                 yield self._open(schedule, row)
@@ -156,7 +156,7 @@ class Ledger(Registry):
                 yield from readable(lambda row: delivery_of(schedule, row), iter([row]))
 
     def _open(self, schedule: str, row: StoredRow) -> OpenRun:
-        """An open run; where its row does not say what it does, the run itself is read."""
+        """An open run; if its row lacks something, the run itself is read."""
         key = row.row_key[2:]
         found = readable_or(open_of, row, OpenRun(key=key, state=RunState.UNREADABLE))
         if found.state is not RunState.UNREADABLE and found.ranks_at is not None and found.created_at is not None:
@@ -165,11 +165,11 @@ class Ledger(Registry):
         return found if own is None else readable_or(lambda one: open_run_of(run_of(one)), own, found)
 
     def runs(self, keys: Sequence[str]) -> Iterator[Run]:
-        """The runs of these keys, without those that are not there or not readable."""
+        """The runs of these keys, without missing and unreadable ones."""
         return readable(run_of, self._rows(keys))
 
     def open_runs(self, keys: Sequence[str]) -> Iterator[Run]:
-        """The runs of open rows; one that is not readable is set aside, so that it holds no slot until it is."""
+        """The runs of open rows; an unreadable one is marked, so that it holds no slot until it is readable."""
         for row in self._rows(keys):
             if run := readable_or(run_of, row, None):
                 yield run
@@ -185,11 +185,11 @@ class Ledger(Registry):
             self.table.write(schedule, [Merge(f"{list_key(found.created_at)}:{key}", unreadable)])
 
     def shown_runs(self, keys: Sequence[str]) -> list[Run]:
-        """The runs of these keys, as people see them: one that is not readable is in the state `unreadable`."""
+        """The runs of these keys, as shown to people: an unreadable one is in the state `unreadable`."""
         return [shown_run_of(row) for row in self._rows(keys)]
 
     def recent_runs(self, schedule: str, limit: int) -> list[Run]:
-        """The newest runs of a schedule, newest first, as people see them."""
+        """The newest runs of a schedule, newest first, as shown to people."""
         return self.shown_runs([one.key for one in self.listed(schedule, limit=limit).runs])
 
     def recent_answers(self, schedule: str, limit: int) -> list[RunAnswer]:
@@ -197,7 +197,7 @@ class Ledger(Registry):
         return self.answers(self.listed(schedule, limit=limit, columns=None).runs)
 
     def answers(self, listed: Sequence[Listed]) -> list[RunAnswer]:
-        """Runs as lists show them, without those that are gone; one whose list row does not hold it is read."""
+        """Runs as lists show them, without deleted ones; a run is read only if its list row does not contain it."""
         found: list[RunAnswer] = []
         for one in listed:
             answer = answer_of(one)
@@ -214,19 +214,19 @@ class Ledger(Registry):
         after: str | None = None,
         columns: Sequence[str] | None = ("state",),
     ) -> Listing:
-        """At most `limit` of a schedule's runs whose rows are of [since, until), newest first, behind a place.
+        """At most `limit` runs of a schedule created in [since, until), newest first, after the place `after`.
 
-        None for `columns` reads what the runs are shown with.
+        With None for `columns`, everything that lists show is read.
         """
         newest = LIST if until is None else f"{list_key(until)};"
         oldest = after_prefix(LIST) if since is None else f"{list_key(since)};"
-        first = newest if after is None else max(newest, f"{after}!")  # no character of a key comes before it
+        first = newest if after is None else max(newest, f"{after}!")  # "!" sorts before any character of a key
         rows = list(self.table.query(schedule, first, oldest, limit, columns))
         end = rows[-1].row_key if len(rows) == limit else None
         return Listing(runs=list(readable(self._listed, iter(rows))), end=end)
 
     def _listed(self, row: StoredRow) -> Listed:
-        """A run of a list; where the list does not say in which state it is, the run itself is read."""
+        """A listed run; if its list row does not show a known state, the run itself is read."""
         found = Listed(place=row.row_key, key=listed_key(row), state=RunState.UNREADABLE, row=row)
         found = readable_or(listed_of, row, found)
         if found.state is not RunState.UNREADABLE:
@@ -236,7 +236,7 @@ class Ledger(Registry):
     def prune(self, schedule: str, created_before: datetime, limit: int) -> int:
         """Delete at most `limit` ended runs of a schedule that were created before a time; returns how many.
 
-        What is not readable stays: it may be open to the version of the app that has written it.
+        An unreadable run stays: it may be open for the version of the app that wrote it.
         """
         rows = self.table.query(schedule, list_key(created_before), after_prefix(LIST), columns=("state",))
         ended = (one for one in readable(self._listed, rows) if one.state in ENDED_STATES)
@@ -245,13 +245,13 @@ class Ledger(Registry):
             piece = [(Delete(one.place), Delete(f"k:{one.key}")) for one in past[start : start + _RUNS_A_TRANSACTION]]
             if self.table.write(schedule, [delete for pair in piece for delete in pair]) is not None:
                 continue
-            for listed, own in piece:  # another instance prunes too, or somebody has deleted the run alone
+            for listed, own in piece:  # another instance is pruning too, or only the run was deleted
                 if self.table.write(schedule, [listed, own]) is None:
                     self.table.write(schedule, [listed])
         return len(past)
 
     def timer_state(self, schedule: str) -> TimerState:
-        """What a timer that fires must know of its schedule: one request, where few runs are open."""
+        """The data that a timer needs when it fires; one request if few runs are open."""
         found = self.table.read(schedule, _MARK, f"{OWN_PAUSES}!", _TIMER_ROWS)
         rows = {row.row_key: row for row in found.rows}
         paused = rows.get(OWN_PAUSES)
@@ -264,14 +264,14 @@ class Ledger(Registry):
         )
 
     def mark(self, schedule: str) -> Mark | None:
-        """The mark of a time-based schedule; None before its first."""
+        """The mark of a time-based schedule; None before it is first written."""
         return self._mark_in(schedule, self.table.get(schedule, _MARK))
 
     def _mark_in(self, schedule: str, row: StoredRow | None) -> Mark | None:
         return None if row is None else readable_or(mark_of, row, None) or self._mark_by_runs(schedule, row)
 
     def _mark_by_runs(self, schedule: str, spoilt: StoredRow) -> Mark:
-        """A mark in place of one that is not readable: the newest nominal time that has a row."""
+        """A replacement for an unreadable mark: the newest nominal time that has a row."""
         times = (nominal_time_in(one.key) for one in self.listed(schedule, limit=_LISTED).runs)
         newest = max((at for at in times if at is not None), default=spoilt.written_at)
         if newest is None:
@@ -279,15 +279,15 @@ class Ledger(Registry):
         return Mark(until=newest, trigger_digest=None, version=spoilt.etag)
 
     def set_mark(self, schedule: str, mark: Mark) -> bool:
-        """Write a mark that follows the one that was read; False when somebody else was first."""
+        """Replace the mark that was read; False if another caller was first."""
         return self.table.write(schedule, [moved(mark)]) is not None
 
     def _written(self, run: Run, write_id: str, operations: list[Operation]) -> Run | None:
-        """Write all rows or none; the first is the run's own. None when another write came first."""
+        """Write all rows or none, the run's own first; None if another write came first."""
         written = self.table.write(run.schedule, operations)
         if written is not None:
             return replace(run, version=written.etag, written_at=written.at)
-        # A write whose answer was lost was repeated, and then met its own row.
+        # A write is repeated if its reply was lost, and may then find its own row.
         row = self.table.get(run.schedule, operations[0].row_key)
         return run_of(row) if row is not None and row.columns.get("written_by") == write_id else None
 

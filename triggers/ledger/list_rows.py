@@ -1,6 +1,6 @@
-"""The rows by which lists find runs, newest first; each holds its run as lists show it.
+"""Rows by which lists find runs, newest first; each contains its run as lists show it.
 
-A field that is added to RunAnswer has no default: rows without it are then shown from the run itself.
+A field added to RunAnswer must not have a default: rows without it are then shown from the run itself.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from .rows import CorruptRow, columns_of, document_of, state_of
 
 LIST: Final = "t:"
 _KEY: Final = "t:000000000000000:"
-"""What stands before the run key in the key of a list row, with any digits."""
+"""As long as the part before the run key in the key of a list row."""
 _END_OF_TIME: Final = 253_402_300_800_000
-"""Milliseconds: the year 10000; subtracted from it, later times sort first."""
+"""The year 10000 in milliseconds; times are subtracted from it, so that later ones sort first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """A run as lists find it, without reading the run."""
+    """A run as found by a list, without reading the run."""
 
     place: str
-    """Where it stands in a list, newest first, of all schedules."""
+    """The row key: sorts newest first, and can be compared across schedules."""
     key: str
     state: RunState
     row: StoredRow
@@ -33,30 +33,30 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """A piece of a list."""
+    """One page of a list."""
 
     runs: list[Listed]
     end: str | None
-    """The place of the last row that was read; None: there are no more."""
+    """The place of the last row that was read; None if there are no more."""
 
 
 def list_key(created_at: datetime) -> str:
-    """Where the list rows of a time begin; earlier times come behind it."""
+    """The prefix of the list rows of a time; earlier times sort after it."""
     return f"{LIST}{_END_OF_TIME - int(created_at.timestamp() * 1000):015d}"
 
 
 def list_columns(run: Run) -> Columns:
-    """The row by which lists find a run and show it."""
+    """The columns of a run's list row."""
     return {"state": run.state.value, "kind": run.kind.value, "key": run.key, **columns_of(run_answer(run))}
 
 
 def listed_of(row: StoredRow) -> Listed:
-    """What a list row says of its run; raises CorruptRow."""
+    """Decode a list row; raises CorruptRow."""
     return Listed(place=row.row_key, key=listed_key(row), state=state_of(row), row=row)
 
 
 def listed_key(row: StoredRow) -> str:
-    """The run that a list row is of: its own key says so. Raises CorruptRow."""
+    """The key of the run that a list row is about, from its row key; raises CorruptRow."""
     key = row.row_key[len(_KEY) :]
     if not is_run_key(key):
         raise CorruptRow(row.row_key, "its key names no run")
@@ -64,9 +64,9 @@ def listed_key(row: StoredRow) -> str:
 
 
 def answer_of(listed: Listed) -> RunAnswer | None:
-    """The run as its list row shows it; None where the row has no such columns, or others than this version knows.
+    """The run as its list row shows it; None if the row lacks columns for it, or has some that cannot be used.
 
-    Version 0.1.0 writes none. A newer version may have written more, which is left out.
+    Version 0.1.0 writes none. What a newer version has added is ignored.
     """
     if "document_0" not in listed.row.columns:
         return None

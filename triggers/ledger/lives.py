@@ -12,38 +12,38 @@ LIFE: Final = "life:"
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """A schedule as long as it stays of one kind and watches the same folder: what is older starts nothing."""
+    """A period in which a schedule keeps its kind and watched folder; what is older starts nothing."""
 
     schedule: str
     id: str
     first_seen: datetime
     began_at: datetime
     seen_at: datetime
-    """Both on the ledger's clock; the second is renewed every five minutes."""
+    """`began_at` and `seen_at` are on the ledger's clock; `seen_at` is renewed every five minutes."""
     is_first: bool
-    """Of its schedule: before it there was nothing that events could be about."""
+    """True for a schedule's first life, in which all events count."""
     version: str | None = None
-    """The ledger's mark of what was read; None for a life that is not in it yet."""
+    """ETag of the row that was read; None if it is not stored yet."""
 
     @property
     def row_key(self) -> str:
-        """Where it is in the registry."""
+        """Its row key in the registry."""
         return life_key(self.schedule, self.id)
 
 
 def life_key(schedule: str, life: str = "") -> str:
-    """Where a life is; without its id what the keys of the schedule's lives begin with."""
+    """The row key of a life; without an id, the prefix of the schedule's lives."""
     return f"{LIFE}{schedule}:{life}"
 
 
 def life_columns(life: Life) -> Columns:
-    """The row of a life."""
+    """The columns of a life's row."""
     times = {"first_seen": life.first_seen, "began_at": life.began_at, "seen_at": life.seen_at}
     return {**{name: at.isoformat() for name, at in times.items()}, "is_first": life.is_first}
 
 
 def life_of(row: StoredRow) -> Life:
-    """The life in a row; what is not readable counts from when the row was written."""
+    """The life in a row; an unreadable time is replaced by the row's own."""
 
     def time(column: str) -> datetime:
         found = readable_or(lambda one: time_of(one, column), row, row.written_at)

@@ -1,4 +1,4 @@
-"""A table in memory: the port without the storage, for tests and the simulator."""
+"""A table in memory, for tests and the simulator."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ class MemoryTable:
     incarnation = 0
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """`now` is the clock of the store."""
+        """`now` is the store's clock."""
         self._now = now
         self._lock = Lock()
         self._versions = count(1)
@@ -67,7 +67,7 @@ def _cut_down(row: StoredRow, columns: Sequence[str]) -> StoredRow:
 
 
 def _holds(operation: Operation, present: StoredRow | None) -> bool:
-    """Whether an operation's condition is true of the row that is there."""
+    """True if an operation's condition holds for the present row."""
     if isinstance(operation, Create):
         return present is None
     if isinstance(operation, Merge):

@@ -1,4 +1,4 @@
-"""Summary of a pass by schedule: what is open, what it could not reach. Health reads it instead of every open run."""
+"""The summary of a pass by schedule: open and overdue runs. Health reads it instead of every open run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ class OpenOf(Struct, frozen=True, kw_only=True):
     oldest: datetime | None = None
     """Creation time of the oldest run that Azure ML has not accepted."""
     unreachable: str | None = None
-    """Why the watched container could not be reached; None: it was, or there is none."""
+    """Why the watched container could not be reached; None if it was reached, or there is none."""
     overdue: str | None = None
-    """Where a change is overdue: when the last one was, in ISO 8601; empty: there was none yet."""
+    """If a change is overdue: the time of the last one, in ISO 8601; empty if there was none yet."""
 
 
 def summed(open_runs: Iterable[OpenRun]) -> OpenOf:

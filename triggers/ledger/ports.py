@@ -1,4 +1,4 @@
-"""What the ledger needs of a store of rows: Azure Table Storage, or memory. And what goes wrong with one."""
+"""The interface of the ledger's store of rows (Azure Table Storage or memory), and its error."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Columns: TypeAlias = Mapping[str, Any]
 
 
 class LedgerUnavailable(StoreUnavailable):
-    """The ledger cannot be reached or does not let us; what was asked may or may not have happened."""
+    """The ledger cannot be reached or denies access; the operation may or may not have happened."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class StoredRow:
     columns: Columns
     etag: str
     written_at: datetime | None
-    """By the store's clock."""
+    """On the store's clock."""
 
 
 @dataclass(frozen=True)
 class Create:
-    """Insert a row that is not there."""
+    """Insert a row that does not exist yet."""
 
     row_key: str
     columns: Columns
@@ -37,7 +37,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Replace:
-    """Write a row whole: one that is unchanged since its ETag was read; without an ETag, whatever is there."""
+    """Write a whole row: with an ETag, one that is unchanged since it was read; without, whatever is there."""
 
     row_key: str
     columns: Columns
@@ -46,7 +46,7 @@ class Replace:
 
 @dataclass(frozen=True)
 class Merge:
-    """Write some columns of a row that is there."""
+    """Write some columns of an existing row."""
 
     row_key: str
     columns: Columns
@@ -54,7 +54,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a row that is there, with an ETag one that is unchanged since."""
+    """Delete an existing row; with an ETag, one that is unchanged since it was read."""
 
     row_key: str
     etag: str | None = None
@@ -65,27 +65,27 @@ Operation: TypeAlias = Create | Replace | Merge | Delete
 
 
 def following(row_key: str, columns: Columns, etag: str | None) -> Operation:
-    """Write a row that follows the one whose ETag was read; None: there was none."""
+    """The write that replaces the row whose ETag was read; None means that there was no row."""
     return Create(row_key, columns) if etag is None else Replace(row_key, columns, etag)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a write came to."""
+    """The result of a write."""
 
     etag: str
-    """Of the row of the first operation."""
+    """ETag of the first operation's row."""
     at: datetime | None
-    """By the store's clock."""
+    """On the store's clock."""
 
 
 @dataclass(frozen=True)
 class RowsRead:
-    """The rows of one answer."""
+    """The rows of one response."""
 
     rows: Sequence[StoredRow]
     at: datetime | None
-    """By the store's clock; None where the answer did not tell."""
+    """On the store's clock; None if the response did not include it."""
 
 
 class Table(Protocol):
@@ -93,7 +93,7 @@ class Table(Protocol):
 
     @property
     def incarnation(self) -> int:
-        """Another number after the table was found missing and made anew: what was known of it holds no more."""
+        """Changes when the table is created again after it was missing; what was cached about it is then invalid."""
 
     def get(self, partition: str, row_key: str) -> StoredRow | None:
         """One row, or None."""
@@ -106,20 +106,20 @@ class Table(Protocol):
         limit: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> Iterator[StoredRow]:
-        """The rows with keys in [first, before), in order, fetched as they are asked for; the first `limit` of them.
+        """The first `limit` rows with keys in [first, before), in order, fetched as they are consumed.
 
-        With `columns` these alone are read.
+        With `columns`, only these are read.
         """
 
     def read(self, partition: str, first: str, before: str, limit: int) -> RowsRead:
         """The first `limit` rows (at most 1000) with keys in [first, before), and the time; one request."""
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
-        """All operations (at most ROWS_A_TRANSACTION) or none; None when a condition does not hold.
+        """Perform all operations (at most ROWS_A_TRANSACTION) or none; None if a condition does not hold.
 
-        A write whose answer was lost is repeated underneath, and may then meet its own rows and return None: who must
-        know gives the first row a mark of its own and reads it.
+        A write is repeated internally if its reply is lost, and may then find its own rows and return None. A caller
+        that needs to know puts a unique mark into the first row and reads it back.
         """
 
     def now(self) -> datetime:
-        """The time by the store's clock, which all instances share; costs a call."""
+        """The time on the store's clock, which all instances share; costs a call."""

@@ -1,4 +1,4 @@
-"""What the ledger keeps beside runs, and how it is read out of rows. Every reader raises CorruptRow."""
+"""The ledger's records other than runs, and how they are read from rows. Every reader raises CorruptRow."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,20 +32,20 @@ class Registration:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """The end of a run that somebody has not been told yet: the run's webhook, or a task of Azure DevOps that waits."""
+    """A run's end that still has to be reported: to the run's webhook, or to a waiting Azure DevOps task."""
 
     schedule: str
     row_key: str
     run_key: str
     state: RunState | None = None
-    """For a webhook: in which the run ended."""
+    """For a webhook: the state in which the run ended."""
     task: AzureDevOps | None = None
-    """None: it is for the webhook."""
+    """None if it is for the webhook."""
     attempts: int = 0
     next_attempt_at: datetime | None = None
-    """On the ledger's clock; None: at once."""
+    """On the ledger's clock; None for at once."""
     since: datetime | None = None
-    """On the ledger's clock: when the task asked for it, or when a webhook first was to be told; None: not yet."""
+    """On the ledger's clock: when the task registered, or when the webhook was first tried; None if not yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +54,21 @@ class Mark:
 
     until: datetime
     trigger_digest: str | None
-    """For which trigger it was written; None: version 0.1.0 has written it, or it was not readable."""
+    """Digest of the trigger that it was written for; None if version 0.1.0 wrote the mark, or it was unreadable."""
     trigger_digest_0_1: str | None = None
-    """The same for version 0.1.0, which may read it in a rolling deployment or after a rollback."""
+    """The digest as computed by version 0.1.0, which may read it in a rolling deployment or after a rollback."""
     version: str | None = None
-    """The ledger's mark of what was read; None for a mark that is not in it yet."""
+    """ETag of the row that was read; None if it is not stored yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimerState:
-    """What the occurrences of a time-based schedule are decided by."""
+    """The data by which the occurrences of a time-based schedule are decided."""
 
     mark: Mark | None
     pauses: tuple[Pause, ...]
     at: datetime
-    """By the ledger's clock."""
+    """On the ledger's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +77,11 @@ class Pauses:
 
     intervals: tuple[Pause, ...] = ()
     version: str | None = None
-    """The ledger's mark of what was read; None for a schedule that was never paused."""
+    """ETag of the row that was read; None if the schedule was never paused."""
 
 
 def registration_of(row: StoredRow) -> Registration:
-    """The registration in a row; one that is not readable counts from when its row was written."""
+    """The registration in a row; an unreadable time is replaced by the row's own."""
     first_seen = readable_or(lambda one: time_of(one, "first_seen"), row, row.written_at)
     if first_seen is None:
         raise CorruptRow(row.row_key, "neither first_seen nor the row's own time is known")
@@ -103,20 +103,20 @@ def mark_of(row: StoredRow) -> Mark:
 
 
 def mark_columns(mark: Mark) -> Columns:
-    """The row of a mark."""
+    """The columns of a mark's row."""
     digests = {"trigger": mark.trigger_digest, "trigger_digest": mark.trigger_digest_0_1}
     return {"until": mark.until.isoformat(), **{name: one for name, one in digests.items() if one is not None}}
 
 
 def pauses_in(row: StoredRow) -> tuple[Pause, ...]:
-    """The pauses in a row; where they are not readable, one that holds until somebody resumes the schedule."""
+    """The pauses in a row; if unreadable, one pause that lasts until the schedule is resumed."""
     begin = row.written_at or datetime.fromtimestamp(0, UTC)
     note = "its pauses in the ledger cannot be read: check what it has missed, then resume it"
     return readable_or(pauses_of, row, (Pause(begin=begin, note=note),))
 
 
 def deliveries_of(before: Run | None, after: Run) -> list[Operation]:
-    """The delivery that a run's webhook is owed for its end; a skipped occurrence never was a run."""
+    """The delivery of a run's end to its webhook, if one is due; a skipped occurrence never was a run."""
     if after.webhook is None or (before is not None and before.state is after.state):
         return []
     key, state = after.key, after.state
@@ -132,12 +132,12 @@ def deliveries_of(before: Run | None, after: Run) -> list[Operation]:
 
 
 def callback_key(run_key: str) -> str:
-    """Where the row of a task is that waits for a run's end."""
+    """The row key of a task that waits for a run's end."""
     return f"n:{run_key}:callback"
 
 
 def delivery_columns(delivery: Delivery) -> Columns:
-    """The row of a delivery."""
+    """The columns of a delivery's row."""
     times = {"since": delivery.since, "until": delivery.next_attempt_at}
     return {
         "run_key": delivery.run_key,
@@ -164,7 +164,7 @@ def delivery_of(schedule: str, row: StoredRow) -> Delivery:
 
 
 def open_run_of(run: Run) -> OpenRun:
-    """What the row of an open run would say."""
+    """A run in the form that its open row has."""
     return OpenRun(
         key=run.key,
         state=run.state,
@@ -185,7 +185,7 @@ def open_run_of(run: Run) -> OpenRun:
 
 
 def open_columns(run: Run) -> Columns:
-    """The row that exists while the run is open: what a pass decides by, without reading the run."""
+    """The columns of the row that exists while the run is open; passes decide by it without reading the run."""
     times = {
         "created_at": run.created_at,
         "next_attempt_at": run.next_attempt_at,
@@ -198,7 +198,7 @@ def open_columns(run: Run) -> Columns:
 
 
 def open_of(row: StoredRow) -> OpenRun:
-    """What the row of an open run says."""
+    """The open run in a row."""
 
     def time(column: str) -> datetime | None:
         return time_of(row, column) if column in row.columns else None

@@ -1,4 +1,4 @@
-"""What the ledger keeps once for all schedules: its id, which were seen, their pauses, holds, and the newest pass."""
+"""The ledger's data about all schedules: its id, registrations, lives, pauses, holds, and the newest pass."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -15,21 +15,21 @@ from .records import Pauses, Registration, pauses_in, registration_of
 from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, document_of, readable, readable_or, text_of, time_of
 
 _TRIES: Final = 5
-"""Who is overtaken so often has seen as many holds written."""
+"""A caller that lost this many races has seen as many holds written."""
 _CURSOR: Final = "cursor"
 _OPEN: Final = "open"
 OWN_PAUSES: Final = "pause"
-"""The schedule's own copy of its pauses. Version 0.1.0 knows the registry's alone; the next may know this one alone."""
+"""The schedule's own copy of its pauses. Version 0.1.0 only knows the registry's; a later one may only know this."""
 
 
 class Registry:
     """The partition `registry` of a table; safe to share between threads."""
 
     followed: Mapping[str, frozenset[str]] = {}
-    """The states of runs, by schedule, whose ends other schedules of the file follow."""
+    """For each schedule, the states of its runs that start runs of other schedules."""
 
     def following(self, followed: Mapping[str, frozenset[str]]) -> Self:
-        """The same ledger, which also writes down these ends."""
+        """The same ledger, which then also records these ends."""
         if followed == self.followed:
             return self
         other = copy(self)
@@ -41,12 +41,12 @@ class Registry:
         self._incarnation = table.incarnation
         self._id: str | None = None
         self._registered: dict[str, Registration] = {}
-        """A registration never changes; without this, every firing would ask for it."""
+        """Cached because a registration never changes, and every firing needs it."""
         self._pauses_copied: set[str] = set()
-        """Schedules whose own copy of their pauses was once as new as the registry's."""
+        """Schedules whose own copy of their pauses was once found as new as the registry's."""
 
     def ledger_id(self) -> str:
-        """A GUID made once with the ledger: dev and prod may share a workspace, not each other's runs."""
+        """A GUID created with the ledger; keeps the runs of dev and prod apart if they share a workspace."""
         self._forget_a_table_that_is_gone()
         if self._id is None:
             row = self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())})
@@ -54,7 +54,7 @@ class Registry:
         return self._id
 
     def _copy_of_id(self, spoilt: StoredRow) -> str:
-        """The id that the newest pass has noted: another one would not find the runs that were sent under the first."""
+        """Restore the id from the newest pass: a new id would not find the runs sent under the old one."""
         copy = self.table.get(REGISTRY, "reconcile")
         found = _ledger_id_of(spoilt if copy is None else copy)
         self.table.write(REGISTRY, [Replace("ledger", {"ledger_id": found}, spoilt.etag)])
@@ -69,7 +69,7 @@ class Registry:
         return self._registered[schedule]
 
     def registrations(self) -> list[Registration]:
-        """Every schedule ever seen, also those that have left the file since."""
+        """Every schedule ever seen, including those no longer in the file."""
         return list(readable(registration_of, self._query(REGISTRY, "s:")))
 
     def lives(self, schedule: str | None = None) -> list[Life]:
@@ -77,27 +77,27 @@ class Registry:
         return list(readable(life_of, self._query(REGISTRY, LIFE if schedule is None else life_key(schedule))))
 
     def registration(self, schedule: str) -> Registration | None:
-        """The schedule's registration, which every version of the app has written with its first sight."""
+        """The schedule's registration, which every version of the app writes when it first sees a schedule."""
         row = self.table.get(REGISTRY, f"s:{schedule}")
         return None if row is None else registration_of(row)
 
     def begin_life(self, life: Life, beside: Sequence[Operation] = ()) -> Life | None:
-        """Write a life that follows the one that was read: as written, or None when somebody else was first.
+        """Replace the life that was read; returns it as written, or None if another caller was first.
 
-        `beside` are other rows of the registry in the same transaction; None also when one of them does not fit.
+        `beside` are other rows of the registry in the same transaction; None also if a condition of theirs fails.
         """
         one = following(life.row_key, life_columns(life), life.version)
         written = self.table.write(REGISTRY, [one, *beside])
         return None if written is None else replace(life, version=written.etag)
 
     def renew_lives(self, lives: Sequence[Life], seen_at: datetime) -> None:
-        """Note that lives were seen; a schedule that has ended one meanwhile keeps its new beginning."""
+        """Record that lives were seen; a life that was restarted meanwhile keeps its new start."""
         seen = [Merge(one.row_key, {"seen_at": seen_at.isoformat()}) for one in lives]
         for start in range(0, len(seen), ROWS_A_TRANSACTION):
             self.table.write(REGISTRY, seen[start : start + ROWS_A_TRANSACTION])
 
     def hold(self, target: str, until: datetime) -> None:
-        """Remember that a target asked to be left alone until a time of the ledger's clock; a longer hold stays."""
+        """Record that a target sent Retry-After, with its end on the ledger's clock; a longer hold stays."""
         key = f"h:{target}"
         for _ in range(_TRIES):
             row = self.table.get(REGISTRY, key)
@@ -109,21 +109,21 @@ class Registry:
                 return
 
     def holds(self) -> dict[str, datetime]:
-        """The targets that asked to be left alone, each until when; past ones may be among them."""
+        """The targets on hold (Retry-After), each with its end, which may have passed."""
         return dict(readable(lambda row: (row.row_key[2:], _until(row)), self._query(REGISTRY, "h:")))
 
     def pauses(self, schedule: str) -> Pauses:
-        """The pauses of a schedule: two rows hold them, and the later event counts."""
+        """The pauses of a schedule: two rows contain them, and the one with the later event counts."""
         row = self.table.get(REGISTRY, f"p:{schedule}")
         known = () if row is None else pauses_in(row)
         return Pauses(intervals=later(known, self._own_pauses(schedule)), version=None if row is None else row.etag)
 
     def all_pauses(self) -> dict[str, tuple[Pause, ...]]:
-        """The pauses of every schedule that ever had one, as the registry has them."""
+        """The pauses of every schedule that ever had one, from the registry."""
         return {row.row_key[2:]: pauses_in(row) for row in self._query(REGISTRY, "p:")}
 
     def set_pauses(self, schedule: str, pauses: Pauses) -> bool:
-        """Write pauses that follow those that were read; False when somebody else was first."""
+        """Replace the pauses that were read; False if another caller was first."""
         one = following(f"p:{schedule}", columns_of(pauses.intervals), pauses.version)
         if self.table.write(REGISTRY, [one]) is None:
             return False
@@ -131,14 +131,14 @@ class Registry:
         return True
 
     def present_pauses(self, schedule: str) -> tuple[Pause, ...]:
-        """The pauses of a schedule by its own copy: mostly one read."""
+        """The pauses of a schedule from its own copy; usually one read."""
         return self._by_own_pauses(schedule, self.table.get(schedule, OWN_PAUSES))
 
     def _by_own_pauses(self, schedule: str, row: StoredRow | None) -> tuple[Pause, ...]:
         """The pauses of a schedule whose own copy was read.
 
-        The registry is asked until the copy was once found to be up to date in this process. What version 0.1.0 writes
-        there later, the next pass copies.
+        The registry is read too, until this process has once found the copy up to date. What version 0.1.0 writes to
+        the registry later is copied by the next pass.
         """
         self._forget_a_table_that_is_gone()
         own = () if row is None else pauses_in(row)
@@ -151,7 +151,7 @@ class Registry:
         return found
 
     def copied_pauses(self, schedule: str, registered: tuple[Pause, ...]) -> tuple[Pause, ...]:
-        """The pauses of a schedule, of which the registry's are known; what only the registry has is copied."""
+        """The pauses of a schedule, given those in the registry; what only the registry has is copied."""
         own = self._own_pauses(schedule)
         found = later(registered, own)
         if found != own:
@@ -166,12 +166,12 @@ class Registry:
         self.table.write(schedule, [Replace(OWN_PAUSES, columns_of(intervals))])
 
     def note_pass(self, at: datetime) -> None:
-        """Remember that a pass of the reconciler has ended."""
+        """Record that a pass of the reconciler has ended."""
         columns = {"ended_at": at.isoformat(), "ledger_id": self.ledger_id()}
         self.table.write(REGISTRY, [Replace("reconcile", columns)])
 
     def last_pass(self) -> datetime | None:
-        """When the newest pass of the reconciler ended."""
+        """When the newest pass of the reconciler ended; None before the first."""
         row = self.table.get(REGISTRY, "reconcile")
         return None if row is None else readable_or(lambda one: time_of(one, "ended_at"), row, None)
 
@@ -186,20 +186,20 @@ class Registry:
         self.table.write(REGISTRY, [Replace(_OPEN, columns_of(known))])
 
     def cursor(self) -> str | None:
-        """The schedule that had the last turn in the newest pass."""
+        """The schedule whose turn came last in the newest pass."""
         row = self.table.get(REGISTRY, _CURSOR)
         return None if row is None else readable_or(lambda one: text_of(one, "schedule"), row, None)
 
     def set_cursor(self, schedule: str) -> None:
-        """Save the schedule that had the last turn."""
+        """Save the schedule whose turn came last."""
         self.table.write(REGISTRY, [Replace(_CURSOR, {"schedule": schedule})])
 
     def now(self) -> datetime:
-        """The time by the ledger's own clock, which all instances share; costs a call."""
+        """The time on the ledger's clock, which all instances share; costs a call."""
         return self.table.now()
 
     def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
-        """Insert a row, or read the one that is there already."""
+        """Insert a row, or read the one that exists."""
         written = self.table.write(partition, [Create(row_key, columns)])
         if written is not None:
             return StoredRow(row_key, columns, written.etag, written.at)

@@ -1,4 +1,4 @@
-"""The rows of renamed directories that are still being listed: one for each schedule and destination."""
+"""Rows of renamed directories that are still being listed: one for each schedule and destination."""
 
 import hashlib
 import json
@@ -21,49 +21,49 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class RenamedDirectory:
-    """How far the listing of a renamed directory has come."""
+    """The progress of listing a renamed directory."""
 
     host: str
     container: str
     path: str
     source: str | None
     at: Instant
-    """When it was renamed, by its event."""
+    """When it was renamed, according to the event."""
     continuation: str | None = None
     after: str | None = None
-    """The last path of the present page that has been seen to."""
+    """The last path of the present page that has been handled."""
     listed: int = 0
-    """Blobs so far."""
+    """Number of blobs so far."""
     started: int = 0
-    """Runs so far; at most, should the process die within a piece."""
+    """Number of runs so far; too high if the process died while it started some."""
     left_out: int = 0
     """Files that started no run because the directory has too many."""
     again: Instant | None = None
-    """The time of another event of the same destination that has come meanwhile."""
+    """The time of a later event about the same destination."""
     again_source: str | None = None
     version: str | None = None
-    """The ledger's mark of what was read."""
+    """ETag of the row that was read."""
 
 
 class RenameLedger:
-    """These rows. Every method raises LedgerUnavailable."""
+    """Reads and writes these rows. Every method raises LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._table = ledger.table
         self._noted: dict[str, datetime] = {}
 
     def note(self, schedule: str, at: datetime) -> None:
-        """Note that renames are reported to a schedule; the row is written anew after an hour at the earliest."""
+        """Record that renames are reported to a schedule; the row is written at most once an hour."""
         if at - self._noted.get(schedule, _LONG_AGO) >= _NOTED_EVERY:
             self._table.write(REGISTRY, [Replace(f"{NEWEST}{schedule}", {"at": at.isoformat()})])
             self._noted[schedule] = at
 
     def reported(self) -> dict[str, datetime]:
-        """The schedules to which renames were reported, and about when the newest was."""
+        """The schedules to which renames were reported, and roughly when the newest was."""
         return dict(readable(_reported_in, self._table.query(REGISTRY, NEWEST, after_prefix(NEWEST))))
 
     def begin(self, schedule: str, one: RenamedDirectory) -> None:
-        """Let a directory be listed; where it is being listed already, once more afterwards."""
+        """Request that a directory be listed; if it is being listed already, it is listed again afterwards."""
         key = _key(one)
         for _ in range(_TRIES):
             if self._table.write(schedule, [Create(key, columns_of(one))]) is not None:
@@ -80,16 +80,16 @@ class RenameLedger:
         raise LedgerUnavailable(f"{schedule}: the row of {one.path!r} changes all the time; try again")
 
     def unfinished(self, schedule: str) -> Iterator[RenamedDirectory]:
-        """Every directory that is still to be listed."""
+        """All directories that still have to be listed."""
         return readable(_renamed_of, self._table.query(schedule, RENAMED, after_prefix(RENAMED)))
 
     def set(self, schedule: str, one: RenamedDirectory) -> RenamedDirectory | None:
-        """Write a state that follows the one that was read: as written, or None when somebody else was first."""
+        """Replace the state that was read; returns it as written, or None if another caller was first."""
         written = self._table.write(schedule, [Replace(_key(one), columns_of(replace(one, version=None)), one.version)])
         return None if written is None else replace(one, version=written.etag)
 
     def end(self, schedule: str, one: RenamedDirectory) -> bool:
-        """Delete the row of what has been listed; False when another event has come meanwhile."""
+        """Delete the row of a listed directory; False if another event has come meanwhile."""
         return self._table.write(schedule, [Delete(_key(one), one.version)]) is not None
 
 

@@ -1,33 +1,33 @@
-"""How runs and marks lie in the table: keys and columns, and nothing of how they get there.
+"""The layout of the ledger's rows: keys and columns, but not how they are stored.
 
     partition = schedule    k:<key>                    the run
-                            o:<key>                    exists while the run is open: what the reconciler walks
-                            n:<key>:<state>            an end that the run's webhook has not been told yet
-                            n:<key>:callback           who waits for the run's end, with a token of theirs
+                            o:<key>                    exists while the run is open; the reconciler reads these
+                            n:<key>:<state>            an end that has not been reported to the run's webhook yet
+                            n:<key>:callback           a task that waits for the run's end, with its token
                             e:<key>:<state>            an end that other schedules follow
                             slots                      changes with every claim that takes a slot
                             t:<inverted time>:<key>    newest first: the run as lists show it
-                            mark                       up to when a time-based schedule's occurrences have rows
-                            pause                      a copy of p:<schedule>; of the two the later event counts
+                            mark                       until when a time-based schedule's occurrences have rows
+                            pause                      a copy of p:<schedule>; the later event of the two counts
     partition = registry    s:<schedule>               first_seen
                             ledger                     the ledger's id
                             reconcile                  when the reconciler's newest pass ended
-                            open                       what that pass saw open, of each schedule
-                            cursor                     the schedule whose turn it was last
+                            open                       the open runs that this pass found, by schedule
+                            cursor                     the schedule whose turn came last
                             p:<schedule>               its pauses
-                            clock                      written where no answer tells the time, for the row's own
-                            h:<target>                 until when a target asked to be left alone (Retry-After)
-                            life:<schedule>:<life>     since when a schedule is what it is, and when it was last seen
+                            clock                      written for its timestamp, if no response has a Date
+                            h:<target>                 until when a target is on hold (Retry-After)
+                            life:<schedule>:<life>     when a life of the schedule began, and was last seen
 
-An older version of the app may read, rewrite and delete all of these beside a
-newer one, in a rolling deployment or after a rollback. So what it would misread
-gets a prefix of its own; in k: it keeps columns and keys that it does not know;
-and a column that an o: or t: row lacks means "read the run", never "due" or
+An older version of the app may read, rewrite and delete all of these while a
+newer one runs, in a rolling deployment or after a rollback. So rows that it would
+misread get a new prefix; in k: rows it keeps columns and keys that it does not
+know; and a column that an o: or t: row lacks means "read the run", never "due" or
 "oldest".
 
-A run is one JSON document, cut into columns of 15,000 characters (a column holds
-32 K of UTF-16, where a character may take two); the other columns are for
-filters and for people who look into the table.
+A run is one JSON document, split into columns of 15,000 characters (a column holds
+32 K units of UTF-16, and a character may need two). The other columns are for
+filters and for people who look at the table.
 """
 
 import re
@@ -71,28 +71,28 @@ _RUN_COLUMNS: Final = frozenset(
         "RowKey",
     }
 )
-"""Of a run's own row, beside the document."""
+"""The columns of a run's own row, without its document."""
 _COLUMN: Final = 15_000
 _LATER: Final = (
     r'life":null|claims":\[\]|events_left_out":0|'
     'previous_time":null|moved_from":null|cancel_requested_at":null|reruns":null|upstream":null|overrides":null|unknown":null'
 )
 _ABSENT: Final = re.compile(rf'(,"({_LATER}))+}}\Z', re.ASCII)
-"""What a run's document ends with where version 0.1.0 wrote it: later fields follow the others, and are left out."""
+"""Unset fields at the end of a run's document. All are newer than version 0.1.0 and are left out."""
 _NUMBER: Final = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _LONGEST_TAIL: Final = 200
 _PIECE: Final = re.compile(r"document_\d+\Z", re.ASCII)
 
 
 class CorruptRow(LedgerUnavailable):
-    """A row that is not what we wrote, or that a newer version of the app has written; the others are readable."""
+    """A row that we did not write, or that a newer version of the app wrote; the others are readable."""
 
     def __init__(self, row_key: str, why: object) -> None:
         super().__init__(f"the ledger's row {row_key!r} is not readable: {why}")
 
 
 def run_columns(run: Run, write_id: str) -> Row:
-    """The run's own row; `write_id` lets a repeated write recognise itself."""
+    """The run's own row; `write_id` lets a repeated write recognize itself."""
     return {
         **(run.unknown.columns if run.unknown else {}),
         **told_columns(run),
@@ -121,17 +121,17 @@ def told_columns(run: Run) -> Row:
 
 
 def after_prefix(prefix: str) -> str:
-    """The first key behind all those that begin with a prefix."""
+    """The first key after all those with a prefix."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def replays_of(prefix: str, root: str) -> tuple[str, str]:
-    """Between which keys the rows of an occurrence's replays are."""
+    """The range of row keys, [first, before), of an occurrence's replays."""
     return f"{prefix}{root}.r", f"{prefix}{root}.s"
 
 
 def numbers_behind(first: str, rows: Iterator[StoredRow]) -> list[int]:
-    """The numbers that end the keys of rows, and nothing else does; the lowest first."""
+    """The numbers that follow `first` in the keys of rows, in ascending order; other keys are ignored."""
     ends = (row.row_key.removeprefix(first) for row in rows)
     return sorted(int(end) for end in ends if _NUMBER.match(end))
 
@@ -147,7 +147,7 @@ def run_of(row: StoredRow) -> Run:
 
 
 def shown_run_of(row: StoredRow) -> Run:
-    """The run in a row; if it is not readable, what can be shown of it, in the state `unreadable`."""
+    """The run in a row; if unreadable, what can be shown of it, in the state `unreadable`."""
     try:
         return run_of(row)
     except CorruptRow as error:
@@ -174,7 +174,7 @@ def pauses_of(row: StoredRow) -> tuple[Pause, ...]:
 
 
 def time_of(row: StoredRow, column: str) -> datetime:
-    """A time that we wrote as text; raises CorruptRow."""
+    """The time in a text column; raises CorruptRow."""
     try:
         found = datetime.fromisoformat(row.columns[column])
     except (KeyError, TypeError, ValueError) as error:
@@ -185,7 +185,7 @@ def time_of(row: StoredRow, column: str) -> datetime:
 
 
 def number_of(row: StoredRow, column: str) -> int:
-    """A number that we wrote, 0 where it is absent; raises CorruptRow."""
+    """The number in a column, 0 if it is absent; raises CorruptRow."""
     found = row.columns.get(column, 0)
     if not isinstance(found, int) or found < 0:
         raise CorruptRow(row.row_key, f"{column} is no number")
@@ -193,7 +193,7 @@ def number_of(row: StoredRow, column: str) -> int:
 
 
 def text_of(row: StoredRow, column: str) -> str:
-    """A text that we wrote; raises CorruptRow."""
+    """The text in a column; raises CorruptRow."""
     found = row.columns.get(column)
     if not isinstance(found, str):
         raise CorruptRow(row.row_key, f"it has no {column}")
@@ -209,7 +209,7 @@ def state_of(row: StoredRow) -> RunState:
 
 
 def columns_of(document: object) -> Row:
-    """A document as JSON, cut into columns."""
+    """A document as JSON, split into columns."""
     return _cut(msgspec.json.encode(document).decode())
 
 
@@ -219,7 +219,7 @@ def _cut(text: str) -> Row:
 
 
 def document_of(row: StoredRow, kind: type[Kind]) -> Kind:
-    """What the columns of a row hold; raises CorruptRow."""
+    """Decode the document in a row's columns; raises CorruptRow."""
     try:
         return msgspec.json.decode(_document_in(row), type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -227,12 +227,12 @@ def document_of(row: StoredRow, kind: type[Kind]) -> Kind:
 
 
 def readable_or(read: Callable[[StoredRow], Item], row: StoredRow, otherwise: Item) -> Item:
-    """What a row holds; one that is not readable is named in the log, and the other value stands for it."""
+    """Decode a row; if it is unreadable, log that and return `otherwise`."""
     return next(readable(read, iter([row])), otherwise)
 
 
 def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> Iterator[Item]:
-    """What the rows hold; one that is not readable is named and passed over."""
+    """Decode rows; unreadable ones are logged and skipped."""
     for row in rows:
         try:
             yield read(row)
@@ -246,7 +246,7 @@ def _log_unreadable(row: StoredRow) -> None:
 
 
 def _text_of(run: Run) -> str:
-    """A run as its document has it, with what a newer version has added."""
+    """The document of a run, including what a newer version has added."""
     text = _known_text(replace(run, version=None, written_at=None, unknown=None))
     if run.unknown is None or not run.unknown.keys:
         return text
@@ -254,7 +254,7 @@ def _text_of(run: Run) -> str:
 
 
 def _known_text(run: Run) -> str:
-    """The document of a run of which all is understood; `unknown`, its last field, is no part of it."""
+    """The document of a run without unknown keys; `unknown`, its last field, is not part of it."""
     text = msgspec.json.encode(run).decode()
     return text[:-_LONGEST_TAIL] + _ABSENT.sub("}", text[-_LONGEST_TAIL:])
 
@@ -264,13 +264,13 @@ def _unknown_in(row: StoredRow, run: Run) -> Unknown | None:
         name: value for name, value in row.columns.items() if name not in _RUN_COLUMNS and not _PIECE.match(name)
     }
     text, known = _document_in(row), _known_text(run)
-    # Mostly it is what this version would write.
+    # Usually the text is what this version would write.
     keys = {} if text == known else _unknown_keys(msgspec.json.decode(text), msgspec.json.decode(known))
     return Unknown(columns=columns, keys=keys) if columns or keys else None
 
 
 def _unknown_keys(given: Any, known: Any) -> dict[Any, Any]:
-    """The keys of a JSON value that another one lacks, as a tree of their places."""
+    """The keys in `given` that `known` lacks, as a tree of their places."""
     found: dict[Any, Any] = {}
     if isinstance(given, dict) and isinstance(known, dict):
         found = {name: value for name, value in given.items() if name not in known}
@@ -283,7 +283,7 @@ def _unknown_keys(given: Any, known: Any) -> dict[Any, Any]:
 
 
 def _with(value: Any, keys: Mapping[Any, Any]) -> Any:
-    """A JSON value with the keys that it lacks; where the value is another one by now, its own counts."""
+    """Add missing keys to a JSON value; where both have a value, the value's own counts."""
     if isinstance(value, dict):
         changed = {name: _with(one, keys[name]) if name in keys else one for name, one in value.items()}
         return {**changed, **{name: one for name, one in keys.items() if name not in value}}

@@ -1,7 +1,7 @@
-"""The rows by which a silence is noticed, in the schedule's partition.
+"""The rows that detect silence (no new files for too long), in the schedule's partition.
 
-`last_change` is the newest change in scope, of one life. `silence` is the newest silence that was noted, and whether
-the webhook knows of it.
+`last_change` is the newest change in scope, of one life. `silence` is the newest silence recorded, and whether the
+webhook has been notified.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ _LAST, _SILENCE = "last_change", "silence"
 
 @dataclass(frozen=True, kw_only=True)
 class Silence:
-    """A time without changes, by the last change before it."""
+    """A period without changes, identified by the last change before it."""
 
     last: str
-    """In ISO 8601; empty: there was none yet."""
+    """In ISO 8601; empty if there was none yet."""
     is_told: bool = False
     attempts: int = 0
     next_attempt_at: datetime | None = None
@@ -28,13 +28,13 @@ class Silence:
 
 @dataclass(frozen=True)
 class Silences:
-    """Reads and writes these rows; what was last written is remembered, so that not every change costs a write."""
+    """Reads and writes these rows; what was last written is cached, so that not every change costs a write."""
 
     table: Table
     _newest: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
     def note(self, schedule: str, life: str, at: datetime) -> None:
-        """Note a change, unless it is not newer than the newest one of its life."""
+        """Record a change if it is newer than the newest one of its life."""
         known = self._newest.get(schedule)
         if known is None or known[0] != life:
             present = self.last_change(schedule, life)
@@ -46,19 +46,19 @@ class Silences:
         self._newest[schedule] = known
 
     def last_change(self, schedule: str, life: str) -> datetime | None:
-        """The newest change of a life."""
+        """The newest change of a life; None if there was none."""
         row = self.table.get(schedule, _LAST)
         if row is None or row.columns.get("life") != life:
             return None
         return readable_or(lambda one: time_of(one, "at"), row, None)
 
     def silence(self, schedule: str) -> Silence | None:
-        """The newest silence that was noted."""
+        """The newest silence recorded; None if there was none."""
         row = self.table.get(schedule, _SILENCE)
         return None if row is None else readable_or(_silence_of, row, Silence(last="?", version=row.etag))
 
     def set_silence(self, schedule: str, silence: Silence) -> Silence | None:
-        """Write a silence that follows the one that was read; None when somebody else was first."""
+        """Replace the silence that was read; returns it as written, or None if another caller was first."""
         times = {} if silence.next_attempt_at is None else {"until": silence.next_attempt_at.isoformat()}
         columns: Columns = {"last": silence.last, "told": silence.is_told, "attempts": silence.attempts, **times}
         written = self.table.write(schedule, [following(_SILENCE, columns, silence.version)])

@@ -1,4 +1,4 @@
-"""Who may start a run of a schedule that lets only so many be open: the row `slots`, and the open runs."""
+"""Limits how many runs of a schedule are open, by the row `slots` and the rows of open runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,21 +15,21 @@ _NEWEST: Final = "newest_started"
 
 @dataclass(frozen=True, kw_only=True)
 class Slots:
-    """The open runs of a schedule, and the ledger's mark by which one claim at a time takes a slot."""
+    """The open runs of a schedule, and the row that lets only one claim at a time take a slot."""
 
     open_runs: tuple[OpenRun, ...]
     version: str | None = None
     is_all: bool = True
-    """False: there are more open runs than were asked for."""
+    """False if there are more open runs than were requested."""
     newest_started: datetime | None = None
-    """Of the occurrences that the schedule itself has started."""
+    """The time of the newest occurrence that the schedule itself has started."""
     claim_id: str | None = None
-    """The claim that took a slot last; None where version 0.1.0 has written it."""
+    """The claim that took a slot last; None if version 0.1.0 wrote the row."""
     started_in_a_row: int = 0
-    """Runs that took a slot since the last one that was made up for."""
+    """Runs that took a slot since the last backfill or replay did."""
 
     def is_superseded(self, ranks: datetime) -> bool:
-        """Whether a later occurrence has started than the one of this time."""
+        """True if a later occurrence than the one of this time has started."""
         return self.newest_started is not None and ranks < self.newest_started
 
     def taken(self, run: Run) -> Operation:
@@ -46,7 +46,7 @@ class Slots:
 
 
 def slots_in(row: StoredRow | None, open_runs: tuple[OpenRun, ...], *, is_all: bool) -> Slots:
-    """The slots as a row tells them; what version 0.1.0 left out of it is told by the open runs."""
+    """The slots in a row; what version 0.1.0 did not write is derived from the open runs."""
     if row is None:
         return Slots(open_runs=open_runs, is_all=is_all)
     newest = readable_or(lambda one: time_of(one, "newest_started"), row, None) if _NEWEST in row.columns else None

@@ -1,4 +1,4 @@
-"""How far the sweep of every life has come: a row of the registry each."""
+"""The progress of every life's sweep, one row of the registry each."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,24 +10,24 @@ from .rows import REGISTRY, after_prefix, columns_of, readable, readable_or
 
 
 class Sweeps:
-    """The rows of sweeps, in the table of a ledger. Every method raises LedgerUnavailable."""
+    """Reads and writes the rows of sweeps. Every method raises LedgerUnavailable."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._table = ledger.table
 
     def state(self, schedule: str, life: str) -> SweepState:
-        """How far the sweep of a life has come."""
+        """The progress of a life's sweep."""
         row = self._table.get(REGISTRY, sweep_key(schedule, life))
         return SweepState() if row is None else replace(readable_or(sweep_of, row, SweepState()), row=row.etag)
 
     def set(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
-        """Write a state that follows the one that was read: as written, or None when somebody else was first."""
+        """Replace the state that was read; returns it as written, or None if another caller was first."""
         one = following(sweep_key(schedule, life), columns_of(replace(state, row=None)), state.row)
         written = self._table.write(REGISTRY, [one])
         return None if written is None else replace(state, row=written.etag)
 
     def missed_by_events(self) -> dict[str, int]:
-        """How many changes the sweeps of each schedule have found that no event had told."""
+        """The number of changes, by schedule, that sweeps found and no event had reported."""
         missed: Counter[str] = Counter()
         for life, number in readable(missed_of, self._table.query(REGISTRY, SWEEP, after_prefix(SWEEP))):
             missed[life.partition(":")[0]] += number

@@ -42,7 +42,7 @@ def written(
     table: TableClient, partition: str, operations: Sequence[Operation], answered: ServerTime
 ) -> Sequence[str | None]:
     """Perform all writes or none; return their ETags. Raises HttpResponseError and whatever the client raises."""
-    place = f"{table.scheme}://{table._primary_hostname}"  # noqa: SLF001  the client tells it nowhere else
+    place = f"{table.scheme}://{table._primary_hostname}"  # noqa: SLF001  the client exposes it nowhere else
     calls = [_call(f"{place}/{table.table_name}", partition, one) for one in operations]
     if len(calls) == 1:
         return [_single(table, calls[0], answered)]
@@ -83,7 +83,7 @@ def _single(table: TableClient, call: _Call, answered: ServerTime) -> str | None
 
 
 def _call(table: str, partition: str, operation: Operation) -> _Call:
-    """The request for a write, with the condition of its kind."""
+    """The request for a write, with its condition."""
     row = json.dumps(
         _add_entity_properties({**operation.columns, "PartitionKey": partition, "RowKey": operation.row_key})
     )

@@ -1,1 +1,1 @@
-"""The pure core: what to start, when and under which key; it knows no Azure, no HTTP and no clock."""
+"""The pure core: decides what to start, when, and under which key. Knows nothing of Azure, HTTP or the clock."""

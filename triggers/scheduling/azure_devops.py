@@ -1,4 +1,4 @@
-"""Who waits for the end of a run and is called back: a task of an Azure DevOps pipeline."""
+"""Callbacks to Azure DevOps: a task of a pipeline waits for the end of a run and is then notified."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,25
 
 
 class AzureDevOps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A task that waits, in the words of Azure DevOps' agentless tasks."""
+    """A waiting task, in the terms of Azure DevOps' agentless tasks."""
 
     plan_url: Annotated[str, Meta(min_length=1, max_length=1000)]
     project_id: Name
@@ -30,7 +30,7 @@ class AzureDevOps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def callback_problem(callback: AzureDevOps, allowed: Sequence[str]) -> str | None:
-    """Why this is nobody whom we call, or None; `allowed` are hosts beside those of Azure DevOps itself."""
+    """The reason why this callback is refused, or None; `allowed` are hosts in addition to those of Azure DevOps."""
     if problem := url_problem(callback.plan_url):
         return f"plan_url: {problem}"
     address = urlsplit(callback.plan_url)
@@ -43,12 +43,12 @@ def callback_problem(callback: AzureDevOps, allowed: Sequence[str]) -> str | Non
     if "?" in callback.plan_url or "#" in callback.plan_url:
         return "plan_url: expected the collection's address alone, https://dev.azure.com/ORGANIZATION/"
     if not (callback.auth_token.isascii() and callback.auth_token.isprintable()):
-        return "auth_token: it has other characters than a token has"
+        return "auth_token: contains characters that no token has"
     return None
 
 
 def event_url(callback: AzureDevOps) -> str:
-    """Where the end of the task is reported: Events - Post Event of the Azure DevOps REST API 7.1."""
+    """URL to which the end of the task is reported: Events - Post Event of the Azure DevOps REST API 7.1."""
 
     def part(text: str) -> str:
         return quote(text, safe="")

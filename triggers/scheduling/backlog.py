@@ -1,4 +1,4 @@
-"""Which of the occurrences that are due one call decides: of a long backlog a part, so that no call takes too long."""
+"""Limits how many due occurrences one call decides, so that no call takes too long."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,10 +18,10 @@ OCCURRENCES_A_CALL: Final = 1000
 def due_now(
     schedule: TimeSchedule, after: datetime, until: datetime, now: datetime, pauses: Sequence[Pause]
 ) -> tuple[list[datetime], datetime | None]:
-    """The occurrences of (after, until] that are decided now, oldest first, and the first that is left for later.
+    """The occurrences in (after, until] to decide now, oldest first, and the first one that is left for later.
 
-    The oldest come first; of a longer backlog, also those that are to start now: what is on time, and what `catchup`
-    lets start.
+    The oldest come first. Of a longer backlog, those that have to start now are added: the ones on time, and those that
+    `catchup` starts.
     """
     oldest = list(islice(named_between(schedule.trigger, after, until), OCCURRENCES_A_CALL + 1))
     if len(oldest) <= OCCURRENCES_A_CALL:

@@ -1,4 +1,4 @@
-"""Batches: many changes in one run. What belongs together, when a batch is closed, and what its manifest says."""
+"""Batches: many changes in one run. How changes are grouped, when a batch is closed, and what its manifest contains."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ class Member:
     """A change that waits for its batch, or is in one."""
 
     digest: str
-    """Of the version: the change's part of a run key."""
+    """Digest of the version, as in the change's run key."""
     group: str
     change: BlobChange
     life: str | None = None
-    """In which life of its schedule it was told; None: version 0.1.0 has written it."""
+    """The life of its schedule in which it was reported; None if version 0.1.0 wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ class Arrival:
 
     member: Member
     at: datetime
-    """When it was added, by the ledger's clock."""
+    """When it was added, on the ledger's clock."""
     is_for_set: bool
-    """Whether it waits for a complete set."""
+    """True if it waits for a complete set."""
 
     @property
     def changed_at(self) -> datetime:
@@ -41,17 +41,17 @@ class Arrival:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchFacts:
-    """What a run of a batch says about it."""
+    """The data about a batch that its run has."""
 
     group: str
-    """The folder, or empty where the whole schedule is one group."""
+    """The folder; empty if the whole schedule is one group."""
     count: int
     manifest: str | None
-    """The manifest's path below the container; None where the run gets a folder."""
+    """The manifest's path below the container; None if the run gets a folder."""
     path: str | None = None
-    """The folder that a run gets; None: version 0.1.0 has written it."""
+    """The folder that a run gets; None if version 0.1.0 wrote it."""
     missing: tuple[str, ...] | None = None
-    """The globs of an incomplete set for which no file had come; None where no globs are expected."""
+    """The globs of an incomplete set for which no file had come; None if no globs are expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +62,11 @@ class Waiting:
     count: int
     oldest: datetime
     newest: datetime
-    """When the first and the last of them were added, by the ledger's clock."""
+    """When the first and the last of them were added, on the ledger's clock."""
 
 
 def waiting_of(arrivals: Iterable[Arrival]) -> list[Waiting]:
-    """Pending changes, group by group."""
+    """Group pending changes."""
     groups: dict[str, Waiting] = {}
     for one in arrivals:
         group = one.member.group
@@ -83,25 +83,25 @@ def group_of(batch: Batch, change: BlobChange) -> str:
 
 
 def member_of(batch: Batch, change: BlobChange, life: str | None, digest: str | None = None) -> Member:
-    """A change that is to be in a batch; `digest` is another one than its own when it is to be in one once more."""
+    """A change as a member of a batch; `digest` replaces its own if it was a member before."""
     return Member(digest=digest or change_digest(change), group=group_of(batch, change), change=change, life=life)
 
 
 def group_id(group: str) -> str:
-    """A group by a short name that can stand in a row key."""
+    """A short name of the group for use in row keys."""
     return hashlib.sha256(group.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def batch_key(schedule: str, group: str, first_member: str) -> str:
-    """`score~batch~<digest>`: a batch by its group and its first member, so that whoever goes on names the same run."""
+    """`score~batch~<digest>`: from a group and its first member, so that a process that continues gets the same key."""
     named = json.dumps([group, first_member], ensure_ascii=False, separators=(",", ":"))
     return f"{schedule}~batch~{hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def is_due(batch: Batch, waiting: Waiting, server_now: datetime, pauses: Sequence[Pause]) -> bool:
-    """Whether a batch is closed: nothing came for `quiet`, the first waits for `max_wait`, or `max_items` are there.
+    """True if a batch is closed: nothing came for `quiet`, the first waited `max_wait`, or `max_items` are there.
 
-    Ages stand still in a pause.
+    Paused time does not count.
     """
     quiet = server_now - waiting.newest - paused_within(pauses, waiting.newest, server_now)
     waited = server_now - waiting.oldest - paused_within(pauses, waiting.oldest, server_now)
@@ -109,12 +109,12 @@ def is_due(batch: Batch, waiting: Waiting, server_now: datetime, pauses: Sequenc
 
 
 def manifest_path(schedule: str, run_key: str) -> str:
-    """Where the manifest of a run lies, below the container."""
+    """Path of the run's manifest, below the container."""
     return f"{MANIFESTS}/{schedule}/{hashlib.sha256(run_key.encode()).hexdigest()[:32]}.jsonl"
 
 
 def manifest(changes: Iterable[BlobChange]) -> bytes:
-    """One JSON object a line (path, etag, size), sorted by path: the same changes are the same bytes."""
+    """One JSON object per line (path, etag, size), sorted by path, so that the same changes give the same bytes."""
     ordered = sorted(changes, key=lambda one: (one.path, one.etag))
     lines = (json.dumps({"path": one.path, "etag": one.etag, "size": one.size}, ensure_ascii=False) for one in ordered)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")

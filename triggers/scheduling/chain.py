@@ -1,4 +1,4 @@
-"""Chains: which schedules follow which, and what a run's end tells its followers."""
+"""Chains: which schedules follow which, and what they learn about the end of a run."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,12 +9,12 @@ from .upstream import Upstream
 
 
 def followers_of(upstream: str, schedules: Iterable[Schedule]) -> list[AfterSchedule]:
-    """The schedules that start runs after those of another one."""
+    """The schedules that start runs after those of `upstream`."""
     return [one for one in schedules if isinstance(one, AfterSchedule) and upstream in one.trigger.schedules]
 
 
 def followed(schedules: Iterable[Schedule]) -> Mapping[str, frozenset[str]]:
-    """Which states of which schedules' runs start others."""
+    """For each schedule, the states of its runs that start runs of other schedules."""
     found: dict[str, frozenset[str]] = {}
     for one in schedules:
         if isinstance(one, AfterSchedule):
@@ -24,7 +24,7 @@ def followed(schedules: Iterable[Schedule]) -> Mapping[str, frozenset[str]]:
 
 
 def upstream_of(run: Run) -> Upstream:
-    """What the followers of a run are told of its end."""
+    """The facts about a run's end that its followers receive."""
     above = run.upstream
     return Upstream(
         key=run.key,

@@ -11,15 +11,15 @@ from .globs import matches
 from .instants import Instant
 
 MANIFESTS = "pipeline-trigger-manifests"
-"""The folder of a container that manifests are written to; nothing in it is ever a change."""
+"""The folder of a container that manifests are written to; nothing in it counts as a change."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlobChange:
-    """A version of a blob as its properties tell it; `path` is the name below the container, byte for byte."""
+    """A version of a blob, by its properties; `path` is the name below the container, byte for byte."""
 
     host: str
-    """Of the storage account, with its port where it has one: account.blob.core.windows.net."""
+    """The storage account's host, with its port if it has one: account.blob.core.windows.net."""
     container: str
     path: str
     etag: str
@@ -27,7 +27,7 @@ class BlobChange:
     size: int
     last_modified: Instant
     renamed_at: Instant | None = None
-    """When it got its present name, by the event that told of it; its modification time does not change then."""
+    """When it got its present name, according to the event; a rename does not change the modification time."""
 
     @property
     def changed_at(self) -> datetime:
@@ -41,12 +41,12 @@ class BlobChange:
 
     @property
     def folder(self) -> str:
-        """The path without its last part and without a slash at its end; empty in the container's root."""
+        """The path without its last part, and without a trailing slash; empty in the container's root."""
         return self.path.rpartition("/")[0]
 
 
 class CopyStatus(Enum):
-    """How far the copy is that made a blob, as the service says it."""
+    """The progress of the copy that made a blob, as the service reports it."""
 
     PENDING = "pending"
     SUCCESS = "success"
@@ -56,28 +56,28 @@ class CopyStatus(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class FoundBlob:
-    """A blob as its properties or a listing show it."""
+    """A blob as shown by its properties or by a listing."""
 
     change: BlobChange
     content_md5: str | None
-    """In hexadecimal; None where the service keeps none, as for large blobs written in blocks."""
+    """In hexadecimal; None if the service stores none, as for large blobs written in blocks."""
     copy_status: CopyStatus | None
-    """None: it is no copy."""
+    """None if it is not a copy."""
     is_folder: bool
     """A directory of a hierarchical namespace, or the empty blob that stands for one; neither is a change."""
     created: Instant | None = None
-    """In whole seconds, as the service tells it; None where it does not."""
+    """In whole seconds, as the service reports it; None if it does not."""
 
 
 def normal_etag(etag: str) -> str:
-    """The ETag as the run key has it: properties give it with quotes, listings without, both mean one version."""
+    """The ETag as used in run keys; it has quotes in properties and none in listings, for the same version."""
     return etag.removeprefix("W/").strip('"')
 
 
 def change_digest(change: BlobChange) -> str:
-    """Name one version of a blob: 32 hexadecimal digits.
+    """Digest of one version of a blob: 32 hexadecimal digits.
 
-    Event id and time stay out: a second subscription or a sweep would change them.
+    It does not cover event id and time, because a second subscription or a sweep would change them.
     """
     version = json.dumps(
         [change.host, change.container, change.path, change.etag], ensure_ascii=False, separators=(",", ":")
@@ -86,7 +86,7 @@ def change_digest(change: BlobChange) -> str:
 
 
 def out_of_scope(trigger: ChangeTrigger, found: FoundBlob) -> str | None:
-    """Why the schedule does not watch this blob, by container, folder, globs and size; None when it does."""
+    """The reason why the schedule does not watch this blob (container, folder, globs or size); None if it does."""
     change = found.change
     if found.is_folder:
         return "a folder, not a file"
@@ -98,7 +98,7 @@ def out_of_scope(trigger: ChangeTrigger, found: FoundBlob) -> str | None:
 
 
 def path_out_of_scope(trigger: ChangeTrigger, path: str) -> str | None:
-    """Why a blob of this path, below the container, is not watched; a folder itself (`a/b/`) is no change."""
+    """The reason why a blob of this path below the container is not watched; a folder itself (`a/b/`) never is."""
     if path.startswith(f"{MANIFESTS}/"):
         return "a manifest of ours"
     below = _below(trigger.folder, path)

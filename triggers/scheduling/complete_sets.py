@@ -13,32 +13,32 @@ from .instants import Instant, iso_utc
 from .times.time_zones import instant, wall_clock
 
 GRACE: Final = timedelta(minutes=5)
-"""Left for the others when the first file of a set comes after the time by which it was expected."""
+"""Time for the other files of a set if its first file comes after `expect_by`."""
 LISTINGS: Final = 3
-"""An incomplete set waits for the end of a sweep, for so many intervals at most."""
+"""How many polling intervals an incomplete set waits at most for a sweep to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Closed:
-    """How a set was closed. Whoever goes on with it assigns the same members; times are the ledger's."""
+    """How a set was closed, so that every process that continues it assigns the same members."""
 
     until: Instant
-    """What came later is not in it."""
+    """On the ledger's clock; files added later are not in it."""
     newest: Instant
-    """Nor is what was modified later."""
+    """Files modified later are not in it either."""
     number: int | None
-    """Of members; None: all that there are."""
+    """Number of members; None for all that there are."""
     lacking: int = 0
-    """How many expected files had not come."""
+    """Number of expected files that had not come."""
     missing: tuple[str, ...] = ()
     """The globs of these files."""
     deadline: Instant | None = None
-    """At which it was closed incomplete."""
+    """When it was closed incomplete; None if it was complete."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """A set that is to be closed now."""
+    """A set that has to be closed now."""
 
     group: str
     closed: Closed
@@ -47,14 +47,14 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """Up to when a sweep has found every file: an incomplete set is closed on its word only."""
+    """How far sweeps have found every file; an incomplete set waits until they have passed its deadline."""
 
     until: datetime | None
-    """None: there are no sweeps, and nothing to wait for."""
+    """None if there are no sweeps, and so nothing to wait for."""
     interval: timedelta
 
     def has_come_to(self, deadline: datetime, now: datetime) -> bool:
-        """Whether every file from before the deadline has been found, or has been waited for long enough."""
+        """True if every file from before the deadline has been found, or the wait for it has been long enough."""
         return self.until is None or self.until >= deadline or now >= deadline + LISTINGS * self.interval
 
 
@@ -68,9 +68,10 @@ def decision(
     *,
     is_listed: bool = False,
 ) -> Decision | None:
-    """Whether the set that these arrivals of one group make is to be closed; `below` is the group's folder.
+    """The set that these arrivals of one group make, if it has to be closed now; `below` is the group's folder.
 
-    While a renamed directory that may hold more of its files is listed (`is_listed`), it waits `max_wait` more at most.
+    While a renamed directory that may contain more of its files is being listed (`is_listed`), it waits up to
+    `max_wait` longer.
     """
     deadline = deadline_of(batch, expect, arrivals)
     present = [one for one in arrivals if one.changed_at <= deadline] or list(arrivals)
@@ -101,9 +102,10 @@ def decision(
 
 
 def deadline_of(batch: Batch, expect: Expect, arrivals: Iterable[Arrival]) -> datetime:
-    """When an incomplete set is closed: the first has waited for `max_wait`, or the next reading of `expect_by`.
+    """When an incomplete set is closed: when its first file has waited for `max_wait`, or at the next `expect_by`.
 
-    The reading follows the oldest modification. Where it was past when the first file came, there is some grace.
+    The next `expect_by` is the one after the oldest modification. If that was before the first file came, the set gets
+    some grace.
     """
     arrivals = list(arrivals)
     first = min(one.at for one in arrivals)
@@ -114,7 +116,7 @@ def deadline_of(batch: Batch, expect: Expect, arrivals: Iterable[Arrival]) -> da
 
 
 def reading_after(expect: Expect, after: datetime) -> datetime:
-    """The next instant at which the zone's clocks show the time by which a set is expected."""
+    """The next instant at which clocks in the zone show `expect_by`."""
     assert expect.by is not None
     day = wall_clock(after, expect.zone).date()
     while (reading := instant(datetime.combine(day, expect.by), expect.zone)) <= after:
@@ -123,7 +125,7 @@ def reading_after(expect: Expect, after: datetime) -> datetime:
 
 
 def unmatched(globs: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
-    """The globs without a file when as many as possible have one, each another; the first globs go first."""
+    """The globs that get no file if as many as possible get a different one each; earlier globs come first."""
     fitting = [_fitting(glob, paths) for glob in globs]
     taken: dict[str, int] = {}
 
@@ -146,7 +148,7 @@ def _fitting(glob: str, paths: Sequence[str]) -> list[str]:
 
 
 def batch_of_one(batch: Batch, watched: str, change: BlobChange, manifest: str | None) -> BatchFacts:
-    """What a run for a single file says where its schedule makes batches; `watched` is the schedule's folder."""
+    """The batch data of a run for a single file, if its schedule makes batches; `watched` is the schedule's folder."""
     group, missing = group_of(batch, change), None
     if batch.expect is not None:
         missing = unmatched(batch.expect.globs, [_below(group or watched, change.path)])
@@ -154,7 +156,7 @@ def batch_of_one(batch: Batch, watched: str, change: BlobChange, manifest: str |
 
 
 def next_members(closed: Closed, arrivals: Iterable[Arrival], assigned: Sequence[Member]) -> list[Member]:
-    """What is still to be assigned to a closed set that has some members already, the oldest first."""
+    """The members still to be assigned to a closed set, oldest first."""
     paths = {one.change.path for one in assigned}
     newest = _newest_versions(one for one in arrivals if _is_in(closed, one))
     rest = [one.member for path, one in newest.items() if path not in paths]
@@ -172,7 +174,7 @@ def _is_in(closed: Closed, one: Arrival) -> bool:
 
 
 def waits_for(batch: Batch, below: str, arrivals: Sequence[Arrival]) -> str:
-    """What a batch of a group waits for, given what has come so far, and until when."""
+    """A sentence on what a group's batch waits for, given what has come so far, and until when."""
     paths = {one.member.change.path for one in arrivals}
     there = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
     if batch.expect is None:
@@ -186,14 +188,14 @@ def waits_for(batch: Batch, below: str, arrivals: Sequence[Arrival]) -> str:
 
 
 def incompleteness(closed: Closed, count: int) -> str:
-    """What an incomplete set lacks, as a sentence."""
+    """A sentence on what an incomplete set lacks."""
     if closed.number is not None:
         return f"{count} of {closed.number} files had come by the deadline"
     return f"no file had come for {', '.join(closed.missing)} by the deadline"
 
 
 def _newest_versions(arrivals: Iterable[Arrival]) -> dict[str, Arrival]:
-    """Path → its newest version; the oldest path first."""
+    """Path → its newest version; the one that changed first comes first."""
     newest = {one.member.change.path: one for one in sorted(arrivals, key=lambda one: (one.changed_at, one.at))}
     return dict(sorted(newest.items(), key=lambda named: (named[1].changed_at, named[0])))
 

@@ -1,4 +1,4 @@
-"""What is wrong in a schedules file, a sentence each; nothing is raised, so that all of it is told at once."""
+"""The errors of a schedules file, one sentence each; they are collected, not raised, so that all are shown at once."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,16 +12,16 @@ _MOST_NAMES: Final = 20
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong: where it stands, what stands there (settings not put in), and what would be right."""
+    """One error: where it is, the value there (settings not filled in), and what would be right."""
 
     file: str
     path: str
     value: str
     message: str
     line: int | None = None
-    """Counted from 1; None where the fault is something that is missing from the file altogether."""
+    """Counted from 1; None if the error is that something is missing from the file altogether."""
     lacks: str | None = None
-    """The app setting whose absence is all that is wrong."""
+    """The app setting whose absence is the only thing wrong."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -30,14 +30,14 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class FaultList(Struct):
-    """Collects the faults of one file; `lines` maps a path to its line, so that later checks can name it."""
+    """Collects the errors of one file; `lines` maps a path to its line, so that later checks can show it."""
 
     file: str
     lines: Mapping[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, path: str, value: object, message: str, line: int | None = None, *, lacks: str | None = None) -> None:
-        """Note a fault; `value` is shown as written, shortened to 80 characters."""
+        """Add an error; `value` is shown as written, shortened to 80 characters."""
         shown = "" if value is None else _shown(value)
         where = line if line is not None else self._line(path)
         self.faults.append(Fault(file=self.file, path=path, value=shown, message=message, line=where, lacks=lacks))
@@ -49,21 +49,21 @@ class FaultList(Struct):
         return len(self.faults)
 
     def _line(self, path: str) -> int | None:
-        """The line of the path, or of the nearest thing around it that the file does have."""
+        """The line of the path, or of the closest enclosing path that the file has."""
         while path and path not in self.lines:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get(path)
 
 
 def no_such(what: str, name: str, names: list[str]) -> str:
-    """That there is no such thing, with the nearest name and the others."""
+    """A message that there is no such thing, with the nearest name and the others."""
     shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
     hint = nearest(name, names)
     return f"no {what} {name!r}{hint}{' There' if hint else '; there'} are: {shown or 'none'}"
 
 
 def nearest(word: str, candidates: list[str]) -> str:
-    """A hint that names the closest of the candidates, or an empty string when none is close."""
+    """A hint at the closest candidate; empty if none is close."""
     from difflib import get_close_matches  # a cold start needs it for faulty files alone
 
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
@@ -72,7 +72,7 @@ def nearest(word: str, candidates: list[str]) -> str:
 
 
 def place_of(error: Exception) -> str:
-    """An error of ours in words that can be reported: its kind and where it came from, and no value of a setting."""
+    """An internal error as text for a bug report: its type and place, without values of settings."""
     frames = extract_tb(error.__traceback__)
     where = f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where}"

@@ -1,4 +1,4 @@
-"""How changes are gathered into batches, as the file says it."""
+"""How changes are gathered into batches, according to the file."""
 
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,15 +7,15 @@ from msgspec import Struct
 
 
 class Expect(Struct, frozen=True, kw_only=True):
-    """What makes a batch a complete set: a file for each glob, or a number of files."""
+    """The condition for a complete set: a file for each glob, or a number of files."""
 
     globs: tuple[str, ...]
-    """Against paths below the group's folder; empty where a number is expected."""
+    """Matched against paths below the group's folder; empty if a number is expected."""
     number: int | None
     by: time | None
-    """The time of day at which a set that is incomplete is closed; None: after `max_wait`."""
+    """The time of day at which an incomplete set is closed; None if it is closed after `max_wait`."""
     zone: ZoneInfo
-    """Of that time."""
+    """The zone of that time."""
     starts_incomplete: bool
 
 

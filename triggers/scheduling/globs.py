@@ -1,7 +1,7 @@
-"""Globs over blob paths, matched in steps that grow with path times glob and no faster: a name cannot stall the worker.
+"""Globs over blob paths. Matching takes steps in proportion to path times glob, so that no name can stall the worker.
 
-`*` and `?` stay within a folder, `**` crosses folders, `**/` also stands for no folder at all, `[a-c]` and `[!a-c]` are
-one character; everything else stands for itself.
+`*` and `?` stay within a folder, `**` crosses folders, `**/` also matches no folder at all, `[a-c]` and `[!a-c]` match
+one character; everything else matches itself.
 """
 
 import re
@@ -15,7 +15,7 @@ _STARS: Final = frozenset({"*", "**", "**/"})
 
 
 def matches(glob: str, path: str) -> bool:
-    """Whether the whole path fits the glob."""
+    """True if the whole path matches the glob."""
     parts = _compiled(glob)
     places = _with_skips({0}, parts)
     for character in path:
@@ -26,7 +26,7 @@ def matches(glob: str, path: str) -> bool:
 
 
 def glob_problem(glob: str) -> str | None:
-    """What is wrong with a glob, or None."""
+    """The error in a glob; None if there is none."""
     for part in _PARTS.findall(glob):
         if part.startswith("[") and len(part) > 1:
             members = part[1:-1].removeprefix("!")
@@ -39,7 +39,7 @@ def glob_problem(glob: str) -> str | None:
 
 
 def literal_ends(glob: str) -> tuple[str, str]:
-    """What every matching path begins and ends with: the characters before the first wildcard and after the last."""
+    """The literal start and end of every matching path: the text before the first wildcard and after the last."""
     parts = _PARTS.findall(glob)
     wild = [at for at, part in enumerate(parts) if part in _STARS or part == "?" or len(part) > 1]
     if not wild:
@@ -48,10 +48,10 @@ def literal_ends(glob: str) -> tuple[str, str]:
 
 
 def can_match(glob: str, include: Sequence[str], exclude: Sequence[str], *, within_a_folder: bool) -> bool:
-    """Whether a path can fit the glob and be let through: by one of `include` and none of `exclude`.
+    """True if some path can match the glob, one of `include`, and none of `exclude`.
 
-    `within_a_folder`: it may have no slash. All globs walk together through the paths that there can be, over one
-    character for each that they tell apart; should that lead too far, the answer is yes.
+    `within_a_folder`: the path has no slash. All globs are followed at once through all possible paths, with one
+    character for each set that they treat alike. If that takes too many steps, the answer is True.
     """
     globs = [_compiled(one) for one in (glob, *include, *exclude)]
     letters = _told_apart((glob, *include, *exclude)) - ({"/"} if within_a_folder else set())
@@ -78,7 +78,7 @@ def _step(places: AbstractSet[int], parts: "tuple[Part, ...]", character: str) -
 
 
 def _told_apart(globs: Iterable[str]) -> set[str]:
-    """A character for each set of characters that the globs treat alike."""
+    """One character for each set of characters that the globs treat alike."""
     letters = {"/", "\x00"}
     for part in (part for glob in globs for part in _PARTS.findall(glob)):
         if len(part) == 1 and part not in _STARS:
@@ -91,7 +91,7 @@ def _told_apart(globs: Iterable[str]) -> set[str]:
 
 
 def sample(glob: str) -> str:
-    """A path that matches the glob, as short as can be: `a` for what may be anything."""
+    """A path that matches the glob, as short as possible, with `a` where anything is allowed."""
     return "".join(_sample(part) for part in _PARTS.findall(glob))
 
 
@@ -115,7 +115,7 @@ def _compiled(glob: str) -> tuple[Part, ...]:
 
 
 def _without_repeated_stars(parts: list[str]) -> Iterator[str]:
-    """The parts of a glob; stars in a row that together match what one of them matches are that one."""
+    """The parts of a glob, without stars that match nothing more than the star before them."""
     before = ""
     for part in parts:
         if part in _STARS and (part == before or (part == "*" and before == "**")):
@@ -125,9 +125,9 @@ def _without_repeated_stars(parts: list[str]) -> Iterator[str]:
 
 
 def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
-    """Where a place in the glob leads with one more character of the path.
+    """The places in the glob that are reached from `at` with one more character of the path.
 
-    ~at is the place `at` of a `**/` in the middle of a folder's name, which only a slash leads out of.
+    ~at is the place `at` of a `**/` in the middle of a folder's name, which only a slash can leave.
     """
     if at == len(parts):
         return []
@@ -141,11 +141,11 @@ def _moves(parts: tuple[Part, ...], at: int, character: str) -> list[int]:
 
 
 def _with_skips(places: set[int], parts: tuple[Part, ...]) -> set[int]:
-    """The places, and those behind stars that stand for nothing."""
+    """The places, and those after stars that match nothing."""
     found = {at for at in places if at < 0}
     for at in sorted(places - found):
         skipped = at
-        while skipped not in found:  # where one place has been led to before, all behind it were too
+        while skipped not in found:  # if one place was reached before, so were all after it
             found.add(skipped)
             if skipped < len(parts) and parts[skipped][0] in _STARS:
                 skipped += 1
@@ -153,7 +153,7 @@ def _with_skips(places: set[int], parts: tuple[Part, ...]) -> set[int]:
 
 
 def _one(part: str) -> Callable[[str], bool]:
-    """Whether one character fits a part."""
+    """A function that tests whether one character matches a part."""
     if part in ("**", "**/"):
         return lambda character: True  # noqa: ARG005  any
     if part in ("*", "?"):
@@ -166,7 +166,7 @@ def _one(part: str) -> Callable[[str], bool]:
 
 
 def _members(text: str) -> frozenset[str]:
-    """The characters of a class."""
+    """The characters of a character class."""
     singles = set(re.sub(r".-.", "", text, flags=re.DOTALL))
     for first, last in re.findall(r"(.)-(.)", text, re.DOTALL):
         singles.update(chr(code) for code in range(ord(first), min(ord(last), ord(first) + 10_000) + 1))

@@ -1,10 +1,11 @@
-"""What the ledger compares, or keeps as a key: digests of canonical JSON with a version in it.
+"""Digests that the ledger compares or uses as keys, made from canonical JSON that includes a version.
 
-A digest made of the code itself (a repr, the names of fields) changes with every refactoring, and then every schedule
-would count as edited and what it missed would be let go. Here each part is named; the tests hold the literals.
+A digest of the code itself (a repr, the names of fields) would change with every refactoring. Every schedule would then
+count as edited, and its missed occurrences would be dropped. So each part is named here, and the tests contain the
+literals.
 
-Version 0.1.0 took reprs. The functions whose names end in 0_1 still write these out, so that its rows are understood,
-and ours by it: a rollback lets go of nothing either.
+Version 0.1.0 used reprs. The functions whose names end in 0_1 still produce them, so that each version understands the
+other's rows, and a rollback drops nothing either.
 """
 
 import hashlib
@@ -23,11 +24,11 @@ from .times.occurrences import TimeTrigger
 from .times.rules import Rules
 
 _VERSION: Final = 1
-"""To be raised when what a part means changes, never when only a part is added: absent parts are left out."""
+"""Raise it when the meaning of a part changes, not when a part is added: absent parts are left out."""
 
 
 def canonical_digest(of: str, parts: Mapping[str, Any]) -> str:
-    """64 hexadecimal digits for values that JSON has; None counts as absent."""
+    """64 hexadecimal digits for JSON values; None counts as absent."""
     given = {name: value for name, value in parts.items() if value is not None}
     text = json.dumps(
         {"of": of, "version": _VERSION, **given}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
@@ -67,7 +68,7 @@ def _parts(trigger: Rules) -> dict[str, Any]:
 
 
 def target_id(target: Target) -> str:
-    """A target by a short name that can stand in a row key; 32 hexadecimal digits."""
+    """A short name of a target for use in row keys; 32 hexadecimal digits."""
     workspace = target.workspace
     where = (
         None
@@ -85,7 +86,7 @@ def target_id(target: Target) -> str:
 
 
 def watched_digest(trigger: ChangeTrigger) -> str:
-    """What a sweep lists: another digest begins the listing anew; 16 hexadecimal digits."""
+    """Digest of what a sweep lists; when it changes, the listing starts over. 16 hexadecimal digits."""
     parts = {
         "connection": trigger.connection,
         "container": trigger.container,
@@ -96,35 +97,35 @@ def watched_digest(trigger: ChangeTrigger) -> str:
 
 
 def life_of_times() -> str:
-    """The life of a time-based schedule, by a short name that can stand in a row key."""
+    """The life of a time-based schedule: a short name for use in row keys."""
     return canonical_digest("life", {"kind": "time"})[:16]
 
 
 def life_of_people() -> str:
-    """The life of a schedule of which people and programs start the runs."""
+    """The life of a manual schedule."""
     return canonical_digest("life", {"kind": "manual"})[:16]
 
 
 def life_of_chains() -> str:
-    """The life of a chained schedule; which schedules it follows is no part of it."""
+    """The life of a chained schedule; the schedules that it follows are not part of it."""
     return canonical_digest("life", {"kind": "after"})[:16]
 
 
 def life_of_changes(trigger: ChangeTrigger, host: str) -> str:
-    """The life of a change-based schedule by what it watches; 16 hexadecimal digits. `host` is the account's."""
+    """The life of a change-based schedule, by what it watches; 16 hexadecimal digits. `host` is the account's."""
     parts = {"kind": "change", "host": host, "container": trigger.container, "folder": trigger.folder}
     return canonical_digest("life", parts)[:16]
 
 
 def trigger_digest_0_1(trigger: TimeTrigger) -> str:
     """The digest of a trigger in the rows of version 0.1.0."""
-    if isinstance(trigger, Excluding):  # it knew no calendars
+    if isinstance(trigger, Excluding):  # unknown to 0.1.0
         return trigger_digest(trigger)
     bounds = f"zone=zoneinfo.ZoneInfo(key={trigger.zone.key!r}), start={trigger.start!r}, end={trigger.end!r}"
     if isinstance(trigger, Cron):
         return _sha256(f"Cron(expression={trigger.expression!r}, {bounds})")[:16]
     if isinstance(trigger, CronList):
-        return _sha256(f"Cron(expression={_expressions(trigger)!r}, {bounds})")[:16]  # it knew no lists
+        return _sha256(f"Cron(expression={_expressions(trigger)!r}, {bounds})")[:16]  # unknown to 0.1.0
     return _sha256(
         f"Recurrence(frequency=<Frequency.{trigger.frequency.name}: {trigger.frequency.value!r}>, "
         f"interval={trigger.interval!r}, times={trigger.times!r}, week_days={trigger.week_days!r}, "
@@ -146,18 +147,18 @@ def target_id_0_1(target: Target) -> str:
 
 
 def watched_0_1(trigger: ChangeTrigger) -> frozenset[str]:
-    """What the row of a sweep says in version 0.1.0, and for a while after it, where it watches what this one does."""
+    """The values of a sweep's `of`, in version 0.1.0 and for a while after it, that mean the same folder."""
     watched = (structs.replace(trigger, recursive=recursive) for recursive in (True, False))
     return frozenset(name for one in watched for name in (listed_0_1(one), watched_digest(one)))
 
 
 def listed_0_1(trigger: ChangeTrigger) -> str:
-    """What a sweep lists, in the rows of version 0.1.0."""
+    """The value of a sweep's `of` in rows of version 0.1.0."""
     return f"({trigger.connection!r}, {trigger.container!r}, {trigger.folder!r}, {trigger.recursive!r})"
 
 
 def _expressions(trigger: CronList) -> list[str]:
-    """In an order that does not depend on the file's."""
+    """Sorted, so that their order in the file does not matter."""
     return sorted({line.expression for line in trigger.lines})
 
 

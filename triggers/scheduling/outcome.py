@@ -1,4 +1,4 @@
-"""What Azure ML has said: of a submission, of a run that is looked up, and of one that it has accepted."""
+"""Azure ML's answers: about a submission, a run that is looked up, and a run that it has accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,75 +16,75 @@ class Answer(Enum):
     REJECTED = "rejected"
     """Refused for good: the same request will be refused again."""
     UNKNOWN = "unknown"
-    """It may have been accepted: must be looked up, never simply sent again."""
+    """May have been accepted: must be looked up, never simply sent again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The answer with its sentence; `run_id` exactly with SUBMITTED, `retry_after` where the service asked for it."""
+    """The answer and its sentence; `run_id` only with SUBMITTED, `retry_after` if the service sent one."""
 
     answer: Answer
     sentence: str | None = None
     run_id: str | None = None
     studio_url: str | None = None
     is_untried: bool = False
-    """Of UNSENT: nobody has tried to send it, so it does not count as an attempt."""
+    """For UNSENT: it was not tried at all, so it does not count as an attempt."""
     retry_after: timedelta | None = None
     is_silence: bool = False
-    """Of UNKNOWN: nothing was answered in time."""
+    """For UNKNOWN: there was no answer in time."""
     is_beyond_reach: bool = False
     """It was accepted, but there is no address to poll for its end."""
 
 
 @dataclass(frozen=True)
 class FoundRun:
-    """A run with our key and ledger that Azure ML has."""
+    """A run with our key and ledger in Azure ML."""
 
     run_id: str
     created_at: datetime | None = None
-    """By Azure ML's clock; None: not told."""
+    """On Azure ML's clock; None if not reported."""
     attempt: str | None = None
-    """The claim that sent it; None: not told."""
+    """The claim that sent it; None if not reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LookUp:
-    """The answer: `complete` only when history was read to its end, so that an empty answer means something."""
+    """The result of a lookup. An empty one means something only if it is `complete`: history was read to its end."""
 
     complete: bool = False
     runs: tuple[FoundRun, ...] = ()
     """Oldest first; more than one means that the service started a run twice."""
     is_proof: bool = False
-    """That an empty answer is proof by itself: a repetition could start no second run."""
+    """True if an empty result is proof by itself: sending again could not start a second run."""
     is_impossible: bool = False
-    """Neither its address nor the file says where its runs are looked up."""
+    """Neither its URL nor the file shows where its runs are looked up."""
     studio_url: str | None = None
     sentence: str | None = None
     """Why it is not complete."""
     is_away: bool = False
-    """The service does not answer, or not now: asking for other runs is in vain, too."""
+    """The service does not answer, or not now: queries about other runs would fail, too."""
     lacks_experiment: bool = False
     """The service says that there is no such experiment."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Of the runs that were found."""
+        """The ids of the runs that were found."""
         return tuple(one.run_id for one in self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """The answer: a status, or why there is none."""
+    """The result of a status query: a status, or why there is none."""
 
     status: str | None = None
-    """Azure ML's own word; None when it was not told."""
+    """Azure ML's own word; None if it was not reported."""
     end: RunState | None = None
-    """What the run came to; None while it runs."""
+    """How the run ended; None while it runs."""
     is_denied: bool = False
     """The service says that there is no such run."""
     is_away: bool = False
-    """The service does not answer, or not now: asking for other runs is in vain, too."""
+    """The service does not answer, or not now: queries about other runs would fail, too."""
     is_beyond_reach: bool = False
-    """Its end stays unknown: neither its address nor the file says where its runs can be polled."""
+    """Its end stays unknown: neither its URL nor the file shows where its runs can be polled."""
     sentence: str | None = None
     """Why there is no status."""

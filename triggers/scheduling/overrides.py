@@ -1,4 +1,4 @@
-"""What the caller of a single run gives in place of what its schedule says; plain text, in which nothing is put in."""
+"""The caller's values for a single run, in place of its schedule's; plain text, in which nothing is filled in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from .templates import escaped
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """A caller's values, by the keys of the file; None and nothing: the schedule's own."""
+    """A caller's values, by the keys of the file; what is absent stays the schedule's."""
 
     experiment_name: str | None = None
     display_name: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Beside the schedule's."""
+    """In addition to the schedule's."""
     datapaths: Mapping[str, Datapath] = field(default_factory=dict)
-    """One without a datastore keeps the schedule's."""
+    """If its datastore is empty, the schedule's is kept."""
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     parent_run_id: str | None = None
     continue_on_step_failure: bool | None = None

@@ -1,4 +1,4 @@
-"""Pauses: intervals in which a schedule decides to start nothing."""
+"""Pauses: intervals in which a schedule starts nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from .instants import Instant
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
-    """One pause, [begin, end): who asked for it, and why."""
+    """One pause, [begin, end), with who requested it and why."""
 
     begin: Instant
     end: Instant | None = None
-    """None: it lasts."""
+    """None while it lasts."""
     note: str | None = None
     by: str | None = None
     end_note: str | None = None
@@ -21,23 +21,23 @@ class Pause:
 
 
 def pause_at(pauses: Sequence[Pause], moment: datetime) -> Pause | None:
-    """The pause that an instant lies in."""
+    """The pause that contains an instant; None if there is none."""
     return next((one for one in pauses if one.begin <= moment and (one.end is None or moment < one.end)), None)
 
 
 def is_paused(pauses: Sequence[Pause], now: datetime) -> bool:
-    """Whether the present lies in a pause; one that lasts counts whatever the clock of who asked for it said."""
+    """True if the schedule is paused; a pause that lasts counts even if it was begun by a clock that is ahead."""
     return pause_at(pauses, now) is not None or bool(pauses and pauses[-1].end is None)
 
 
 def paused_within(pauses: Sequence[Pause], since: datetime, until: datetime) -> timedelta:
-    """How much of an interval was paused: so long the age of what is held stood still."""
+    """How much of an interval was paused; ages do not grow in that time."""
     spans = (min(one.end or until, until) - max(one.begin, since) for one in pauses)
     return sum((span for span in spans if span > timedelta(0)), timedelta(0))
 
 
 def later(one: tuple[Pause, ...], other: tuple[Pause, ...]) -> tuple[Pause, ...]:
-    """Of two copies of a schedule's pauses, the one with the later event; on a tie the one that is paused."""
+    """The copy of a schedule's pauses with the later event; on a tie, the one that is paused."""
     return max(one, other, key=_last_event)
 
 
@@ -48,18 +48,18 @@ def _last_event(pauses: Sequence[Pause]) -> tuple[datetime, bool]:
 
 
 def begun(pauses: Sequence[Pause], at: datetime, note: str | None, by: str | None) -> tuple[Pause, ...] | None:
-    """The pauses with a new one; None when one lasts already."""
+    """The pauses with a new one; None if the schedule is paused already."""
     if pauses and pauses[-1].end is None:
         return None
     return (*pauses, Pause(begin=at, note=note, by=by))[-KEPT:]
 
 
 def ended(pauses: Sequence[Pause], at: datetime, note: str | None, by: str | None) -> tuple[Pause, ...] | None:
-    """The pauses with the present one ended; None when none lasts."""
+    """The pauses with the present one ended; None if the schedule is not paused."""
     if not pauses or pauses[-1].end is not None:
         return None
     return (*pauses[:-1], replace(pauses[-1], end=max(at, pauses[-1].begin), end_note=note, ended_by=by))
 
 
 KEPT = 50
-"""Of a schedule's pauses, the newest are remembered."""
+"""How many of a schedule's pauses are stored, the newest ones."""

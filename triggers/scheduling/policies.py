@@ -1,4 +1,4 @@
-"""The rules of patience: what happens to missed occurrences, and when an unsent run is tried again."""
+"""Policies: what happens to missed occurrences, and when an unsent run is retried."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from .run import SkipReason
 from .times.occurrences import excluded_at
 
 ON_TIME = timedelta(minutes=10)
-"""An occurrence decided within this of its nominal time is on time; catch-up does not concern it."""
+"""An occurrence decided within this time after its nominal time is on time; `catchup` does not apply to it."""
 
 LONGEST_DELAY = timedelta(minutes=15)
-"""Between two attempts, unless the service asks for more."""
+"""The longest delay between two attempts, unless the service asks for more."""
 
 
 def floor(now: datetime, retention: timedelta) -> datetime:
-    """Below this, a day above what is pruned, rows may be gone already: nothing starts but what people ask for."""
+    """The time before which rows may be pruned already, with a day of margin; only requests start anything there."""
     return now - retention + timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of one occurrence: started when `skip` is None."""
+    """What happens to one occurrence: it starts if `skip` is None."""
 
     nominal_time: datetime
     skip: SkipReason | None
@@ -41,10 +41,10 @@ def decide(
     floor: datetime,
     pauses: Sequence[Pause] = (),
 ) -> list[Decision]:
-    """What becomes of the occurrences (oldest first) that are due now; the window is compared here and never again.
+    """Decide on the due occurrences, which are oldest first; the catch-up window is checked only here.
 
-    Below `floor` an occurrence may have been pruned: it starts nothing. Nor does one that is decided in a pause, or
-    whose nominal time lies in one. An occurrence of an excluded day is none, whatever else there is to say of it.
+    An occurrence before `floor` may have been pruned, so it starts nothing. Nor does one that is decided in a pause, or
+    whose nominal time is in one. That a day is excluded counts before everything but `first_seen` and `floor`.
     """
     excluded = frozenset(one for one in due if excluded_at(schedule.trigger, one))
     paused = frozenset(due) if is_paused(pauses, now) else frozenset(one for one in due if pause_at(pauses, one))
@@ -93,20 +93,20 @@ def _skip(
 
 
 def jitter_of(schedule: TimeSchedule) -> timedelta:
-    """The schedule's own offset in [0, jitter), in whole seconds: derived from its name, so that it never changes."""
+    """The schedule's own offset in [0, jitter), in whole seconds; derived from its name, so that it never changes."""
     share = int.from_bytes(hashlib.sha256(schedule.name.encode()).digest()[:8], "big") / 2**64
     return timedelta(seconds=int(schedule.jitter.total_seconds() * share))
 
 
 def retry_delay(attempts: int, first: timedelta, retry_after: timedelta | None, spread: float) -> timedelta:
-    """Until the next attempt after `attempts` of them: doubling to 15 minutes, ± 20 % by `spread` in [-1, 1].
+    """The delay after `attempts` attempts: doubling up to 15 minutes, ± 20 % by `spread` in [-1, 1].
 
-    What the service asks for (Retry-After) wins when it is longer.
+    The service's Retry-After wins if it is longer.
     """
     doubled = min(first * float(2 ** min(attempts - 1, 30)), LONGEST_DELAY)
     return max(doubled * (1 + spread / 5), retry_after or timedelta(0))
 
 
 def is_used_up(retry: Retry, attempts: int, created_at: datetime, next_attempt_at: datetime) -> bool:
-    """Whether the next attempt would be one too many or too late."""
+    """True if the next attempt would be one too many or too late."""
     return attempts >= retry.max_attempts or next_attempt_at - created_at > retry.max_age

@@ -1,7 +1,7 @@
-"""What Event Grid says of a renamed file or directory, and how its path lies to a schedule's folder.
+"""Event Grid's events about renamed files and directories, and where their paths are relative to a schedule's folder.
 
-Shapes: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage. Only names are taken from an event; what
-is true of a file is asked of the storage account that the app's own settings name.
+Shapes: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage. Only names are taken from an event; the
+properties of a file are read from the storage account that the app's own settings name.
 """
 
 import re
@@ -16,7 +16,7 @@ from .config import ChangeTrigger
 FILE_RENAMED: Final = "Microsoft.Storage.BlobRenamed"
 DIRECTORY_RENAMED: Final = "Microsoft.Storage.DirectoryRenamed"
 OLDEST: Final = timedelta(hours=25)
-"""Event Grid repeats an event for a day."""
+"""Event Grid retries an event for a day."""
 _SUBJECT: Final = re.compile(r"/blobServices/default/containers/([^/]+)/blobs/(.+)\Z", re.DOTALL)
 _TOPIC: Final = re.compile(r".*/storageAccounts/([A-Za-z0-9]+)\Z", re.DOTALL | re.IGNORECASE)
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -25,7 +25,7 @@ _LONGEST: Final = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Rename:
-    """A file or directory that has got another name."""
+    """The rename of a file or directory."""
 
     account: str
     """In lower case."""
@@ -33,17 +33,17 @@ class Rename:
     path: str
     """The new name below the container."""
     source: str | None
-    """The old name, where it lay in the same container."""
+    """The old name, if it was in the same container."""
     at: datetime
     is_directory: bool
 
 
 class UnfitEvent(Exception):
-    """An event that is no rename, or does not agree with itself; a sentence."""
+    """The event is not a rename, or contradicts itself; the message is a sentence."""
 
 
 def rename_of(event_type: str, topic: str, subject: str, at: datetime, data: object) -> Rename:
-    """The rename that an event tells of; raises UnfitEvent."""
+    """The rename that an event reports; raises UnfitEvent."""
     if event_type not in (FILE_RENAMED, DIRECTORY_RENAMED):
         raise UnfitEvent(f"its type is {event_type!r}")
     account, named = _TOPIC.match(topic), _SUBJECT.match(subject)
@@ -70,12 +70,12 @@ def rename_of(event_type: str, topic: str, subject: str, at: datetime, data: obj
 
 
 def clamped(at: datetime, server_now: datetime) -> datetime:
-    """The time of an event, as far as it can be true."""
+    """The time of an event, limited to what can be true."""
     return min(max(at, server_now - OLDEST), server_now)
 
 
 def listed_folder(trigger: ChangeTrigger, directory: str) -> str | None:
-    """What has to be listed of a renamed directory: the part in which it and the watched folder overlap."""
+    """The folder to list for a renamed directory: where it overlaps the watched folder; None if it does not."""
     folder = trigger.folder
     if f"{folder}/".startswith(f"{directory}/"):
         return folder
@@ -84,7 +84,7 @@ def listed_folder(trigger: ChangeTrigger, directory: str) -> str | None:
 
 
 def _place(url: object, account: str) -> tuple[str, str] | None:
-    """Container and path of an address in this account, decoded once; None where it leads elsewhere."""
+    """Container and path of a URL in this account, decoded once; None if it leads elsewhere."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         label = (parts.hostname or "").partition(".")[0]

@@ -1,4 +1,4 @@
-"""Runs that failed, once more: what a run knows of the attempts that the app makes by itself."""
+"""Reruns: the data of a run about the attempts that the app makes by itself."""
 
 from datetime import datetime
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from msgspec import Struct
 
 REQUESTED_BY: Final = "rerun"
-"""In the place of a person."""
+"""Used in place of a person's name."""
 
 
 class Previous(Struct, frozen=True, kw_only=True):
-    """The end that a rerun repeats: it is told where the rerun never runs."""
+    """The end that a rerun repeats; it is reported if the rerun never runs."""
 
     key: str
     state: str
@@ -18,15 +18,15 @@ class Previous(Struct, frozen=True, kw_only=True):
 
 
 class Reruns(Struct, frozen=True, kw_only=True):
-    """A run among the reruns of one occurrence, or of a person's replay."""
+    """A run's place among the reruns of one occurrence, or of a replay."""
 
     number: int
-    """0: no rerun itself, but one follows it."""
+    """0 for a run that is not a rerun itself, but is followed by one."""
     attempts: int
-    """How many there may be, by the file when this was decided."""
+    """How many reruns there may be, according to the file when this was decided."""
     tells_each: bool
-    """Whether a webhook is told of every end, not only of the last."""
+    """True if a webhook is notified of every end, not only of the last."""
     next_key: str | None = None
-    """The rerun that its end has led to."""
+    """The rerun that follows its end."""
     next_at: datetime | None = None
     previous: Previous | None = None

@@ -1,4 +1,4 @@
-"""A run: the row that says what became of one occurrence.
+"""A run: the row that records what became of one occurrence.
 
           jitter, a free slot                            2xx with an id
     ┌──────── waiting ────────┐              ┌────────────── submitted ──→ finished | failed | canceled | untracked
@@ -11,8 +11,8 @@
                                                   └─→ unsent      two look-ups found nothing, and the second saw a run
                                                                   that was accepted after the unknown one was sent
 
-A claim writes `submitting`; a settle writes what the submission came to. `unsent` is certainly not accepted, `unknown`
-may have been: it is looked up, never simply sent again.
+A claim writes `submitting`; a settle writes the outcome of the submission. `unsent` was certainly not accepted.
+`unknown` may have been: it is looked up, never simply sent again.
 """
 
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ from .upstream import Upstream
 KEPT_CLAIMS: Final = 500
 FIRST_EVENTS: Final = 20
 LAST_EVENTS: Final = 30
-"""Of a run's history, which has thousands of events where many attempts are allowed."""
+"""The events kept of a run's history, which has thousands if many attempts are allowed."""
 LONGEST_SENTENCE: Final = 2000
-"""Characters of a reason or an error that are kept."""
+"""Reasons and errors are cut to this many characters."""
 
 
 class RunState(Enum):
-    """The words that rows, answers and the dashboard use."""
+    """The states of runs, in the words of rows, answers and the dashboard."""
 
     WAITING = "waiting"
     SUBMITTING = "submitting"
@@ -53,7 +53,7 @@ class RunState(Enum):
     CANCELED = "canceled"
     UNTRACKED = "untracked"
     UNREADABLE = "unreadable"
-    """Shown for a row that cannot be read; what is in it is not known, and no run is ever written with it."""
+    """Shown for a row that cannot be read; no run is ever written with it."""
 
 
 class SkipReason(Enum):
@@ -76,11 +76,11 @@ class SkipReason(Enum):
 
 
 TIMEOUT: Final = "timeout"
-"""The reason of a run that was canceled because it took longer than its schedule lets it."""
+"""The reason of a run that was canceled because it took longer than its `timeout`."""
 
 
 class RunKind(Enum):
-    """What a run's occurrence is."""
+    """The kind of a run's occurrence."""
 
     TIME = "time"
     CHANGE = "change"
@@ -91,13 +91,13 @@ class RunKind(Enum):
 
 
 OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
-"""The states that the reconciler still has to do with."""
+"""The states that the reconciler still has to work on."""
 
 ENDED_STATES = frozenset(set(RunState) - OPEN_STATES - {RunState.UNREADABLE})
 """The states in which nothing more happens to a run by itself."""
 
 TOLD_STATES = ENDED_STATES - {RunState.SKIPPED}
-"""The ends that a webhook is told; a skipped occurrence never was a run."""
+"""The ends that a webhook is notified of; a skipped occurrence never was a run."""
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.WAITING: frozenset({RunState.SUBMITTING, RunState.SKIPPED, RunState.CANCELED}),
@@ -114,7 +114,7 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.UNTRACKED: frozenset({RunState.SUBMITTED}),
     RunState.SUBMITTED: frozenset({RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}),
 }
-"""What may follow what; a state that is no key is final. SUBMITTED may follow where an id arrives late."""
+"""The allowed transitions; a state that is not a key is final. An id that arrives late leads to SUBMITTED."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """What a newer version of the app has written into a run's row: it is kept when the row is rewritten."""
+    """Data that a newer version of the app has added to a run's row; kept when the row is rewritten."""
 
     columns: Mapping[str, Any]
     keys: Mapping[Any, Any]
@@ -137,7 +137,7 @@ class Unknown:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One occurrence and what became of it; times are UTC, None means not yet or not at all."""
+    """One occurrence and what became of it; times are UTC, and None means not yet or not at all."""
 
     key: str
     schedule: str
@@ -147,79 +147,79 @@ class Run:
     pipeline: str
     nominal_time: Instant | None = None
     reason: str | None = None
-    """Why it was skipped, or TIMEOUT of one that was canceled for it; None otherwise."""
+    """Why it was skipped, or TIMEOUT if it was canceled for that; None otherwise."""
     due_at: Instant | None = None
     blob: BlobChange | None = None
     batch: BatchFacts | None = None
     request: RunRequest | None = None
-    """What is POSTed, settings not put in; None where nothing ever will be."""
+    """The request that is POSTed, with settings not filled in; None if there will never be one."""
     run_id: str | None = None
     duplicate_run_id: str | None = None
     """A second id that the service gave to one key; there should never be one."""
     studio_url: str | None = None
     azureml_status: str | None = None
-    """Azure ML's own word, as it was last heard."""
+    """Azure ML's own word, as last reported."""
     denied_since: Instant | None = None
-    """On the ledger's clock: since when Azure ML says that there is no such run."""
+    """On the ledger's clock: since when Azure ML has said that there is no such run."""
     attempts: int = 0
     claim_id: str | None = None
-    """Of the newest claim: who may settle it, and the tag by which its submission is told from others."""
+    """The newest claim. Only it may settle the run, and its id tags its submission."""
     claimed_at: Instant | None = None
-    """When the newest claim was written, on the ledger's clock; known once something follows the claim."""
+    """When the newest claim was written, on the ledger's clock; known once another state follows."""
     sent_to: str | None = None
-    """A digest of the address that the newest claim's settings made; the address itself may hold a setting's value."""
+    """Digest of the URL that the newest claim's settings gave; the URL itself may contain a setting's value."""
     unknown_since: Instant | None = None
-    """On the ledger's clock, from the first look-up on: the request cannot have been on the wire later than this."""
+    """On the ledger's clock, from the first lookup on: the request cannot have been sent later than this."""
     first_look_up_at: Instant | None = None
-    """On the ledger's clock: the first complete look-up that found nothing."""
+    """On the ledger's clock: the first complete lookup that found nothing."""
     next_attempt_at: Instant | None = None
     submitted_at: Instant | None = None
     ended_at: Instant | None = None
     replay_of: str | None = None
     request_id: str | None = None
-    """Of a person's trigger: the same id is the same run."""
+    """The id of a manual trigger; the same id always means the same run."""
     request_digest: str | None = None
-    """Of what was asked for under that id."""
+    """Digest of what was requested under that id."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Pipeline parameters that the person gave, by name; a replay gives them again."""
+    """Pipeline parameters that the caller gave, by name; a replay uses them again."""
     webhook: str | None = None
-    """Who is told when the run ends, settings not put in."""
+    """The webhook to notify when the run ends, with settings not filled in."""
     requested_by: str | None = None
     note: str | None = None
-    """Of the person who asked for the run."""
+    """Written by the person who requested the run."""
     by_person: bool = False
-    """Asked for by a person: a pause does not hold it."""
+    """True if a person requested it: a pause does not hold it."""
     error: str | None = None
     history: tuple[Event, ...] = field(default=())
     version: str | None = None
-    """The ledger's mark of what was read, for conditional updates; None for a run that is not in it yet."""
+    """ETag of the row that was read, for conditional updates; None if it is not stored yet."""
     written_at: Instant | None = field(default=None, compare=False)
-    """When this row was written, on the ledger's clock, as far as the ledger tells; not a part of the row."""
+    """When this row was written, on the ledger's clock, if the ledger reports it; not part of the row."""
     life: str | None = None
-    """In which life of its schedule it was decided; None: not known, so the present file is none of its."""
+    """The life of its schedule in which it was decided; None if unknown: the present file does not apply to it."""
     claims: tuple[str, ...] = ()
-    """The ids of its claims, the newest last; fewer than `attempts` where version 0.1.0 has claimed it."""
+    """The ids of its claims, the newest last; fewer than `attempts` if version 0.1.0 made some of them."""
     events_left_out: int = 0
-    """Of its history, between the first FIRST_EVENTS and the rest."""
+    """Number of events left out of its history, between the first FIRST_EVENTS and the rest."""
     previous_time: Instant | None = None
-    """The occurrence before this one; None of what is no occurrence of a time-based schedule."""
+    """The occurrence before this one; None if it is not an occurrence of a time-based schedule."""
     moved_from: Instant | None = None
-    """The occurrence of an excluded day that runs here instead, the newest of several."""
+    """The occurrence of an excluded day that runs at this time instead; the newest of several."""
     cancel_requested_at: Instant | None = None
-    """On the ledger's clock: when Azure ML was asked to cancel it for its timeout."""
+    """On the ledger's clock: when its cancellation because of its timeout was requested."""
     reruns: Reruns | None = None
-    """Of a run that the app runs again, or has run again."""
+    """Set if the app runs it again, or if it is a rerun."""
     upstream: Upstream | None = None
-    """Of a chained run: the run after which it starts."""
+    """For a chained run: the run after which it starts."""
     overrides: Overrides | None = None
-    """What the person gave beside parameters; a replay gives it again."""
+    """The caller's values other than parameters; a replay uses them again."""
     unknown: Unknown | None = field(default=None, compare=False)
-    """None: all of the row is understood."""
+    """None if all of the row is understood."""
 
     def to(self, state: RunState, at: datetime, remark: str | None = None, **changes: object) -> "Run":
         """The run after a transition; an illegal one is a programming error.
 
-        `remark` goes into the history where no reason and no error do.
+        `remark` goes into the history if there is neither a reason nor an error.
         """
         if state not in TRANSITIONS.get(self.state, frozenset()):
             raise AssertionError(f"{self.key}: {self.state} → {state}")
@@ -230,11 +230,11 @@ class Run:
             object.__setattr__(self, "error", f"{self.error[:LONGEST_SENTENCE]}…")
 
     def claimed(self, claim_id: str) -> "Run":
-        """The run with one claim more, which is not written yet."""
+        """The run with one more claim, which is not written yet."""
         return replace(self, claim_id=claim_id, claims=(*self.claims, claim_id)[-KEPT_CLAIMS:])
 
     def first(self, at: datetime, remark: str | None = None) -> "Run":
-        """The run with the first line of its history, as it is written into the ledger."""
+        """The run with the first line of its history, as it is written to the ledger."""
         return self._with_event(self.state, at, {}, remark)
 
     def _with_event(
@@ -246,24 +246,24 @@ class Run:
 
 
 def is_rerun(run: Run) -> bool:
-    """Whether the app has decided by itself to run something again."""
+    """True if the app itself decided to run something again."""
     return run.reruns is not None and run.reruns.number > 0
 
 
 def is_repeated(run: Run) -> bool:
-    """Whether a rerun follows the run, so that its end is not the last."""
+    """True if a rerun follows the run, so that its end is not the last."""
     return run.reruns is not None and run.reruns.next_key is not None
 
 
 def previous_of(run: Run) -> Previous | None:
-    """The end that a rerun was to repeat which was given up before it was sent: after all, that was the last."""
+    """If a rerun was dropped before it was sent: the end that it was to repeat, which then is the last one."""
     if run.reruns is None or run.run_id is not None or run.state not in (RunState.SKIPPED, RunState.CANCELED):
         return None
     return run.reruns.previous
 
 
 def _within_bounds(run: Run) -> Run:
-    """The run with the beginning and the end of its history; what lies between them is counted."""
+    """The run with the beginning and the end of its history; the events in between are counted."""
     left_out = len(run.history) - FIRST_EVENTS - LAST_EVENTS
     if left_out <= 0:
         return run

@@ -1,4 +1,4 @@
-"""The keys of runs: each names one occurrence, so that it is claimed once."""
+"""The keys of runs: each identifies one occurrence, so that it is claimed once."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from .run import RunKind
 
 
 def time_key(schedule: str, nominal_time: datetime) -> str:
-    """`nightly@2026-11-01T03:30:00Z`: an occurrence of a time-based schedule by its nominal time."""
+    """`nightly@2026-11-01T03:30:00Z`: an occurrence of a time-based schedule, by its nominal time."""
     return f"{schedule}@{iso_utc(nominal_time)}"
 
 
@@ -22,12 +22,12 @@ def change_key(schedule: str, change: BlobChange) -> str:
 
 
 def chain_key(schedule: str, upstream_key: str) -> str:
-    """`evaluate~after~<digest>`: a chained schedule's run by the key of the run after which it starts."""
+    """`evaluate~after~<digest>`: a run of a chained schedule, by the key of the run after which it starts."""
     return f"{schedule}~after~{hashlib.sha256(upstream_key.encode()).hexdigest()[:32]}"
 
 
 def request_key(schedule: str, request_id: str) -> str:
-    """`nightly!42`: what a person asked for."""
+    """`nightly!42`: a request by a person or a program."""
     return f"{schedule}!{request_id}"
 
 
@@ -37,7 +37,7 @@ def replay_key(root: str, number: int) -> str:
 
 
 def is_run_key(text: str) -> bool:
-    """Whether a text from outside may be a run key."""
+    """True if a text from outside may be a run key."""
     return _KEY.match(text) is not None and bool(schedule_of(text))
 
 
@@ -45,14 +45,14 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_.:@~!-]{1,300}\Z", re.ASCII)
 
 
 def schedule_of(key: str) -> str:
-    """The schedule that a run key belongs to: its name holds none of the marks that follow it in a key."""
+    """The schedule that a run key belongs to; its name contains none of the marks that follow it in a key."""
     for mark in "@~!":
         key = key.partition(mark)[0]
     return key
 
 
 def nominal_time_in(key: str) -> datetime | None:
-    """The nominal time that a time-based schedule's run key holds; None for other keys, and for replays."""
+    """The nominal time in the run key of a time-based schedule; None for other keys, and for replays."""
     try:
         return datetime.strptime(key.partition("@")[2], ISO_UTC).replace(tzinfo=UTC)
     except ValueError:
@@ -74,10 +74,10 @@ def kind_in(key: str) -> RunKind:
 
 _REPLAY: Final = re.compile(r"\.r\d+\Z", re.ASCII)
 _NAMED: Final = 40
-"""Characters of the schedule's name that a job's name begins with."""
+"""Characters of the schedule's name at the start of a job's name."""
 
 
 def job_name(ledger_id: str, key: str) -> str:
-    """The name of a v2 job, which is ours to give: the same for the same run, so a repeated PUT is the same job."""
+    """The name of a v2 job, which we choose: the same for the same run, so a repeated PUT is the same job."""
     named = json.dumps([ledger_id, key], ensure_ascii=False, separators=(",", ":"))
     return f"{schedule_of(key)[:_NAMED]}-{hashlib.sha256(named.encode()).hexdigest()[:32]}"

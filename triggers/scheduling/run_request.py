@@ -1,4 +1,4 @@
-"""Builds what is POSTed for one occurrence, in stored text: templates filled, settings not put in."""
+"""Builds the request for one occurrence as stored text: templates filled in, settings not."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,7 +25,7 @@ from .upstream import Upstream
 
 
 class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A built request; every text is stored text, so that a retry sends the same and no setting's value is kept."""
+    """A built request; every text is stored text, so that a retry sends the same and no setting's value is stored."""
 
     target: Target
     experiment_name: str
@@ -38,13 +38,13 @@ class RunRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     continue_on_step_failure: bool | None
     parent_run_id: str | None
     parameter_types: Mapping[str, ParameterType] = {}
-    """Of the pipeline parameters that a batch endpoint gets as numbers and booleans."""
+    """For pipeline parameters that a batch endpoint gets as numbers or booleans."""
     run_source: str | None = None
-    """None: API."""
+    """None for API."""
 
 
 class Facts(Protocol):
-    """What a run is for, as its templates tell it: an occurrence or a run has it."""
+    """The facts that templates are filled from; occurrences and runs both have them."""
 
     @property
     def key(self) -> str: ...
@@ -71,7 +71,7 @@ class Submission(Struct, frozen=True, kw_only=True):
 
 
 def too_large(request: RunRequest) -> str | None:
-    """Why a request cannot be kept in the ledger; None when it can."""
+    """The reason why a request cannot be stored in the ledger; None if it can."""
     size = len(json.encode(request).decode())
     if size <= LARGEST_REQUEST:
         return None
@@ -84,12 +84,12 @@ ATTEMPT_TAG: Final = "trigger_attempt"
 
 
 def own_tags(submission: Submission) -> dict[str, str]:
-    """By which a run is found again, and told from those of other ledgers in the same workspace."""
+    """The tags by which a run is found again, and distinguished from those of other ledgers in the same workspace."""
     return {RUN_KEY_TAG: submission.run_key, LEDGER_TAG: submission.ledger_id, ATTEMPT_TAG: submission.attempt}
 
 
 def build_request(schedule: Schedule, of: Facts) -> RunRequest:
-    """The request of one occurrence; raises KeyError for a template that these facts do not fill."""
+    """The request for one occurrence; raises KeyError for a template that these facts do not fill."""
     template = schedule.request
     values = _values(schedule, of)
 
@@ -124,7 +124,7 @@ def build_request(schedule: Schedule, of: Facts) -> RunRequest:
 
 
 def filled_parameters(schedule: Schedule, of: Facts) -> dict[str, str | None]:
-    """The pipeline parameters that hold templates, as people read them; None for one that these facts do not fill."""
+    """The pipeline parameters that contain templates, in readable form; None for one that these facts do not fill."""
     values = {name: value for name, value in _values(schedule, of).items() if name != "run_key"}
     found: dict[str, str | None] = {}
     for name, text in schedule.request.pipeline_parameters.items():
@@ -161,7 +161,7 @@ def _values(schedule: Schedule, of: Facts) -> Mapping[str, Value]:
 
 
 def _upstream_values(upstream: Upstream | None, schedule: AfterSchedule) -> Mapping[str, Value]:
-    """Empty where a person starts a chained schedule without naming a run, and where that has no such value."""
+    """Empty values if a chained schedule is triggered without naming a run, or if that run lacks them."""
     nominal_time = upstream and upstream.nominal_time
     return {
         "upstream.run_key": (upstream and upstream.key) or "",
@@ -173,7 +173,7 @@ def _upstream_values(upstream: Upstream | None, schedule: AfterSchedule) -> Mapp
 
 
 def _changed_datapath(schedule: Schedule, of: Facts) -> dict[str, Datapath]:
-    """The parameter that says what changed; its path is relative to the container and goes verbatim."""
+    """The parameter that receives what changed; its path is relative to the container and is sent verbatim."""
     if not isinstance(schedule, ChangeSchedule) or schedule.trigger.data_path_parameter_name is None:
         return {}
     trigger = schedule.trigger
@@ -186,12 +186,12 @@ def _changed_datapath(schedule: Schedule, of: Facts) -> dict[str, Datapath]:
 
 
 def _changed_path(schedule: ChangeSchedule, of: Facts) -> str:
-    """A manifest, the changed file, or a folder: the file's, the group's, or of everything the one that is watched."""
+    """A manifest, the changed file, or a folder: the file's, the group's, or, for everything, the watched one."""
     trigger = schedule.trigger
     if trigger.data_path is DataPathKind.MANIFEST:
         return manifest_path(schedule.name, of.key)
     if of.batch is not None:
-        # What was gathered, whatever the file says by now of how to gather.
+        # What was gathered, even if the file now says otherwise.
         return of.batch.path if of.batch.path is not None else of.batch.group or trigger.folder
     assert of.blob is not None, "a change or a batch of them"
     return of.blob.folder if trigger.data_path is DataPathKind.FOLDER else of.blob.path

@@ -1,4 +1,4 @@
-"""Which submit addresses show where their runs can be polled: the one place that knows."""
+"""Finds out from a submit URL where its runs can be polled; no other module does."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class RunService(Struct, frozen=True, kw_only=True):
     host: str
     """`https://REGION.api.azureml.ms`."""
     workspace: str
-    """The workspace's resource id, as it stands in a URL."""
+    """The workspace's resource id, as in a URL."""
 
     @property
     def pipelines(self) -> str:
@@ -30,12 +30,12 @@ class RunService(Struct, frozen=True, kw_only=True):
 
     @property
     def history(self) -> str:
-        """The root of run history, which the same host serves (azureml-core 1.61, run history client)."""
+        """The root of run history, on the same host (azureml-core 1.61, run history client)."""
         return f"{self.host}/history/v1.0{self.workspace}"
 
 
 def tells_its_service(endpoint: str, settings: Mapping[str, str]) -> bool:
-    """Whether an endpoint, settings not put in, tells it; it is assumed while one of its settings is missing."""
+    """True if an endpoint, its settings not filled in, shows its service; also while a setting is missing."""
     try:
         return run_service(expand(endpoint, settings)) is not None
     except MissingSetting:
@@ -43,6 +43,6 @@ def tells_its_service(endpoint: str, settings: Mapping[str, str]) -> bool:
 
 
 def run_service(submit_url: str) -> RunService | None:
-    """What a submit address tells; None for older hosts (`/api/v1.0/…`), gateways with a prefix, and whatever else."""
+    """The service in a submit URL; None for older hosts (`/api/v1.0/…`), gateways with a prefix, and anything else."""
     match = _FOLLOWED.match(submit_url)
     return match and RunService(host=match["host"], workspace=match["workspace"])

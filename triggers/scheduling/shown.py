@@ -1,4 +1,4 @@
-"""A run as it is shown: the API answers with it, and a webhook sends it."""
+"""A run as shown: in answers of the API and in webhooks."""
 
 from collections.abc import Mapping
 from typing import Annotated, TypeAlias
@@ -38,7 +38,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RequestAnswer(Struct, frozen=True, kw_only=True):
-    """What was sent to start a run, or will be; app settings are not put in."""
+    """The request that was sent to start a run, or will be; app settings are not filled in."""
 
     experiment_name: str
     description: str | None
@@ -60,20 +60,20 @@ class UpstreamAnswer(Struct, frozen=True, kw_only=True):
 
 
 class RerunsAnswer(Struct, frozen=True, kw_only=True):
-    """A run among the attempts that the app makes by itself."""
+    """A run's place among the attempts that the app makes by itself."""
 
     number: Count
-    """0: the first attempt, which a rerun follows."""
+    """0 for the first attempt, which a rerun follows."""
     of: str
     """The key of the first attempt."""
     attempts: Count
     """How many reruns there may be."""
     next_at: Utc | None
-    """When the rerun is due that follows this run's end."""
+    """When the rerun that follows this run's end is due."""
 
 
 class EventAnswer(Struct, frozen=True, kw_only=True):
-    """One line of a run's history; one without time and state says how many were left out."""
+    """One line of a run's history; a line without time and state gives the number of lines left out."""
 
     at: Utc | None
     state: str | None
@@ -90,7 +90,7 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
     reason: str | None
     nominal_time: Utc | None
     moved_from: Utc | None
-    """The occurrence of an excluded day that runs here instead."""
+    """The occurrence of an excluded day that runs at this time instead."""
     due_at: Utc | None
     blob: BlobAnswer | None
     batch: BatchAnswer | None
@@ -118,12 +118,12 @@ class RunAnswer(Struct, frozen=True, kw_only=True):
 
 
 def whole_answer(run: Run) -> RunAnswer:
-    """A run as it is shown by itself: with what was sent."""
+    """A run as shown by itself: with its request."""
     return replace(run_answer(run), request=_request_answer(run.request))
 
 
 def run_answer(run: Run) -> RunAnswer:
-    """A run as it is shown."""
+    """A run as shown."""
     blob, batch = run.blob, run.batch
     return RunAnswer(
         key=run.key,
@@ -165,7 +165,7 @@ def run_answer(run: Run) -> RunAnswer:
 
 
 def _request_answer(request: RunRequest | None) -> RequestAnswer | None:
-    """What a run's request says, to be read by people."""
+    """A run's request in readable form."""
     if request is None:
         return None
     datasets = {
@@ -215,7 +215,7 @@ def _reruns_answer(run: Run) -> RerunsAnswer | None:
 
 
 def history_of(run: Run) -> list[EventAnswer]:
-    """A run's history; where many events were left out, a line of their number stands for them."""
+    """A run's history; events that were left out are replaced by a line with their number."""
     told = [EventAnswer(at=iso_utc(one.at), state=one.state.value, reason=one.reason) for one in run.history]
     if run.events_left_out:
         told.insert(FIRST_EVENTS, EventAnswer(at=None, state=None, reason=f"{run.events_left_out} events left out"))

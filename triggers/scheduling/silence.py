@@ -1,4 +1,4 @@
-"""When a change-based schedule has heard of no change for too long, by `expected_every` or by `expect_by`."""
+"""Detects that a change-based schedule has had no change for too long, by `expected_every` or `expect_by`."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from .pauses import Pause, paused_within
 
 
 def expects_changes(schedule: ChangeSchedule) -> bool:
-    """Whether a silence of the schedule is ever too long."""
+    """True if the file says when changes are expected."""
     return expectation(schedule) is not None
 
 
 def expectation(schedule: ChangeSchedule) -> str | None:
-    """When a change is expected, in words; None: nobody has said so."""
+    """When a change is expected, in words; None if the file does not say."""
     if schedule.trigger.expected_every is not None:
         return f"one is expected every {schedule.trigger.expected_every}"
     expect = _expected_by(schedule)
@@ -23,14 +23,14 @@ def expectation(schedule: ChangeSchedule) -> str | None:
 
 
 def is_overdue(schedule: ChangeSchedule, since: datetime, pauses: Sequence[Pause], now: datetime) -> bool:
-    """Whether a change should have come since the last one; pauses do not count."""
+    """True if a change should have come since the last one; pauses do not count."""
     expected = schedule.trigger.expected_every
     if expected is not None:
         return now - since - paused_within(pauses, since, now) >= expected
     expect = _expected_by(schedule)
     if expect is None:
         return False
-    # Nothing has come in the whole day before a reading.
+    # Overdue if nothing came in a whole day, without pauses, from one reading of `expect_by` to the next.
     begin = reading_after(expect, since)
     end = reading_after(expect, begin)
     while end <= now and paused_within(pauses, begin, end) > timedelta(0):

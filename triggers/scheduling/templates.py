@@ -1,7 +1,8 @@
-"""Text with `%SETTING%` and `{template}` in it: found, checked, filled once, and expanded last.
+"""Text with `%SETTING%` and `{template}` in it: parsed, checked, filled once, and expanded last.
 
-Filling gives *stored text*: templates are gone, settings still stand as `%NAME%`, every other percent sign is doubled.
-That is what the ledger keeps, so that no setting's value lands there and a blob called `%KEY%` stays a blob.
+Filling gives *stored text*: templates are replaced, settings remain as `%NAME%`, and every other percent sign is
+doubled. This is what the ledger stores, so that it contains no setting's value, and a blob called `%KEY%` keeps its
+name.
 """
 
 import re
@@ -24,13 +25,13 @@ _STORED: Final = re.compile(r"%%|%([A-Za-z_][A-Za-z0-9_]+)%")
 
 
 class Stored(str):
-    """A value that is stored text already: settings in it are put in later."""
+    """A value that is stored text already: settings in it are filled in later."""
 
     __slots__ = ()
 
 
 Value: TypeAlias = str | int | datetime
-"""What a template name stands for; a datetime is in the schedule's zone already."""
+"""The value of a template name; a datetime is in the schedule's zone already."""
 
 
 class MissingSetting(LookupError):
@@ -48,7 +49,7 @@ class Setting(Struct, frozen=True):
 
 
 class Field(Struct, frozen=True):
-    """`{name}` or `{name-1d:format}` in a text; format is None when no colon stands there."""
+    """`{name}` or `{name-1d:format}` in a text; format is None if there is no colon."""
 
     name: str
     format: str | None
@@ -56,7 +57,7 @@ class Field(Struct, frozen=True):
 
 
 def tokens(text: str) -> Iterator[str | Setting | Field]:
-    """The text in pieces, in order; plain strings are literal, their escapes resolved."""
+    """The text in pieces, in order; plain strings are literal, with their escapes resolved."""
     end = 0
     for match in _TOKEN.finditer(text):
         if match.start() > end:
@@ -80,7 +81,7 @@ def names_in(text: str) -> set[str]:
 
 
 def expand(stored: str, settings: Mapping[str, str]) -> str:
-    """Put the settings into stored text; raises MissingSetting. What a setting holds is not read again."""
+    """Fill the settings into stored text; raises MissingSetting. The values of settings are not expanded again."""
 
     def replacement(match: re.Match[str]) -> str:
         name = match[1]
@@ -94,7 +95,7 @@ def expand(stored: str, settings: Mapping[str, str]) -> str:
 
 
 def fill(text: str, values: Mapping[str, Value]) -> str:
-    """Stored text: templates replaced by their values, settings left; raises KeyError for a name without a value."""
+    """Return stored text: templates filled in, settings not; raises KeyError for a name without a value."""
     pieces = []
     for token in tokens(text):
         if isinstance(token, Setting):
@@ -113,7 +114,7 @@ def escaped(text: str) -> str:
 
 
 def readable(stored: str) -> str:
-    """Stored text for people: settings by their names, percent signs as such."""
+    """Stored text for people: settings by name, percent signs not doubled."""
     return _STORED.sub(lambda match: "%" if match[1] is None else match[0], stored)
 
 

@@ -1,8 +1,8 @@
 """Which addresses may receive our tokens: Azure's own, those that the setting TOKEN_HOSTS adds, and this machine.
 
-A token opens everything that its identity may do, so a host is on a list or gets none. The parts of an address are read
-strictly: a host that is not made of plain letters, digits, hyphens and dots is none, whatever another parser makes of
-it.
+A token allows everything that its identity may do, so only hosts on a list get one. The parts of a URL are read
+strictly: a host that is not made of plain letters, digits, hyphens and dots is refused, whatever another parser makes
+of it.
 """
 
 import re
@@ -28,7 +28,7 @@ _ENTRY: Final = re.compile(rf"(?:\*\.{_LABEL}(?:\.{_LABEL})+|{_LABEL}(?:\.{_LABE
 
 
 def token_problem(url: str, settings: Mapping[str, str]) -> str | None:
-    """Why no token may be sent to this URL, or None. Neither the URL nor its host is repeated: settings may hold it."""
+    """Why no token may be sent to this URL, or None. Shows neither URL nor host: a setting may contain them."""
     return _problem(url, settings.get(SETTING, ""))
 
 
@@ -64,7 +64,7 @@ def _listed(value: str) -> list[str]:
 
 
 def _admits(entry: str, host: str, port: int) -> bool:
-    """Whether an entry names the host; `*.suffix` stands for every host below it, never for the suffix itself."""
+    """True if an entry matches the host; `*.suffix` matches every host below it, never the suffix itself."""
     name, _, given = entry.partition(":")
     right = host.endswith(name[1:]) if name.startswith("*.") else host == name
     return right and port == int(given or _HTTPS)

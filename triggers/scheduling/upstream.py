@@ -1,4 +1,4 @@
-"""What a chained run knows of the run after which it starts."""
+"""The data of a chained run about the run after which it starts."""
 
 from datetime import datetime
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 LONGEST_CHAIN: Final = 16
-"""Schedules, so that no chain across edits and triggers by hand goes on for ever."""
+"""In schedules; limits chains that edits and manual triggers would otherwise make endless."""
 
 
 class Upstream(Struct, frozen=True, kw_only=True):
@@ -22,13 +22,13 @@ class Upstream(Struct, frozen=True, kw_only=True):
     experiment_name: str | None = None
     """Stored text."""
     ancestry: tuple[str, ...] = ()
-    """The schedules that led to it, its own the last."""
+    """The schedules that led to it, its own last."""
     is_made_up_for: bool = False
-    """Whether a backfill or a replay began the chain."""
+    """True if a backfill or a replay began the chain."""
 
 
 def chain_problem(follower: str, upstream: Upstream) -> str | None:
-    """Why a chain ends here; None when it goes on."""
+    """Why a chain ends here; None if it continues."""
     if follower in upstream.ancestry:
         return f"the chain {' → '.join((*upstream.ancestry, follower))} goes in a circle"
     if len(upstream.ancestry) > LONGEST_CHAIN:

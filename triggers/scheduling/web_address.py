@@ -1,4 +1,4 @@
-"""What a URL must be for us to call it."""
+"""Checks the URLs that the app calls."""
 
 import re
 from ipaddress import AddressValueError, IPv4Address
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def url_problem(url: str) -> str | None:
-    """Why this URL is not called, or None: https only, plain http to loopback alone."""
+    """Why this URL is not called, or None: only https is, and plain http only to loopback."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -24,7 +24,7 @@ def url_problem(url: str) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """The host of a URL, with its port where it names one; empty for what is no URL."""
+    """The host of a URL, with its port if it has one; empty if it is not a URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
@@ -32,7 +32,7 @@ def host_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, however others resolve names: localhost, 127.0.0.0/8 or ::1."""
+    """True if a host is this machine itself, however others resolve names: localhost, 127.0.0.0/8 or ::1."""
     if host in {"localhost", "::1"}:
         return True
     try:

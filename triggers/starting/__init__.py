@@ -1,1 +1,1 @@
-"""From an occurrence to a run that Azure ML has accepted: build, claim, submit, settle."""
+"""Turns an occurrence into a run that Azure ML has accepted: build, claim, submit, settle."""

@@ -1,7 +1,7 @@
-"""Makes batches of pending changes: seals what is due, then claims and submits one run for each sealed batch.
+"""Makes batches of pending changes: seals those that are due, then claims and submits one run for each.
 
-Every step is one conditional transaction, so whoever comes next (a reconciler of another instance, or the next pass
-after a crash) goes on where the last one stopped, and no change is in two batches or in none.
+Every step is one conditional transaction. So a reconciler of another instance, or the next pass after a crash,
+continues where the last one stopped, and every change is in exactly one batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from .reported_changes import Changes
 
 @dataclass(frozen=True, kw_only=True)
 class Batching:
-    """What batches are made with."""
+    """Makes batches and starts their runs."""
 
     changes: Changes
     ledger: Ledger
@@ -47,15 +47,15 @@ class Batching:
 
     @property
     def sets(self) -> ClosingSets:
-        """What closes sets."""
+        """The part that decides which sets to close."""
         return ClosingSets(rows=self.rows, sweeps=self.sweeps, renames=self.renames)
 
     def see_to(
         self, schedule: ChangeSchedule, lives: Standing, server_now: Callable[[], datetime], pauses: Sequence[Pause]
     ) -> Work:
-        """Finish the batches that were begun, begin those that are due. Raises BlobUnavailable.
+        """Finish the batches that were begun, and begin those that are due. Raises BlobUnavailable.
 
-        In a pause nothing is begun and nothing is finished.
+        During a pause, nothing is begun or finished.
         """
         if is_paused(pauses, self.clock.now()):
             return
@@ -81,7 +81,7 @@ class Batching:
         lives: Standing,
         server_now: Callable[[], datetime],
     ) -> Work:
-        """Begin a batch of every set that is to be closed."""
+        """Begin a batch for every set that has to be closed."""
         fits, goes_on = self._fitting(schedule, lives), True
         while goes_on:
             goes_on = False
@@ -105,14 +105,14 @@ class Batching:
         server_now: datetime,
         pauses: Sequence[Pause],
     ) -> dict[str, int]:
-        """The groups of which a batch is due, with how many batches what waits will fill; costs what waits."""
+        """The groups with a batch due → how many batches their waiting changes fill; reads every waiting row."""
         waiting = self.rows.waiting(schedule.name, self._fitting(schedule, lives))
         return {
             one.group: max(1, one.count // batch.max_items) for one in waiting if is_due(batch, one, server_now, pauses)
         }
 
     def _began(self, schedule: ChangeSchedule, batch: Batch, lives: Standing, due: dict[str, int]) -> dict[str, int]:
-        """Begin a batch of every due group: those begun, with how many are still due of each."""
+        """Begin a batch of every due group; returns the groups begun, each with the number of batches still due."""
         fits, folder = self._fitting(schedule, lives), schedule.trigger.folder
         begun = {}
         for group, batches in due.items():
@@ -122,13 +122,13 @@ class Batching:
         return begun
 
     def _fitting(self, schedule: ChangeSchedule, lives: Standing) -> Fits:
-        """What this process may put into a batch: what it watches, and no other process sees to."""
+        """A filter for changes that this process may put into a batch: it watches them, and no other process does."""
         return lambda one: not lives.is_of_others(one.life) and self._unfit(schedule, one) is None
 
     def _finish(
         self, schedule: ChangeSchedule, batch: Batch, lives: Standing, server_now: Callable[[], datetime]
     ) -> Work:
-        """Assign members until each head is sealed, and start its run."""
+        """Assign members to each batch until it is sealed, then start its run."""
         went_on, fits = True, self._fitting(schedule, lives)
         while went_on:
             went_on, fired = False, list[bool]()
@@ -152,7 +152,7 @@ class Batching:
             went_on |= any(fired)
 
     def _fire(self, schedule: ChangeSchedule, batch: Batch, head: Head, fired: list[bool]) -> None:
-        """Claim and submit the run of a sealed batch; False is noted when somebody else was first."""
+        """Claim and submit the run of a sealed batch; `fired` gets False if another process was first."""
         assert head.sealed_at is not None
         members = self.rows.members(schedule.name, head.run_key)
         if len(members) != head.count and not self.rows.lacks_members(schedule.name, head.run_key):
@@ -176,11 +176,12 @@ class Batching:
         fired.append(self.firing.fire(schedule, occurrence, skip, remark if is_skipped else None) is not None)
 
     def let_go(self, name: str, schedule: Schedule | None, lives: Standing, now: datetime) -> Work:
-        """See to what waits, or is in a batch that is being made, and fits the schedule no more since it was edited.
+        """Handle changes that wait, or are in a batch being made, but no longer fit the edited schedule.
 
-        What it does not watch any more is skipped with a row, also where it is time-based now or has left the file;
-        when it makes no batches any more, each change has a run of its own. What a later file has told is left to the
-        processes that have read it, and for an hour what waits for a set to those whose file expects one.
+        A change that is no longer watched is skipped with a row, even if the schedule is time-based now or has left the
+        file. If the schedule no longer makes batches, each change gets its own run. Changes recorded by processes with
+        a later file are left to them. For an hour, changes that wait for a set are left to processes whose file expects
+        one.
         """
         rows = self.rows
         batch = schedule.batch if isinstance(schedule, ChangeSchedule) else None
@@ -206,7 +207,7 @@ class Batching:
                     present = next((one for one in rows.heads(name) if one.run_key == head.run_key), None)
 
     def _unfit(self, schedule: Schedule | None, member: Member) -> str | None:
-        """Why an edited schedule does not watch a change any more that has waited for its batch."""
+        """The reason why an edited schedule no longer watches a waiting change; None if it does."""
         if schedule is None:
             return "the schedule left the file while it waited"
         if not isinstance(schedule, ChangeSchedule):
@@ -226,7 +227,7 @@ class Batching:
     def _fire_alone(
         self, name: str, schedule: Schedule | None, member: Member, because: str | None, beside: list[Operation]
     ) -> None:
-        """Give a change a run of its own, or a skip, in the transaction that takes it out of where it waits."""
+        """Give a change its own run, or skip it, in the transaction that removes it from where it waits."""
         occurrence = change_occurrence(name, member.change, member.digest)
         if because is not None:
             self._skip(name, schedule, occurrence, SkipReason.FILTERED, because, beside)
@@ -249,7 +250,7 @@ class Batching:
             self._end_waiting(name, occurrence, beside)
 
     def _end_waiting(self, name: str, occurrence: Occurrence, beside: list[Operation]) -> None:
-        """Where the change has its row already."""
+        """Stop a change from waiting if its run already has a row."""
         if beside and self.ledger.has(occurrence.key):
             self.rows.write(name, beside)
 

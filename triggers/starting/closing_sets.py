@@ -1,4 +1,4 @@
-"""Complete sets: which are to be closed now, and what the row of one that is not complete says."""
+"""Decides which complete sets to close, and describes incomplete ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class ClosingSets:
-    """What sets are closed with."""
+    """Decides which sets to close, and writes the remarks about them."""
 
     rows: ChangeLedger
     sweeps: Sweeps
@@ -29,8 +29,8 @@ class ClosingSets:
     def decisions(
         self, schedule: ChangeSchedule, batch: Batch, expect: Expect, fits: Fits, life: str | None, now: datetime
     ) -> Iterator[Decision]:
-        """The sets that are to be closed; costs what waits."""
-        listed = [one.path for one in self.renames.unfinished(schedule.name)]  # before what they may bring is read
+        """The sets that have to be closed; reads every waiting row."""
+        listed = [one.path for one in self.renames.unfinished(schedule.name)]  # before reading what they may add
         groups: dict[str, list[Arrival]] = {}
         for one in self.rows.for_sets(schedule.name):
             if fits(one.member):
@@ -49,7 +49,7 @@ class ClosingSets:
                 yield decided
 
     def remark(self, schedule: str, head: Head, members: Sequence[Member]) -> str | None:
-        """What a set lacks, and which earlier set its files have missed; None where all is well."""
+        """What a set lacks, and which earlier set its files came too late for; None if there is nothing to say."""
         sentences = []
         if head.closed is not None and head.closed.lacking:
             sentences.append(incompleteness(head.closed, head.count))
@@ -63,6 +63,6 @@ class ClosingSets:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether two folders are one, or one lies in the other."""
+    """True if two folders are the same, or one contains the other."""
     one, other = (f"{folder}/" if folder else "" for folder in (one, other))
     return one.startswith(other) or other.startswith(one)

@@ -1,4 +1,4 @@
-"""Decides what becomes of a time-based schedule's occurrences since its mark, and fires them."""
+"""Decides on a time-based schedule's occurrences since its mark, and starts or skips them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,18 +23,18 @@ from .moved_occurrences import MovedOccurrences
 from .occurrence import time_occurrence
 
 EARLY = timedelta(seconds=2)
-"""So much before its time a timer may fire (azure-functions-host #7398)."""
+"""How early a timer may fire (azure-functions-host #7398)."""
 
 AHEAD = timedelta(seconds=5)
-"""So far ahead of the storage's clock, which is read in whole seconds, a clock may decide."""
+"""How far the app's clock may be ahead of the storage's, which is read in whole seconds."""
 
 _FRESH = timedelta(seconds=60)
-"""Between a decision and acting on it: the catch-up window was compared with the time of the decision."""
+"""An older decision is made again, because it compared the catch-up window with an earlier time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DueOccurrences:
-    """Fires the occurrences of time-based schedules."""
+    """Starts or skips the due occurrences of time-based schedules."""
 
     ledger: Ledger
     lives: Lives
@@ -45,14 +45,14 @@ class DueOccurrences:
     """The start of the worker process."""
     retention: timedelta
     _looked_ahead: set[str] = field(default_factory=set)
-    """The schedules whose occurrences of days to come were looked at for those that have moved into the past."""
+    """The schedules whose future occurrences were checked for ones that have moved into the past."""
 
     def fire(self, schedule: TimeSchedule, min_age: timedelta | None = None) -> int:
         """Fire every occurrence of at least this age that has no row yet; returns how many it started or skipped.
 
-        Without an age it is the schedule's timer that has fired, perhaps a little early. The mark comes with the last
-        row or after it, so a crash in between repeats rows, which conflict, and loses none. Occurrences below the
-        floor, a day above what is pruned, start nothing: their rows may be gone already.
+        Without `min_age`, the schedule's timer has fired, perhaps a little early. The mark is written with the last row
+        or after it, so a crash in between repeats rows, which conflict, and loses none. Occurrences before the floor,
+        which is a day later than the pruning limit, start nothing: their rows may be gone already.
         """
         is_timer, since_decision = min_age is None, Stopwatch(self.clock)
         now = self.clock.now()
@@ -62,7 +62,7 @@ class DueOccurrences:
         state = self.ledger.timer_state(schedule.name)
         mark = state.mark
         after = _after(schedule, mark, first_seen, min(self.started_at, now))
-        # No clock of ours decides what the storage's own has not come to yet.
+        # Our clock must not decide occurrences that the storage's clock has not reached yet.
         latest = state.at + AHEAD
         now, until = min(now, latest), min(until, latest)
         if until <= after:
@@ -73,12 +73,12 @@ class DueOccurrences:
         if mark is not None and (is_edited or schedule.name not in self._looked_ahead):
             moved_back = self._fire_moved_back(schedule, after, first_seen, now, state.pauses)
         if not due and mark is not None and not is_edited:
-            return moved_back  # woken for nothing: the mark may stay where it is
+            return moved_back  # nothing was due: the mark may stay where it is
         decisions = decide(schedule, due, first_seen, now, floor=floor(now, self.retention), pauses=state.pauses)
         following = _following(mark, trigger, until)
 
         def may_go_on(starts_before: int | None) -> bool:
-            """A decision that has grown old is not acted on, nor a start that a pause has overtaken."""
+            """False if the decision is too old, or if the schedule was paused after the first start."""
             if since_decision.elapsed() > _FRESH:
                 return False
             return not starts_before or not is_paused(self.ledger.present_pauses(schedule.name), self.clock.now())
@@ -90,9 +90,9 @@ class DueOccurrences:
     def _fire_moved_back(
         self, schedule: TimeSchedule, after: datetime, first_seen: datetime, now: datetime, pauses: Sequence[Pause]
     ) -> int:
-        """Fire what is still to come by the rule, and by an edit or a new holiday should have run already.
+        """Fire future occurrences that an edit or a new holiday has moved into the past.
 
-        It is due now, not late: nobody could have started it in time.
+        They count as due now, not as late, because they could not have been started in time.
         """
         moments = list(moved_back(schedule.trigger, after))
         decisions = decide(schedule, moments, first_seen, now, floor=floor(now, self.retention), pauses=pauses)
@@ -114,10 +114,10 @@ class DueOccurrences:
         mark: Mark,
         may_go_on: Callable[[int | None], bool],
     ) -> int:
-        """Start first, so that a long list of misses delays nothing, then note what was skipped, the oldest first.
+        """Start first, so that a long list of misses delays nothing, then record the skips, oldest first.
 
-        What is left over is decided anew by the next call, with the rest: the mark stays before it, and moves past
-        what has its row. It moves in the transaction of the last row, where nothing is left over.
+        Occurrences that are left over are decided again by the next call, so the mark stays before the first of them.
+        If none is left over, the mark moves in the transaction of the last row.
         """
         fired, started, starts_go_on = 0, 0, True
         left = {one.nominal_time for one in [*starts, *skips]} | ({rest} if rest else set())
@@ -140,7 +140,7 @@ class DueOccurrences:
         return fired
 
     def _fired(self, schedule: TimeSchedule, decision: Decision, mark: Mark | None = None) -> bool:
-        """Start or skip an occurrence; False when its key was claimed before, or the mark was moved meanwhile."""
+        """Start or skip an occurrence; False if its key was claimed before, or the mark was moved meanwhile."""
         occurrence = time_occurrence(schedule, decision.nominal_time)
         early = decision.nominal_time - self.clock.now()
         if early > timedelta(0):
@@ -153,7 +153,7 @@ class DueOccurrences:
         return self.firing.fire(schedule, whole, decision.skip, self._because(schedule, decision)) is not None
 
     def _because(self, schedule: TimeSchedule, decision: Decision) -> str | None:
-        """What there is to say of a skip beside its reason."""
+        """The explanation of a skip, in addition to its reason; None if there is none."""
         if decision.skip is SkipReason.SUPERSEDED and decision.superseded_by is not None:
             return f"{time_key(schedule.name, decision.superseded_by)} starts in its place (catchup: latest)"
         if decision.skip is SkipReason.CATCHUP:
@@ -168,10 +168,11 @@ class DueOccurrences:
 
 
 def _after(schedule: TimeSchedule, mark: Mark | None, first_seen: datetime, started_at: datetime) -> datetime:
-    """Where the occurrences begin that are decided now.
+    """The time after which occurrences are decided now.
 
-    An edited schedule has no past: what its old trigger missed and its new one would have named is let go. Its life
-    begins with the process that reads it; while old and new instances alternate, nothing is let go twice.
+    An edited schedule has no past: occurrences that its old trigger missed, or that its new one would have had, are
+    dropped. It begins with the start of the process that reads it, so old and new instances that alternate drop nothing
+    twice.
     """
     if mark is None:
         return _before(schedule, first_seen)
@@ -183,10 +184,10 @@ def _after(schedule: TimeSchedule, mark: Mark | None, first_seen: datetime, star
 
 
 def _in_order(schedule: TimeSchedule, decisions: Sequence[Decision], now: datetime) -> list[Decision]:
-    """What is to be started, in which order: by nominal time where runs wait for one another.
+    """The occurrences to start, in order: by nominal time if runs wait for one another.
 
-    Elsewhere what is on time comes first, so that a long backlog does not make it late. Where the newest cancels the
-    others, it starts alone: those before it are superseded.
+    Otherwise those on time come first, so that a long backlog does not delay them. With `cancel_other` the newest comes
+    first, and the others are superseded.
     """
     starts = [one for one in decisions if one.skip is None]
     if slots_of(schedule) is None:
@@ -195,7 +196,7 @@ def _in_order(schedule: TimeSchedule, decisions: Sequence[Decision], now: dateti
 
 
 def _following(mark: Mark | None, trigger: TimeTrigger, until: datetime) -> Mark:
-    """The mark after the one that was read, for the trigger as it is now."""
+    """The mark that follows the one that was read, for the present trigger."""
     return Mark(
         until=until,
         trigger_digest=trigger_digest(trigger),
@@ -205,13 +206,13 @@ def _following(mark: Mark | None, trigger: TimeTrigger, until: datetime) -> Mark
 
 
 def _is_edited(trigger: TimeTrigger, mark: Mark) -> bool:
-    """Whether the trigger has another meaning than the one that the mark was written for."""
+    """True if the trigger means something else than the one that the mark was written for."""
     if mark.trigger_digest is not None:
         return mark.trigger_digest != trigger_digest(trigger)
     return mark.trigger_digest_0_1 is not None and mark.trigger_digest_0_1 != trigger_digest_0_1(trigger)
 
 
 def _before(schedule: TimeSchedule, first_seen: datetime) -> datetime:
-    """Where a schedule without a mark begins: the last occurrence before it was seen gets its row too, as skipped."""
+    """Where a schedule without a mark begins; an occurrence shortly before it was seen is included, as skipped."""
     earlier = list(between(schedule.trigger, first_seen - WOKEN_WITHIN, first_seen - timedelta(microseconds=1)))
     return (earlier[-1] if earlier else first_seen) - timedelta(microseconds=1)

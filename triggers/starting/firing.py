@@ -1,4 +1,4 @@
-"""Build → claim → submit → settle: the only place where that order exists."""
+"""Build → claim → submit → settle; the only module that defines this order."""
 
 from collections.abc import Callable
 from copy import copy
@@ -24,7 +24,7 @@ from .submitting import Submitter, Submitting
 
 
 class Firing:
-    """Fires occurrences into the ledger and the endpoint. Every method raises LedgerUnavailable, and nothing else."""
+    """Starts or skips occurrences, in the ledger and the endpoint. Every method raises LedgerUnavailable."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Firing:
         retry_first_delay: timedelta,
         spread: Callable[[], float],
     ) -> None:
-        """`spread` gives numbers in [-1, 1]: retries of many runs shall not come all at once."""
+        """`spread` returns numbers in [-1, 1], so that the retries of many runs do not coincide."""
         self._ledger = ledger
         self._endpoint = endpoint
         self._life_of = life_of
@@ -51,27 +51,27 @@ class Firing:
     def sparing(self) -> "Firing":
         """A copy for a pass, which sends nothing to a target that did not answer the last submission."""
         sparing = copy(self)
-        sparing._submitting = self._submitting.sparing()  # noqa: SLF001  it is one of us
+        sparing._submitting = self._submitting.sparing()  # noqa: SLF001  the same class
         return sparing
 
     def obstacle(self, run: Run) -> str | None:
-        """Why a run certainly cannot be sent now; None where nothing is known."""
+        """The reason why a run certainly cannot be sent now; None if none is known."""
         return self._submitting.obstacle(run)
 
     def is_left_alone(self, run: Run) -> bool:
-        """Whether a pass should leave this run for later because its target or host recently did not answer."""
+        """True if a pass should leave this run for later because its target or host recently did not answer."""
         return self._submitting.is_left_alone(run)
 
     def answers(self, target: str) -> bool | None:
-        """Whether a target answered the last submission, however long ago; None: there was none yet."""
+        """True if a target answered the last submission, however long ago; None if there was none yet."""
         return self._submitting.answers(target)
 
     def fire(
         self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None = None, because: str | None = None
     ) -> Run | None:
-        """Start, or skip, an occurrence; None when its key was claimed before. One that is due later waits.
+        """Start or skip an occurrence; None if its key was claimed before. A run that is due later waits.
 
-        `because` says more about a skip than its reason.
+        `because` explains a skip in addition to its reason.
         """
         if skip is not None:
             return self.skip(schedule.name, schedule, occurrence, skip, because)
@@ -98,13 +98,13 @@ class Firing:
         reason: SkipReason,
         because: str | None = None,
     ) -> Run | None:
-        """Note that an occurrence starts nothing; `schedule` is None for one that has left the file."""
+        """Record that an occurrence starts nothing; `schedule` is None if it has left the file."""
         now = self._clock.now()
         run = self._unclaimed(name, schedule, occurrence, now)
         return self._noted(skipped(run, schedule, reason, because, now), occurrence)
 
     def notes(self, schedule: Schedule, occurrence: Occurrence, reason: SkipReason, because: str) -> list[Operation]:
-        """The writes which note that an occurrence starts nothing, for the transaction of another one's claim."""
+        """Operations that record that an occurrence starts nothing, for the transaction of another one's claim."""
         now = self._clock.now()
         run = skipped(self._unclaimed(schedule.name, schedule, occurrence, now), schedule, reason, because, now)
         return self._ledger.insert_operations(run.first(now))
@@ -112,9 +112,10 @@ class Firing:
     def wait(
         self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
     ) -> Run | None:
-        """Claim a run that a person asked for, and leave its submission to the reconciler; None when it was claimed.
+        """Claim a requested run, and leave its submission to the reconciler; None if its key was claimed before.
 
-        Where the schedule says so and `may_be_skipped`, it is skipped while another run is open.
+        With `may_be_skipped` and the overlap policy `skip`, it is skipped while another run is open.
+        Also raises KeyError, for a template that the occurrence does not fill.
         """
         now = self._clock.now()
         request = build_request(schedule, occurrence)
@@ -139,11 +140,11 @@ class Firing:
         return self._noted(waiting, occurrence)
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
-        """Submit a run that was just claimed for a person; as it is now, also when the reconciler was first."""
+        """Submit a run that was just claimed for a person; returns its state, even if the reconciler was first."""
         return self.submit_open(run, schedule, schedule.retry) or self._ledger.get(run.key) or run
 
     def as_in_file(self, run: Run, schedule: Schedule | None) -> Run:
-        """The run as an attempt would send it now; as it was decided where the file's templates do not fit it."""
+        """The run as an attempt would send it now; as it was decided if the file's templates do not fit it."""
         try:
             return rebuilt(run, schedule, self._life(schedule))
         except KeyError:
@@ -152,10 +153,10 @@ class Firing:
     def submit_open(
         self, run: Run, schedule: Schedule | None, retry: Retry, known_slots: Slots | None = None
     ) -> Run | None:
-        """Submit a run that waits or is unsent; None when somebody else has done so, or no slot is free for it.
+        """Submit a run that waits or is unsent; None if another process has done so, or no slot is free for it.
 
-        `schedule` is None for one that has left the file, which has no limits any more. Slots that are known already
-        are not read again: should another run have taken one meanwhile, the claim fails.
+        `schedule` is None if it has left the file; it then has no limits. `known_slots` are not read again: if another
+        run has taken a slot meanwhile, the claim fails.
         """
         slots = None
         due_at = run.due_at
@@ -164,7 +165,7 @@ class Firing:
             if not has_a_slot(schedule, slots.open_runs, self._clock.now()):
                 return None
             if run.state is RunState.WAITING:
-                due_at = self._clock.now()  # the patience with the service begins where the wait for a slot ends
+                due_at = self._clock.now()  # retries are limited from the end of the wait for a slot
         missing = None
         try:
             present = rebuilt(run, schedule, self._life(schedule))
@@ -194,12 +195,12 @@ class Firing:
         return claimed and self._submitting.submit(claimed, claimed_at, ledger_id, retry)
 
     def _in_turn(self, schedule: Schedule, run: Run, occurrence: Occurrence) -> Run | None:
-        """Claim a run where runs of its schedule wait for one another: decision and claim are one transaction."""
+        """Claim a run of a schedule that limits its open runs; decide again if another run took a slot first."""
         seen = None
         for tries in range(_SLOT_TRIES):
             slots, turn, now = self._turn(schedule)
             if seen is not None and seen.version == slots.version:
-                return None  # nobody has taken a slot: the key has a row already, or what stands beside does not fit
+                return None  # no slot was taken, so the key has a row, or a condition of `beside` failed
             seen = slots
             if schedule.overlap in KEEPS_NEWEST and not is_made_up_for(run) and slots.is_superseded(ranks_at(run)):
                 because = newer_has_started(slots, now)
@@ -208,7 +209,7 @@ class Firing:
                 because = in_the_way_of(slots.open_runs, now)
                 return self._noted(skipped(run, schedule, SkipReason.OVERLAP, because, now), occurrence)
             if turn is Turn.WAIT:
-                # Its own time, not this clock's: one that is a day ahead shall not let it wait for a day.
+                # Not later than its nominal time: a clock that is a day ahead must not make it wait for a day.
                 due_at = min(now, run.nominal_time or now)
                 return self._noted(replace(run, state=RunState.WAITING, due_at=due_at), occurrence)
             claimed = self._claimed(run, occurrence, schedule.retry, slots)
@@ -218,7 +219,7 @@ class Firing:
         raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
 
     def _turn(self, schedule: Schedule) -> tuple[Slots, Turn, datetime]:
-        """What a new occurrence does, and what that follows from: of a long line the first runs tell enough."""
+        """The turn of a new occurrence, and what it is based on; of many open runs, the first are often enough."""
         slots = self._ledger.slots(schedule.name, (slots_of(schedule) or 0) + _LINE)
         now = self._clock.now()
         turn = turn_of(schedule, slots.open_runs, now)
@@ -228,7 +229,7 @@ class Firing:
         return slots, turn_of(schedule, slots.open_runs, now), now
 
     def _claimed(self, run: Run, occurrence: Occurrence, retry: Retry, slots: Slots | None = None) -> Run | None:
-        """Claim a run and submit it; None when its key was claimed before."""
+        """Claim a run and submit it; None if its key was claimed before."""
         ledger_id = self._ledger.ledger_id()
         claimed_at = Stopwatch(self._clock)
         assert run.request is not None, "what is claimed has its request"
@@ -240,7 +241,7 @@ class Firing:
         return claimed and self._submitting.submit(claimed, claimed_at, ledger_id, retry)
 
     def _unclaimed(self, name: str, schedule: Schedule | None, occurrence: Occurrence, now: datetime) -> Run:
-        """The run of an occurrence before it is decided what becomes of it."""
+        """The run of an occurrence before anything is decided."""
         return Run(
             key=occurrence.key,
             schedule=name,
@@ -263,7 +264,7 @@ class Firing:
         return None if schedule is None else self._life_of(schedule)
 
     def _noted(self, run: Run, occurrence: Occurrence) -> Run | None:
-        """Write a run that ends where it begins, or waits."""
+        """Write a run that waits, or that ends without being sent."""
         written = self._ledger.insert(run.first(run.created_at, occurrence.remark), occurrence.beside)
         if written is not None:
             log_run(written)
@@ -272,6 +273,6 @@ class Firing:
 
 _LINE = 50
 _SLOT_TRIES = 40
-"""Each failure means that somebody else has taken a slot, of which there are only so many."""
+"""Each failure means that another run has taken a slot, and slots are limited."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
-"""Seconds, between two tries: at random up to these, as many claims of one burst meet."""
+"""Seconds between two tries, varied at random, because claims come in bursts."""

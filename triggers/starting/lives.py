@@ -1,8 +1,8 @@
-"""Since when a schedule is what it is: its kind, and the folder that it watches. What is older starts nothing.
+"""A schedule's life: how long it keeps its kind and watched folder. Whatever is older starts nothing.
 
-An edit of either begins another life with the process that reads it. In a rolling deployment the old and the new file
-are alive at once, each with a row of its own, and a rollback within the hour goes on where it was. What returns later
-begins anew: it shall not find everything that has gathered meanwhile.
+An edit of either begins a new life when a process reads the file. In a rolling deployment, the old and the new life
+exist at once, each with its own row, and a rollback within an hour continues the old one. After that a new life begins,
+so that files from the time between start nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,13 +30,13 @@ from ..scheduling.times.occurrences import between
 from ..settings import StoreUnavailable
 
 REGISTERED_WITHIN: Final = timedelta(minutes=2)
-"""How far back from its first sight a schedule's life may begin."""
+"""How long before it is first seen a schedule's life may begin."""
 
 LINGERS: Final = timedelta(hours=1)
-"""How long a life goes on that nobody has seen, while another one of its schedule was."""
+"""How long a life continues without being seen while another life of its schedule is."""
 
 WOKEN_WITHIN: Final = timedelta(minutes=15)
-"""How old the occurrence may be for which a timer that sees its schedule first was woken."""
+"""How old an occurrence may be if its timer is the first to see the schedule."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _RENEWED_EVERY: Final = timedelta(minutes=5)
 _TRIES: Final = 5
@@ -49,23 +49,23 @@ _LIVES: Final[Mapping[type[Schedule], Callable[[], str]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How a process's own life of a schedule stands to the others."""
+    """The life of a schedule in this process, and the lives that belong to other processes."""
 
     own: str | None
-    """None: its file has no such schedule, or its connection is not usable."""
+    """None if its file has no such schedule, or the connection is not usable."""
     others: frozenset[str] = frozenset()
-    """Lives that go on in other processes, and that this one has to leave alone."""
+    """Lives that continue in other processes and must be left to them."""
 
     def is_of_others(self, life: str | None) -> bool:
-        """Whether something is of a life that other processes see to."""
+        """True if other processes handle this life."""
         return life in self.others
 
 
 def standing(own: Life | None, lives: Iterable[Life], server_now: datetime) -> Standing:
-    """How a life stands to the others of its schedule, where it is in the file.
+    """The life of a schedule in this process, and those to be left to others; `own` is None if it is not in the file.
 
-    Others are left alone that began later, for this process is the old one of a rolling deployment; and, where it has
-    no life of the schedule, all that were seen within the hour.
+    Of the lives seen within an hour, those that began after `own` are left alone, because this process is then the old
+    one of a rolling deployment. Without `own`, all of them are.
     """
     recent = (one for one in lives if server_now - one.seen_at <= LINGERS and (own is None or one.id != own.id))
     others = frozenset(one.id for one in recent if own is None or one.began_at > own.began_at)
@@ -78,28 +78,28 @@ class Lives:
 
     ledger: Ledger
     host: Callable[[str], str]
-    """The account of a connection; raises StoreUnavailable."""
+    """Returns the account of a connection; raises StoreUnavailable."""
     clock: Clock
     started_at: datetime
     """The start of the worker process."""
     _known: dict[str, tuple[int, Life]] = field(default_factory=dict)
-    """By schedule, with the incarnation of the table: without this, every firing would ask for it."""
+    """By schedule, with the table's incarnation; cached because every firing needs it."""
 
     def id_of(self, schedule: Schedule) -> str:
-        """What the schedule's life is called; raises StoreUnavailable for a connection that is not usable."""
+        """The id of the schedule's life; raises StoreUnavailable if its connection is not usable."""
         if isinstance(schedule, ChangeSchedule):
             return life_of_changes(schedule.trigger, self.host(schedule.trigger.connection))
         return _LIVES[type(schedule)]()
 
     def id_or_none(self, schedule: Schedule) -> str | None:
-        """What the schedule's life is called; None where its connection is not usable."""
+        """The id of the schedule's life; None if its connection is not usable."""
         try:
             return self.id_of(schedule)
         except StoreUnavailable:
             return None
 
     def of(self, schedule: Schedule, *, is_timer: bool = False) -> Life:
-        """The life that this process continues, or begins; `is_timer`: the schedule's own timer has just fired."""
+        """The life that this process continues or begins; `is_timer`: the schedule's own timer has just fired."""
         incarnation, life = self._known.get(schedule.name, (-1, None))
         if life is None or incarnation != self.ledger.table.incarnation:
             life = self._found(schedule, self.ledger.lives(schedule.name), is_timer=is_timer)
@@ -107,7 +107,7 @@ class Lives:
         return life
 
     def renew(self, schedules: Iterable[Schedule], present: Sequence[Life], server_now: datetime) -> None:
-        """Note that the lives of these schedules are seen; one that is over begins anew when it is next asked for."""
+        """Record that the lives of these schedules are seen; one that is over starts again when it is next needed."""
         by_schedule = _by_schedule(present)
         seen = []
         for schedule in schedules:
@@ -133,7 +133,7 @@ class Lives:
         raise LedgerUnavailable(f"{name}: its lives begin and end all the time; try again")
 
     def _begun(self, schedule: Schedule, own: Life | None, *, is_timer: bool, is_known: bool) -> Life | None:
-        """Write that a life begins now, or what version 0.1.0 has noted of it; None when somebody else was first."""
+        """Write a life that begins now, or that version 0.1.0 has begun; None if another process was first."""
         server_now = self.ledger.now()
         # A clock that is ahead must not silence the schedule until that time.
         first_seen = min(self._first_seen(schedule, is_timer=is_timer), server_now)
@@ -158,16 +158,16 @@ class Lives:
         return self._written(schedule, life, SweepState())
 
     def _written(self, schedule: Schedule, life: Life, swept: SweepState, *beside: Operation) -> Life | None:
-        """Write the life with what belongs to it."""
+        """Write the life and, for a change-based schedule, its sweep."""
         sweeps = isinstance(schedule, ChangeSchedule)
         own = [Replace(sweep_key(life.schedule, life.id), columns_of(replace(swept, row=None)))] if sweeps else []
         return self.ledger.begin_life(life, [*beside, *own])
 
     def _of_0_1(self, schedule: Schedule) -> SweepState | None:
-        """How far version 0.1.0 had come with this life; None where its rows are about another one."""
+        """The progress of this life's sweep in version 0.1.0; None if its rows are about another life."""
         table = self.ledger.table
         mark, sweep = table.get(schedule.name, "mark"), table.get(REGISTRY, f"{SWEEP_0_1}{schedule.name}")
-        # The schedule is of the kind whose row was written last.
+        # The row that was written last shows the kind of the schedule.
         kinds = sorted((row for row in (mark, sweep) if row), key=lambda row: row.written_at or _LONG_AGO)
         newest = kinds[-1] if kinds else None
         if not isinstance(schedule, ChangeSchedule):
@@ -181,21 +181,22 @@ class Lives:
         return replace(swept, of=watched_digest(schedule.trigger) if is_present else "")
 
     def _first_seen(self, schedule: Schedule, *, is_timer: bool) -> datetime:
-        """Where a life begins: in the minute in which this process has started, or now for a file found later.
+        """When a life begins: when this process started, but at most two minutes ago.
 
-        Should a ledger be lost under an app that has run for days, nothing of those days shall start again.
+        If the ledger is lost under an app that has run for days, runs of those days must not start again. A timer
+        begins with the occurrence that woke it.
         """
         now = self.clock.now()
         found = max(self.started_at, now - REGISTERED_WITHIN)
         if not isinstance(schedule, TimeSchedule):
-            return found  # blobs are told apart by the second, so those from before the start are not ours
+            return found  # blobs have times in whole seconds, so those from before the start are left out
         if is_timer:
             return max(between(schedule.trigger, now - WOKEN_WITHIN, now), default=now)
         return found.replace(second=0, microsecond=0)
 
 
 def _is_over(own: Life, lives: Iterable[Life], server_now: datetime) -> bool:
-    """Whether another life of the schedule was seen since this one, and this one not for an hour."""
+    """True if this life was not seen for an hour, and another life of the schedule was seen since."""
     return server_now - own.seen_at > LINGERS and any(one.seen_at > own.seen_at for one in lives)
 
 

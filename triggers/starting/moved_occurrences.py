@@ -1,4 +1,4 @@
-"""Occurrences of excluded days that run on another day: each runs once, on its own day or there."""
+"""Occurrences moved from excluded days to other days: each runs once, on its own day or the other."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,15 +16,15 @@ from .occurrence import Occurrence, time_occurrence
 
 @dataclass(frozen=True, kw_only=True)
 class MovedOccurrences:
-    """Writes the rows of what has moved in the transaction of the claim to which it moved."""
+    """Writes the rows of moved occurrences in the transaction of the occurrence that they moved to."""
 
     ledger: Ledger
     firing: Firing
 
     def with_originals(self, schedule: TimeSchedule, occurrence: Occurrence) -> Occurrence | None:
-        """The occurrence with the rows of what was moved onto it; None when all of that has a row already.
+        """The occurrence with the rows of those moved to it; None if the rule does not name it and all have rows.
 
-        Such a row says that the original has run, or was decided otherwise, before its day was excluded.
+        Such a row means that the original has run, or was otherwise decided, before its day was excluded.
         """
         here = planned_at(schedule.trigger, occurrence.nominal_time)
         if not here.moved_from:

@@ -1,4 +1,4 @@
-"""What becomes of a run that is decided about and never sent."""
+"""Runs that are decided but never sent: skipped or rejected."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,18 +15,18 @@ _NAMED = 3
 
 
 def skipped(run: Run, schedule: Schedule | None, reason: SkipReason, because: str | None, now: datetime) -> Run:
-    """The run, never to be sent; `because` says more than the reason."""
+    """The run as skipped; `because` explains it in addition to the reason."""
     error = why_skipped(run, schedule, because)
     return replace(run, state=RunState.SKIPPED, reason=reason.value, request=None, error=error, ended_at=now)
 
 
 def why_skipped(run: Run, schedule: Schedule | None, because: str | None) -> str | None:
-    """What there is to say beside the reason; None where that is nothing."""
+    """The explanation of a skip, in addition to its reason; None if there is none."""
     return "; ".join(filter(None, (because, _uncovered(run, schedule)))) or None
 
 
 def in_the_way_of(open_runs: Iterable[OpenRun], now: datetime) -> str:
-    """Why a run is skipped whose schedule lets no more be open; names some of those that are."""
+    """A sentence on the open runs that are in the way of a run; names some of them."""
     found = ordered(in_the_way(open_runs, now))
     named = ", ".join(f"{one.key} ({one.state.value})" for one in found[:_NAMED])
     return f"in the way: {named}{f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}"
@@ -38,7 +38,7 @@ def newer_has_started(slots: Slots, now: datetime) -> str:
 
 
 def _uncovered(run: Run, schedule: Schedule | None) -> str | None:
-    """Which window nobody works on, where runs are told theirs by {previous_time}."""
+    """The time range that no run covers because of a skip; None if runs do not use {previous_time}."""
     if schedule is None or run.previous_time is None or run.nominal_time is None:
         return None
     if all("previous_time" not in names_in(text) for _, text in schedule.request.texts()):
@@ -47,10 +47,10 @@ def _uncovered(run: Run, schedule: Schedule | None) -> str | None:
 
 
 def rejected(run: Run, because: str, now: datetime) -> Run:
-    """The run of which no request can be made, or none that can be kept."""
+    """The run as rejected: its request cannot be built, or is too large to store."""
     return replace(run, state=RunState.REJECTED, error=because, ended_at=now)
 
 
 def unfillable(missing: KeyError) -> str:
-    """Why a run is rejected whose templates cannot be filled."""
+    """Why a run is rejected if its templates cannot be filled."""
     return f"its templates use {missing.args[0]}, which this run does not have; fix the file, then replay it"

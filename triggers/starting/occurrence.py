@@ -1,4 +1,4 @@
-"""What a run is for: a time, a version of a blob, a batch of them, or a person's request."""
+"""What a run is for: a time, a version of a blob, a batch of them, the end of a run, or a request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,35 +26,35 @@ class Occurrence:
     blob: BlobChange | None = None
     batch: BatchFacts | None = None
     previous_time: datetime | None = None
-    """Of a time-based schedule: the occurrence before this one."""
+    """For a time-based schedule: the occurrence before this one."""
     moved_from: datetime | None = None
-    """The occurrence of an excluded day that runs here instead."""
+    """The occurrence of an excluded day that runs at this time instead."""
     upstream: Upstream | None = None
-    """Of a chained schedule: the run after which this one starts."""
+    """For a chained schedule: the run after which this one starts."""
     replay_of: str | None = None
     due_at: datetime | None = None
-    """When the run is to be sent; None: at once."""
+    """When the run is to be sent; None for at once."""
     remark: str | None = None
-    """What its history begins with."""
+    """The first remark in its history."""
     beside: Sequence[Operation] = ()
-    """Writes of the schedule that the claim depends on, in its transaction."""
+    """Writes of the schedule in the claim's transaction; the claim fails if one of their conditions does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """The person who asked for a run, as claimed, and why."""
+    """Who requested a run (unverified) and why."""
 
     by: str | None = None
     note: str | None = None
     request_id: str | None = None
     digest: str | None = None
-    """Of everything that was asked for under the id."""
+    """Digest of everything that was requested under the id."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Pipeline parameters in place of the schedule's, by name."""
     is_held_by_pauses: bool = False
-    """Whether a program asks, whose run waits for the end of a pause."""
+    """True if a program requested the run; it then waits for the end of a pause."""
     overrides: Overrides | None = None
-    """Other values in place of the schedule's."""
+    """Values that replace the schedule's."""
 
 
 def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrence:
@@ -73,12 +73,12 @@ def time_occurrence(schedule: TimeSchedule, nominal_time: datetime) -> Occurrenc
 
 
 def chain_occurrence(schedule: str, upstream: Upstream) -> Occurrence:
-    """The occurrence of an end that a schedule follows."""
+    """The occurrence of a chained schedule after the end of a run."""
     key = chain_key(schedule, upstream.key)
     return Occurrence(key=key, kind=RunKind.CHAIN, nominal_time=upstream.ended_at, upstream=upstream)
 
 
 def change_occurrence(schedule: str, change: BlobChange, digest: str | None = None) -> Occurrence:
-    """The occurrence of one version of a blob; `digest` is another one than its own when it has been one before."""
+    """The occurrence of one version of a blob; `digest` replaces the version's own if it had an occurrence before."""
     key = change_key(schedule, change) if digest is None else f"{schedule}~{digest}"
     return Occurrence(key=key, kind=RunKind.CHANGE, nominal_time=change.changed_at, blob=change)

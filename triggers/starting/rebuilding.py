@@ -1,4 +1,4 @@
-"""A run that is to be sent, with what the file says by now: a mended address or setting reaches what waits, too."""
+"""Rebuilds the request of a run that waits, so that a fixed address or setting in the file reaches it too."""
 
 from dataclasses import replace
 
@@ -10,10 +10,10 @@ from ..scheduling.run_request import build_request, too_large
 
 
 def rebuilt(run: Run, schedule: Schedule | None, life: str | None) -> Run:
-    """The run with its request built from the present file and the facts of its occurrence; raises KeyError.
+    """The run with its request rebuilt from the present file and the facts of its occurrence; raises KeyError.
 
-    Where the schedule is another one by now, or starts another pipeline, what was decided is sent: `life` is that of
-    the file's schedule. So it is where the file wants a manifest that was never written for this run.
+    The request stays as it was decided if the schedule is another one by now (`life` is that of the file's), starts
+    another pipeline, or wants a manifest that was never written for this run, or if the new request is too large.
     """
     if schedule is None or life is None or (run.life, run.pipeline) != (life, schedule.pipeline):
         return run

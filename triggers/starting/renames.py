@@ -1,7 +1,7 @@
-"""Renamed files and directories of hierarchical namespaces: no blob trigger hears of them, and no sweep finds them.
+"""Renamed files and directories of hierarchical namespaces; neither blob triggers nor sweeps find them.
 
-A renamed file is a change at the event's time. Of a renamed directory only its name is told: a row of the ledger lets
-the reconciler list it, a piece at a time, so that whoever comes next goes on where the last one stopped.
+A renamed file is a change at the event's time. The event of a renamed directory has only its name: a row of the ledger
+lets the reconciler list it piece by piece, so that the next pass continues where the last one stopped.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ from .reported_changes import Changes, Fate, renamed
 log = logger(__name__)
 
 MOST_RUNS: Final = 5000
-"""Of one renamed directory, where files are not gathered."""
+"""Runs per renamed directory, if its files are not batched."""
 _PIECE: Final = 100
-"""Files after which the row tells how far it has come."""
+"""Number of files after which the row records the progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renames:
-    """What renames are handled with."""
+    """Handles events about renames, and lists renamed directories."""
 
     schedules: Mapping[str, Schedule]
     changes: Changes
@@ -43,7 +43,7 @@ class Renames:
     rows: RenameLedger
 
     def note(self, event_type: str, topic: str, subject: str, at: datetime, data: object) -> int:
-        """Handle an event: how many schedules it concerns. Raises StoreUnavailable, also after some of them."""
+        """Handle an event; returns how many schedules it concerns. May raise StoreUnavailable after some of them."""
         try:
             rename = rename_of(event_type, topic, subject, at, data)
         except UnfitEvent as error:
@@ -90,7 +90,7 @@ class Renames:
         self.rows.begin(schedule.name, one)
 
     def see_to(self, schedule: ChangeSchedule) -> Work:
-        """List what was renamed; a piece is a file to be recorded. Raises BlobUnavailable."""
+        """List renamed directories; each piece records a file. Raises BlobUnavailable."""
         for one in self.rows.unfinished(schedule.name):
             yield from self._list(schedule, one)
 
@@ -126,7 +126,7 @@ class Renames:
     def _see_to_page(
         self, schedule: ChangeSchedule, one: RenamedDirectory, page: Page, written: list[RenamedDirectory]
     ) -> Work:
-        """Record the files of a page, in pieces; `written` gets the row as it is at the page's end."""
+        """Record the files of a page, in pieces; `written` receives the row as it is at the end of the page."""
         rest = [found for found in page.blobs if one.after is None or found.change.path > one.after]
         present: RenamedDirectory | None = one
         for start in range(0, len(rest), _PIECE):
@@ -134,7 +134,7 @@ class Renames:
             files = [found for found in piece if out_of_scope(schedule.trigger, found) is None]
             assert present is not None
             free = len(files) if schedule.batch is not None else max(0, MOST_RUNS - present.started)
-            # Counted before they are started: should this process die, no more than that can have been.
+            # Counted before they are started: if this process dies, the number is then not too low.
             counted = replace(
                 present,
                 listed=present.listed + sum(not found.is_folder for found in piece),
@@ -152,7 +152,7 @@ class Renames:
                     yield None
             yield None
             if len(fates) < len(files[:free]):
-                return  # some have failed: the next pass takes them again
+                return  # some have failed: the next pass tries them again
             started = present.started + fates.count(Fate.STARTED)
             present = replace(counted, started=started, after=piece[-1].change.path, version=claimed.version)
         assert present is not None
@@ -164,7 +164,7 @@ class Renames:
         fates.append(self.changes.record_renamed(schedule, renamed(found, of.at), source))
 
     def _end(self, schedule: ChangeSchedule, one: RenamedDirectory) -> None:
-        """Note what the listing came to; where another event has come meanwhile, begin anew."""
+        """Record the result of the listing; if another event has come meanwhile, start over."""
         if not one.listed:
             self.changes.note_gone(schedule, one.container, f"{one.path}/", one.at)
         if one.left_out:
@@ -183,7 +183,7 @@ class Renames:
         self.rows.end(schedule.name, one)
 
     def _note_left_out(self, schedule: ChangeSchedule, one: RenamedDirectory) -> None:
-        """One row for all files that start no run because the directory has too many."""
+        """Write one row for all files that start no run because the directory has too many."""
         sentence = (
             f"{MOST_RUNS} runs were started for the renamed directory {one.path!r}; {one.left_out} more files in it "
             "start nothing: gather them with batch, or start them with backfill"
@@ -194,6 +194,6 @@ class Renames:
 
 
 def _drop(subject: str, because: str) -> None:
-    """An event that concerns nobody, or is none; logged, so that it can be counted."""
+    """Log an event that is invalid or concerns no schedule, so that it can be counted."""
     extra = {"action": "event_dropped", "because": because}
     log.info("an event about %r starts nothing: %s", subject[:1100], because, extra=extra)

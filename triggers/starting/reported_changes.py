@@ -1,4 +1,4 @@
-"""Decides what becomes of a blob that an event, a poll or a sweep has found, and records it: a run, a skip, a batch."""
+"""Decides whether a blob that was reported or found starts a run, joins a batch or is skipped, and records that."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,13 +30,13 @@ from .occurrence import change_occurrence
 log = logger(__name__)
 
 _BEFORE_AN_EDIT: Final = timedelta(minutes=10)
-"""As long as a deployment may take in which old processes did not watch a folder yet."""
+"""The time a deployment may take, in which old processes do not yet watch a new folder."""
 _TRIES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """Where changes are looked at and recorded."""
+    """Reads changes, decides on them and records them."""
 
     blobs: Blobs
     ledger: Ledger
@@ -48,7 +48,7 @@ class Changes:
     retention: timedelta
 
     def page(self, trigger: ChangeTrigger, continuation: str | None) -> Page:
-        """A page of what a trigger watches; raises BlobUnavailable, ListingExpired."""
+        """A page of the blobs that a trigger watches; raises BlobUnavailable and ListingExpired."""
         return self.blobs.page(
             trigger.connection,
             trigger.container,
@@ -58,10 +58,10 @@ class Changes:
         )
 
     def report(self, schedule: ChangeSchedule, container: str, path: str, *, polled: bool) -> bool:
-        """Record the present version of a reported blob; False when it was recorded before. Raises BlobUnavailable.
+        """Record the present version of a reported blob; False if it was recorded before. Raises BlobUnavailable.
 
-        A poll also finds what lay there long before the schedule was seen. Events tell of uploads only: in a
-        schedule's first life they all count, after an edit those from shortly before it.
+        A poll also finds files that are much older than the schedule. Events only report uploads, so they all count in
+        a schedule's first life; after an edit, those since shortly before it.
         """
         trigger = schedule.trigger
         life = self.lives.of(schedule)
@@ -80,9 +80,9 @@ class Changes:
         return self.record(schedule, found, first_seen=first_seen, told=not polled) is not Fate.KNOWN
 
     def report_renamed(self, schedule: ChangeSchedule, path: str, source: str | None, at: datetime) -> bool:
-        """Record a file that has got another name at a time; False when it was recorded before. Raises BlobUnavailable.
+        """Record a file that was renamed at a time; False if it was recorded before. Raises BlobUnavailable.
 
-        `source` is the old name, where it lay in the same container.
+        `source` is the old name, if it was in the same container.
         """
         trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, path)
@@ -95,7 +95,7 @@ class Changes:
         return self.record_renamed(schedule, found, source) is not Fate.KNOWN
 
     def note_many(self, schedule: ChangeSchedule, key: str, reason: SkipReason, sentence: str) -> None:
-        """One row for many files that start nothing."""
+        """Write one row for many files that start nothing."""
         now = self.clock.now()
         run = Run(
             key=key,
@@ -116,12 +116,12 @@ class Changes:
         return self.record(schedule, found, first_seen=first_seen, told=True, renamed_from=source)
 
     def events_since(self, schedule: ChangeSchedule) -> datetime | None:
-        """From when on events count: in a first life all do, after an edit those from shortly before it."""
+        """The time from which events count: None (all do) in a first life, after an edit shortly before it."""
         life = self.lives.of(schedule)
         return None if life.is_first else life.first_seen - _BEFORE_AN_EDIT
 
     def note_gone(self, schedule: ChangeSchedule, container: str, path: str, at: datetime) -> bool:
-        """Note that a reported blob is gone; the same path may be so more than once, each time has its row."""
+        """Record that a reported blob is gone; each time that a path is gone gets its own row."""
         host = self.blobs.host(schedule.trigger.connection)
         gone = BlobChange(host=host, container=container, path=path, etag="", size=0, last_modified=at)
         if self.ledger.has(change_key(schedule.name, gone)):
@@ -137,11 +137,11 @@ class Changes:
         told: bool = False,
         renamed_from: str | None = None,
     ) -> "Fate":
-        """Record a version that is in scope, unless it was recorded before, or is left to its event.
+        """Record a version that is in scope, unless it was recorded before or is left to its event.
 
-        Versions from before the floor may have been pruned from the ledger: they start nothing. Where unchanged
-        versions start runs, only an event can tell an upload from a metadata write: without one (`told`), nothing
-        is recorded. What was renamed within the scope is unchanged.
+        Versions from before the floor start nothing, because their rows may have been pruned. If unchanged versions
+        start runs, only an event can distinguish an upload from a metadata write; nothing is recorded without one
+        (`told` is False). A file that was renamed within the scope is unchanged.
         """
         name, change, now = schedule.name, found.change, self.clock.now()
         if expects_changes(schedule):
@@ -169,7 +169,7 @@ class Changes:
         raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
 
     def _is_moved(self, schedule: ChangeSchedule, found: FoundBlob, source: str) -> bool:
-        """Whether a file lay elsewhere in the scope before, and its version has its row there."""
+        """True if the file was elsewhere in the scope before, and its version has a row there."""
         if path_out_of_scope(schedule.trigger, source) is not None:
             return False
         version = self.rows.newest(schedule.name, replace(found.change, path=source))
@@ -189,7 +189,7 @@ class Changes:
         skip: SkipReason | None,
         because: str | None,
     ) -> bool:
-        """Write what was decided, unless this version has a row or another one was noted meanwhile."""
+        """Write the decision; False if this version already has a row, or another was recorded meanwhile."""
         change, noted = found.change, self.rows.noted(found, newest)
         occurrence = replace(change_occurrence(schedule.name, change), beside=noted)
         if skip is not None:
@@ -203,9 +203,9 @@ class Changes:
         return self.firing.fire(schedule, occurrence, None) is not None
 
     def write_manifest(self, schedule: ChangeSchedule, run_key: str, changes: Iterable[BlobChange]) -> str | None:
-        """Write the manifest of a run where its schedule wants one: its path; None where it does not.
+        """Write the manifest of a run and return its path; None if its schedule wants none.
 
-        It comes before the claim: the same changes are the same bytes, so writing it again does no harm.
+        This comes before the claim. Repeating it is harmless: the same changes give the same bytes.
         """
         trigger = schedule.trigger
         if trigger.data_path is not DataPathKind.MANIFEST:
@@ -216,17 +216,17 @@ class Changes:
 
 
 class Fate(Enum):
-    """What has become of a version."""
+    """The result of recording a version."""
 
     KNOWN = "known"
     """It was recorded before, or is left to its event."""
     SKIPPED = "skipped"
     STARTED = "started"
-    """A run, or a batch to come."""
+    """It has a run, or waits for a batch."""
 
 
 def renamed(found: FoundBlob, at: datetime) -> FoundBlob:
-    """A file that has got its present name at a time."""
+    """The blob, as renamed at a time."""
     return replace(found, change=replace(found.change, renamed_at=at))
 
 
@@ -238,7 +238,7 @@ def _skip(
         return SkipReason.COPY_FAILED
     if start is not None and changed < start:
         return SkipReason.BEFORE_START
-    # Blob storage tells modification times in whole seconds.
+    # Blob storage gives modification times in whole seconds.
     if first_seen is not None and changed < first_seen.replace(microsecond=0):
         return SkipReason.BEFORE_FIRST_SEEN
     if found.change.last_modified < lowest:
@@ -249,9 +249,9 @@ def _skip(
 
 
 def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
-    """Whether a new ETag stands for the same blob: a metadata write, or the same bytes written in place.
+    """True if a new ETag is only a metadata write, or the same bytes written in place.
 
-    A blob that was deleted and written anew has another creation time.
+    A blob that was deleted and written again has another creation time.
     """
     if None not in (found.created, newest.created) and found.created != newest.created:
         return False

@@ -1,4 +1,4 @@
-"""Writes what a submission came to, whoever has written to the run's row meanwhile."""
+"""Writes the outcome of a submission, even if the run's row was changed meanwhile."""
 
 import logging
 from collections.abc import Callable
@@ -19,16 +19,16 @@ log = logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Settling:
-    """What settling works with."""
+    """Writes the outcomes of submissions."""
 
     ledger: Ledger
     clock: Clock
     retry_first_delay: timedelta
     spread: Callable[[], float]
-    """A number in [-1, 1]: retries of many runs shall not come all at once."""
+    """Returns numbers in [-1, 1], so that the retries of many runs do not coincide."""
 
     def settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
-        """Write what the submission came to, also when the reconciler has given it up as unknown meanwhile."""
+        """Write the outcome of a submission, even if the reconciler has marked the run as unknown meanwhile."""
         present = claimed
         for _ in range(_SETTLE_TRIES):
             if present.claim_id == claimed.claim_id and present.state in _UNSETTLED:
@@ -51,7 +51,7 @@ class Settling:
         now = self.clock.now()
         claimed_at = run.written_at if run.state is RunState.SUBMITTING else run.claimed_at
         if claimed_at is not None:
-            now = min(now, claimed_at + _LONGEST_ATTEMPT)  # a clock that is a day ahead ends nobody's patience
+            now = min(now, claimed_at + _LONGEST_ATTEMPT)  # a clock that is a day ahead must not use up the retries
         known = replace(run, claimed_at=claimed_at, attempts=run.attempts - outcome.is_untried)
         if outcome.answer is Answer.SUBMITTED:
             run = accepted(known, str(outcome.run_id), outcome.studio_url, now)
@@ -70,7 +70,7 @@ class Settling:
 
 
 _LONGEST_ATTEMPT = timedelta(minutes=15)
-"""From a claim to its answer: longer than a function may run."""
+"""The longest time from a claim to its answer: longer than a function may run."""
 _SETTLE_TRIES = 10
 _UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
 _WORRYING = frozenset(
@@ -79,7 +79,7 @@ _WORRYING = frozenset(
 
 
 def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
-    """The run once it is known that the service has accepted it."""
+    """The run after the service has accepted it."""
     return run.to(
         RunState.SUBMITTED,
         now,
@@ -103,7 +103,7 @@ def beyond_reach(run: Run, now: datetime) -> Run:
 
 
 def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
-    """The run with an id that arrived when nobody waited for it any more; a second id for one key is kept and told."""
+    """The run with an id that arrived late; a second id for the same key is stored and logged."""
     if run.run_id is None:
         return accepted(run, run_id, studio_url, now)
     extra = {"action": "duplicate_run", "run_key": run.key, "run_id": run.run_id, "duplicate_run_id": run_id}
@@ -112,7 +112,7 @@ def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -
 
 
 def log_run(run: Run) -> None:
-    """One line for what has become of a run; an error or a reason is data and is shown as such."""
+    """Log the state of a run, with its reason and error, as one line."""
     level = logging.WARNING if run.state in _WORRYING else logging.INFO
     because = ": ".join(part for part in (run.reason, run.error) if part)
     what = f" ({run.blob.path!r})" if run.blob else ""

@@ -19,34 +19,34 @@ log = logger(__name__)
 
 
 class Submitter(Protocol):
-    """Where runs are submitted."""
+    """The service that runs are submitted to."""
 
     def place(self, request: RunRequest) -> str | None:
-        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
+        """Digest of the URL that the current settings resolve to; None if there is none that may be called."""
 
     def obstacle(self, request: RunRequest) -> str | None:
-        """Why a request certainly cannot be sent now, a missing setting say; None where nothing is known."""
+        """The reason why a request certainly cannot be sent now, such as a missing setting; None if none is known."""
 
     def is_unreachable(self, request: RunRequest) -> bool:
-        """Whether the host of a request recently timed out while connecting."""
+        """True if connecting to the request's host timed out recently."""
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
-        """Submit once, unless `is_fresh`, asked directly before, says no. Never raises for what the service does."""
+        """Submit once, unless `is_fresh`, called directly before, returns False. Errors of the service do not raise."""
 
 
 class Submitting:
-    """Sends runs that have a claim. Every method raises LedgerUnavailable, and nothing else."""
+    """Sends claimed runs. Every method raises LedgerUnavailable, and nothing else."""
 
     def __init__(
         self, *, ledger: Ledger, endpoint: Submitter, clock: Clock, freshness: timedelta, settling: Settling
     ) -> None:
-        """`freshness` is how old a claim may be when it is sent."""
+        """`freshness` is the age up to which a claim may be sent."""
         self._ledger = ledger
         self._endpoint = endpoint
         self._freshness = freshness
         self._settling = settling
         self._held = LeftAlone(clock)
-        """Targets that asked this process to be left alone."""
+        """Targets that sent this process a Retry-After."""
         self._silent = LeftAlone(clock)
         """Targets that did not answer the last submission."""
         self._spares = False
@@ -54,31 +54,31 @@ class Submitting:
     def sparing(self) -> "Submitting":
         """A copy that sends nothing to a target that did not answer the last submission."""
         sparing = copy(self)
-        sparing._spares = True  # noqa: SLF001  it is one of us
+        sparing._spares = True  # noqa: SLF001  the same class
         return sparing
 
     def obstacle(self, run: Run) -> str | None:
-        """Why a run certainly cannot be sent now; None where nothing is known."""
+        """The reason why a run certainly cannot be sent now; None if none is known."""
         assert run.request is not None, "what is to be sent has its request"
         if self._held.still(target_id(run.request.target)):
             return _LEFT_ALONE
         return self._endpoint.obstacle(run.request)
 
     def is_left_alone(self, run: Run) -> bool:
-        """Whether the target did not answer the last submission, or its host recently timed out while connecting."""
+        """True if the target did not answer the last submission, or connecting to its host timed out recently."""
         assert run.request is not None, "what is to be sent has its request"
         return bool(self._silent.still(target_id(run.request.target))) or self._endpoint.is_unreachable(run.request)
 
     def answers(self, target: str) -> bool | None:
-        """Whether a target answered the last submission, however long ago; None: there was none yet."""
+        """True if a target answered the last submission, however long ago; None if there was none yet."""
         return self._silent.answers(target)
 
     def settle(self, claimed: Run, outcome: Outcome, retry: Retry) -> Run:
-        """Settle a claim that is not sent."""
+        """Settle a claim that was not sent."""
         return self._settling.settle(claimed, outcome, retry)
 
     def submit(self, claimed: Run, claimed_at: Stopwatch, ledger_id: str, retry: Retry) -> Run:
-        """Send the run once, unless its claim is too old, and settle it; return the run as it is then."""
+        """Send the run once, unless its claim is too old, and settle it; returns the settled run."""
         assert claimed.request is not None, "a claim holds its request"
         assert claimed.claim_id is not None
         target = target_id(claimed.request.target)
@@ -100,7 +100,7 @@ class Submitting:
         elif outcome.answer is not Answer.UNSENT:
             self._silent.has_answered(target)
         if outcome.run_id is not None:
-            # Before the settle: should the ledger fail now, this line is what is left of the id.
+            # Before settling: if the ledger fails now, this line is the only record of the id.
             extra = {"action": "run_accepted", "run_key": claimed.key, "run_id": outcome.run_id}
             log.info("the service accepted the run", extra=extra)
         settled = self._settling.settle(claimed, outcome, retry)
@@ -109,7 +109,7 @@ class Submitting:
         return settled
 
     def _hold(self, target: str, claimed: Run, claimed_at: Stopwatch, retry_after: timedelta) -> None:
-        """Leave a whole target alone: this process at once, the reconcilers of all instances by the ledger."""
+        """Send nothing more to a target for a while: this process at once, all reconcilers through the ledger."""
         self._held.leave(target, retry_after)
         if claimed.written_at is not None:
             self._ledger.hold(target, claimed.written_at + claimed_at.elapsed() + retry_after)

@@ -1,7 +1,7 @@
-"""The sweep: lists what a change-based schedule watches, and records the changes that no event has told.
+"""The sweep: lists what a change-based schedule watches, and records the changes that no event has reported.
 
-How far it has come is in the ledger, so any instance goes on where the last one stopped. What was modified before the
-mark was seen to by earlier sweeps and is passed over without a question to the ledger.
+Its progress is in the ledger, so any instance continues where the last one stopped. Files modified before the mark were
+handled by earlier sweeps and are skipped without a query to the ledger.
 """
 
 from collections.abc import Callable
@@ -28,26 +28,26 @@ from .reported_changes import Changes, Fate
 log = logger(__name__)
 
 MARGIN: Final = timedelta(minutes=2)
-"""The mark stays so far behind the start of a listing: the clocks of storage servers differ."""
+"""How far the mark stays behind the start of a listing, because the clocks of storage servers differ."""
 
 _TRIED_EVERY: Final = 3600.0
 
 LEFT_TO_EVENTS: Final = timedelta(seconds=90)
-"""A change younger than this is the event's; the next sweep sees it again. Less than MARGIN."""
+"""A change younger than this is left to its event; the next sweep sees it again. Less than MARGIN."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweeping:
-    """What a sweep works with."""
+    """Sweeps the folders that schedules watch."""
 
     changes: Changes
     sweeps: Sweeps
     clock: Clock
     _try_again_at: dict[str, float] = field(default_factory=dict)
-    """Schedule → when its container is tried again, by the monotonic clock."""
+    """Schedule → when its container is tried again, on the monotonic clock."""
 
     def see_to(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Work:
-        """List, when it is time, page by page; a piece is a change to be recorded. Raises BlobUnavailable.
+        """If a sweep is due, list page by page; each piece records a change. Raises BlobUnavailable.
 
         Until all changes of a page have been recorded, the next pass lists it again.
         """
@@ -65,7 +65,7 @@ class Sweeping:
             since = state.mark or life.first_seen.replace(microsecond=0)
             counted, to_record = state, 0
             were_new: list[bool] = []
-            # The oldest first: where runs wait for one another, or are left out, it is their order that counts.
+            # Oldest first: the order matters if runs wait for one another or are superseded.
             for found in sorted(page.blobs, key=lambda one: one.change.last_modified):
                 if out_of_scope(trigger, found) is not None:
                     continue
@@ -89,7 +89,7 @@ class Sweeping:
             state = self._followed(schedule, life, counted, page)
 
     def _try_container(self, schedule: ChangeSchedule) -> None:
-        """Whether the container of a schedule without sweeps can be reached: once an hour, else nobody would notice."""
+        """Check once an hour that a container without sweeps can be reached; nothing else would notice."""
         now = self.clock.monotonic()
         if now < self._try_again_at.get(schedule.name, now):
             return
@@ -97,7 +97,7 @@ class Sweeping:
         self._try_again_at[schedule.name] = now + _TRIED_EVERY
 
     def _begun(self, life: Life, trigger: ChangeTrigger, server_now: datetime) -> SweepState | None:
-        """The state of a listing under way, a new one when it is time; None when it is not."""
+        """The state of the listing under way, or of a new one if it is due; None otherwise."""
         state = self.sweeps.state(life.schedule, life.id)
         of = watched_digest(trigger)
         if state.of == of:
@@ -124,7 +124,7 @@ class Sweeping:
         were_new.append(is_new)
 
     def _followed(self, schedule: ChangeSchedule, life: Life, state: SweepState, page: Page) -> SweepState | None:
-        """Write that a page has been seen to; None when another instance was first and goes on itself."""
+        """Record that a page has been handled; None if another instance was first and continues."""
         if page.continuation is not None:
             return self.sweeps.set(schedule.name, life.id, replace(state, continuation=page.continuation))
         assert state.started_at is not None, "a listing has begun"
@@ -137,7 +137,7 @@ class Sweeping:
         return self.sweeps.set(schedule.name, life.id, ended)
 
     def _note_older_blobs(self, schedule: ChangeSchedule, life: Life, number: int) -> None:
-        """One row for everything that the first listing found older than the schedule."""
+        """Write one row for all blobs in the first listing that are older than the schedule."""
         blobs = "1 blob was" if number == 1 else f"{number} blobs were"
         seen = "first seen" if life.is_first else f"seen at {iso_utc(life.first_seen)} to watch this folder"
         sentence = f"{blobs} there before the schedule was {seen}; a backfill starts what has no row of its own"

@@ -1,1 +1,1 @@
-"""The edge to Azure Storage: blobs and connections."""
+"""Access to Azure Storage: blobs and connections."""

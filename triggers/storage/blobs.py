@@ -1,4 +1,4 @@
-"""Blob storage as change-based schedules need it: properties, listings and manifests; content is never read."""
+"""Blob storage for change-based schedules: properties, listings and manifests; content is never read."""
 
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
 _PAGE: Final = 5000
-"""Blobs a page; the most that the service gives."""
+"""Blobs per page; the service's maximum."""
 
 
 class BlobUnavailable(StoreUnavailable):
-    """Blob storage cannot be reached, does not let us, or has no such container."""
+    """Blob storage cannot be reached, denies access, or has no such container."""
 
 
 class ListingExpired(Exception):
-    """The service does not know the continuation any more: the listing has to begin anew."""
+    """The service no longer knows the continuation: the listing has to start over."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A part of a listing."""
+    """One page of a listing."""
 
     blobs: list[FoundBlob]
     continuation: str | None
@@ -40,29 +40,29 @@ class Page:
 
 
 class Blobs(Protocol):
-    """What the engine asks of blob storage. Every method raises BlobUnavailable."""
+    """The engine's interface to blob storage. Every method raises BlobUnavailable."""
 
     def of(self, connection: str, container: str, path: str) -> FoundBlob | None:
-        """The blob's present version; None when it is gone."""
+        """The blob's present version; None if it is gone."""
 
     def host(self, connection: str) -> str:
-        """The host of the account, with its port where it has one."""
+        """The host of the account, with its port if it has one."""
 
     def account(self, connection: str) -> str:
-        """The account's name, in lower case; asks nobody."""
+        """The account's name, in lower case; sends no request."""
 
     def reach(self, connection: str, container: str) -> None:
-        """Try whether there is such a container that we may read."""
+        """Check that the container exists and that we may read it."""
 
     def page(self, connection: str, container: str, folder: str, *, recursive: bool, continuation: str | None) -> Page:
         """Up to 5,000 blobs below a folder (empty: the root), by name; raises ListingExpired."""
 
     def write(self, connection: str, container: str, path: str, content: bytes) -> None:
-        """Write a small blob of ours, over one that is there."""
+        """Write a small blob, replacing any that is there."""
 
 
 class StorageBlobs:
-    """Asks the service through one pooled client an account."""
+    """Blob storage in Azure, through one pooled client per account."""
 
     def __init__(self, open_service: "ServiceOpener") -> None:
         self._open_service = open_service
@@ -126,7 +126,7 @@ class StorageBlobs:
 
 
 def account_host(host: str) -> str:
-    """The host of a storage account however it is written: all of these name the same blobs."""
+    """Normalize the host of a storage account: its blob, dfs, secondary and private endpoints have the same blobs."""
     account, _, domain = host.lower().partition(".")
     labels = domain.removesuffix(":443").split(".")
     kept = [one for one in labels if one != "privatelink"]
@@ -135,14 +135,14 @@ def account_host(host: str) -> str:
 
 
 class _Answer(Exception):
-    """Carries a listing's answer out of the client before it makes objects of it."""
+    """Carries the response of a listing out of the client before it makes objects of it."""
 
 
 def _listing(client: "ContainerClient", prefix: str, *, recursive: bool, continuation: str | None) -> bytes:
     """The XML of one page.
 
-    The client's own objects cost 460 µs a blob, its list of names has no ETags. So the answer is taken from the hook
-    that the client offers for it, and the rest of its work is left out.
+    The client's own objects cost 460 µs per blob, and its list of names has no ETags. So the response is taken from a
+    hook that the client offers, and the rest of its work is skipped.
     """
 
     def taken(response: Any) -> None:
@@ -166,9 +166,9 @@ def _listing(client: "ContainerClient", prefix: str, *, recursive: bool, continu
 
 
 def _page(answer: bytes, host: str, container: str) -> Page:
-    """What a listing's XML says; each blob's elements are let go at once, which spares the garbage collector."""
+    """Parse the XML of a listing; each blob's elements are released at once, to spare the garbage collector."""
     found, following = [], None
-    for _, element in ET.iterparse(BytesIO(answer)):  # noqa: S314  the service's own answer, over a trusted connection
+    for _, element in ET.iterparse(BytesIO(answer)):  # noqa: S314  the service's own reply, over a trusted connection
         if element.tag == "Blob":
             found.append(_found(element, host, container))
             element.clear()
@@ -188,7 +188,7 @@ def _found(blob: ET.Element, host: str, container: str) -> FoundBlob:
         change=BlobChange(
             host=host,
             container=container,
-            # What XML cannot carry (U+FFFE, U+FFFF) is percent-encoded, and said to be.
+            # Characters that XML cannot carry (U+FFFE, U+FFFF) are percent-encoded and flagged as such.
             path=unquote(path) if name.get("Encoded") == "true" else path,
             etag=normal_etag(values.get("Etag", "")),
             size=int(values.get("Content-Length") or 0),
@@ -203,13 +203,13 @@ def _found(blob: ET.Element, host: str, container: str) -> FoundBlob:
 
 
 def _is_folder_marker(metadata: Iterable[tuple[str, str]]) -> bool:
-    """Whether a blob stands for a folder: how tools of Hadoop, and hierarchical namespaces, mark one."""
+    """True if a blob stands for a folder, as marked by Hadoop's tools and by hierarchical namespaces."""
     return any(name.lower() == "hdi_isfolder" and value.lower() == "true" for name, value in metadata)
 
 
 @lru_cache(1024)
 def _time(text: str) -> datetime:
-    """A time as HTTP writes it; in a listing the same ones come again and again."""
+    """Parse an HTTP time; cached, because the same ones recur in a listing."""
     return parsedate_to_datetime(text).astimezone(UTC)
 
 
@@ -237,6 +237,6 @@ def _reached(what: str) -> Iterator[None]:
 
 
 class ServiceOpener(Protocol):
-    """Gives the pooled client of an account; raises UnusableConnection."""
+    """Returns the pooled client of an account; raises UnusableConnection."""
 
     def __call__(self, connection: str) -> "BlobServiceClient": ...

@@ -1,4 +1,4 @@
-"""Storage accounts by their app-setting prefix, the way Azure Functions names them; one pooled client an account."""
+"""Clients for storage accounts, which are named by their app-setting prefix as in Azure Functions."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from requests import Session
 
 
-# Seconds; the clients' own 300 would outlast the deadline of a claim.
+# In seconds. The clients' default of 300 would exceed the deadline of a claim.
 _PATIENCE: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 20, "retry_total": 3}
 
 
 def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...]) -> str | None:
-    """What the settings lack to reach these services (blob, queue, table) of an account; None when they suffice."""
+    """A sentence on what the settings lack to reach these services (blob, queue, table); None if nothing."""
     if settings.get(prefix):
         return None
     missing = [name for name in (f"{prefix}__{service}ServiceUri" for service in services) if not settings.get(name)]
     if not missing:
         return None
     if settings.get(f"{prefix}__accountName"):
-        return f"{prefix}__accountName alone does not do here; add {' and '.join(missing)}"
+        return f"{prefix}__accountName alone is not enough here; add {' and '.join(missing)}"
     return (
         f"the app setting {prefix} (a connection string) does not exist, nor {' and '.join(missing)}; add one of them"
     )
@@ -40,7 +40,7 @@ def blob_service(
 ) -> "BlobServiceClient":
     """A client for the account's blobs, by connection string or identity; raises UnusableConnection.
 
-    A `session` brings its connections along; without one the client keeps ten of its own.
+    `session` provides its own connections; without one, the client keeps ten.
     """
     from azure.storage.blob import BlobServiceClient
 
@@ -84,7 +84,7 @@ def _client(
     credential: "TokenCredential",
     options: Mapping[str, Any],
 ) -> Any:
-    """A client of the class `of`, which takes its URI as `address`; its own errors quote the setting, ours do not."""
+    """A client of class `of`, whose URI argument is `address`; unlike its own errors, ours do not quote the setting."""
     if settings.get(prefix):
         try:
             return of.from_connection_string(settings[prefix], user_agent=USER_AGENT, **options)

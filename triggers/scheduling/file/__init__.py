@@ -1,1 +1,1 @@
-"""The schedules file: text to types, checks and warnings."""
+"""The schedules file: from text to types, with checks and warnings."""

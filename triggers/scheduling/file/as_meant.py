@@ -1,4 +1,4 @@
-"""How a value of the file should have been written: YAML for the sentence of a fault."""
+"""Suggests in error messages how a value of the file should be written in YAML."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def yaml_of(tree: Tree) -> str:
 
 
 def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
-    """What to write where one value stands in the place of a mapping with these keys; empty where nobody can tell."""
+    """A hint for a single value where a mapping with these keys is expected; empty if it is unclear what was meant."""
     key = path.rpartition(".")[2]
     types_of = {one.encode_name: one.type for one in kind.fields}
     stands_for, may_be_empty = (getattr(kind.cls, name, None) for name in ("stands_for", "may_be_empty"))
@@ -47,7 +47,7 @@ def as_mapping(path: str, tree: Tree, kind: types.StructType) -> str:
 
 
 def as_names(tree: Tree) -> str:
-    """What to write where a list stands in the place of a mapping of names to values."""
+    """A hint for a list where a mapping of names to values is expected."""
     if not isinstance(tree, list) or not tree or not isinstance(tree[0], dict):
         return ""
     first = tree[0]
@@ -58,7 +58,7 @@ def as_names(tree: Tree) -> str:
 
 
 def as_list(path: str, tree: Tree) -> str:
-    """What to write where one value, or several with commas, stands in the place of a list."""
+    """A hint for one value, or several with commas, where a list is expected."""
     if not isinstance(tree, str | int | float):
         return ", [a, b]"
     parts: list[Tree] = [plain_scalar(part.strip()) for part in tree.split(",")] if isinstance(tree, str) else [tree]
@@ -66,7 +66,7 @@ def as_list(path: str, tree: Tree) -> str:
 
 
 def _fits(kind: types.Type, tree: Tree) -> bool:
-    """Whether a value is right for a key of this type."""
+    """True if a value is valid for a key of this type."""
     if isinstance(kind, types.Metadata):
         extra = kind.extra or {}
         is_word = str(tree).capitalize() in extra["words"] if "words" in extra else True
@@ -81,7 +81,7 @@ def _fits(kind: types.Type, tree: Tree) -> bool:
 
 
 def _problem(kind: types.Type, tree: str) -> str | None:
-    """What the check of a key has against a text."""
+    """The error that a key's check finds in a text; None if there is none."""
     if isinstance(kind, types.UnionType):
         return next(filter(None, (_problem(one, tree) for one in kind.types)), None)
     if not isinstance(kind, types.Metadata) or "check" not in (kind.extra or {}):
@@ -99,5 +99,5 @@ def _example(kind: types.Type) -> Tree:
 
 
 def keys_of(cls: type[msgspec.Struct]) -> frozenset[str]:
-    """The keys of a mapping of the file."""
+    """The keys that a mapping of the file may have."""
     return frozenset(cls.__struct_encode_fields__)

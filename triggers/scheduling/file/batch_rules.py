@@ -1,4 +1,4 @@
-"""Checks how a change-based schedule gathers changes: when a batch is closed, and which files make a set complete."""
+"""Checks the key `batch`: when a batch is closed, and which files make a set complete."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from .made_schedule import waits_of
 
 
 def check_batch(parts: Mapping[str, Any], path: str, faults: FaultList) -> None:
-    """Note what the keys of `batch` cannot mean, together and beside those of `change`."""
+    """Report keys of `batch` that contradict one another or `change`."""
     batch, change = parts.get("batch"), parts.get("change")
     if not isinstance(batch, BatchKeys):
         return
@@ -56,7 +56,7 @@ _MOST_GLOBS = 200
 
 
 def _problem(glob: str, batch: BatchKeys, change: ChangeKeys | None) -> str | None:
-    """Why no file can ever come for a glob."""
+    """The reason why no file can ever match a glob; None if one can."""
     by_folder = batch.group_by == "folder"
     if by_folder and "/" in glob:
         return "is matched against names in one folder (group_by: folder), and no name has a slash"
@@ -72,4 +72,4 @@ def _problem(glob: str, batch: BatchKeys, change: ChangeKeys | None) -> str | No
 
 
 _EMPTY = frozenset({"_SUCCESS"})
-"""Markers that are written without content."""
+"""Marker files that have no content."""

@@ -10,9 +10,9 @@ from .yaml_text import Tree
 def without_broken_chains(
     schedules: dict[str, Schedule], sections: Mapping[str, Tree], faults: FaultList
 ) -> dict[str, Schedule]:
-    """The schedules without those, each with a fault, that follow what does not exist, or themselves.
+    """Remove the schedules, with an error each, that follow a missing schedule or one another in a circle.
 
-    One that is faulty itself exists: its followers wait for it to be mended.
+    A schedule that is faulty itself counts as existing: its followers wait until it is fixed.
     """
     written = sections.get("schedules")
     known = list(written) if isinstance(written, dict) else []
@@ -32,7 +32,7 @@ def without_broken_chains(
 
 
 def _circle(follows: Mapping[str, Sequence[str]], start: str) -> list[str] | None:
-    """The way from a schedule back to itself, along what each follows; None when there is none."""
+    """The path from a schedule back to itself, through what each follows; None if there is none."""
     ways = [[start]]
     seen: set[str] = set()
     while ways:

@@ -1,4 +1,4 @@
-"""Says what became of `start_time` and `end_time` that were written with an offset."""
+"""Reports what `start_time` and `end_time` with an offset are in the schedule's time zone."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from .leaf_checks import has_offset, reading
 
 
 def converted_times(schedule: Schedule) -> Iterator[str]:
-    """A sentence for each time of the trigger that the schedule's time zone reads otherwise."""
+    """A sentence for each time of the trigger that was written with an offset."""
     for keys in schedule.written.values():
         for name in ("start_time", "end_time"):
             text = keys.get(name) if isinstance(keys, dict) else None

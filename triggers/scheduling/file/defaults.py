@@ -14,16 +14,16 @@ from .texts import ALL_NAMES, check_templates
 from .yaml_text import INVALID, Tree
 
 TIME_ONLY: Final = frozenset({"catchup_window", "catchup", "jitter", "exclude"})
-"""Keys that mean nothing in a change-based schedule."""
+"""Keys that have no meaning in a change-based schedule."""
 CHANGE_ONLY: Final = frozenset({"batch"})
 MERGED: Final = frozenset({"tags", "pipeline_parameters", "datapaths", "datasets", "retry"})
-"""Mappings that are merged name by name; of the other keys the schedule's own replaces the default."""
+"""Mappings that are merged name by name; for other keys, the schedule's own value replaces the default."""
 TRIGGERS: Final = ("recurrence", "cron", "change", "manual", "after")
-"""Keys of which a schedule has exactly one, and `defaults` none."""
+"""A schedule has exactly one of these keys, `defaults` none."""
 
 
 class Defaults(Struct, frozen=True):
-    """What `defaults` says, key by key; INVALID stands where it is faulty, so that no schedule starts on half of it."""
+    """The keys of `defaults`; a faulty one is INVALID, so that no schedule starts with half of it."""
 
     keys: dict[str, Tree]
     texts: tuple[RequestTextAt, ...]
@@ -31,7 +31,7 @@ class Defaults(Struct, frozen=True):
     def under(
         self, own: dict[str, Tree], left_out: AbstractSet[str], names: AbstractSet[str]
     ) -> tuple[dict[str, Tree], set[str]]:
-        """A schedule's keys with the defaults beneath them, and the keys (`tags.team`) that came from here."""
+        """A schedule's keys merged over the defaults, and the keys (`tags.team`) that come from the defaults."""
         merged: dict[str, Tree] = dict(own)
         inherited = set()
         for key, default in self.keys.items():
@@ -49,7 +49,7 @@ class Defaults(Struct, frozen=True):
 
 
 def checked_defaults(tree: Tree, converter: Converter) -> Defaults:
-    """Convert each key by itself, so that one fault does not take the others along."""
+    """Convert each key separately, so that an error in one does not affect the others."""
     faults: FaultList = converter.faults
     if tree is None:
         return Defaults({}, ())
@@ -75,7 +75,7 @@ def checked_defaults(tree: Tree, converter: Converter) -> Defaults:
 
 
 def _fits(value: Tree, names: AbstractSet[str]) -> bool:
-    """Whether every template in a default can be filled by this kind of schedule."""
+    """True if this kind of schedule can fill every template in a default."""
     if isinstance(value, dict):
         return all(_fits(inner, names) for inner in value.values())
     return not isinstance(value, str) or names_in(value) <= names

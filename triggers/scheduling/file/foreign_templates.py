@@ -1,4 +1,4 @@
-"""Placeholders of other systems in the texts of a request, where they are plain text."""
+"""Warns of other systems' placeholders in the texts of a request, where they are plain text."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _TIME_FORMAT: Final = re.compile(r"(?<!\w)%[YmdHM](?:[-_/.: ]?%[YmdHMS])*(?!\w)"
 
 
 def foreign_templates(request: RequestTemplate) -> Iterator[tuple[str, str]]:
-    """Keys of the schedule with a sentence each, one a text."""
+    """Keys of the schedule, each with a sentence; at most one per text."""
     for key, text in request.texts():
         if sentence := _about(text):
             yield key, sentence

@@ -1,7 +1,6 @@
-"""What a time-based schedule will do that its author may not expect, with the next date concerned: told by `validate`.
+"""Warns of unexpected behavior of a time-based schedule, with the next date affected; shown by `validate`.
 
-Clock changes that meet one of its readings, month days that a month lacks, and cron steps that begin anew before they
-have come round.
+These are clock changes that affect one of its times, days that a month lacks, and cron steps that start over too early.
 """
 
 import re
@@ -27,12 +26,12 @@ from .leaf_checks import reading, reading_problem
 
 
 class _Field(NamedTuple):
-    """A field of a cron expression: how many values it has (months differ in length), and what it begins anew with."""
+    """A field of a cron expression: its number of values (None where months differ), and when it starts over."""
 
     size: int | None
     anew: str
     unit: timedelta
-    """The least distance between two values."""
+    """The smallest distance between two values."""
     value: Callable[[datetime], int]
 
 
@@ -44,15 +43,15 @@ _FIELDS: Final = (
     _Field(7, "week", timedelta(days=1), lambda reading: reading.isoweekday() % 7),
 )
 _LOOKED_THROUGH: Final = 2000
-"""Readings among which the place is looked for where a step begins anew."""
+"""How many readings are searched for the place where a step starts over."""
 
 _MONTHS: Final = 1200
 _DAY_FIELDS: Final = 2
-"""From this field on, days count and not the times of a day."""
+"""From this field on, the fields are about days, not about times of day."""
 
 
 def foreseen(schedule: Schedule, now: datetime, *, clock_changes: bool = True) -> Iterator[tuple[str, str]]:
-    """Keys of the schedule with a sentence each; `clock_changes` where they are not shown otherwise."""
+    """Keys of the schedule, each with a sentence; False for `clock_changes` leaves those out."""
     if not isinstance(schedule, TimeSchedule):
         return
     trigger = schedule.trigger
@@ -77,7 +76,7 @@ def _never_again(trigger: TimeTrigger, now: datetime) -> str:
 
 
 def _past_dates(trigger: TimeTrigger, now: datetime) -> Iterator[tuple[str, str]]:
-    """Dates are of one year, and nobody thinks of them in the next."""
+    """Warn if all dates are past: they belong to one year, and are easily forgotten in the next."""
     dates = trigger.exclusion.dates if isinstance(trigger, Excluding) else ()
     if dates and max(dates) < wall_clock(now, trigger.zone).date():
         yield "exclude.dates", f"are all past, the last one was {max(dates)}"
@@ -97,7 +96,7 @@ def _key(trigger: TimeTrigger) -> str:
 
 
 def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
-    """The next gap and the next fold that hold one of the trigger's readings."""
+    """The next gap and the next fold that contain one of the trigger's readings."""
     readings = Readings(trigger)
     told: set[bool] = set()
     for old, new in pairwise(stretches(trigger.zone)):
@@ -116,7 +115,7 @@ def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
 
 
 def _short_months(trigger: Rule, now: datetime) -> Iterator[str]:
-    """The next month that lacks a day which the trigger names for it."""
+    """The next month that lacks a day that the trigger names."""
     local = wall_clock(max(now, trigger.start or now), trigger.zone)
     first = local.year * 12 + local.month - 1
     for year, month in ((number // 12, number % 12 + 1) for number in range(first, first + _MONTHS)):
@@ -135,13 +134,13 @@ def _short_months(trigger: Rule, now: datetime) -> Iterator[str]:
 
 
 def _never_comes(trigger: Cron, day: int) -> bool:
-    """Whether every month that has a place in the expression lacks a day; 2028 is a leap year."""
+    """True if a day exists in none of the months that the expression names; 2028 is a leap year."""
     named = [month for month in range(1, 13) if trigger.names_month(month)]
     return all(day in trigger.missing_days(2028, month) for month in named)
 
 
 def _half_clock_time(schedule: TimeSchedule) -> Iterator[str]:
-    """Hours without minutes, or minutes without hours: other services take the other half from start_time."""
+    """Hours without minutes, or minutes without hours: other services take the missing part from start_time."""
     written = schedule.written.get("recurrence")
     if not isinstance(written, dict) or bool(written.get("hours")) == bool(written.get("minutes")):
         return
@@ -159,7 +158,7 @@ def _half_clock_time(schedule: TimeSchedule) -> Iterator[str]:
 
 
 def _windows(schedule: TimeSchedule) -> Iterator[tuple[str, str]]:
-    """Policies that leave windows from {previous_time} to {scheduled_time} without a run."""
+    """Policies that leave time ranges from {previous_time} to {scheduled_time} without a run."""
     key = next((key for key, text in schedule.request.texts() if "previous_time" in names_in(text)), None)
     if key is None:
         return
@@ -172,7 +171,7 @@ def _windows(schedule: TimeSchedule) -> Iterator[tuple[str, str]]:
 
 
 def _fixed_offset(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
-    """Zones whose names are easily read as another one."""
+    """Zones with a fixed offset, whose names are easily mistaken for another zone."""
     name = trigger.zone.key
     if not re.fullmatch(r"(Etc/)?GMT[+-]\d+|EST|MST|HST", name) or name.endswith(("+0", "-0")):
         return
@@ -182,7 +181,7 @@ def _fixed_offset(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
 
 
 def _either_day(trigger: Cron, now: datetime) -> Iterator[str]:
-    """Both day fields are restricted: a day has to match one of them, where other systems want both."""
+    """Both day fields are restricted: a day has to match one of them, where other systems require both."""
     fields = trigger.expression.split()
     day_of_month, day_of_week = fields[2], fields[4]
     if day_of_month.startswith("*") or day_of_week.startswith("*"):
@@ -195,7 +194,7 @@ def _either_day(trigger: Cron, now: datetime) -> Iterator[str]:
 
 
 def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:
-    """Steps that do not divide what they count, such as */45: where they begin anew, two runs come closer together."""
+    """Steps that do not divide their range, such as */45: where they start over, two runs are closer together."""
     for position, (text, field) in enumerate(zip(trigger.expression.split(), _FIELDS, strict=True)):
         span, _, step = text.partition("/")
         if not step.isdigit() or int(step) == 1 or not (span == "*" or span.isdigit()):
@@ -230,7 +229,7 @@ def _first_readings(trigger: Cron, now: datetime) -> Iterator[datetime]:
 
 
 def _ends_within(trigger: Rule, year: int, month: int) -> bool:
-    """Whether a trigger ends before a month does."""
+    """True if a trigger ends before a month does."""
     following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     return trigger.end is not None and following > trigger.end
 

@@ -1,4 +1,4 @@
-"""Globs and folders that no blob can match, or only one that nobody meant."""
+"""Warns of globs and folders that no blob can match, or only an unintended one."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from ..globs import matches, sample
 
 
 def glob_warnings(trigger: ChangeTrigger) -> Iterator[tuple[str, str]]:
-    """Keys of `change` with a sentence each."""
+    """Keys of `change`, each with a sentence."""
     if sentence := _about_folder(trigger):
         yield "path_on_datastore", sentence
     for key, globs in (("include", trigger.include), ("exclude", trigger.exclude)):
@@ -50,7 +50,7 @@ def _about_glob(glob: str, trigger: ChangeTrigger) -> str | None:
 
 
 def _impossible(name: str) -> str | None:
-    """Why no blob has a name like this one."""
+    """The reason why no blob can have a name like this one; None if one can."""
     if "\\" in name:
         return ": folders are separated by /"
     if name != name.strip():

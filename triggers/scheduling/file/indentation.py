@@ -1,4 +1,6 @@
-"""Keys that stand beside the key they belong to, instead of below it: one fault for all of them.
+"""Finds keys that are indented like the key they belong under, and reports them as one error.
+
+For example:
 
 schedules:
   nightly:
@@ -33,11 +35,11 @@ _OF_A_SCHEDULE: Final = {
     "retry": keys_of(RetryKeys),
 }
 _NAMES: Final = frozenset({"tags", "pipeline_parameters", "datapaths", "datasets"})
-"""The keys of a schedule below which any name may stand."""
+"""The keys of a schedule below which any name is allowed."""
 
 
 def note_misplaced(sections: dict[str, Tree], faults: FaultList) -> None:
-    """Note what stands beside its key, and put INVALID in its place, so that nothing else is said of it."""
+    """Report misplaced keys as errors and put INVALID in their place, so that nothing more is said about them."""
     _note(sections, "", _belongs_to_section, faults)
     for section, keys in (("pipelines", keys_of(PipelineKeys)), ("schedules", keys_of(ScheduleKeys))):
         entries = sections.get(section)

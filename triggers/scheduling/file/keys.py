@@ -1,7 +1,7 @@
-"""The keys of `schedules.yaml` and their plain types; the JSON schema for editors is made from them.
+"""The keys of `schedules.yaml` and their plain types; the JSON schema for editors is generated from them.
 
-What the values mean together is checked in `loading.py`. `RequestText` may hold `%SETTING%` and, inside a schedule,
-`{templates}`; both are left in it. In every other text settings are put in before it is checked.
+How values work together is checked from `loading.py`. `RequestText` may contain `%SETTING%` and, in a schedule,
+`{templates}`; both stay as written. In every other text, settings are filled in before it is checked.
 """
 
 from collections.abc import Sequence
@@ -60,16 +60,16 @@ def _one_of(words: type[Enum] | Sequence[str], *, either_case: bool = False) -> 
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every mapping of the file has in common: other keys than its own are faults."""
+    """Base of every mapping in the file: unknown keys are errors."""
 
     stands_for: ClassVar[str | None] = None
-    """The key that is meant where one value stands in the place of the mapping."""
+    """The key that is meant if a single value is given instead of the mapping."""
     may_be_empty: ClassVar[bool] = False
-    """Whether the mapping means something without that key."""
+    """True if the mapping means something without that key."""
 
 
 class WorkspaceKeys(Keys, frozen=True, kw_only=True):
-    """The workspace of the pipelines that are named by id, name or component."""
+    """The workspace of pipelines that are named by id, name or component."""
 
     subscription_id: RequestText
     resource_group: RequestText
@@ -78,7 +78,7 @@ class WorkspaceKeys(Keys, frozen=True, kw_only=True):
 
 
 class PipelineKeys(Keys, frozen=True, kw_only=True):
-    """What can be started: exactly one of the keys that are not `version`, `deployment` or `workspace`."""
+    """What can be started: exactly one of the keys other than `version`, `deployment` and `workspace`."""
 
     stands_for = "endpoint"
 
@@ -116,7 +116,7 @@ class DatasetKeys(Keys, frozen=True, kw_only=True):
 
 
 class RecurrenceKeys(Keys, frozen=True, kw_only=True):
-    """A recurrence by the words of the SDK's ScheduleRecurrence."""
+    """A recurrence in the terms of the SDK's ScheduleRecurrence."""
 
     stands_for = "frequency"
 
@@ -146,7 +146,7 @@ CronLine: TypeAlias = Annotated[
 
 
 class CronKeys(Keys, frozen=True, kw_only=True):
-    """A cron expression of five fields, or several: the schedule runs whenever one of them says so."""
+    """A cron expression of five fields, or several: the schedule runs whenever one of them matches."""
 
     stands_for = "expression"
 
@@ -184,17 +184,17 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
     data_path_parameter_name: OptionalText = None
     data_path: Annotated[str, _one_of(DataPathKind)] = DataPathKind.FILE.value
     unchanged: Annotated[str, _one_of(("skip", "start"))] = "skip"
-    expected_every: Annotated[Duration | None, Meta(description="a longer silence is told")] = None
+    expected_every: Annotated[Duration | None, Meta(description="a longer time without a change is reported")] = None
     polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
     start_time: WallClock | None = None
 
 
 class ManualKeys(Keys, frozen=True, kw_only=True):
-    """Only people and programs start it: there is nothing to say."""
+    """Only people and programs start it; there are no keys."""
 
 
 class AfterKeys(Keys, frozen=True, kw_only=True):
-    """After which runs of other schedules a run starts."""
+    """Starts a run after runs of other schedules."""
 
     stands_for = "schedule"
 
@@ -208,21 +208,21 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
     stands_for = "quiet"
     may_be_empty = True
 
-    quiet: Annotated[Duration | None, Meta(description="of silence; default: 5m, with expect 0s")] = None
-    max_wait: Annotated[Duration | None, Meta(description="for the first; default: 30m, with expect 6h")] = None
+    quiet: Annotated[Duration | None, Meta(description="time without a new file; default: 5m, with expect 0s")] = None
+    max_wait: Annotated[Duration | None, Meta(description="for the first file; default: 30m, with expect 6h")] = None
     max_items: Annotated[Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="default: 5000")] = None
     group_by: Annotated[str, _one_of(("folder", "schedule"))] = "schedule"
     expect: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)] | list[Glob] | None,
         Meta(description="what makes a set complete: a number of files, or a glob for each"),
     ] = None
-    expect_by: Annotated[TimeOfDay | None, Meta(description="of the deadline, instead of max_wait")] = None
+    expect_by: Annotated[TimeOfDay | None, Meta(description="the deadline, instead of max_wait")] = None
     time_zone: Annotated[ZoneName | None, Meta(description="of expect_by; default: UTC")] = None
     incomplete: Annotated[str, _one_of(("start", "skip"))] | None = None
 
 
 class RetryKeys(Keys, frozen=True, kw_only=True):
-    """How long, and how often, a submission that was certainly not accepted is tried."""
+    """How long and how often to retry a submission that was certainly not accepted."""
 
     stands_for = "max_attempts"
 
@@ -231,7 +231,7 @@ class RetryKeys(Keys, frozen=True, kw_only=True):
 
 
 class RerunKeys(Keys, frozen=True, kw_only=True):
-    """Runs that have failed, or taken too long, once more."""
+    """Repeats runs that have failed or taken too long."""
 
     stands_for = "attempts"
 
@@ -242,7 +242,7 @@ class RerunKeys(Keys, frozen=True, kw_only=True):
 
 
 class CommonKeys(Keys, frozen=True, kw_only=True):
-    """The keys of a schedule that `defaults` may hold too."""
+    """The keys of a schedule that `defaults` may also have."""
 
     pipeline: str | None = None
     experiment_name: Annotated[OptionalText, Meta(description="default: the schedule's name")] = None

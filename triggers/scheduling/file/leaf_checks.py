@@ -1,4 +1,4 @@
-"""What a single value of the file must look like: each check takes it, settings put in, and says what is wrong."""
+"""Checks single values of the file: each check takes a value, with settings filled in, and returns what is wrong."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -19,19 +19,19 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `2h` or `1d`, checked before."""
+    """Convert `90s`, `15m`, `2h` or `1d`, which must be checked before."""
     match = _DURATION.match(text)
     assert match
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def duration_problem(text: str) -> str | None:
-    """None for a duration."""
+    """None for a valid duration."""
     return None if _DURATION.match(text) else "expected a duration, a number and s, m, h or d, as in 90s, 15m, 2h, 1d"
 
 
 def reading(text: str, in_zone: ZoneInfo) -> datetime:
-    """The naive wall-clock reading in the zone; one with an offset, or Z, is converted."""
+    """The naive wall-clock reading in the zone; a text with an offset or Z is converted."""
     match = _READING.match(text)
     assert match
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
@@ -44,7 +44,7 @@ def reading(text: str, in_zone: ZoneInfo) -> datetime:
 
 
 def reading_instant(text: str, in_zone: ZoneInfo, *, second_in_fold: bool = False) -> datetime:
-    """The instant in UTC; without an offset a reading in a fold is the first of two, or the second."""
+    """The instant in UTC. Without an offset, a fold's reading is the first of two, or the second (`second_in_fold`)."""
     match = _READING.match(text)
     assert match
     if match["offset"] is None:
@@ -53,13 +53,13 @@ def reading_instant(text: str, in_zone: ZoneInfo, *, second_in_fold: bool = Fals
 
 
 def has_offset(text: str) -> bool:
-    """Whether a reading names an instant by itself."""
+    """True if a reading has an offset or Z."""
     match = _READING.match(text)
     return match is not None and match["offset"] is not None
 
 
 def reading_problem(text: str) -> str | None:
-    """None for a wall-clock reading, with or without an offset; the SDK lets `not a date` pass, we do not."""
+    """None for a wall-clock reading, with or without an offset; unlike the SDK, we reject `not a date`."""
     if not _READING.match(text):
         return "expected a wall-clock reading such as 2026-11-01T00:00:00"
     try:
@@ -80,7 +80,7 @@ def _aware(written: datetime, offset: str) -> datetime:
 
 
 def date_problem(text: str) -> str | None:
-    """None for a date."""
+    """None for a valid date."""
     try:
         date.fromisoformat(text)
     except ValueError as error:
@@ -90,31 +90,31 @@ def date_problem(text: str) -> str | None:
 
 
 def time_of_day(text: str) -> time:
-    """`4:30` or `04:30`, checked before."""
+    """Convert `4:30` or `04:30`, which must be checked before."""
     hour, minute = text.split(":")
     return time(int(hour), int(minute))
 
 
 def time_of_day_problem(text: str) -> str | None:
-    """None for hh:mm; the rule of the SDK's time_of_day."""
+    """None for hh:mm, by the rule of the SDK's time_of_day."""
     match = _TIME_OF_DAY.match(text)
     right = match and int(match[1]) <= 23 and int(match[2]) <= 59
     return None if right else "expected hh:mm from 00:00 to 23:59"
 
 
 def zone_problem(name: str) -> str | None:
-    """None for a time zone that we know."""
+    """None for a known time zone."""
     if zone(name):
         return None
     if shift := re.fullmatch(r"(?:UTC|GMT|Etc/UTC)?\s*([+-])(\d{1,2})(?::?00)?", name, re.IGNORECASE | re.ASCII):
         return _about_offset(shift[1], int(shift[2]))
-    # Abbreviations are no names: three letters are near to other three letters that mean another time.
+    # Abbreviations are not suggested: three letters resemble others that mean another time.
     named = [one for one in zone_names() if "/" in one or " " in one]
     return f"no such time zone{nearest(name, named)}; expected a name such as America/New_York or UTC"
 
 
 def _about_offset(sign: str, hours: int) -> str:
-    """The sign of `Etc/GMT+1` is not the one of `UTC+1`, so neither is guessed."""
+    """Explain both signs instead of guessing: `Etc/GMT+1` is not `UTC+1`."""
     one, other = ("ahead of", "behind") if sign == "+" else ("behind", "ahead of")
     turned = "-" if sign == "+" else "+"
     return (
@@ -124,19 +124,19 @@ def _about_offset(sign: str, hours: int) -> str:
 
 
 def version_problem(version: object) -> str | None:
-    """None for text and whole numbers: 1.10 would be 1.1."""
+    """None for text and whole numbers: as a number, 1.10 would be 1.1."""
     is_exact = isinstance(version, str) or (isinstance(version, int) and not isinstance(version, bool))
     return None if is_exact else "expected text or a whole number; put it in quotes"
 
 
 def container_problem(name: str) -> str | None:
-    """None for a name that Azure storage would accept for a container."""
+    """None for a container name that Azure Storage accepts."""
     rule = "a container's name has 3 to 63 lower-case letters, digits and single hyphens"
     return None if _CONTAINER.match(name) else rule
 
 
 def connection_problem(name: str) -> str | None:
-    """None for what can be the beginning of an app setting's name."""
+    """None for a name that app settings can start with."""
     return None if re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name, re.ASCII) else "expected the name of an app setting"
 
 

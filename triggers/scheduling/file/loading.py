@@ -1,7 +1,7 @@
-"""Loads a schedules file: text and app settings in, a Config with all that is right and all that is wrong out.
+"""Loads a schedules file: turns text and app settings into a Config with everything valid and all errors.
 
-A fault in what a schedule is (its keys, its trigger) leaves the schedule out. A fault in a setting that its request
-needs does not: its function must be there for the event, its runs wait as `unsent` until the setting is mended.
+An error in the schedule itself (its keys, its trigger) leaves the schedule out. An error in a setting that its request
+needs does not: its function must exist to receive events, and its runs wait as `unsent` until the setting is fixed.
 """
 
 import re
@@ -30,7 +30,7 @@ _SECTIONS: Final = ("workspace", "pipelines", "defaults", "schedules")
 
 
 def load(text: str, file: str, settings: Mapping[str, str]) -> Config:
-    """Load a whole file; `file` is only named in faults, `settings` are the app settings as they are now."""
+    """Load a whole file; `file` is its name in error messages, `settings` are the current app settings."""
     tree, faults = parse(text, file)
     if isinstance(tree, dict):
         note_misplaced(tree, faults)
@@ -84,7 +84,7 @@ def _mapping(sections: dict[str, Tree], key: str, faults: FaultList) -> dict[str
 
 
 def _connections(sections: dict[str, Tree], settings: Mapping[str, str]) -> frozenset[str]:
-    """The connections that the schedules name, the default one and the ledger's."""
+    """The connections that the schedules name, the default one, and the ledger's."""
     named = {"AzureWebJobsStorage", settings.get("LEDGER_CONNECTION") or "AzureWebJobsStorage"}
     schedules = sections.get("schedules")
     for schedule in schedules.values() if isinstance(schedules, dict) else ():
@@ -97,7 +97,7 @@ def _connections(sections: dict[str, Tree], settings: Mapping[str, str]) -> froz
 
 
 def _targets(sections: dict[str, Tree], converter: Converter) -> dict[str, Target | None]:
-    """Every named pipeline; None stands for one that is faulty."""
+    """All named pipelines; a faulty one is None."""
     faults, settings = converter.faults, converter.settings
     keys = sections.get("workspace")
     given = converter.convert(keys, WorkspaceKeys, "workspace") if keys is not None else None
@@ -128,7 +128,7 @@ def _schedules(
         if isinstance(tree, dict):
             try:
                 schedule = checked_schedule(name, tree, defaults, targets, converter.fresh())
-            except Exception as error:  # noqa: BLE001  a fault of ours shall cost this schedule, not the others
+            except Exception as error:  # noqa: BLE001  an error of ours must affect only this schedule
                 faults.add(f"schedules.{name}", None, f"checking it failed, please report this: {place_of(error)}")
                 schedule = None
             if schedule is not None and free:
@@ -139,7 +139,7 @@ def _schedules(
 
 
 def _is_free(name: str, taken: Mapping[str, str], faults: FaultList) -> bool:
-    """Whether the name can be a function's name beside the others."""
+    """True if the name can be used for a function; otherwise an error is added."""
     path, folded = f"schedules.{name}", name.casefold()
     if not _NAME.match(name):
         rule = "starts with a letter, has letters, digits, - and _ only, and at most 100 of them"

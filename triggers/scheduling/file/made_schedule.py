@@ -1,4 +1,4 @@
-"""Makes the typed schedule of keys that were checked."""
+"""Makes the typed schedule from checked keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ from .leaf_checks import duration, time_of_day
 def made_schedule(
     name: str, keys: ScheduleKeys, target: Target, trigger: Trigger | None, written: Mapping[str, object]
 ) -> Schedule:
-    """The schedule that checked keys mean; without a trigger it is a manual one."""
+    """The schedule that checked keys describe; without a trigger it is a manual one."""
     common: dict[str, Any] = {
         "name": name,
         "pipeline": keys.pipeline or "",
@@ -84,7 +84,7 @@ def _batch(keys: BatchKeys) -> Batch:
 
 
 def waits_of(keys: BatchKeys) -> tuple[str, str]:
-    """`quiet` and `max_wait`, as the file has them or by default."""
+    """`quiet` and `max_wait` from the file, or their defaults."""
     defaults = ("5m", "30m") if keys.expect is None else ("0s", "6h")
     return keys.quiet or defaults[0], keys.max_wait or defaults[1]
 
@@ -107,7 +107,7 @@ def _request_template(name: str, keys: ScheduleKeys) -> RequestTemplate:
         experiment_name=keys.experiment_name or name,
         description=keys.description,
         tags=keys.tags or {},
-        # As the SDK writes parameter values: str() of what Python holds, 20 → "20", true → "True", 1.0 → "1.0".
+        # As the SDK writes parameter values: str() of the Python value, 20 → "20", true → "True", 1.0 → "1.0".
         pipeline_parameters={key: str(value) for key, value in (keys.pipeline_parameters or {}).items()},
         parameter_types={
             key: ParameterType.BOOLEAN if isinstance(value, bool) else ParameterType.NUMBER

@@ -1,8 +1,8 @@
-"""Which app settings never leave the app: connections, keys and what the platform gives to the identity.
+"""The app settings that never leave the app: connections, keys, and what the platform gives to the identity.
 
-A text of the file may end up in a request or a webhook, so `%NAME%` in it must not name one of these, and what it names
-must not look like one. `public` takes them out of the settings that stored texts are filled from: what an older file
-let into the ledger is not filled either.
+A text of the file may end up in a request or a webhook, so `%NAME%` in it must not name such a setting, nor one whose
+value looks like a secret. `public` removes them from the settings that stored texts are filled from, so that a text
+that an older file put into the ledger is not filled either.
 """
 
 import re
@@ -27,7 +27,7 @@ _SECRET: Final = re.compile(
 
 
 def private_problem(text: str, settings: Mapping[str, str], connections: Collection[str]) -> str | None:
-    """Why a text must not be filled: it names a setting that must not leave the app, whose value is not shown."""
+    """The reason why a text must not be filled: it names a private setting. The setting's value is not shown."""
     for token in tokens(text):
         if not isinstance(token, Setting):
             continue
@@ -42,7 +42,7 @@ def private_problem(text: str, settings: Mapping[str, str], connections: Collect
 def check_private(
     texts: "Iterable[RequestTextAt]", settings: Mapping[str, str], connections: Collection[str], faults: FaultList
 ) -> bool:
-    """Note every text of a request that names such a setting; whether there is one."""
+    """Add an error for every text of a request that names a private setting; True if there is one."""
     before = len(faults)
     for place in texts:
         if problem := private_problem(place.text, settings, connections):
@@ -51,7 +51,7 @@ def check_private(
 
 
 def public(settings: Mapping[str, str], connections: Collection[str]) -> dict[str, str]:
-    """The settings that a text which leaves the app may name."""
+    """The settings that may be named by a text that leaves the app."""
     return {
         name: value
         for name, value in settings.items()
@@ -60,7 +60,7 @@ def public(settings: Mapping[str, str], connections: Collection[str]) -> dict[st
 
 
 def _is_private(name: str, connections: Collection[str]) -> bool:
-    """Whether it is one of the platform's or of a connection's; Azure compares names without regard to case."""
+    """True if the setting belongs to the platform or to a connection; Azure ignores case in names."""
     folded = name.lower()
     if folded in _HARMLESS:
         return False

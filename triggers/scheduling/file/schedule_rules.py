@@ -1,4 +1,4 @@
-"""Checks one schedule: which keys go with its kind, what they mean together, and what its texts may say."""
+"""Checks one schedule: which keys fit its kind, what they mean together, and which templates its texts may use."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -34,7 +34,7 @@ from .yaml_text import Tree
 def checked_schedule(
     name: str, own: dict[str, Tree], defaults: Defaults, targets: Mapping[str, Target | None], converter: Converter
 ) -> Schedule | None:
-    """The schedule of one entry of the file, or None, with faults, when anything but a setting's absence is wrong."""
+    """The schedule of one entry of the file; None, with errors, if anything other than a missing setting is wrong."""
     path, faults = f"schedules.{name}", converter.faults
     before = len(faults)
     kind = _kind(own, path, faults)
@@ -74,11 +74,11 @@ def checked_schedule(
 
 _SENT: Final = ("experiment_name", "description", "tags", "pipeline_parameters", "datapaths", "datasets", "run_source")
 _LARGEST: Final = LARGEST_REQUEST // 2
-"""Templates make it longer, and so do people's parameters."""
+"""Filled templates and the parameters of manual triggers make it longer."""
 
 
 def _is_too_large(parts: Mapping[str, Any], path: str, faults: FaultList) -> bool:
-    """Whether no row of the ledger can hold the request, with a fault if so."""
+    """True, with an error, if the request is too large for a row of the ledger."""
     size = len(json.encode({key: parts[key] for key in _SENT if key in parts}).decode())
     if size > _LARGEST:
         faults.add(path, None, f"its request has {size:,} characters, and the ledger keeps at most {_LARGEST:,}")
@@ -86,7 +86,7 @@ def _is_too_large(parts: Mapping[str, Any], path: str, faults: FaultList) -> boo
 
 
 def _unfit(kind: str | None) -> frozenset[str]:
-    """Keys that mean nothing in a schedule of this kind."""
+    """Keys that have no meaning in a schedule of this kind."""
     if kind in ("recurrence", "cron", None):
         return CHANGE_ONLY
     return TIME_ONLY if kind == "change" else TIME_ONLY | CHANGE_ONLY
@@ -108,7 +108,7 @@ def _target(
     targets: Mapping[str, Target | None],
     faults: FaultList,
 ) -> Target | None:
-    """The named pipeline; that it is faulty itself is told where it stands."""
+    """The named pipeline; errors in the pipeline itself are reported at its place in the file."""
     pipeline = parts.get("pipeline")
     if merged.get("pipeline") is None:
         faults.add(f"{path}.pipeline", None, "the key is missing")
@@ -158,7 +158,7 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
 
 
 def _after(keys: AfterKeys, path: str, faults: FaultList) -> AfterTrigger | None:
-    """That the schedules exist, and follow one another in no circle, is checked when all are known."""
+    """The trigger `after`; whether its schedules exist and form no circle is checked later."""
     names = [keys.schedule] if isinstance(keys.schedule, str) else keys.schedule
     for key, given in (("schedule", names), ("states", keys.states)):
         if not given:
@@ -168,7 +168,7 @@ def _after(keys: AfterKeys, path: str, faults: FaultList) -> AfterTrigger | None
 
 
 def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> None:
-    """One parameter has one value, and a dataset one name."""
+    """Report parameters with more than one value, and datasets without exactly one of id and name."""
     datasets, datapaths = parts.get("datasets") or {}, parts.get("datapaths") or {}
     for name, dataset in datasets.items():
         if (dataset.id is None) == (dataset.name is None):
@@ -188,7 +188,7 @@ def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> No
 def _check_timeout(
     parts: dict[str, Any], path: str, target: Target | None, settings: Mapping[str, str], faults: FaultList
 ) -> None:
-    """A run can only be canceled where it can be followed, and while it is."""
+    """Report a timeout without effect: a run can be canceled only where it is polled, and only while it is."""
     timeout = parts.get("timeout")
     if timeout is None:
         return
@@ -205,7 +205,7 @@ def _check_timeout(
 def _check_rerun(
     parts: dict[str, Any], path: str, target: Target | None, settings: Mapping[str, str], faults: FaultList
 ) -> None:
-    """A run whose end nobody knows has not failed."""
+    """Report a rerun without effect: a run has not failed if its end cannot be found out."""
     rerun = parts.get("rerun")
     if rerun is None:
         return
@@ -215,11 +215,11 @@ def _check_rerun(
         faults.add(f"{path}.rerun.states", rerun.states, "timeout needs the key `timeout`, as in timeout: 12h")
     elif target is not None and cannot_be_followed(target, settings):
         where = f"pipelines.{parts.get('pipeline')}.workspace"
-        faults.add(f"{path}.rerun", None, f"how its runs end cannot be asked; add {where}")
+        faults.add(f"{path}.rerun", None, f"the ends of its runs cannot be polled; add {where}")
 
 
 def _check_webhook(webhook: str | None, path: str, settings: Mapping[str, str], faults: FaultList) -> None:
-    """Whom we would call; that a setting is missing is told elsewhere."""
+    """Check the webhook's URL; a missing setting is reported elsewhere."""
     try:
         problem = webhook and url_problem(expand(webhook, settings))
     except MissingSetting:
@@ -241,7 +241,7 @@ def _names(kind: str | None, own: dict[str, Tree], defaults: Defaults) -> frozen
 
 
 def _takes_batches(own: dict[str, Tree]) -> bool:
-    """Whether a `batch` from defaults fits: a run of many changes needs a folder or a manifest to point at."""
+    """True if a `batch` from `defaults` fits: a run of many changes needs a folder or a manifest to point to."""
     change = own.get("change")
     return "batch" in own or (isinstance(change, dict) and change.get("data_path", "file") != "file")
 

@@ -1,4 +1,4 @@
-"""Turns the plain data of a file into its typed keys, collecting every fault instead of stopping at the first."""
+"""Turns the plain data of a file into its typed keys, and collects all errors instead of stopping at the first."""
 
 import re
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 class RequestTextAt(msgspec.Struct, frozen=True):
-    """A text of the request, as written, and where it stands."""
+    """A text of the request, as written, and its place in the file."""
 
     path: str
     text: str
 
 
 class Converter(msgspec.Struct):
-    """Converts one part of the file; `texts` lists what it met of the request, for the checks that need the kind."""
+    """Converts one part of the file; `texts` collects its request texts, for checks that need the schedule's kind."""
 
     faults: FaultList
     settings: Mapping[str, str]
@@ -35,16 +35,16 @@ class Converter(msgspec.Struct):
     texts: list[RequestTextAt] = field(default_factory=list)
 
     def fresh(self) -> "Converter":
-        """Another one, for a part of the file whose texts are checked apart."""
+        """Another converter, for a part of the file whose texts are checked separately."""
         return Converter(self.faults, self.settings, self.connections)
 
     def convert(self, tree: Tree, cls: type[Struct], path: str) -> Struct | None:
-        """An instance of the msgspec class, or None, with its faults noted, when anything in it is faulty."""
+        """Convert to an instance of the msgspec class; None, with errors added, if anything in it is wrong."""
         converted = self._struct(tree, _type_of(cls), path)
         return converted if isinstance(converted, cls) else None
 
     def parts(self, tree: dict[str, Tree], cls: type[msgspec.Struct], path: str) -> dict[str, Any]:
-        """The values of the keys that are right, so that they can be checked further beside faulty ones."""
+        """The values of the valid keys, so that they can be checked further even if other keys are faulty."""
         return self._values(tree, _type_of(cls), path)[0]
 
     def _any(self, tree: Tree, kind: types.Type, path: str, extra: Mapping[str, Any]) -> Any:
@@ -90,7 +90,7 @@ class Converter(msgspec.Struct):
         return kind.cls(**values) if whole else INVALID
 
     def _values(self, tree: dict[str, Tree], kind: types.StructType, path: str) -> tuple[dict[str, Any], bool]:
-        """The right ones among a mapping's values, and whether all of them are."""
+        """The valid values of a mapping, and whether all of it is valid."""
         known = {one.encode_name: one for one in kind.fields}
         values: dict[str, Any] = {}
         for key in [key for key in tree if key not in known]:
@@ -162,7 +162,7 @@ class Converter(msgspec.Struct):
         return self._wrong(path, written, f"expected one of {', '.join(words)}{nearest(value, list(words))}")
 
     def _checked(self, value: Tree, path: str, extra: Mapping[str, Any], written: Tree) -> Any:
-        """The value, unless the check of its key has something against it; a fault shows it as written."""
+        """The value, unless the check of its key rejects it; an error shows it as written."""
         problem = extra["check"](value) if "check" in extra else None
         if problem and value != written:
             problem = _without(problem, str(value))
@@ -181,13 +181,13 @@ def _type_of(cls: type) -> types.StructType:
 
 
 def _without(problem: str, value: str) -> str:
-    """A sentence without the words of a value that comes from a setting: what a setting holds is not shown."""
+    """Mask a value that comes from a setting in a sentence, because the contents of settings are not shown."""
     words = set(re.findall(r"\w+", value.lower()))
     return re.sub(r"\w{2,}", lambda word: "…" if word[0].lower() in words else word[0], problem)
 
 
 def _truth(tree: Tree) -> str:
-    """What a word of YAML 1.1, or one in quotes, was meant as."""
+    """A hint at what a YAML 1.1 word, or a quoted one, was meant as."""
     word = tree.lower() if isinstance(tree, str) else ""
     meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}.get(word)
     return f"; write {meant}" if meant else ""
@@ -204,7 +204,7 @@ def _range(kind: types.IntType) -> str:
 
 
 def _elsewhere(key: str, tree: Mapping[str, Tree], known: Mapping[str, types.Field]) -> str:
-    """Under which keys an unknown one would be known, of those that are there, or of all."""
+    """A hint at the keys below which an unknown key would be known; those that are present come first."""
     fitting = [name for name, one in known.items() if key in _keys_of(one.type)]
     present = [name for name in fitting if name in tree]
     return f"; it goes into {' or '.join(present or fitting)}" if fitting else ""

@@ -1,4 +1,4 @@
-"""What the file says, and cannot say, of each kind of target."""
+"""The file's rules for each kind of target."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,18 +18,18 @@ _NOT_OF_BATCHES: Final = "published pipelines, pipeline endpoints and components
 
 
 def placeholder_problem(text: str) -> str | None:
-    """What of an example was never filled in: `<region>`, SUBSCRIPTION and PIPELINE_ID, which no address contains."""
+    """Report a placeholder of an example: `<region>`, SUBSCRIPTION or PIPELINE_ID, which no address contains."""
     found = _PLACEHOLDER.search(text)
     return f"{found[0]} is a placeholder; put your own value in its place" if found else None
 
 
 def segment_problem(text: str) -> str | None:
-    """What is wrong with a name or an id, as a part of a path."""
+    """None for a name or id that can be part of a path."""
     return None if _SEGMENT.match(text) else "expected a name or id, without spaces and slashes"
 
 
 def _endpoint_name_problem(text: str) -> str | None:
-    """Pipeline endpoints may have blanks in their names, as published ones often do."""
+    """None for a valid name; names of pipeline endpoints often contain spaces."""
     is_name = _SEGMENT.match(text.replace(" ", "_")) and text == text.strip()
     return None if is_name else "expected a name or id, without slashes, and without blanks at its ends"
 
@@ -42,22 +42,22 @@ def _component_problem(text: str) -> str | None:
 
 
 class TargetRules(NamedTuple):
-    """The rules of one kind."""
+    """The rules of one kind of target."""
 
     name_problem: Callable[[str], str | None] | None = segment_problem
-    """What is wrong with the name of a target; None: it is a URL, and checked as one."""
+    """Checks the name of a target; None if it is a URL, and checked as one."""
     extra: str | None = None
-    """The key of an entry of `pipelines` that goes with this kind only."""
+    """The key in `pipelines` that only this kind has."""
     refused: Mapping[str, str] = {}
-    """The keys of a schedule that it has no place for, and what has."""
+    """The keys of a schedule that this kind cannot use, each with the kinds that can."""
     shape: str | None = None
-    """A pattern of how its URL looks in the studio."""
+    """A pattern of its URL as shown in the studio."""
     misshapen: str = ""
-    """What is said of another."""
+    """The warning about a URL that does not match."""
 
     @property
     def is_url(self) -> bool:
-        """Whether it is named by a URL, which needs no workspace."""
+        """True if it is named by a URL, which needs no workspace."""
         return self.name_problem is None
 
 
@@ -67,7 +67,7 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
         shape=r"(?i)/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/",
         misshapen=(
             "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it: "
-            "runs may start, but how they end cannot be asked there"
+            "runs may start, but their ends cannot be polled there"
         ),
     ),
     PipelineKind.PUBLISHED_PIPELINE: TargetRules(),
@@ -92,11 +92,11 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
 
 
 def cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
-    """Whether nobody can be asked how its runs end."""
+    """True if there is no way to find out how its runs end."""
     is_url = target.kind is PipelineKind.ENDPOINT and target.workspace is None
     return is_url and not tells_its_service(target.name, settings)
 
 
 def cannot_be_canceled(target: Target) -> bool:
-    """Whether nobody can be asked to cancel its runs."""
+    """True if there is no way to cancel its runs."""
     return target.kind is PipelineKind.BATCH_ENDPOINT and target.workspace is None

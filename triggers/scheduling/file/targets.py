@@ -1,4 +1,4 @@
-"""Checks the file's pipelines and makes the targets of them."""
+"""Checks the file's pipelines and makes targets from them."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,7 +21,7 @@ def checked_target(
     *,
     workspace_is_given: bool,
 ) -> Target | None:
-    """The target of one entry of `pipelines`; None, with faults, when it names not exactly one thing."""
+    """The target of one entry of `pipelines`; None, with errors, if it does not name exactly one thing."""
     path = f"pipelines.{name}"
     given = [kind for kind in PipelineKind if getattr(keys, kind.value) is not None]
     if len(given) != 1:
@@ -46,7 +46,7 @@ def checked_target(
         name=getattr(keys, kind.value),
         version=None if keys.version is None else str(keys.version),
         deployment=keys.deployment,
-        # Through it a batch endpoint's runs are canceled, and runs are followed whose address does not tell where.
+        # Used to cancel a batch endpoint's runs, and to poll runs whose URL does not show where.
         workspace=workspace,
     )
     _check_address(f"{path}.{kind.value}", target, settings, faults)
@@ -56,7 +56,7 @@ def checked_target(
 def checked_workspace(
     keys: WorkspaceKeys | None, settings: Mapping[str, str], faults: FaultList, path: str = "workspace"
 ) -> Workspace | None:
-    """The workspace, its API's address checked as far as its settings exist."""
+    """The workspace; its API's URL is checked if its settings exist."""
     if keys is None:
         return None
     _check(f"{path}.api", keys.api, partial(token_problem, settings=settings), settings, faults)
@@ -85,7 +85,7 @@ def _check_address(path: str, target: Target, settings: Mapping[str, str], fault
 def _check(
     path: str, text: str, problem_of: Callable[[str], str | None], settings: Mapping[str, str], faults: FaultList
 ) -> None:
-    """Check what the text comes to; that a setting is missing is told elsewhere."""
+    """Check the text with its settings filled in; a missing setting is reported elsewhere."""
     try:
         value = expand(text, settings)
     except MissingSetting:

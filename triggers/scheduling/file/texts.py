@@ -1,4 +1,4 @@
-"""Checks the texts of a request: their template names must exist for the schedule, their settings in the app."""
+"""Checks the texts of a request: the schedule must know their template names, and the app their settings."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,15 +11,15 @@ from ..times.shifts import shift_problem
 from .structure import RequestTextAt
 
 _DIRECTIVES: Final = r"%[aAwdbBmyYHIpMSfzZjUWcxXGuV%]"
-"""Those of Python's strftime."""
+"""The directives of Python's strftime."""
 
 _BRACED: Final = re.compile(r"(?<!\{)\{([A-Za-z_ .-]+?)((?:\s*[+-]\s*[0-9]+\s*[A-Za-z]*)*)\s*(:[^{}]*)?\}(?!\})")
-"""What looks like a template and is none."""
+"""Plain text that looks like a template."""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 COMMON_NAMES = frozenset({"scheduled_time", "run_key"})
-"""Template names that every schedule knows."""
+"""Template names that every schedule has."""
 TIME_NAMES = frozenset({"previous_time"})
 """Template names of time-based schedules."""
 BLOB_NAMES = frozenset({"blob.path", "blob.name", "blob.folder", "blob.size", "blob.etag", "blob.last_modified"})
@@ -29,7 +29,7 @@ FOLDER_BATCH_NAMES = frozenset({"blob.folder"})
 SET_NAMES = frozenset({"batch.missing"})
 """Template names of batches that expect a file for each glob."""
 TIME_VALUED = frozenset({"scheduled_time", "previous_time", "blob.last_modified", "upstream.scheduled_time"})
-"""The names that take a shift and a strftime format."""
+"""The names that accept a shift and a strftime format."""
 UPSTREAM_NAMES = frozenset(
     {
         "upstream.run_key",
@@ -39,7 +39,7 @@ UPSTREAM_NAMES = frozenset(
         "upstream.experiment_name",
     }
 )
-"""Template names of chained schedules; one without a value is empty."""
+"""Template names of chained schedules; a name without a value is empty."""
 ALL_NAMES = COMMON_NAMES | TIME_NAMES | BLOB_NAMES | BATCH_NAMES | SET_NAMES | UPSTREAM_NAMES
 
 
@@ -60,7 +60,7 @@ def known_names(
 
 
 def check_templates(texts: Iterable[RequestTextAt], names: AbstractSet[str], faults: FaultList) -> None:
-    """Note templates that this schedule cannot fill, and formats where no time is."""
+    """Report templates that this schedule cannot fill, and formats of names that are not times."""
     for place in texts:
         for token in tokens(place.text):
             if isinstance(token, Setting):
@@ -70,7 +70,7 @@ def check_templates(texts: Iterable[RequestTextAt], names: AbstractSet[str], fau
 
 
 def _misspelled(text: str, names: AbstractSet[str]) -> str | None:
-    """What plain text in braces was meant as: a name with blanks around it, or with hyphens."""
+    """A hint at what plain text in braces was meant as: a name with spaces around it, or with hyphens."""
     for found in _BRACED.finditer(text):
         name = found[1].strip().replace("-", "_").replace(" ", "_")
         shift = "".join(found[2].split())
@@ -80,7 +80,7 @@ def _misspelled(text: str, names: AbstractSet[str]) -> str | None:
 
 
 def check_settings(texts: Iterable[RequestTextAt], settings: Mapping[str, str], faults: FaultList) -> None:
-    """Note app settings that do not exist. The schedule stays: its runs wait as `unsent` until the setting is there."""
+    """Report missing app settings. The schedule stays; its runs wait as `unsent` until the setting exists."""
     for place in texts:
         for token in tokens(place.text):
             if isinstance(token, Setting) and token.name not in settings:
@@ -92,7 +92,7 @@ _OF_DOTNET: Final = {
     "yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "dddd": "%A", "ddd": "%a", "dd": "%d",
     "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S", "tt": "%p",
 }  # fmt: skip
-"""Parts of a format of .NET, as Data Factory, Logic Apps and bindings of Azure Functions have them."""
+"""Parts of a .NET time format, as in Data Factory, Logic Apps and bindings of Azure Functions."""
 
 
 def _as_strftime(token: Field) -> str:

@@ -1,4 +1,4 @@
-"""Makes time triggers of recurrence and cron keys, and checks what their values mean together."""
+"""Makes time triggers from recurrence and cron keys, and checks what their values mean together."""
 
 from datetime import UTC, date, datetime, time
 from typing import Final
@@ -20,7 +20,7 @@ _LONG_AGO: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def checked_cron(keys: CronKeys, path: str, faults: FaultList) -> Cron | CronList | None:
-    """The cron trigger, or None with its faults."""
+    """The cron trigger; None, with errors, if it is not valid."""
     in_zone = _zone(keys.time_zone)
     start, end = _bounds(keys, in_zone)
     expressions = [keys.expression] if isinstance(keys.expression, str) else keys.expression
@@ -36,7 +36,7 @@ def checked_cron(keys: CronKeys, path: str, faults: FaultList) -> Cron | CronLis
 
 
 def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Recurrence | None:
-    """The recurrence, or None with its faults; the rules are those of ScheduleRecurrence.validate, and tighter."""
+    """The recurrence; None, with errors, if it is not valid. Stricter than the SDK's ScheduleRecurrence.validate."""
     frequency = Frequency(keys.frequency)
     if not _fits(keys, frequency, path, faults):
         return None
@@ -57,9 +57,9 @@ def checked_recurrence(keys: RecurrenceKeys, path: str, faults: FaultList) -> Re
 
 
 def with_exclusion(rules: Rules, keys: ExcludeKeys | None, path: str, faults: FaultList) -> TimeTrigger | None:
-    """The trigger without the days that `exclude` names, or None with its faults.
+    """The trigger without the days that `exclude` names; None, with errors, if it is not valid.
 
-    Holidays are not looked up: a cold start would pay for it.
+    Holidays are not looked up, because that would slow down cold starts.
     """
     if keys is None:
         return rules
@@ -83,7 +83,7 @@ def with_exclusion(rules: Rules, keys: ExcludeKeys | None, path: str, faults: Fa
 
 
 def _fits(keys: RecurrenceKeys, frequency: Frequency, path: str, faults: FaultList) -> bool:
-    """Which keys go with which frequency; an empty list counts as given, as in the SDK."""
+    """True if the keys fit the frequency; an empty list counts as given, as in the SDK."""
     before = len(faults)
     for key in ("hours", "minutes", "time_of_day"):
         value = getattr(keys, key)
@@ -99,7 +99,7 @@ def _fits(keys: RecurrenceKeys, frequency: Frequency, path: str, faults: FaultLi
 
 
 def _times(keys: RecurrenceKeys) -> tuple[time, ...]:
-    """The clock times, the cross product of hours and minutes; none when the file names none."""
+    """The clock times: all combinations of hours and minutes; empty if the file names none."""
     if keys.time_of_day is not None:
         return (time_of_day(keys.time_of_day),)
     if not keys.hours and not keys.minutes:
@@ -114,7 +114,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _bounds(keys: CronKeys | RecurrenceKeys, in_zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
-    """Inclusive instants: a start in a fold is the first of the two, an end the second."""
+    """Start and end as inclusive instants; in a fold, a start is the first of the two, an end the second."""
     return (
         None if keys.start_time is None else reading_instant(keys.start_time, in_zone),
         None if keys.end_time is None else reading_instant(keys.end_time, in_zone, second_in_fold=True),

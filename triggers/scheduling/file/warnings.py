@@ -1,4 +1,4 @@
-"""What is right in a schedules file and yet worth a word: told by `validate`, and never a reason to fail."""
+"""Warnings about a valid schedules file; shown by `validate`, and never a reason to fail."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ from .glob_warnings import glob_warnings
 from .target_rules import RULES, cannot_be_canceled, cannot_be_followed
 
 _WITHOUT_AN_END: Final = frozenset({"untracked", "dead", "rejected"})
-"""States that runs reach which cannot be followed in Azure ML."""
+"""The end states of runs that cannot be polled in Azure ML."""
 
 
 def warnings_of(config: Config, now: datetime) -> list[Fault]:
-    """Everything worth a word, schedule by schedule; dates concerned are those after `now`."""
+    """All warnings, schedule by schedule; dates are those after `now`."""
     found = FaultList(config.file, config.lines)
     for schedule in config.schedules.values():
         for key, sentence in (
@@ -32,7 +32,7 @@ def warnings_of(config: Config, now: datetime) -> list[Fault]:
 
 
 def _about_chain(schedule: Schedule, config: Config) -> Iterator[tuple[str, str]]:
-    """What a chained schedule expects of the schedules that it follows, and will not get."""
+    """Expectations of a chained schedule that the schedules it follows will not meet."""
     if not isinstance(schedule, AfterSchedule):
         return
     upstreams = [one for name in schedule.trigger.schedules if (one := config.schedules.get(name)) is not None]
@@ -49,7 +49,7 @@ def _about_chain(schedule: Schedule, config: Config) -> Iterator[tuple[str, str]
 
 
 def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Keys of the schedule with a sentence each."""
+    """Keys of the schedule, each with a sentence."""
     rules = RULES[schedule.target.kind]
     if rules.shape is not None and not _looks_like(rules.shape, schedule.target, settings):
         yield "pipeline", rules.misshapen
@@ -87,7 +87,7 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
 
 
 def _asleep(settings: Mapping[str, str]) -> str:
-    """Where an app scales to zero, the first event may come before the host can take it, and is not repeated."""
+    """The warning that an app that scales to zero may miss its first event for good; empty if it does not apply."""
     if (
         settings.get("BLOB_TRIGGER_SOURCE") == "LogsAndContainerScan"
         or settings.get("ALWAYS_READY_INSTANCES", "0") != "0"

@@ -1,6 +1,6 @@
-"""Reads YAML 1.2 core out of text: PyYAML does the syntax, the meaning of plain scalars is ours.
+"""Reads YAML 1.2 core: PyYAML parses the syntax, and we decide what plain scalars mean.
 
-PyYAML alone follows YAML 1.1, where `4:30` is 270, `no` is false and the second of two equal keys silently wins.
+PyYAML alone follows YAML 1.1, where `4:30` is 270, `no` is false, and the second of two equal keys silently wins.
 """
 
 import re
@@ -13,7 +13,7 @@ from ..faults import FaultList
 
 
 class Invalid:
-    """Stands where the text was faulty, so that one mistake is told once."""
+    """Stands in for a faulty part of the text, so that one mistake is reported once."""
 
 
 INVALID: Final = Invalid()
@@ -22,7 +22,7 @@ Tree: TypeAlias = str | int | float | bool | Invalid | list["Tree"] | dict[str, 
 
 _MAX_DEPTH: Final = 32
 _DEEPEST: Final = 200
-"""Beyond this nothing is read; a fault for a lower limit still tells the others of the file."""
+"""Reading stops at this depth. Beyond _MAX_DEPTH there is only an error, so that others in the file are shown too."""
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,400}\Z")
@@ -32,7 +32,7 @@ _SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 
 
 def parse(text: str, file: str) -> tuple[Tree, FaultList]:
-    """The one document in the text, with the faults found and the line of each path."""
+    """The one document in the text, and the list of errors, which also has the line of each path."""
     faults = FaultList(file)
     lines: dict[str, int] = {}
     faults.lines = lines
@@ -60,7 +60,7 @@ class _TooDeep(Exception):
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    """The parser's events, as far as they do not nest too deeply: its cost grows with the square of the depth."""
+    """The parser's events, up to a depth of nesting: parsing takes time that grows with the square of the depth."""
     depth = 0
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -70,7 +70,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:
-    """What an unquoted scalar means in YAML 1.2 core; what is none of its forms, dates and `14:30` too, is text."""
+    """The value of an unquoted scalar in YAML 1.2 core; whatever has no other form, like dates and `14:30`, is text."""
     if text in _NULLS:
         return None
     if text in _BOOLS:
@@ -87,7 +87,7 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
 
 
 def _syntax_hint(text: str, error: yaml.MarkedYAMLError) -> str:
-    """What people usually meant where YAML gives up."""
+    """A hint at what people usually mean where YAML gives up."""
     problem = error.problem or ""
     if "mapping values are not allowed" in problem:
         return "; text with a colon in it goes in quotes, or the indentation above is off"
@@ -106,7 +106,7 @@ def _syntax_hint(text: str, error: yaml.MarkedYAMLError) -> str:
 
 
 class _Builder:
-    """Builds plain data from parser events, which still tell aliases, tags and repeated keys."""
+    """Builds plain data from parser events, which still show aliases, tags and repeated keys."""
 
     def __init__(self, text: str, faults: FaultList, lines: dict[str, int]) -> None:
         self._events = _events(text)
@@ -175,7 +175,7 @@ class _Builder:
         return items
 
     def _key(self, event: yaml.Event, path: str, depth: int) -> str | None:
-        """The key's text, or None, with a fault, where it is anything but a plain name."""
+        """The key's text; None, with an error, if it is anything but a plain name."""
         if isinstance(event, yaml.ScalarEvent) and not event.tag:
             return str(event.value)
         self._fault(path, "a key is a simple name, without alias, tag or structure", event)
@@ -184,7 +184,7 @@ class _Builder:
         return None
 
     def _skip(self) -> Tree:
-        """Pass over a whole collection without recursion."""
+        """Skip a whole collection without recursion."""
         depth = 1
         while depth:
             event = next(self._events)

@@ -1,8 +1,8 @@
-"""The alarm of a time-based schedule: the rarest NCRONTAB expression, in UTC, that covers all its occurrences.
+"""A time-based schedule's alarm: the NCRONTAB (UTC) that covers all occurrences with the fewest wake-ups.
 
-Field by field it names the values that occur from 2026 to 2050. Every cold start works it out, so the years are not
-played through: a clock time means the same UTC on every day of a span, and when days bring nothing new the rest of a
-span is passed over.
+Each field has the values that occur from 2026 to 2050. Every cold start computes it, so the years are not played
+through: within a span, a clock time means the same UTC every day, and when further days add nothing, the rest of the
+span is skipped.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _EVERY_WEEK_DAY: Final = frozenset(range(7))
 
 
 class Alarm(NamedTuple):
-    """The values of the six fields; 0 is Sunday, and day and weekday must both match, as the Functions host reads it.
+    """The values of the six fields; 0 is Sunday, and day and weekday must both match, as in the Functions host.
 
     Source: NCrontab and CronSchedule.cs of azure-webjobs-sdk-extensions.
     """
@@ -44,7 +44,7 @@ class Alarm(NamedTuple):
         return " ".join(_field(sorted(values), *limits) for values, limits in zip(self, _LIMITS, strict=True))
 
     def wake_ups(self, first: date, days: int) -> int:
-        """How often it goes off in a number of days (UTC) from one on."""
+        """The number of wake-ups in `days` days (UTC) from `first` on."""
         calendar = (first + timedelta(days=n) for n in range(days))
         matching = sum(
             day.day in self.days and day.month in self.months and day.isoweekday() % 7 in self.week_days
@@ -56,13 +56,14 @@ class Alarm(NamedTuple):
 _FIRST: Final = frozenset({1})
 _ANY: Final = Alarm(*(frozenset(range(low, high + 1)) for low, high in _LIMITS))
 NEVER: Final = Alarm(frozenset({0}), frozenset({0}), frozenset({0}), _FIRST, _FIRST, _EVERY_WEEK_DAY)
-"""Once a year, for a trigger without an occurrence in these years: a timer needs an expression."""
+"""Once a year, for a trigger without occurrences in these years: a timer needs an expression."""
 
 
 def alarm_of(trigger: TimeTrigger) -> Alarm:
-    """The rarest alarm that covers the trigger's occurrences from 2026 to 2050.
+    """The alarm that covers the trigger's occurrences from 2026 to 2050 with the fewest wake-ups.
 
-    Which days are excluded is not asked: holidays would cost a cold start. Where occurrences move, any day may be one.
+    Excluded days are not looked up, because holidays would slow down a cold start. If occurrences move, any day may
+    have one.
     """
     if not isinstance(trigger, Excluding):
         return _of_rules(trigger)
@@ -77,7 +78,7 @@ def _of_rules(trigger: Rules) -> Alarm:
 
 
 def _on_any_day(rule: Rule) -> Alarm:
-    """The alarm of a rule's clock times on every day."""
+    """The alarm for a rule's clock times on every day."""
     if isinstance(rule, Cron):
         times = " ".join(rule.expression.split()[:2])
         return _with_gap_ends(replace(rule, expression=f"{times} * * *", start=None, end=None))
@@ -85,7 +86,7 @@ def _on_any_day(rule: Rule) -> Alarm:
         daily = replace(rule, frequency=Frequency.DAY, interval=1, week_days=(), month_days=())
         return _with_gap_ends(replace(daily, start=None, end=None))
     found = _of_rule(rule)
-    # The same time of another day may have another offset.
+    # The same time on another day may have another offset.
     minutes = {int(one.offset.total_seconds()) // 60 for one in stretches(rule.zone)}
     shifts = {one - other for one in minutes for other in minutes}
     shifted = frozenset((minute + shift) % 60 for minute in found.minutes for shift in shifts)
@@ -93,7 +94,7 @@ def _on_any_day(rule: Rule) -> Alarm:
 
 
 def _with_gap_ends(daily: WallClock) -> Alarm:
-    """The alarm of a daily rule; what a gap has moved to its end is at that time of day when it moves on."""
+    """The alarm of a daily rule; an occurrence moved to the end of a gap keeps that time if it moves to another day."""
     found, readings = _of_rule(daily), Readings(daily)
     moved = follows_wall_clock(daily)
     gaps = [span for span in spans(daily, *_foreseen(daily)) if span.is_gap] if moved else []
@@ -118,7 +119,7 @@ def _of_rule(trigger: Rule) -> Alarm:
 
 
 def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
-    """How many occurrences lie in [first, last], of the years that are foreseen."""
+    """The number of occurrences in [first, last], within the foreseen years."""
     foreseen_first, foreseen_last = _foreseen(trigger)
     first, last = max(first, foreseen_first), min(last, foreseen_last)
     if first > last:
@@ -133,16 +134,16 @@ def count_between(trigger: TimeTrigger, first: datetime, last: datetime) -> int:
         if not span.is_gap:
             found += sum(len(times) for _, times in readings.within(span.first, span.end))
         elif next(readings.within(span.first, span.end), None):
-            # What the gap moved to its end is an occurrence of its own unless that reading is one anyway.
+            # An occurrence that the gap moved to its end is one more, unless the rule names that reading anyway.
             found += not any(readings.within(span.end, span.end + 1))
     return found
 
 
 class _Seen:
-    """What occurs: times of the day in UTC, and days in UTC."""
+    """The times of day and the days, in UTC, on which something occurs."""
 
     def __init__(self, week_days: frozenset[int]) -> None:
-        """`week_days` are those on which readings may fall, 0 is Monday; in UTC they may be the neighbouring ones."""
+        """`week_days` are those of the readings, 0 is Monday; in UTC they may be the neighboring ones."""
         self.times: set[int] = set()
         self._readings_on = week_days
         self._days: set[int] = set()
@@ -150,19 +151,19 @@ class _Seen:
         self._week_days: set[int] = set()
 
     def add(self, day: int, time: int) -> None:
-        """`time` may lie outside the day: as a reading less its offset does."""
+        """`time` may be outside the day, as a reading minus its offset can be."""
         self.times.add(time % DAY)
         self.add_day(day + time // DAY)
 
     def add_day(self, ordinal: int) -> None:
-        """A day on which something occurs."""
+        """Add a day on which something occurs."""
         day = date.fromordinal(ordinal)
         self._days.add(day.day)
         self._months.add(day.month)
         self._week_days.add(ordinal % 7)  # 0001-01-01 was a Monday and is 1
 
     def is_full(self, shifts: Iterable[int]) -> bool:
-        """Whether days that lie so many days from those of their readings can bring nothing new."""
+        """True if further days can add nothing; `shifts` are the days between readings and UTC."""
         return (
             len(self._months) == 12
             and len(self._days) == 31
@@ -183,7 +184,7 @@ class _Seen:
 
 
 def _foreseen(trigger: TimeTrigger) -> tuple[datetime, datetime]:
-    """The first and the last instant of these years at which the trigger may have an occurrence."""
+    """The first and last instants in these years at which the trigger may have an occurrence."""
     return (
         max(FORESEEN_FROM, trigger.start or FORESEEN_FROM),
         min(FORESEEN_UNTIL - timedelta(seconds=1), trigger.end or FORESEEN_UNTIL),
@@ -193,7 +194,7 @@ def _foreseen(trigger: TimeTrigger) -> tuple[datetime, datetime]:
 def _readings(trigger: WallClock, first: datetime, last: datetime) -> _Seen:
     readings, seen = Readings(trigger), _Seen(trigger.week_days_named)
     shifts: dict[int, frozenset[int]] = {}
-    """By offset, once a whole day with it has been seen: the days by which its times are shifted."""
+    """By offset, once a whole day with it was seen: by how many days its times are shifted."""
     for span in spans(trigger, first, last):
         if span.is_gap:
             if next(readings.within(span.first, span.end), None):
@@ -224,7 +225,7 @@ def _elapsed(trigger: Recurrence, first: datetime, last: datetime) -> _Seen:
     seen = _Seen(first_day if step % _WEEK == 0 else _EVERY_WEEK_DAY)
     seen.times.update(moment % DAY for moment in instants[: DAY // gcd(step, DAY)])
     if instants:
-        # With a step of a day or less no day is without an occurrence.
+        # With a step of a day or less, every day has an occurrence.
         days = range(instants[0] // DAY, instants[-1] // DAY + 1)
         for day in days if step <= DAY else (moment // DAY for moment in instants):
             seen.add_day(day)
@@ -234,14 +235,14 @@ def _elapsed(trigger: Recurrence, first: datetime, last: datetime) -> _Seen:
 
 
 def _instants(trigger: Recurrence, first: int, last: int) -> range:
-    """The occurrences in [first, last] of a recurrence that counts elapsed time, in seconds."""
+    """The occurrences in [first, last], in seconds, of a recurrence that counts elapsed time."""
     step = int(ELAPSED[trigger.frequency].total_seconds()) * trigger.interval
     anchor = seconds_of(instant(trigger.anchor, trigger.zone))
     return range(first + (anchor - first) % step, last + 1, step)
 
 
 def _field(values: list[int], low: int, high: int) -> str:
-    """A field of NCRONTAB: a star, a step from the field's beginning, or ranges that never wrap around."""
+    """A field of NCRONTAB: a star, a step from the start of the field, or ranges that never wrap around."""
     if len(values) == high - low + 1:
         return "*"
     step = values[1] - values[0] if len(values) > 2 else 0

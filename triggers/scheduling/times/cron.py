@@ -1,6 +1,6 @@
-"""Cron expressions of five fields: checked, and turned into instants.
+"""Cron expressions of five fields: checks them and turns them into instants.
 
-cronsim reads the expression and finds wall-clock readings; what a clock change does to them is decided here, since
+cronsim parses the expression and finds wall-clock readings. What a clock change does to them is decided here, because
 cronsim's own rule loses `*/15 2 * * *` on the spring day and doubles it in autumn.
 """
 
@@ -38,7 +38,7 @@ class Cron(Struct, frozen=True, kw_only=True):
     end: datetime | None
 
     def readings(self, after: datetime) -> Iterator[datetime]:
-        """Wall-clock readings strictly after a naive one, without regard to clock changes."""
+        """Wall-clock readings strictly after a naive one, ignoring clock changes."""
         times = self.clock_times
         for day in self.days(after.toordinal()):
             for clock_time in times:
@@ -48,18 +48,18 @@ class Cron(Struct, frozen=True, kw_only=True):
 
     @property
     def counts_instants(self) -> bool:
-        """Whether the hour field admits every hour, so that gaps and folds are lived through instead of mapped."""
+        """True if the hour field allows every hour; clock changes are then followed, instead of moving readings."""
         return len(_fields(self.expression).hours) == 24
 
     def occurrences(self, after: datetime) -> Iterator[datetime]:
-        """Instants after the given one, ascending, without start and end; a repeated instant may come twice."""
+        """Instants after the given one, ascending, ignoring start and end; an instant may come twice."""
         if self.counts_instants:
             return self._lived_through(after)
-        # A later reading never means an earlier instant, so what is not after this reading is not after its instant.
+        # A later reading never means an earlier instant, so the readings up to this one can be left out.
         return (instant(reading, self.zone) for reading in self.readings(wall_clock(after, self.zone)))
 
     def days(self, first: int) -> Iterator[int]:
-        """The days that it names from one on, as ordinals (1 is 0001-01-01), ascending."""
+        """The days that it names from `first` on, as ordinals (1 is 0001-01-01), ascending."""
         fields = _fields(self.expression)
         if self.expression.split()[2:] == ["*", "*", "*"]:
             yield from range(first, date(LAST_YEAR, 1, 1).toordinal())
@@ -73,7 +73,7 @@ class Cron(Struct, frozen=True, kw_only=True):
 
     @property
     def clock_times(self) -> tuple[time, ...]:
-        """The readings of a day that it names, ascending."""
+        """The times of day that it names, ascending."""
         fields = _fields(self.expression)
         return tuple(time(hour, minute) for hour in sorted(fields.hours) for minute in sorted(fields.minutes))
 
@@ -87,13 +87,13 @@ class Cron(Struct, frozen=True, kw_only=True):
         return frozenset((day - 1) % 7 for day in named)
 
     def names_month(self, month: int) -> bool:
-        """Whether days of this month may fit."""
+        """True if days of this month can match."""
         return month in _fields(self.expression).months
 
     def missing_days(self, year: int, month: int) -> list[int]:
-        """The days that it names for a month and that the month lacks.
+        """The days that it names for a month but that the month lacks.
 
-        A star or a step names none in particular, and a range up to the 31st means the rest of the month.
+        A star or a step names no day in particular, and a range up to the 31st means the rest of the month.
         """
         fields, day_of_month = _fields(self.expression), self.expression.split()[2]
         if month not in fields.months or "*" in day_of_month or "/" in day_of_month or min(fields.days) < 0:
@@ -103,7 +103,7 @@ class Cron(Struct, frozen=True, kw_only=True):
         return sorted(day for day in fields.days - (rest - single) if day > monthrange(year, month)[1])
 
     def _lived_through(self, after: datetime) -> Iterator[datetime]:
-        """Follow the zone's clocks from offset to offset: readings in a gap never come, in a fold they come twice."""
+        """Follow the zone's clocks from offset to offset: readings in a gap never come, those in a fold come twice."""
         at, reading_before = after, wall_clock(after, self.zone)
         while True:
             offset = offset_at(at, self.zone)
@@ -121,12 +121,12 @@ class Cron(Struct, frozen=True, kw_only=True):
 
 @lru_cache(1024)
 def _fields(expression: str) -> CronSim:
-    """What the fields of an expression admit; only looked at, never advanced. Parsing costs more than the next day."""
+    """The parsed fields of an expression, which are only read; cached because parsing costs more than the next day."""
     return CronSim(expression, _ANY_TIME)
 
 
 def fault_in(expression: str) -> str | None:
-    """What is wrong with an expression, as a sentence that says what to write instead; None when it is right."""
+    """The error in an expression and what to write instead, as a sentence; None if it is valid."""
     fields = expression.split()
     if len(expression) > _MAX_LENGTH:
         return f"longer than {_MAX_LENGTH} characters"
@@ -136,7 +136,7 @@ def fault_in(expression: str) -> str | None:
 
 
 def _plain_fault(fields: list[str]) -> str | None:
-    """What is wrong with fields that are not known as another system's."""
+    """The error in fields that are not another system's; None if there is none."""
     if len(fields) != 5:
         return f"expected five fields (minute hour day-of-month month day-of-week), found {len(fields)}"
     if single := re.search(r"(?:^|[\s,])((\w+)-\2/\d+)(?=[\s,]|$)", " ".join(fields)):
@@ -152,7 +152,7 @@ def _plain_fault(fields: list[str]) -> str | None:
 
 
 def _advised(advice: Advice) -> str:
-    """What to write instead of a line of another system; never a line that would be refused in turn."""
+    """A hint at what to write instead of another system's line; never a line that would also be refused."""
     if advice.line is None:
         return f"this is {advice.dialect}, which five fields cannot say{advice.remark}"
     if (fault := _plain_fault(advice.line.split())) is not None:
@@ -161,7 +161,7 @@ def _advised(advice: Advice) -> str:
 
 
 def _explained(problem: str, fields: list[str]) -> str:
-    """Cronsim says only `Bad hour`; add what stands there, what may, and what a wrap-around range should be."""
+    """Cronsim only says `Bad hour`: add the value, what is allowed, and how to write a range that wraps around."""
     for name, (number, allowed) in zip(_FIELDS, enumerate(_FIELDS.values()), strict=True):
         if problem.endswith(name):
             found = fields[number]
@@ -174,7 +174,7 @@ def _explained(problem: str, fields: list[str]) -> str:
 
 
 def _unwrapped(field: str, allowed: str) -> str:
-    """A range of numbers that wraps around as two; of names, an example."""
+    """A range of numbers that wraps around, as two; for names, an example."""
     wrapped = re.fullmatch(r"(\d+)-(\d+)", field, re.ASCII)
     limits = re.match(r"(\d+)-(\d+)", allowed)
     if wrapped and limits and int(wrapped[2]) < int(wrapped[1]) <= int(limits[2]):
@@ -183,9 +183,9 @@ def _unwrapped(field: str, allowed: str) -> str:
 
 
 def _candidates(fields: CronSim, length: int) -> list[int]:
-    """The days of a month of this length that are worth a look: when both day fields must match, only the named ones.
+    """The days of a month of this length that can match; only the named ones if both day fields must match.
 
-    L and LW are negative numbers to cronsim; the last weekday is never before the 26th.
+    L and LW are negative numbers in cronsim; the last weekday is never before the 26th.
     """
     if not fields.day_and:
         return list(range(1, length + 1))

@@ -31,5 +31,5 @@ class CronList(Struct, frozen=True):
         return self.lines[0].end
 
     def occurrences(self, after: datetime) -> Iterator[datetime]:
-        """Instants after the given one, ascending, without start and end; one that several lines name comes often."""
+        """Instants after the given one, ascending, ignoring start and end; an instant of several lines is repeated."""
         return merge(*(line.occurrences(after) for line in self.lines))

@@ -52,16 +52,16 @@ _FREQUENCIES: Final = {"m": "Minute", "h": "Hour", "d": "Day"}
 
 
 class Advice(NamedTuple):
-    """What to write instead."""
+    """The line to write instead."""
 
     dialect: str
     line: str | None
-    """None: five fields cannot say it."""
+    """None if five fields cannot express it."""
     remark: str = ""
 
 
 def advice_for(expression: str) -> Advice | None:
-    """What a line of another system would be here; None for five fields, and for what no known system reads."""
+    """The equivalent here of another system's line; None for five fields, and for what no known system reads."""
     text = " ".join(expression.split())
     if zoned := _ZONE.match(text):
         inner = advice_for(zoned[2]) or Advice("", zoned[2])
@@ -82,7 +82,7 @@ def advice_for(expression: str) -> Advice | None:
 
 
 def both_days(fields: Sequence[str]) -> str | None:
-    """Five fields for a day that has to match both day fields, such as the first Sunday; None where there are none."""
+    """Five fields for days that match both day fields, such as the first Sunday; None if that is not possible."""
     day_of_month, day_of_week = fields[2], fields[4]
     if day_of_month.startswith("*") or day_of_week.startswith("*"):
         return " ".join(fields)
@@ -108,7 +108,7 @@ def _of_fields(fields: list[str]) -> Advice | None:
 
 
 def _with_seconds(fields: list[str], *, is_quartz: bool) -> Advice | None:
-    """Without the seconds, which come first."""
+    """The line without the seconds, which come first."""
     dialect, seconds = "Quartz" if is_quartz else "NCRONTAB", fields[0]
     if _SEVERAL.match(seconds):
         return Advice(dialect, None, f": its seconds {seconds!r} mean more often than once a minute")
@@ -122,16 +122,16 @@ def _with_seconds(fields: list[str], *, is_quartz: bool) -> Advice | None:
 
 
 def _of_ncrontab(fields: Sequence[str]) -> str | None:
-    """Five fields of which both day fields have to match, as ours; a step of a single value is spelled out."""
+    """Fields of which both day fields must match, as our five; a step of a single value is spelled out."""
     singles = [re.sub(r"(?<![\w/-])(\w+)/1\b", r"\1", field) for field in fields]
-    # Here, a step from a day on goes to 7, which is Sunday too.
+    # In our cron, a step from a day on goes to 7, which is Sunday too.
     singles[4] = re.sub(r"(?<![\w/-])6/\d", "6", singles[4])
     singles[4] = re.sub(r"(?<![\w/-])([0-5])/(\d)", r"\1-6/\2", singles[4])
     return both_days(singles)
 
 
 def _of_quartz(fields: Sequence[str]) -> str | None:
-    """Five fields with `?` for any day and 1 for Sunday, as ours."""
+    """Fields with `?` for any day and 1 for Sunday, as our five."""
     day_of_month = "*" if fields[2] == "?" else fields[2]
     day_of_week = "*" if fields[4] in {"?", "*"} else _week_days_of_quartz(fields[4])
     if day_of_week is None or re.search(r"\dW|L-", day_of_month, re.IGNORECASE):
@@ -142,7 +142,7 @@ def _of_quartz(fields: Sequence[str]) -> str | None:
 
 
 def _week_days_of_quartz(field: str) -> str | None:
-    """A day-of-week field with 1 for Sunday, in names; None where it means more than ours can say."""
+    """A day-of-week field with 1 for Sunday, in names; None if ours cannot express it."""
     parts = []
     for part in field.split(","):
         found = _DAY_OF_QUARTZ.match("sat" if part.upper() == "L" else part)
@@ -159,7 +159,7 @@ def _week_days_of_quartz(field: str) -> str | None:
 
 
 def _days_of_quartz(found: re.Match[str]) -> list[int]:
-    """0 for Sunday to 6, from the first on; empty for what is not a day. Quartz lets ranges go over the week's end."""
+    """0 for Sunday to 6, from the first on; empty if it is not a day. In Quartz, ranges may go past the week's end."""
     is_every = found["first"] == "*"
     first = 0 if is_every else _index_of(found["first"], sunday=1)
     last = _index_of(found["last"], sunday=1) if found["last"] else first
@@ -173,7 +173,7 @@ def _days_of_quartz(found: re.Match[str]) -> list[int]:
 
 
 def _index_of(day: str, *, sunday: int = 0) -> int | None:
-    """0 for Sunday to 6, of a number or a name; None for anything else."""
+    """0 for Sunday to 6, for a number or a name; None for anything else."""
     if re.fullmatch(r"\d", day, re.ASCII):
         index = int(day) - sunday
         return index % _WEEK if 0 <= index <= _WEEK - sunday else None

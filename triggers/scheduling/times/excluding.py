@@ -1,4 +1,4 @@
-"""A trigger some of whose days are excluded: which occurrences are left, and which run on another day."""
+"""A trigger with excluded days: which occurrences remain, and which run on another day."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -14,7 +14,7 @@ from .time_zones import instant, wall_clock
 
 _DAY: Final = timedelta(days=1)
 _LOOKED_THROUGH: Final = timedelta(days=50 * 366)
-"""Behind the place asked from; a trigger of which all days are excluded has no next occurrence."""
+"""How far to search for an occurrence; if all days are excluded, there is none."""
 
 
 class Planned(NamedTuple):
@@ -24,7 +24,7 @@ class Planned(NamedTuple):
     moved_from: tuple[datetime, ...] = ()
     """Occurrences of excluded days that run here instead, oldest first."""
     is_own: bool = True
-    """Whether the rule itself names this instant."""
+    """True if the rule itself names this instant."""
 
 
 class Excluded(NamedTuple):
@@ -38,7 +38,7 @@ class Excluded(NamedTuple):
 class Excluding(Struct, frozen=True):
     """The occurrences of rules without those of excluded days; moved ones count at the time to which they are moved.
 
-    The rules' start and end hold for the occurrences before they are moved.
+    The rules' start and end apply to occurrences before they are moved.
     """
 
     rules: Rules
@@ -49,7 +49,7 @@ class Excluding(Struct, frozen=True):
 
     @property
     def zone(self) -> ZoneInfo:
-        """In which days begin and end."""
+        """The zone in which days begin and end."""
         return self.rules.zone
 
     def occurrences(self, after: datetime) -> Iterator[datetime]:
@@ -57,7 +57,7 @@ class Excluding(Struct, frozen=True):
         return (one.at for one in self.plan(after))
 
     def plan(self, after: datetime) -> Iterator[Planned]:
-        """What runs after an instant, oldest first."""
+        """The occurrences that run after an instant, oldest first."""
         day = self._first_source(wall_clock(after, self.zone).date())
         last = after + _LOOKED_THROUGH
         while True:
@@ -87,7 +87,7 @@ class Excluding(Struct, frozen=True):
             after = end_of_day
 
     def moved_back(self, moment: datetime) -> Iterator[datetime]:
-        """Where the occurrences behind a moment run that are moved to it or before it, oldest first."""
+        """The times up to `moment` to which occurrences after it are moved, oldest first."""
         if self.exclusion.move is not Move.BEFORE:
             return
         target = self.exclusion.target(wall_clock(moment, self.zone).date())
@@ -98,11 +98,11 @@ class Excluding(Struct, frozen=True):
                 yield one.at
 
     def _first_source(self, day: date) -> date:
-        """The first day whose occurrences may run on a day or later."""
+        """The first day whose occurrences may run on this day or later."""
         return self.exclusion.sources(day, day)[0] if self.exclusion.move is Move.AFTER else day
 
     def _on(self, target: date, first: date, last: date, after: datetime) -> Iterator[Planned]:
-        """What runs on a day, when the first and the last day are known whose occurrences do."""
+        """The occurrences that run on `target`, given the first and the last day that they come from."""
         end = self._begin(last + _DAY)
         if first == last == target:
             begin = max(self._begin(target) - INSTANT, after)
@@ -120,7 +120,7 @@ class Excluding(Struct, frozen=True):
             yield Planned(at, tuple(moved.get(at, ())), at in own)
 
     def _moved(self, original: datetime, target: date) -> datetime:
-        """The same time of another day."""
+        """The same time on another day."""
         return instant(datetime.combine(target, wall_clock(original, self.zone).time()), self.zone)
 
     def _begin(self, day: date) -> datetime:

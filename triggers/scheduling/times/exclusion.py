@@ -1,4 +1,4 @@
-"""Days on which a schedule does not run: dates, days of the week, public holidays; and which day stands in for one."""
+"""Days on which a schedule does not run (dates, weekdays, public holidays), and which days replace them."""
 
 import json
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 WEEK_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 LONGEST_MOVE: Final = 31
-"""Days."""
+"""In days."""
 _DAY: Final = timedelta(days=1)
 _CODES: Final = Path(__file__).with_name("holiday_codes.json")
 
 
 class Move(Enum):
-    """What becomes of the occurrences of an excluded day."""
+    """What happens to the occurrences of an excluded day."""
 
     NONE = "none"
     BEFORE = "before"
-    """They run at the same time of the last day before that is not excluded."""
+    """They run at the same time on the last earlier day that is not excluded."""
     AFTER = "after"
-    """They run at the same time of the next day that is not excluded."""
+    """They run at the same time on the next day that is not excluded."""
 
 
 class Exclusion(Struct, frozen=True, kw_only=True):
@@ -37,11 +37,11 @@ class Exclusion(Struct, frozen=True, kw_only=True):
     week_days: frozenset[int]
     """0 is Monday."""
     holidays: str | None
-    """A country, or a country and its subdivision, of the `holidays` package: its public holidays, as observed."""
+    """A country of the `holidays` package, with or without a subdivision: its public holidays, on the days observed."""
     move: Move
 
     def because(self, day: date) -> str | None:
-        """Why a day is excluded; None for one that is not."""
+        """Why a day is excluded; None if it is not."""
         if day in self.dates:
             return f"{day} is excluded"
         if day.weekday() in self.week_days:
@@ -50,7 +50,7 @@ class Exclusion(Struct, frozen=True, kw_only=True):
         return f"{holiday} ({self.holidays})" if holiday else None
 
     def target(self, day: date) -> date | None:
-        """The day on which the occurrences of a day run; None: on none."""
+        """The day on which the occurrences of a day run; None if they do not."""
         step = {Move.NONE: 0, Move.BEFORE: -1, Move.AFTER: 1}[self.move]
         for distance in range(LONGEST_MOVE + 1 if step else 1):
             other = day + distance * step * _DAY
@@ -59,7 +59,7 @@ class Exclusion(Struct, frozen=True, kw_only=True):
         return None
 
     def sources(self, day: date, target: date) -> tuple[date, date]:
-        """The first and the last day whose occurrences run on the target of a day."""
+        """The first and the last day whose occurrences run on `target`, which is the target of `day`."""
         first = last = day
         while self.move is Move.AFTER and first > target - LONGEST_MOVE * _DAY and self.because(first - _DAY):
             first -= _DAY
@@ -84,7 +84,7 @@ def holidays_problem(code: str) -> str | None:
 
 @cache
 def codes() -> Mapping[str, list[str]]:
-    """The subdivisions by country; a table of our own, since a cold start must not import the package."""
+    """The subdivisions by country; from our own table, because a cold start must not import the package."""
     known: dict[str, list[str]] = json.loads(_CODES.read_text(encoding="utf-8"))
     return known
 

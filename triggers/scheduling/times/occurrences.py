@@ -1,4 +1,4 @@
-"""When a time-based schedule runs: the same questions for recurrences and cron expressions."""
+"""When a time-based schedule runs: the same functions for recurrences and cron expressions."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def next_after(trigger: TimeTrigger, after: datetime, number: int) -> list[datet
 
 
 def newest_first(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Nominal times in (after, until], in UTC, newest first: looked for backwards, in spans that grow."""
+    """Nominal times in (after, until], in UTC, newest first; searched backwards in growing spans."""
     span = _FIRST_LOOK_BACK
     while until > after:
         start = max(after, until - span)
@@ -40,7 +40,7 @@ def newest_first(trigger: TimeTrigger, after: datetime, until: datetime) -> Iter
 
 
 def previous(trigger: TimeTrigger, moment: datetime) -> datetime | None:
-    """The last nominal time before a moment, in UTC, also where the rule would have had one before its start."""
+    """The last nominal time before a moment, in UTC, even if it is before the rule's start."""
     whole = (
         Excluding(unbounded(trigger.rules), trigger.exclusion) if isinstance(trigger, Excluding) else unbounded(trigger)
     )
@@ -48,7 +48,7 @@ def previous(trigger: TimeTrigger, moment: datetime) -> datetime | None:
 
 
 def named_between(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
-    """What needs a decision of its own in (after, until]: what runs, and what is excluded and runs on no other day."""
+    """The occurrences in (after, until] to decide: those that run, and excluded ones that run on no other day."""
     left_out = (one.at for one in excluded(trigger, after, until) if one.moved_to is None)
     return merge(between(trigger, after, until), left_out)
 
@@ -59,17 +59,17 @@ def excluded(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator
 
 
 def excluded_at(trigger: TimeTrigger, moment: datetime) -> Excluded | None:
-    """What is excluded at an instant."""
+    """The excluded occurrence at an instant; None if there is none."""
     return next(excluded(trigger, moment - INSTANT, moment), None)
 
 
 def moved_back(trigger: TimeTrigger, moment: datetime) -> Iterator[datetime]:
-    """Where the occurrences behind a moment run that are moved to it or before it."""
+    """The times up to `moment` to which occurrences after it are moved, oldest first."""
     return trigger.moved_back(moment) if isinstance(trigger, Excluding) else iter(())
 
 
 def planned_at(trigger: TimeTrigger, moment: datetime) -> Planned:
-    """An occurrence, with what was moved onto it."""
+    """An occurrence, with those that were moved to it."""
     if not isinstance(trigger, Excluding):
         return Planned(moment)
     found = next(trigger.plan(moment - INSTANT), None)
@@ -77,13 +77,13 @@ def planned_at(trigger: TimeTrigger, moment: datetime) -> Planned:
 
 
 def moved_from(trigger: TimeTrigger, moment: datetime) -> datetime | None:
-    """The occurrence of an excluded day that runs at a moment which the rule itself does not name."""
+    """The occurrence of an excluded day that runs at a moment not named by the rule itself; None if there is none."""
     here = planned_at(trigger, moment)
     return None if here.is_own else here.moved_from[-1]
 
 
 def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
-    """What a clock change does to an occurrence: GAP when its reading does not exist, FOLD when it comes twice."""
+    """What a clock change does to an occurrence: GAP if its reading does not exist, FOLD if it comes twice."""
     reading = wall_clock(moment, trigger.zone)
     if clock_change(reading, trigger.zone) is ClockChange.FOLD:
         return ClockChange.FOLD
@@ -98,12 +98,12 @@ def change_at(trigger: TimeTrigger, moment: datetime) -> ClockChange | None:
 
 
 def rules_of(trigger: TimeTrigger) -> tuple[Rule, ...]:
-    """The rules whose occurrences a trigger has, those of excluded days too."""
+    """The rules of a trigger, whose occurrences include those of excluded days."""
     return single(trigger.rules if isinstance(trigger, Excluding) else trigger)
 
 
 def rules_with(trigger: TimeTrigger, moment: datetime) -> list[Rule]:
-    """The rules that name an occurrence of the trigger, or what was moved there."""
+    """The rules that name an occurrence of the trigger, or one that was moved there."""
     rules = rules_of(trigger)
     named = {moment, *planned_at(trigger, moment).moved_from}
     return [rule for rule in rules if len(rules) == 1 or any(_names(rule, one) for one in named)]
@@ -114,7 +114,7 @@ def _names(rule: Rule, moment: datetime) -> bool:
 
 
 def expression_at(trigger: TimeTrigger, moment: datetime) -> str | None:
-    """The cron expression that names an occurrence, the first of several; None of a recurrence."""
+    """The cron expression that names an occurrence, the first of several; None for a recurrence."""
     named_by = (rule.expression for rule in rules_with(trigger, moment) if isinstance(rule, Cron))
     return next(named_by, None)
 
@@ -124,5 +124,5 @@ def _from(trigger: TimeTrigger, after: datetime) -> Iterator[datetime]:
 
 
 def _has_reading(trigger: Rule, reading: datetime) -> bool:
-    """Whether the trigger names this very reading; if not, its occurrence there was moved to the end of a gap."""
+    """True if the trigger names this very reading; otherwise its occurrence there was moved to the end of a gap."""
     return next(trigger.readings(reading - timedelta(seconds=1)), None) == reading

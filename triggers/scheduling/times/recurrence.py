@@ -1,6 +1,6 @@
 """Recurrences by frequency and interval: pure functions of the rule and an instant, counted from an anchor.
 
-The anchor reaches both ways, so nothing drifts and no state is needed to say when a schedule runs next.
+The anchor counts in both directions, so nothing drifts, and the next run is known without any state.
 """
 
 from calendar import monthrange
@@ -15,14 +15,14 @@ from msgspec import Struct
 from .time_zones import LAST_YEAR, instant, wall_clock
 
 LAST_DAY = 0
-"""Among `month_days`, the last day of the month."""
+"""In `month_days`: the last day of the month."""
 
 DEFAULT_ANCHOR = datetime(2024, 1, 1)
 """A Monday. A 1970 anchor would put `Hour` at :30 in zones whose offset then was not a whole hour (Singapore)."""
 
 
 class Frequency(Enum):
-    """The words of the SDK's ScheduleRecurrence."""
+    """The frequencies of the SDK's ScheduleRecurrence."""
 
     MINUTE = "Minute"
     HOUR = "Hour"
@@ -41,11 +41,11 @@ class Recurrence(Struct, frozen=True, kw_only=True):
     frequency: Frequency
     interval: int
     times: tuple[time, ...]
-    """Clock times, ascending; empty: the anchor's time of day."""
+    """Clock times, ascending; empty for the anchor's time of day."""
     week_days: tuple[int, ...]
-    """0 is Monday, ascending; empty: the anchor's weekday."""
+    """0 is Monday, ascending; empty for the anchor's weekday."""
     month_days: tuple[int, ...]
-    """1 to 31 and LAST_DAY; empty: the anchor's day, or the month's last where it is shorter."""
+    """1 to 31 and LAST_DAY; empty for the anchor's day, or the month's last day if the month is shorter."""
     anchor: datetime
     """A naive reading in the zone."""
     zone: ZoneInfo
@@ -53,14 +53,14 @@ class Recurrence(Struct, frozen=True, kw_only=True):
     end: datetime | None
 
     def occurrences(self, after: datetime) -> Iterator[datetime]:
-        """Instants after the given one, ascending, without start and end; a repeated instant may come twice."""
+        """Instants after the given one, ascending, ignoring start and end; an instant may come twice."""
         if self.frequency in ELAPSED:
             return self._elapsed(after)
-        # A later reading never means an earlier instant, so what is not after this reading is not after its instant.
+        # A later reading never means an earlier instant, so the readings up to this one can be left out.
         return (instant(reading, self.zone) for reading in self.readings(wall_clock(after, self.zone)))
 
     def readings(self, after: datetime) -> Iterator[datetime]:
-        """Wall-clock readings strictly after a naive one, without regard to clock changes; for Day, Week and Month."""
+        """Wall-clock readings strictly after a naive one, ignoring clock changes; for Day, Week and Month."""
         for day in self.days(after.toordinal()):
             for clock_time in self.clock_times:
                 reading = datetime.combine(date.fromordinal(day), clock_time)
@@ -69,7 +69,7 @@ class Recurrence(Struct, frozen=True, kw_only=True):
 
     @property
     def clock_times(self) -> tuple[time, ...]:
-        """The readings of a day that it names, ascending; of no meaning where elapsed time counts."""
+        """The times of day that it names, ascending; without meaning if elapsed time counts."""
         return self.times or (self.anchor.time(),)
 
     def _elapsed(self, after: datetime) -> Iterator[datetime]:
@@ -81,7 +81,7 @@ class Recurrence(Struct, frozen=True, kw_only=True):
             yield anchor + step * n
 
     def days(self, first: int) -> Iterator[int]:
-        """The days that it names from one on, as ordinals (1 is 0001-01-01), ascending; for Day, Week and Month."""
+        """The days that it names from `first` on, as ordinals (1 is 0001-01-01), ascending; for Day, Week and Month."""
         days = {Frequency.DAY: self._every_day, Frequency.WEEK: self._every_week, Frequency.MONTH: self._every_month}
         for ordinal in days[self.frequency](first):
             if ordinal > _LAST_ORDINAL:
@@ -99,7 +99,7 @@ class Recurrence(Struct, frozen=True, kw_only=True):
         return frozenset(range(7))
 
     def missing_days(self, year: int, month: int) -> list[int]:
-        """The days that it names for a month and that the month lacks."""
+        """The days that it names for a month but that the month lacks."""
         number = year * 12 + month - 1
         if self.frequency is not Frequency.MONTH or LAST_DAY in self.month_days:
             return []
@@ -112,7 +112,7 @@ class Recurrence(Struct, frozen=True, kw_only=True):
         return count(anchor + _floor(first - anchor, self.interval), self.interval)
 
     def _every_week(self, first: int) -> Iterator[int]:
-        """Week 0 is the one, from Monday, that holds the anchor."""
+        """Week 0 is the week, from Monday, that contains the anchor."""
         monday = self.anchor.toordinal() - self.anchor.weekday()
         step = 7 * self.interval
         for start in count(monday + _floor(first - monday, step), step):
@@ -134,7 +134,7 @@ class Recurrence(Struct, frozen=True, kw_only=True):
                 yield start + day
 
     def _days_of(self, length: int) -> list[int]:
-        """The days of a month of this length, ascending; a listed day that it lacks is left out."""
+        """The days that it names in a month of this length, ascending; days that the month lacks are left out."""
         if not self.month_days:
             return [min(self.anchor.day, length)]
         return sorted({length if day == LAST_DAY else day for day in self.month_days if day <= length})
@@ -145,7 +145,7 @@ _END_OF_TIME = datetime(LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 
 
 def _floor(distance: int, step: int) -> int:
-    """The multiple of step at or below a distance."""
+    """The largest multiple of `step` that is not above `distance`."""
     return distance // step * step
 
 

@@ -1,4 +1,4 @@
-"""The rules of a time-based trigger, before any day is excluded, and their occurrences within start and end."""
+"""The rules of a time-based trigger, before days are excluded, and their occurrences within start and end."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ INSTANT: Final = timedelta(microseconds=1)
 
 
 def occurrences_of(rules: Rules, after: datetime) -> Iterator[datetime]:
-    """Instants strictly after one, in UTC, ascending, each once, and within start and end."""
+    """Instants strictly after the given one, in UTC, ascending, each once, within start and end."""
     after = max(after.astimezone(UTC), FIRST)
     if rules.start is not None:
         after = max(after, rules.start - INSTANT)
@@ -31,17 +31,17 @@ def occurrences_of(rules: Rules, after: datetime) -> Iterator[datetime]:
 
 
 def single(rules: Rules) -> tuple[Rule, ...]:
-    """The rules one by one."""
+    """The single rules."""
     return rules.lines if isinstance(rules, CronList) else (rules,)
 
 
 def unbounded(rules: Rules) -> Rules:
-    """The same without start and end."""
+    """The same rules without start and end."""
     if isinstance(rules, CronList):
         return CronList(tuple(replace(line, start=None, end=None) for line in rules.lines))
     return replace(rules, start=None, end=None)
 
 
 def follows_wall_clock(rule: Rule) -> bool:
-    """Whether it names readings that a clock change moves; others live through it, or count real time."""
+    """True if clock changes move its readings; other rules follow clock changes, or count real time."""
     return not rule.counts_instants if isinstance(rule, Cron) else rule.frequency not in ELAPSED

@@ -1,7 +1,8 @@
-"""Times that are moved in a template: `-1d`, `+2h`, `-1mo+1d`.
+"""Shifts of times in templates: `-1d`, `+2h`, `-1mo+1d`.
 
-Minutes and hours are real time. Days, weeks and months are readings of the zone's clocks: the same time of another day,
-a month's end clipped; a reading that a clock change skips means the gap's end, one that comes twice the first.
+Minutes and hours are real time. Days, weeks and months are wall-clock time: the same time on another day, at most the
+last of the month. A reading that a clock change skips becomes the end of the gap; of a reading that comes twice, the
+first counts.
 """
 
 import re
@@ -20,7 +21,7 @@ UNITS: Final = "m, h, d, w or mo"
 
 
 def shift_problem(shift: str) -> str | None:
-    """What is wrong with a shift; None when it is right."""
+    """The error in a shift; None if it is valid."""
     total = timedelta(0)
     for _, number, unit in _TERM.findall(shift):
         one = (_REAL | _WALL_CLOCK).get(unit)
@@ -33,7 +34,7 @@ def shift_problem(shift: str) -> str | None:
 
 
 def shifted(moment: datetime, shift: str) -> datetime:
-    """A moment in its zone, moved term by term; raises OverflowError and ValueError beyond the calendar."""
+    """A moment in its zone, shifted term by term; raises OverflowError and ValueError outside the calendar."""
     zone = moment.tzinfo
     assert isinstance(zone, ZoneInfo), "a template's times are in the schedule's zone"
     for sign, number, unit in _TERM.findall(shift):

@@ -1,8 +1,7 @@
-"""The readings of a wall-clock trigger, cut where its zone changes the offset: within a span all mean the same in UTC.
+"""The readings of a wall-clock trigger, split where its zone changes its offset: a span has one offset from UTC.
 
-What is foreseen of whole years (the alarm, its cost, the next clock change that a schedule meets) is found from these
-few spans instead of from all occurrences. Readings are seconds since the midnight before 0001-01-01, so that a day
-begins at its ordinal times DAY.
+Whatever is predicted for years (the alarm, its wake-ups, the next clock change that affects a schedule) is computed
+from these few spans, not from all occurrences. Readings are in seconds, and a day begins at its ordinal times DAY.
 """
 
 from bisect import bisect_left
@@ -24,17 +23,17 @@ WallClock: TypeAlias = Cron | Recurrence
 
 
 class Span(NamedTuple):
-    """Readings from `first` to before `end`; UTC is a reading less the offset."""
+    """Readings in [first, end); UTC is a reading minus the offset."""
 
     first: int
     end: int
     offset: int
     is_gap: bool = False
-    """The readings do not exist: all of them mean the gap's end."""
+    """True if the readings do not exist: all of them mean the end of the gap."""
 
 
 class Readings:
-    """What a wall-clock trigger names: clock times on days."""
+    """The readings of a wall-clock trigger: clock times on days."""
 
     def __init__(self, trigger: WallClock) -> None:
         self.times = [(time.hour * 60 + time.minute) * 60 + time.second for time in trigger.clock_times]
@@ -42,7 +41,7 @@ class Readings:
         self._days = trigger.days
 
     def within(self, first: int, end: int) -> Iterator[tuple[int, list[int]]]:
-        """The days with a reading in [first, end), as ordinals, ascending, and those times; of a whole day, `times`."""
+        """The days (ordinals, ascending) with a reading in [first, end), and their times; for a whole day, `times`."""
         if first // DAY == (end - 1) // DAY and not self._between(first % DAY, (end - 1) % DAY + 1):
             return
         for day in self._days(first // DAY):
@@ -59,9 +58,9 @@ class Readings:
 
 
 def spans(trigger: WallClock, first: datetime, last: datetime) -> Iterator[Span]:
-    """The spans of the instants in [first, last], as far as they are foreseen, oldest first.
+    """The spans of the instants in [first, last], within the foreseen years, oldest first.
 
-    Where clock changes are lived through there are no gaps, and a fold's readings are in both of its spans.
+    If the trigger follows clock changes, there are no gaps, and the readings of a fold are in both of its spans.
     """
     begin, end = seconds_of(first), seconds_of(last) + 1
     for start, stop, span in _of_zone(trigger.zone, follows_wall_clock(trigger)):

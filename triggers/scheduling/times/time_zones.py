@@ -8,24 +8,24 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-# Zone rules come from the pinned tzdata package alone: with the machine's own files two instances could disagree.
+# Zone rules come only from the pinned tzdata package: with the machine's own files, two instances could disagree.
 zoneinfo.reset_tzpath(to=())
 
 UTC_ZONE = ZoneInfo("UTC")
 
 FORESEEN_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 FORESEEN_UNTIL = datetime(2051, 1, 1, tzinfo=UTC)
-"""What is worked out beforehand reaches this far."""
+"""Occurrences are computed in advance up to here."""
 
 _SECOND = timedelta(seconds=1)
 
 LAST_YEAR = 9990
-"""Nothing is looked for from here on: a zone's offset could lead out of the calendar."""
+"""Nothing is searched from here on, because a zone's offset could leave the calendar."""
 
 _PROBE = timedelta(days=6)
 
-# Two names of the SDK's TimeZone enum that tzlocal's table lacks. It follows windowsZones.xml of the Unicode CLDR,
-# which leaves out what Windows itself calls old; these are the zones that older versions of that file gave them.
+# Two names of the SDK's TimeZone enum that tzlocal's table lacks. The table follows windowsZones.xml of the Unicode
+# CLDR, which leaves out what Windows itself calls old; these are the zones in older versions of that file.
 _OLDER_WINDOWS_NAMES = {
     "Kamchatka Standard Time": "Asia/Kamchatka",
     "Mid-Atlantic Standard Time": "Etc/GMT+2",
@@ -33,7 +33,7 @@ _OLDER_WINDOWS_NAMES = {
 
 
 class ClockChange(Enum):
-    """What a clock change did to a reading."""
+    """What a clock change does to a reading."""
 
     GAP = "gap"
     """The reading does not exist that day; it means the end of the gap."""
@@ -52,13 +52,13 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def zone_names() -> list[str]:
-    """Every name that `zone` knows."""
+    """All names that `zone` knows."""
     windows = [name for name in _windows_zones() if zone(name)]
     return sorted(zoneinfo.available_timezones()) + windows
 
 
 def instant(reading: datetime, in_zone: ZoneInfo, *, second_in_fold: bool = False) -> datetime:
-    """The instant, in UTC, of a naive wall-clock reading: in a gap the gap's end, in a fold the first of the two."""
+    """The instant, in UTC, of a naive wall-clock reading: in a gap, its end; in a fold, the first of two by default."""
     moment = reading.replace(tzinfo=in_zone, fold=int(second_in_fold)).astimezone(UTC)
     if wall_clock(moment, in_zone) == reading:
         return moment
@@ -73,7 +73,7 @@ def wall_clock(moment: datetime, in_zone: ZoneInfo) -> datetime:
 
 
 def clock_change(reading: datetime, in_zone: ZoneInfo) -> ClockChange | None:
-    """Whether the naive reading falls into a gap or a fold of the zone."""
+    """GAP or FOLD if the naive reading is in one of the zone's; None if it is in neither."""
     first, second = (reading.replace(tzinfo=in_zone, fold=fold).utcoffset() for fold in (0, 1))
     assert first is not None
     assert second is not None
@@ -90,7 +90,7 @@ def next_transition(before: datetime, after: datetime, in_zone: ZoneInfo) -> dat
 def _first_other(before: datetime, after: datetime, offset_of: Callable[[datetime], timedelta]) -> datetime:
     """The first whole second in (before, after] with another offset than `before`; that of `after` must be another.
 
-    Either end may lie between two seconds; offsets change at whole ones.
+    Either end may be between two seconds; offsets change at whole ones.
     """
     before = before.replace(microsecond=0)
     offset = offset_of(before)
@@ -101,7 +101,7 @@ def _first_other(before: datetime, after: datetime, offset_of: Callable[[datetim
 
 
 class Stretch(NamedTuple):
-    """A time in which a zone keeps one offset: [start, end), instants in UTC."""
+    """A period in which a zone keeps one offset: [start, end), instants in UTC."""
 
     start: datetime
     end: datetime
@@ -110,11 +110,10 @@ class Stretch(NamedTuple):
 
 @cache
 def stretches(in_zone: ZoneInfo) -> tuple[Stretch, ...]:
-    """The zone's offsets from FORESEEN_FROM to FORESEEN_UNTIL, oldest first, without a hole.
+    """The zone's offsets from FORESEEN_FROM to FORESEEN_UNTIL, oldest first, without holes.
 
     Probed every six days: the shortest stretch of these years, in Gaza and Hebron in October 2040, is an hour short of
-    a week (tzdata 2026). Every cold start pays for this, so it looks at readings: those of a zone are the cheapest to
-    ask for their offset.
+    a week (tzdata 2026). Every cold start does this, so it probes readings: their offsets are the cheapest to get.
     """
     found: list[Stretch] = []
     start, last = FORESEEN_FROM, FORESEEN_UNTIL.astimezone(in_zone)
@@ -124,7 +123,7 @@ def stretches(in_zone: ZoneInfo) -> tuple[Stretch, ...]:
         after = min(before + _PROBE, last)
         if (following := _offset(after)) != offset:
             after = _first_other(before, after, _offset)
-            # Of a gap's and of a fold's readings the first offset is told, up to the end of the gap or fold.
+            # For readings in a gap or a fold, the first offset is reported until its end.
             moment = after.replace(tzinfo=UTC) - max(offset, following)
             found.append(Stretch(start, moment, offset))
             start, offset = moment, following
@@ -145,14 +144,14 @@ def offset_at(moment: datetime, in_zone: ZoneInfo) -> timedelta:
 
 @cache
 def _windows_zones() -> dict[str, str]:
-    from tzlocal.windows_tz import win_tz  # an import that only Windows names need to pay for
+    from tzlocal.windows_tz import win_tz  # imported only if a Windows name is used
 
     return {**win_tz, **_OLDER_WINDOWS_NAMES}
 
 
 @cache
 def _folded_names() -> dict[str, str]:
-    """Every name in lower case, with the IANA name that it means."""
+    """All names in lower case, each with its IANA name."""
     known = zoneinfo.available_timezones()
     windows = {name.casefold(): iana for name, iana in _windows_zones().items() if iana in known}
     return {**windows, **{name.casefold(): name for name in known}}

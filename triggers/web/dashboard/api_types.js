@@ -1,7 +1,7 @@
 // What the HTTP API takes and answers. Generated from the app's own types by local/api_types.py: do not edit.
 
 /**
- * A task that waits, in the words of Azure DevOps' agentless tasks.
+ * A waiting task, in the terms of Azure DevOps' agentless tasks.
  * @typedef {object} AzureDevOps
  * @property {string} plan_url
  * @property {string} project_id
@@ -77,7 +77,7 @@
  */
 
 /**
- * One line of a run's history; one without time and state says how many were left out.
+ * One line of a run's history; a line without time and state gives the number of lines left out.
  * @typedef {object} EventAnswer
  * @property {string | null} at
  * @property {RunState | null} state
@@ -153,7 +153,7 @@
  */
 
 /**
- * What was sent to start a run, or will be; app settings are not put in.
+ * The request that was sent to start a run, or will be; app settings are not filled in.
  * @typedef {object} RequestAnswer
  * @property {string} experiment_name
  * @property {string | null} description
@@ -165,7 +165,7 @@
  */
 
 /**
- * A run among the attempts that the app makes by itself.
+ * A run's place among the attempts that the app makes by itself.
  * @typedef {object} RerunsAnswer
  * @property {number} number
  * @property {string} of
@@ -208,7 +208,7 @@
  */
 
 /**
- * The words that rows, answers and the dashboard use.
+ * The states of runs, in the words of rows, answers and the dashboard.
  * @typedef {"canceled" | "dead" | "failed" | "finished" | "rejected" | "skipped" | "submitted" | "submitting" | "unknown" | "unreadable" | "unsent" | "untracked" | "waiting"} RunState
  */
 
