@@ -1,4 +1,4 @@
-"""What the engine talks to, except the ledger: for types only, since each part is imported when it is first used."""
+"""The types of what the engine talks to, except the ledger. Import it for type checking only: it imports a lot."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from .storage.blobs import Blobs
 
 
 class Outside(Protocol):
-    """Everything that the engine talks to, except the ledger. A part may be made when it is first used."""
+    """Everything that the engine talks to, except the ledger. A part may be built when it is first used."""
 
     @property
     def endpoint(self) -> Submitter:
