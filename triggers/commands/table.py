@@ -1,4 +1,4 @@
-"""Every command of the command line: what it does, with an example, in which group, and by which function."""
+"""Every command of the command line: what it does, with an example, its group and its function."""
 
 import argparse
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class Command:
     group: str
     summary: str
     more: str
-    """What there is to know before one uses it."""
+    """What to know before using it."""
     example: str
-    """Its arguments."""
+    """Example arguments."""
     run: Run
     add: Callable[[argparse.ArgumentParser], None]
 

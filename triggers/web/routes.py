@@ -1,6 +1,6 @@
-"""The HTTP API as a table: what is asked for, with which types, and who answers.
+"""The HTTP API as a table of routes: their types and the functions that answer.
 
-The functions, the description and the command line's way to a deployed app are all made of it.
+The functions, the OpenAPI description and the command line's client are all built from it.
 """
 
 from typing import Any
@@ -232,4 +232,4 @@ HEALTH = Described(
 )
 
 DESCRIBED: tuple[Route[Any, Any, Any] | Described, ...] = (*ROUTES, HEALTH)
-"""Everything that the description of the API tells of."""
+"""All routes that the API's description contains."""
