@@ -137,7 +137,7 @@ def import_arguments(parser: Parser) -> None:
     """Add the arguments of `import`."""
     kinds = ", ".join(KINDS)
     parser.add_argument(
-        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}), and its files; more of them may follow"
+        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}) and its files; you can give several"
     )
     parser.add_argument("--into", metavar="FILE", help="add them to this schedules.yaml instead of printing a new one")
     parser.add_argument("--report", metavar="FILE", help="write the whole report there, as Markdown")
@@ -156,7 +156,7 @@ def runs_arguments(parser: Parser) -> None:
     """Add the arguments of `runs`."""
     filter_arguments(parser)
     parser.add_argument("-n", dest="number", metavar="N", type=positive, default=50, help="how many; default 50")
-    parser.add_argument("--watch", action="store_true", help="show them anew every five seconds, until Ctrl+C")
+    parser.add_argument("--watch", action="store_true", help="refresh every five seconds, until Ctrl+C")
     looking_arguments(parser)
 
 
@@ -210,12 +210,12 @@ def _override_arguments(parser: Parser) -> None:
     several("--parameter", "parameters", "NAME=VALUE", "of the pipeline")
     parser.add_argument("--experiment", metavar="NAME", help="in place of the schedule's")
     parser.add_argument("--description", metavar="TEXT", help="in place of the schedule's")
-    several("--tag", "tags", "NAME=VALUE", "beside the schedule's tags")
+    several("--tag", "tags", "NAME=VALUE", "in addition to the schedule's")
     several("--datapath", "datapaths", "NAME=DATASTORE/PATH", "in place of the schedule's")
     several("--dataset", "datasets", "NAME=ID", "in place of the schedule's: an id, or NAME=DATASET:VERSION")
-    parser.add_argument("--parent-run-id", metavar="ID", help="the run below which this one is shown")
+    parser.add_argument("--parent-run-id", metavar="ID", help="the run under which this one is shown")
     parser.add_argument(
-        "--continue-on-step-failure", choices=("true", "false"), help="go on after a failed step, or do not"
+        "--continue-on-step-failure", choices=("true", "false"), help="whether to continue after a failed step"
     )
 
 
@@ -250,6 +250,6 @@ def backfill_arguments(parser: Parser) -> None:
     parser.add_argument("--to", dest="before", metavar="ISO", type=moment, required=True, help="exclusive")
     parser.add_argument("--dry-run", action="store_true", help="start nothing, only list")
     parser.add_argument(
-        "--force", action="store_true", help="also start what is older than the ledger's rows and may have run"
+        "--force", action="store_true", help="also start what is older than the ledger's retention and may have run"
     )
     person_arguments(parser)
