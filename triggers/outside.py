@@ -16,27 +16,27 @@ class Outside(Protocol):
 
     @property
     def endpoint(self) -> Submitter:
-        """Where runs are submitted."""
+        """Submits runs."""
 
     @property
     def history(self) -> LookUps:
-        """Where runs are looked up."""
+        """Looks runs up."""
 
     @property
     def status(self) -> Statuses:
-        """Where runs are followed."""
+        """Follows runs."""
 
     @property
     def cancellation(self) -> Service:
-        """Where runs are canceled."""
+        """Cancels runs."""
 
     @property
     def webhook_wire(self) -> WebhookWire:
-        """How webhooks are called."""
+        """Calls webhooks."""
 
     @property
     def callback_wire(self) -> CallbackWire:
-        """How Azure DevOps' tasks are called back."""
+        """Calls waiting Azure DevOps tasks back."""
 
     @property
     def blobs(self) -> Blobs:

@@ -76,7 +76,7 @@ class Gate:
     clock: Clock
 
     def is_held(self, run: Run) -> bool:
-        """True if a pause or a disabled schedule holds the run, or its target has asked to be left alone."""
+        """True if a pause or a disabled schedule (reruns only) holds the run, or its target asked to be left alone."""
         if run.request is not None and self.during.is_held(run.request.target):
             return True
         return (self.is_paused() and not run.by_person) or (is_rerun(run) and self.is_disabled())

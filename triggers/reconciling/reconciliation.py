@@ -162,7 +162,7 @@ class Reconciliation:
         return name not in self.config.schedules and name not in self.config.left_out and bool(self.config.schedules)
 
     def _held(self, name: str, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
-        """A schedule's pauses. None for one that has left the file: it cannot be resumed, so its open runs go on."""
+        """A schedule's pauses; empty if it has left the file, because it cannot be resumed and its open runs must end."""
         return () if self._has_left(name) else pauses.get(name, ())
 
 

@@ -54,7 +54,7 @@ class Ends:
         return self.ledger.update(before, after)
 
     def _rerun(self, ended: Run) -> Run | None:
-        """The rerun to start after an end; None if the run is not the newest attempt or `rerun` asks for none."""
+        """The rerun to start after an end; None if the run is not the newest attempt or `rerun` allows none."""
         schedule = self.schedules.get(ended.schedule)
         rule = None if schedule is None else schedule.rerun
         number = ended.reruns.number if ended.reruns else 0

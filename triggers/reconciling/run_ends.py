@@ -72,7 +72,7 @@ class RunEnds:
         return now - asked >= every * (1 + crc32(one.key.encode()) % 100 / 1000)
 
     def asked_before(self, one: OpenRun) -> datetime:
-        """When a run was last polled; callers poll the longest unpolled first, so that one does not always go last."""
+        """When a run was last polled; the run polled longest ago goes first, so that every run gets its turn."""
         return self._asked_at(one.key) or _NEVER
 
     def _asked_at(self, key: str) -> datetime | None:

@@ -18,7 +18,7 @@ class Turns:
         self._lock = Lock()
         self._asked: dict[str, float] = {}
         self._came: dict[str, dict[str, float]] = {}
-        """Service → run → when it last asked for a turn."""
+        """Service → run → when it last requested a turn."""
         self._away: set[str] = set()
 
     def asked_before(self, key: str) -> float:

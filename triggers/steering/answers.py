@@ -132,7 +132,7 @@ class FaultAnswer(Struct, frozen=True, kw_only=True):
 
 
 class HealthAnswer(Struct, frozen=True, kw_only=True):
-    """Whether the app can do its work."""
+    """The app's health."""
 
     status: str
     version: str

@@ -21,7 +21,7 @@ from .questions import SubmittedBody
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 20.0
-"""The most seconds until the caller gets an answer; if the run is still pending, it has to repeat its call."""
+"""Maximum seconds until the caller gets an answer; if the run is still pending, the caller has to poll it."""
 _LOOK_EVERY: Final = 0.5
 _PENDING: Final = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
 _REFUSED: Final = frozenset({RunState.SKIPPED, RunState.REJECTED, RunState.DEAD, RunState.CANCELED})

@@ -104,7 +104,7 @@
  */
 
 /**
- * Whether the app can do its work.
+ * The app's health.
  * @typedef {object} HealthAnswer
  * @property {string} status
  * @property {string} version
