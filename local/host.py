@@ -115,7 +115,7 @@ class HostServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, host: Host, port: int, key: str | None) -> None:
-        """With a key, functions of level `function` require it in x-functions-key; without, nothing, like Core Tools."""
+        """With a key, functions of level `function` require it in x-functions-key. Without one, they are open."""
         self.host, self.key = host, key
         super().__init__(("127.0.0.1", port), _Request)
 

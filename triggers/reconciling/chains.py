@@ -83,7 +83,7 @@ class Chains:
         self.rows.note_done(end, schedule.name)
 
     def _follow(self, schedule: AfterSchedule, upstream: Upstream, pauses: Sequence[Pause]) -> None:
-        """Start the follower's run, or record why not; a repeat changes nothing. Ends before its life do not count."""
+        """Start the follower's run, or record why not; a repeat changes nothing. Ends before its life are ignored."""
         if upstream.ended_at < self.lives.of(schedule).first_seen:
             return
         occurrence = chain_occurrence(schedule.name, upstream)

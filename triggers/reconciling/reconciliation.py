@@ -36,7 +36,7 @@ PASS_LIMIT: Final = timedelta(minutes=4)
 ONE_THREAD: Final = Pool(1)
 
 _LEFT_TO_TIMERS: Final = timedelta(seconds=90)
-"""Younger occurrences are left to the timer function; it has missed older ones."""
+"""Younger occurrences are left to the timer function; older ones are those that it missed."""
 
 _PRUNED_EVERY: Final = 3600
 _PRUNED_AT_FIRST_WITHIN: Final = 600
@@ -117,7 +117,7 @@ class Reconciliation:
             yield Piece(partial(self._prune, name, server_now() - self.retention))
 
     def _prune(self, name: str, created_before: datetime) -> None:
-        """Delete a limited number of old rows. If some are left, the next pass continues, otherwise one in an hour."""
+        """Delete a limited number of old rows. The next pass continues; once none are left, wait an hour."""
         runs = self.ledger.prune(name, created_before, _PRUNED_A_PASS)
         changes = self.change_ledger.prune(name, created_before, _CHANGES_PRUNED_A_PASS)
         self.chains.prune(name)
@@ -162,7 +162,7 @@ class Reconciliation:
         return name not in self.config.schedules and name not in self.config.left_out and bool(self.config.schedules)
 
     def _held(self, name: str, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
-        """A schedule's pauses; empty if it has left the file, because it cannot be resumed and its open runs must end."""
+        """A schedule's pauses; empty if it has left the file: it cannot be resumed, so its open runs are finished."""
         return () if self._has_left(name) else pauses.get(name, ())
 
 

@@ -44,7 +44,7 @@ class TooLarge(Declined):
 
 
 class NotStarted(WrongState):
-    """The call's run is recorded, but Azure ML will not get it."""
+    """The call's run is recorded, but Azure ML will never accept it."""
 
     def __init__(self, key: str, state: str, because: str | None) -> None:
         super().__init__(f"{key} is {state}" + (f": {because}" if because else ""))
