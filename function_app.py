@@ -11,7 +11,7 @@ from triggers.log_lines import logger
 from triggers.settings import from_environment
 from triggers.version import NAME, VERSION
 
-# The worker's root logger stands at INFO, where the Azure SDK logs the headers of every request.
+# The worker's root logger is at INFO, the level at which the Azure SDK logs the headers of every request.
 logging.getLogger("azure").setLevel(logging.WARNING)
 logger("triggers").info("%s %s starts", NAME, VERSION, extra={"action": "app_started", "version": VERSION})
 

@@ -1,1 +1,1 @@
-"""The app in Azure: templates, and what has to be done around them. Run on the machine that deploys, never deployed."""
+"""Deploys the app to Azure: templates and the steps around them. Runs on the machine that deploys; never deployed."""

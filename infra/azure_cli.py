@@ -1,4 +1,4 @@
-"""The Azure CLI, which is signed in already: asked by its commands, answered in JSON."""
+"""Runs commands of the Azure CLI, which must be signed in, and reads their JSON."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class AzureRefused(Exception):
-    """A command of the Azure CLI failed; the message is its own."""
+    """A command of the Azure CLI failed; the message is the CLI's."""
 
 
 def az(*arguments: str, extra_environment: Mapping[str, str] | None = None) -> Any:
-    """Run `az` and return what it printed, None for nothing; raises AzureRefused.
+    """Run `az` and return its parsed output, None if it is empty; raises AzureRefused.
 
     Secrets go through `extra_environment`: other processes of the machine can read a command line.
     """
@@ -34,13 +34,13 @@ def az(*arguments: str, extra_environment: Mapping[str, str] | None = None) -> A
 
 
 def show(*arguments: str) -> None:
-    """Run `az` for its reader, who sees what it prints; raises AzureRefused."""
+    """Run `az` and let the user see its output; raises AzureRefused."""
     if subprocess.run([_program(), *_placed(arguments)], stdin=subprocess.DEVNULL, check=False).returncode:
         raise AzureRefused(f"az {' '.join(arguments[:3])} failed, see above")
 
 
 def _placed(arguments: tuple[str, ...]) -> list[str]:
-    """With the subscription that is deployed to, which need not be the one that `az` would take."""
+    """Add the target subscription, which may not be the CLI's default."""
     subscription = os.environ.get("AZURE_SUBSCRIPTION_ID")
     placed = arguments[:2] == ("account", "show") or "--ids" in arguments or not subscription
     return [*arguments] if placed else [*arguments, "--subscription", str(subscription)]
@@ -54,5 +54,5 @@ def _program() -> str:
 
 
 def flat(one: dict[str, Any]) -> dict[str, Any]:
-    """An object as older Azure CLIs print it; newer ones leave what is in `properties` there, as the service does."""
+    """Merge `properties` into the object, as older Azure CLIs do; newer ones print it as the service returns it."""
     return {**one, **(one.get("properties") or {})}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles and lints the templates, with parameters that mean nothing; the pipelines run it, nobody is signed in.
+# Compiles and lints the templates with dummy parameters, without a sign-in; the pipelines run it.
 set -euo pipefail
 cd "$(dirname "$0")"
 export AZURE_ENV_NAME=build AZURE_LOCATION=westeurope AZUREML_WORKSPACE_NAME=build AZUREML_RESOURCE_GROUP=build

@@ -1,9 +1,9 @@
-"""Bytecode for the Python that the app runs on; without it, every cold start compiles the app anew.
+"""Compiles bytecode for the Python version of the deployed app; without it, every cold start compiles the app.
 
-The deployed folder cannot be written to. Python compares the bytecode with a hash of its source, so an edited file
-never runs as it was before.
+The deployed folder is read-only. Python checks bytecode against a hash of its source, so bytecode of an older source
+never runs.
 
-python -m infra.bytecode    writes it beside the sources, for the package that azd makes
+python -m infra.bytecode    writes it next to the sources, for the package that azd builds
 """
 
 import shutil
@@ -15,12 +15,12 @@ from typing import Final
 from .environment import ROOT, CannotDeploy, end
 
 DEPLOYED: Final = "3.12"
-"""As in infra/app/function-app.bicep."""
+"""The Python version in infra/app/function-app.bicep."""
 CODE: Final = ("function_app.py", "triggers")
 
 
 def compile_code(folder: Path, version: str = DEPLOYED) -> None:
-    """Compile the app in a folder; where no Python of that version is on this machine, only say so."""
+    """Compile the app in a folder; if this machine lacks that Python version, only print a note."""
     python = _interpreter(version)
     if python is None:
         print(
@@ -38,7 +38,7 @@ def _interpreter(version: str) -> str | None:
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     found = shutil.which(f"python{version}")
-    # A version manager puts programs on the path that only say how to install the version.
+    # A version manager may put a stub on the path that only says how to install the version.
     works = found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
     return found if works else None
 

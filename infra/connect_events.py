@@ -1,8 +1,8 @@
-"""After a deployment: event subscriptions for each change-based schedule, each account's renames, and the workspace.
+"""Creates event subscriptions after a deployment, for change-based schedules, accounts' renames and the workspace.
 
-The webhook of blob triggers asks for the system key blobs_extension, which the host makes when it first runs with such
-a trigger, so the subscriptions come after the code. Safe to repeat: names are fixed, and Azure Resource Manager changes
-only what differs.
+The webhook of blob triggers requires the system key blobs_extension, which the host creates when it first runs with
+such a trigger. So the subscriptions are created after the code is deployed. Safe to repeat: names are fixed, and Azure
+Resource Manager changes only what differs.
 """
 
 import json
@@ -16,17 +16,17 @@ from .environment import ROOT, CannotDeploy, end, looks, pause_seconds, schedule
 from .preflight import write_schedules
 
 _TRIES: Final = 5
-"""Event Grid asks the webhook to answer at once; a host that starts just then does not."""
+"""Event Grid validates the webhook at once, which fails while the host is starting."""
 _WEBHOOK: Final = "/runtime/webhooks/blobs"
 _RENAMES: Final = "storage-renamed"
 _RENAMED: Final = "storage_renamed"
-"""The subscription that reports renames, and the function that it calls."""
+"""The function that the subscription for renames calls."""
 _DEPLOYMENT: Final = ROOT / "infra" / "app" / "event-subscriptions.bicepparam"
 _RUN_EVENTS: Final = ROOT / "infra" / "app" / "run-events.bicepparam"
 
 
 def main() -> None:
-    """Connect every topic, look whether it is so, and remove what is left of removed schedules."""
+    """Connect every topic, verify the subscriptions, and delete those of removed schedules."""
     write_schedules()
     told = schedules()
     wanted = told["subscriptions"]
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _connect_runs() -> None:
-    """Let the workspace tell the app of its runs; who may not do that goes without: the app asks for ends as well."""
+    """Subscribe to the workspace's run events. Without permission, only print a note: the app polls runs anyway."""
     try:
         az(
             *("deployment", "group", "create", "--resource-group", value("AZUREML_RESOURCE_GROUP")),
@@ -64,14 +64,14 @@ def _connect_runs() -> None:
 
 
 def _other_topics(topics: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Those of accounts that no schedule watches any more, or that were never ours."""
+    """The subscription's other topics: of accounts that are no longer watched, or that never were."""
     names = {(one["name"].lower(), one["resourceGroup"].lower()) for one in topics}
     found = az("eventgrid", "system-topic", "list") or []
     return [one for one in found if (one["name"].lower(), one["resourceGroup"].lower()) not in names]
 
 
 def _key() -> str:
-    """The app's key for the webhook, as soon as there is one."""
+    """The app's key for the webhook; waits until it exists."""
     group, app = value("AZURE_RESOURCE_GROUP"), value("FUNCTION_APP_NAME")
     answer = ""
     for _ in looks():
@@ -115,7 +115,7 @@ def _deploy(topic: dict[str, str], key: str) -> None:
 
 
 def _verify(topic: dict[str, str], wanted: list[dict[str, Any]], *, renames: bool) -> None:
-    """Every subscription stands as it should; those that no schedule has any more are deleted."""
+    """Check that every subscription exists and is complete; delete those of schedules that are gone."""
     app = value("FUNCTION_APP_NAME")
     on = ("--resource-group", topic["resourceGroup"], "--system-topic-name", topic["name"])
     there = {
@@ -144,7 +144,7 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]], *, renames: boo
 
 
 def _in_place(there: dict[str, Any], name: str) -> dict[str, Any]:
-    """Take a subscription from those that are there; raises CannotDeploy where it is not, or not yet."""
+    """Remove a subscription from `there` and return it; raises CannotDeploy if it is missing or not ready."""
     found: dict[str, Any] = there.pop(name, {})
     state = found.get("provisioningState")
     if state != "Succeeded":

@@ -1,7 +1,7 @@
-"""Deploys an environment of infra/parameters with the Azure CLI, step by step; what the pipelines run.
+"""Deploys an environment of infra/parameters with the Azure CLI, step by step; the pipelines run this.
 
 python -m infra.deploy dev --what-if    only shows what would change
-python -m infra.deploy dev              provisions, puts the code in, connects the events, and looks whether all is well
+python -m infra.deploy dev              provisions, deploys the code, connects the events, and checks the app
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     outputs: dict[str, Any] = az(*_subscription_deployment("create"))["properties"]["outputs"]
     for name, output in outputs.items():
         found = output["value"]
-        # Azure Resource Manager answers with names whose first letters are small.
+        # Azure Resource Manager changes the first letters of names to lower case.
         os.environ[name.upper()] = found if isinstance(found, str) else json.dumps(found)
     _put_code_in()
     connect_events.main()
@@ -50,7 +50,7 @@ def _subscription_deployment(verb: str) -> list[str]:
 
 
 def _put_code_in() -> None:
-    """Azure builds the package from requirements.txt, on the machine it will run on."""
+    """Deploy the code; Azure installs requirements.txt on the platform that the app runs on."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "app.zip"
         package.write(archive)

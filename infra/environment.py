@@ -1,4 +1,4 @@
-"""Where a deployment goes: the environment variables that infra/parameters explains, and what Bicep has answered."""
+"""The environment of a deployment: the variables in infra/parameters, and the outputs of Bicep."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from .azure_cli import AzureRefused
 
 ROOT: Final = Path(__file__).parent.parent
 SCHEDULES: Final = ROOT / "infra" / "schedules.json"
-"""What `python -m triggers infra` has printed for the environment."""
+"""The output of `python -m triggers infra` for the environment."""
 _LINE: Final = re.compile(
     r"""(?P<name>[A-Za-z_][A-Za-z0-9_]*)="""
     r"""(?:(?P<quote>["'])(?P<quoted>[^"']*)(?P=quote)|(?P<value>[^"'\s#][^"'#]*)?)(?:\s*#.*)?"""
@@ -24,7 +24,7 @@ class CannotDeploy(Exception):
 
 
 def load(name: str) -> None:
-    """Put the lines NAME=VALUE of infra/parameters/<name>.env into the environment, which wins where it has them."""
+    """Add the lines NAME=VALUE of infra/parameters/<name>.env to the environment, without overriding it."""
     file = ROOT / "infra" / "parameters" / f"{name}.env"
     if not file.is_file():
         there = ", ".join(sorted(one.stem for one in file.parent.glob("*.env")))
@@ -44,7 +44,7 @@ def load(name: str) -> None:
 
 
 def value(name: str) -> str:
-    """A variable that must be there; raises CannotDeploy."""
+    """The value of a required variable; raises CannotDeploy."""
     found = os.environ.get(name)
     if not found:
         raise CannotDeploy(f"the environment variable {name} is not set")
@@ -52,7 +52,7 @@ def value(name: str) -> str:
 
 
 def schedules() -> dict[str, Any]:
-    """The parameter `schedules`, as Bicep got it."""
+    """The parameter `schedules`, as passed to Bicep."""
     if not SCHEDULES.is_file():
         raise CannotDeploy("infra/schedules.json does not exist; python -m infra.preflight writes it")
     found: dict[str, Any] = json.loads(SCHEDULES.read_text(encoding="utf-8"))
@@ -60,17 +60,17 @@ def schedules() -> dict[str, Any]:
 
 
 def looks() -> range:
-    """How often something that takes its time is looked at before it is given up: ten minutes, with the pauses."""
+    """How often to poll something slow before giving up: for ten minutes, including the pauses."""
     return range(int(os.environ.get("LOOKS", "60")))
 
 
 def pause_seconds() -> float:
-    """Between two looks at something that takes its time."""
+    """Seconds between two polls of something slow."""
     return float(os.environ.get("PAUSE_SECONDS", "10"))
 
 
 def end(main: Callable[[], None]) -> None:
-    """Run a program; what Azure or we refuse is a sentence on stderr and exit code 1."""
+    """Run a program; AzureRefused and CannotDeploy are printed to stderr, with exit code 1."""
     try:
         main()
     except (AzureRefused, CannotDeploy) as error:

@@ -1,15 +1,15 @@
-// The whole app: its resource group, and what it needs of the workspace and of the storage accounts that it watches.
-// Event subscriptions are not here: their webhook has a key that exists only once the app runs (infra/connect_events.py).
+// The whole app: its resource group, and its permissions in the workspace and the watched storage accounts.
+// Event subscriptions are created later, by infra/connect_events.py: their webhook's key exists only once the app runs.
 targetScope = 'subscription'
 
 import { schedulesType } from 'app/types.bicep'
 
-@description('Names the resource group, rg-pipeline-triggers-<environmentName>, and tells environments apart.')
+@description('The name of the environment; the resource group is rg-pipeline-triggers-<environmentName>.')
 @minLength(1)
 @maxLength(40)
 param environmentName string
 
-@description('Where the app goes; the workspace may be elsewhere.')
+@description('The region of the app; the workspace may be in another.')
 @minLength(1)
 param location string
 
@@ -23,49 +23,49 @@ param workspaceName string
 @maxLength(90)
 param workspaceResourceGroup string
 
-@description('What the app may do in the workspace: a built-in role, or a role of its own with the actions of a submission.')
+@description('The app\'s role in the workspace: a built-in one, or a custom one with only the actions that a submission needs.')
 @allowed(['AzureML Data Scientist', 'custom'])
 param workspaceRole string = 'AzureML Data Scientist'
 
-@description('What python -m triggers infra prints.')
+@description('The output of python -m triggers infra.')
 param schedules schedulesType
 
-@description('Of each instance.')
+@description('The memory of each instance.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('Functions that one instance runs at a time.')
+@description('How many functions an instance runs at a time.')
 @minValue(1)
 @maxValue(100)
 param threadsPerInstance int = 16
 
-@description('Instances that are always warm; 0: the app scales to zero, and the first event after that may be refused for good.')
+@description('Always-ready instances; with 0 the app scales to zero, and the first event after that may be lost.')
 @minValue(0)
 @maxValue(20)
 param alwaysReadyInstances int = 0
 
-@description('Of the app\'s own account, which holds the ledger; zone redundancy is not available everywhere.')
+@description('The SKU of the app\'s own account, which holds the ledger; zone redundancy is not available everywhere.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_LRS'
 
-@description('Of its firewall; with Deny the app needs a subnet with private endpoints.')
+@description('The default action of its firewall; with Deny the app needs a subnet with private endpoints.')
 @allowed(['Allow', 'Deny'])
 param storageDefaultAction string = 'Allow'
 
-@description('Days that logs are kept.')
+@description('How many days logs are kept.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Who receives alerts; empty: they are shown in the portal only.')
+@description('The address that receives the alerts; if empty, they are only shown in the portal.')
 param alertEmail string = ''
 
-@description('An alert fires for a run that is open for longer.')
+@description('An alert fires if a run has not been accepted for longer.')
 @minValue(15)
 @maxValue(1440)
 param oldestOpenRunMinutes int = 60
 
-@description('A subnet delegated to Microsoft.App/environments, through which the app reaches private endpoints; empty: none.')
+@description('A subnet delegated to Microsoft.App/environments, through which the app reaches private endpoints; empty for none.')
 param subnetId string = ''
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
@@ -155,7 +155,7 @@ module functionApp 'app/function-app.bicep' = {
     alwaysReadyInstances: alwaysReadyInstances
     subnetId: subnetId
   }
-  // An identity that gains its roles only after the app has started is refused for minutes.
+  // If the identity got its roles after the app has started, it would be denied access for minutes.
   dependsOn: [workspace, watchedAccounts]
 }
 

@@ -1,4 +1,4 @@
-"""The package that is deployed: every tracked file that .funcignore leaves, and bytecode of the code among them."""
+"""Builds the package to deploy: every tracked file that .funcignore does not exclude, and bytecode for the code."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from .environment import ROOT, CannotDeploy
 
 
 def packaged(root: Path = ROOT) -> list[str]:
-    """Names of the files; raises CannotDeploy. git reads .funcignore, whose rules are those of .gitignore."""
+    """The names of the files; raises CannotDeploy. git evaluates .funcignore, which has the syntax of .gitignore."""
 
     def listed(*more: str) -> set[str]:
         command = ["git", "ls-files", "-z", "--cached", *more]
@@ -24,7 +24,7 @@ def packaged(root: Path = ROOT) -> list[str]:
 
 
 def write(target: Path, root: Path = ROOT, python: str = DEPLOYED) -> None:
-    """Write them into a zip whose bytes depend on nothing else; `python` is the version that bytecode is for."""
+    """Write the files to a reproducible zip archive; `python` is the version for the bytecode."""
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         copy = Path(folder)
         for name in packaged(root):

@@ -1,6 +1,6 @@
-"""Before anything is provisioned: what Bicep needs of the schedules, and whether Azure has what they name.
+"""Before provisioning: writes what Bicep needs about the schedules, and checks that what they refer to exists.
 
-A template that fails after five minutes, with a sentence about its inside, is refused here in seconds, with one's own.
+Otherwise, a template would fail after minutes with an obscure error; this takes seconds and says what is wrong.
 """
 
 import os
@@ -14,13 +14,13 @@ from .environment import ROOT, SCHEDULES, CannotDeploy, end, schedules, value
 
 _PROVIDERS: Final = ("Microsoft.EventGrid", "Microsoft.Web", "Microsoft.Storage", "Microsoft.Insights")
 _OF_A_SUBNET: Final = "Microsoft.App"
-"""What a subnet is delegated to."""
+"""The service that a subnet must be delegated to."""
 _WITHOUT_EVENTS: Final = "Storage"
-"""The kind of a general-purpose v1 account: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage"""
+"""The kind of general-purpose v1 accounts: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage"""
 
 
 def main() -> None:
-    """Write infra/schedules.json, and say everything that is wrong."""
+    """Write infra/schedules.json and report everything that is wrong."""
     write_schedules()
     subscription = value("AZURE_SUBSCRIPTION_ID")
     problems = [*_provider_problems(), *_workspace_problems(subscription)]
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def write_schedules() -> None:
-    """Ask the command line what Bicep needs; its refusal ends the deployment."""
+    """Write infra/schedules.json from `python -m triggers infra`; raises CannotDeploy if that fails."""
     done = subprocess.run([sys.executable, "-m", "triggers", "infra"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise CannotDeploy("python -m triggers infra rejected the schedules (see above)")
@@ -75,7 +75,7 @@ def _account_problems(account: dict[str, Any], subscription: str) -> Iterator[st
 
 
 def _topic_problems(account: dict[str, Any], account_id: str) -> Iterator[str]:
-    """An account has one system topic at most; another's is used only when it is named."""
+    """Problems with an account's system topic: it has one at most, and an existing one is used only if it is named."""
     topics = [flat(one) for one in az("eventgrid", "system-topic", "list") or []]
     on_it = [one for one in topics if one["source"].lower() == account_id.lower()]
     setting = f"{account['connection']}__systemTopicId"

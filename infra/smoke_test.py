@@ -1,7 +1,7 @@
-"""After a deployment: the app has all its functions, its file and settings are right, and its reconciler does its work.
+"""Checks a deployed app: it has all its functions, its file and settings are valid, and its reconciler works.
 
-A pass of the reconciler that ended after the deployment has read the ledger with the app's own identity; it is what a
-deployment can show without starting a pipeline.
+A reconciler pass that ended after the deployment has read the ledger with the app's own identity. More cannot be
+tested without starting a pipeline.
 """
 
 import json
@@ -21,7 +21,7 @@ _TIMEOUT: Final = 30
 
 
 def main() -> None:
-    """Wait until the app is well; say what it lacks when that lasts too long."""
+    """Wait until the app is healthy; report the last problem if that takes too long."""
     begun, expected = datetime.now(UTC), _expected_functions()
     complaint = "it was not checked"
     for _ in looks():
@@ -48,7 +48,7 @@ def _where_to_go_on() -> str:
 
 
 def _functions_complaint(expected: set[str]) -> str:
-    """What the host has, against what the repository says that it should see; empty when they agree."""
+    """How the host's functions differ from the repository's; empty if they agree."""
     app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
     there = {one["name"].rpartition("/")[2] for one in az("functionapp", "function", "list", *app) or []}
     missing, surplus = sorted(expected - there), sorted(there - expected)
@@ -62,7 +62,7 @@ def _functions_complaint(expected: set[str]) -> str:
 
 def _expected_functions() -> set[str]:
     command = [sys.executable, "-m", "triggers", "functions", "--json"]
-    # What a laptop's local.settings.json says otherwise is not deployed.
+    # Override local.settings.json, which is not deployed.
     deployed = {"SCHEDULES_FILE": "schedules.yaml", **os.environ, "BLOB_TRIGGER_SOURCE": "EventGrid"}
     done = subprocess.run(command, cwd=ROOT, env=deployed, capture_output=True, check=False)
     if done.returncode:
@@ -71,7 +71,7 @@ def _expected_functions() -> set[str]:
 
 
 def _health_complaint(begun: datetime) -> str:
-    """What GET /api/health has to say; empty when all is well and a pass has ended since."""
+    """The problem that GET /api/health reports; empty if all is well and a pass has ended since `begun`."""
     app = ("--resource-group", value("AZURE_RESOURCE_GROUP"), "--name", value("FUNCTION_APP_NAME"))
     key = ((az("functionapp", "keys", "list", *app) or {}).get("functionKeys") or {}).get("default", "")
     answer = requests.get(
@@ -93,7 +93,7 @@ def _health_complaint(begun: datetime) -> str:
 
 
 def _base() -> str:
-    """A loopback host speaks plain http; no other does."""
+    """The app's URL: http for a loopback host, otherwise https."""
     host = value("FUNCTION_APP_HOST")
     return f"{'http' if host.startswith('127.0.0.1:') else 'https'}://{host}"
 

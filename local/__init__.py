@@ -1,1 +1,1 @@
-"""One machine: stand-ins for the Functions host and for Azure ML, and the demo. Never deployed."""
+"""Runs everything on one machine: stand-ins for the Functions host and Azure ML, and the demo. Never deployed."""

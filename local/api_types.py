@@ -1,4 +1,4 @@
-"""The types of the HTTP API as JSDoc for the dashboard's modules, generated from the types that the API uses.
+"""Generates JSDoc types for the dashboard's modules from the types of the HTTP API.
 
 python -m local.api_types > triggers/web/dashboard/api_types.js
 """
@@ -19,16 +19,16 @@ _NARROWER: Final = {
     ("EventAnswer", "state"): "RunState | null",
     ("ScheduleAnswer", "trigger"): 'import("./trigger_words.js").Trigger',
 }
-"""Where the page knows more of a field than the API's description says."""
+"""Fields with a narrower type than in the API's description."""
 _OF_PROGRAMS: Final = frozenset({"api_submit"})
-"""What the page never calls."""
+"""Functions that the page never calls."""
 _NOT_NAMED: Final = frozenset({"NoQuery", "RunQuery", "SchedulesQuery", "ExplainQuery"})
-"""Queries that the page writes into addresses itself."""
+"""Queries that the page builds itself."""
 _TYPES: Final = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
 def api_types() -> str:
-    """One typedef for each type, in order of their names."""
+    """One typedef per type, in order of their names."""
     shown = [route for route in DESCRIBED if route.function not in _OF_PROGRAMS]
     types = {one for route in shown for one in (route.answer, route.body, route.query) if one is not NoBody}
     types = {one for one in types if one.__name__ not in _NOT_NAMED}
@@ -52,7 +52,7 @@ def _properties(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """A JSON schema as the type that JSDoc writes."""
+    """A JSON schema as a JSDoc type."""
     if "$ref" in schema:
         return str(schema["$ref"])
     if "enum" in schema:

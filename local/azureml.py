@@ -1,8 +1,8 @@
-"""The Azure ML stand-in over HTTP: the REST routes, IDENTITY_ENDPOINT, and a few routes of its own for tests.
+"""The Azure ML stand-in over HTTP: the REST routes, IDENTITY_ENDPOINT, and a few extra routes for tests.
 
 GET  /msi/token?resource=…                 IDENTITY_ENDPOINT
-GET  /_stand-in/submissions                what was POSTed to it, and the runs that came of it
-POST /_stand-in/faults {"kind": …}         what the next submissions meet (azureml_service.Fault); GET and DELETE too
+GET  /_stand-in/submissions                the submissions it received, and the runs they started
+POST /_stand-in/faults {"kind": …}         a fault for the next submissions (azureml_service.Fault); GET and DELETE too
 """
 
 import argparse
@@ -39,7 +39,7 @@ class AzureMl(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL on which it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
@@ -56,16 +56,16 @@ class AzureMl(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are part of the tests."""
+        """Ignore errors: clients that hang up are part of the tests."""
 
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are sent apart, and the second would wait 40 ms for the first
+    disable_nagle_algorithm = True  # head and body are sent separately, and the body would wait 40 ms
     server: AzureMl
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Silent: tests and the demo print what matters."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        """Log nothing: tests and the demo print what matters."""
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -83,14 +83,14 @@ class _Request(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
         if len(raw) < length:
-            self.cut()  # the caller died while sending: no server acts on half a request
+            self.cut()  # the caller died while sending; servers ignore incomplete requests
             return
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         for route_method, pattern, needs_token, reply in _ROUTES:
             match = re.fullmatch(pattern, parts.path)
             if match and route_method == method:
-                audience = "ml.azure" if pattern.startswith("/jobs") else ""  # batch endpoints take no other
+                audience = "ml.azure" if pattern.startswith("/jobs") else ""  # batch endpoints accept no other token
                 if needs_token and not self.server.service.knows(self.headers.get("Authorization", ""), audience):
                     self.send(401, error_body("Unauthorized", "a bearer token of IDENTITY_ENDPOINT is needed"))
                     return
@@ -119,7 +119,7 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def cut(self) -> None:
-        """Hang up without a word."""
+        """Close the connection without an answer."""
         self.close_connection = True
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -234,7 +234,7 @@ _RUN = rf"{PIPELINES}/PipelineRuns/([^/]+)"
 _HISTORY = rf"/history/v1\.0{WORKSPACE}(?:/experiments/[^/]+|/experimentids/[^/]+)?"
 _ROUTES: list[Route] = [
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineSubmit/([^/]+)", True, _submit),
-    # An older host's path, and a gateway's prefix: runs start there, and nothing else is served.
+    # The path of an older host, and a gateway's prefix; both serve only submissions.
     ("POST", rf"/(?:api/v1\.0{WORKSPACE}|gateway{PIPELINES})/PipelineRuns/PipelineSubmit/([^/]+)", True, _submit),
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Id/([^/]+)(?:/([^/]+))?", True, _submit_endpoint),
     ("POST", rf"{PIPELINES}/PipelineRuns/PipelineEndpointSubmit/Name", True, _submit_endpoint),

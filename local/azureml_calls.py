@@ -1,4 +1,4 @@
-"""What the routes of the Azure ML stand-in share: a request on its way, fault switches, and cancellation."""
+"""Code that the routes of the Azure ML stand-in share: requests, fault switches and cancellation."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ class Connection(Protocol):
     headers: Any
 
     def cut(self) -> None:
-        """Hang up without a word."""
+        """Close the connection without an answer."""
 
     def send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
-        """Answer."""
+        """Send an answer."""
 
 
 class Call:
-    """One request on its way through a route."""
+    """One request to a route."""
 
     def __init__(
         self, request: Connection, service: Service, path: str, groups: list[str], query: dict[str, str], raw: bytes
@@ -39,16 +39,16 @@ class Call:
         self.query, self.raw = query, raw
 
     def json(self) -> Any:
-        """The body; an empty one is an empty object."""
+        """The parsed body; an empty object if there is none."""
         return json.loads(self.raw or b"{}")
 
 
 Route: TypeAlias = tuple[str, str, bool, Callable[[Call], Reply | None]]
-"""Method, pattern of the path, whether a token is needed, and what answers."""
+"""Method, pattern of the path, True if a token is needed, and the function that answers."""
 
 
 def faulty(call: Call, fault: Fault, pipeline_id: str, body: Any) -> Reply | None:
-    """What the fault makes of a submission."""
+    """Apply a fault to a submission; returns the reply, None if there is none."""
     request = call.request
     if fault.kind == "cut":
         request.cut()

@@ -1,7 +1,7 @@
 """The v2 routes of the Azure ML stand-in: batch endpoints, and pipeline jobs of Azure Resource Manager.
 
-Faithful to azure-ai-ml 1.35 where the product or its tests touch it: a batch endpoint takes tokens for Azure ML only
-and keeps the name that it is given; a PUT of a job is the same job each time, answered 201 at first and 200 after.
+As far as the product and its tests need it, this matches azure-ai-ml 1.35: a batch endpoint accepts only tokens for
+Azure ML and keeps a given job name; repeating the PUT of a job returns the same job, with 201 at first and then 200.
 """
 
 import re
@@ -19,7 +19,7 @@ _WORDS = {"Finished": "Completed"}
 
 
 def invoke(service: Service, headers: dict[str, str], body: Any) -> tuple[int, Any]:
-    """POST …/jobs of a batch endpoint: every POST is a new job, unless its name is taken."""
+    """POST …/jobs of a batch endpoint: every POST starts a new job, unless its name is taken."""
     named = {name.lower(): value for name, value in headers.items()}
     deployment = named.get("azureml-model-deployment", DEPLOYMENT)
     if deployment != DEPLOYMENT:
@@ -32,19 +32,19 @@ def invoke(service: Service, headers: dict[str, str], body: Any) -> tuple[int, A
 
 
 def put(service: Service, name: str, body: Any) -> tuple[int, Any]:
-    """PUT …/jobs/{name}: a repetition is the same job."""
+    """PUT …/jobs/{name}: a repeat returns the same job."""
     if (present := service.runs.get(name)) is not None:
         return 200, job(service, present)
     properties = body.get("properties") or {}
     component = str(properties.get("componentId") or "")
-    # A resource id, as the service documents it, or what azure-ai-ml 1.35.2 sends.
+    # A resource id, as documented, or the form that azure-ai-ml 1.35.2 sends.
     if not re.search(rf"(/components/{COMPONENT}/versions/|\A(azureml:)?{COMPONENT}:)\d+\Z", component):
         return 404, camel_error("UserError", f"Component {component or '(none)'} not found")
     return 201, job(service, service.start(name, component, _facts(properties)))
 
 
 def job(service: Service, run: ServedRun) -> dict[str, Any]:
-    """A job as both services tell it."""
+    """A job in the form that both services return."""
     word = service.status(run)
     properties = {**run.body.get("properties", {}), "experimentName": run.body.get("experimentname")}
     return {
@@ -56,7 +56,7 @@ def job(service: Service, run: ServedRun) -> dict[str, Any]:
 
 
 def camel_error(code: str, message: str) -> dict[str, Any]:
-    """The shape of the newer services' errors."""
+    """An error in the newer services' form."""
     return {"error": {"code": code, "message": message, "details": []}}
 
 
@@ -69,7 +69,7 @@ def _put_job(call: Call) -> Reply | None:
 
 
 def _job_sent(call: Call, send: Callable[[Any], Reply]) -> Reply | None:
-    """A v2 submission, and what the fault switches make of it."""
+    """Handle a v2 submission, subject to the fault switches."""
     service, request, body = call.service, call.request, call.json()
     service.receive(call.path, call.query, dict(request.headers), body)
     fault = service.next_fault()

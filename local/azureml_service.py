@@ -1,8 +1,8 @@
-"""What the Azure ML stand-in knows and answers, without HTTP: pipelines, runs, tokens and fault switches.
+"""The state and answers of the Azure ML stand-in, without HTTP: pipelines, runs, tokens and fault switches.
 
-Faithful to the REST contract of azureml-pipeline-core 1.62.0 where the product or its tests touch it: replies are
-PascalCase PipelineRunEntity with status 200, keys of a request count without regard to case, unknown keys are ignored,
-scalar parameter values become strings, two identical submissions make two runs.
+As far as the product and its tests need it, this matches the REST contract of azureml-pipeline-core 1.62.0: replies are
+a PipelineRunEntity in PascalCase with status 200, request keys are case-insensitive, unknown keys are ignored, scalar
+parameter values become strings, and two identical submissions start two runs.
 """
 
 import secrets
@@ -33,7 +33,7 @@ class ServedRun:
     canceled: bool = False
 
     def status(self, seconds: float, now: float) -> str:
-        """Running for `seconds`, then finished, or failed where a parameter `fail` asks for it."""
+        """Running for `seconds`, then Finished, or Failed if a parameter `fail` is set."""
         if self.canceled:
             return "Canceled"
         if now - self.accepted_at < seconds:
@@ -46,15 +46,15 @@ FAULT_KINDS = ("status", "lose_reply", "cut", "slow", "html", "without_id", "red
 
 @dataclass
 class Fault:
-    """What the next submissions meet instead of an answer; `times` counts down. Raises ValueError for another kind."""
+    """A fault that the next submissions get instead of an answer; `times` counts down. Raises ValueError if invalid."""
 
     kind: str
     times: int = 1
     status: int = 0
-    """0: 500, and of a redirect 307."""
+    """0 means 500, for a redirect 307."""
     retry_after: str | None = None
     seconds: float = 5.0
-    """Of `slow`."""
+    """The delay of `slow`."""
     code: str = "UserError"
 
     def __post_init__(self) -> None:
@@ -65,29 +65,29 @@ class Fault:
         if not all(isinstance(one, int) and one > 0 for one in whole) or self.status not in range(200, 600):
             raise ValueError("times and status are whole numbers above 0, and status is one of HTTP")
         if not isinstance(self.seconds, int | float):
-            raise ValueError("seconds is a number")  # noqa: TRY004  the caller wrote a wrong value
+            raise ValueError("seconds is a number")  # noqa: TRY004  an invalid value in a request
 
 
 @dataclass
 class Service:
-    """The state behind the stand-in; every method takes the lock itself."""
+    """The state of the stand-in; every method acquires the lock itself."""
 
     run_seconds: float = 5.0
     status_as_text: bool = False
     pipelines: dict[str, str] = field(default_factory=lambda: {DEMO_PIPELINE: "Active"})
     endpoints: dict[str, str] = field(default_factory=lambda: {DEMO_ENDPOINT: DEMO_PIPELINE})
     versions: int = 4
-    """Of every pipeline endpoint: "0" to one less."""
+    """The number of versions of every pipeline endpoint, from "0"."""
     runs: dict[str, ServedRun] = field(default_factory=dict)
     received: list[dict[str, Any]] = field(default_factory=list)
-    """Every submission that came in, accepted or not."""
+    """Every submission received, accepted or not."""
     faults: list[Fault] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     """Token → the resource it was issued for."""
     lock: Lock = field(default_factory=Lock)
 
     def issue_token(self, resource: str) -> dict[str, str]:
-        """What IDENTITY_ENDPOINT answers (App Service, api-version 2019-08-01)."""
+        """The answer of IDENTITY_ENDPOINT (App Service, api-version 2019-08-01)."""
         token = secrets.token_urlsafe(24)
         with self.lock:
             self.tokens[token] = resource
@@ -95,13 +95,13 @@ class Service:
         return {"access_token": token, "expires_on": expires, "resource": resource, "token_type": "Bearer"}
 
     def knows(self, authorization: str, audience: str = "") -> bool:
-        """Whether the header holds a bearer token that we issued, for that audience where one is asked for."""
+        """True if the header contains a bearer token that we issued, for the audience if one is given."""
         scheme, _, token = authorization.partition(" ")
         with self.lock:
             return scheme == "Bearer" and token in self.tokens and audience in self.tokens[token]
 
     def next_fault(self) -> Fault | None:
-        """The fault that the submission at hand meets."""
+        """The fault for the current submission; None if there is none."""
         with self.lock:
             if not self.faults:
                 return None
@@ -112,12 +112,12 @@ class Service:
             return fault
 
     def add_fault(self, fault: Fault) -> None:
-        """Queue a fault behind those that are waiting."""
+        """Add a fault to the queue."""
         with self.lock:
             self.faults.append(fault)
 
     def receive(self, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any) -> None:
-        """Note a submission as it came in, without its token."""
+        """Record a submission as received, without its token."""
         shown = {name: value for name, value in headers.items() if name.lower() != "authorization"}
         with self.lock:
             self.received.append({"path": path, "query": dict(query), "headers": shown, "body": body})
@@ -137,11 +137,11 @@ class Service:
         return run
 
     def status(self, run: ServedRun) -> str:
-        """The pipelines service's word for what has become of a run."""
+        """A run's status, in the pipelines service's words."""
         return run.status(self.run_seconds, time.monotonic())
 
     def entity(self, run: ServedRun) -> dict[str, Any]:
-        """PipelineRunEntity. Real replies carry numbers for enums; words are what the SDK expects one day."""
+        """A PipelineRunEntity. Real replies have numbers for enums; the SDK also accepts words."""
         word = self.status(run)
         return {
             "Description": run.body.get("description"),
@@ -161,7 +161,7 @@ class Service:
         }
 
     def history(self, run: ServedRun) -> dict[str, Any]:
-        """RunDto, whose word for success differs."""
+        """A RunDto, whose word for success differs."""
         word = self.status(run)
         return {
             "runId": run.run_id,
@@ -173,7 +173,7 @@ class Service:
 
 
 def error_body(code: str, message: str) -> dict[str, Any]:
-    """The shape of the pipelines service's errors."""
+    """An error in the pipelines service's form."""
     return {
         "Error": {"Code": code, "Message": message, "Target": None, "Details": [], "InnerError": None},
         "Correlation": {"operation": "stand-in", "request": "stand-in"},

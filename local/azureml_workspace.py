@@ -1,6 +1,6 @@
-"""What the Azure ML stand-in shows of its workspace: pipelines and their switches, and Azure Resource Manager.
+"""The workspace of the Azure ML stand-in: pipelines and their statuses, and Azure Resource Manager.
 
-PUT /_stand-in/workspace {"pipelines": {…}, "refused": {…}, …}   replaces what WorkspaceService holds, key by key
+PUT /_stand-in/workspace {"pipelines": {…}, "refused": {…}, …}   replaces fields of WorkspaceService
 
 Shapes: azureml-pipeline-core 1.62.0 (PipelineEntity, PipelineEndpointEntity, EntityInterface) and, for Resource
 Manager, the documented resources as azure-ai-ml 1.22.0 and Event Grid's 2022-06-15 have them.
@@ -18,7 +18,7 @@ DEMO_GRAPH = "99999999-0000-0000-0000-000000000001"
 
 
 def demo_resources() -> dict[str, dict[str, Any]]:
-    """The workspace of the demo, whoever asks may do everything in it, and its datastore."""
+    """The demo's workspace, in which every caller has all permissions, and its datastore."""
     workspace = (
         "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg1"
         "/providers/microsoft.machinelearningservices/workspaces/ws1"
@@ -37,30 +37,30 @@ def blob_datastore(account: str, container: str) -> dict[str, Any]:
 
 @dataclass
 class WorkspaceService:
-    """The state; tests replace what they want otherwise."""
+    """The state; tests replace parts of it."""
 
     parameters: dict[str, str] = field(default_factory=lambda: {"since": "2026-01-01", "epochs": "10"})
-    """Of every pipeline, with their defaults."""
+    """The parameters of every pipeline, with their defaults."""
     datapaths: list[str] = field(default_factory=lambda: ["input_datapath"])
     datasets: list[str] = field(default_factory=lambda: ["train_ds"])
     pipelines_tell_datapaths: bool = True
-    """Whether a PipelineEntity has them too, among its parameters, as the SDK expects."""
+    """True if a PipelineEntity lists them too, among its parameters, as the SDK expects."""
     endpoint_status: str = "Active"
     endpoint_versions: dict[str, str] = field(default_factory=lambda: {"1": DEMO_PIPELINE})
     resources: dict[str, dict[str, Any]] = field(default_factory=demo_resources)
-    """Of Resource Manager: what a GET of a path in lower case answers."""
+    """Path of Resource Manager in lower case → the answer to a GET."""
     full_urls: dict[str, str] = field(default_factory=dict)
-    """What getFullUrl answers, by the event subscription's id in lower case."""
+    """Id of an event subscription in lower case → the answer of getFullUrl."""
     refused: dict[str, int] = field(default_factory=dict)
-    """A part of a path in lower case → the status that everything with it in its path is answered with."""
+    """Part of a path in lower case → the status for every path that contains it."""
     schedules: list[dict[str, Any]] = field(default_factory=list)
-    """SDK v1's, as PipelineScheduleEntity."""
+    """SDK v1's schedules, as PipelineScheduleEntity."""
     puts: list[dict[str, Any]] = field(default_factory=list)
-    """Bodies of what was changed, oldest first."""
+    """The bodies of all changes, oldest first."""
 
 
 class WorkspaceRoutes:
-    """The routes, over a stand-in's service; each takes a call and returns status and body."""
+    """The routes of the workspace; each takes a call and returns status and body."""
 
     def pipeline(self, call: Any) -> Any:
         """PipelineEntity; its enum is a number, as in real replies."""
@@ -82,7 +82,7 @@ class WorkspaceRoutes:
         return found if found is not None else (200, workspace_of(call.service).schedules)
 
     def set_status(self, call: Any) -> Any:
-        """The body is a bare JSON string."""
+        """Set a pipeline's status; the body is a JSON string."""
         found = self._refusal(call)
         if found is not None:
             return found
@@ -92,7 +92,7 @@ class WorkspaceRoutes:
         return 200, None
 
     def interface(self, call: Any) -> Any:
-        """EntityInterface: where the names of data paths are."""
+        """EntityInterface, which lists the data paths."""
         found, state = self._refusal(call), workspace_of(call.service)
         if found is not None:
             return found
@@ -122,14 +122,14 @@ class WorkspaceRoutes:
         }
 
     def change_endpoint(self, call: Any) -> Any:
-        """The whole endpoint comes; only its status is taken."""
+        """Set an endpoint's status; the body is the whole endpoint."""
         state = workspace_of(call.service)
         state.puts.append(call.json())
         state.endpoint_status = call.json()["EntityStatus"]
         return 200, call.json()
 
     def resource(self, call: Any) -> Any:
-        """Whatever Resource Manager is asked for."""
+        """Any resource of Resource Manager."""
         found, state = self._refusal(call), workspace_of(call.service)
         if found is not None:
             return found
@@ -141,14 +141,14 @@ class WorkspaceRoutes:
         return 200, one
 
     def full_url(self, call: Any) -> Any:
-        """The address of a webhook with its key."""
+        """The URL of a webhook, with its key."""
         found, state = self._refusal(call), workspace_of(call.service)
         if found is not None:
             return found
         return 200, {"endpointUrl": state.full_urls.get(call.groups[0].lower(), "")}
 
     def replace(self, call: Any) -> Any:
-        """A route of the stand-in's own, for tests of whole processes."""
+        """Replace fields of the state: an extra route for tests with separate processes."""
         state = workspace_of(call.service)
         for key, value in call.json().items():
             assert key in {one.name for one in fields(state)}, key
@@ -180,13 +180,13 @@ class WorkspaceRoutes:
 
 
 def workspace_of(service: Service) -> WorkspaceService:
-    """The workspace that belongs to a stand-in's service, made when it is first asked for."""
+    """The workspace of a stand-in's service, created when it is first needed."""
     found: WorkspaceService = vars(service).setdefault("workspace", WorkspaceService())
     return found
 
 
 def event_subscription(resource_id: str, url: str, begins: str, ends: str = "") -> dict[str, Any]:
-    """An event subscription as Resource Manager shows it: its address without the query."""
+    """An event subscription as Resource Manager shows it: its URL without the query."""
     assert parse_qs(urlsplit(url).query)
     return {
         "id": resource_id,
@@ -206,7 +206,7 @@ def event_subscription(resource_id: str, url: str, begins: str, ends: str = "") 
 
 
 def routes(pipelines: str) -> list[tuple[str, str, bool, Any]]:
-    """In the form of local.azureml's own; `pipelines` is where the pipelines service begins."""
+    """The routes, in the form of local.azureml; `pipelines` is the base path of the pipelines service."""
     serve = WorkspaceRoutes()
     return [
         ("GET", rf"{pipelines}/Pipelines/([^/]+)", True, serve.pipeline),
@@ -218,7 +218,7 @@ def routes(pipelines: str) -> list[tuple[str, str, bool, Any]]:
         ("GET", rf"{pipelines}/PipelineEndpoints/Name", True, serve.endpoint),
         ("PUT", rf"{pipelines}/PipelineEndpoints/([^/]+)", True, serve.change_endpoint),
         ("POST", r"(/subscriptions/.+)/getFullUrl", True, serve.full_url),
-        # Jobs and their schedules are the business of others.
+        # Other routes serve jobs.
         ("GET", r"/subscriptions/(?!.*/jobs\b).+", True, serve.resource),
         ("PUT", "/_stand-in/workspace", False, serve.replace),
     ]

@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's storage emulator, as a process of its own: real blobs, queues and tables on this machine."""
+"""Runs Azurite, Microsoft's storage emulator, in a separate process: real blobs, queues and tables on this machine."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-# The account that Azurite's documentation gives to everybody; it opens nothing but an emulator.
+# The public account from Azurite's documentation; it works only with an emulator.
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -18,11 +18,11 @@ INSTALLED = CHECKOUT / ".local" / "node_modules" / ".bin" / "azurite"
 
 
 class NotStarted(RuntimeError):
-    """A process of the demo or the tests did not come up; says what to do."""
+    """A process of the demo or the tests did not start; the message says what to do."""
 
 
 def connection_string(ports: Sequence[int]) -> str:
-    """Of an Azurite that serves blobs, queues and tables on these ports."""
+    """The connection string for an Azurite with blobs, queues and tables on these ports."""
     blob, queue, table = (f"http://127.0.0.1:{port}/{ACCOUNT};" for port in ports)
     return (
         f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
@@ -34,7 +34,7 @@ class Azurite:
     """A running Azurite; use it as a context manager."""
 
     def __init__(self, folder: Path, ports: Sequence[int], *, in_memory: bool = False) -> None:
-        """`ports` are those of the blob, queue and table services; what is stored stays in the folder."""
+        """`ports` are those of the blob, queue and table services; data is kept in the folder."""
         self.folder = folder
         self._place = ["--inMemoryPersistence"] if in_memory else ["--location", str(folder)]
         self.ports = tuple(ports)
@@ -42,7 +42,7 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """For every client and for AzureWebJobsStorage."""
+        """The connection string for all clients and for AzureWebJobsStorage."""
         return connection_string(self.ports)
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class Azurite:
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports of the loopback address that nobody uses at the moment."""
+    """Ports of the loopback address that are free at the moment."""
     sockets = [socket.socket() for _ in range(number)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -76,7 +76,7 @@ def free_ports(number: int) -> list[int]:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], name: str, seconds: float = 60.0) -> None:
-    """Wait until a process listens; raises NotStarted when it ends or takes too long."""
+    """Wait until a process listens; raises NotStarted if it ends or takes too long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
@@ -91,7 +91,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], name: str, seconds: fl
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process, politely first."""
+    """Terminate a process; kill it if it does not end."""
     process.terminate()
     try:
         process.wait(10)

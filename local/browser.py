@@ -1,4 +1,4 @@
-"""The machine's own Chromium, for the dashboard's tests and pictures; nothing is downloaded."""
+"""The machine's installed Chromium, for the dashboard's tests and pictures; nothing is downloaded."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 def chromium() -> str | None:
-    """Where the browser is; None on a machine without one."""
+    """The path of the browser; None if there is none."""
     return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def started(executable: str) -> Iterator[Browser]:
-    """A browser without a window; as root it does without its sandbox, which would not start there."""
+    """A browser without a window; as root also without its sandbox, which would not start."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)

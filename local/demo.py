@@ -1,4 +1,4 @@
-"""The main job on one machine: a CSV is uploaded, a timer fires, and both POSTs and the runs they started are shown."""
+"""Demonstrates the app on one machine: uploads a CSV, fires a timer, and shows both POSTs and the runs they started."""
 
 import argparse
 import json
@@ -32,12 +32,12 @@ from .machine import Machine
 PORTS = (7071, 21080, 21000, 21001, 21002)
 UPLOADS = "score-uploads"
 TIMERS = {"local/schedules.yaml": "nightly-training", "local/many-schedules.yaml": "heartbeat"}
-"""The demo's file and that of `make run`, each with its schedule that is due every minute."""
+"""The schedules file of the demo and that of `make run`, each with its schedule that is due every minute."""
 CONTAINER, PATH = "azureml-blobstore", "incoming/2026-11.csv"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when both schedules have started their runs."""
+    """Run the demo; returns 0 if both schedules have started their runs."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description="The main job, on one machine.")
     parser.add_argument("--stay", action="store_true", help="stay up until stopped (make run)")
     options = parser.parse_args(arguments)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not options.stay:
-            machine.forget()  # else a demo would begin with what came due since the last one
+            machine.forget()  # otherwise a demo would begin with occurrences missed since the last one
         if options.stay and not (CHECKOUT / file).exists():
             raise NotStarted(f"there is no file {file}: SCHEDULES_FILE names it")
         with machine, ExitStack() as stack:
@@ -76,19 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def folder_of(file: str) -> Path:
-    """Where the storage of a schedules file is kept: nothing of another file's is in its ledger."""
+    """The storage folder of a schedules file: each file has a ledger of its own."""
     whole = (CHECKOUT / file).resolve()
     return CHECKOUT / ".local" / "machines" / f"{whole.stem}-{sha256(bytes(whole)).hexdigest()[:8]}"
 
 
 def containers(machine: Machine) -> list[str]:
-    """What the schedules of its file watch: a container that is missing would be an error in the app's health."""
+    """The containers that the file's schedules watch; a missing one would be an error in the app's health."""
     schedules = read_config(CHECKOUT, read(machine.app_settings)).schedules.values()
     return list(dict.fromkeys(one.trigger.container for one in schedules if isinstance(one, ChangeSchedule)))
 
 
 def lively(machine: Machine, file: str) -> int:
-    """Give the machine's ledger a week of history for the schedules of a file; how many runs were new."""
+    """Fill the machine's ledger with a week of history for a file's schedules; returns the number of new runs."""
     config = load((CHECKOUT / file).read_text(), file, machine.app_settings)
     return history.fill(_ledger(machine), config, datetime.now(UTC).replace(microsecond=0))
 
@@ -132,7 +132,7 @@ def _short(path: str) -> Any:
 
 
 def _stay(machine: Machine) -> None:
-    """Tell of every run until stopped."""
+    """Print every run until stopped."""
     print("\nIn a second terminal: source .local/env, then triggers runs, or make upload FILE=…; Ctrl+C here stops.")
     print(f'See it fail: curl {machine.azureml_url}/_stand-in/faults -d \'{{"kind": "lose_reply"}}\'', end="")
     print(f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')}; DELETE takes it back)", flush=True)

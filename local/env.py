@@ -1,6 +1,6 @@
 """The settings of `make run` for a shell: source .local/env. `make run` writes the file, and deletes it when it ends.
 
-With them every command works on the ledger of `make run`, from any folder.
+With these settings, every command works on the ledger of `make run`, from any folder.
 """
 
 import shlex
@@ -18,7 +18,7 @@ ENV: Final = CHECKOUT / ".local" / "env"
 
 @contextmanager
 def sourced(machine: Machine, file: Path = ENV) -> Iterator[None]:
-    """The file is there while the machine is up; who could not start leaves another one's alone."""
+    """Keep the file while the machine is up."""
     write_env(machine, file)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The functions of function_app.py as the host sees them: name, bindings, and the code behind them."""
+"""The functions of function_app.py as the host sees them: names, bindings and code."""
 
 import importlib
 import json
@@ -33,7 +33,7 @@ class HostedFunction:
         return next(one for one in self.bindings if str(one["type"]).lower().endswith("trigger"))
 
     def invoke(self, value: object) -> Any:
-        """Call it with its one argument by its binding's name, and a context if it takes one, as the worker does."""
+        """Call it as the worker does: with the trigger's value by the binding's name, and a context if it takes one."""
         given = {str(self.trigger["name"]): value}
         if "context" in signature(self.call).parameters:
             given["context"] = SimpleNamespace(invocation_id=str(uuid4()), thread_local_storage=_OF_THREADS)
@@ -55,7 +55,7 @@ def load(folder: Path) -> list[HostedFunction]:
 
 
 def blob_client(connection: str, container: str, blob: str) -> Any:
-    """What the worker hands to a function that is bound to BlobClient: names only, no content."""
+    """The value that the worker passes to a function bound to BlobClient: names only, no content."""
     from azurefunctions.extensions.bindings.blob import BlobClient
 
     content = json.dumps({"Connection": connection, "ContainerName": container, "BlobName": blob})
@@ -64,6 +64,6 @@ def blob_client(connection: str, container: str, blob: str) -> Any:
 
 
 def event_grid_event(event: Mapping[str, Any]) -> object:
-    """What the worker hands to a function with an Event Grid trigger."""
+    """The value that the worker passes to a function with an Event Grid trigger."""
     datum = meta.Datum(json.dumps(event), "json")
     return EventGridEventInConverter.decode(datum, trigger_metadata=None)

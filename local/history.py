@@ -1,7 +1,7 @@
-"""A week of made-up history for one machine's ledger, so that the dashboard has something to show.
+"""Fills a machine's ledger with a week of made-up history, so that the dashboard has something to show.
 
-Rows are written through the ledger as the app writes them, each run's life along the legal transitions; a second
-time they meet the rows of the first and change nothing.
+Rows are written through the ledger as the app does, with legal transitions only. A repeat finds the existing rows and
+changes nothing.
 """
 
 import random
@@ -46,11 +46,11 @@ _LIVES: Final[Mapping[tuple[str, int], str]] = {
     ("score-uploads", 17): "skipped:filtered",
     ("gather-sensors", 2): "untracked",
 }
-"""What became of a schedule's newest run (0), the one before (1) …; the others have finished, most of them."""
+"""(Schedule, number) → what happened to that run; 0 is the newest. Most of the others have finished."""
 
 
 def fill(ledger: Ledger, config: Config, now: datetime, span: timedelta = WEEK) -> int:
-    """Write the history of the span before now; how many runs were new."""
+    """Write the history of the span before now; returns the number of new runs."""
     runs = [run for schedule in config.schedules.values() for run in _runs(schedule, now, span)]
     for name in config.schedules:
         ledger.register(name, now)
@@ -61,7 +61,7 @@ def fill(ledger: Ledger, config: Config, now: datetime, span: timedelta = WEEK) 
 
 
 def _runs(schedule: Schedule, now: datetime, span: timedelta) -> Iterator[Run]:
-    """A schedule's runs, newest first, and what people have asked for."""
+    """A schedule's runs, newest first, including those that people requested."""
     if isinstance(schedule, ChangeSchedule):
         claimed = [_of_change(schedule, at, number) for number, at in enumerate(_office_hours(schedule, now, span))]
     elif not isinstance(schedule, TimeSchedule):
@@ -115,12 +115,12 @@ def _of_change(schedule: ChangeSchedule, at: datetime, number: int) -> Run:
 
 
 def _office_hours(schedule: Schedule, now: datetime, span: timedelta) -> list[datetime]:
-    """When files come, newest first: more of them by day."""
+    """The times at which files arrive, newest first; more of them during the day."""
     chance = random.Random(schedule.name)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = (day - timedelta(days=number) for number in range(span.days + 1))
     minutes = [one + timedelta(minutes=chance.gauss(780, 170)) for one in days for _ in range(16)]
-    # As many of each day, whatever the hour that it is: the list is the same all day but for its newest end.
+    # The same number for each day, whatever the hour is now: during a day, only the newest end of the list changes.
     past = (one.replace(microsecond=0) for one in minutes if now - span < one < now - timedelta(minutes=3))
     return sorted(past, reverse=True)
 
@@ -138,7 +138,7 @@ def _life(schedule: Schedule, run: Run, number: int, now: datetime) -> str:
 
 
 def _lived(schedule: Schedule, run: Run, life: str, now: datetime) -> Run:
-    """A run and what became of it."""
+    """The run, in the state that `life` names."""
     state, _, reason = life.partition(":")
     chance = random.Random(run.key)
     at = run.created_at
@@ -175,7 +175,7 @@ def _lived(schedule: Schedule, run: Run, life: str, now: datetime) -> Run:
 
 
 def _replayed(schedule: Schedule, run: Run, now: datetime) -> Run:
-    """What a person made of a failed run, half an hour later."""
+    """A person's replay of a failed run, half an hour later."""
     key, at = replay_key(run.key, 1), min((run.ended_at or now) + timedelta(minutes=30), now - timedelta(minutes=4))
     again = replace(_of_time(schedule, at), key=key, kind=RunKind.REPLAY, nominal_time=run.nominal_time, blob=run.blob)
     asked = replace(again, replay_of=run.key, requested_by="ben", note="With more memory", by_person=True)

@@ -1,6 +1,6 @@
-"""The countries and subdivisions whose holidays are known: a table made of the `holidays` package.
+"""Writes the table of countries and subdivisions whose holidays the `holidays` package knows.
 
-Checking a code against the package itself would cost every cold start its import.
+Importing the package itself to check a code would slow down every cold start.
 """
 
 import json
@@ -9,7 +9,7 @@ import holidays
 
 
 def codes() -> str:
-    """JSON, a country a line; the package knows each country by a longer code too, which is left out."""
+    """JSON, a line per country. The package also knows longer country codes, which are left out."""
     known = holidays.list_supported_countries()
     lines = (f"{json.dumps(code)}: {json.dumps(sorted(known[code]))}" for code in sorted(known) if len(code) == 2)
     return "{\n" + ",\n".join(lines) + "\n}"

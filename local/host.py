@@ -1,4 +1,4 @@
-"""The Functions host stand-in: reads function_app.py through its bindings and never gives more than the real host.
+"""The Functions host stand-in: runs function_app.py through its bindings, and offers no more than the real host.
 
 /api/…                                                    HTTP functions
 POST /admin/functions/NAME                                wakes a function ({"input": "container/blob"})
@@ -46,7 +46,7 @@ class Host:
         self._lock = Lock()
 
     def start(self, scan_interval: float) -> None:
-        """Start timers, the scan and the queue listener in threads of their own."""
+        """Start timers, the scan and the queue listener, each in its own thread."""
         self.blobs.prepare()
         for target, arguments in (
             (self._keep_time, ()),
@@ -56,7 +56,7 @@ class Host:
             Thread(target=target, args=arguments, daemon=True).start()
 
     def wake(self, function: HostedFunction, given: str) -> None:
-        """Start a function now, in the background; a timer's function never runs twice at a time."""
+        """Start a function now, in the background; a timer's function never runs twice at the same time."""
         kind = str(function.trigger["type"])
         if kind == "timerTrigger":
             self.workers.submit(self._run_timer, function)
@@ -77,7 +77,7 @@ class Host:
         passed = datetime.now(UTC).replace(microsecond=0)
         while not self._stop.wait(0.1):
             now = datetime.now(UTC).replace(microsecond=0)
-            # After a standstill the real host catches up once, not once a slot.
+            # After a standstill, the real host catches up once, not for every missed tick.
             passed = max(passed, now - timedelta(seconds=90))
             due = set()
             while passed < now:
@@ -104,7 +104,7 @@ class Host:
             log.exception("%s failed", function.name)
 
     def _resolved(self, text: str) -> str:
-        """`%NAME%` as a whole is looked up in the settings by the host."""
+        """Resolve a text that is exactly `%NAME%` from the settings, as the host does."""
         return self._settings[text.strip("%")] if re.fullmatch(r"%\w+%", text) else text
 
 
@@ -115,7 +115,7 @@ class HostServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, host: Host, port: int, key: str | None) -> None:
-        """With a key, functions of level `function` want it in x-functions-key; without, as Core Tools, nothing."""
+        """With a key, functions of level `function` require it in x-functions-key. Without one, they are open."""
         self.host, self.key = host, key
         super().__init__(("127.0.0.1", port), _Request)
 
@@ -124,11 +124,11 @@ class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: HostServer
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
         log.debug(format, *args)
 
     def __getattr__(self, name: str) -> Any:
-        """Every method there is or will be: those that no function has are answered 405."""
+        """Handle every HTTP method; those that no function has are answered with 405."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
@@ -152,11 +152,11 @@ class _Request(BaseHTTPRequestHandler):
             self._send(404, b"")
 
     def _is_cross_site(self) -> bool:
-        """Whether a page of another site asks: without a key, any that is open in the browser could start runs."""
+        """True for requests from pages of other sites: without a key, any open page could start runs."""
         origin, host = self.headers.get("Origin"), self.headers.get("Host", "")
         if self.headers.get("Sec-Fetch-Site") == "cross-site" and self.headers.get("Sec-Fetch-Mode") != "navigate":
             return True
-        is_ours = re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", host) is not None  # no rebound name
+        is_ours = re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", host) is not None  # no DNS rebinding
         return not is_ours or (origin is not None and urlsplit(origin).netloc != host)
 
     def _wake(self, name: str, body: bytes) -> None:
@@ -172,7 +172,7 @@ class _Request(BaseHTTPRequestHandler):
         self._send(202, b"")
 
     def _webhook(self, function_name: str, body: bytes) -> None:
-        """As the Storage Blobs extension: 202 once queued, also for a function that does not exist."""
+        """Like the Storage Blobs extension: 202 once queued, even for a function that does not exist."""
         try:
             events = json.loads(body)
         except ValueError:
@@ -191,7 +191,7 @@ class _Request(BaseHTTPRequestHandler):
         self._send(202, b"")
 
     def _events(self, function_name: str, body: bytes) -> None:
-        """As the Event Grid extension: the function runs within the request; after an error Event Grid repeats."""
+        """Like the Event Grid extension: the function runs within the request; after an error, Event Grid retries."""
         function = self.server.host.functions.get(function_name)
         if function is None or function.trigger["type"] != "eventGridTrigger":
             self._send(404, b"")
@@ -256,7 +256,7 @@ class _Request(BaseHTTPRequestHandler):
 
 
 def _route(function: HostedFunction) -> re.Pattern[str]:
-    """A route such as runs/{key}/replay as a pattern over the undecoded path."""
+    """A route such as runs/{key}/replay as a pattern for the undecoded path."""
     pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(str(function.trigger["route"])))
     return re.compile(pattern)
 

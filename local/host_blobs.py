@@ -1,7 +1,7 @@
-"""Blob triggers as the real host runs them: a scan or Event Grid fills a storage queue, a listener empties it.
+"""Runs blob triggers like the real host: a scan or Event Grid fills a storage queue, and a listener empties it.
 
-Five attempts without a pause between them, then the poison queue. Receipts (scan only) are written once the message is
-queued. A message whose blob is gone, or whose function is unknown, is dropped as done. Sources: the Storage Blobs
+A message gets five attempts without a pause, then goes to the poison queue. Receipts (scan only) are written once the
+message is queued. A message is dropped if its blob is gone or its function is unknown. Sources: the Storage Blobs
 extension's BlobTriggerExecutor, BlobQueueTriggerExecutor and ProcessEventsAsync.
 """
 
@@ -38,7 +38,7 @@ class BlobTriggers:
         workers: ThreadPoolExecutor,
         visibility: int,
     ) -> None:
-        """`visibility` is how long, in seconds, a message of a host that died stays unseen by the next one."""
+        """`visibility` is how long, in seconds, a dead host's message stays hidden from the next host."""
         self._functions = functions
         self._settings = settings
         self._workers = workers
@@ -70,7 +70,7 @@ class BlobTriggers:
         self._queue.send_message(base64.b64encode(json.dumps(message).encode()).decode(), time_to_live=-1)
 
     def scan_for_ever(self, interval: float, stop: Event) -> None:
-        """Poll the containers of triggers with source LogsAndContainerScan; those of Event Grid are never polled."""
+        """Poll the containers of triggers whose source is LogsAndContainerScan; with Event Grid, none are polled."""
         polled = [one for one in self._functions.values() if one.trigger.get("source") == "LogsAndContainerScan"]
         while polled and not stop.wait(interval):
             for function in polled:
@@ -80,7 +80,7 @@ class BlobTriggers:
                     log.warning("%s: the scan failed: %s", function.name, str(error).splitlines()[0])
 
     def listen_for_ever(self, stop: Event) -> None:
-        """Hand queued messages to the functions, at most as many at a time as there are workers."""
+        """Pass queued messages to the functions, at most one per worker at a time."""
         while not stop.is_set():
             try:
                 messages = list(self._queue.receive_messages(max_messages=16, visibility_timeout=self._visibility))
@@ -107,7 +107,7 @@ class BlobTriggers:
         if receipt in self._seen:
             return
         if not self._receipts.get_blob_client(receipt).exists():
-            # The receipt comes last, as the real host completes it last: dying in between queues the blob again.
+            # The receipt is written last, as in the real host: after a crash in between, the blob is queued again.
             self.enqueue(function, container, blob, etag)
             self._receipts.upload_blob(receipt, b"", overwrite=True)
         self._seen.add(receipt)

@@ -1,4 +1,4 @@
-"""Everything on one machine: Azurite, the Azure ML stand-in and the host with the app, each a process of its own."""
+"""Runs Azurite, the Azure ML stand-in and the host with the app on one machine, each in its own process."""
 
 import json
 import os
@@ -37,9 +37,10 @@ class Machine:
         key: str | None = None,
         run_seconds: float = 5.0,
     ) -> None:
-        """`ports`: host, Azure ML, and Azurite's blob, queue and table; `settings` come on top of the app settings.
+        """`ports` are those of the host, Azure ML, and Azurite's blobs, queues and tables.
 
-        With a `key` the host wants it of whoever calls its HTTP functions. A run takes Azure ML `run_seconds`.
+        `settings` are added to the app settings. With a `key`, callers of HTTP functions must send it. A run takes
+        `run_seconds` in Azure ML.
         """
         self._run_seconds = str(run_seconds)
         self.folder = folder
@@ -48,23 +49,23 @@ class Machine:
         self._settings = dict(settings or {})
         self.key = key
         self.containers: list[str] = []
-        """Made before the host starts."""
+        """Containers to create before the host starts."""
         self._processes = ExitStack()
         self._host: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Of the host."""
+        """The URL of the host."""
         return f"http://127.0.0.1:{self.host_port}"
 
     @property
     def azureml_url(self) -> str:
-        """Of the Azure ML stand-in."""
+        """The URL of the Azure ML stand-in."""
         return f"http://127.0.0.1:{self.azureml_port}"
 
     @property
     def app_settings(self) -> dict[str, str]:
-        """What local.settings.json would hold."""
+        """The app settings that local.settings.json would contain."""
         return {
             "AzureWebJobsStorage": self.azurite.connection_string,
             "DataStorage": self.azurite.connection_string,
@@ -82,7 +83,7 @@ class Machine:
         }
 
     def forget(self) -> None:
-        """Delete what is stored, before a start; raises NotStarted while it is in use."""
+        """Delete all stored data, before a start; raises NotStarted while it is in use."""
         self._check_ports()
         shutil.rmtree(self.azurite.folder, ignore_errors=True)
 
@@ -119,7 +120,7 @@ class Machine:
 
     @contextmanager
     def another_host(self, port: int, key: str) -> Iterator[None]:
-        """A second host over the same storage, whose callers must send a key."""
+        """Run a second host on the same storage, whose callers must send a key."""
         host = self._start("local.host", "--port", str(port), "--key", key)
         try:
             wait_for(port, host, f"the host on port {port}")
@@ -128,41 +129,41 @@ class Machine:
             stop(host)
 
     def is_up(self) -> bool:
-        """Whether the host still runs."""
+        """True while the host runs."""
         return self._host is not None and self._host.poll() is None
 
     def kill_host(self) -> None:
-        """End the host and the worker in it as `kill -9` does."""
+        """Kill the host and its worker, like `kill -9`."""
         assert self._host is not None
         self._host.kill()
         self._host.wait()
 
     def upload(self, container: str, path: str, content: bytes) -> None:
-        """Put a blob into storage, and the container first where it is missing."""
+        """Upload a blob; creates the container if it is missing."""
         service = self.make_container(container)
         service.get_blob_client(container, path).upload_blob(content, overwrite=True)
 
     def make_container(self, container: str) -> BlobServiceClient:
-        """Make a container where it is missing."""
+        """Create a container if it is missing."""
         service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
         with suppress(ResourceExistsError):
             service.create_container(container)
         return service
 
     def wake(self, function: str) -> None:
-        """Start a function by the host's admin route."""
+        """Start a function through the host's admin route."""
         self.post(f"{self.url}/admin/functions/{function}", {})
 
     def submissions(self) -> list[dict[str, Any]]:
-        """What the Azure ML stand-in has received, oldest first."""
+        """The submissions that the Azure ML stand-in has received, oldest first."""
         return list(self.get(f"{self.azureml_url}/_stand-in/submissions")["received"])
 
     def accepted_runs(self) -> list[dict[str, Any]]:
-        """The runs that the Azure ML stand-in has started, as its PipelineRunEntity."""
+        """The runs that the Azure ML stand-in has started, as PipelineRunEntity."""
         return list(self.get(f"{self.azureml_url}/_stand-in/submissions")["runs"])
 
     def wait_until_registered(self, schedule: str, seconds: float = 60.0) -> None:
-        """Until the reconciler has seen a schedule; raises NotStarted when it does not."""
+        """Wait until a reconciler pass has ended; raises NotStarted after `seconds`."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             health = self.get(f"{self.url}/api/health", self.key)
@@ -172,7 +173,7 @@ class Machine:
         raise NotStarted(f"{schedule} was not registered within {seconds:.0f} s")
 
     def wait_for_submissions(self, number: int, seconds: float = 60.0) -> list[dict[str, Any]]:
-        """At least this many submissions; raises NotStarted when they do not come."""
+        """Wait for at least `number` submissions and return all; raises NotStarted after `seconds`."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = self.submissions()
@@ -183,7 +184,7 @@ class Machine:
 
     @staticmethod
     def get(url: str, key: str | None = None) -> Any:
-        """The JSON behind a URL of this machine, whatever its status."""
+        """The JSON from a URL of this machine, whatever the status."""
         request = urllib.request.Request(url, headers={} if key is None else {"x-functions-key": key})
         try:
             with urllib.request.urlopen(request, timeout=30) as reply:
@@ -193,7 +194,7 @@ class Machine:
 
     @staticmethod
     def post(url: str, body: Any, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Status and body of a POST to this machine."""
+        """The status and body of a POST to this machine."""
         data = json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
         try:

@@ -6,7 +6,7 @@ _RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 
 
 class Ncrontab:
-    """An expression, expanded; ValueError for one that the host would not read (names are left out)."""
+    """A parsed expression; raises ValueError if the host would reject it. Names of days and months are unsupported."""
 
     def __init__(self, expression: str) -> None:
         fields = expression.split()
@@ -17,7 +17,7 @@ class Ncrontab:
         self._values = [_expanded(field, *bounds) for field, bounds in zip(fields, _RANGES, strict=True)]
 
     def fires_at(self, moment: datetime) -> bool:
-        """Whether it fires in the second of this UTC time."""
+        """True if it fires in the second of this UTC time."""
         reading = (
             moment.second,
             moment.minute,
@@ -35,7 +35,7 @@ def _expanded(field: str, low: int, high: int) -> frozenset[int]:
         span, _, step = term.partition("/")
         first, _, last = span.partition("-")
         start, end = (low, high) if span == "*" else (int(first), int(last or (high if step else first)))
-        # The host swaps the ends of a reversed range, it does not wrap around.
+        # The host swaps the ends of a reversed range; it does not wrap around.
         start, end = min(start, end), max(start, end)
         if start < low or end > high:
             raise ValueError(f"{field!r} is not between {low} and {high}")

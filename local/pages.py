@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that follow from the code: the command line and the HTTP API.
+"""Writes the generated pages of docs/: the command line and the HTTP API.
 
 python -m local.pages
 """
@@ -21,13 +21,13 @@ from triggers.web.routes import DESCRIBED
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _SHARED = ("url", "key", "note", "by", "json")
-"""Arguments that are explained once for all commands."""
+"""Arguments that are explained once, for all commands."""
 _ANSWERS = "http-api-answers.md"
 GENERATED = "<!-- Everything below is generated: make docs -->"
 
 
 def main() -> None:
-    """Rewrite what is generated of each page, below what people wrote."""
+    """Rewrite the generated part of each page; the part above it is kept."""
     for name, lines in pages().items():
         path = DOCS / name
         path.write_text(page_with(path.read_text(), lines))
@@ -43,7 +43,7 @@ def pages() -> dict[str, list[str]]:
 
 
 def page_with(text: str, lines: list[str]) -> str:
-    """A page with other generated lines."""
+    """The text of a page, with its generated lines replaced."""
     written, marker, _ = text.partition(GENERATED)
     assert marker, "the page says where its generated part begins"
     return "\n".join([f"{written}{GENERATED}", "", *lines]).rstrip() + "\n"
@@ -51,7 +51,7 @@ def page_with(text: str, lines: list[str]) -> str:
 
 def cli() -> Iterator[str]:
     """A heading for each command, with its usage and its arguments."""
-    (commands,) = (one for one in command_line()._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001  argparse shows them no other way
+    (commands,) = (one for one in command_line()._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001  argparse has no public way
     shared = {one.dest: _argument(one) for parser in commands.choices.values() for one in parser._actions}  # noqa: SLF001
     yield from ("Several commands share these:", "", "| argument | meaning |", "| --- | --- |")
     yield from (*(shared[dest] for dest in _SHARED), "")
@@ -118,7 +118,7 @@ def _query(operation: dict[str, Any]) -> list[tuple[str, Any, str]]:
 
 
 def _shape(answer: dict[str, Any]) -> str | None:
-    """What an answer holds; None for an error, which is the same everywhere."""
+    """The name of an answer's type; None for an error, which is always the same."""
     kind = _named(answer) if "content" in answer else "ErrorAnswer"
     return None if kind == "ErrorAnswer" else kind
 
@@ -136,7 +136,7 @@ def _properties(schemas: dict[str, Any], name: str) -> list[tuple[str, Any, str]
 
 
 def _said_of_fields() -> dict[str, dict[str, str]]:
-    """What stands below the fields of the questions and answers in their source, by class and field."""
+    """Class → field → the string below it in the source, for all questions and answers."""
     found: dict[str, dict[str, str]] = {}
     for module in (questions, answers, shown, azure_devops):
         for one in ast.parse(inspect.getsource(module)).body:

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/images that are no screenshots: how it works, the states of a run, and `make demo`.
+"""Draws the pictures of docs/images other than screenshots: how it works, the states of a run, and `make demo`.
 
 python -m local.pictures
 """
@@ -13,7 +13,7 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs/images"
 
 @dataclass(frozen=True)
 class Colors:
-    """Of one scheme."""
+    """The colors of one scheme."""
 
     text: str
     quiet: str
@@ -44,7 +44,7 @@ class Picture:
         ]
 
     def box(self, x: int, y: int, width: int, height: int, title: str, below: str = "", fill: str = "box") -> None:
-        """A box with a title and a quiet line below it."""
+        """Add a box with a title and a quiet line below it."""
         color = getattr(self._colors, fill)
         self._parts.append(
             f"<rect x='{x}' y='{y}' width='{width}' height='{height}' rx='6' fill='{color}' "
@@ -56,7 +56,7 @@ class Picture:
             self._text(middle, y + height // 2 + 15, below, self._colors.quiet, "400", 12)
 
     def arrow(self, points: str, says: str = "", at: tuple[int, int] = (0, 0)) -> None:
-        """A line through points, `x,y x,y …`, with a word beside it."""
+        """Add an arrow through points, `x,y x,y …`, with a label."""
         line = f"<polyline points='{points}' fill='none' stroke='{self._colors.line}' marker-end='url(#tip)'/>"
         self._parts.append(line)
         if says:
@@ -74,7 +74,7 @@ class Picture:
 
 
 def how_it_works(colors: Colors) -> str:
-    """Who wakes the app, what it claims, and what follows what is open."""
+    """How the app is woken, claims and submits runs, and follows open ones."""
     picture = Picture(880, 300, "How it works", colors)
     picture.box(20, 30, 150, 54, "Timer", "wake-up")
     picture.box(20, 120, 150, 54, "Event Grid", "a file was uploaded")
@@ -95,7 +95,7 @@ def how_it_works(colors: Colors) -> str:
 
 
 def states(colors: Colors) -> str:
-    """The states of a run and what leads from one to the next."""
+    """The states of a run and the transitions between them."""
     picture = Picture(960, 400, "States of a run", colors)
     picture.box(20, 40, 120, 44, "new")
     picture.box(20, 140, 120, 44, "waiting")
@@ -130,7 +130,7 @@ def states(colors: Colors) -> str:
 
 
 def demo_still(colors: Colors) -> str:
-    """What `make demo` prints, as a terminal shows it."""
+    """The output of `make demo`, as in a terminal."""
     lines = (
         "$ make demo",
         "Azurite, the Azure ML stand-in and the host are up.",
@@ -157,12 +157,12 @@ DRAWN: Final = {"how-it-works": how_it_works, "states": states, "demo": demo_sti
 
 
 def pictures() -> dict[str, str]:
-    """Every picture in both schemes, by the name of its file."""
+    """File name → picture, for every picture in both schemes."""
     return {f"{name}-{scheme}.svg": draw(colors) for name, draw in DRAWN.items() for scheme, colors in SCHEMES.items()}
 
 
 def main() -> None:
-    """Write them."""
+    """Write all pictures."""
     for name, svg in pictures().items():
         (IMAGES / name).write_text(svg)
 

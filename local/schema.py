@@ -1,4 +1,4 @@
-"""The JSON schema of schedules.yaml for editors, made from the types that read it."""
+"""Generates the JSON schema of schedules.yaml, for editors, from the types that read it."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from triggers.scheduling.file.keys import FileKeys
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema 2020-12; what the types alone cannot say, exactly one of several keys, is added."""
+    """JSON Schema 2020-12; adds what the types cannot express: exactly one of several keys."""
     made = msgspec.json.schema(FileKeys)
     definitions = made["$defs"]
     definitions["PipelineKeys"]["oneOf"] = [_has(kind.value) for kind in PipelineKind]

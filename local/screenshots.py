@@ -1,4 +1,4 @@
-"""Pictures of the dashboard for the README, taken in the machine's own Chromium with a made-up week of runs.
+"""Takes pictures of the dashboard for the README, in the machine's Chromium, with a made-up week of runs.
 
 python -m local.screenshots [folder]     (make screenshots: docs/images)
 """
@@ -21,7 +21,7 @@ _FILE: Final = list(TIMERS)[1]
 
 
 def main() -> int:
-    """Exit code 1 without a browser."""
+    """Take the pictures; returns 1 if there is no browser."""
     executable = chromium()
     if executable is None:
         print("There is no Chromium on this machine (Debian: apt-get install chromium)", file=sys.stderr)
@@ -55,7 +55,7 @@ def _opened(browser: Browser, machine: Machine, width: int, scheme: str) -> Page
     page.goto(f"{machine.url}/api/dashboard")
     expect(page.locator("#live")).to_contain_text("Live", timeout=60_000)
     expect(page.locator("#reach")).to_contain_text("These are all", timeout=60_000)
-    # The port is another one each time.
+    # The real port differs each time.
     page.locator("#host").evaluate("(node) => (node.textContent = 'localhost:7071')")
     return page
 
@@ -92,7 +92,7 @@ def _states(page: Page) -> None:
 
 
 _VIEWS: Final = {"run": _run, "schedule": _schedule, "trigger": _trigger, "why": _why, "states": _states}
-"""A picture of each main view, beside the page itself."""
+"""The pictures of the main views, in addition to the page itself."""
 
 
 def _take(page: Page, target: Path) -> None:

@@ -20,7 +20,7 @@ from .machine import Machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 1 when nothing is running, or there is no such file."""
+    """Upload the file; returns 1 if nothing is running or the file does not exist."""
     parser = argparse.ArgumentParser(prog="python -m local.upload", description="Uploads into the storage of make run.")
     parser.add_argument("file", metavar="FILE", help="the file; with --text, the name alone counts")
     parser.add_argument(
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _watched(url: str) -> str:
-    """What the first change-based schedule of the running app watches; raises LookupError when none does."""
+    """The folder that the app's first change-based schedule watches; raises LookupError if there is none."""
     for one in Machine.get(url)["schedules"]:
         if change := one["trigger"].get("change"):
             return f"{change['container']}/{change.get('path_on_datastore') or ''}".rstrip("/")

@@ -1,4 +1,4 @@
-"""The command line: python -m triggers COMMAND. Exit codes: 0 done, 1 fault or refusal, 2 usage, 130 Ctrl+C."""
+"""The command line: python -m triggers COMMAND. Exit codes: 0 done, 1 error or refusal, 2 usage, 130 Ctrl+C."""
 
 import argparse
 import logging
@@ -23,7 +23,7 @@ _INTERRUPTED: Final = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    # A command says itself what becomes of things; without a handler Python would print our warnings beside it.
+    # Commands print their own results. Without a handler, Python would also print our log warnings.
     logging.getLogger("triggers").addHandler(logging.NullHandler())
     with shown_harmlessly():
         return _run(command_line().parse_args(arguments))
@@ -44,14 +44,14 @@ def _run(options: argparse.Namespace) -> int:
         return error.code
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # the reader, head say, has seen enough
+    except BrokenPipeError:  # the reader (for example, head) has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(getattr(options, "acts", False))  # what it had still to do is not done
+        return int(getattr(options, "acts", False))  # a command that changes something may not have finished
     return code
 
 
 def _folder(present: Path, file: str | None) -> Path:
-    """The app's folder: the present one if it holds one or its file is named, else the one that holds this module."""
+    """The current directory if it holds an app or a schedules file is named; otherwise this module's checkout."""
     is_named = bool(file) or "SCHEDULES_FILE" in environment()
     return present if is_named or any((present / name).exists() for name in _OF_AN_APP) else _CHECKOUT
 

@@ -1,4 +1,4 @@
-"""One process: its configuration, read at once, and the outside of its engine, made when it is first needed."""
+"""The objects of one process: its configuration, read at start; its engine and clients, built when first needed."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -34,10 +34,10 @@ log = logger(__name__)
 
 
 class App:
-    """What the functions and the command line share."""
+    """The configuration, engine and clients that the functions and the command line share."""
 
     def __init__(self, settings: Settings, folder: Path, clock: Clock | None = None) -> None:
-        """`folder` is where a relative SCHEDULES_FILE counts from."""
+        """A relative SCHEDULES_FILE is resolved against `folder`."""
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.started_at = self.clock.now()
@@ -47,15 +47,15 @@ class App:
         """Hosts that timed out while connecting."""
         self._tokens = Tokens(settings.client_id)
         self._warnings: tuple[date | None, list[Fault]] = None, []
-        """With the day on which they were worked out."""
+        """The date of the last check, and its warnings."""
         self._blob_services: dict[str, BlobServiceClient] = {}
 
     def faults(self) -> list[Fault]:
-        """Everything wrong with the file, the settings, and the storage accounts that they name."""
+        """All errors in the schedules file and the settings, including the settings of storage connections."""
         return [*self.config.faults, *self.settings.faults, *self._connection_faults()]
 
     def warnings(self) -> list[Fault]:
-        """What in the file deserves a look; worked out once a day, since it names dates to come."""
+        """Warnings about the schedules file; computed once a day, because they name upcoming dates."""
         from .scheduling.file.warnings import warnings_of
 
         now = self.clock.now()
@@ -67,7 +67,7 @@ class App:
 
     @built_once
     def engine(self) -> "Engine":
-        """What fires, reconciles and steers."""
+        """The engine, which starts, reconciles and steers runs."""
         from .engine import Engine
         from .ledger.azure_table import AzureTable
         from .ledger.ledger import Ledger
@@ -99,7 +99,7 @@ class App:
             lock=self.lock,
         )
 
-    # The outside of the engine
+    # What the engine talks to
 
     @built_once
     def endpoint(self) -> "AzureMl":
@@ -147,7 +147,7 @@ class App:
 
     @built_once
     def _question_wire(self) -> "Wire":
-        """For questions, which may be asked again: a pass must not wait for one of them, nor for one host twice."""
+        """For requests that may be repeated; it skips hosts that timed out, so that no pass waits for one twice."""
         return self._new_wire(self._short_patience, spares=True)
 
     @property
@@ -172,7 +172,7 @@ class App:
 
     @built_once
     def _storage_session(self) -> "Session":
-        """The connections to storage: as many as there are threads, with one TLS context."""
+        """The HTTP session for storage: one connection per thread, with a shared TLS context."""
         from .azureml.connection_pool import new_session
         from .azureml.wire import MAX_IDLE
 
@@ -180,7 +180,7 @@ class App:
             session = new_session(self._most_threads, self.settings.ca_bundle, MAX_IDLE)
         except OSError as error:
             raise UnusableConnection(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
-        session.trust_env = True  # the environment's proxies, as the storage clients have them without us
+        session.trust_env = True  # use the environment's proxies, as the storage clients do by default
         return session
 
     @property
@@ -203,14 +203,14 @@ class App:
 
 
 def watched_connections(config: Config) -> dict[str, tuple[str, ...]]:
-    """The storage accounts that the file names, with the services that the host and we need there."""
+    """Connection → the services of the watched storage account that the host and the app need."""
     # The host keeps the poison queue of a blob trigger in the watched account.
     watching = (one for one in config.schedules.values() if isinstance(one, ChangeSchedule))
     return {one.trigger.connection: ("blob", "queue") for one in watching}
 
 
 def connection_faults(wanted: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[Fault]:
-    """What the settings lack to reach services of storage accounts, by connection."""
+    """Yield a fault for each connection whose settings do not suffice to reach its services."""
     for prefix, services in wanted.items():
         if sentence := connections.problem(prefix, settings.values, services):
             yield Fault(file="app settings", path=prefix, value="", message=sentence)
@@ -221,7 +221,7 @@ def _spread() -> float:
 
 
 def read_config(folder: Path, settings: Settings) -> Config:
-    """Load the schedules file; whatever is wrong with it, the app keeps the functions that are right."""
+    """Load the schedules file. Never raises: errors become faults, and the app keeps its other functions."""
     name = settings.schedules_file
     path = folder / name
     try:
@@ -234,6 +234,6 @@ def read_config(folder: Path, settings: Settings) -> Config:
         return unreadable(name, f"the file is not UTF-8: byte {error.start} is invalid")
     try:
         return load(text, name, settings.values)
-    except Exception as error:  # a fault of ours, told by /api/health; raised here it would cost the app every function
+    except Exception as error:  # our bug, shown by /api/health; raised here, it would take down every function
         log.exception("loading the schedules failed", extra={"action": "load_failed"})
         return unreadable(name, f"loading failed, please report this: {place_of(error)}")

@@ -27,14 +27,14 @@ def register(functions: func.FunctionApp, app: App) -> None:
 
 
 def binding_path(trigger: ChangeTrigger) -> str:
-    """The binding's path; a folder with a mark of the binding's own language in it is left to our own filter."""
+    """The binding's path. A folder with %, { or }, which bindings interpret, is omitted: our own filter checks it."""
     if not trigger.folder or any(mark in trigger.folder for mark in "%{}"):
         return f"{trigger.container}/{{name}}"
     return f"{trigger.container}/{trigger.folder}/{{name}}"
 
 
 def _function(app: App, schedule: ChangeSchedule) -> Callable[[Any], None]:
-    # Imported here: it costs more than the worker itself, and an app without change schedules shall not pay it.
+    # Imported here: it takes longer than the worker itself, and apps without change-based schedules don't need it.
     from azurefunctions.extensions.bindings.blob import BlobClient
 
     polled = app.settings.blob_trigger_source != "EventGrid"

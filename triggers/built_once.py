@@ -8,13 +8,13 @@ Built = TypeVar("Built")
 
 
 class HasLock(Protocol):
-    """What owns parts that are built once."""
+    """An object with `built_once` properties."""
 
     lock: RLock
 
 
-class built_once(Generic[Built]):  # noqa: N801  used as `property` is
-    """Used as `property` is; the owner's lock guards all of its properties."""
+class built_once(Generic[Built]):  # noqa: N801  used like `property`
+    """A decorator, used like `property`; the owner's lock guards all of its properties."""
 
     def __init__(self, build: Callable[[Any], Built]) -> None:
         self._build = build

@@ -1,4 +1,4 @@
-"""Time as something that is handed in: the adapters bring the real clock, tests and the simulator their own."""
+"""Clocks, passed as arguments: the adapters pass the system clock, tests and the simulator their own."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the engine may ask about time."""
+    """The clock that the engine uses."""
 
     def now(self) -> datetime:
         """The time of day, in UTC; it may be wrong and may jump."""
@@ -15,7 +15,7 @@ class Clock(Protocol):
         """Seconds from any beginning; they never go back. For durations within one process."""
 
     def since_boot(self) -> float:
-        """The same, and they also go on while the machine sleeps, where the system has such a clock."""
+        """Like `monotonic`, but also counts while the machine sleeps, if the system has such a clock."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -38,14 +38,14 @@ class SystemClock:
 
 
 class Stopwatch:
-    """How much time has passed at most: a machine may sleep, be paused and moved, and no one clock tells that."""
+    """Measures the most time that can have passed: no single clock covers a machine that sleeps, is paused or moved."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._began = (clock.monotonic(), clock.since_boot(), clock.now())
 
     def elapsed(self) -> timedelta:
-        """By the clock that has moved on most."""
+        """The time elapsed on the clock that has advanced most."""
         monotonic, since_boot, now = self._began
         seconds = max(self._clock.monotonic() - monotonic, self._clock.since_boot() - since_boot)
         return max(timedelta(seconds=seconds), self._clock.now() - now)
@@ -56,7 +56,7 @@ _MOST_TIMES = 20
 
 
 class LeftAlone:
-    """What this process leaves alone for a while, by name and by its monotonic clock; safe to share between threads."""
+    """The names (hosts, targets) that this process does not call for a while; safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -66,18 +66,18 @@ class LeftAlone:
         self._answered: set[str] = set()
 
     def leave(self, name: str, time: timedelta) -> None:
-        """Leave it alone from now on; what was to be left alone for longer stays so."""
+        """Leave `name` alone for `time` from now; never shortens a longer wait."""
         self._until[name] = max(self._until.get(name, 0.0), self._clock.monotonic() + time.total_seconds())
 
     def note(self, name: str, first: timedelta, *, has_answered: bool) -> None:
-        """Note whether a call was answered; `first` as with did_not_answer."""
+        """Note whether a call was answered; `first` is as in `did_not_answer`."""
         if has_answered:
             self.has_answered(name)
         else:
             self.did_not_answer(name, first)
 
     def did_not_answer(self, name: str, first: timedelta) -> None:
-        """Leave it alone for `first`, and twice as long each further time that it does not answer in a row.
+        """Leave `name` alone for `first`, doubled with each further unanswered call in a row, up to 15 minutes.
 
         Calls that overlap count once.
         """
@@ -88,7 +88,7 @@ class LeftAlone:
         self.leave(name, min(first * 2 ** (times - 1), _LONGEST))
 
     def answers(self, name: str) -> bool | None:
-        """Whether it answered the last call, however long ago; None if there was none yet."""
+        """True if `name` answered its last call, False if not, however long ago; None if it was never called."""
         return False if name in self._times else True if name in self._answered else None
 
     def has_answered(self, name: str) -> None:
@@ -97,5 +97,5 @@ class LeftAlone:
         self._times.pop(name, None)
 
     def still(self, name: str) -> timedelta:
-        """How long it is still left alone; zero, which is false: no longer."""
+        """How much longer `name` is left alone; zero (falsy) if it may be called."""
         return max(timedelta(0), timedelta(seconds=self._until.get(name, 0.0) - self._clock.monotonic()))

@@ -1,4 +1,4 @@
-"""The engine of one process, wired here and nowhere else; each part is built when it is first needed, by one thread.
+"""The engine of one process, wired only here and in its base class; each part is built once, when first needed.
 
 The app, the simulator, the tests and the benchmarks all use it, so that what is proved is what runs.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Engine(StartingEngine):
-    """What fires, reconciles and steers in one process."""
+    """Starts, reconciles and steers the runs of one process."""
 
     @built_once
     def unknown_runs(self) -> "UnknownRuns":
@@ -81,7 +81,7 @@ class Engine(StartingEngine):
 
     @built_once
     def reconciliation(self) -> "Reconciliation":
-        """A pass over everything that is open, and due again."""
+        """Makes passes over everything that is open or due."""
         from .reconciling.reconciliation import Reconciliation
         from .starting.batching import Batching
         from .starting.sweeping import Sweeping
@@ -115,7 +115,7 @@ class Engine(StartingEngine):
 
     @built_once
     def chains(self) -> "Chains":
-        """Starts what follows the ends of runs."""
+        """Starts the runs of schedules that follow others."""
         from .ledger.chain_rows import ChainLedger
         from .reconciling.chains import Chains
 
@@ -132,7 +132,7 @@ class Engine(StartingEngine):
 
     @built_once
     def overdue(self) -> "Overdue":
-        """Notices that changes have stopped coming."""
+        """Notices when expected changes stop coming."""
         from .reconciling.overdue import Overdue
         from .reconciling.webhooks import Webhooks
 
@@ -152,7 +152,7 @@ class Engine(StartingEngine):
 
     @built_once
     def backfilling(self) -> "Backfilling":
-        """Starts what has no run."""
+        """Starts occurrences and files that have no run."""
         from .starting.moved_occurrences import MovedOccurrences
         from .steering.backfilling import Backfilling
 
@@ -167,7 +167,7 @@ class Engine(StartingEngine):
 
     @built_once
     def explaining(self) -> "Explaining":
-        """Says why something did, or did not, start."""
+        """Explains why something did or did not start."""
         from .steering.explained_files import ExplainedFiles
         from .steering.explained_runs import ExplainedRuns
         from .steering.explaining import Explaining
@@ -180,7 +180,7 @@ class Engine(StartingEngine):
 
     @built_once
     def steering(self) -> "Steering":
-        """What people ask for."""
+        """Serves the requests of people and programs."""
         from .steering.asking import Asking
         from .steering.service import Steering
 

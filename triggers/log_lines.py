@@ -1,7 +1,7 @@
 """Logs whose fields reach Application Insights.
 
-The Functions host takes a line's text from the Python worker and drops what `extra` holds, so the fields stand at the
-end of the text as JSON, "action" first: that is what the alerts of infra/app/alerts.bicep look for.
+The Functions host takes only a line's text from the Python worker and drops `extra`. So the fields are appended to the
+text as JSON, "action" first; the alerts of infra/app/alerts.bicep search for it.
 """
 
 import json
@@ -11,12 +11,12 @@ from typing import Any
 
 
 class FieldsInText(logging.LoggerAdapter[logging.Logger]):
-    """Writes `extra` behind the sentence, and keeps it on the record too."""
+    """Appends `extra` to the sentence, and keeps it on the record too."""
 
     def log(
         self, level: int, msg: object, *args: object, extra: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """As Logger.log."""
+        """Like Logger.log."""
         if self.isEnabledFor(level):
             sentence = str(msg) % args if args else str(msg)
             fields = f" {json.dumps(extra, ensure_ascii=False)}" if extra else ""

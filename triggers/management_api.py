@@ -1,6 +1,6 @@
-"""The HTTP functions: they take requests apart, and say answers and refusals in JSON; others work out what is said.
+"""The HTTP functions: they parse requests and return answers and errors as JSON.
 
-Only what the host needs to know of a function is imported when the app starts; the rest with the first request.
+When the app starts, only what is needed to register the functions is imported; the rest with the first request.
 """
 
 import base64
@@ -33,7 +33,7 @@ TABLE: Final = (
     ("api_replay", "POST", "runs/{key}/replay"),
     ("api_cancel", "POST", "runs/{key}/cancel"),
 )
-"""Function, method and route: so few words because a cold start reads them; `routes.py` says the rest."""
+"""Function, method and route. Kept short because every cold start reads it; `web/routes.py` holds the rest."""
 
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _RETRY_AFTER: Final = "5"
@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
-    """Add one function for each route and method, so that keys can be given for each right."""
+    """Add one function per route and method, so that each can have its own keys."""
     for name, method, route in TABLE:
-        # The page itself tells nothing and asks for the key; all that it shows comes from the other functions.
+        # The page itself holds no data and asks for a key; all that it shows comes from the other functions.
         level = func.AuthLevel.ANONYMOUS if name == "api_dashboard" else func.AuthLevel.FUNCTION
         decorate = functions.route(
             route=route, methods=[func.HttpMethod[method]], auth_level=level, trigger_arg_name="req"
@@ -101,18 +101,18 @@ def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: boo
     from msgspec import structs
 
     names, params = list(req.route_params.values()), dict(req.params)
-    params.pop("code", None)  # a key in the URL is the host's affair
-    # No name holds a percent sign: one that does was not decoded by the host.
+    params.pop("code", None)  # a key in the URL is for the host
+    # Names contain no percent sign, so a name with one was not decoded by the host.
     asked = route.asked(unquote(names[0]) if names else "", req.get_body(), params)
     asked = replace(asked, request_id=req.headers.get("Idempotency-Key"))
     if auth and "by" in route.body.__struct_fields__:
-        # What the host says counts, not what the body claims.
+        # The signed-in user counts, not what the body claims.
         return replace(asked, body=structs.replace(asked.body, by=_principal(req)))
     return asked
 
 
 def _principal(req: func.HttpRequest) -> str | None:
-    """Who is signed in, as App Service authentication says; without it anybody could send the header."""
+    """The signed-in user, or None. Only for App Service authentication: without it, anyone could send the header."""
     import msgspec
 
     from .web.principal import name_of

@@ -1,4 +1,4 @@
-"""What the engine talks to, except the ledger: for types only, since each part is imported when it is first used."""
+"""The types of what the engine talks to, except the ledger. Import it for type checking only: it imports a lot."""
 
 from typing import Protocol
 
@@ -12,31 +12,31 @@ from .storage.blobs import Blobs
 
 
 class Outside(Protocol):
-    """Everything that the engine talks to, except the ledger. A part may be made when it is first used."""
+    """Everything that the engine talks to, except the ledger. A part may be built when it is first used."""
 
     @property
     def endpoint(self) -> Submitter:
-        """Where runs are submitted."""
+        """Submits runs."""
 
     @property
     def history(self) -> LookUps:
-        """Where runs are looked up."""
+        """Looks runs up."""
 
     @property
     def status(self) -> Statuses:
-        """Where runs are followed."""
+        """Follows runs."""
 
     @property
     def cancellation(self) -> Service:
-        """Where runs are canceled."""
+        """Cancels runs."""
 
     @property
     def webhook_wire(self) -> WebhookWire:
-        """How webhooks are called."""
+        """Calls webhooks."""
 
     @property
     def callback_wire(self) -> CallbackWire:
-        """How Azure DevOps' tasks are called back."""
+        """Calls waiting Azure DevOps tasks back."""
 
     @property
     def blobs(self) -> Blobs:

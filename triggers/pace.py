@@ -1,4 +1,4 @@
-"""How patient an engine is."""
+"""The engine's deadlines and delays."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """How long things may take, and how often they are tried; the settings of the same names explain each."""
+    """Deadlines, delays and how long rows are kept; `Settings` explains those of the same name."""
 
     submit_deadline: timedelta = timedelta(seconds=300)
     unknown_settle: timedelta = timedelta(seconds=120)

@@ -1,4 +1,4 @@
-"""The timer-triggered function that finishes what is open."""
+"""The timer-triggered function that runs the reconciler."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def register(functions: func.FunctionApp, app: App) -> None:
         from .reconciling.sharing import Pool
 
         def begin() -> None:
-            # The worker sends a log line of another thread to the host only with the call that it belongs to.
+            # The worker forwards another thread's log lines only if it knows the invocation they belong to.
             of_thread: Any = context.thread_local_storage
             of_thread.invocation_id = context.invocation_id
 

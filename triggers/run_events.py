@@ -1,4 +1,4 @@
-"""The Event Grid-triggered function that hears of runs whose status has changed."""
+"""The Event Grid-triggered function that receives status changes of runs."""
 
 import azure.functions as func
 

@@ -38,7 +38,7 @@ DEPLOYED: Final = frozenset(
         "UNKNOWN_SETTLE_SECONDS",
     }
 )
-"""The settings that an environment's parameters may hold; the template itself makes the others."""
+"""The settings that an environment's parameters may contain; the template sets the others."""
 _THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 _SHORTEST_RETENTION = 7
 _MOST_RECONCILE_THREADS = 64
@@ -46,74 +46,74 @@ _SOURCES = ("EventGrid", "LogsAndContainerScan")
 
 
 class StoreUnavailable(Exception):
-    """The ledger or a storage account cannot be reached, or does not let us; trying again later may help."""
+    """The ledger or a storage account cannot be reached or denies access; trying again later may help."""
 
 
 class UnusableConnection(StoreUnavailable):
-    """The app settings of a storage account do not exist or do not suffice; says which to add."""
+    """A storage account's app settings are missing or incomplete; the message says which to add."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the app is told by its settings; `values` holds all of them, for `%NAME%` and for connections."""
+    """The parsed app settings; `values` holds all of them as text, for `%NAME%` and for connections."""
 
     values: Mapping[str, str]
     faults: tuple[Fault, ...]
     warnings: tuple[str, ...]
-    """What is allowed, and meant for tests alone."""
+    """Values that are allowed but meant only for tests."""
     schedules_file: str
     reconcile_threads: int
-    """Threads of a pass of the reconciler, beside those that functions run on."""
+    """Threads of a reconciler pass, in addition to those that functions run on."""
     reconcile_schedule: str
-    """NCRONTAB, or `%RECONCILE_SCHEDULE%` for the host to resolve where that setting exists."""
+    """NCRONTAB, or `%RECONCILE_SCHEDULE%` for the host to resolve if that setting exists."""
     blob_trigger_source: str
     ledger_connection: str
     """The app-setting prefix of the storage account that keeps the ledger."""
     client_id: str | None
-    """Of the user-assigned identity; None: whatever DefaultAzureCredential finds."""
+    """The client id of the user-assigned identity; None for whatever DefaultAzureCredential finds."""
     token_scope: str | None
-    """Of Azure Resource Manager's tokens; None: the one of the target's cloud."""
+    """The scope of Azure Resource Manager's tokens; None for that of the target's cloud."""
     submit_deadline: timedelta
-    """A claim older than this without a settle is unknown."""
+    """How long a submission may take before its run is treated as unknown."""
     unknown_settle: timedelta
-    """How long an unknown run is looked for before it may be sent again."""
+    """How long an unknown run is looked up before it may be sent again."""
     retry_first_delay: timedelta
     retention: timedelta
     """How long ended runs are kept."""
     tracking: timedelta
-    """How long the end of a submitted run is waited for."""
+    """How long the app waits for the end of a submitted run."""
     callback_hosts: tuple[str, ...]
-    """Hosts that are called back beside Azure DevOps' own."""
+    """Hosts that may be called back, in addition to Azure DevOps' own."""
     worker_threads: int
-    """Connections that are kept: as many as may be needed at once."""
+    """The functions' share of pooled connections: PYTHON_THREADPOOL_THREAD_COUNT, or 32."""
     threads_that_run: int
-    """Functions that run at a time: the setting, or what the Python worker makes of the machine."""
+    """How many functions run at a time: the setting, or the Python worker's default for this machine."""
     has_app_service_authentication: bool
-    """Whether the host itself says who asks."""
+    """True if App Service authentication identifies the caller."""
     ca_bundle: str | None
-    """A file of root certificates to trust; None: certifi's."""
+    """The path of the root certificates to trust; None for certifi's."""
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment alone, without what a laptop's local.settings.json holds."""
+    """The process's environment, without local.settings.json."""
     return dict(os.environ)
 
 
 def from_environment(folder: Path) -> Settings:
-    """The environment, and beneath it the values of the folder's local.settings.json, which exists on laptops only."""
+    """Settings from the environment, then from the folder's local.settings.json, which exists on laptops only."""
     local, faults = _local_values(folder / "local.settings.json")
     found = read({**local, **os.environ})
     return structs.replace(found, faults=(*faults, *found.faults))
 
 
 def read(values: Mapping[str, str]) -> Settings:
-    """Settings out of name-value pairs; a wrong value becomes a fault and its default."""
+    """Settings from name-value pairs; an invalid value becomes a fault, and its default is used."""
     faults: list[Fault] = []
 
     def checked(name: str, default: str, problem_of: Callable[[str], str | None]) -> str:
         value = values.get(name) or default
         problem = problem_of(value)
         if problem:
-            # Without the value: a secret may stand where it does not belong.
+            # Without the value: it may be a secret in the wrong place.
             faults.append(Fault(file="app settings", path=name, value="", message=problem))
             return default
         return value
@@ -140,7 +140,7 @@ def read(values: Mapping[str, str]) -> Settings:
         worker_threads=threads,
         tracking=timedelta(days=int(checked("RUN_TRACKING_DAYS", "30", _count_problem))),
         callback_hosts=tuple(filter(None, re.split(r"[,\s]+", values.get("CALLBACK_HOSTS", "").lower()))),
-        # Unset, the worker has as many as concurrent.futures gives the machine.
+        # If it is unset, the worker uses the default of concurrent.futures.
         threads_that_run=threads if values.get(_THREADS) else min(32, (os.cpu_count() or 1) + 4),
         has_app_service_authentication=values.get("WEBSITE_AUTH_ENABLED", "").lower() in {"true", "1"},
         ca_bundle=values.get("REQUESTS_CA_BUNDLE") or values.get("SSL_CERT_FILE") or None,

@@ -1,4 +1,4 @@
-"""The part of an engine that starts runs: what it is made of, and how firings and changes are wired."""
+"""The part of an engine that starts runs: wires firing, changes and due occurrences."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StartingEngine:
-    """What fires in one process."""
+    """Starts the runs of one process."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class StartingEngine:
     ) -> None:
         """`started_at` is when the process began, `spread` gives a number in [-1, 1].
 
-        `most_waiters` is how many callers may wait for a run's end at a time.
+        `most_waiters` is how many callers may wait for the end of a run at the same time.
         """
         from .scheduling.chain import followed
 
@@ -82,33 +82,33 @@ class StartingEngine:
 
     @built_once
     def sweeps(self) -> "Sweeps":
-        """How far the sweeps have come."""
+        """The progress of the sweeps."""
         from .ledger.sweeps import Sweeps
 
         return Sweeps(self.ledger)
 
     @built_once
     def lives(self) -> "Lives":
-        """Since when the schedules are what they are."""
+        """When each schedule, as it is now defined, was first seen."""
         from .starting.lives import Lives
 
         return Lives(
             ledger=self.ledger,
-            host=lambda connection: self.outside.blobs.host(connection),  # noqa: PLW0108  made when it is needed
+            host=lambda connection: self.outside.blobs.host(connection),  # noqa: PLW0108  built when it is needed
             clock=self.clock,
             started_at=self.started_at,
         )
 
     @built_once
     def silences(self) -> "Silences":
-        """When the schedules last heard of a change."""
+        """When each schedule last received a change."""
         from .ledger.silences import Silences
 
         return Silences(self.ledger.table)
 
     @built_once
     def changes(self) -> "Changes":
-        """Decides about blobs that events, polls and sweeps report."""
+        """Decides whether the blobs that events, polls and sweeps report start a run."""
         from .starting.reported_changes import Changes
 
         return Changes(
@@ -131,7 +131,7 @@ class StartingEngine:
 
     @built_once
     def renames(self) -> "Renames":
-        """Decides about renamed files and directories."""
+        """Decides whether renamed files and directories start a run."""
         from .starting.renames import Renames
 
         return Renames(

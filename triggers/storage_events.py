@@ -1,4 +1,4 @@
-"""The Event Grid-triggered function that hears of renamed files and directories in the watched storage accounts."""
+"""The Event Grid-triggered function that receives renames of files and directories in watched storage accounts."""
 
 import azure.functions as func
 
@@ -7,7 +7,7 @@ from .scheduling.config import ChangeSchedule
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
-    """Add the function `storage_renamed`, if a schedule watches anything."""
+    """Add the function `storage_renamed` if any schedule is change-based."""
     if not any(isinstance(one, ChangeSchedule) for one in app.config.schedules.values()):
         return
 

@@ -10,7 +10,7 @@ from .scheduling.times.alarm import alarm_of
 
 
 def register(functions: func.FunctionApp, app: App) -> None:
-    """Add a function for every time-based schedule; its alarm only wakes it up, the recurrence decides what is due."""
+    """Add a function for every time-based schedule. Its timer only wakes it up; the schedule decides what is due."""
     for schedule in app.config.schedules.values():
         if isinstance(schedule, TimeSchedule):
             trigger = functions.timer_trigger(arg_name="timer", schedule=str(alarm_of(schedule.trigger)))

@@ -1,4 +1,4 @@
-"""The version of the app: the one place that says it. CHANGELOG.md says what is in it."""
+"""The app's name and version; CHANGELOG.md lists what each version changed."""
 
 from typing import Final
 

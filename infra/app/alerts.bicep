@@ -1,12 +1,12 @@
-// What someone must know. Each line of ours ends with its fields as JSON, "action" first (triggers/log_lines.py).
-// The last such object of a line counts: a blob's name may hold another.
+// The alerts. Each log line of the app ends with its fields as JSON, "action" first (triggers/log_lines.py).
+// The last such object of a line counts, because a blob's name may contain another.
 param token string
 param location string
 param tags object
 param workspaceId string
 param functionAppName string
 
-@description('Who receives the alerts; empty: they are shown in the portal only.')
+@description('The address that receives the alerts; if empty, they are only shown in the portal.')
 param email string
 
 param oldestOpenRunMinutes int
@@ -39,7 +39,7 @@ var rules = [
   }
   {
     name: 'change-overdue'
-    description: 'A schedule has heard of no change for longer than its expected_every, or by its expect_by. docs/operations.md says what to do.'
+    description: 'A schedule has received no change for longer than its expected_every, or by its expect_by. docs/operations.md says what to do.'
     severity: 2
     query: '${lines}| where fields.action == "change_overdue"'
     operator: 'GreaterThan'
@@ -48,7 +48,7 @@ var rules = [
   }
   {
     name: 'rename-limit'
-    description: 'A renamed directory holds more files than runs are started for. docs/operations.md says what to do.'
+    description: 'A renamed directory has more files than the app starts runs for. docs/operations.md says what to do.'
     severity: 2
     query: '${lines}| where fields.action == "rename_limit"'
     operator: 'GreaterThan'
@@ -66,7 +66,7 @@ var rules = [
   }
   {
     name: 'webhook-given-up'
-    description: 'A webhook did not take the end of a run for a day, or a waiting Azure DevOps task could not be reached for three; the run is in the ledger.'
+    description: 'A webhook did not accept the end of a run for a day, or a waiting Azure DevOps task could not be reached for three days; the run is in the ledger.'
     severity: 3
     query: '${lines}| where fields.action in ("webhook_given_up", "callback_given_up")'
     operator: 'GreaterThan'
@@ -75,7 +75,7 @@ var rules = [
   }
   {
     name: 'run-open-too-long'
-    description: 'A run that no pause holds has not been accepted for more than ${oldestOpenRunMinutes} minutes.'
+    description: 'A run that is not held by a pause has not been accepted for more than ${oldestOpenRunMinutes} minutes.'
     severity: 2
     query: '${lines}| where fields.action == "pass" and toint(fields.oldest_open_minutes) > ${oldestOpenRunMinutes}'
     operator: 'GreaterThan'

@@ -1,4 +1,4 @@
-// A topic's right to put down events that the app did not take.
+// Allows a topic to store events that the app did not accept.
 param storageName string
 param container string
 param principalId string

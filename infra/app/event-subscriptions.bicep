@@ -1,4 +1,4 @@
-// One subscription for each change-based schedule of a topic, and one for the renames of its account; deployed by
+// One subscription for each change-based schedule of a topic, and one for the renames in its account. Deployed by
 // infra/connect_events.py once the app runs.
 import { renamesType, subscriptionType } from 'types.bicep'
 
@@ -28,7 +28,7 @@ resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions
         endpointType: 'WebHook'
         properties: {
           endpointUrl: 'https://${functionAppHost}/runtime/webhooks/blobs?functionName=Host.Functions.${one.schedule}&code=${uriComponent(blobsExtensionKey)}'
-          // One bad event would take its whole batch with it.
+          // One bad event would make its whole batch fail.
           maxEventsPerBatch: 1
         }
       }
@@ -41,7 +41,7 @@ resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions
         advancedFilters: concat(
           [
             {
-              // A file of a hierarchical namespace is created empty; only its flush says that it is written.
+              // With a hierarchical namespace, a file is created empty; only the flush means that it is complete.
               operatorType: 'StringIn'
               key: 'data.api'
               values: ['PutBlob', 'PutBlockList', 'CopyBlob', 'FlushWithClose', 'SftpCommit']
@@ -71,7 +71,7 @@ resource eventSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions
   }
 ]
 
-// Spark, Databricks and AzCopy write elsewhere and rename. Blob triggers do not hear of a rename, and no sweep finds it.
+// Spark, Databricks and AzCopy write elsewhere, then rename. Neither blob triggers nor sweeps notice a rename.
 resource renameSubscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
   for one in renames: {
     parent: topic

@@ -1,6 +1,6 @@
 using 'event-subscriptions.bicep'
 
-// The key comes through the environment of the one process that deploys: it is on no command line and in no file.
+// The key is passed in the environment of the deploying process, so that it is on no command line and in no file.
 param blobsExtensionKey = readEnvironmentVariable('BLOBS_EXTENSION_KEY')
 param functionAppName = readEnvironmentVariable('FUNCTION_APP_NAME')
 param functionAppHost = readEnvironmentVariable('FUNCTION_APP_HOST')

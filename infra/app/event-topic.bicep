@@ -1,4 +1,4 @@
-// The system topic of a watched account. Azure allows one for each account, so one that exists is used as it is.
+// The system topic of a watched account. Azure allows one per account, so an existing one is used as it is.
 param name string
 param create bool
 param location string

@@ -11,17 +11,17 @@ param deploymentContainer string
 @secure()
 param applicationInsightsConnectionString string
 
-@description('App settings of the environment: what schedules.yaml names, and what the app itself knows.')
+@description('App settings of the environment: those that schedules.yaml refers to, and the app\'s own.')
 param settings object
 
-@description('The storage accounts that are watched, by the prefix of their app settings.')
+@description('The watched storage accounts, by the prefix of their app settings.')
 param watchedAccounts object[]
 
 param maximumInstanceCount int
 param instanceMemoryMB int
 param threadsPerInstance int
 
-@description('Instances that are always warm, for the webhook of Event Grid and for the functions that it starts; 0: none.')
+@description('Always-ready instances, for Event Grid\'s webhook and the functions that it starts; 0 for none.')
 param alwaysReadyInstances int
 
 param subnetId string
@@ -109,14 +109,14 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
         AZURE_CLIENT_ID: identityClientId
-        // Event Grid sends at most 1 MB; without a limit, anybody could fill an instance's memory through the open page.
+        // Event Grid sends at most 1 MB. Without a limit, anyone could fill an instance's memory through the public page.
         FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '2097152'
         PYTHON_THREADPOOL_THREAD_COUNT: string(threadsPerInstance)
       }
     )
   }
 
-  // The package goes in by identity; nobody publishes with a password.
+  // The package is deployed with an identity, so passwords are turned off.
   resource scmPassword 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: { allow: false }

@@ -1,4 +1,4 @@
-// The app's own account: the host's locks and queues, the ledger's table, the code, and the events that nobody took.
+// The app's own account: the host's locks and queues, the ledger's table, the code, and dead-lettered events.
 param name string
 param location string
 param tags object
@@ -10,7 +10,7 @@ param sku string
 @allowed(['Allow', 'Deny'])
 param defaultAction string
 
-@description('Containers that schedules watch here, where no account of their own is named.')
+@description('Containers in this account that schedules watch: those of schedules that name no other account.')
 param watchedContainers string[]
 
 var deploymentContainerName = 'code'

@@ -1,4 +1,4 @@
-// Whom the app is: for the storage accounts, for Azure ML, and for its own telemetry.
+// The app's identity for the storage accounts, Azure ML and its telemetry.
 param name string
 param location string
 param tags object

@@ -1,4 +1,4 @@
-// Logs: Application Insights that takes nothing without an identity, kept in a Log Analytics workspace.
+// Logs: Application Insights, which accepts data only from an identity, on a Log Analytics workspace.
 param token string
 param location string
 param tags object

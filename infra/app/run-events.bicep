@@ -1,5 +1,5 @@
-// What the workspace tells of its runs goes to the function run_status_changed; deployed by infra/connect_events.py once
-// the app runs, into the workspace's resource group. A hint only: without it the ends of runs are seen a minute later.
+// Sends the workspace's run events to the function run_status_changed. Deployed by infra/connect_events.py once the app
+// runs, into the workspace's resource group. Events are only hints: without them, ends are noticed a minute later.
 param workspaceName string
 param functionAppId string
 param functionAppName string
@@ -26,7 +26,7 @@ resource runEvents 'Microsoft.EventGrid/eventSubscriptions@2025-02-15' = {
       ]
     }
     eventDeliverySchema: 'EventGridSchema'
-    // A hint that comes late is none.
+    // A late hint is useless.
     retryPolicy: {
       maxDeliveryAttempts: 5
       eventTimeToLiveInMinutes: 60

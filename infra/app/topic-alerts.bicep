@@ -1,17 +1,17 @@
-// Events that do not arrive, counted by Event Grid itself, of our subscriptions on one topic.
+// Alerts on undelivered events, as counted by Event Grid, for our subscriptions on one topic.
 param prefix string
 param tags object
 param topicId string
 
-@description('Names of the event subscriptions; a shared topic has others too.')
+@description('Names of our event subscriptions; a shared topic has others too.')
 param subscriptions string[]
 
 param actionGroupIds string[]
 
 // https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-eventgrid-systemtopics-metrics
 var metrics = {
-  DeliveryAttemptFailCount: { severity: 2, threshold: 5, description: 'Event Grid cannot deliver events to the app; it tries again for a day.' }
-  DeadLetteredCount: { severity: 1, threshold: 0, description: 'Events were given up; they lie in the container dead-letters, and the sweep finds the files.' }
+  DeliveryAttemptFailCount: { severity: 2, threshold: 5, description: 'Event Grid cannot deliver events to the app; it retries for a day.' }
+  DeadLetteredCount: { severity: 1, threshold: 0, description: 'Event Grid gave up on events; they are in the container dead-letters, and the sweep finds the files.' }
   DroppedEventCount: { severity: 1, threshold: 0, description: 'Events were dropped; the sweep finds the files.' }
 }
 
@@ -46,7 +46,7 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
             operator: 'GreaterThan'
             threshold: metric.value.threshold
             timeAggregation: 'Total'
-            // Before the first event of a subscription Azure Monitor does not know the metric.
+            // Azure Monitor does not know the metric before a subscription's first event.
             skipMetricValidation: true
           }
         ]

@@ -1,4 +1,4 @@
-// What python -m triggers infra prints (triggers/deployment/parameters.py).
+// The types of what python -m triggers infra prints (triggers/deployment/parameters.py).
 @export()
 type schedulesType = {
   maximumInstanceCount: int

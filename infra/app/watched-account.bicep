@@ -1,4 +1,4 @@
-// What the app may do in a storage account that it watches: its containers and the poison queue of blob triggers.
+// The app's permissions in a watched storage account: on its containers and on the poison queue of blob triggers.
 param accountName string
 param containers string[]
 param principalId string
@@ -35,7 +35,7 @@ resource containerRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-// Of the whole account: the host makes the queue webjobs-blobtrigger-poison when the first event fails.
+// For the whole account: the host creates the queue webjobs-blobtrigger-poison when it is first needed.
 resource queueRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: account
   name: guid(account.id, principalId, storageQueueDataContributor)

@@ -1,4 +1,4 @@
-// The right to submit runs to the workspace and to look them up, and no other.
+// Permission to submit runs to the workspace and to look them up.
 param workspaceName string
 
 @allowed(['AzureML Data Scientist', 'custom'])

@@ -1,1 +1,1 @@
-"""What the command line does, a module for each matter; `__main__.py` reads the arguments."""
+"""The commands of the command line, a module per topic; `__main__.py` runs them."""

@@ -1,4 +1,4 @@
-"""The arguments of the commands: what several share, and how their texts become values."""
+"""The arguments of the commands, and the functions that convert them."""
 
 import argparse
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ _EXAMPLE_ETAG = "0x0"
 
 
 def moment(text: str) -> datetime:
-    """A time; without an offset it is UTC."""
+    """Convert a time; without an offset it is UTC."""
     try:
         return instant_of(text)
     except ValueError as error:
@@ -23,14 +23,14 @@ def moment(text: str) -> datetime:
 
 
 def positive(text: str) -> int:
-    """How many rows: 1 to 10,000."""
+    """Convert a number of rows, 1 to 10,000."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
     return int(text)
 
 
 def span(text: str) -> timedelta:
-    """A duration as in the file, or seconds."""
+    """Convert a duration, as in the schedules file or in seconds."""
     if text.isascii() and text.isdigit() and 0 < int(text) <= 31_536_000:
         return timedelta(seconds=int(text))
     if duration_problem(text):
@@ -39,7 +39,7 @@ def span(text: str) -> timedelta:
 
 
 def named_value(text: str) -> tuple[str, str]:
-    """NAME=VALUE."""
+    """Convert NAME=VALUE to a pair."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
@@ -47,22 +47,22 @@ def named_value(text: str) -> tuple[str, str]:
 
 
 def schedule_argument(parser: Parser) -> None:
-    """The schedule that a command is about."""
+    """Add the schedule that a command is about."""
     parser.add_argument("schedule", metavar="SCHEDULE", help="its name in schedules.yaml")
 
 
 def key_argument(parser: Parser) -> None:
-    """The run that a command is about."""
+    """Add the run that a command is about."""
     parser.add_argument("key_of_run", metavar="KEY", help="the run's key, as `runs` shows it")
 
 
 def json_argument(parser: Parser) -> None:
-    """JSON instead of lines for people."""
+    """Add --json."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def where_arguments(parser: Parser) -> None:
-    """Which app is asked."""
+    """Add the arguments that choose an app."""
     parser.add_argument(
         "--url",
         metavar="URL",
@@ -72,13 +72,13 @@ def where_arguments(parser: Parser) -> None:
 
 
 def looking_arguments(parser: Parser) -> None:
-    """Of commands that look."""
+    """Add the arguments of commands that only read."""
     where_arguments(parser)
     json_argument(parser)
 
 
 def person_arguments(parser: Parser) -> None:
-    """Of commands that start, hold or end something."""
+    """Add the arguments of commands that start, pause or cancel something."""
     parser.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
     parser.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
     where_arguments(parser)
@@ -86,7 +86,7 @@ def person_arguments(parser: Parser) -> None:
 
 
 def filter_arguments(parser: Parser) -> None:
-    """Which runs."""
+    """Add the arguments that select runs."""
     parser.add_argument("--schedule", metavar="S", help="of one schedule")
     parser.add_argument("--state", choices=[state.value for state in RunState], metavar="STATE", help="in one state")
     parser.add_argument("--since", metavar="ISO", type=moment, help="created then or later")
@@ -94,11 +94,11 @@ def filter_arguments(parser: Parser) -> None:
 
 
 def no_arguments(parser: Parser) -> None:
-    """Of commands that take none."""
+    """Add nothing, for commands without arguments."""
 
 
 def validate_arguments(parser: Parser) -> None:
-    """Of `validate`."""
+    """Add the arguments of `validate`."""
     parser.add_argument("--file", metavar="F", help="the file; default: the setting SCHEDULES_FILE, or schedules.yaml")
     parser.add_argument(
         "--no-settings", action="store_true", help="check the file alone: missing app settings are not reported"
@@ -106,7 +106,7 @@ def validate_arguments(parser: Parser) -> None:
 
 
 def next_arguments(parser: Parser) -> None:
-    """Of `next`."""
+    """Add the arguments of `next`."""
     schedule_argument(parser)
     now = SystemClock().now()
     parser.add_argument("--from", dest="start", metavar="ISO", type=moment, default=now, help="default: now")
@@ -115,7 +115,7 @@ def next_arguments(parser: Parser) -> None:
 
 
 def request_arguments(parser: Parser) -> None:
-    """Of `request`."""
+    """Add the arguments of `request`."""
     schedule_argument(parser)
     parser.add_argument("--at", metavar="ISO", type=moment, help="the nominal time; default: the next, or now")
     parser.add_argument("--blob", metavar="PATH", help="the changed file's path below the container")
@@ -124,20 +124,20 @@ def request_arguments(parser: Parser) -> None:
 
 
 def doctor_arguments(parser: Parser) -> None:
-    """Of `doctor`."""
+    """Add the arguments of `doctor`."""
     switched = parser.add_mutually_exclusive_group()
     switched.add_argument(
         "--enable", metavar="PIPELINE", help="only set the pipeline of an entry of `pipelines` to Active"
     )
     switched.add_argument("--disable", metavar="PIPELINE", help="only set it to Disabled")
-    json_argument(switched)  # type: ignore[arg-type]  # a group takes arguments as a parser does
+    json_argument(switched)  # type: ignore[arg-type]  # a group takes arguments like a parser
 
 
 def import_arguments(parser: Parser) -> None:
-    """Of `import`."""
+    """Add the arguments of `import`."""
     kinds = ", ".join(KINDS)
     parser.add_argument(
-        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}), and its files; more of them may follow"
+        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}) and its files; you can give several"
     )
     parser.add_argument("--into", metavar="FILE", help="add them to this schedules.yaml instead of printing a new one")
     parser.add_argument("--report", metavar="FILE", help="write the whole report there, as Markdown")
@@ -145,7 +145,7 @@ def import_arguments(parser: Parser) -> None:
 
 
 def fetch_arguments(parser: Parser) -> None:
-    """Of `fetch-schedules`."""
+    """Add the arguments of `fetch-schedules`."""
     parser.add_argument("--subscription-id", metavar="ID", help="default: AZUREML_SUBSCRIPTION_ID")
     parser.add_argument("--resource-group", metavar="NAME", help="default: AZUREML_RESOURCE_GROUP")
     parser.add_argument("--workspace", metavar="NAME", help="default: AZUREML_WORKSPACE_NAME")
@@ -153,28 +153,28 @@ def fetch_arguments(parser: Parser) -> None:
 
 
 def runs_arguments(parser: Parser) -> None:
-    """Of `runs`."""
+    """Add the arguments of `runs`."""
     filter_arguments(parser)
     parser.add_argument("-n", dest="number", metavar="N", type=positive, default=50, help="how many; default 50")
-    parser.add_argument("--watch", action="store_true", help="show them anew every five seconds, until Ctrl+C")
+    parser.add_argument("--watch", action="store_true", help="refresh every five seconds, until Ctrl+C")
     looking_arguments(parser)
 
 
 def run_arguments(parser: Parser) -> None:
-    """Of `run`."""
+    """Add the arguments of `run`."""
     key_argument(parser)
     looking_arguments(parser)
 
 
 def wait_arguments(parser: Parser) -> None:
-    """Of `wait`."""
+    """Add the arguments of `wait`."""
     key_argument(parser)
     _timeout_argument(parser)
     looking_arguments(parser)
 
 
 def explain_arguments(parser: Parser) -> None:
-    """Of `explain`."""
+    """Add the arguments of `explain`."""
     schedule_argument(parser)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--at", metavar="ISO", type=moment, help="a nominal time")
@@ -184,7 +184,7 @@ def explain_arguments(parser: Parser) -> None:
 
 
 def trigger_arguments(parser: Parser) -> None:
-    """Of `trigger`."""
+    """Add the arguments of `trigger`."""
     schedule_argument(parser)
     _override_arguments(parser)
     parser.add_argument("--blob", metavar="PATH", help="a file's path below the container; for a change-based schedule")
@@ -210,17 +210,17 @@ def _override_arguments(parser: Parser) -> None:
     several("--parameter", "parameters", "NAME=VALUE", "of the pipeline")
     parser.add_argument("--experiment", metavar="NAME", help="in place of the schedule's")
     parser.add_argument("--description", metavar="TEXT", help="in place of the schedule's")
-    several("--tag", "tags", "NAME=VALUE", "beside the schedule's tags")
+    several("--tag", "tags", "NAME=VALUE", "in addition to the schedule's")
     several("--datapath", "datapaths", "NAME=DATASTORE/PATH", "in place of the schedule's")
     several("--dataset", "datasets", "NAME=ID", "in place of the schedule's: an id, or NAME=DATASET:VERSION")
-    parser.add_argument("--parent-run-id", metavar="ID", help="the run below which this one is shown")
+    parser.add_argument("--parent-run-id", metavar="ID", help="the run under which this one is shown")
     parser.add_argument(
-        "--continue-on-step-failure", choices=("true", "false"), help="go on after a failed step, or do not"
+        "--continue-on-step-failure", choices=("true", "false"), help="whether to continue after a failed step"
     )
 
 
 def replay_arguments(parser: Parser) -> None:
-    """Of `replay`."""
+    """Add the arguments of `replay`."""
     parser.add_argument(
         "key_of_run", metavar="KEY", nargs="?", help="one run; or name many with --schedule and --state"
     )
@@ -231,25 +231,25 @@ def replay_arguments(parser: Parser) -> None:
 
 
 def cancel_arguments(parser: Parser) -> None:
-    """Of `cancel`."""
+    """Add the arguments of `cancel`."""
     key_argument(parser)
     person_arguments(parser)
     json_argument(parser)
 
 
 def hold_arguments(parser: Parser) -> None:
-    """Of `pause` and `resume`."""
+    """Add the arguments of `pause` and `resume`."""
     schedule_argument(parser)
     person_arguments(parser)
 
 
 def backfill_arguments(parser: Parser) -> None:
-    """Of `backfill`."""
+    """Add the arguments of `backfill`."""
     schedule_argument(parser)
     parser.add_argument("--from", dest="first", metavar="ISO", type=moment, required=True, help="inclusive")
     parser.add_argument("--to", dest="before", metavar="ISO", type=moment, required=True, help="exclusive")
     parser.add_argument("--dry-run", action="store_true", help="start nothing, only list")
     parser.add_argument(
-        "--force", action="store_true", help="also start what is older than the ledger's rows and may have run"
+        "--force", action="store_true", help="also start what is older than the ledger's retention and may have run"
     )
     person_arguments(parser)

@@ -1,4 +1,4 @@
-"""Asking: a run now, one more time, or no more."""
+"""The commands that act: trigger, replay, cancel, pause and resume."""
 
 import argparse
 import sys
@@ -68,7 +68,7 @@ def _truth(text: str | None) -> bool | None:
 
 
 def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Start one run again, or all of a schedule that are in a state."""
+    """Start one run again, or all runs of a schedule that are in a state."""
     body = checked(ReplayBody, note=options.note, by=options.by, force=options.force)
     with refusals():
         acting = levers(options, settings, folder)
@@ -78,7 +78,7 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
             return _code(again)
         if not options.schedule or not options.state:
             raise Refused("name a run by its KEY, or all runs of a schedule with --schedule and --state")
-        # Newest first: of an occurrence and its replays that are all in that state, the newest is replayed.
+        # Runs come newest first, so of an occurrence's attempts in that state only the newest is replayed.
         newest: dict[str, str] = {}
         for run in islice(every_run(acting, options, _A_PAGE), _MOST_AT_ONCE):
             newest.setdefault(run.replay_of or run.key, run.key)
@@ -102,7 +102,7 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
 
 
 def cancel(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Give a run up."""
+    """Cancel a run."""
     with refusals():
         body = checked(HeldBody, note=options.note, by=options.by)
         run = levers(options, settings, folder).cancel(options.key_of_run, body)
@@ -114,12 +114,12 @@ _NOT_STARTED = frozenset({"skipped", "rejected", "dead", "failed", "canceled"})
 
 
 def _code(run: RunAnswer) -> int:
-    """1 for a run that has ended otherwise than it should, or is not accepted and will not be tried again."""
+    """The exit code: 1 for a run that ended badly, or was not accepted and will not be retried."""
     return int(run.state in _NOT_STARTED)
 
 
 def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Let a schedule start nothing until it is resumed."""
+    """Pause a schedule, so that it starts nothing until it is resumed."""
     with refusals():
         acting = levers_of_schedule(options, settings, folder)
         was_paused = acting.schedule(options.schedule).paused

@@ -1,4 +1,4 @@
-"""Backfill, straight on the ledger."""
+"""The command backfill, on the ledger or through the HTTP API."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ from .terminal import drawing, one_line
 
 
 def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Start what a schedule did not, or show what that would be."""
+    """Start what a schedule missed, or list it."""
     if options.before <= options.first:
         raise Refused("--to must be later than --from")
     if options.url:
@@ -46,7 +46,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
 
 
 def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Through the API: as many requests as it takes."""
+    """Backfill through the HTTP API, with as many requests as needed."""
     verb, starts = ("would start" if options.dry_run else "start"), 0
     already: list[str] = []
     body = checked(
@@ -89,14 +89,14 @@ _WIDTH = 30
 
 
 class Progress:
-    """Drawn only on a terminal: what programs read stays free of it."""
+    """A progress bar on stderr, shown only on a terminal."""
 
     def __init__(self, total: int | None) -> None:
-        """`total` is None where nobody knows it."""
+        """`total` is None if it is unknown."""
         self._total, self._done, self._shown = total, 0, sys.stderr.isatty()
 
     def step(self) -> None:
-        """One piece more is done."""
+        """Count one more finished item."""
         self._done += 1
         if not self._shown:
             return
@@ -108,11 +108,11 @@ class Progress:
         print(f"\r{bar}", end="", file=drawing(sys.stderr), flush=True)
 
     def say(self, line: str) -> None:
-        """A line of output, the bar out of its way."""
+        """Print a line of output after clearing the bar."""
         self.end()
         print(line)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Clear the bar."""
         if self._shown and self._done:
             print("\r" + " " * (_WIDTH + 20) + "\r", end="", file=drawing(sys.stderr), flush=True)

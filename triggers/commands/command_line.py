@@ -1,4 +1,4 @@
-"""The parser of the command line, made of the table of commands; docs/cli-commands.md is made of it too."""
+"""The parser of the command line, built from the table of commands; docs/cli-commands.md is built from it."""
 
 import argparse
 import shutil
@@ -50,7 +50,7 @@ def _add(parser: argparse.ArgumentParser, one: Command) -> None:
 
 
 def _grouped() -> str:
-    """The commands by their groups, a line each."""
+    """The commands by group, a line each."""
     return "\n\n".join(
         "\n".join([f"{group}:", *(f"  {one.name:<{_WIDTH}}  {one.summary}" for one in commands)])
         for group, commands in groupby(COMMANDS, lambda one: one.group)

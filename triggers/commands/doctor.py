@@ -1,4 +1,4 @@
-"""The doctor: what is wrong around the app, and the switch of a published pipeline."""
+"""The command doctor: checks the app's surroundings, and enables or disables a published pipeline."""
 
 import argparse
 import json
@@ -24,13 +24,13 @@ from ..settings import Settings
 from .levers import Refused
 
 _PATIENCE: Final = timedelta(seconds=20)
-"""For one request; connecting may take a sixth of it."""
+"""How long one request may take; connecting may take a sixth of it."""
 _WIDTH: Final = max(len(verdict.value) for verdict in Verdict)
 
 
 def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Look at everything and change nothing; or enable or disable one pipeline, and look at nothing else."""
-    logging.getLogger("azure").addHandler(logging.NullHandler())  # what it would say is in the findings
+    """Check everything without changing anything; or only enable or disable one pipeline."""
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # its messages are in the findings
     examination = _examination(settings, folder)
     name = options.disable if options.enable is None else options.enable
     if name is not None:
@@ -72,7 +72,7 @@ def _examination(settings: Settings, folder: Path) -> Examination:
 
 
 def _cloud(app: App) -> Cloud:
-    """That of the first target whose address is known."""
+    """The cloud of the first target whose address is known, or the public cloud."""
     for target in app.config.pipelines.values():
         try:
             return cloud_of(expand(target.workspace.api if target.workspace else target.name, app.config.settings))

@@ -1,4 +1,4 @@
-"""SDK v1's schedules of a workspace, as the service has them: for `import sdk-v1`."""
+"""The command fetch-schedules: prints a workspace's SDK v1 schedules as the service has them, for `import sdk-v1`."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ _PARTS: Final = {
 
 
 def fetch_schedules(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Print every schedule of a workspace, with your own sign-in."""
+    """Print every schedule of a workspace, using your own sign-in."""
     parts = {name: getattr(options, name) or settings.values.get(setting) for name, setting in _PARTS.items()}
     if missing := [f"--{name.replace('_', '-')}" for name, value in parts.items() if not value]:
         raise Refused(f"which workspace? Give {', '.join(missing)}, or the app settings {', '.join(_PARTS.values())}")

@@ -1,4 +1,4 @@
-"""The schedules file: what is wrong with it, and what the Functions host makes of it."""
+"""The commands validate, functions and infra, about the schedules file and what follows from it."""
 
 import argparse
 import json
@@ -22,20 +22,20 @@ _YEAR: Final = 365
 
 
 def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Tell everything that is wrong, and what is worth a word."""
+    """Print all errors and warnings; returns 1 if there is an error."""
     config = read_config(folder, settings)
     for warning in warnings_of(config, SystemClock().now()):
         print(f"{warning} (warning)")
     if options.no_settings:
         return _told(settings, config, [fault for fault in config.faults if fault.lacks is None])
-    # An account that a deployment is given by its id gets its settings from the deployment.
+    # If the resource id of an account is set, the deployment creates its connection settings.
     watched = {
         name: services
         for name, services in watched_connections(config).items()
         if not settings.values.get(f"{name}__accountId")
     }
     faults = [*config.faults, *settings.faults, *connection_faults(watched, settings)]
-    # The file does not name the ledger: without it the file can be checked all the same.
+    # The file does not refer to the ledger, so missing ledger settings are only noted.
     told = {fault.path for fault in faults}
     notes = [
         one for one in connection_faults({settings.ledger_connection: ("table",)}, settings) if one.path not in told
@@ -55,7 +55,7 @@ def _told(settings: Settings, config: Config, faults: Sequence[Fault], notes: Se
 
 
 def functions(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Show list the functions as the Functions host sees them, and what an alarm costs."""
+    """List the functions as the Functions host sees them, and how often each timer wakes up."""
     sys.path.insert(0, str(folder))
     from function_app import app, objects
 
@@ -84,7 +84,7 @@ def _binding_in_words(binding: dict[str, Any]) -> str:
 
 
 def _cost(schedule: Schedule | None, now: datetime) -> str:
-    """What a year of the schedule's alarm costs: each wake-up is an execution, also where nothing is due."""
+    """The timer's wake-ups a year: each is an execution, even if nothing is due."""
     if not isinstance(schedule, TimeSchedule):
         return ""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -94,7 +94,7 @@ def _cost(schedule: Schedule | None, now: datetime) -> str:
 
 
 def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Print the parameter `schedules` of infra/main.bicep; a laptop's local.settings.json is not deployed."""
+    """Print the parameter `schedules` of infra/main.bicep, from the environment without local.settings.json."""
     values = environment()
     settings_read = read(values)
     path = folder / settings_read.schedules_file
@@ -113,7 +113,7 @@ def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
 
 
 def _about_deployment(config: Config) -> Iterator[Fault]:
-    """What is worth a word before a deployment: events alone start these schedules."""
+    """The warnings that matter before a deployment: schedules that only events can start."""
     for warning in warnings_of(config, SystemClock().now()):
         if warning.path.endswith(".change.polling_interval"):
             yield warning

@@ -1,4 +1,4 @@
-"""Importing schedules of other services, and fetching SDK v1's."""
+"""The command import: turns schedules of other services into a schedules file."""
 
 import argparse
 import json
@@ -25,19 +25,19 @@ _WITH_DIFFERENCES: Final = 3
 
 
 class _Present(NamedTuple):
-    """The file that is added to, as it was read."""
+    """The file to add to, as it was read."""
 
     path: Path
-    """Behind links."""
+    """With links resolved."""
     has_mark: bool
-    """Whether it begins with a byte order mark."""
+    """True if it begins with a byte order mark."""
     text: str
-    """Without the mark, with its own ends of lines."""
+    """Without the mark, with its original line ends."""
     config: Config
 
 
 def import_schedules(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Turn schedules of other services into the file; exit code 3 where anything differs."""
+    """Turn schedules of other services into a schedules file; returns 3 if anything differs."""
     sources = _sources(options.sources)
     _refuse_overwriting(options.report, [path for _, path in sources], options.into)
     present = None if options.into is None else _present(options.into)
@@ -60,14 +60,14 @@ def import_schedules(options: argparse.Namespace, settings: Settings, folder: Pa
 
 
 def _refuse_overwriting(report: str | None, sources: list[Path], into: str | None) -> None:
-    """Raise Refused where the report would replace what is read or written."""
+    """Raise Refused if the report would overwrite a file that is read or written."""
     others = [*sources, *([] if into is None else [Path(into)])]
     if report is not None and Path(report).resolve() in {one.resolve() for one in others}:
         raise Refused(f"--report: {report} is read or written here already: name another file")
 
 
 def _note_defaults(present: _Present, result: Result) -> None:
-    """Note which defaults of the present file the imported schedules take."""
+    """Note which defaults of the existing file apply to the imported schedules."""
     tree, _ = parse(present.text, str(present.path))
     defaults = tree.get("defaults") if isinstance(tree, dict) else None
     if not isinstance(defaults, dict) or not defaults:
@@ -77,7 +77,7 @@ def _note_defaults(present: _Present, result: Result) -> None:
 
 
 def _sources(words: list[str]) -> list[tuple[str, Path]]:
-    """Kinds, each with the files behind it."""
+    """The files, each with its kind: a kind applies to the files after it."""
     kind, found = "", []
     for word in words:
         if word in KINDS:
@@ -105,7 +105,7 @@ def _present(name: str) -> _Present:
 
 
 def _add(present: _Present, result: Result) -> None:
-    """Write the file with what is new; it is replaced in one step, or not at all."""
+    """Write the file with the new schedules; it is replaced atomically."""
     path = present.path
     try:
         text = added(present.text, result.text)
@@ -122,7 +122,7 @@ def _add(present: _Present, result: Result) -> None:
 
 
 def _check(present: _Present, text: str, result: Result) -> None:
-    """Raise Refused where the file would not be the present one and the new schedules."""
+    """Raise Refused unless the new file holds exactly the existing and the new schedules."""
     there, here = present.config, load(text, str(present.path), environment())
     wanted = {*there.schedules, *there.left_out, *(one.name for one in result.schedules)}
     changed = [name for name, schedule in there.schedules.items() if here.schedules.get(name) != schedule]

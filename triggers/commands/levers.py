@@ -1,4 +1,4 @@
-"""What a command acts on: a deployed app (--url), or the ledger that the settings name, directly."""
+"""What a command acts on: a deployed app (--url), or directly the ledger that the settings name."""
 
 import argparse
 import sys
@@ -22,14 +22,14 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 def levers(options: argparse.Namespace, settings: Settings, folder: Path) -> Levers:
-    """The app at --url, or the service object over the ledger; raises Declined."""
+    """The app at --url, or the service object on the ledger; raises Declined."""
     if options.url:
         return Remote(options.url, options.key or environment().get("TRIGGERS_KEY"))
     return App(settings, folder).engine.steering
 
 
 def levers_of_schedule(options: argparse.Namespace, settings: Settings, folder: Path) -> Levers:
-    """The same for the schedule that the options name; raises Refused, here with all that the file says of it."""
+    """Like `levers`, but without --url raises Refused if the schedule is missing, after printing the file's errors."""
     if options.url:
         return levers(options, settings, folder)
     app = App(settings, folder)
@@ -38,7 +38,7 @@ def levers_of_schedule(options: argparse.Namespace, settings: Settings, folder: 
 
 
 def checked(kind: type[Body], **fields: object) -> Body:
-    """A body as the API would take it; raises Refused for what it would not."""
+    """A request body, checked as the API would; raises Refused."""
     try:
         body = msgspec.convert({name: value for name, value in fields.items() if value is not None}, kind)
         msgspec.json.encode(body)
@@ -49,7 +49,7 @@ def checked(kind: type[Body], **fields: object) -> Body:
 
 @contextmanager
 def refusals(done: str = "") -> Iterator[None]:
-    """Whatever is declined or cannot be reached becomes a refusal; `done` says what of the work is."""
+    """Turn Declined and StoreUnavailable into Refused; `done` is appended to the message: what is already done."""
     try:
         yield
     except (Declined, StoreUnavailable) as error:
@@ -57,19 +57,19 @@ def refusals(done: str = "") -> Iterator[None]:
 
 
 class Refused(Exception):
-    """What was asked cannot be done; the message goes to stderr."""
+    """The command cannot do what was requested; the message goes to stderr."""
 
     code = 1
 
 
 class Misused(Refused):
-    """Arguments that do not go together."""
+    """Arguments that cannot be combined."""
 
     code = 2
 
 
 def named_schedule(name: str, app: App) -> Schedule:
-    """The schedule of a name; raises Refused, with the faults that leave it out or the names that there are."""
+    """The schedule with this name; raises Refused, after printing the errors that leave it out, or with known names."""
     schedule = app.config.schedules.get(name)
     if schedule is not None:
         return schedule

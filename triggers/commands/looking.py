@@ -1,4 +1,4 @@
-"""Looking: the schedules, the runs, and why one did or did not start."""
+"""The commands that read: schedules, runs, run and explain."""
 
 import argparse
 import time
@@ -83,7 +83,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
 
 
 def every_run(acting: Levers, options: argparse.Namespace, number: int) -> Iterator[RunAnswer]:
-    """The runs that match the options, page by page. Raises Declined for a schedule that there never was."""
+    """The runs that match the options, page by page. Raises Declined for a schedule that never existed."""
     continuation, some = None, False
     while True:
         page = acting.runs(

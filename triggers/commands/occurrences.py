@@ -1,4 +1,4 @@
-"""Occurrences: when a schedule runs next, and what it would send."""
+"""The commands next and request: when a schedule runs next, and what it would send."""
 
 import argparse
 import json
@@ -47,7 +47,7 @@ _CLOCK_CHANGES: Final = {
 
 
 def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
-    """Show list the next occurrences of a time-based schedule, clock changes marked."""
+    """List the next occurrences of a time-based schedule, with clock changes marked."""
     schedule = named_schedule(options.schedule, App(settings, folder))
     if isinstance(schedule, ChangeSchedule):
         raise Refused(f"{schedule.name} is change-based: it runs when a file changes, not at a time")
@@ -122,7 +122,7 @@ def _next_or_now(schedule: Schedule) -> datetime:
 
 
 def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Occurrence:
-    """The occurrence that is asked for; of a schedule with batches, a batch of the one blob."""
+    """The requested occurrence; for a schedule with batches, a batch of the one blob."""
     if not isinstance(schedule, ChangeSchedule):
         if options.blob is not None:
             raise Refused(f"{schedule.name} is {schedule.kind_in_words}: it takes --at, not --blob")

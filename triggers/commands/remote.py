@@ -1,4 +1,4 @@
-"""A deployed app, asked through its HTTP API: the same questions and answers as its own service object has."""
+"""A client for a deployed app's HTTP API, with the same methods and types as `Steering`."""
 
 import re
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from ..web import routes
 from ..web.route import Answer, Body, Query, Route
 
 _PATIENCE = (10, 235)
-"""Seconds to connect, and for an answer: the host allows 230."""
+"""Seconds to wait for a connection and for an answer; the host allows 230."""
 
 
 _AWAY = frozenset({502, 503, 504})
@@ -32,11 +32,11 @@ _REASONS = {
     requests.exceptions.ReadTimeout: f"no answer within {_PATIENCE[1]} seconds; what was asked may be done",
     requests.exceptions.ConnectionError: "nothing answers there: is the address right, and does the app run?",
 }
-"""The narrower before the wider."""
+"""Subclasses come before their base class."""
 
 
 class Unreachable(Declined):
-    """The app, or what it needs, is away; later it may answer."""
+    """The app, or something it needs, cannot be reached; trying again later may help."""
 
     status = 503
 
@@ -45,7 +45,7 @@ class Remote:
     """The API at a URL. Every method raises Declined."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        """Raises BadInput for a URL that no key is sent to."""
+        """Raises BadInput for a URL that a key must not be sent to."""
         url = url.partition("#")[0]  # the dashboard's address may name a run
         if "://" not in url:
             url = f"{'http' if is_loopback(url.partition('/')[0].partition(':')[0]) else 'https'}://{url}"
@@ -69,12 +69,12 @@ class Remote:
         return self._asked(routes.SCHEDULE, name)
 
     def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
-        """A run that a person wants now, and whether it is new."""
+        """Start a run now; returns it, and True if it is new."""
         reply = self._reply(routes.TRIGGER, name, body)
         return _decoded(reply, routes.TRIGGER.answer), reply.status_code == requests.codes.accepted
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
-        """Let a schedule start nothing."""
+        """Pause a schedule."""
         return self._asked(routes.PAUSE, name, body)
 
     def resume(self, name: str, body: HeldBody) -> ScheduleAnswer:
@@ -82,11 +82,11 @@ class Remote:
         return self._asked(routes.RESUME, name, body)
 
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
-        """Start what a schedule did not, or show it."""
+        """Start what a schedule missed, or list it."""
         return self._asked(routes.BACKFILL, name, body)
 
     def explain(self, name: str, query: ExplainQuery) -> ExplainAnswer:
-        """Why something did, or did not, start."""
+        """Explain why something did or did not start."""
         return self._asked(routes.EXPLAIN, name, query=query)
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
@@ -94,16 +94,16 @@ class Remote:
         return self._asked(routes.RUNS, query=query)
 
     def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
-        """A run, and whether that is all there is to say: False when it was waited for in vain."""
+        """The run, and False if `wait` was given and it has not ended."""
         reply = self._reply(routes.RUN, key, query=RunQuery(wait=wait))
         return _decoded(reply, routes.RUN.answer), reply.status_code == requests.codes.ok
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
-        """One more run for the same occurrence."""
+        """Start another run for the same occurrence."""
         return self._asked(routes.REPLAY, key, body)
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
-        """Give a run up."""
+        """Cancel a run."""
         return self._asked(routes.CANCEL, key, body)
 
     def _asked(
@@ -150,7 +150,7 @@ class Remote:
 
 
 def _why(error: requests.RequestException) -> str:
-    """Why an app gives no answer, as a sentence for the person who asked."""
+    """Why an app does not answer, as a sentence for the user."""
     return next((said for kind, said in _REASONS.items() if isinstance(error, kind)), "the connection broke off")
 
 

@@ -1,4 +1,4 @@
-"""A run as people read it at a terminal."""
+"""Prints runs, for people and as JSON."""
 
 import json as json_module
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _INDENT = 14
 
 
 def print_run(run: RunAnswer, *, json: bool, before: str = "") -> None:
-    """One run in one line, or as JSON."""
+    """Print one run in one line, or as JSON."""
     if json:
         print(as_json(run))
         return
@@ -25,7 +25,7 @@ def print_run(run: RunAnswer, *, json: bool, before: str = "") -> None:
 
 
 def why_not(run: RunAnswer) -> str:
-    """Why a run is not, or has not ended, as it should."""
+    """Why a run was not started or did not end as expected; empty if all is well."""
     return ": ".join(part for part in (run.reason, run.error) if part)
 
 
@@ -58,7 +58,7 @@ def replays_of(acting: Levers, root: str) -> list[RunAnswer]:
 
 
 def lines_of(run: RunAnswer, replays: list[RunAnswer]) -> Iterator[str]:
-    """Everything that there is to say of one run."""
+    """Everything about one run, line by line."""
     yield run.key
     facts = {
         "state": f"{run.state}{f' ({why_not(run)})' if why_not(run) else ''}",

@@ -1,4 +1,4 @@
-"""Every command of the command line: what it does, with an example, in which group, and by which function."""
+"""Every command of the command line: what it does, with an example, its group and its function."""
 
 import argparse
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class Command:
     group: str
     summary: str
     more: str
-    """What there is to know before one uses it."""
+    """What to know before using it."""
     example: str
-    """Its arguments."""
+    """Example arguments."""
     run: Run
     add: Callable[[argparse.ArgumentParser], None]
 
@@ -38,7 +38,7 @@ COMMANDS: Final = (
         name="validate",
         group=_FILE,
         summary="report everything that is wrong with schedules.yaml",
-        more="Exits 1 if there is a fault. Warnings and notes are printed too, and change nothing.",
+        more="Exits 1 if there is an error. Warnings and notes are printed too, but do not change the exit code.",
         example="--no-settings",
         run=file.validate,
         add=arguments.validate_arguments,
@@ -47,7 +47,7 @@ COMMANDS: Final = (
         name="functions",
         group=_FILE,
         summary="list the functions as the Functions host sees them",
-        more="Timers are shown with what they cost in a year: wake-ups and occurrences.",
+        more="For timers, it shows how many wake-ups and occurrences there are in a year.",
         example="",
         run=file.functions,
         add=arguments.json_argument,
@@ -83,7 +83,7 @@ COMMANDS: Final = (
         name="runs",
         group=_LOOK,
         summary="list runs, newest first",
-        more="Each is shown with what it is for (a time, a file, a number of files) and who asked for it.",
+        more="Each is shown with what it is for (a time, a file, a number of files) and who requested it.",
         example="--schedule nightly-training --state failed",
         run=looking.runs,
         add=arguments.runs_arguments,
@@ -92,7 +92,7 @@ COMMANDS: Final = (
         name="run",
         group=_LOOK,
         summary="show one run: its history, what was sent, its links and replays",
-        more="Settings stand in what was sent by their names, so no secret is shown.",
+        more="App settings are shown by their names, so no secret is printed.",
         example="nightly-training@2026-11-01T03:30:00Z",
         run=looking.run,
         add=arguments.run_arguments,
@@ -101,7 +101,7 @@ COMMANDS: Final = (
         name="wait",
         group=_LOOK,
         summary="wait for the end of a run, and of the reruns that follow it",
-        more="Exits 0 if it has finished, and 1 for every other end or when the time is up.",
+        more="Exits 0 if it has finished, and 1 if it ended otherwise or the time is up.",
         example="nightly-training!42 --timeout 2h",
         run=waiting.wait,
         add=arguments.wait_arguments,
@@ -110,7 +110,7 @@ COMMANDS: Final = (
         name="explain",
         group=_LOOK,
         summary="explain why an occurrence did or did not start",
-        more="The ledger is asked first, then the storage: a file may be overwritten or gone.",
+        more="It reads the ledger first, then storage, where a file may have been overwritten or deleted.",
         example="score-uploads --blob incoming/a.csv",
         run=looking.explain,
         add=arguments.explain_arguments,
@@ -118,8 +118,8 @@ COMMANDS: Final = (
     Command(
         name="doctor",
         group=_LOOK,
-        summary="check everything around the app with real calls, and say how to fix it",
-        more="It changes nothing, except with --enable and --disable. Exits 1 if there is a fault.",
+        summary="check everything around the app with real calls, and say how to fix what is wrong",
+        more="It changes nothing, except with --enable and --disable. Exits 1 if there is an error.",
         example="",
         run=doctor.doctor,
         add=arguments.doctor_arguments,
@@ -136,8 +136,8 @@ COMMANDS: Final = (
     Command(
         name="replay",
         group=_ACT,
-        summary="start one more run for an occurrence, or for all runs in a state",
-        more="The request is built anew from the file as it is now.",
+        summary="start another run for an occurrence, or for all runs in a state",
+        more="The request is built from the current file.",
         example="--schedule nightly-training --state dead --note 'quota raised'",
         run=asking.replay,
         add=arguments.replay_arguments,
@@ -145,8 +145,8 @@ COMMANDS: Final = (
     Command(
         name="cancel",
         group=_ACT,
-        summary="give up a run",
-        more="What Azure ML runs is canceled there; what has not been sent never will be.",
+        summary="cancel a run",
+        more="A submitted run is canceled in Azure ML; one that was not sent never will be.",
         example="nightly-training@2026-11-01T03:30:00Z --note 'wrong data'",
         run=asking.cancel,
         add=arguments.cancel_arguments,
@@ -154,8 +154,8 @@ COMMANDS: Final = (
     Command(
         name="pause",
         group=_ACT,
-        summary="let a schedule start nothing; what comes due is skipped, not saved up",
-        more="People can still trigger it, and runs that are under way go on.",
+        summary="pause a schedule: what comes due is skipped, not queued",
+        more="People can still trigger it, and submitted runs continue.",
         example="nightly-training --note 'cluster moves'",
         run=asking.pause,
         add=arguments.hold_arguments,
@@ -164,7 +164,7 @@ COMMANDS: Final = (
         name="resume",
         group=_ACT,
         summary="let a paused schedule start runs again",
-        more="What passed in the pause stays skipped; backfill starts it.",
+        more="What was skipped during the pause stays skipped; backfill can start it.",
         example="nightly-training",
         run=asking.resume,
         add=arguments.hold_arguments,
@@ -173,7 +173,7 @@ COMMANDS: Final = (
         name="backfill",
         group=_ACT,
         summary="start what a schedule missed; --dry-run only lists it",
-        more="Occurrences and files that have a row already are left alone.",
+        more="It starts occurrences and files without a run, and those whose run was skipped, dead or rejected.",
         example="nightly-training --from 2026-11-01 --to 2026-11-08 --dry-run",
         run=backfilling.backfill,
         add=arguments.backfill_arguments,
@@ -191,7 +191,7 @@ COMMANDS: Final = (
         name="fetch-schedules",
         group=_MOVE,
         summary="print SDK v1's schedules of a workspace, for `import sdk-v1`",
-        more="It asks Azure ML with your own sign-in, and changes nothing.",
+        more="It reads them with your own sign-in, and changes nothing.",
         example="--workspace ws1",
         run=fetching.fetch_schedules,
         add=arguments.fetch_arguments,

@@ -1,4 +1,4 @@
-"""Keeps what others wrote (blob names, notes, errors of a service) from acting on the terminal that shows it."""
+"""Prints text from others (blob names, notes, service errors) so that it cannot control the terminal."""
 
 import re
 import shutil
@@ -9,37 +9,37 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, Final, TextIO
 
 _ACTS: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # escape sequences, carriage returns and other controls; tab and line feed may stay
-    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # what turns the direction of text, and other line ends
-    "\ud800-\udfff]"  # halves of characters, which no terminal's encoding can write
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # escape sequences, carriage returns and other controls, except tab and line feed
+    "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # characters that change the direction of text, and other line ends
+    "\ud800-\udfff]"  # lone surrogates, which no encoding can write
 )
 
 
 @contextmanager
 def shown_harmlessly() -> Iterator[None]:
-    """Show such characters in all that is printed as the escapes that JSON has for them."""
+    """Print such characters as JSON's escapes, in everything written to stdout and stderr."""
     with redirect_stdout(_Harmless(sys.stdout)), redirect_stderr(_Harmless(sys.stderr)):
         yield
 
 
 def one_line(text: str) -> str:
-    """The text without line ends, so that it cannot pass for a line of our own."""
+    """The text without line ends, so that no part of it looks like a line of ours."""
     return " ".join(text.splitlines())
 
 
 def drawing(stream: TextIO) -> TextIO:
-    """The stream beneath, for what we draw ourselves."""
+    """The underlying stream, for control sequences of our own."""
     return stream.beneath if isinstance(stream, _Harmless) else stream
 
 
 def clear_screen(*, watched: bool) -> None:
-    """Begin at the top of a terminal that is watched."""
+    """Clear the terminal if `watched` is set and stdout is one."""
     if watched and sys.stdout.isatty():
         print("\x1b[H\x1b[2J", end="", file=drawing(sys.stdout), flush=True)
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Rows below their headings; on a terminal that is too narrow for that, each row in lines of its own."""
+    """Print rows below their headings (the first row); on a narrow terminal, print each row on several lines."""
     lines = [tuple(map(one_line, row)) for row in rows]
     widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -65,7 +65,7 @@ def _print_stacked(row: tuple[str, ...], columns: int) -> None:
 
 _BETWEEN: Final = "  "
 _NARROWEST: Final = 36
-"""Of the last column, whose cells may be sentences: as wide as a run's id."""
+"""The smallest width of the last column, which may hold sentences: that of a run id."""
 
 
 class _Harmless:

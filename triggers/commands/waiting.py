@@ -1,4 +1,4 @@
-"""Waiting for the end of a run, and of the reruns that follow it."""
+"""The command wait: waits for the end of a run, and of the reruns that follow it."""
 
 import argparse
 import sys
@@ -18,9 +18,9 @@ from .showing import print_run, replays_of
 
 _LONGEST_POLL: Final = 200
 _LOOK_EVERY: Final = 5.0
-"""Seconds between two looks, where the app does not wait for us."""
+"""Seconds between two polls, if the app does not wait itself."""
 _PATIENCE: Final = timedelta(minutes=10)
-"""How long an app or a ledger may be away while a run is waited for."""
+"""How long an app or a ledger may be unreachable while we wait for a run."""
 _ENDED: Final = frozenset(state.value for state in ENDED_STATES | {RunState.UNREADABLE})
 
 
@@ -34,9 +34,9 @@ def wait(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
 
 
 def until_its_end(acting: Levers, key: str, timeout: timedelta | None, look_every: float = _LOOK_EVERY) -> RunAnswer:
-    """The last run of an occurrence when it has ended, or when the time is up; says on stderr how it goes.
+    """Wait for the end of a run and its reruns; returns the last of them, or the current one on time-out.
 
-    A run that the app runs again by itself has not ended. Raises Declined and StoreUnavailable.
+    Progress goes to stderr. Raises Declined and StoreUnavailable.
     """
     until = None if timeout is None else time.monotonic() + timeout.total_seconds()
     told: tuple[str, str] | None = None
@@ -61,12 +61,12 @@ def until_its_end(acting: Levers, key: str, timeout: timedelta | None, look_ever
 
 
 def code_of(run: RunAnswer) -> int:
-    """Of a run that was waited for: 0 only if it has finished."""
+    """The exit code after a wait: 0 only if the run has finished."""
     return int(run.state != RunState.FINISHED.value)
 
 
 def _rerun_of(acting: Levers, run: RunAnswer) -> RunAnswer | None:
-    """The attempt that the app makes by itself after the end of a run."""
+    """The rerun that follows the end of a run; None if there is none."""
     if run.reruns is None or run.reruns.next_at is None:
         return None
     newest = replays_of(acting, run.reruns.of)[-1:]
@@ -74,7 +74,7 @@ def _rerun_of(acting: Levers, run: RunAnswer) -> RunAnswer | None:
 
 
 def _patiently(ask: Callable[[], tuple[RunAnswer, bool]], look_every: float) -> RunAnswer:
-    """What is asked for, also through an outage of the app or of its ledger."""
+    """The result of `ask`; retries while the app or its ledger cannot be reached, for at most ten minutes."""
     until = time.monotonic() + _PATIENCE.total_seconds()
     while True:
         try:

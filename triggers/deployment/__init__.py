@@ -1,1 +1,1 @@
-"""What a deployment needs to know of the schedules; only `infra` and the doctor read it."""
+"""What a deployment needs to know about the schedules; used only by `infra` and `doctor`."""

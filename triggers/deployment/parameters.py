@@ -1,6 +1,6 @@
-"""What Azure must hold around the schedules: event subscriptions, watched accounts, app settings, room to scale.
+"""The deployment's parameters that follow from the schedules: event subscriptions, accounts, settings, instances.
 
-Only a deployment reads it: `python -m triggers infra` prints it for Bicep. Facts about Event Grid's filters:
+`python -m triggers infra` prints them for Bicep. Event Grid's filters are described in
 https://learn.microsoft.com/azure/event-grid/event-filtering
 """
 
@@ -24,18 +24,18 @@ _OWN_CONTAINERS: Final = frozenset({"code", "dead-letters"})
 _LEAST_INSTANCES: Final = 40
 _MOST_INSTANCES: Final = 1000
 _OTHER_INSTANCES: Final = 10
-"""For the reconciler, the HTTP functions and the change-based ones, which scale together."""
+"""Instances for the reconciler, the HTTP functions and the change-based functions, which scale together."""
 _SURE_IN_A_SUBJECT: Final = re.compile(r"[A-Za-z0-9._/-]*", re.ASCII)
-"""Beyond these it is not documented how a subject writes a character."""
+"""How a subject encodes any other character is not documented."""
 _LONGEST_NAME: Final = 40
 RENAMES: Final = "storage-renamed"
-"""What the subscription that reports renames is called, behind the app's name and a hyphen."""
+"""The name of the subscription that reports renames, after the app's name and a hyphen."""
 _MOST_VALUES: Final = 25
-"""Of an advanced filter, all values of a subscription together; beyond, everything is let pass."""
+"""The most values in a subscription's advanced filters; with more containers, no filter is used."""
 
 
 class Undeployable(Exception):
-    """What is asked for cannot be deployed; one sentence for each reason."""
+    """The schedules cannot be deployed; one sentence for each reason."""
 
     def __init__(self, sentences: tuple[str, ...]) -> None:
         super().__init__("\n".join(sentences))
@@ -45,7 +45,7 @@ class Undeployable(Exception):
 def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str, Any]:
     """The parameter `schedules` of infra/main.bicep, for the text of a schedules file; raises Undeployable.
 
-    `environment` holds the app settings that are to be, and where the app goes: infra/parameters explains each.
+    `environment` holds the future app settings and where the app is deployed; infra/parameters explains each.
     """
     config = load(text, file, {name: _resolved(value) for name, value in environment.items()})
     changes = {name: one.trigger for name, one in config.schedules.items() if isinstance(one, ChangeSchedule)}
@@ -78,12 +78,12 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
 
 
 def subject(container: str, path: str) -> str:
-    """The subject of a blob's events; without `/blobs/` a filter matches nothing."""
+    """The subject of a blob's events; a filter without `/blobs/` matches nothing."""
     return f"/blobServices/default/containers/{container}/blobs/{path}"
 
 
 def subject_filter(trigger: ChangeTrigger) -> dict[str, Any]:
-    """The narrowest filter of subjects that lets every change in scope pass; what it lets pass too is left to us."""
+    """The narrowest subject filter that passes every change in scope; the app filters out the rest."""
     ends = [literal_ends(glob) for glob in trigger.include]
     below = _common_beginning([first for first, _ in ends])
     backwards = _common_beginning([last[::-1] for _, last in ends])
@@ -91,23 +91,23 @@ def subject_filter(trigger: ChangeTrigger) -> dict[str, Any]:
     return {
         "subjectBeginsWith": subject(trigger.container, _sure(folder + below)),
         "subjectEndsWith": _sure(backwards)[::-1],
-        # Our own manifests are no changes; in a folder of its own a schedule never sees them.
+        # Our own manifests are not changes. A schedule that watches a folder never sees them.
         "subjectsNotBeginningWith": [] if trigger.folder else [subject(trigger.container, f"{MANIFESTS}/")],
     }
 
 
 def _common_beginning(texts: list[str]) -> str:
-    return os.path.commonprefix(texts)  # noqa: RUF071  character by character is what is wanted
+    return os.path.commonprefix(texts)  # noqa: RUF071  compares character by character, as intended
 
 
 def _sure(text: str) -> str:
-    """The beginning of a text up to the first character that a subject may write otherwise."""
+    """The beginning of a text, up to the first character that a subject may encode differently."""
     found = _SURE_IN_A_SUBJECT.match(text)
     return found[0] if found else ""
 
 
 def subscription_name(schedule: str) -> str:
-    """What a schedule's event subscription is called, behind the app's name and a hyphen."""
+    """The name of a schedule's event subscription, after the app's name and a hyphen."""
     if len(schedule) <= _LONGEST_NAME and "_" not in schedule and schedule != RENAMES:
         return schedule
     digest = hashlib.sha256(schedule.encode()).hexdigest()[:8]
@@ -124,9 +124,10 @@ def _subscription(schedule: str, trigger: ChangeTrigger) -> dict[str, Any]:
 
 
 def _renames(triggers: Iterable[ChangeTrigger]) -> Iterator[dict[str, Any]]:
-    """What reports renamed files and directories: one for each account, for all of its watched containers.
+    """The subscriptions for renamed files and directories: one per account, for all of its watched containers.
 
-    Always: whether an account has a hierarchical namespace is not known here, and in a flat one nothing is renamed.
+    They are always created: we don't know here which accounts have a hierarchical namespace. In others, nothing is
+    renamed.
     """
     containers: dict[str, set[str]] = {}
     for one in triggers:
@@ -153,7 +154,7 @@ def _watched(connection: str, containers: list[str], environment: Mapping[str, s
 
 
 def _settings(text: str, file: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The app settings that the file names, and those that the app knows, as far as they are set."""
+    """The app settings that the file refers to, and those that the app reads, if they are set."""
     tree, _ = parse(text, file)
     names = DEPLOYED.union(_settings_named(tree))
     workspace = {"AZUREML_SUBSCRIPTION_ID": environment["AZURE_SUBSCRIPTION_ID"]}
@@ -162,7 +163,7 @@ def _settings(text: str, file: str, environment: Mapping[str, str]) -> dict[str,
 
 
 def _resolved(value: str) -> str:
-    """A Key Vault reference stands for a value that only the deployed app sees; here it is taken for one that fits."""
+    """The value, or a valid placeholder for a Key Vault reference, which only the deployed app can resolve."""
     return "https://region.api.azureml.ms/secret" if value.startswith("@Microsoft.KeyVault(") else value
 
 

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a deployment before Azure is asked: each problem is a sentence."""
+"""Finds problems of a deployment before Azure is called; each is a sentence."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _WORDS: Final = {
     "BLOB_TRIGGER_SOURCE": ("EventGrid",),
     "LEDGER_CONNECTION": ("AzureWebJobsStorage",),
 }
-"""The template keeps the ledger in the app's own account, and Flex Consumption has only Event Grid."""
+"""The last two allow one value: the template keeps the ledger in the app's account; Flex has only Event Grid."""
 _NUMBERS: Final = {
     "ALWAYS_READY_INSTANCES": range(21),
     "THREADS_PER_INSTANCE": range(1, 101),
@@ -36,7 +36,7 @@ _OFTEN_ENOUGH: Final = re.compile(r"\S+ (\*|\*/[1-5]) \* \* \* \*")
 
 
 def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with where the app and its workspace are, and with its sizes."""
+    """Problems with the names and places of the app and its workspace, and with its sizes."""
     for name, longest, allowed, in_words in _NAMES:
         value = environment.get(name)
         if not value:
@@ -67,7 +67,7 @@ def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def account_problems(connections: list[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with the watched accounts, and with the system topics that they may have."""
+    """Problems with the watched accounts, and with the system topics that they may have."""
     target, taken = environment.get("AZURE_SUBSCRIPTION_ID", ""), dict[str, str]()
     for connection in connections:
         account, topic = f"{connection}__accountId", f"{connection}__systemTopicId"

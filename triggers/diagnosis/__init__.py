@@ -1,1 +1,1 @@
-"""What `doctor` looks at: the app's surroundings, asked by real calls; nothing is submitted and nothing is written."""
+"""The checks of `doctor`: they test the app's surroundings by real calls; nothing is submitted or written."""

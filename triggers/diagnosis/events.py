@@ -1,9 +1,9 @@
-"""Event Grid's subscriptions, as far as Azure Resource Manager shows them, against what each schedule needs.
+"""Compares Event Grid's subscriptions, as Azure Resource Manager shows them, with what each schedule needs.
 
-What a deployment makes is infra/app/event-subscriptions.bicep; the webhook and its names are those of
-https://learn.microsoft.com/azure/azure-functions/functions-event-grid-blob-trigger. A subscription's address holds the
-host's key, so a resource shows it without its query; getFullUrl tells the whole of it, of which only the function's
-name is looked at.
+The subscriptions are created by infra/app/event-subscriptions.bicep. The webhook and its names are those of
+https://learn.microsoft.com/azure/azure-functions/functions-event-grid-blob-trigger. A subscription's URL contains the
+host's key, so the resource shows it without its query. getFullUrl returns all of it, of which we read only the
+function's name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ API: Final = "2022-06-15"
 _STORAGE_API: Final = "2023-01-01"
 _WEBHOOK: Final = "/runtime/webhooks/blobs"
 _OTHER_WEBHOOK: Final = "/runtime/webhooks/eventgrid"
-"""That of Event Grid triggers, which knows no blob function."""
+"""The webhook of Event Grid triggers, which does not call blob functions."""
 _CREATED: Final = "Microsoft.Storage.BlobCreated"
 MEND: Final = "azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT, sets it right"
 BY_HAND: Final = (
@@ -32,13 +32,13 @@ BY_HAND: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """An event subscription that tells a webhook."""
+    """An event subscription that calls a webhook."""
 
     name: str
     state: str
     base_url: str
     function: str | None
-    """The query's functionName; None when the whole address could not be read."""
+    """The URL's functionName; None if the full URL could not be read."""
     properties: Mapping[str, Any]
 
     @property
@@ -49,7 +49,7 @@ class Subscription:
 def account_id(
     connection: str, account: str, settings: Mapping[str, str], subscription: str, arm: ResourceManager
 ) -> str:
-    """The storage account's resource id: the deployment's setting, or found by its name; raises Unread."""
+    """The storage account's resource id, from the deployment's setting or found by its name; raises Unread."""
     if given := settings.get(f"{connection}__accountId"):
         return given.rstrip("/")
     path = f"/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
@@ -63,17 +63,17 @@ def account_id(
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """What tells of an account's blobs."""
+    """The event subscriptions on a storage account."""
 
     subscriptions: Sequence[Subscription]
     functions: Sequence[Mapping[str, Any]]
-    """Those that call a function of an app by its resource id, as they are shown."""
+    """The other subscriptions, as resources. Those for renames call a function by its resource id."""
     has_topic: bool
-    """False also where its topic is hidden: a list over a subscription may leave out what one may not read."""
+    """False if there is no topic, or it is not visible: a list omits resources that the identity may not read."""
 
 
 def wiring(account: str, arm: ResourceManager) -> Wiring:
-    """Every webhook subscription on the account, of its own and of its system topic; raises Unread."""
+    """Every event subscription on the account and on its system topic; raises Unread."""
     has_topic = False
     found = list(arm.every(f"{account}/providers/Microsoft.EventGrid/eventSubscriptions", API))
     of_topics = f"/subscriptions/{account.split('/')[2]}/providers/Microsoft.EventGrid/systemTopics"
@@ -89,7 +89,7 @@ def wiring(account: str, arm: ResourceManager) -> Wiring:
 
 
 def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) -> Findings:
-    """One subscription tells the schedule's function of every upload in its scope."""
+    """Check that one subscription reports every upload in the schedule's scope to its function."""
     subject, function = f"events {schedule.name}", f"Host.Functions.{schedule.name}"
     trigger = schedule.trigger
     suffix = f"-{subscription_name(schedule.name)}"
@@ -126,7 +126,7 @@ def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) 
 
 
 def _nearly(schedule: Schedule, there: Sequence[Subscription], suffix: str) -> str:
-    """Why no subscription tells the function: what comes closest to one that does."""
+    """Why no subscription calls the function, based on the closest one."""
     for one in there:
         named = (one.function or "").rpartition(".")[2].lower() == schedule.name.lower()
         if one.path == _OTHER_WEBHOOK and (named or one.name.endswith(suffix)):
@@ -140,7 +140,7 @@ def _nearly(schedule: Schedule, there: Sequence[Subscription], suffix: str) -> s
 
 
 def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, str]) -> Iterator[str]:
-    """What keeps events of the schedule's blobs from it; a filter that lets more pass is none."""
+    """What keeps events of the schedule's blobs from its function; a filter that is too wide is no problem."""
     if one.state != "Succeeded":
         yield f"is {one.state or 'in no state'}"
     host = settings.get("WEBSITE_HOSTNAME")
@@ -163,7 +163,7 @@ def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, 
 
 
 def destination_of(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a subscription calls, with the app's identity or without."""
+    """The destination of a subscription, whether it is delivered with an identity or not; empty if there is none."""
     properties = one.get("properties") or {}
     with_identity = properties.get("deliveryWithResourceIdentity") or {}
     found = properties.get("destination") or with_identity.get("destination")
@@ -171,7 +171,7 @@ def destination_of(one: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _webhook(one: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The destination's properties; None when it is no webhook of a Functions host."""
+    """The destination's properties; None if it is not a webhook of a Functions host."""
     destination = destination_of(one)
     if destination.get("endpointType") != "WebHook":
         return None

@@ -1,4 +1,4 @@
-"""Every check in its order; each goes on where another has failed."""
+"""Runs every check in order; a failed check doesn't stop the others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,19 +23,19 @@ from .watched import account_name, datastores, workspace_of
 
 _HOST = "AzureWebJobsStorage"
 _Check: TypeAlias = tuple[str, Callable[[], Findings]]
-"""A subject, and what is looked at."""
+"""A subject, and the function that checks it."""
 
 
 _OF_VERSION_TWO: Final[Mapping[PipelineKind, Callable[[Entry, ResourceManager], Findings]]] = {
     PipelineKind.BATCH_ENDPOINT: version_two.check_batch_endpoint,
     PipelineKind.COMPONENT: version_two.check_component,
 }
-"""What looks at an entry; published pipelines and their endpoints are looked at by `published`."""
+"""The check of an entry by its kind; `published` checks published pipelines and pipeline endpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examination:
-    """What is looked at, and with what."""
+    """Checks the app's configuration and surroundings."""
 
     config: Config
     settings: Settings
@@ -45,15 +45,15 @@ class Examination:
     arm: ResourceManager
     cloud: Cloud
     _wirings: dict[str, events.Wiring | Unread] = field(default_factory=dict)
-    """Of a connection's account, asked for once."""
+    """Connection → the subscriptions on its account, read once."""
 
     def findings(self) -> Findings:
-        """The findings, each as soon as it is known."""
+        """Yield each finding as soon as it is known."""
         for subject, check in self._checks():
             yield from guarded(subject, check)
 
     def entries(self) -> list[Entry]:
-        """What the file names under `pipelines`, with the schedules that use it."""
+        """The entries of `pipelines`, with the schedules that use them."""
         return [
             Entry(
                 name=name,
@@ -84,7 +84,7 @@ class Examination:
             yield f"renames {connection}", partial(self._renames, connection)
 
     def _watched(self) -> Iterator[_Check]:
-        """A check for each container that is watched, and for each account's poison queue."""
+        """A check for each watched container, and for each account's poison queue."""
         containers: dict[tuple[str, str], bool] = {}
         for schedule in self._changes():
             trigger = schedule.trigger
@@ -148,14 +148,14 @@ class Examination:
             yield from events.check(schedule, there, self._values)
 
     def _renames(self, connection: str) -> Findings:
-        """Silent where the check of its schedules' events has said that nothing can be seen."""
+        """Check renames; yields nothing if the check of the events has already reported that it can see nothing."""
         mine = [one for one in self._changes() if one.trigger.connection == connection]
         there = self._wirings.get(connection)
         if self.settings.blob_trigger_source == "EventGrid" and isinstance(there, events.Wiring):
             yield from renames.check(connection, sorted({one.trigger.container for one in mine}), there)
 
     def _wiring_of(self, schedule: Schedule, connection: str) -> events.Wiring | Unread | None:
-        """None when it is not known which account it is, or in which subscription."""
+        """The subscriptions on a connection's account; None if the account or its Azure subscription is unknown."""
         if connection not in self._wirings:
             account = account_name(connection, self._values)
             workspace = workspace_of(schedule.target, self._values)

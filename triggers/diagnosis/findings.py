@@ -1,4 +1,4 @@
-"""What a check finds: a verdict, a sentence, and for what is not well the way to mend it."""
+"""The result of a check: a verdict, a sentence and, unless all is well, a remedy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..azureml.reading import Unread
 
 
 class Verdict(Enum):
-    """How it stands; only a fault makes the exit code 1."""
+    """The outcome of a check; only a fault makes the exit code 1."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,14 +19,14 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line of the doctor's."""
+    """One line of `doctor` output."""
 
     verdict: Verdict
     subject: str
-    """What was looked at: `pipeline score`, `events score-uploads`."""
+    """What was checked: `pipeline score`, `events score-uploads`."""
     sentence: str
     remedy: str | None
-    """None only where all is well."""
+    """None only if all is well."""
 
 
 Findings: TypeAlias = Iterator[Finding]
@@ -38,30 +38,30 @@ def ok(subject: str, sentence: str) -> Finding:
 
 
 def warning(subject: str, sentence: str, remedy: str) -> Finding:
-    """Runs start all the same, but not as one may think."""
+    """Runs start, but perhaps not as expected."""
     return Finding(verdict=Verdict.WARNING, subject=subject, sentence=sentence, remedy=remedy)
 
 
 def fault(subject: str, sentence: str, remedy: str) -> Finding:
-    """Runs do not start, or start wrong."""
+    """Runs do not start, or start incorrectly."""
     return Finding(verdict=Verdict.FAULT, subject=subject, sentence=sentence, remedy=remedy)
 
 
 def not_checked(subject: str, sentence: str, remedy: str) -> Finding:
-    """Nobody knows; the remedy says how to find out."""
+    """The state is unknown; the remedy says how to find out."""
     return Finding(verdict=Verdict.NOT_CHECKED, subject=subject, sentence=sentence, remedy=remedy)
 
 
 def unreadable(subject: str, error: Unread, remedy: str) -> Finding:
-    """What Azure Resource Manager does not show is not known, and no fault."""
+    """A resource could not be read: its state is unknown, which is not a fault."""
     if not error.had_token:
         return not_checked(subject, "there is no token, see above", "fix that first")
     return not_checked(subject, str(error), remedy)
 
 
 def guarded(subject: str, checks: Callable[[], Findings]) -> Findings:
-    """The checks' findings; a check that fails itself is a finding too, and does not hide the others."""
+    """The findings of `checks`. An exception becomes a finding too, so that the other checks continue."""
     try:
         yield from checks()
-    except Exception as error:  # noqa: BLE001  a fault of ours shall not hide what else there is to say
+    except Exception as error:  # noqa: BLE001  our own bug must not hide other findings
         yield fault(subject, f"the check itself failed: {type(error).__name__}", "please report this")

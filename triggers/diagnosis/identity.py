@@ -1,4 +1,4 @@
-"""Whether tokens can be had, and for whom; a token itself is never shown."""
+"""Checks whether tokens can be obtained, and for which identity; a token itself is never shown."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class AskedOnce(Tokens):
-    """Tokens that ask for each scope once, whatever comes of it: no identity takes seconds to say so."""
+    """Tokens that are requested once per scope, even if that fails: without an identity, a failure takes seconds."""
 
     def __init__(self, client_id: str | None) -> None:
         super().__init__(client_id)
@@ -43,7 +43,7 @@ class _Remembering:
 
 
 def token(tokens: Tokens, scope: str) -> Finding:
-    """A token for the scope, and whose it is as far as it says."""
+    """Check that there is a token for the scope; the finding names its identity if the token does."""
     try:
         bearer = tokens.bearer(scope)
     except NoToken as error:
@@ -57,7 +57,7 @@ def token(tokens: Tokens, scope: str) -> Finding:
 
 
 def _whose(bearer: str) -> str:
-    """Who a token says it is for; nothing when it cannot be read, which only its audience has to."""
+    """The identity that a token names; empty if we cannot read it, as only its audience needs to."""
     try:
         payload = bearer.split(".")[1]
         claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,7 +1,7 @@
-"""The names that schedules give their pipeline, against those that it has.
+"""Compares the parameter names that schedules pass with those that their pipeline has.
 
-A name that the pipeline lacks is the quietest of mistakes: what the service does with one is not documented, and the
-SDK's own submit checks none. The run starts, with the pipeline's default.
+A name that the pipeline lacks is easily overlooked: the service's behavior is undocumented, and the SDK does not check
+it either. The run starts, with the pipeline's default value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ _IN_WORDS: Final = {PARAMETERS: "a plain parameter", DATAPATHS: "a data path", D
 
 @dataclass(frozen=True, kw_only=True)
 class KnownNames:
-    """What a pipeline takes, by the key of the file that gives it."""
+    """The names that a pipeline accepts, by the key of the schedules file that sets them."""
 
     of: Mapping[str, frozenset[str]]
     missing: str | None = None
-    """Why the names of the data paths could not be read; None when every name is here."""
+    """Why the names of the data paths could not be read; None if all names are known."""
 
     @property
     def all(self) -> list[str]:
@@ -34,7 +34,7 @@ class KnownNames:
 
 @dataclass(frozen=True)
 class Used:
-    """A name that a schedule gives: where it stands in the schedule, as what, and the name."""
+    """A name that a schedule passes: its place in the schedule, its kind (a key of the file) and the name itself."""
 
     place: str
     kind: str
@@ -42,7 +42,7 @@ class Used:
 
 
 def used_names(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[Used]:
-    """Every name that the schedule's requests will carry."""
+    """Every name that the schedule's requests contain."""
     request = schedule.request
     for kind, names in (
         (PARAMETERS, request.pipeline_parameters),
@@ -57,7 +57,7 @@ def used_names(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[Used
 
 
 def plain(text: str, settings: Mapping[str, str]) -> str | None:
-    """A text of the file with its settings put in; None when it depends on the run, or on a setting that is missing."""
+    """A text of the file with its settings inserted; None if it depends on the run or on a missing setting."""
     if any(isinstance(token, Field) for token in tokens(text)):
         return None
     try:
@@ -67,7 +67,7 @@ def plain(text: str, settings: Mapping[str, str]) -> str | None:
 
 
 def compared(schedule: Schedule, settings: Mapping[str, str], known: KnownNames, file: str) -> Findings:
-    """A line for each name that does not fit, else one for all of them; none for a schedule that gives none."""
+    """A finding for each name that does not fit, or one for all if they fit; none for a schedule without names."""
     subject = f"schedule {schedule.name}"
     used = list(used_names(schedule, settings))
     wrong = [finding for one in used for finding in _compared(one, subject, schedule, known, file)]

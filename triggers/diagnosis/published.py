@@ -1,4 +1,4 @@
-"""Published pipelines and pipeline endpoints: there, active, and with the parameters that the schedules give."""
+"""Checks published pipelines and pipeline endpoints: that they exist, are active and have the parameters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ROLE = "AzureML Data Scientist"
 
 
 class Unaddressed(Exception):
-    """The entry of the file leads to no address that can be asked; says why."""
+    """The entry of the file has no address that can be queried; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,12 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Where the entry stands."""
+        """The entry's place in the file."""
         return f"pipelines.{self.name}.{self.target.kind.value} in {self.file}"
 
 
 def address_of(entry: Entry) -> Address:
-    """What the entry's submit address names; raises Unaddressed."""
+    """The pipeline or endpoint that the entry's submit URL names; raises Unaddressed."""
     try:
         address = addressed(url_of(entry.target, entry.settings))
     except (MissingSetting, UnfitAddress) as error:
@@ -51,7 +51,7 @@ def address_of(entry: Entry) -> Address:
 
 
 def check(entry: Entry, service: Pipelines) -> Findings:
-    """The endpoint where there is one, its version, the pipeline itself, and the names of its parameters."""
+    """Check the endpoint, if there is one, its version, the pipeline itself, and the names of its parameters."""
     try:
         address = address_of(entry)
     except Unaddressed as error:
@@ -81,7 +81,7 @@ def check(entry: Entry, service: Pipelines) -> Findings:
 
 
 def refused(entry: Entry, error: Unread, address: Address, what: str) -> Finding:
-    """What an answer of the pipelines service other than the thing itself means."""
+    """The finding for a failed read of `what` from the pipelines service."""
     where = f"the workspace {address.workspace_id.rpartition('/')[2]}"
     if error.status == 404:
         sentence = f"{what} does not exist in {where} ({error})"
@@ -131,7 +131,7 @@ def _no_version(entry: Entry, address: Address, endpoint: Endpoint) -> Finding:
 
 
 def _known(service: Pipelines, root: str, pipeline: Pipeline) -> KnownNames:
-    """The names that the pipeline itself tells, each of the kind that the interface of its graph says."""
+    """The names that the pipeline lists, each of the kind that the interface of its graph gives it."""
     missing = None
     interface = Interface(parameters=frozenset(), datapaths=frozenset(), datasets=frozenset())
     if pipeline.graph_id is None:
@@ -142,7 +142,7 @@ def _known(service: Pipelines, root: str, pipeline: Pipeline) -> KnownNames:
         except Unread as error:
             missing = f"the interface of its graph cannot be read: {error}"
     datasets = pipeline.datasets | interface.datasets
-    # What only the pipeline tells may be a plain parameter or a data path: either use of it is let pass.
+    # A name that only the pipeline lists may be a plain parameter or a data path: accept either use.
     either = pipeline.parameters - interface.parameters - interface.datapaths - datasets
     return KnownNames(
         of={PARAMETERS: interface.parameters | either, DATAPATHS: interface.datapaths | either, DATASETS: datasets},

@@ -1,6 +1,6 @@
-"""The event subscription that reports renamed files and directories of a watched account, as a deployment makes it.
+"""Checks the event subscription that reports renamed files and directories of a watched account.
 
-What a deployment makes is infra/app/event-subscriptions.bicep. No sweep finds what such an event has not told.
+It is created by infra/app/event-subscriptions.bicep. If its events are lost, no sweep finds the renames.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ _FUNCTION: Final = "/functions/storage_renamed"
 
 
 def check(connection: str, containers: Sequence[str], wired: Wiring) -> Findings:
-    """One subscription reports every rename in the watched containers; silent where the account cannot be seen."""
+    """Check that one subscription reports every rename in the watched containers; silent if no topic is visible."""
     about = f"renames {connection}"
     if not wired.has_topic:
         return

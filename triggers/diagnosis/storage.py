@@ -1,7 +1,7 @@
-"""Storage accounts by real calls: the ledger's table, the host's account, the watched containers and their queues.
+"""Checks storage accounts by real calls: the ledger's table, the host's account, watched containers and their queues.
 
-Rights to write are asked for with conditions that never hold: the service decides about the right first, and then
-declines, so nothing is written. Roles: docs/deploy.md.
+Write access is tested with conditions that never hold: the service checks the permission first and then the condition,
+so nothing is written. Roles: docs/deploy.md.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,13 +32,13 @@ _PATIENCE: Final[dict[str, Any]] = {
     "increment_base": 0,
     "random_jitter_range": 0,
 }
-"""Seconds. The clients of blobs would wait for 15 before their second try."""
+"""In seconds. By default, the blob client waits 15 before its second try."""
 _NEVER: Final = '"0x0"'
-"""An ETag that nothing has."""
+"""An ETag that never matches."""
 
 
 class Declined(Exception):
-    """A check has ended with a finding."""
+    """Ends a check with a finding."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.sentence)
@@ -55,16 +55,16 @@ class Account:
 
     @property
     def has_key(self) -> bool:
-        """Whether a connection string opens it, rather than an identity."""
+        """True if it is accessed by a connection string, False if by an identity."""
         return bool(self.settings.get(self.connection))
 
     def lacks(self, *services: str) -> bool:
-        """Whether the settings do not suffice; which they are is told by the app's own faults."""
+        """True if settings are missing; the app's own faults list them."""
         return connections.problem(self.connection, self.settings, services) is not None
 
 
 def check_ledger(account: Account) -> Findings:
-    """Reading and writing the ledger's table."""
+    """Check that the ledger's table can be read and written."""
     from azure.core import MatchConditions
     from azure.core.exceptions import HttpResponseError
     from azure.data.tables import UpdateMode
@@ -93,7 +93,7 @@ def check_ledger(account: Account) -> Findings:
 
 
 def check_host(account: Account) -> Findings:
-    """The account of the Functions host: its blobs, where locks and timers' states are kept, and its queues."""
+    """Check the account of the Functions host: its blobs, which hold locks and timer state, and its queues."""
     subject = f"host storage {account.connection}"
     if account.lacks("blob"):
         yield not_checked(subject, f"{account.connection} names no blob service", "see docs/settings.md")
@@ -107,7 +107,7 @@ def check_host(account: Account) -> Findings:
 
 
 def check_container(account: Account, container: str, *, writes_manifests: bool) -> Findings:
-    """Listing a watched container and, where manifests are written, the right to write them."""
+    """Check that a watched container can be listed and, if needed, that manifests can be written to it."""
     subject = f"storage {account.connection}/{container}"
     if account.lacks("blob"):
         yield not_checked(subject, "its connection is not complete, see above", "fix that first")
@@ -124,7 +124,7 @@ def check_container(account: Account, container: str, *, writes_manifests: bool)
 
 
 def check_poison_queue(account: Account) -> Findings:
-    """The queue where the host puts what failed five times; it makes it when it first needs it."""
+    """Check the queue for blobs whose function failed five times; the host creates it when it first needs it."""
     if not account.lacks("queue"):
         yield from _queues(
             account, f"storage {account.connection}", f"/{_POISON}?comp=metadata", f"the queue {_POISON}"
@@ -143,7 +143,7 @@ def _try_to_write(write: Callable[[dict[str, Any]], object]) -> None:
 
 
 def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
-    """Ask the queue service with the identity; there is no client for it in the app, as only the host uses queues."""
+    """Query the queue service with the identity, without a client library: only the host uses queues."""
     if account.has_key:
         return
     uri = account.settings.get(f"{account.connection}__queueServiceUri")
@@ -177,7 +177,7 @@ def _queue_status(url: str, credential: "TokenCredential") -> int:
 
 @contextmanager
 def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[list[Finding]]:
-    """Collects findings; whatever goes wrong inside is the last of them."""
+    """Collect findings; an exception inside becomes the last of them."""
     from azure.core.exceptions import AzureError
 
     found: list[Finding] = []
@@ -187,7 +187,7 @@ def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[lis
         found.append(declined.finding)
     except UnusableConnection as error:
         found.append(fault(subject, str(error), f"correct the app setting {account.connection}"))
-    except ValueError:  # without its text, which may hold what the setting does
+    except ValueError:  # its text is left out: it may contain the setting's value
         sentence = "its settings do not hold the address of a storage account"
         found.append(fault(subject, sentence, f"correct the app settings {account.connection}…"))
     except AzureError as error:

@@ -1,7 +1,7 @@
 """Enables and disables what an entry of `pipelines` names, as `enable()` and `disable()` of SDK v1 do.
 
-A published pipeline has a status of its own; a pipeline endpoint has one too, and starts a published pipeline. Enabling
-mends whatever of the two stands in the way; disabling ends the one that the entry names and touches no other.
+A published pipeline has a status. A pipeline endpoint has its own, and starts a published pipeline. Enabling sets both
+to Active; disabling changes only the one that the entry names.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ _WITHOUT_STATUS: Final = {
 
 
 class NotSwitched(Exception):
-    """Nothing, or not everything, was changed; says why and what to do."""
+    """Nothing, or not everything, was changed; the message says why and what to do."""
 
 
 def switch(entry: Entry, service: Pipelines, *, enable: bool) -> Iterator[str]:
-    """Set the statuses; a sentence for each thing that is looked at. Raises NotSwitched."""
+    """Set the statuses; yields a sentence for each endpoint or pipeline. Raises NotSwitched."""
     if because := _WITHOUT_STATUS.get(entry.target.kind):
         raise NotSwitched(f"{entry.name} is {because} (python -m triggers pause SCHEDULE)")
     status = ACTIVE if enable else DISABLED

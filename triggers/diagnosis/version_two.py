@@ -1,6 +1,6 @@
-"""Batch endpoints and pipeline components, by Azure Resource Manager: there, and with the inputs that are given.
+"""Checks batch endpoints and pipeline components by Azure Resource Manager: that they exist and have the inputs.
 
-Routes and shapes: azure-ai-ml 1.22.0, api-version 2023-04-01. Neither has a status that could be switched.
+Routes and shapes are those of azure-ai-ml 1.22.0, api-version 2023-04-01. Neither kind has a status to switch.
 """
 
 import re
@@ -21,7 +21,7 @@ _COMPONENT: Final = re.compile(r"(?:azureml:)?([^:@/]+):([^:@/]+)")
 
 
 def check_component(entry: Entry, arm: ResourceManager) -> Findings:
-    """The component's version is there, and has the inputs that the schedules give."""
+    """Check that the component's version exists and has the inputs that the schedules pass."""
     workspace_id = workspace_of(entry.target, entry.settings)
     named = _COMPONENT.fullmatch(_expanded(entry) or "")
     if workspace_id is None or named is None:
@@ -45,7 +45,7 @@ def check_component(entry: Entry, arm: ResourceManager) -> Findings:
 
 
 def check_batch_endpoint(entry: Entry, arm: ResourceManager) -> Findings:
-    """The endpoint and the deployment that is named are there; what inputs they take is not read."""
+    """Check that the endpoint and its deployment exist; their inputs are not checked."""
     workspace_id = workspace_of(entry.target, entry.settings)
     name = (urlsplit(_expanded(entry) or "").hostname or "").partition(".")[0]
     if workspace_id is None or not name:
@@ -106,7 +106,7 @@ def _inputs(entry: Entry, properties: Mapping[str, Any]) -> Findings:
         for name, one in inputs.items()
         if isinstance(one, dict) and one.get("optional") is not True and one.get("default") is None
     }
-    # A component's inputs are one kind: whichever key of the file gives one, it is the input of that name.
+    # A component has only one kind of input: any key of the file may set it.
     known = KnownNames(of={PARAMETERS: names, DATAPATHS: names, DATASETS: names})
     for schedule in entry.schedules:
         yield from compared(schedule, entry.settings, known, entry.file)

@@ -1,4 +1,4 @@
-"""Which workspaces and datastores the file leads to, and which storage accounts its connections are."""
+"""Finds the workspaces, datastores and storage accounts that the schedules file refers to."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SETTINGS = Workspace(
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedDatastore:
-    """A datastore that a schedule names; without container it is only named in a data path."""
+    """A datastore that a schedule names. `container` is None if only a data path names it."""
 
     workspace_id: str
     name: str
@@ -29,11 +29,11 @@ class WatchedDatastore:
     place: str
     container: str | None
     account: str | None
-    """Of the schedule's connection; None when the settings do not tell."""
+    """The account of the schedule's connection; None if it is unknown."""
 
 
 def workspace_of(target: Target, settings: Mapping[str, str]) -> str | None:
-    """The resource id of the workspace that a target is in; None when neither file nor settings tell."""
+    """The resource id of a target's workspace; None if neither file nor settings name it."""
     if target.kind is PipelineKind.ENDPOINT:
         try:
             address = addressed(url_of(target, settings))
@@ -52,7 +52,7 @@ def workspace_of(target: Target, settings: Mapping[str, str]) -> str | None:
 
 
 def datastores(schedules: Iterable[Schedule], settings: Mapping[str, str], file: str) -> Iterator[WatchedDatastore]:
-    """Every datastore that a schedule names, once each; names that depend on the run are left out."""
+    """Every datastore that a schedule names, once each. Names that depend on the run are left out."""
     seen = set()
     for schedule in schedules:
         workspace_id = workspace_of(schedule.target, settings)
@@ -75,7 +75,7 @@ def datastores(schedules: Iterable[Schedule], settings: Mapping[str, str], file:
 
 
 def account_name(connection: str, settings: Mapping[str, str]) -> str | None:
-    """The account of a connection: what its string says, or the first label of its blob service's address."""
+    """The account of a connection, from its connection string or the host name of its blob service; None if unknown."""
     if text := settings.get(connection):
         parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
         if parts.get("UseDevelopmentStorage", "").lower() == "true":

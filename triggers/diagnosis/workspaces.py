@@ -1,4 +1,4 @@
-"""Workspaces by Azure Resource Manager: there, may the identity submit, and are the datastores what is watched.
+"""Checks workspaces by Azure Resource Manager: that they exist, that runs may be submitted, that datastores fit.
 
 API versions are those of azure-ai-ml 1.22.0 (workspaces and datastores: 2023-04-01); permissions at a resource:
 https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource
@@ -20,11 +20,11 @@ _SUBMISSION: Final = (
     "Microsoft.MachineLearningServices/workspaces/experiments/runs/submit/action",
     "Microsoft.MachineLearningServices/workspaces/experiments/runs/write",
 )
-"""What a submission cannot do without: https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles"""
+"""The actions a submission needs: https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles"""
 
 
 def check(workspace_id: str, arm: ResourceManager) -> Findings:
-    """Whether the workspace is there and readable, and whether the identity may submit runs, without submitting one."""
+    """Check that the workspace exists and that the identity may submit runs, without submitting one."""
     name = workspace_id.rpartition("/")[2]
     subject = f"workspace {name}"
     by_hand = (
@@ -54,7 +54,7 @@ def check(workspace_id: str, arm: ResourceManager) -> Findings:
 
 
 def check_datastore(wanted: WatchedDatastore, arm: ResourceManager) -> Findings:
-    """Whether the datastore exists, and is the account and container that the schedule watches."""
+    """Check that the datastore exists and points to the account and container that the schedule watches."""
     subject, name = f"datastore {wanted.name}", wanted.workspace_id.rpartition("/")[2]
     try:
         found = arm.get(f"{wanted.workspace_id}/datastores/{wanted.name}", API).get("properties") or {}
@@ -86,7 +86,7 @@ def check_datastore(wanted: WatchedDatastore, arm: ResourceManager) -> Findings:
 
 
 def _pointed_at(properties: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Account and container of a blob or Data Lake Gen2 datastore; None for other kinds."""
+    """The account and container of a blob or Data Lake Gen2 datastore; None for other kinds."""
     container = properties.get("containerName") or properties.get("filesystem")
     account = properties.get("accountName")
     return (str(account), str(container)) if account and container else None

@@ -1,1 +1,1 @@
-"""Turns schedules of other services into schedules.yaml, and says what will differ; it asks nobody."""
+"""Turns schedules of other services into schedules.yaml and reports what will differ; it makes no network calls."""

@@ -1,4 +1,4 @@
-"""Adds imported schedules to a file that is there: its own lines stay as they are."""
+"""Adds imported schedules to an existing file, whose own lines do not change."""
 
 import re
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from .drafts import Unimportable
 
 _SECTION: Final = re.compile(r"""["']?[A-Za-z_$]+["']?\s*:|\.\.\.|---""")
-"""What begins at the left edge: a section, or the end of the document."""
+"""Matches a line that begins a section or ends the document."""
 
 
 def added(present: str, imported: str) -> str:
-    """The present file with the entries of an imported one behind its own. Raises Unimportable."""
+    """The existing file with the entries of an imported one after its own. Raises Unimportable."""
     has_its_own = 0 < present.count("\r\n") == present.count("\n")
     ends = "\r\n" if has_its_own else "\n"
     found = present.replace("\r\n", "\n") if has_its_own else present

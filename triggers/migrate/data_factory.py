@@ -26,7 +26,7 @@ _STOP: Final = {
     False: "az datafactory trigger stop --name {} --factory-name FACTORY --resource-group GROUP",
     True: "az synapse trigger stop --name {} --workspace-name WORKSPACE",
 }
-"""How a trigger is stopped, by whether it is one of Synapse."""
+"""The command that stops a trigger; True for Synapse, False for Data Factory."""
 _WEB: Final = ("webactivity", "webhook")
 _WEB_PROPERTIES: Final = (
     "url",
@@ -51,7 +51,7 @@ _PROPERTIES: Final = (
 
 
 def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
-    """The drafts of several files, which name one another's parts. Raises Unimportable where nothing is ours."""
+    """The drafts from files that refer to one another. Raises Unimportable if no activity starts a pipeline."""
     factory = Factory()
     for file, document in documents.items():
         collect(factory, document, file)
@@ -68,7 +68,7 @@ def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
 
 
 def _is_ours(activity: Mapping[str, Any]) -> bool:
-    """Whether an activity starts a pipeline of Azure ML, also by a web request."""
+    """True if an activity starts an Azure ML pipeline, directly or by a web request."""
     kind = str(activity.get("type", "")).lower()
     return kind == _ACTIVITY or (kind in _WEB and _web_target(activity) is not None)
 
@@ -88,7 +88,7 @@ def _drafts(
     activity: Mapping[str, Any],
     others: list[Mapping[str, Any]],
 ) -> Iterator[Draft]:
-    """One schedule for each trigger of the pipeline; of an activity behind another one, a chain; else a manual one."""
+    """A chained schedule for an activity that follows another; otherwise one per trigger, or a manual one if none."""
     wanted = activity_name(name, activity.get("name"), others)
     before = upstream_of(activity, others, pipeline)
     starts = [*starts_of(factory, name)] or [Start()]
@@ -119,7 +119,7 @@ def _drafts(
 
 
 def _one_of(starts: list[Start]) -> Start:
-    """How a chained activity is started: as its pipeline is, where that is in one way only."""
+    """The start of a chained activity: that of its pipeline; parameters are unknown if there are several starts."""
     if len(starts) == 1:
         return starts[0]
     return Start(parameters={name: "@the_triggers_differ()" for one in starts for name in one.parameters})
@@ -167,7 +167,7 @@ def _read(
 
 
 def _read_properties(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """The type properties of an AzureMLExecutePipeline activity."""
+    """Read the type properties of an AzureMLExecutePipeline activity."""
     draft = texts.draft
     unread(draft, "typeProperties", given, _PROPERTIES)
     draft.pipeline = target(factory, texts, activity, given)
@@ -181,7 +181,7 @@ def _read_properties(factory: Factory, texts: Texts, activity: Mapping[str, Any]
 
 
 def _read_web(texts: Texts, given: Mapping[str, Any]) -> None:
-    """A web request to Azure ML."""
+    """Read a web request to Azure ML."""
     draft = texts.draft
     unread(draft, "typeProperties", given, _WEB_PROPERTIES)
     draft.kept("url", "the address that it POSTs to")
@@ -194,7 +194,7 @@ def _read_web(texts: Texts, given: Mapping[str, Any]) -> None:
 
 
 def _of_upstream(activity: Mapping[str, Any], draft: Draft) -> dict[str, Value]:
-    """What the outputs of the activity stand for that a chained one follows."""
+    """The values of references to the outputs of the activities that a chained activity follows."""
     if draft.upstream is None:
         return {}
     names = [str(lowered(one).get("activity")) for one in items(activity.get("dependsOn"))]
@@ -208,7 +208,7 @@ def _of_upstream(activity: Mapping[str, Any], draft: Draft) -> dict[str, Value]:
 def _parameters_through(
     draft: Draft, pipeline: Mapping[str, Any], start: Start, known: Mapping[str, Value], zone: str
 ) -> dict[str, Value]:
-    """What a pipeline's parameters stand for, also where another pipeline gives them."""
+    """The values of a pipeline's parameters, including those that a parent pipeline passes."""
     if start.above is None:
         return _parameters(draft, pipeline, start.parameters, Context(known=known, zone=zone))
     draft.changed("pipeline", f"is executed by the pipeline {start.name}, of which nothing else is imported")
@@ -219,7 +219,7 @@ def _parameters_through(
 def _parameters(
     draft: Draft, pipeline: Mapping[str, Any], given: Mapping[str, Any], context: Context
 ) -> dict[str, Value]:
-    """What the pipeline's parameters stand for: the trigger's values, else their defaults."""
+    """The values of a pipeline's parameters: the given ones, otherwise their defaults."""
     declared = members(pipeline.get("parameters"))
     values = {name: lowered(one).get("defaultvalue") for name, one in declared.items()}
     values |= {name: unwrapped(one) for name, one in given.items()}

@@ -1,4 +1,4 @@
-"""Which activities of a pipeline follow which: `after` in the file."""
+"""Finds which activities of a pipeline follow which, for `after` in the file."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,12 +13,12 @@ _ENDS: Final = {"succeeded": "finished", "failed": "failed"}
 def upstream_of(
     activity: Mapping[str, Any], others: list[Mapping[str, Any]], pipeline: Mapping[str, Any]
 ) -> tuple[str, list[str]] | None:
-    """The activity of ours that this one follows, also behind or within others, and on which of its ends."""
+    """The imported activity that this one follows, directly or through others, and the ends that it follows."""
     every = list(activities_in(pipeline.get("activities")))
     named = {str(one.get("name")): one for one, _ in every}
     around = {str(one.get("name")): within for one, within in every}
     ends_with = {str(one.get("name")): str(one.get("name")) for one in others}
-    for name in list(ends_with):  # a container ends when the last of ours in it does
+    for name in list(ends_with):  # a container ends when its last imported activity does
         above = around.get(name)
         while above is not None and ends_with.get(str(above.get("name"))) != name:
             ends_with[str(above.get("name"))] = name
@@ -40,12 +40,12 @@ def upstream_of(
 
 
 def activity_name(pipeline: str, activity: object, others: list[Mapping[str, Any]]) -> str:
-    """What an activity is called as a schedule: as its pipeline, where it is the only one of ours."""
+    """An activity's name as a schedule: the pipeline's name if it is the only imported activity."""
     return pipeline if len(others) == 1 else f"{pipeline}-{activity}"
 
 
 def chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: list[Mapping[str, Any]]) -> None:
-    """Make a draft the follower of another one."""
+    """Make a draft follow another one."""
     activity, ends = before
     states = ["finished", "failed", "canceled"] if "completed" in ends else [_ENDS[one] for one in ends if one in _ENDS]
     draft.upstream = activity_name(pipeline, activity, others)
@@ -58,7 +58,7 @@ def chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: li
 def note_dependencies(
     draft: Draft, activity: Mapping[str, Any], pipeline: str, others: list[Mapping[str, Any]]
 ) -> None:
-    """Note what an activity waits for that is not imported."""
+    """Note the dependencies of an activity that are not imported."""
     for one in items(activity.get("dependsOn")):
         name = lowered(one).get("activity")
         if draft.upstream == activity_name(pipeline, name, others):

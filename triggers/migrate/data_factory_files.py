@@ -1,4 +1,4 @@
-"""What the files of a factory hold: pipelines, triggers and linked services, and which trigger starts what."""
+"""Reads the files of a factory: pipelines, triggers and linked services, and which trigger starts what."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,36 +7,36 @@ from typing import Any, Final
 from .texts import items, lowered, members
 
 _DEEPEST: Final = 5
-"""Pipelines that execute one another."""
+"""How many levels of pipelines that execute one another are followed."""
 
 
 @dataclass(kw_only=True)
 class Factory:
-    """What the files hold, by name."""
+    """The contents of the files, by name."""
 
     pipelines: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     triggers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     services: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Linked services of the type AzureMLService: their type properties, keys in lower case."""
+    """Linked services of the type AzureMLService: their type properties, with keys in lower case."""
     files: dict[str, str] = field(default_factory=dict)
     is_synapse: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """How a pipeline is started: by a trigger, itself or through a pipeline that executes it."""
+    """How a pipeline is started: by a trigger, directly or through a pipeline that executes it."""
 
     trigger: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     above: "Start | None" = None
-    """How the pipeline is started that executes it."""
+    """How the parent pipeline, which executes it, is started."""
     pipeline: Mapping[str, Any] = field(default_factory=dict)
-    """That pipeline."""
+    """The parent pipeline."""
     name: str = ""
 
 
 def collect(factory: Factory, document: Any, file: str) -> None:
-    """Put what a document holds into the factory."""
+    """Add a document's contents to the factory."""
     if isinstance(document, list):
         for one in document:
             collect(factory, one, file)
@@ -70,7 +70,7 @@ def _collect_resource(factory: Factory, resource: Mapping[str, Any], file: str) 
 
 
 def _name(text: str) -> str:
-    """The last part of a name, also of one that a template puts together: [concat(parameters('f'), '/p')]."""
+    """The last part of a name, which a template may build: [concat(parameters('f'), '/p')]."""
     if not text.startswith("["):
         return text.rpartition("/")[2]
     return text.rstrip(")]'\" ").rpartition("/")[2].rpartition("'")[2] or text
@@ -79,7 +79,7 @@ def _name(text: str) -> str:
 def activities_in(
     activities: Any, within: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
-    """Every activity, also those within others, with the one that it is within."""
+    """Every activity, including nested ones, each with the activity that contains it."""
     for one in activities if isinstance(activities, list) else []:
         if not isinstance(one, dict):
             continue
@@ -92,7 +92,7 @@ def activities_in(
 
 
 def starts_of(factory: Factory, pipeline: str, below: tuple[str, ...] = ()) -> Iterator[Start]:
-    """The triggers of a pipeline, and of those that execute it, each of these once in a line."""
+    """The ways in which a pipeline is started, by its own triggers and by those of its ancestors; skips cycles."""
     for name, trigger in factory.triggers.items():
         given = trigger.get("pipelines", trigger.get("pipeline"))
         for one in given if isinstance(given, list) else [given]:

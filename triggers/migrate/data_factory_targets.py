@@ -1,4 +1,4 @@
-"""What an AzureMLExecutePipeline activity starts, and in which workspace."""
+"""Finds the pipeline that an AzureMLExecutePipeline activity starts, and its workspace."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,7 +37,7 @@ def target(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: M
 
 
 def _of_linked_service(activity: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """The parts of a workspace as they are, and those that are expressions which nothing here knows."""
+    """The known parts of a workspace, and those that are expressions without a known value."""
     given = members(lowered(activity.get("linkedServiceName")).get("parameters"))
     parameters = {f"linkedservice().{name}".lower(): literal(str(unwrapped(one))) for name, one in given.items()}
     context = Context(known={key: one for key, one in parameters.items() if "@" not in one}, zone="UTC")

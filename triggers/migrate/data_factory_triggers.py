@@ -1,4 +1,4 @@
-"""The triggers of Data Factory: schedules, tumbling windows and events of blobs."""
+"""Reads the triggers of Data Factory: schedules, tumbling windows and blob events."""
 
 from calendar import monthrange
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _WINDOWED: Final = (
 
 
 def read_trigger(draft: Draft, name: str, trigger: Mapping[str, Any]) -> Mapping[str, Value]:
-    """Put a trigger into a draft; returns what its references stand for."""
+    """Put a trigger into a draft; returns the values of its references."""
     kind = str(trigger.get("type", ""))
     place = f"trigger {name}"
     if str(trigger.get("runtimeState", "Started")) != "Started":
@@ -53,7 +53,7 @@ def _schedule(draft: Draft, properties: Mapping[str, Any], place: str) -> Mappin
 
 
 def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[str, Value]:
-    """A window [start, start + interval) is handled when it ends: that is the occurrence here."""
+    """Read a tumbling window. A window [start, start + interval) is processed at its end, which is the occurrence."""
     unread(draft, place, properties, _WINDOWED)
     given = given_in(draft, properties, place)
     if given is None or given.start is None:
@@ -91,7 +91,7 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
 
 
 def _months_later(start: datetime, number: int) -> datetime:
-    """The same day so many months later, or the last one of a shorter month."""
+    """The same day `number` months later, or the last day of a shorter month."""
     years, month = divmod(start.month - 1 + number, 12)
     year = start.year + years
     return start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1]))

@@ -1,4 +1,4 @@
-"""Formats of times: those of .NET as those of strftime."""
+"""Translates .NET time formats to strftime's."""
 
 import re
 from typing import Final
@@ -24,7 +24,7 @@ _STANDARD: Final = {"d": "%m/%d/%Y", "s": "%Y-%m-%dT%H:%M:%S", "u": "%Y-%m-%d %H
 
 
 def strftime_of(text: str) -> str:
-    """The strftime format of a .NET format; raises ValueError for a part that strftime does not have."""
+    """The strftime format for a .NET format; raises ValueError for a part that strftime lacks."""
     if len(text) < 2:
         if text not in _STANDARD:
             raise ValueError(f"the standard format {text!r} has no counterpart")

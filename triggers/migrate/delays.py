@@ -1,4 +1,4 @@
-"""The delay of a window: the rule runs so much later, and both of its times are carried back."""
+"""Applies the delay of a window: the schedule runs later, and templates subtract the delay from both times."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def carried_by(draft: Draft, delay: timedelta | None, given: object, place: str) -> str:
-    """What templates carry their times back by; empty where there is no delay, or none that can be said here."""
+    """Apply the delay; returns the offset for templates, like `-15m`; empty without a delay or a counterpart for it."""
     if given is None or delay == timedelta(0):
         return ""
     keys = draft.trigger.get("recurrence")

@@ -1,4 +1,4 @@
-"""How the sources write expressions in their texts: with @ in Logic Apps and Data Factory, ${{…}} in v2."""
+"""The syntax of expressions in each source: @ in Logic Apps and Data Factory, ${{…}} in v2."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _MACRO: Final = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """What is an expression, what it stands for, and what the other texts say."""
+    """How to recognize and translate expressions, and how to read plain text."""
 
     is_expression: Callable[[str], bool]
     translated: Callable[[str, Context], str]
@@ -23,7 +23,7 @@ class Dialect:
 
 
 def _macros(text: str, context: Context) -> str:
-    """A text with macros as text of the file. Raises NoCounterpart."""
+    """Translate a text with macros to the file's syntax. Raises NoCounterpart."""
     found, at = "", 0
     for match in _MACRO.finditer(text):
         value = context.known.get(match[1].lower())
@@ -41,5 +41,5 @@ WORKFLOWS: Final = Dialect(
     is_expression=is_expression, translated=translated, plain=lambda text: text.replace("@@", "@")
 )
 SDK_V1: Final = Dialect(is_expression=lambda text: text.startswith("@"), translated=translated, plain=str)
-"""Of the parameters of a pipeline, and of nothing else: the whole text is one expression."""
+"""Only pipeline parameters have expressions, and the whole text is one expression."""
 JOBS: Final = Dialect(is_expression=lambda text: "${{" in text, translated=_macros, plain=str)

@@ -1,4 +1,4 @@
-"""The files of a source as JSON or YAML, and which kind of source each is."""
+"""Reads source files, JSON or YAML, and recognizes their kind."""
 
 import codecs
 import json
@@ -20,7 +20,7 @@ KINDS: Final = ("logic-app", "data-factory", "sdk-v1", "job-schedule")
 
 
 def document(path: Path) -> Any:
-    """What a file holds. Raises Unimportable."""
+    """The parsed contents of a file. Raises Unimportable."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -60,7 +60,7 @@ _PARAMETER: Final = re.compile(r"\[parameters\('([^']+)'\)\]\Z")
 
 
 def _resolved(found: Any) -> Any:
-    """ARM templates with the values that their parameters have by default; secure ones stay as they are."""
+    """Replace parameters of ARM templates by their default values, except secure ones."""
     if isinstance(found, list):
         return [_resolved(one) for one in found]
     if not isinstance(found, dict) or not isinstance(found.get("resources"), list):
@@ -108,7 +108,7 @@ def _depth(value: Any) -> int:
 
 
 def kind_of(found: Any) -> str | None:
-    """Which of KINDS a document is, as far as its shape tells; for sentences about a wrong one."""
+    """Guess a document's kind, one of KINDS, from its shape, for error messages; None if unclear."""
     if isinstance(found, list):
         return next(filter(None, map(kind_of, found)), None)
     if not isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""The expressions of Logic Apps and Data Factory: `@{…}` within texts, and texts that are one expression."""
+"""Parses expressions of Logic Apps and Data Factory: `@{…}` within texts, and texts that are one expression."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _TOKEN: Final = re.compile(
 
 
 class Unreadable(ValueError):
-    """An expression that is none."""
+    """An expression that cannot be parsed."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Call:
     """A function with its arguments."""
 
     name: str
-    """In lower case, as functions are told apart."""
+    """In lower case: names of functions are case-insensitive."""
     arguments: tuple["Node", ...]
 
 
 @dataclass(frozen=True)
 class Get:
-    """A member of something."""
+    """Access to a member."""
 
     of: "Node"
     key: str
@@ -45,7 +45,7 @@ Node: TypeAlias = Literal | Call | Get
 
 
 def pieces(text: str) -> Iterator[str | Node]:
-    """A text in its plain parts and its expressions. Raises Unreadable."""
+    """Split a text into plain parts and expressions. Raises Unreadable."""
     if len(text) > _LONGEST and "@" in text:
         raise Unreadable(f"longer than {_LONGEST} characters")
     if text.startswith("@") and not text.startswith(("@@", "@{")):
@@ -68,12 +68,12 @@ def pieces(text: str) -> Iterator[str | Node]:
 
 
 def is_expression(text: str) -> bool:
-    """Whether a text holds an expression."""
+    """True if a text contains an expression."""
     return "@{" in text.replace("@@", "") or (text.startswith("@") and not text.startswith("@@"))
 
 
 def parsed(text: str) -> Node:
-    """One expression. Raises Unreadable."""
+    """Parse one expression. Raises Unreadable."""
     tokens = list(_tokens(text))
     node, rest = _node(tokens, 0, 0)
     if rest != len(tokens):
@@ -82,7 +82,7 @@ def parsed(text: str) -> Node:
 
 
 def _end(text: str, start: int) -> int:
-    """Where the brace is that ends an expression; those within strings count for nothing."""
+    """The index of the brace that ends an expression; braces within strings do not count."""
     in_string, depth = False, 0
     for at in range(start, len(text)):
         if text[at] == "'":
@@ -165,7 +165,7 @@ def _members(node: Node, tokens: list[tuple[str, str]], at: int, depth: int) -> 
 
 
 def canonical(node: Node) -> str:
-    """An expression in one way of writing: triggerbody().Name for triggerBody()?['Name']."""
+    """An expression in canonical form: triggerbody().Name for triggerBody()?['Name']."""
     if isinstance(node, Literal):
         return repr(node.value)
     if isinstance(node, Get):

@@ -1,4 +1,4 @@
-"""An import from end to end: files become drafts, drafts the file and the report; what cannot be said is left out."""
+"""Runs an import: files become drafts, drafts become a schedules file and a report."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ ORDER: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Firings:
-    """The next firings by both rules, where they differ."""
+    """The next firings after `after`, as far as source and import differ."""
 
     after: datetime
     only_there: list[datetime]
@@ -52,31 +52,31 @@ class Imported:
     pipeline: str
     keys: dict[str, Any]
     firings: Firings | None = None
-    """None: there is nothing to compare, or nothing that differs."""
+    """None if there is nothing to compare or nothing differs."""
 
 
 @dataclass(kw_only=True)
 class Result:
-    """What an import has come to."""
+    """The result of an import."""
 
     schedules: list[Imported] = field(default_factory=list)
     pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     secrets: list[Difference] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """What could not be imported: a sentence with the place."""
+    """What could not be imported and why, a sentence each with its place."""
     text: str = ""
 
     @property
     def differs(self) -> bool:
-        """Whether anything is not as it was."""
+        """True if anything differs from the sources."""
         return bool(self.secrets or self.failures) or any(
             one.draft.differs or one.firings is not None for one in self.schedules
         )
 
 
 def imported(sources: Sequence[tuple[str, Path]], now: datetime, taken: Config | None = None) -> Result:
-    """Import files of some kinds; `taken` is the file that the result is to be added to."""
+    """Import (kind, file) pairs; `taken` is the existing file to which the result will be added."""
     result = Result()
     found = list(_drafts(sources, result))
     result.failures += [one.failure for one in found if one.failure]
@@ -108,7 +108,7 @@ def _drafts(sources: Sequence[tuple[str, Path]], result: Result) -> Iterator[Dra
 
 @contextmanager
 def _telling(result: Result, kind: str, path: Path) -> Iterator[None]:
-    """Note what cannot be imported, and go on with the next file."""
+    """Record an import error, so that the next file is still imported."""
     try:
         yield
     except Unimportable as error:
@@ -118,7 +118,7 @@ def _telling(result: Result, kind: str, path: Path) -> Iterator[None]:
 
 
 def _with_kind(sentence: str, kind: str, path: Path) -> str:
-    """A sentence about a file, with the kind that the file seems to be of."""
+    """An error about a file, with the kind that the file seems to be."""
     try:
         other = kind_of(document(path))
     except Unimportable:
@@ -129,7 +129,7 @@ def _with_kind(sentence: str, kind: str, path: Path) -> str:
 
 
 def _name(drafts: Iterable[Draft], result: Result, names: set[str], pipelines: set[str]) -> None:
-    """Give every draft its name and its pipeline; the same target is one entry."""
+    """Name every draft and its pipeline; equal targets share an entry."""
     by_target: dict[str, str] = {}
     by_activity: dict[str, list[str]] = {}
     for draft in drafts:
@@ -159,7 +159,7 @@ def _keys(draft: Draft, pipeline: str) -> dict[str, Any]:
 
 
 def _write(result: Result, now: datetime) -> None:
-    """Write the file, without the schedules that it cannot hold, until it has no faults."""
+    """Write the file, leaving out schedules with errors, until it has none."""
     while True:
         result.text = _text(result)
         config = load(result.text, "the imported file", {})

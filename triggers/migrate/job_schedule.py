@@ -1,4 +1,4 @@
-"""SDK and CLI v2: job schedules, as YAML, as REST answers, and as `az ml schedule show` prints them."""
+"""Reads job schedules of SDK and CLI v2: YAML, REST answers, and the output of `az ml schedule show`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ _ABOUT_IT: Final = (
     "creation_context",
     "provisioning_state",
 )
-"""What the service says of a schedule, and no schedule says itself."""
+"""Keys that the service adds to a schedule."""
 _JOB: Final = (
     "$schema",
     "type",
@@ -79,7 +79,7 @@ _INVOCATION: Final = ("url", "scoring_uri", "inputs", "input_data", "deployment_
 
 
 def drafts_of(document: Any, file: str) -> Iterator[Draft]:
-    """A draft for each schedule. Raises Unimportable where there is none."""
+    """A draft for each schedule. Raises Unimportable if there is none."""
     listed = document if isinstance(document, list) else lowered(document).get("value", [document])
     found = False
     for number, one in enumerate(listed if isinstance(listed, list) else []):
@@ -95,7 +95,7 @@ def drafts_of(document: Any, file: str) -> Iterator[Draft]:
 
 
 def _snake(value: Any) -> Any:
-    """The same with keys in snake case, as the YAML has them; names of inputs and tags stay."""
+    """The value with keys in snake case, as in the YAML; names of inputs and tags are kept."""
     if not isinstance(value, dict):
         return value
     found = {}
@@ -234,7 +234,7 @@ def _read_endpoint(draft: Draft, texts: Texts, action: Mapping[str, Any]) -> Non
 
 
 def _inputs(draft: Draft) -> Texts:
-    """The inputs' texts, which may hold macros."""
+    """The translator for inputs, which may contain macros."""
     of_clock = {} if draft.clock is None else {"creation_context.trigger_time": "{scheduled_time}"}
     known = {"name": "{run_key}", **of_clock}
     return Texts(draft=draft, context=Context(known=known, zone="UTC"), dialect=JOBS)

@@ -1,4 +1,4 @@
-"""Texts of a source as texts of the file: what looks like a template or a setting there is none."""
+"""Escapes texts of a source for the file, where they might look like templates or settings."""
 
 import re
 from itertools import pairwise
@@ -13,7 +13,7 @@ _SETTING_NAME: Final = re.compile(r"[^A-Z0-9]+")
 
 
 def literal(text: str) -> str:
-    """Text of the file that stands for exactly `text`. Raises ValueError for text that the file cannot say."""
+    """Text of the file that means exactly `text`. Raises ValueError for text that the file cannot contain."""
     if any("\ud800" <= one <= "\udfff" for one in text):
         raise ValueError("half a character cannot be written")
     ends = [0, *(at for match in _LOOKS_LIKE_A_TEMPLATE.finditer(text) for at in match.span()), len(text)]
@@ -26,23 +26,23 @@ def literal(text: str) -> str:
 
 
 def literals(value: Any) -> Any:
-    """A value with its texts as those of the file; numbers and booleans stay what they are."""
+    """A value escaped for the file if it is a text; numbers and booleans stay as they are."""
     return literal(value) if isinstance(value, str) else value
 
 
 def setting_name(*parts: str) -> str:
-    """An app setting's name made of words."""
+    """An app setting's name built from words."""
     return _SETTING_NAME.sub("_", "_".join(parts).upper()).strip("_") or "SETTING"
 
 
 def one_line(text: str) -> str:
-    """One line of printable characters, for a comment or a report."""
+    """A text as one line of printable characters, for a comment or a report."""
     shown = " ".join(text.split())
     return shown_harmlessly(shown)
 
 
 def shown_harmlessly(text: str) -> str:
-    """A text with escapes for what does not print, as JSON and YAML read them."""
+    """A text with unprintable characters escaped, in the form that JSON and YAML read."""
     return "".join(one if one.isprintable() else _escape(ord(one)) for one in text)
 
 

@@ -1,4 +1,4 @@
-"""Logic Apps: workflow definitions, exported as ARM templates or copied from the designer's code view."""
+"""Reads workflow definitions of Logic Apps: ARM templates, or copies of the designer's code view."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -17,7 +17,7 @@ _SETTLED: Final = ("method", "uri", "body", "headers", "authentication", "retryp
 
 
 def drafts_of(document: Any, file: str) -> Iterator[Draft]:
-    """A draft for each call of Azure ML in each workflow. Raises Unimportable where there is no workflow."""
+    """A draft for each call of Azure ML in each workflow. Raises Unimportable if there is no workflow."""
     found = list(_workflows(document, file))
     if not found:
         raise Unimportable(f"{file}: holds no workflow: expected a definition with triggers and actions")
@@ -115,7 +115,7 @@ def _context(workflow: Workflow, draft: Draft, known: Mapping[str, Value], call:
 
 
 def _conditions_of(trigger: Any, name: str) -> Iterator[Condition]:
-    """The conditions of a trigger of files; another kind of trigger notes its own."""
+    """The conditions of a file trigger; other triggers' conditions are handled with the trigger."""
     if "path" in lowered(lowered(trigger).get("inputs")):
         for number, one in enumerate(items(lowered(trigger).get("conditions"))):
             yield Condition(value=lowered(one).get("expression"), place=f"triggers.{name}.conditions[{number}]")

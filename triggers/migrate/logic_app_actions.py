@@ -1,4 +1,4 @@
-"""The actions of a workflow: which of them start a pipeline, under which conditions, and what their values are."""
+"""Reads the actions of a workflow: which start a pipeline, under which conditions, and with which values."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,19 +24,19 @@ class Workflow:
     place: str
     definition: Mapping[str, Any]
     parameters: Mapping[str, Any]
-    """Their values, as far as the file has them."""
+    """Their values, if the file has them."""
     secret: frozenset[str]
     """The parameters that hold secrets."""
     is_enabled: bool
 
     @cached_property
     def known(self) -> "KnownValues":
-        """What its references stand for."""
+        """The values of its references."""
         return _known_values(self)
 
 
 class KnownValues(NamedTuple):
-    """What parameters, and variables and compositions that never change, stand for; and which are secrets."""
+    """The values of parameters and of constant variables and compositions; and which of them are secrets."""
 
     values: Mapping[str, Value]
     secret: frozenset[str]
@@ -48,12 +48,12 @@ class PipelineCall:
 
     name: str
     inputs: Mapping[str, Any]
-    """By keys in lower case."""
+    """With keys in lower case."""
     action: Mapping[str, Any]
     conditions: tuple[Condition, ...]
     """The conditions above it."""
     loops: tuple[tuple[str, str], ...]
-    """The loops around it: their places, and what they go through or wait for."""
+    """The loops around it: their places, and what they iterate over or wait for."""
 
     @property
     def file_loops(self) -> list[str]:
@@ -61,7 +61,7 @@ class PipelineCall:
         return [place.removeprefix("actions.").lower() for place, over in self.loops if is_over_files(over)]
 
     def target(self, workflow: Workflow, draft: Draft) -> dict[str, Any]:
-        """The entry of `pipelines`; of an address that the file does not hold, a setting."""
+        """The entry of `pipelines`; if the file lacks the address, an app setting holds it."""
         address = _address(self.inputs.get("uri"), workflow)
         found = None if address is None else target_of(address, self.inputs.get("headers"))
         if found is not None:
@@ -73,7 +73,7 @@ class PipelineCall:
 
 
 def is_over_files(over: str) -> bool:
-    """Whether a loop goes through what the trigger has found."""
+    """True if a loop iterates over the files that the trigger found."""
     return over.lower().startswith(("@trigger", "@{trigger"))
 
 
@@ -88,7 +88,7 @@ def _address(value: Any, workflow: Workflow) -> str | None:
 
 
 def calls_in(workflow: Workflow) -> Iterator[PipelineCall]:
-    """Every call of a pipeline, wherever in the workflow."""
+    """Every call of a pipeline, anywhere in the workflow."""
     actions = workflow.definition.get("actions")
     yield from _walk(members(actions), workflow)
 
@@ -132,7 +132,7 @@ def _actions_in(action: Any) -> Mapping[str, Any]:
 
 
 def _submits(inputs: Mapping[str, Any], workflow: Workflow) -> bool:
-    """Whether an HTTP action starts a pipeline: by its address, or by its body where the address is not in the file."""
+    """True if an HTTP action starts a pipeline, judging by its address or, if the file lacks that, its body."""
     if str(inputs.get("method", "")).upper() != "POST":
         return False
     address = _address(inputs.get("uri"), workflow)
@@ -177,7 +177,7 @@ _CHANGES_A_VARIABLE: Final = (
 
 
 def _put(found: dict[str, Value], name: str, value: Any) -> None:
-    """Note a plain value, or those within an object; what is an expression itself is not known."""
+    """Note a plain value, or those within an object. Values that are expressions are unknown."""
     if isinstance(value, str) and not is_expression(value):
         found[name.lower()] = literal(value)
     elif isinstance(value, bool | int | float):

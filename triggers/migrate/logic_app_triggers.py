@@ -1,4 +1,4 @@
-"""The triggers of Logic Apps: recurrences, sliding windows, and changes of blobs."""
+"""Reads the triggers of Logic Apps: recurrences, sliding windows, and blob changes."""
 
 import base64
 import re
@@ -31,9 +31,9 @@ _BODIES: Final = ("triggerbody()", "triggeroutputs().body", "trigger().outputs.b
 
 
 def read_trigger(draft: Draft, name: str, trigger: Any, *, in_a_loop: bool) -> Mapping[str, Value]:
-    """Put a trigger into a draft; returns what its references stand for. A kind of its own becomes `manual`.
+    """Put a trigger into a draft; returns the values of its references. Unsupported kinds become `manual`.
 
-    `in_a_loop`: the call is made for each of the files that a poll finds.
+    `in_a_loop` is True if the call is made for each file that a poll finds.
     """
     place = f"triggers.{name}"
     found = lowered(trigger)
@@ -124,7 +124,7 @@ def _updated_blob(
 
 
 def _place(draft: Draft, queries: Mapping[str, Any], metadata: Mapping[str, Any], place: str) -> tuple[str, str]:
-    """The container and the folder below it; of a folder that cannot be read, a setting."""
+    """The container and the folder below it; an app setting if the folder cannot be read."""
     folder = _folder(queries.get("folderid"), metadata)
     if folder is None:
         draft.lost(f"{place}.inputs.queries.folderId", "names no folder that can be read here")
@@ -135,7 +135,7 @@ def _place(draft: Draft, queries: Mapping[str, Any], metadata: Mapping[str, Any]
 
 
 def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
-    """A folder id: base64 of a percent-encoded path, or the path itself; the designer notes the path beside it."""
+    """The path in a folder id: base64 of a percent-encoded path, or the path itself, or as the designer noted it."""
     if not isinstance(value, str) or value.startswith("@"):
         return None
     noted = metadata.get(value.lower())
@@ -151,7 +151,7 @@ def _folder(value: Any, metadata: Mapping[str, Any]) -> str | None:
 
 
 def _connection(draft: Draft, inputs: Mapping[str, Any]) -> str:
-    """The prefix of the account's settings; V1's connector keeps the account elsewhere."""
+    """The prefix of the account's settings. The path of the V1 connector does not contain the account."""
     named = re.search(r"encodeURIComponent\('([a-z0-9]{3,24})'\)", str(inputs.get("path", "")))
     return connection_of(draft, named[1] if named else "")
 
@@ -175,7 +175,7 @@ def _polling(draft: Draft, recurrence: Mapping[str, Any], place: str) -> None:
 
 
 def _event(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
-    """The built-in Event Grid trigger: files of an account; events of a workspace are told by `after`."""
+    """Read the built-in Event Grid trigger, for files of an account. For events of a workspace there is `after`."""
     properties = lowered(lowered(inputs.get("body")).get("properties"))
     wanted = lowered(properties.get("filter"))
     types = [str(one).lower() for one in items(wanted.get("includedeventtypes"))]

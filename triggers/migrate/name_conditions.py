@@ -1,4 +1,4 @@
-"""Conditions on a file's name, as `include` and `exclude`."""
+"""Translates conditions on a file's name to `include` and `exclude`."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _NAMES: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A condition of a source, and whether it has to hold."""
+    """A condition of a source, and whether it must hold or must not."""
 
     value: Any
     place: str
@@ -27,7 +27,7 @@ class Condition:
 
 
 def read_conditions(draft: Draft, conditions: Sequence[Condition]) -> None:
-    """Put conditions that have to hold together into the draft's globs; what has no counterpart is noted."""
+    """Put conditions that must all hold into the draft's globs; conditions without a counterpart are noted."""
     found = [one for one in conditions if one.value is not None]
     change = draft.trigger.get("change")
     below = "" if change is None else f"/{change['container']}/{change.get('path_on_datastore', '')}".rstrip("/") + "/"
@@ -52,7 +52,7 @@ def _left_out(draft: Draft, one: Condition) -> None:
 
 
 def _tests(condition: Any, below: str, *, is_positive: bool) -> list[tuple[str, bool]] | None:
-    """Globs and whether they are wanted; None where the condition is no such one."""
+    """Globs, each with True to include or False to exclude; None if the condition has no counterpart."""
     if isinstance(condition, str):
         try:
             return _of_node(parsed(condition.removeprefix("@")), below, is_positive=is_positive)
@@ -79,13 +79,13 @@ def _tests(condition: Any, below: str, *, is_positive: bool) -> list[tuple[str, 
 
 
 def _all(name: str, parts: list[list[tuple[str, bool]] | None], *, is_positive: bool) -> list[tuple[str, bool]] | None:
-    """Several conditions in one; a negated `and` is an `or` of what is negated."""
+    """Combine conditions into one; a negated `and` is an `or` of the negated conditions."""
     found = [one for part in parts for one in part or ()]
     if any(part is None for part in parts):
         return None
     wanted = [glob for glob, is_wanted in found if is_wanted]
     if (name == "or") == is_positive and len(parts) > 1:
-        return found if len(wanted) == len(found) else None  # `include` is met by any of its globs, `exclude` too
+        return found if len(wanted) == len(found) else None  # any one glob of `include` or `exclude` suffices
     if sum(any(is_wanted for _, is_wanted in part or ()) for part in parts) < 2:
         return found
     begins = [glob for glob in wanted if glob.endswith("*") and not glob.startswith("*")]

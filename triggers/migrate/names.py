@@ -1,4 +1,4 @@
-"""Names of a source as names of the file: valid, and each once."""
+"""Turns names of a source into valid, unique names of the file."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ _ODD: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def valid_name(text: str) -> str:
-    """A name that a schedule may have; letters of other alphabets are left out."""
+    """A valid schedule name; letters of other alphabets are left out."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = _ODD.sub("-", plain).strip("-_")[:_LONGEST].strip("-_") or "schedule"
     is_taken = name.lower() in _RESERVED or name.lower().startswith("api_")

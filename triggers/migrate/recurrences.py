@@ -1,4 +1,4 @@
-"""Recurrences by frequency and interval, as Logic Apps, Data Factory and both SDKs have them, in the file's keys."""
+"""Translates recurrences by frequency and interval, of Logic Apps, Data Factory and both SDKs, to the file's keys."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +15,13 @@ _FREQUENCIES: Final = {"minute": "Minute", "hour": "Hour", "day": "Day", "week":
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _KNOWN: Final = (
     *("frequency", "interval", "starttime", "endtime", "timezone", "schedule"),
-    *("delay", "maxconcurrency", "retrypolicy", "dependson"),  # of a tumbling window
-    *("type", "triggertype", "expression"),  # of v2
+    *("delay", "maxconcurrency", "retrypolicy", "dependson"),  # for tumbling windows
+    *("type", "triggertype", "expression"),  # for v2
 )
 _KNOWN_IN_SCHEDULE: Final = ("hours", "minutes", "weekdays", "monthdays", "monthlyoccurrences")
 _MOST: Final = 1_000_000
 _ENUM: Final = {number: day.lower() for number, day in enumerate((_DAYS[-1], *_DAYS[:-1]))}
-"""Days as numbers: the services count from Sunday, 0."""
+"""Day number → its name; the services count from 0, Sunday."""
 _FIRST_YEAR: Final = 1900
 _ELAPSED: Final = ("Minute", "Hour")
 Member = TypeVar("Member")
@@ -29,7 +29,7 @@ Member = TypeVar("Member")
 
 @dataclass(kw_only=True)
 class Given:
-    """A recurrence as a source gives it, checked; times are wall-clock readings in the zone."""
+    """A checked recurrence of a source; its times are local times in its zone."""
 
     frequency: str
     interval: int
@@ -41,11 +41,11 @@ class Given:
     week_days: list[str] = field(default_factory=list)
     month_days: list[int | str] = field(default_factory=list)
     occurrences: list[tuple[str, int]] = field(default_factory=list)
-    """Of a month: the day of the week, and which of them; -1 is the last."""
+    """Monthly occurrences: the day of the week, and its number in the month; -1 is the last."""
 
 
 def given_in(draft: Draft, value: Any, place: str) -> Given | None:
-    """A recurrence; None for one that cannot be said here, which is noted."""
+    """Read a recurrence; None, with a note, if it has no counterpart."""
     found = lowered(unwrapped(value))
     unread(draft, place, found, _KNOWN)
     unread(draft, f"{place}.schedule", lowered(unwrapped(found.get("schedule"))), _KNOWN_IN_SCHEDULE)
@@ -107,7 +107,7 @@ def _reading(draft: Draft, value: Any, of_zone: str, place: str) -> datetime | N
 
 @dataclass(frozen=True, kw_only=True)
 class _Lists:
-    """The lists of a recurrence's schedule; members that cannot be read are noted."""
+    """The lists in a recurrence's schedule; unreadable members are noted."""
 
     draft: Draft
     of: Mapping[str, Any]
@@ -163,7 +163,7 @@ def _occurrences(value: Any) -> list[tuple[str, int]]:
 
 
 def trigger_of(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
-    """The `recurrence` or `cron` that means the same; what is not quite the same is noted."""
+    """The equivalent `recurrence` or `cron`; differences are noted."""
     if given.start is None:
         _note_no_start(draft, given, place)
     if given.occurrences:
@@ -213,7 +213,7 @@ def _note_no_start(draft: Draft, given: Given, place: str) -> None:
 
 
 def _clock_times(draft: Draft, given: Given, place: str) -> dict[str, Any]:
-    """The clock times; where hours or minutes are missing, they are those of the start."""
+    """The times of day; missing hours or minutes are those of the start."""
     hours, minutes, start = given.hours, given.minutes, given.start
     if not hours and not minutes:
         return {} if start is None else {"time_of_day": f"{start:%H:%M}"}
@@ -260,7 +260,7 @@ def _cron_of_occurrences(draft: Draft, given: Given, place: str) -> dict[str, An
 
 
 def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
-    """Minutes of an hour, or hours and days that restrict a frequency of Minute or Hour."""
+    """The cron for a frequency of Minute or Hour restricted to minutes, hours or days; None if there is none."""
     start, step = given.start or datetime(2024, 1, 1), given.interval
     whole = 60 if given.frequency == "Minute" else 24
     if whole % step:
@@ -279,14 +279,14 @@ def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] |
 
 
 def moved(trigger: dict[str, Any], by: timedelta) -> None:
-    """Move the rule of elapsed time later: its start."""
+    """Move a recurrence later by moving its start."""
     keys = trigger["recurrence"]
     start = datetime.fromisoformat(keys.get("start_time", "2024-01-01T00:00:00"))
     keys["start_time"] = f"{start + by:%Y-%m-%dT%H:%M:%S}"
 
 
 def duration_text(span: timedelta) -> str | None:
-    """A span as the file writes durations; None for one that is no whole number of seconds above 0."""
+    """A span as the file writes durations, in whole seconds; None if it is less than a second."""
     seconds = int(span.total_seconds())
     if seconds <= 0:
         return None

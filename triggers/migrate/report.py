@@ -1,4 +1,4 @@
-"""The report of an import: what was kept, changed and lost, what fires when, and what has to be done."""
+"""The report of an import: what is kept, changed and lost, what fires when, and what to do."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from .literals import one_line
 
 
 def plain(result: Result) -> Iterator[str]:
-    """Lines for a terminal: what differs, and what has to be done."""
+    """Lines for a terminal: what differs, and what to do."""
     number = len(result.schedules)
     yield f"{number} schedule{'' if number == 1 else 's'} imported, disabled"
     for one in result.schedules:
@@ -32,7 +32,7 @@ def plain(result: Result) -> Iterator[str]:
 
 
 def markdown(result: Result) -> str:
-    """The whole report, with what was kept."""
+    """The whole report, including what is kept."""
     return "\n".join(_markdown(result)) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""SDK v1: what the service answers about schedules, and the YAML of Schedule.load_yaml."""
+"""Reads schedules of SDK v1: the service's answers, and the YAML of Schedule.load_yaml."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -51,7 +51,7 @@ _STEP_SETTINGS: Final = ("wait_for_provisioning", "wait_timeout")
 
 
 def drafts_of(document: Any, file: str) -> Iterator[Draft]:
-    """A draft for each schedule. Raises Unimportable where there is none."""
+    """A draft for each schedule. Raises Unimportable if there is none."""
     listed = document if isinstance(document, list) else lowered(document).get("value", [document])
     found = False
     for number, one in enumerate(listed if isinstance(listed, list) else []):
@@ -125,7 +125,7 @@ def _of_yaml(given: Mapping[str, Any], source: str, file: str) -> Draft:
 
 
 def _parameters(draft: Draft) -> Texts:
-    """The parameters' texts, which may be expressions."""
+    """The translator for parameters, which may be expressions."""
     now = Time("scheduled_time")
     known = {} if draft.clock is None else {"trigger().scheduledtime": now, "trigger().starttime": now}
     return Texts(draft=draft, context=Context(known=known, zone=draft.zone), dialect=SDK_V1)

@@ -1,4 +1,4 @@
-"""Secrets in a source: they are never copied, and their place is told."""
+"""Finds secrets in a source: they are never copied, but their places are reported."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _KEYS: Final = re.compile(
     r"accesstoken|sastoken|sasuri|serviceprincipalkey|encryptedcredential|^(token|sas|pfx|code|sig)$",
     re.IGNORECASE,
 )
-"""Keys without the signs between their words."""
+"""Matches keys, without the signs between their words."""
 _ENDS_AS_ONE: Final = re.compile(r"(key|token|pass|jwt|pat|credentials?)\Z", re.IGNORECASE)
 _LOOKS_RANDOM: Final = re.compile(r"(?=.*[0-9=])\S{8,}|\S{20,}")
 _SPEAKS_OF_ONE: Final = re.compile(
@@ -32,7 +32,7 @@ _REFERENCE: Final = re.compile(r"^\s*@|^\[(parameters|variables|reference|listKe
 
 
 def is_secret(key: str, value: object) -> bool:
-    """Whether a value of a source may be a secret, by its key or by itself."""
+    """True if a value of a source may be a secret, judging by its key or the value itself."""
     text = value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value)
     if _VALUES.search(text):
         return True
@@ -43,18 +43,18 @@ def is_secret(key: str, value: object) -> bool:
 
 
 def shown(text: str) -> str:
-    """The beginning of a piece of a source for a sentence, in one line; one that speaks of a secret is not shown."""
+    """The beginning of a piece of a source, in one line, for a message; not shown if it may contain a secret."""
     line = one_line(text)
     return "of a secret" if _SPEAKS_OF_ONE.search(line) or is_secret("", line) else line[:LONGEST_SHOWN]
 
 
 def names_a_secret(key: str) -> bool:
-    """Whether what is called so is a secret."""
+    """True if a key names a secret."""
     return bool(_KEYS.search(re.sub(r"[^A-Za-z]", "", key)))
 
 
 def secrets_in(value: Any, place: str) -> Iterator[Difference]:
-    """The places of secrets in a part of a source; what they are is not told."""
+    """The places of secrets in a part of a source, without their values."""
     for at, key, text in _texts(value, place, ""):
         if is_secret(key, text):
             sentence = "looks like a secret: it is not copied; renew it if this file was shared"

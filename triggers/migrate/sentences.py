@@ -6,7 +6,7 @@ ONE_EACH: Final = "one run for each file; files in folders below are not watched
 
 
 def polled_there(minutes: int) -> str:
-    """What becomes of a polling interval."""
+    """How a polling interval is imported."""
     return (
         f"polls every {minutes} minutes there; here an event starts the run within seconds, and a sweep follows every "
         f"{minutes} minutes"

@@ -1,7 +1,7 @@
-"""When a source fires by its own rule: little models, apart from this app's, for the list of firings that differ.
+"""Small models of when a source fires, independent of this app's, to list the firings that differ.
 
-They follow the services' documentation. Where a clock change skips a time, they fire as much later as the clock was
-moved, which the services do not document.
+They follow the services' documentation. If a clock change skips a time, they fire later by the length of the gap, which
+the services do not document.
 """
 
 from calendar import monthrange
@@ -16,11 +16,11 @@ from .recurrences import Given
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LONGEST: Final = 9000
-"""Days that are looked through."""
+"""How many days are searched."""
 
 
 def rule_of(given: Given) -> Rule | None:
-    """The rule of a recurrence with a start; None without one: it counts from when the source was saved."""
+    """The rule of a recurrence; None if it has no start and so counts from when the source was saved."""
     if given.start is None and not (given.interval == 1 and (given.hours or given.minutes)):
         return None
 
@@ -37,7 +37,7 @@ def rule_of(given: Given) -> Rule | None:
 
 
 def later(rule: Rule, delay: timedelta) -> Rule:
-    """The same rule, by a delay later."""
+    """The same rule, later by a delay."""
     return lambda after, number: [at + delay for at in rule(after - delay, number)]
 
 

@@ -1,4 +1,4 @@
-"""Spans as the services write them: 7.00:00:00 and PT15M."""
+"""Parses the services' time spans: 7.00:00:00 and PT15M."""
 
 import re
 from datetime import timedelta
@@ -9,12 +9,12 @@ _ISO: Final = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?
 
 
 def dotnet_span(text: str) -> timedelta | None:
-    """`d.hh:mm:ss`; None for what is none."""
+    """Parse `d.hh:mm:ss`; None if it is not one."""
     return _span(_DOTNET.match(text))
 
 
 def iso_span(text: str) -> timedelta | None:
-    """`P1DT2H3M4S`; None for what is none."""
+    """Parse `P1DT2H3M4S`; None if it is not one."""
     return _span(_ISO.match(text)) if len(text) > 1 else None
 
 

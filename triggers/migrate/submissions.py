@@ -1,4 +1,4 @@
-"""What a call to Azure ML starts, by its address and its body, in the keys of the file."""
+"""Translates a call to Azure ML, its address and body, to the file's keys."""
 
 import json
 import re
@@ -35,7 +35,7 @@ _UNSENT: Final = ("displayname", "runtype", "properties")
 
 
 def target_of(address: str, headers: Any) -> dict[str, Any] | None:
-    """The entry of `pipelines` for an address; None for one that is no submission to Azure ML."""
+    """The entry of `pipelines` for an address; None if it does not submit to Azure ML."""
     parts = urlsplit(address)
     plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
     if parts.scheme != "https" or not parts.netloc:
@@ -50,7 +50,7 @@ def target_of(address: str, headers: Any) -> dict[str, Any] | None:
 
 
 def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = None) -> None:
-    """Put what a body gives into the draft's keys; parameters may be written otherwise than the rest."""
+    """Put a body's values into the draft's keys; `parameters` is for parameters that have another syntax."""
     draft, given = texts.draft, unwrapped(body)
     if isinstance(given, str):
         try:
@@ -93,7 +93,7 @@ def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = No
 
 
 def read_datapaths(texts: Texts, values: Any, place: str) -> None:
-    """Data paths; the one that is the changed file becomes the trigger's."""
+    """Read data paths; the one with the changed file becomes the trigger's."""
     given = unwrapped(values)
     if not isinstance(given, Mapping):
         texts.mapping(given, place)
@@ -143,7 +143,7 @@ def _read_datasets(texts: Texts, values: Any, place: str) -> None:
 
 
 def lowered_once(value: Any) -> dict[str, Any]:
-    """An object as it is, or nothing."""
+    """An object with its keys as they are; empty for anything else."""
     given = unwrapped(value)
     return {str(key): one for key, one in given.items()} if isinstance(given, Mapping) else {}
 
@@ -157,7 +157,7 @@ def _read_batch_body(texts: Texts, body: Mapping[str, Any], place: str) -> None:
 
 
 def read_inputs(texts: Texts, values: Any, place: str) -> None:
-    """The inputs of a job: literals are parameters, paths of a datastore are data paths."""
+    """Read the inputs of a job: literals are parameters, paths of a datastore are data paths."""
     for name, one in lowered_once(values).items():
         where = f"{place}.{name}"
         if not isinstance(one, Mapping):
@@ -189,7 +189,7 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
 
 
 def _note_parameter(texts: Texts, name: str, value: Any, place: str) -> None:
-    """Note an input, whose place is below another one."""
+    """Note an input, whose place is below `place`."""
     found = texts.mapping({name: value}, place)
     if found:
         texts.draft.keys.setdefault("pipeline_parameters", {}).update(found)

@@ -1,4 +1,4 @@
-"""Values of a source as values of the file: literals escaped, expressions translated, the rest told."""
+"""Converts values of a source to values of the file: escapes literals, translates expressions, notes the rest."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,16 +22,16 @@ class Texts:
 
     draft: Draft
     context: Context | None
-    """None: there are no expressions."""
+    """None if there are no expressions."""
     dialect: Dialect = WORKFLOWS
 
     def text(self, value: Any, place: str) -> str | None:
-        """A text; None for what has no counterpart, which is noted and left to a person."""
+        """Convert a text; None, with a note for the user, if it has no counterpart."""
         given = unwrapped(value)
         if not isinstance(given, str):
             return None if given is None else literal(str(given))
         if is_secret(place.rpartition(".")[2], given):
-            return None  # its place is told with the other secrets
+            return None  # its place is reported with the other secrets
         if _OF_A_TEMPLATE.match(given):
             self._leave_to_a_person(given, place, "an ARM template fills it")
             return None
@@ -68,7 +68,7 @@ class Texts:
             self.draft.kept(place, said)
 
     def mapping(self, values: Any, place: str) -> dict[str, Any]:
-        """Texts by name; numbers and booleans stay as they are."""
+        """Convert texts by name; numbers and booleans stay as they are."""
         given = unwrapped(values)
         if given is None:
             return {}
@@ -92,7 +92,7 @@ class Texts:
 
 
 def _is_sayable(name: object, value: Any) -> bool:
-    """Whether a name and a value can be written: no infinite numbers, no halves of characters."""
+    """True if a name and a value can be written: no infinite numbers, no lone surrogates."""
     if isinstance(value, float) and not isfinite(value):
         return False
     return not any("\ud800" <= one <= "\udfff" for one in f"{name}{value if isinstance(value, str) else ''}")
@@ -108,7 +108,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def note_flag(draft: Draft, value: Any, place: str, key: str) -> None:
-    """Put true or false into the draft's keys, also one that is written as text."""
+    """Put a boolean, which may be written as text, into the draft's keys."""
     given = unwrapped(value)
     if given is None:
         return
@@ -122,12 +122,12 @@ def note_flag(draft: Draft, value: Any, place: str, key: str) -> None:
 
 
 def is_declared_secret(declared: Any) -> bool:
-    """Whether a parameter of a template, a workflow or a pipeline is declared as a securestring or a secureobject."""
+    """True if a parameter of a template, workflow or pipeline is declared as a securestring or secureobject."""
     return str(lowered(declared).get("type", "")).lower().startswith("secure")
 
 
 def number_of(value: Any) -> int | None:
-    """A whole number, also one that is written as text; None for anything else."""
+    """A whole number, which may be written as text; None for anything else."""
     given = unwrapped(value)
     if isinstance(given, str) and _WHOLE.match(given):
         return int(given)
@@ -135,23 +135,23 @@ def number_of(value: Any) -> int | None:
 
 
 def lowered(value: Any) -> dict[str, Any]:
-    """An object by its keys in lower case: the services take them in either."""
+    """An object with its keys in lower case, because the services ignore case; empty for anything else."""
     return {str(key).lower(): one for key, one in value.items()} if isinstance(value, dict) else {}
 
 
 def items(value: Any) -> list[Any]:
-    """The items of a list; none of anything else."""
+    """The items of a list; empty for anything else."""
     given = unwrapped(value)
     return given if isinstance(given, list) else []
 
 
 def members(value: Any) -> Mapping[str, Any]:
-    """The members of an object; none of anything else."""
+    """The members of an object; empty for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def workspace_keys(draft: Draft, **known: str | None) -> dict[str, str]:
-    """The `workspace` of an entry; what the source does not hold is a setting."""
+    """The `workspace` of an entry; values that the source lacks become app settings."""
     found = {}
     for key, setting in _WORKSPACE:
         value = known.get(key)
@@ -169,7 +169,7 @@ _WORKSPACE = (
 
 
 def keep_rest(draft: Draft, value: Any, place: str) -> None:
-    """Note every field of a part of the source of which nothing else is said: it means the same here."""
+    """Note as kept every field of a part of the source that has no note yet."""
     said = {one.place.lower() for one in draft.differences}
     for at, key, one in fields_of(value, place):
         lower = at.lower()
@@ -179,7 +179,7 @@ def keep_rest(draft: Draft, value: Any, place: str) -> None:
 
 
 def fields_of(value: Any, place: str, key: str = "") -> Iterator[tuple[str, str, Any]]:
-    """The fields of an object that hold no object themselves, with their places and keys."""
+    """The fields of an object that are not objects themselves, as (place, key, value)."""
     given = unwrapped(value)
     if isinstance(given, dict) and given:
         for name, one in given.items():

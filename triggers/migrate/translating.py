@@ -1,4 +1,4 @@
-"""What an expression stands for, as a template of the file; what has no counterpart is said."""
+"""Translates expressions to templates of the file."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from .literals import literal
 
 
 class NoCounterpart(ValueError):
-    """An expression that no template stands for; says which part."""
+    """An expression has no equivalent template; the message says which part."""
 
 
 _OF_A_LOOP: Final = re.compile(r"items\('([^']*)'\)")
@@ -20,40 +20,40 @@ _OF_A_LOOP: Final = re.compile(r"items\('([^']*)'\)")
 
 @dataclass(frozen=True)
 class Time:
-    """An instant that a template names."""
+    """A time that a template names."""
 
     name: str
     shift: str = ""
     carried: str = ""
-    """What is added to it in any case."""
+    """An offset that is always added."""
 
     def text(self, strftime: str = "") -> str:
-        """The template, with a format or without."""
+        """The template, with or without a format."""
         return f"{{{self.name}{self.carried}{self.shift}{f':{strftime}' if strftime else ''}}}"
 
 
 Value: TypeAlias = str | Time
-"""Text of the file, or a time that a format can still be given to."""
+"""Text of the file, or a time that can still be formatted."""
 
 
 @dataclass(kw_only=True)
 class Context:
-    """What the references of a source stand for; keys are canonical, in lower case."""
+    """The values of a source's references; keys are canonical, in lower case."""
 
     known: Mapping[str, Value]
     secret: frozenset[str] = frozenset()
     """References to secrets, which are not followed."""
     file_loops: frozenset[str] = frozenset()
-    """The loops over the files of the trigger."""
+    """The loops over the trigger's files."""
     zone: str
-    """The schedule's, in which its templates show times."""
+    """The time zone in which the schedule's templates show times."""
     notes: list[str] = field(default_factory=list)
-    """What is not quite the same."""
+    """Notes about what differs."""
     now: Time = field(default_factory=lambda: Time("scheduled_time"))
 
 
 def translated(text: str, context: Context) -> str:
-    """A text of the source as text of the file. Raises NoCounterpart."""
+    """Translate a text of the source to text of the file. Raises NoCounterpart."""
     try:
         found = [
             literal(one) if isinstance(one, str) else _shown(_value(one, context), context) for one in pieces(text)
@@ -177,7 +177,7 @@ def _in_zone(call: Call, context: Context) -> Value:
     name = str(target.value) if isinstance(target, Literal) else ""
     if zone(name) is None or zone(name) != zone(context.zone):
         raise NoCounterpart(f"a time in {name or 'another zone'}: templates show times in {context.zone}")
-    shown_there = Context(known={}, zone="UTC")  # as the template shows it: there is nothing to note
+    shown_there = Context(known={}, zone="UTC")  # already in the template's zone: nothing to note
     return _formatted(value, call.arguments[at + 1 : at + 2], shown_there)
 
 

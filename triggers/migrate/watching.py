@@ -1,4 +1,4 @@
-"""What a trigger of files watches: an account, a container, a folder and globs, out of prefixes and suffixes."""
+"""Derives what a file trigger watches (account, container, folder, globs) from prefixes and suffixes."""
 
 import re
 from glob import escape
@@ -11,7 +11,7 @@ _ACCOUNT = re.compile(r"[a-z0-9]{3,24}\Z")
 
 
 def watch(draft: Draft, prefix: str, suffix: str, account: str, place: str) -> str:
-    """Put a prefix (`container/blobs/folder/name`) and a suffix into the draft's trigger; the container, as text."""
+    """Put a prefix (`container/blobs/folder/name`) and a suffix into the draft's trigger; returns the container."""
     container, slash, rest = prefix.strip("/").partition("/")
     rest = re.sub(r"^blobs(/|\Z)", "", rest)
     if prefix.endswith("/") and rest and not rest.endswith("/"):
@@ -39,7 +39,7 @@ def watch(draft: Draft, prefix: str, suffix: str, account: str, place: str) -> s
 
 
 def connection_of(draft: Draft, account: str) -> str:
-    """The prefix of the settings of an account, of which a source tells the name at most."""
+    """The prefix of an account's settings; the source gives at most the account's name."""
     known = account if _ACCOUNT.match(account) else ""
     connection = f"Storage{known}" if known else "DataStorage"
     draft.settings[f"{connection}__blobServiceUri"] = f"https://{known or 'ACCOUNT'}.blob.core.windows.net"

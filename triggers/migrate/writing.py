@@ -1,4 +1,4 @@
-"""The file that an import writes: the same drafts are the same bytes."""
+"""Writes the file of an import; the same drafts give the same bytes."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _WIDE: Final = 110
 
 
 def yaml_lines(value: Mapping[str, Any], indent: int) -> Iterator[str]:
-    """A mapping in block style; what is short and flat stands in one line."""
+    """The lines of a mapping in block style; short, flat values go on one line."""
     for key, one in value.items():
         yield from _entry(f"{' ' * indent}{scalar(key)}:", one, indent)
 
@@ -40,7 +40,7 @@ def _inline(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """A scalar that YAML 1.2 reads as what it is."""
+    """A value as a scalar that YAML 1.2 reads back as the same value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -53,14 +53,14 @@ def scalar(value: Any) -> str:
 
 
 def comments(lines: Iterable[str], indent: int = 0) -> Iterator[str]:
-    """Comments of one line each."""
+    """Each line as a comment."""
     for line in lines:
         own = len(line) - len(line.lstrip(" "))
         yield f"{' ' * indent}# {' ' * own}{one_line(line)}"
 
 
 def text_of(head: Iterable[str], pipelines: Mapping[str, Any], schedules: Iterable[tuple[str, list[str], Any]]) -> str:
-    """The whole file; each schedule with the comments above its keys."""
+    """The whole file, with comments above each schedule's keys."""
     lines = [*comments(head), "pipelines:", *yaml_lines(pipelines, 2), "schedules:"]
     for name, notes, keys in schedules:
         lines += [f"  {scalar(name)}:", *comments(notes, 4), *yaml_lines(keys, 4)]

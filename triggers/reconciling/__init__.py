@@ -1,1 +1,1 @@
-"""What is open, and due again: every pass looks up, follows, retries and reports runs."""
+"""The reconciler: each pass looks up, follows, retries and reports what is open or due."""

@@ -1,4 +1,4 @@
-"""Tells a task of Azure DevOps that waits for the end of a run: the TaskCompleted event of its Events API."""
+"""Notifies a waiting Azure DevOps task of the end of a run: the TaskCompleted event of its Events API."""
 
 import base64
 import json
@@ -14,27 +14,27 @@ from ..scheduling.web_address import host_of
 from .deliveries import Untaken
 
 _TAKEN: Final = frozenset({200, 202, 204})
-"""Not 203, nor a redirect: those lead to a page to sign in."""
+"""Not 203 or a redirect: those lead to a sign-in page."""
 _LATER: Final = frozenset({408, 425, 429})
 
 
 class CallbackWire(Protocol):
-    """How an event is delivered: as runs are submitted, but with the task's token. No redirect is followed."""
+    """Sends events the way runs are submitted, but with the task's token. Redirects are not followed."""
 
     def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
-        """The call POSTs, once. Both raise NeverSent, the call also CutOff."""
+        """A call that POSTs once. This method raises NeverSent; the call raises NeverSent and CutOff."""
 
     def in_time(self, call: Callable[[], Reply]) -> Reply:
-        """Its whole answer, within a patience."""
+        """Run `call` within the wire's patience and return the complete reply; raises NeverSent and CutOff."""
 
 
 class Callbacks:
-    """The sender to tasks that wait."""
+    """Notifies waiting tasks."""
 
     action = "callback"
     who = "a waiting task"
     tried_for = timedelta(days=3)
-    """The task's token is not kept any longer."""
+    """The task's token is kept no longer than this."""
 
     def __init__(self, wire: CallbackWire, allowed: Sequence[str]) -> None:
         """`allowed` is CALLBACK_HOSTS."""
@@ -57,7 +57,7 @@ class Callbacks:
         if problem := callback_problem(callback, self._allowed):
             return Untaken(problem)
         body = json.dumps(event_of(callback, succeeded=run.state is RunState.FINISHED)).encode()
-        # The token is the password of nobody in particular (Azure DevOps REST API, Security).
+        # The token is the password of an empty user name (Azure DevOps REST API, Security).
         basic = base64.b64encode(f":{callback.auth_token}".encode()).decode()
         try:
             headers = {"Authorization": f"Basic {basic}"}
@@ -66,6 +66,6 @@ class Callbacks:
             return Untaken(str(error), is_silence=True)
         if reply.status in _TAKEN:
             return None
-        # Else the task has timed out or was canceled, or its token is not valid any more.
+        # Otherwise the task timed out or was canceled, or its token is no longer valid.
         may_be_taken = reply.status in _LATER or reply.status >= 500
         return Untaken(f"Azure DevOps answered {reply.status}", is_final=not may_be_taken)

@@ -1,4 +1,4 @@
-"""Starts runs of the schedules that follow others: once for each end, whoever has written it."""
+"""Starts runs of schedules that follow others: once for each ended run, whichever process recorded its end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ from ..starting.occurrence import chain_occurrence
 from ..starting.pieces import Piece, Work, target_of
 
 _KEPT: Final = timedelta(hours=1)
-"""An end that all followers have been served of, for those that a rollback brings back."""
+"""How long an end is kept after its run ended: a rollback may bring back a follower that needs it."""
 _LOOKED_FOR_WITHIN: Final = timedelta(hours=1)
-"""Of the start of a process: so long processes of the code or the file before it may have written ends."""
+"""How long after its start a process looks for missed ends: older code or an older file may still run elsewhere."""
 _LOOKED_FOR_EVERY: Final = timedelta(minutes=10)
 _SETTLED: Final = timedelta(minutes=2)
-"""A younger end is in a row of its own, or will be."""
+"""Younger ends are not looked for: their rows exist or are about to be written."""
 _PAGE: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chains:
-    """What chained schedules are seen to with."""
+    """Starts runs of the schedules that follow other schedules."""
 
     config: Config
     ledger: Ledger
@@ -43,11 +43,11 @@ class Chains:
     started_at: datetime
     """The start of the worker process."""
     tracking: timedelta
-    """How long after its submission a run may end."""
+    """How long after its submission a run may end: RUN_TRACKING_DAYS."""
     _looked_at: dict[str, datetime] = field(default_factory=dict)
 
     def see_to(self, upstream: str, pauses: Mapping[str, Sequence[Pause]]) -> Work:
-        """Start what follows the ends of a schedule's runs."""
+        """Start the runs that follow the ended runs of `upstream`, a schedule."""
         followers = followers_of(upstream, self.config.schedules.values())
         if not followers:
             return
@@ -67,7 +67,7 @@ class Chains:
             self._looked_at[upstream] = now
 
     def prune(self, schedule: str) -> None:
-        """Forget the ends of a schedule that nobody follows any more."""
+        """Delete the recorded ends of a schedule that no schedule follows any longer."""
         if followers_of(schedule, self.config.schedules.values()):
             return
         for end in self.rows.ends(schedule):
@@ -83,7 +83,7 @@ class Chains:
         self.rows.note_done(end, schedule.name)
 
     def _follow(self, schedule: AfterSchedule, upstream: Upstream, pauses: Sequence[Pause]) -> None:
-        """Start the follower's run, or note why not; a repetition meets its row. Ends before its life are not its."""
+        """Start the follower's run, or record why not; a repeat changes nothing. Ends before its life are ignored."""
         if upstream.ended_at < self.lives.of(schedule).first_seen:
             return
         occurrence = chain_occurrence(schedule.name, upstream)
@@ -98,9 +98,9 @@ class Chains:
         self.firing.fire(schedule, occurrence, skip, because)
 
     def _look_for_missed(self, schedule: AfterSchedule, upstream: str, pauses: Sequence[Pause]) -> None:
-        """Find the ends that were written by processes whose file does not know the follower, or whose code no chains.
+        """Find ends recorded by processes whose file lacks the follower or whose code does not know chains.
 
-        A run is listed by the time when its row was made, and may end as long after it as runs are followed.
+        Runs are listed by the time their row was created; they may end up to `tracking` later.
         """
         since = self.lives.of(schedule).first_seen
         chained = self.rows.chained(schedule.name)
@@ -110,12 +110,12 @@ class Chains:
             for run in self.ledger.runs([key]):
                 end = upstream_of(run)
                 if is_repeated(run):
-                    continue  # its end is not the last
+                    continue  # the end of its rerun counts
                 if since <= end.ended_at < self.clock.now() - _SETTLED and end.state in schedule.trigger.states:
                     self._follow(schedule, end, pauses)
 
     def _ended(self, schedule: str, states: frozenset[str], since: datetime) -> Iterator[str]:
-        """The keys of the runs of a schedule that are listed in one of the states, since a time."""
+        """The keys of a schedule's runs that were created at `since` or later and are in one of `states`."""
         place = None
         while True:
             page = self.ledger.listed(schedule, limit=_PAGE, since=since, after=place)

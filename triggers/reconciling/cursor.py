@@ -9,7 +9,7 @@ from ..clock import Clock
 from ..ledger.ledger import Ledger
 
 _EVERY: Final = timedelta(seconds=30)
-"""If a pass is killed, the next one begins where it was at most this long ago."""
+"""How often the position is saved. If a pass is killed, the next one repeats at most this much."""
 
 
 class Cursor:
@@ -27,7 +27,7 @@ class Cursor:
         return [*(one for one in names if one > last), *(one for one in names if one <= last)]
 
     def note(self, name: str) -> None:
-        """Note that a schedule has its turn."""
+        """Note that it is the turn of schedule `name`; save the position now and then."""
         with self._lock:
             self._name = name
             is_time = self._clock.monotonic() - self._written_at >= _EVERY.total_seconds()

@@ -1,7 +1,7 @@
-"""Tells those who want to know that a run has ended: at least once, by the reconciler, from rows in the ledger.
+"""Notifies webhooks and waiting tasks that a run has ended: at least once, by the reconciler, from ledger rows.
 
-A delivery is written in the transaction of the end, or of the claim for a task that waits, so none is lost. It is
-deleted once it was taken, or is given up. There are two senders, `webhooks` and `callbacks`.
+A delivery is written in the transaction that records the end (for a waiting task, the claim), so none is lost. It is
+deleted once it is accepted or given up. There are two senders, `webhooks` and `callbacks`.
 """
 
 from collections.abc import Callable
@@ -20,45 +20,45 @@ from .reruns import last_attempt
 log = logger(__name__)
 
 _REST: Final = timedelta(seconds=20)
-"""A receiver that did not answer this process well is left alone for so long: it must not hold a pass up."""
+"""How long a receiver is left alone after a failed delivery, so that it does not hold up a pass."""
 
 
 @dataclass(frozen=True)
 class Untaken:
-    """Why a delivery was not taken."""
+    """Why a delivery was not accepted."""
 
     sentence: str
     is_final: bool = False
-    """Whether it never will be."""
+    """True if it never will be."""
     is_silence: bool = False
-    """Whether nothing was answered."""
+    """True if there was no answer."""
 
 
 class Sender(Protocol):
-    """Tells one kind of receiver."""
+    """Notifies one kind of receiver."""
 
     action: str
-    """What its log lines begin with."""
+    """The prefix of the `action` of its log lines."""
     who: str
-    """The receiver, in a sentence."""
+    """The receiver, as log sentences call it."""
     tried_for: timedelta
 
     def receiver(self, delivery: Delivery) -> str:
-        """Whom it tells; who takes nothing is left alone for a moment, by this name."""
+        """The name of the receiver; after a failed delivery it is left alone for a while under this name."""
 
     def host(self, run: Run, delivery: Delivery, /) -> str:
-        """Where that is; what does not answer at all is left alone, for growing times."""
+        """The receiver's host; one that does not answer at all is left alone for increasing times."""
 
     def is_due(self, run: Run) -> bool | None:
-        """Whether to report the run now; None: never."""
+        """True to report the run now, False to wait, None to report nothing."""
 
     def sent(self, run: Run, delivery: Delivery) -> Untaken | None:
-        """Tell it: None when it was taken."""
+        """Notify the receiver; None if it accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deliveries:
-    """Delivers what is due, puts off what was not taken, and gives up in the end."""
+    """Sends due deliveries, postpones those that were not accepted, and gives up in the end."""
 
     ledger: Ledger
     webhooks: Sender
@@ -69,7 +69,7 @@ class Deliveries:
     """A number in [-1, 1]."""
 
     def see_to(self, delivery: Delivery, server_now: datetime) -> None:
-        """Deliver it when it is due."""
+        """Send the delivery if it is due."""
         sender = self.webhooks if delivery.task is None else self.callbacks
         is_late = delivery.since is not None and server_now - delivery.since >= sender.tried_for
         if is_late and delivery.task is not None:  # the task's token is not kept any longer
@@ -83,7 +83,7 @@ class Deliveries:
         if run is None and self.ledger.has(delivery.run_key):
             return  # not readable by this version of the app
         if run is not None and delivery.task is not None:
-            run = last_attempt(self.ledger, run)  # a task waits for the end after which nothing is tried again
+            run = last_attempt(self.ledger, run)  # a task waits for the end of the last rerun
         is_due = None if run is None else sender.is_due(run)
         if is_due is None:
             self.ledger.drop(delivery)

@@ -1,4 +1,4 @@
-"""When an open run may be sent: what a pass knows of holds, pauses and the ledger's clock."""
+"""Decides when an open run may be sent, from the holds, the pauses and the ledger's clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,32 +20,33 @@ log = logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """What one pass of the reconciler knows of its surroundings, and what its threads meet."""
+    """What one pass of the reconciler reads at its start, and what its threads find out."""
 
     server_now: Callable[[], datetime]
     """The ledger's clock."""
     holds: Mapping[str, datetime]
+    """Target → until when it asked to be left alone (Retry-After), by the ledger's clock."""
     pauses: Mapping[str, Sequence[Pause]] = field(default_factory=dict)
-    """Of every schedule that ever had one."""
+    """Schedule → its pauses, for schedules that ever had one."""
     before: Mapping[str, OpenOf] = field(default_factory=dict)
-    """What the last pass saw: it stays for the schedules that this one does not come to."""
+    """The summary of the last pass; kept for the schedules that this pass does not reach."""
     open: dict[str, OpenOf] = field(default_factory=dict)
-    """What was open of each schedule when the pass came to it."""
+    """Schedule → what was open when the pass reached it."""
     unreachable: dict[str, str] = field(default_factory=dict)
-    """Why a schedule's container could not be reached."""
+    """Schedule → why its container could not be reached."""
     overdue: dict[str, str] = field(default_factory=dict)
-    """Since when a schedule has heard of no change for too long; empty: of none at all."""
+    """Schedule whose changes are overdue → the time of its last change; empty if it had none."""
     faults: list[Exception] = field(default_factory=list)
     ages: list[timedelta] = field(default_factory=list)
-    """Of the runs that Azure ML should have accepted by now."""
+    """How long runs have been overdue that Azure ML should have accepted by now."""
 
     def is_held(self, target: Target) -> bool:
-        """Whether a target has asked to be left alone, also where version 0.1.0 has noted it."""
+        """True if a target has asked to be left alone, even if version 0.1.0 recorded it."""
         server_now, names = self.server_now(), (target_id(target), target_id_0_1(target))
         return any(server_now < self.holds.get(name, server_now) for name in names)
 
     def summary(self) -> dict[str, OpenOf]:
-        """What is open of each schedule, and what it could not reach."""
+        """Schedule → what is open, whether its container could not be reached, and whether its changes are overdue."""
         seen = {
             name: replace(one, unreachable=self.unreachable.get(name), overdue=self.overdue.get(name))
             for name, one in self.open.items()
@@ -53,7 +54,7 @@ class Pass:
         return {**self.before, **seen}
 
     def log(self) -> None:
-        """Say that the pass has ended: the line that the alerts read."""
+        """Log the end of the pass; the alerts read this line."""
         counts = total(self.summary()).counts
         extra = {
             "action": "pass",
@@ -66,32 +67,33 @@ class Pass:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What lets the open runs of one schedule through."""
+    """Decides which open runs of one schedule may be sent."""
 
     schedule: Schedule | None
-    """None: it has left the file."""
+    """None if it has left the file."""
     pauses: Sequence[Pause]
     during: Pass
     clock: Clock
 
     def is_held(self, run: Run) -> bool:
-        """Whether a pause holds the run, or its target has asked to be left alone."""
+        """True if a pause or a disabled schedule (reruns only) holds the run, or its target asked to be left alone."""
         if run.request is not None and self.during.is_held(run.request.target):
             return True
         return (self.is_paused() and not run.by_person) or (is_rerun(run) and self.is_disabled())
 
     def is_paused(self) -> bool:
-        """Whether the schedule is paused now."""
+        """True if the schedule is paused now."""
         return pause_at(self.pauses, self.clock.now()) is not None
 
     def is_disabled(self) -> bool:
-        """Whether the file says that the schedule starts nothing by itself."""
+        """True if the schedule is disabled in the file."""
         return self.schedule is not None and not self.schedule.enabled
 
     def is_due(self, one: OpenRun) -> bool:
-        """Whether the wait is over: by the ledger's clock, since the writer's and the reader's may differ.
+        """True if the run's wait is over.
 
-        The wait is the distance between two times of the writer's clock; it counts from the writing of the row.
+        The wait is the difference between two times of the writer's clock. It is measured from the writing of the row
+        by the ledger's clock, because the writer's and the reader's clocks may differ.
         """
         due = one.next_attempt_at if one.state is RunState.UNSENT else one.due_at
         if due is None or one.written_at is None or one.decided_at is None:
@@ -99,13 +101,13 @@ class Gate:
         return self.during.server_now() - one.written_at >= due - one.decided_at
 
     def patience(self, run: Run) -> Retry:
-        """How long the run is tried; its age stands still in a pause."""
+        """How long to keep trying the run; time spent paused does not count."""
         retry = self.schedule.retry if self.schedule else DEFAULT_RETRY
         held = paused_within(self.pauses, run.created_at, self.clock.now())
         return Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts)
 
     def note(self, one: OpenRun) -> None:
-        """Count a run that Azure ML should have accepted; what a pause holds, or what is not due yet, does not age."""
+        """Record how long a run has been overdue. Paused time and time before it is due do not count."""
         if one.created_at is None:
             return  # not readable
         now = self.clock.now()

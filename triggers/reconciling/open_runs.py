@@ -1,4 +1,4 @@
-"""Does what the open runs of a schedule need: sends, looks up, follows, gives up what fell silent."""
+"""Processes the open runs of a schedule: sends, looks up and follows them, and marks stale claims as unknown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from .waiting_line import WaitingLine
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRuns:
-    """What open runs are seen to with."""
+    """Sends, looks up and follows the open runs of one schedule."""
 
     ledger: Ledger
     firing: Firing
@@ -42,8 +42,8 @@ class OpenRuns:
     ) -> Work:
         """Process everything that is open, one piece per run; `schedule` is None if it has left the file.
 
-        Where runs wait for one another, what was sent comes before what is to be sent: its end may free a slot. Of a
-        schedule that is faulty nobody knows how many runs may be open: what is not sent goes on waiting.
+        If the schedule limits its open runs, sent runs come before unsent ones, because an end may free a slot. A
+        faulty schedule's limits are unknown, so its unsent runs keep waiting.
         """
         gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
         limited = schedule is not None and slots_of(schedule) is not None
@@ -57,7 +57,7 @@ class OpenRuns:
             if not isinstance(one, OpenRun):
                 yield Piece(partial(self.deliveries.see_to, one, during.server_now()))
                 if one.task is None:
-                    yield None  # a webhook hears of one end after the other
+                    yield None  # a webhook is called for one end at a time
             elif one.state not in left_alone:
                 if not self._needs_something(one, gate):
                     continue
@@ -83,7 +83,7 @@ class OpenRuns:
             yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
 
     def _needs_something(self, one: OpenRun, gate: Gate) -> bool:
-        """Whether this pass must read the run; its open row is enough to skip runs that are not due."""
+        """True if this pass must read the run. Its open row is enough to skip a run that is not due."""
         if one.state in _TO_BE_ACCEPTED:
             gate.note(one)
         if one.state in _TO_BE_SENT:
@@ -91,13 +91,13 @@ class OpenRuns:
         return one.state is not RunState.SUBMITTING or self._is_stale(one.written_at, gate.during.server_now())
 
     def _one(self, one: OpenRun, gate: Gate) -> None:
-        # The rows come in pages: what was open when they were read may have ended since.
+        # Rows are read in pages: a run that was open then may have ended since.
         read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs
         for run in read([one.key]):
             self._see_to(run, gate)
 
     def _see_to(self, run: Run, gate: Gate) -> None:
-        """Do what one open run needs now; in a pause nothing is sent, but what was sent is followed."""
+        """Look up an unknown run, give up a stale claim, or send a run that is due and not held."""
         if run.state is RunState.UNKNOWN:
             self.unknown_runs.resolve(run, gate.during.server_now())
         elif run.state is RunState.SUBMITTING:

@@ -1,4 +1,4 @@
-"""Notices that a change-based schedule has heard of no change for longer than its data should take."""
+"""Notices when a change-based schedule has received no change for longer than expected."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,19 +20,19 @@ from .webhooks import cloud_event
 log = logger(__name__)
 
 _MOST_ATTEMPTS: Final = 100
-"""With delays that grow to a quarter of an hour, for a day."""
+"""About a day, with delays that grow to a quarter of an hour."""
 
 
 class Hook(Protocol):
     """Calls a webhook."""
 
     def called(self, schedule: str, webhook: str, event: object) -> Untaken | None:
-        """Send an event: None when it was taken."""
+        """Send an event; None if it was accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overdue:
-    """What silences are noticed with."""
+    """Records and reports overdue changes, called silences."""
 
     rows: Silences
     hook: Hook
@@ -41,7 +41,7 @@ class Overdue:
     """A number in [-1, 1]."""
 
     def see_to(self, schedule: ChangeSchedule, life: Life, pauses: Sequence[Pause], during: Pass) -> None:
-        """Note a silence once, tell the webhook of it, and remember for health that it lasts."""
+        """Record a silence once, notify the webhook, and note in `during` for GET /api/health while it lasts."""
         now = during.server_now()
         if not schedule.enabled or pause_at(pauses, now) is not None:
             return
@@ -55,7 +55,7 @@ class Overdue:
             begun = Silence(last=named, version=None if noted is None else noted.version)
             noted = self.rows.set_silence(schedule.name, begun)
             if noted is None:
-                return  # another instance notes it
+                return  # another instance has recorded it
             extra = {"action": "change_overdue", "schedule": schedule.name, "last_change": iso_utc_or_none(last)}
             since = f"since {iso_utc(last)}" if last else "since it began"
             log.warning("%s: no change %s, and %s", schedule.name, since, expectation(schedule), extra=extra)
@@ -79,7 +79,7 @@ class Overdue:
 
 
 def _event_of(schedule: ChangeSchedule, last: datetime | None, now: datetime) -> dict[str, object]:
-    """The CloudEvent of a silence; its id is the same for the same silence."""
+    """The CloudEvent of a silence; its id stays the same for the same silence."""
     written = schedule.written["change"]
     assert isinstance(written, dict)
     data = {
@@ -91,5 +91,5 @@ def _event_of(schedule: ChangeSchedule, last: datetime | None, now: datetime) ->
 
 
 def _named(last: datetime | None) -> str:
-    """A silence by the change before it; empty: there was none yet."""
+    """The name of a silence: the time of the change before it, or empty if there was none."""
     return iso_utc(last) if last else ""

@@ -31,12 +31,12 @@ from .overdue import Overdue
 from .sharing import Pool, Sharing, Threads
 
 PASS_LIMIT: Final = timedelta(minutes=4)
-"""A pass stops here, well before functionTimeout; the next one goes on."""
+"""A pass stops after this time, well before functionTimeout; the next one continues."""
 
 ONE_THREAD: Final = Pool(1)
 
 _LEFT_TO_TIMERS: Final = timedelta(seconds=90)
-"""An occurrence younger than this is the timer's; older ones no timer has delivered."""
+"""Younger occurrences are left to the timer function; older ones are those that it missed."""
 
 _PRUNED_EVERY: Final = 3600
 _PRUNED_AT_FIRST_WITHIN: Final = 600
@@ -47,7 +47,7 @@ _CHANGES_PRUNED_A_PASS: Final = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciliation:
-    """What a pass works with; `retention` is the setting of that name."""
+    """Runs the passes; `retention` is LEDGER_RETENTION_DAYS."""
 
     config: Config
     ledger: Ledger
@@ -66,11 +66,11 @@ class Reconciliation:
     """Schedule → when this process prunes it, by its monotonic clock."""
 
     def run_pass(self, threads: Threads = ONE_THREAD) -> None:
-        """Note that the schedules of the file are there, then see to what is open of every one that ever was.
+        """Register the schedules of the file, then process what is open for every schedule ever registered.
 
-        The schedules take turns, a run each, so that a long queue of one does not keep the others waiting. A pass
-        begins behind the schedule whose turn it was last. The fault of a run or a schedule stops no other; they are
-        raised together at the end.
+        The schedules take turns, one run each, so that one schedule's long queue does not delay the others. A pass
+        begins after the schedule that had the last turn. An error in one run or schedule does not stop the others;
+        all errors are raised together at the end.
         """
         until = self.clock.monotonic() + PASS_LIMIT.total_seconds()
         server_now = _ServerClock(self.ledger.now(), self.clock)
@@ -99,7 +99,7 @@ class Reconciliation:
             raise ExceptionGroup("the reconciler could not handle every schedule", during.faults)
 
     def _work(self, name: str, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass) -> Work:
-        """Everything one schedule needs."""
+        """Everything to do for one schedule."""
         server_now = during.server_now
         schedule = self.config.schedules.get(name)
         own = [one for one in lives if one.schedule == name]
@@ -117,7 +117,7 @@ class Reconciliation:
             yield Piece(partial(self._prune, name, server_now() - self.retention))
 
     def _prune(self, name: str, created_before: datetime) -> None:
-        """Forget a part of what is old: the rest in the next pass, and when nothing is left, again in an hour."""
+        """Delete a limited number of old rows. The next pass continues; once none are left, wait an hour."""
         runs = self.ledger.prune(name, created_before, _PRUNED_A_PASS)
         changes = self.change_ledger.prune(name, created_before, _CHANGES_PRUNED_A_PASS)
         self.chains.prune(name)
@@ -125,7 +125,7 @@ class Reconciliation:
             self._prune_at[name] = self.clock.monotonic() + _PRUNED_EVERY
 
     def _started(self, schedule: Schedule, lives: Sequence[Life], pauses: Sequence[Pause], during: Pass) -> Work:
-        """What a schedule has to start by now."""
+        """Start what is due for a schedule."""
         try:
             life = self.lives.of(schedule)
         except StoreUnavailable as error:
@@ -158,16 +158,16 @@ class Reconciliation:
             raise
 
     def _has_left(self, name: str) -> bool:
-        """Whether a schedule is no longer in the file, which a faulty file does not tell."""
+        """True if a schedule is no longer in the file; False if it has errors or nothing in the file is usable."""
         return name not in self.config.schedules and name not in self.config.left_out and bool(self.config.schedules)
 
     def _held(self, name: str, pauses: dict[str, tuple[Pause, ...]]) -> Sequence[Pause]:
-        """A schedule's pauses; one that has left the file cannot be resumed, so its open runs are finished."""
+        """A schedule's pauses; empty if it has left the file: it cannot be resumed, so its open runs are finished."""
         return () if self._has_left(name) else pauses.get(name, ())
 
 
 class _ServerClock:
-    """The ledger's clock within a pass: asked once, moved on by the monotonic clock."""
+    """The ledger's clock within a pass: read once, then advanced by the monotonic clock."""
 
     def __init__(self, at: datetime, clock: Clock) -> None:
         self._at, self._clock, self._asked = at, clock, clock.monotonic()

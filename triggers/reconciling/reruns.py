@@ -1,4 +1,4 @@
-"""Writes the ends of runs; where a schedule says so, with the rerun that follows in the same transaction."""
+"""Writes the ends of runs; if the schedule has `rerun`, with the rerun that follows in the same transaction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,12 +29,12 @@ _KEPT: Final = (
     "life",
     "note",
 )
-"""Facts of an occurrence that its rerun has too."""
+"""The fields that a rerun takes over from the run that ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """What ends are written with."""
+    """Writes the ends of runs."""
 
     ledger: Ledger
     schedules: Mapping[str, Schedule]
@@ -43,18 +43,18 @@ class Ends:
     """A number in [-1, 1]."""
 
     def written(self, before: Run, after: Run) -> Run | None:
-        """Write the end of a run; None when somebody else has written since `before` was read."""
+        """Write the end of a run; None if its row has changed since `before` was read."""
         again = self._rerun(after)
         if again is not None:
             beside = self.ledger.insert_operations(again.first(again.created_at))
             written = self.ledger.update(before, _followed_by(after, again), beside)
             if written is not None:
                 return written
-            # Somebody was faster, or has taken the rerun's key with a replay: the end alone says which.
+            # The row has changed, or a replay has taken the rerun's key. Writing only the end shows which.
         return self.ledger.update(before, after)
 
     def _rerun(self, ended: Run) -> Run | None:
-        """The rerun that an end leads to: of the newest attempt only, and as often as the file says."""
+        """The rerun to start after an end; None if the run is not the newest attempt or `rerun` allows none."""
         schedule = self.schedules.get(ended.schedule)
         rule = None if schedule is None else schedule.rerun
         number = ended.reruns.number if ended.reruns else 0
@@ -67,7 +67,7 @@ class Ends:
         return self._made(ended, root, replay_key(root, own + 1), rule, number + 1)
 
     def _made(self, ended: Run, root: str, key: str, rule: Rerun, number: int) -> Run:
-        """The facts of the occurrence under another key; the request is built anew when it is sent."""
+        """A run for the same occurrence under another key; its request is rebuilt when it is sent."""
         assert ended.request is not None
         assert ended.ended_at is not None
         delay = rule.delay * 2 ** (number - 1) * (1 + _SPREAD * self.spread())
@@ -88,7 +88,7 @@ class Ends:
 
 
 def last_attempt(ledger: Ledger, run: Run) -> Run:
-    """The run that decides how an occurrence has ended: the newest of its reruns that has run, or may yet."""
+    """The run whose end counts for the occurrence: the newest rerun that has run or still may."""
     seen = {run.key}
     while run.reruns is not None and run.reruns.next_key is not None and run.reruns.next_key not in seen:
         seen.add(run.reruns.next_key)
@@ -103,7 +103,7 @@ _NEVER_RAN: Final = frozenset({RunState.SKIPPED, RunState.CANCELED})
 
 
 def _end_of(run: Run) -> str:
-    """How a run has ended, in the words of `rerun.states`; what a person has canceled is in none of them."""
+    """How a run ended, as a value of `rerun.states`; none of them fits a run that a person canceled."""
     return (run.reason or "") if run.state is RunState.CANCELED else run.state.value
 
 

@@ -1,4 +1,4 @@
-"""Follows submitted runs to their end by asking Azure ML: often at first, more rarely the longer a run takes."""
+"""Follows submitted runs to their end by polling Azure ML: often at first, less often the longer a run takes."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from .time_limits import TimeLimits
 log = logger(__name__)
 
 PATIENCE: Final = timedelta(seconds=20)
-"""For one answer."""
+"""How long to wait for one answer."""
 _DENIED_FOR: Final = timedelta(hours=1)
 _REST: Final = timedelta(seconds=45)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -32,14 +32,14 @@ _EVERY: Final = (
     (timedelta(days=1), timedelta(minutes=5)),
     (timedelta.max, timedelta(minutes=10)),
 )
-"""Up to which age, counted from the submission, a run is asked for how often; zero: in every pass."""
+"""Age since the submission → how often a run up to that age is polled; zero means in every pass."""
 
 
 class Statuses(Protocol):
-    """Where the status of a run is asked for."""
+    """Queries the status of runs."""
 
     def of(self, run: Run) -> Seen:
-        """What Azure ML says of a submitted run; never raises for what the service does."""
+        """What Azure ML reports about a submitted run; never raises, whatever the service answers."""
 
     def still_running(self, request: RunRequest, ledger_id: str, run_ids: Collection[str]) -> Collection[str]:
         """The ids among `run_ids`, all of one experiment, that are known to be ours and still running; never raises."""
@@ -47,39 +47,39 @@ class Statuses(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnds:
-    """What following works with."""
+    """Follows submitted runs to their end."""
 
     ledger: Ledger
     service: Statuses
     clock: Clock
     tracking: timedelta
-    """How long an end is waited for: RUN_TRACKING_DAYS."""
+    """How long to wait for an end: RUN_TRACKING_DAYS."""
     limits: TimeLimits
     ends: Ends
     left_alone: LeftAlone
-    """Targets that did not answer this process: they must not hold a pass up."""
+    """Targets that did not answer this process; they are skipped for a while, so that they do not hold up a pass."""
     _asked: dict[str, dict[str, datetime]] = field(default_factory=dict)
-    """Schedule → run that is still open → when this process last asked for it."""
+    """Schedule → open run → when this process last polled it."""
 
     def is_due(self, one: OpenRun, now: datetime) -> bool:
-        """Whether a submitted run is to be asked for in this pass."""
+        """True if a submitted run should be polled in this pass."""
         submitted = one.submitted_at
         asked = self._asked_at(one.key)
         if submitted is None or asked is None or self.limits.is_over(schedule_of(one.key), one):
             return True
         every = next(every for age, every in _EVERY if now - submitted <= age)
-        # Not all runs of one morning in the same pass.
+        # Spread runs that were submitted together over several passes.
         return now - asked >= every * (1 + crc32(one.key.encode()) % 100 / 1000)
 
     def asked_before(self, one: OpenRun) -> datetime:
-        """When a run was last asked for: whoever waits longest comes first, so that no answer keeps others waiting."""
+        """When a run was last polled; the run polled longest ago goes first, so that every run gets its turn."""
         return self._asked_at(one.key) or _NEVER
 
     def _asked_at(self, key: str) -> datetime | None:
         return self._asked.get(schedule_of(key), {}).get(key)
 
     def forget_others(self, schedule: str, submitted: Iterable[OpenRun]) -> None:
-        """Forget the runs of a schedule that others have ended; every other one keeps its turn."""
+        """Forget the schedule's runs that others have ended; the submitted ones keep their turn."""
         asked = dict(self._asked.get(schedule, {}))
         self._asked[schedule] = {one.key: asked[one.key] for one in submitted if one.key in asked}
 
@@ -105,11 +105,11 @@ class RunEnds:
         return one.submitted_at is None or now - one.submitted_at >= self.tracking
 
     def follow(self, run: Run, server_now: datetime) -> Run:
-        """Ask for a submitted run, and write what is new: the run as it is now."""
+        """Poll a submitted run and write what changed; returns the run as it is now."""
         target = _target_of(run)
         if self.left_alone.still(target):
             return run
-        # Also for an answer that is none: the next pass asks for another run first.
+        # Even if there is no answer, so that the next pass polls another run first.
         self._asked.setdefault(run.schedule, {})[run.key] = self.clock.now()
         seen = self.service.of(run)
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
@@ -141,7 +141,7 @@ class RunEnds:
             running = replace(run, azureml_status=seen.status, denied_since=None, error=None)
             return self.limits.kept(running, is_running=True, server_now=server_now)
         if not seen.is_denied:
-            # Only denials in a row count; why nothing is known belongs to the run.
+            # Only consecutive denials count. The run records why its status is unknown.
             unknown = replace(run, denied_since=None, error=seen.sentence)
             return self.limits.kept(unknown, is_running=False, server_now=server_now)
         if run.denied_since is None:
@@ -152,7 +152,7 @@ class RunEnds:
         return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
 
     def _given_up(self, run: Run) -> Run:
-        """The run, untracked when its end is still unknown after too long a time."""
+        """The run, untracked if its end is still unknown after `tracking`."""
         if run.submitted_at is None or self.clock.now() - run.submitted_at < self.tracking:
             return run
         now = self.clock.now()
@@ -171,5 +171,5 @@ def _target_of(run: Run) -> str:
 
 
 def _differs_in_words_only(after: Run, before: Run) -> bool:
-    """Whether only the sentence of an answer is another one: many have the id of the request in them."""
+    """True if only the text of the error differs; many answers contain a request id."""
     return after.error is not None and before.error is not None and replace(after, error=before.error) == before

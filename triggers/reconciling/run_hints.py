@@ -1,4 +1,4 @@
-"""What Event Grid says of runs, taken as a hint only: the run is then asked for in Azure ML, and what waited starts."""
+"""Uses Event Grid's run events as hints: polls the run in Azure ML, and starts the runs that waited for its end."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ log = logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class RunHints:
-    """What hints work with."""
+    """Checks the runs that events refer to."""
 
     config: Config
     ledger: Ledger
@@ -30,10 +30,10 @@ class RunHints:
     clock: Clock
 
     def note(self, subject: str, data: object) -> bool:
-        """Look at the run that an event is about; False when it is none of ours that is open. Raises LedgerUnavailable.
+        """Check the run an event refers to; False if it is not a submitted run of this ledger.
 
-        `data` is that of RunStatusChanged or RunCompleted; its keys count in any case. Steps of a run may carry its
-        tags: only the run itself, by its id, is meant.
+        `data` is that of RunStatusChanged or RunCompleted; its keys may be in upper or lower case. A run's steps may
+        carry its tags, so the run id must match, too. Raises LedgerUnavailable.
         """
         facts = {str(key).lower(): value for key, value in data.items()} if isinstance(data, Mapping) else {}
         marks = {**_mapping(facts.get("runproperties")), **_mapping(facts.get("runtags"))}
@@ -55,7 +55,7 @@ class RunHints:
 
 
 def _mapping(value: Any) -> dict[str, str]:
-    """Tags or properties: an object, or the text of one."""
+    """Tags or properties, from an object or its JSON text."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -20,13 +20,13 @@ _SILENT: Final = "targets that did not answer"
 
 
 class Waiting(AbstractContextManager[bool], Protocol):
-    """What threading.Condition does."""
+    """The interface of threading.Condition."""
 
     def wait(self) -> object:
         """Wait for the next `notify_all`."""
 
     def notify_all(self) -> None:
-        """Wake whoever waits."""
+        """Wake all waiting threads."""
 
 
 class Threads(Protocol):
@@ -71,7 +71,7 @@ class _Source:
     work: Work
     doing: int = 0
     waits: bool = False
-    """Whether it waits at a barrier until all its pieces have finished."""
+    """True while it waits at a barrier until all its pieces have finished."""
 
 
 @dataclass
@@ -84,8 +84,8 @@ class Sharing:
     has_turn: Callable[[str], None]
     """Called with the name of a schedule when its turn comes."""
     answers: Callable[[str], bool | None] = lambda _target: True
-    """Whether a target answered the last submission; None if there was none yet. All targets that did not answer share
-    an eighth of the threads; one without a submission gets a single thread until it has answered."""
+    """True if a target answered the last submission, False if not; None if there was none yet. All targets that did not
+    answer share an eighth of the threads; one without a submission gets a single thread until it has answered."""
     faults: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -175,7 +175,7 @@ class Sharing:
     def _do(self, source: _Source, piece: Piece) -> None:
         try:
             piece.do()
-        except Exception as error:  # noqa: BLE001  one piece's fault must not cost its neighbours
+        except Exception as error:  # noqa: BLE001  one piece's error must not stop the others
             self.faults.append(error)
         finally:
             with self._changed:

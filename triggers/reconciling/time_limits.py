@@ -1,4 +1,4 @@
-"""Cancels runs that take longer than their schedule lets them, and waits until Azure ML says how they ended."""
+"""Cancels runs that exceed their schedule's `timeout`, and waits until Azure ML reports how they ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,22 +19,22 @@ _CONFIRMED_WITHIN: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class TimeLimits:
-    """What limits are kept with."""
+    """Enforces the timeouts of submitted runs."""
 
     schedules: Mapping[str, Schedule]
     service: Service
     clock: Clock
 
     def is_over(self, schedule: str, one: OpenRun) -> bool:
-        """Whether a submitted run may be over its limit, as far as its open row tells."""
+        """True if a submitted run may be over its limit, according to its open row."""
         limit = self._limit(schedule)
         return limit is not None and one.submitted_at is not None and self.clock.now() - one.submitted_at >= limit
 
     def kept(self, run: Run, *, is_running: bool, server_now: datetime) -> Run:
-        """A submitted run as it is once its limit was looked at; Azure ML's word about it was asked for before.
+        """Cancel a submitted run that is over its limit; returns the run as it then is.
 
-        The cancellation is asked for once: until the end is known the run keeps its slot. The limit counts on the
-        ledger's clock, from the claim.
+        `is_running` is from a poll just before. Cancellation is requested once; until the end is known, the run keeps
+        its slot. The limit counts from the claim, by the ledger's clock.
         """
         if run.cancel_requested_at is not None:
             return self._given_up(run) if server_now - run.cancel_requested_at >= _CONFIRMED_WITHIN else run

@@ -1,4 +1,4 @@
-"""Whose turn it is to ask a service that does not answer: whoever has waited longest, so that nobody hides others."""
+"""Decides which run may query a service that does not answer: the one that has waited longest, so all get a turn."""
 
 from threading import Lock
 from typing import Final
@@ -6,27 +6,27 @@ from typing import Final
 from ..clock import Clock
 
 _FORGOTTEN: Final = 600.0
-"""Seconds after which a run that came no more does not wait any longer."""
+"""Seconds after which a run that has not come again no longer counts as waiting."""
 _NEVER: Final = float("-inf")
 
 
 class Turns:
-    """Remembers, for one process, when each run was last asked for; safe to share between threads."""
+    """Remembers, for one process, when each run was last looked up; safe to share between threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = Lock()
         self._asked: dict[str, float] = {}
         self._came: dict[str, dict[str, float]] = {}
-        """Service → run → when it last came to ask."""
+        """Service → run → when it last requested a turn."""
         self._away: set[str] = set()
 
     def asked_before(self, key: str) -> float:
-        """When a run was last asked for, on the monotonic clock."""
+        """When a run was last looked up, by the monotonic clock; -inf if never."""
         return self._asked.get(key, _NEVER)
 
     def is_next(self, service: str, key: str) -> bool:
-        """Whether a run may ask now; of a service that did not answer last, the one that has waited longest."""
+        """True if a run may query a service now. If the service did not answer, only the longest-waiting run may."""
         now = self._clock.monotonic()
         with self._lock:
             came = self._came[service] = {
@@ -36,7 +36,7 @@ class Turns:
             return service not in self._away or key == min(came, key=lambda one: (self.asked_before(one), one))
 
     def note(self, service: str, key: str, *, is_away: bool) -> None:
-        """A run has asked."""
+        """Note that a run has queried a service, and whether the service did not answer."""
         now = self._clock.monotonic()
         with self._lock:
             if len(self._asked) > 2 * sum(map(len, self._came.values())):

@@ -1,13 +1,18 @@
-"""Resolves unknown runs: looked up in run history, never guessed.
+"""Resolves unknown runs by looking them up in run history, never by guessing.
 
-Found → adopted. Not found → `unsent` only when all of this holds: long enough has passed since the request can last
-have been on the wire; two complete look-ups, half that time apart, found nothing; and before the second of them history
-did know a run of ours on this target, of any schedule, that was claimed after the unknown one was sent, so its index
-has caught up. A run of another experiment is such a witness only after a longer time. Until then the run stays unknown,
-and the next submission there supplies the proof.
+A run that is found is adopted. A run that is not found becomes `unsent` only if all of this holds:
 
-That there is no such experiment is a complete answer after the longer time, and when another experiment of the target
-does answer. What is said of one run delays no other; where nothing is said at all, whoever waits longest asks next.
+- Enough time has passed since the request can last have been on the wire.
+- Two complete look-ups, at least half that time apart, found nothing.
+- Before the second look-up, history knew a run of ours on this target, of any schedule, that was claimed after the
+  unknown run was sent. This proves that its index has caught up. A run of another experiment is such a witness only
+  after a longer time.
+
+Until then the run stays unknown, and the next submission to the target supplies the proof.
+
+"There is no such experiment" counts as a complete answer after the longer time, if another experiment of the target
+can be queried. A failed answer about one run does not delay the others. If the service does not answer at all, the run
+that has waited longest is looked up next.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,33 +37,33 @@ log = logger(__name__)
 _WITNESSES: Final = 20
 """How many of a schedule's newest accepted runs may serve as proof."""
 _LISTED: Final = 1000
-"""Among how many of its newest rows they are looked for: many may wait, or be skipped."""
+"""How many of its newest rows are searched for them: many may be waiting or skipped."""
 _WITNESS_STATES: Final = frozenset(
     {RunState.SUBMITTED, RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}
 )
 
 _OTHERS: Final = 3
-"""Runs of other experiments that are asked for when a run's own experiment is said not to exist."""
+"""How many runs of other experiments are looked up if a run's own experiment is reported not to exist."""
 _ELSEWHERE: Final = timedelta(hours=1)
 _REST: Final = timedelta(seconds=20)
 _ROWS_TIME: Final = timedelta(minutes=5)
-"""By so much the clocks of a row's writer and of Azure ML may differ."""
+"""How far the clocks of a row's writer and of Azure ML may differ."""
 _CLOCK_GRAIN: Final = timedelta(seconds=2)
 """The ledger's clock is read in whole seconds."""
 
 
 class LookUps(Protocol):
-    """Where accepted runs are looked up, late by an unknown time."""
+    """Looks up accepted runs in an index that lags by an unknown time."""
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
-        """The runs with this key of this ledger; never raises, an answer that is not complete proves nothing."""
+        """The runs with this key and ledger id. Never raises; an incomplete answer proves nothing."""
 
 
 class Addresses(Protocol):
-    """Where runs are submitted."""
+    """Resolves the addresses to which runs are submitted."""
 
     def place(self, request: RunRequest) -> str | None:
-        """A digest of where the settings, as they are now, would send a request; None where they do not tell."""
+        """Digest of the URL the current settings resolve to; None if a setting is missing."""
 
 
 class UnknownRuns:
@@ -74,7 +79,7 @@ class UnknownRuns:
         clock: Clock,
         settle: timedelta,
     ) -> None:
-        """`schedules` are those of the file, `settle` is UNKNOWN_SETTLE_SECONDS."""
+        """`schedules` are those of the file; `settle` is UNKNOWN_SETTLE_SECONDS."""
         self._endpoint = endpoint
         self._schedules = schedules
         self._ledger = ledger
@@ -86,7 +91,7 @@ class UnknownRuns:
         self._turns = Turns(clock)
 
     def asked_before(self, key: str) -> float:
-        """When a run was last looked up: whoever waits longest comes first."""
+        """When a run was last looked up, by the monotonic clock; the run looked up longest ago goes first."""
         return self._turns.asked_before(key)
 
     def resolve(self, run: Run, server_now: datetime) -> None:
@@ -97,7 +102,7 @@ class UnknownRuns:
         if since is None or not self._turns.is_next(target, run.key) or self._left_alone.still(target):
             return
         may_be_freed = self._may_be_freed(run, since, server_now)
-        # Before the look-up that it is the proof for.
+        # Must precede the look-up whose result it proves.
         has_caught_up = may_be_freed and self._index_has_caught_up(run, since, server_now)
         found = self._history.find(run.request, run.key, self._ledger.ledger_id())
         self._turns.note(target, run.key, is_away=found.is_away)
@@ -106,7 +111,7 @@ class UnknownRuns:
         if ours:
             self._adopt(run, ours, found.studio_url)
         elif found.is_impossible:
-            if server_now - since >= self._settle:  # its answer may still come
+            if server_now - since >= self._settle:  # the submission may still be on its way
                 untracked = self._ledger.update(run, beyond_reach(run, self._clock.now()))
                 if untracked is not None:
                     log_run(untracked)
@@ -116,7 +121,7 @@ class UnknownRuns:
             self._denied(run, found, since, server_now, may_be_freed=has_caught_up or (may_be_freed and found.is_proof))
 
     def _denied(self, run: Run, found: LookUp, since: datetime, server_now: datetime, *, may_be_freed: bool) -> None:
-        """Note that history does not know the run, or free it: there is proof that it was never accepted."""
+        """Record that history does not know the run, or free it if it is proven never to have been accepted."""
         assert run.request is not None
         if run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
             sentence = (
@@ -134,13 +139,13 @@ class UnknownRuns:
             log.info("an unknown run was not accepted", extra={"action": "unknown_unsent", "run_key": run.key})
 
     def _may_be_freed(self, run: Run, since: datetime, server_now: datetime) -> bool:
-        """Whether enough time has passed, so that it is worth looking for the proof."""
+        """True if enough time has passed to look for the proof."""
         if run.first_look_up_at is None:
             return False
         return server_now - since >= self._settle and server_now - run.first_look_up_at >= self._settle / 2
 
     def _index_has_caught_up(self, run: Run, since: datetime, server_now: datetime) -> bool:
-        """Whether history knows a run that was claimed, so accepted, after the unknown one was sent."""
+        """True if history knows a run that was claimed, and so accepted, after the unknown one was sent."""
         for witness in self._accepted(run):
             if not _is_later(witness, since):
                 continue
@@ -151,11 +156,11 @@ class UnknownRuns:
             if witness.run_id in found.run_ids:
                 return True
             if not found.complete:
-                return False  # history is away: asking for twenty others would only hold the pass up
+                return False  # history does not answer: looking up the other witnesses would only hold up the pass
         return False
 
     def _is_complete(self, run: Run, found: LookUp, since: datetime, server_now: datetime) -> bool:
-        """Whether the lack of its experiment says that the run is not there: another experiment of the target is."""
+        """True if a missing experiment proves that the run is missing, because another one of the target is found."""
         if not found.lacks_experiment or server_now - since < self._elsewhere():
             return False
         others = (one for one in self._accepted(run) if not _same_experiment(one, run))
@@ -166,11 +171,11 @@ class UnknownRuns:
         return False
 
     def _elsewhere(self) -> timedelta:
-        """After how long another experiment tells something of a run's own."""
+        """After how long runs of other experiments count as evidence."""
         return max(_ELSEWHERE, 10 * self._settle)
 
     def _accepted(self, run: Run) -> Iterator[Run]:
-        """The newest runs that were accepted where the unknown one was sent: of its schedule, then of the others."""
+        """The newest runs accepted where the unknown run was sent: those of its schedule, then of the others."""
         assert run.request is not None
         target = run.request.target
         others = [name for name, one in self._schedules.items() if one.target == target and name != run.schedule]
@@ -192,10 +197,10 @@ class UnknownRuns:
 
 
 def _is_of(found: FoundRun, run: Run, since: datetime) -> bool:
-    """Whether a run of the same key is of this row: a row that was pruned may have had the key before it.
+    """True if a found run belongs to this row: a row that was pruned may have had the same key.
 
-    The claim tells; where it is not known, what was there well before this row is none of its. A row's time is its
-    writer's, or the ledger's of a later moment: the earlier of the two is safe.
+    The claim id decides. If it is not known, a run that existed well before this row does not belong to it. A row's
+    times come from its writer's clock or, later, from the ledger's, so the earlier of the two is used.
     """
     if found.attempt is not None and len(run.claims) >= max(1, run.attempts):
         return found.attempt in run.claims
@@ -204,7 +209,7 @@ def _is_of(found: FoundRun, run: Run, since: datetime) -> bool:
 
 
 def _is_later(witness: Run, since: datetime) -> bool:
-    """Whether a run can prove that history has caught up with another: it was claimed after the other was sent."""
+    """True if a run can prove that history has caught up with another: it was claimed after the other was sent."""
     return witness.run_id is not None and witness.claimed_at is not None and witness.claimed_at >= since + _CLOCK_GRAIN
 
 

@@ -1,4 +1,4 @@
-"""Starts what waits for a free slot, in the order of the occurrences, and does what `overlap` says of the others."""
+"""Starts runs that wait for a free slot, in the order of their occurrences, and applies `overlap` to the others."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ log = logger(__name__)
 
 
 class Service(Protocol):
-    """Azure ML, as far as runs are canceled."""
+    """Cancels runs in Azure ML."""
 
     def cancel(self, run: Run) -> str | None:
-        """Ask for the cancellation of a submitted run: None when it is accepted, else why not."""
+        """Request the cancellation of a submitted run; None if it is accepted, otherwise why not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingLine:
-    """What the runs that wait are started with."""
+    """Starts the waiting runs of one schedule."""
 
     ledger: Ledger
     firing: Firing
@@ -39,7 +39,7 @@ class WaitingLine:
     clock: Clock
 
     def see_to(self, schedule: Schedule, gate: Gate) -> Work:
-        """Start the runs for which there is a slot, one after the other, in the order of their occurrences."""
+        """Start waiting runs while slots are free, one after another, in the order of their occurrences."""
         now = self.clock.now()
         slots = self.ledger.slots(schedule.name)
         line = [one for one in in_line(slots.open_runs, now) if _may_go(one, gate)]
@@ -60,9 +60,9 @@ class WaitingLine:
         yield from self._start(schedule, ordered([*line, *again]), slots, gate)
 
     def _start(self, schedule: Schedule, both: Sequence[OpenRun], slots: Slots, gate: Gate) -> Work:
-        """Start what waits, and what is tried again, as far as there are slots.
+        """Start waiting runs and retries while slots are free.
 
-        A run that is to be tried again keeps a slot from those behind it until it is due.
+        A retry that is not due yet keeps its slot from the runs behind it.
         """
         first, second = [one for one in both if not one.is_made_up_for], [one for one in both if one.is_made_up_for]
         kept: set[str] = set()
@@ -77,11 +77,11 @@ class WaitingLine:
             yield Piece(partial(self._send, one, schedule, gate, slots, sent), to=target_of(schedule))
             yield None
             if not sent:
-                return  # nothing is sent now: a younger one must not overtake it
+                return  # it was not sent now, and a later run must not overtake it
             slots = self.ledger.slots_after(schedule.name, slots, sent[0])
 
     def _send(self, one: OpenRun, schedule: Schedule, gate: Gate, slots: Slots, sent: list[Run | None]) -> None:
-        """Send one run, and note what has become of it: None when another process was first."""
+        """Send one run and append it to `sent`: None if another process was first, nothing if it is held."""
         run = next(iter(self._runs([one], one.state)), None)
         if run is None:
             sent.append(None)
@@ -91,7 +91,7 @@ class WaitingLine:
             sent.append(self.firing.submit_open(run, schedule, gate.patience(run), slots))
 
     def _push(self, schedule: Schedule, newest: OpenRun, open_runs: Iterable[OpenRun], gate: Gate) -> Work:
-        """Cancel what is open for the newest, and start it; nothing is canceled for a run that cannot be sent now."""
+        """Cancel open runs to make way for the newest and start it; cancel nothing if it cannot be sent now."""
         for run in self._runs([newest], RunState.WAITING):
             present = self._now(run, gate)
             if gate.is_held(present) or self.firing.is_left_alone(present):
@@ -106,7 +106,7 @@ class WaitingLine:
         return self.firing.as_in_file(run, gate.schedule)
 
     def _runs(self, open_runs: Iterable[OpenRun], state: RunState) -> list[Run]:
-        """Those of the open runs that are in a state, also now that they are read."""
+        """The runs of those open rows that are in `state`, and still are when they are read."""
         keys = [one.key for one in open_runs if one.state is state]
         return [run for run in self.ledger.open_runs(keys) if run.state is state]
 
@@ -118,9 +118,9 @@ class WaitingLine:
                 log_run(skipped)
 
     def _make_way(self, newest: OpenRun, open_runs: Iterable[OpenRun]) -> Work:
-        """Cancel what was open when the line was read; what is being sent, or unknown, is waited for.
+        """Cancel the runs that were open when the line was read; runs that are being sent or unknown are waited for.
 
-        Somebody else may have started the newest meanwhile: then there is nothing more to do.
+        Stop if another process has started the newest run meanwhile.
         """
         in_the_way = [one.key for one in open_runs if one.state in (RunState.SUBMITTED, RunState.UNSENT)]
         for run in self.ledger.open_runs(in_the_way):
@@ -142,14 +142,14 @@ class WaitingLine:
 
 
 def _may_go(one: OpenRun, gate: Gate) -> bool:
-    """Whether neither a pause holds a run nor, of a rerun, that its schedule is disabled."""
+    """True if no pause holds the run and, for a rerun, the schedule is not disabled."""
     return (one.by_person or not gate.is_paused()) and not (one.is_rerun and gate.is_disabled())
 
 
 def _skipped(
     schedule: Schedule, line: Sequence[OpenRun], slots: Slots, now: datetime
 ) -> dict[OpenRun, tuple[SkipReason, str]]:
-    """Those that wait no longer, and why: what people asked for always does."""
+    """The runs to skip, and why. Runs that people requested are never skipped."""
     own = [one for one in line if one.is_own]
     if schedule.overlap in KEEPS_NEWEST:
         late = [one for one in own if one.ranks_at is not None and slots.is_superseded(one.ranks_at)]

@@ -1,6 +1,6 @@
-"""Tells a schedule's webhook that a run has ended.
+"""Notifies a schedule's webhook that a run has ended.
 
-What is sent is a CloudEvent 1.0 (structured JSON); its id is the same each time, so that the receiver can tell repeats.
+It sends a CloudEvent 1.0 (structured JSON) whose id stays the same, so that the receiver can recognize repeats.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ PATIENCE: Final = timedelta(seconds=15)
 
 
 class WebhookWire(Protocol):
-    """How an event is delivered: as runs are submitted, but without a token. No redirect is followed."""
+    """Sends events the way runs are submitted, but without a token. Redirects are not followed."""
 
     def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
-        """The call POSTs, once. Both raise NeverSent, the call also CutOff."""
+        """A call that POSTs once. This method raises NeverSent; the call raises NeverSent and CutOff."""
 
 
 class Webhooks:
-    """The sender of webhooks. Each schedule has one call at a time: a reply that never ends holds nobody else up."""
+    """Calls webhooks, one call per schedule at a time: a reply that never ends does not hold up other schedules."""
 
     action = "webhook"
     who = "the webhook"
@@ -61,7 +61,7 @@ class Webhooks:
         return self.called(delivery.schedule, run.webhook, event_of(run, delivery))
 
     def called(self, schedule: str, webhook: str, event: object) -> Untaken | None:
-        """Send an event to a schedule's webhook, which is stored text: None when it was taken."""
+        """Send an event to a schedule's webhook, a URL that may contain %SETTING%; None if it was accepted."""
         try:
             url = expand(webhook, self._settings)
         except MissingSetting as error:
@@ -81,7 +81,7 @@ class Webhooks:
             else:
                 answers.append(None if 200 <= reply.status < 300 else Untaken(f"it answered {reply.status}"))
 
-        # A reply that drips in byte by byte has no end: nobody waits for it beyond the patience.
+        # A reply may arrive byte by byte without end, so the wait for it is limited.
         self._calls[schedule] = thread = Thread(target=call, daemon=True)
         thread.start()
         thread.join(self._patience.total_seconds())
@@ -97,7 +97,7 @@ def event_of(run: Run, delivery: Delivery) -> dict[str, object]:
 
 
 def cloud_event(schedule: str, kind: str, subject: str, what: str, at: datetime, data: object) -> dict[str, object]:
-    """An event about a subject; `what` tells it from others about the same subject."""
+    """An event about a subject; `what` distinguishes it from others about the same subject."""
     return {
         "specversion": "1.0",
         "id": f"{subject}#{what}",

@@ -1,1 +1,1 @@
-"""What people and programs ask of the app: the same answers for the HTTP API and for the command line."""
+"""Serves the requests of people and programs: the same answers for the HTTP API and the command line."""

@@ -1,4 +1,4 @@
-"""The JSON that the app answers with. The HTTP API, its description and the command line share these types."""
+"""The app's JSON answers. The HTTP API, its description and the command line share these types."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from ..scheduling.shown import Count, RunAnswer, Utc
 
 
 class RunsAnswer(Struct, frozen=True, kw_only=True):
-    """A page of runs, newest first; it may be empty and yet not be the last."""
+    """A page of runs, newest first. It may be empty without being the last."""
 
     runs: list[RunAnswer]
     continuation: str | None
 
 
 class SubmitAnswer(Struct, frozen=True, kw_only=True, rename={"id": "Id"}):
-    """A run, as the caller of a published pipeline expects it."""
+    """A run, in the form that callers of a published pipeline expect."""
 
     id: str | None
     """Azure ML's id; null while it has not accepted the run."""
@@ -25,19 +25,19 @@ class SubmitAnswer(Struct, frozen=True, kw_only=True, rename={"id": "Id"}):
 
 
 class NextAnswer(Struct, frozen=True, kw_only=True):
-    """An occurrence that is to come."""
+    """A future occurrence."""
 
     nominal_time: Utc
     local_time: str
     clock_change: str | None
     expression: str | None
-    """The line of cron that names it, the first of several; null of a recurrence."""
+    """The line of `cron` that produces it, the first if there are several; null for a recurrence."""
     moved_from: Utc | None
-    """The occurrence of an excluded day that runs here instead, the newest of several."""
+    """The occurrence on an excluded day that runs at this time instead, the newest if there are several."""
 
 
 class ScheduleAnswer(Struct, frozen=True, kw_only=True):
-    """A schedule of the file, and what it is about to do."""
+    """A schedule of the file, with its next occurrences and newest runs."""
 
     name: str
     kind: str
@@ -50,15 +50,15 @@ class ScheduleAnswer(Struct, frozen=True, kw_only=True):
     next: list[NextAnswer]
     last_runs: list[RunAnswer]
     description: str | UnsetType | None = UNSET
-    """This and what follows come with `details` only."""
+    """This and the following fields are returned only with `details`."""
     pipeline_parameters: dict[str, str] | UnsetType = UNSET
-    """As written in the file: templates not filled, settings not put in."""
+    """As written in the file, before templates and settings are inserted."""
     pipeline_parameters_now: dict[str, str | None] | UnsetType = UNSET
-    """Those that hold templates, filled as for a run that is triggered now; null where a file or a run is needed."""
+    """Those with templates, filled in as for a run triggered now; null if a file or another run is needed for it."""
     rules: dict[str, str] | UnsetType = UNSET
-    """What the file says beside the trigger (`overlap`, `batch`, `rerun`, …), by key; defaults are left out."""
+    """The schedule's other keys (`overlap`, `batch`, `rerun`, …) in words; defaults are left out."""
     trigger_overrides: str | UnsetType = UNSET
-    """What a person's trigger may change: none, listed or any."""
+    """What a manual trigger may change: none, listed or any."""
 
 
 class SchedulesAnswer(Struct, frozen=True, kw_only=True):
@@ -68,29 +68,29 @@ class SchedulesAnswer(Struct, frozen=True, kw_only=True):
 
 
 class VersionAnswer(Struct, frozen=True, kw_only=True):
-    """A version of a file, and what became of it."""
+    """A version of a file, and what happened to it."""
 
     etag: str
     last_modified: Utc
     state: str | None
-    """Of its run, or its batch's; null: it has none, or not yet."""
+    """The state of its run, or of its batch's run; null if it has none, or none yet."""
     reason: str | None
     key: str | None
-    """Of that run."""
+    """The key of that run."""
 
 
 class ExplainAnswer(Struct, frozen=True, kw_only=True):
-    """Why something did, or did not, start."""
+    """Why something did or did not start."""
 
     schedule: str
     sentence: str
-    """All in one."""
+    """A summary."""
     decisions: list[str]
-    """In the order in which they were made."""
+    """The decisions in the order in which they were made, a sentence each."""
     run: RunAnswer | None
-    """The run, or the row that says why there is none; of several attempts the newest."""
+    """The run, or the record of why there is none; the newest if there are several attempts."""
     versions: list[VersionAnswer]
-    """Of a file: the present version and the last ones that the ledger knows, newest first."""
+    """For a file: its current version and the last ones that the ledger knows, newest first."""
 
 
 class ItemAnswer(Struct, frozen=True, kw_only=True):
@@ -98,12 +98,12 @@ class ItemAnswer(Struct, frozen=True, kw_only=True):
 
     key: str
     what: str
-    """Its nominal time, or its blob's path."""
+    """Its nominal time, or the path of its file."""
     why: str
 
 
 class BackfillAnswer(Struct, frozen=True, kw_only=True):
-    """What a backfill starts, or would start, and what needs none; the lists hold the first thousand of each."""
+    """What a backfill starts or would start, and what needs no new run. Each list holds at most 1,000 items."""
 
     dry_run: bool
     started: list[ItemAnswer]
@@ -111,19 +111,19 @@ class BackfillAnswer(Struct, frozen=True, kw_only=True):
     started_count: Count
     already_count: Count
     complete: bool
-    """False: the time of one answer was up."""
+    """False if the time for one answer ran out."""
     continue_from: Utc | None
-    """Where a time-based schedule goes on, as `from`; None where the same request does."""
+    """The `from` of the next request for a time-based schedule; null if repeating the same request continues."""
 
 
 class ErrorAnswer(Struct, frozen=True, kw_only=True):
-    """Why not."""
+    """Why the request failed."""
 
     error: str
 
 
 class FaultAnswer(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong with the file or the settings."""
+    """One error in the file or the settings."""
 
     file: str
     path: str
@@ -132,11 +132,11 @@ class FaultAnswer(Struct, frozen=True, kw_only=True):
 
 
 class HealthAnswer(Struct, frozen=True, kw_only=True):
-    """Whether the app can do its work."""
+    """The app's health."""
 
     status: str
     version: str
-    """Of the app, as `python -m triggers --version` shows it."""
+    """The app's version, as `python -m triggers --version` shows it."""
     faults: list[FaultAnswer]
     warnings: list[str]
     ledger: str
@@ -145,4 +145,4 @@ class HealthAnswer(Struct, frozen=True, kw_only=True):
     counts: dict[str, Count]
     missed_by_events: dict[str, Count]
     overdue: dict[str, Utc | None] = {}
-    """The schedules that have heard of no change for longer than `expected_every` or by `expect_by`: their last."""
+    """Schedules whose changes are overdue by `expected_every` or `expect_by`, with the time of their last change."""

@@ -1,6 +1,6 @@
-"""What people ask for: a run of their own, one more time, or that a run be given up.
+"""Triggers, replays and cancels runs for people and programs.
 
-The claim comes first, as with every run; then it is submitted at once, and should that fail the reconciler goes on.
+As with every run, the claim comes first. Then the run is submitted at once; if that fails, the reconciler continues.
 """
 
 import re
@@ -49,7 +49,7 @@ REPLAYABLE: Final = frozenset(
     }
 )
 WITH_FORCE: Final = frozenset({RunState.FINISHED, RunState.UNTRACKED})
-"""The run may have done its work, or may still: a replay may do it twice."""
+"""States in which a replay may duplicate work: needs `force`."""
 CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
 _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
 _TRIES: Final = 5
@@ -57,7 +57,7 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """What requests of people work with."""
+    """Triggers, replays and cancels runs."""
 
     ledger: Ledger
     changes: Changes
@@ -70,12 +70,12 @@ class Asking:
     """CALLBACK_HOSTS."""
 
     def trigger(self, schedule: Schedule, body: TriggerBody, *, by_program: bool = False) -> tuple[Run, bool]:
-        """A run that a person wants now: the run, and whether it is new. The same id with the same body is one run.
+        """Start a run on request; returns the run, and True if it is new. The same id with the same body is one run.
 
-        That of a program is only claimed here, and a pause holds it.
+        A program's run is only claimed here, and is held while the schedule is paused. Raises Declined.
         """
         request_id = body.request_id or str(uuid4())
-        if not _REQUEST_ID.match(request_id):  # the type's pattern lets a line's end pass
+        if not _REQUEST_ID.match(request_id):  # the type's pattern allows a trailing newline
             raise BadInput(
                 f"request_id: {request_id!r} is not 1 to 64 letters, digits, '.', '_' and '-', or ends like a replay's "
                 "(.r1)"
@@ -104,11 +104,11 @@ class Asking:
             if present is None:
                 raise WrongState(f"{key} was claimed and is gone; use another request_id")
             return _same(present, body), False
-        # A task of Azure DevOps has 20 seconds for its answer (azure-pipelines-tasks #8655), Azure ML may take more.
+        # An Azure DevOps task waits 20 seconds for an answer (azure-pipelines-tasks #8655); Azure ML may take longer.
         return self.submitted(schedule, claimed, at_once=body.callback is None and not by_program), True
 
     def replay(self, schedule: Schedule, run: Run, body: ReplayBody) -> Run:
-        """One more run for the same occurrence, built anew from the file as it is now."""
+        """Start another run for the same occurrence, built from the current file. Raises Declined."""
         root = run.replay_of or run.key
         replays = self.ledger.replays(root)
         number = max(replays, default=0) + 1
@@ -123,7 +123,7 @@ class Asking:
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
-            # In the transaction of the claim: there is always one of the two, and never both.
+            # In the transaction of the claim, so that always exactly one of the two runs is open.
             given_up = self._canceled(newest, f"given up for its replay {occurrence.key}")
             occurrence = replace(occurrence, beside=self.ledger.update_operations(newest, given_up))
         if dropped is not None:
@@ -143,15 +143,15 @@ class Asking:
         return self.submitted(schedule, claimed)
 
     def _before(self, rerun: Run) -> Run:
-        """The run whose end a rerun repeats."""
+        """The run that a rerun repeats."""
         assert rerun.reruns is not None
         assert rerun.reruns.previous is not None
         return self.ledger.get(rerun.reruns.previous.key) or rerun
 
     def cancel(self, run: Run, body: HeldBody) -> Run:
-        """Give a run up: one that is not sent yet at once, one that Azure ML runs by asking it to.
+        """Cancel a run: at once if it was not sent, otherwise by requesting it from Azure ML.
 
-        Of a run that has failed, the rerun that is to follow.
+        If the run has ended and a rerun is to follow, cancel the rerun. Raises Declined.
         """
         if run.reruns is not None and run.reruns.next_key is not None:
             following = self.ledger.get(run.reruns.next_key)
@@ -171,7 +171,7 @@ class Asking:
         return self._given_up(replace(run, azureml_status="CancelRequested"), sentence)
 
     def _given_up(self, run: Run, sentence: str) -> Run:
-        """Canceled, also when somebody has only noted meanwhile what Azure ML says of it."""
+        """The run, canceled. Tries again if its row was changed meanwhile without leaving its state."""
         present: Run | None = run
         for _ in range(_TRIES):
             if present is None or present.state is not run.state:
@@ -190,7 +190,7 @@ class Asking:
         return run.to(RunState.CANCELED, now, error=sentence, next_attempt_at=None, ended_at=now)
 
     def submitted(self, schedule: Schedule, claimed: Run, *, at_once: bool = True) -> Run:
-        """Submitted at once; once a run is claimed, whatever fails is the reconciler's to mend."""
+        """Submit a claimed run at once, unless it has to wait. If the ledger fails, the reconciler continues."""
         if claimed.state is not RunState.WAITING or not at_once:
             return claimed
         try:
@@ -212,7 +212,7 @@ class Asking:
             ) from error
 
     def _callback(self, schedule: Schedule, key: str, body: TriggerBody) -> list[Operation]:
-        """The row of a task that waits for the run's end; raises BadInput for one that we do not call."""
+        """The row for the task to call back when the run ends; raises BadInput if its address is not allowed."""
         if body.callback is None:
             return []
         task = body.callback.azure_devops
@@ -223,7 +223,7 @@ class Asking:
         return [Create(row_key, delivery_columns(owed))]
 
     def _requested(self, schedule: Schedule, key: str, at: datetime, body: TriggerBody) -> Occurrence:
-        """What a person's run is for: a time, or a blob as it is now."""
+        """The occurrence of a requested run: a time, or a blob as it is now."""
         path = body.blob
         before = previous(schedule.trigger, at) if isinstance(schedule, TimeSchedule) else None
         occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at, previous_time=before)
@@ -242,7 +242,7 @@ class Asking:
         return self._of_blob(schedule, replace(occurrence, blob=found.change), found.change)
 
     def _upstream(self, schedule: Schedule, key: str) -> Upstream:
-        """The run that a person names as the one after which a chained schedule runs."""
+        """The ended run that a request names as `upstream` of a chained schedule."""
         if not isinstance(schedule, AfterSchedule):
             raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no upstream")
         run = self.ledger.get(key) if is_run_key(key) else None
@@ -255,7 +255,7 @@ class Asking:
         return upstream_of(run)
 
     def _of_blob(self, schedule: ChangeSchedule, occurrence: Occurrence, change: BlobChange) -> Occurrence:
-        """With its manifest, and as a batch of one where the schedule's templates speak of a batch."""
+        """The occurrence for a blob: its manifest written; a batch of one if the schedule has batches."""
         self.changes.write_manifest(schedule, occurrence.key, [change])
         if schedule.batch is None:
             return occurrence
@@ -267,7 +267,7 @@ class Asking:
         return replace(occurrence, batch=batch_of_one(schedule.batch, schedule.trigger.folder, change, manifest))
 
     def _again(self, schedule: Schedule, run: Run, root: str, key: str) -> Occurrence:
-        """The occurrence of a run, under another key."""
+        """The occurrence of a run, under a new key."""
         occurrence = Occurrence(
             key=key,
             kind=RunKind.REPLAY,

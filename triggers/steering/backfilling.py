@@ -1,6 +1,6 @@
-"""Starts for a person what a schedule did not: occurrences without a row, skipped, dead or rejected ones.
+"""Starts what a schedule missed, on request: occurrences without a row, and skipped, dead or rejected ones.
 
-Nothing is submitted here: the runs wait in the ledger, and the reconciler sends them, whatever pauses and catch-up say.
+Nothing is submitted here: the runs wait in the ledger, and the reconciler sends them despite pauses and `catchup`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,12 +41,12 @@ class Item:
     """Its nominal time, or its blob's path."""
     starts: bool
     why: str
-    """The state of the row that is there, or that there is none."""
+    """The state of its row, or that it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backfilling:
-    """What a backfill works with."""
+    """Runs backfills."""
 
     changes: Changes
     ledger: Ledger
@@ -66,12 +66,12 @@ class Backfilling:
         force: bool = False,
         goes_on: Callable[[], bool] = lambda: True,
     ) -> Iterator[Item]:
-        """Go through the nominal times, or modification times, in [first, before), oldest first for times.
+        """Start every occurrence in [first, before) that needs it, by nominal or modification time; times oldest first.
 
-        What is not due yet is left out. Repeated, it goes on where it was. What is older than the ledger's memory
-        starts with `force` only, and under a key of its own: it may have run. `goes_on` is called after each page of a
-        listing, which may be long and have nothing in range; if it returns False, the listing ends there. Raises
-        WrongState, LedgerUnavailable, BlobUnavailable.
+        Times that are not due yet are left out. A repeated call continues where the last one stopped. Occurrences older
+        than the ledger's retention may have run: they start only with `force`, under a new key. `goes_on` is called
+        after each page of a blob listing, which may be long and have nothing in range; if it returns False, the listing
+        ends. Raises WrongState, LedgerUnavailable, BlobUnavailable.
         """
         remembered = floor(self.clock.now(), self.changes.retention)
         before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
@@ -87,7 +87,7 @@ class Backfilling:
             yield self._start(schedule, moment, asked, dry_run=dry_run, is_remembered=moment >= remembered)
 
     def _has_any(self, schedule: TimeSchedule | ChangeSchedule, first: datetime, before: datetime) -> bool:
-        """Whether anything may be in [first, before); blobs are not listed for it."""
+        """True if there may be an occurrence in [first, before); blobs are not listed for this."""
         if first >= before or isinstance(schedule, ChangeSchedule):
             return first < before
         return next(iter(between(schedule.trigger, first - INSTANT, before - INSTANT)), None) is not None
@@ -129,7 +129,7 @@ class Backfilling:
         return Item(key, change.path, starts=started, why=why if started else _MEANWHILE)
 
     def _attempt(self, key: str) -> Item | None:
-        """What became of a change's attempt: a run of its own, or in a batch."""
+        """What happened to an attempt for a change, in its own run or in a batch; None if there is no record."""
         batch = self.rows.batch_of(schedule_of(key), _digest_in(key))
         if batch == "":
             return Item(key, "", starts=False, why="waits for its batch")
@@ -163,7 +163,7 @@ class Backfilling:
     def _next_attempt(
         self, own: str, replays: Sequence[int], attempt: Callable[[str], Item | None], *, is_remembered: bool
     ) -> tuple[str, Item | None]:
-        """The key of an occurrence's next attempt, and what became of its newest one."""
+        """The key of an occurrence's next attempt, and what happened to the newest one; None if there was none."""
         if replays:
             return replay_key(own, max(replays) + 1), _read(attempt, replay_key(own, max(replays)))
         present = _read(attempt, own)
@@ -191,7 +191,7 @@ def _forgotten(schedule: Schedule, remembered: datetime, retention: timedelta) -
 
 
 def _read(attempt: Callable[[str], Item | None], key: str) -> Item | None:
-    """What became of an attempt; one whose row is not readable may have started."""
+    """What happened to an attempt. One whose row cannot be read may have started."""
     try:
         return attempt(key)
     except CorruptRow as error:
@@ -199,7 +199,7 @@ def _read(attempt: Callable[[str], Item | None], key: str) -> Item | None:
 
 
 def _again(occurrence: Occurrence, own: str) -> Occurrence:
-    """The occurrence; a replay where it has had a key of its own already."""
+    """The occurrence, marked as a replay if its key is not `own`, the original one."""
     if occurrence.key == own:
         return occurrence
     return replace(occurrence, kind=RunKind.REPLAY, replay_of=own)

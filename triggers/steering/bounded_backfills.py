@@ -1,4 +1,4 @@
-"""A backfill within one answer: as much of it as its time allows, and where to go on."""
+"""The part of a backfill that fits into the time of one answer, and where to continue."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from .questions import BackfillBody
 
 _SHOWN: Final = 1000
 _SECONDS: Final = 100
-"""An answer of the Functions host may take 230 seconds."""
+"""Well below the 230 seconds that an HTTP answer may take in Azure Functions."""
 
 
 def backfilled(
@@ -59,7 +59,7 @@ def _items(items: Iterable[Item]) -> list[ItemAnswer]:
 
 
 def _behind(schedule: Schedule, item: Item) -> datetime | None:
-    """The first instant behind an occurrence; None for changes, which are gone through by name."""
+    """The first instant after an occurrence; None for changes, which are processed by name."""
     if isinstance(schedule, ChangeSchedule):
         return None
     return datetime.fromisoformat(item.what) + timedelta(seconds=1)

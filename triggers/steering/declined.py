@@ -1,4 +1,4 @@
-"""Why something that was asked for is not done, told apart by what the caller can do."""
+"""Exceptions for requests that are refused, by what the caller can do."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,9 +8,9 @@ class Declined(Exception):
     """Nothing was changed; the message is a sentence for the caller."""
 
     status: ClassVar[int]
-    """Of the HTTP answer."""
+    """The status of the HTTP answer."""
     facts: Mapping[str, str] = {}
-    """What the answer holds beside the sentence."""
+    """Further fields of the answer, next to the sentence."""
 
 
 class BadInput(Declined):
@@ -32,7 +32,7 @@ class NotKnown(Declined):
 
 
 class WrongState(Declined):
-    """Not possible in this state."""
+    """The request is not possible in the current state."""
 
     status = 409
 
@@ -44,7 +44,7 @@ class TooLarge(Declined):
 
 
 class NotStarted(WrongState):
-    """The run of a call has its row, and Azure ML has not got it."""
+    """The call's run is recorded, but Azure ML will never accept it."""
 
     def __init__(self, key: str, state: str, because: str | None) -> None:
         super().__init__(f"{key} is {state}" + (f": {because}" if because else ""))

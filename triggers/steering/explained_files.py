@@ -1,4 +1,4 @@
-"""What there is to say of a file: the versions that are known, and what became of each."""
+"""Explains what happened to each known version of a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,20 +29,20 @@ class KnownVersion:
 
     change: BlobChange
     runs: list[Run] = field(default_factory=list)
-    """What it started, or why not; the newest attempt is the last."""
+    """The runs that it started, or the rows that say why not; the newest attempt is last."""
     batches: tuple[str, ...] = ()
-    """The keys of the batches that it is in."""
+    """The keys of the batches that contain it."""
     waits: str | None = None
-    """What the batch waits for that it is to be in; None: it is in none that is still open."""
+    """What its open batch waits for; None if it is in no open batch."""
 
     @property
     def is_decided(self) -> bool:
-        """Whether it has a row."""
+        """True if it has a row."""
         return bool(self.runs or self.batches or self.waits)
 
     @property
     def reason(self) -> str | None:
-        """Why it started nothing, or not yet."""
+        """Why it started nothing, or nothing yet."""
         if self.runs:
             return self.runs[-1].reason or self.runs[-1].error
         return f"it waits for its batch: {self.waits}" if self.waits else "no event or sweep has recorded it"
@@ -50,24 +50,24 @@ class KnownVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedFile:
-    """A file, as far as the ledger and storage tell."""
+    """What the ledger and storage know of a file."""
 
     seen: list[str]
-    """What storage says of it, and what became of its earlier versions."""
+    """Sentences about its blob in storage, and what happened to its earlier versions."""
     versions: list[KnownVersion]
     asked_about: KnownVersion | None
-    """The present version, or the last one that is known; None: there is none in scope."""
+    """The current version, or the last known one; None if there is none in scope."""
     how_found: Iterable[str]
-    """How a version without a row is found."""
+    """Sentences about how a version without a row will be found."""
 
     def decided(self) -> Iterator[str]:
-        """In which batch the version is."""
+        """Which batches contain the version, a sentence each."""
         if self.asked_about is not None:
             for batch in self.asked_about.batches:
                 yield f"it is in the batch {batch}"
 
     def undecided(self) -> Iterator[str]:
-        """What is still to come."""
+        """What will happen next, if the version waits or has no row."""
         if self.asked_about is None:
             return
         if self.asked_about.waits:
@@ -78,7 +78,7 @@ class ExplainedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedFiles:
-    """Where files are read from."""
+    """Explains files from the ledger and storage."""
 
     runs: ExplainedRuns
     rows: ChangeLedger
@@ -151,7 +151,7 @@ class ExplainedFiles:
         return [self._version(schedule, change) for change in changes]
 
     def _version(self, schedule: ChangeSchedule, change: BlobChange) -> KnownVersion:
-        """A version with what it started: by itself, in a batch, and each time that a backfill made up for it."""
+        """A version with the runs that it started: its own, a batch's, and those of backfills."""
         name, digest = schedule.name, change_digest(change)
         batches, waits = [], None
         for one in [digest, *(f"{digest}.r{number}" for number in self.rows.replays(name, digest))]:
@@ -168,7 +168,7 @@ class ExplainedFiles:
         return KnownVersion(change=change, runs=runs, batches=tuple(batches), waits=waits)
 
     def _batch(self, schedule: ChangeSchedule, change: BlobChange) -> str:
-        """What the batch waits for that a change is to be in."""
+        """What the batch of a pending change waits for."""
         batch = schedule.batch
         if batch is None:
             return "the file has no batch any more: the reconciler starts it within two minutes"
@@ -204,7 +204,7 @@ def _file(
 
 
 def _told(versions: Sequence[KnownVersion]) -> Iterator[str]:
-    """A line for each version that is not asked about."""
+    """A line for each of these versions, which the question is not about."""
     for one in versions:
         became = f"{one.runs[-1].key}: {verdict(one.runs[-1])}" if one.runs else one.reason
         yield f"the version of {iso_utc(one.change.last_modified)}, ETag {one.change.etag}: {became}"

@@ -1,4 +1,4 @@
-"""What there is to say of a run: its history, what it waits for and until when, and what to do."""
+"""Explains a run: its history, what it waits for and until when, and what to do."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,18 +34,18 @@ _STATES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedRuns:
-    """Where runs are read from."""
+    """Explains runs from the ledger."""
 
     ledger: Ledger
     clock: Clock
 
     def of(self, keys: Iterable[str]) -> list[Run]:
-        """The runs of these keys that have a row, each with its replays."""
+        """The runs with these keys, each followed by its replays; keys without a row are left out."""
         chains = ([key, *(replay_key(key, number) for number in self.ledger.replays(key))] for key in keys)
         return [run for keys_of_one in chains for run in self.ledger.shown_runs(keys_of_one)]
 
     def sentences(self, schedule: Schedule, runs: Iterable[Run]) -> Iterator[str]:
-        """Each run with its history, and what is still to come."""
+        """The history of each run, and what it still waits for."""
         for run in runs:
             yield f"{run.key}: {run.state.value}{f' ({run.reason})' if run.reason else ''}"
             for event in history_of(run):
@@ -60,7 +60,7 @@ class ExplainedRuns:
                 yield f"  run {run.run_id}{f', {run.studio_url}' if run.studio_url else ''}"
 
     def _waits(self, schedule: Schedule, run: Run) -> Iterator[str]:
-        """What a run that is still to be sent waits for, and until when."""
+        """What an unsent run waits for, and until when."""
         now = self.clock.now()
         if run.state is RunState.UNSENT:
             yield from _next_attempt(schedule, run)
@@ -80,7 +80,7 @@ class ExplainedRuns:
 
 
 def verdict(run: Run) -> str:
-    """What became of a run, in one sentence."""
+    """What happened to a run, in one sentence."""
     if run.state is RunState.SKIPPED:
         reason = REASONS.get(run.reason or "", run.reason)
         return f"it started nothing: {reason}{f'; {run.error}' if run.error else ''}"

@@ -1,4 +1,4 @@
-"""Why something did, or did not, start: the decisions in the order in which they are made, a sentence each."""
+"""Explains why something did or did not start: the decisions in the order in which they are made, a sentence each."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """What there is to say of one occurrence."""
+    """The explanation of one occurrence."""
 
     sentence: str
-    """All in one."""
+    """A summary."""
     decisions: list[str]
-    """In the order in which they are made."""
+    """The decisions in the order in which they are made."""
     run: Run | None = None
-    """What became of it: the newest attempt."""
+    """The newest attempt; None if there is none."""
     versions: list[KnownVersion]
-    """Of a file: those that are known, newest first."""
+    """The known versions of a file, newest first; empty for anything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explaining:
-    """What explanations are read from."""
+    """Explains occurrences."""
 
     ledger: Ledger
     files: ExplainedFiles
@@ -48,7 +48,7 @@ class Explaining:
     clock: Clock
 
     def explain(self, schedule: Schedule, query: ExplainQuery) -> Explanation:
-        """Of the one occurrence that is asked about. Raises BadInput, StoreUnavailable."""
+        """Explain the occurrence that the query names. Raises BadInput, StoreUnavailable."""
         if sum(one is not None for one in (query.at, query.blob, query.upstream)) != 1:
             raise BadInput("the query: give exactly one of at, blob and upstream")
         if query.at is not None:
@@ -58,7 +58,7 @@ class Explaining:
         return self.chain(schedule, query.upstream or "")
 
     def time(self, schedule: Schedule, at: datetime) -> Explanation:
-        """Of one nominal time. Raises BadInput, LedgerUnavailable."""
+        """Explain one nominal time. Raises BadInput, LedgerUnavailable."""
         if isinstance(schedule, ChangeSchedule):
             raise BadInput(f"{schedule.name} is change-based: it runs when a file changes: ask about a file (blob)")
         if not isinstance(schedule, TimeSchedule):
@@ -105,7 +105,7 @@ class Explaining:
             yield f"decided is what came until {iso_utc(mark.until)}; the reconciler does the rest within two minutes"
 
     def chain(self, schedule: Schedule, upstream_key: str) -> Explanation:
-        """Of the end of another schedule's run. Raises BadInput, LedgerUnavailable."""
+        """Explain what followed the end of another schedule's run. Raises BadInput, LedgerUnavailable."""
         if not isinstance(schedule, AfterSchedule):
             raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it follows no run")
         key = chain_key(schedule.name, upstream_key)
@@ -133,7 +133,7 @@ class Explaining:
             yield "the reconciler decides it within two minutes"
 
     def blob(self, schedule: Schedule, path: str) -> Explanation:
-        """Of the versions of a file; storage is asked about those in scope only. Raises BadInput, StoreUnavailable."""
+        """Explain a file's versions; query storage only if the path is in scope. Raises BadInput, StoreUnavailable."""
         if not isinstance(schedule, ChangeSchedule):
             instead = "ask about a time (at)" if isinstance(schedule, TimeSchedule) else "no blob starts it"
             raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: {instead}")
@@ -144,7 +144,7 @@ class Explaining:
         return _explanation(repr(path), decisions, runs, file.versions)
 
     def _life(self, schedule: Schedule, at: datetime) -> Iterator[str]:
-        """What concerns every occurrence of the schedule."""
+        """What affects every occurrence of the schedule at `at`: its beginning, `status` and pauses."""
         yield from converted_times(schedule) if isinstance(schedule, ChangeSchedule) else ()
         life = self.lives.id_of(schedule)
         own = next((one for one in self.ledger.lives(schedule.name) if one.id == life), None)

@@ -1,4 +1,4 @@
-"""What a caller may give for a single run, and what it means."""
+"""Checks the values that a caller gives for a single run in place of the schedule's."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -32,11 +32,11 @@ _KEYS: Final = (
     "display_name",
 )
 _FREE: Final = frozenset({"experiment_name", "description", "tags", "parent_run_id", "run_source", "display_name"})
-"""What `listed` lets everybody give."""
+"""The keys that any caller may give if `trigger_overrides` is `listed`."""
 
 
 def overrides_of(schedule: Schedule, body: TriggerBody) -> Overrides | None:
-    """A caller's values, checked; None where only parameters are given. Raises NotAllowed and BadInput."""
+    """A caller's values, checked; None if only parameters are given. Raises NotAllowed and BadInput."""
     _check_allowed(schedule, body)
     given = {key: getattr(body, key, None) for key in _KEYS}
     given = {key: value for key, value in given.items() if value is not None and value != {}}
@@ -63,7 +63,7 @@ def overrides_of(schedule: Schedule, body: TriggerBody) -> Overrides | None:
 
 
 def _check_allowed(schedule: Schedule, body: TriggerBody) -> None:
-    """What the schedule's trigger_overrides let a caller give; raises NotAllowed."""
+    """Raise NotAllowed if the schedule's `trigger_overrides` do not allow a value."""
     allowed, template = schedule.trigger_overrides, schedule.request
     if allowed is TriggerOverrides.ANY:
         return
@@ -91,7 +91,7 @@ def _check_names(schedule: Schedule, key: str, given: Iterable[str], named: Iter
 
 
 def _problems(schedule: Schedule, body: TriggerBody, given: Iterable[str]) -> Iterator[str]:
-    """What cannot be meant, whoever is allowed to give it."""
+    """Errors in values that no schedule can accept, whatever it allows."""
     refused = RULES[schedule.target.kind].refused
     yield from (f"{key}: goes with {refused[key]} only" for key in given if key in refused)
     for name in body.tags:
@@ -117,14 +117,14 @@ def _problems(schedule: Schedule, body: TriggerBody, given: Iterable[str]) -> It
 
 
 def _datapaths_of(schedule: Schedule) -> list[str]:
-    """The data paths that a schedule names, the one of what has changed among them."""
+    """The names of a schedule's data paths, including the one that receives the changed file."""
     names = list(schedule.request.datapaths)
     changed = schedule.trigger.data_path_parameter_name if isinstance(schedule, ChangeSchedule) else None
     return names if changed is None else [*names, changed]
 
 
 def _datapath(schedule: Schedule, name: str, body: TriggerBody) -> Datapath:
-    """A path in the datastore that the schedule says; another one is for those who may give anything."""
+    """A caller's data path; another datastore than the schedule's needs `trigger_overrides: any`."""
     one = body.datapaths[name]
     own = schedule.request.datapaths.get(name)
     if own is not None:

@@ -1,4 +1,4 @@
-"""A page of runs, newest first, over one schedule or all: it reads at most a thousand rows, whatever is asked for."""
+"""A page of runs, newest first, of one schedule or all. It never reads more than a thousand rows."""
 
 import base64
 import binascii
@@ -16,13 +16,13 @@ from .declined import BadInput
 
 ROWS_A_PAGE: Final = 1000
 _SEARCHED: Final = 500
-"""Rows of one schedule that are read at a time where most may be of another state."""
+"""How many rows of one schedule are read at a time if a state is wanted that most may not have."""
 _PLACE: Final = re.compile(r"t:\d{15}(:[A-Za-z0-9_.:@~!-]{1,400})?\Z", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which runs, by the time of their rows: `since` inclusive, `until` exclusive."""
+    """Which runs to list. `since` (inclusive) and `until` (exclusive) are creation times of their rows."""
 
     schedule: str | None = None
     state: RunState | None = None
@@ -33,14 +33,14 @@ class Wanted:
 
 
 def page(ledger: Ledger, wanted: Wanted) -> tuple[list[RunAnswer], str | None]:
-    """The runs, and where the next page begins, or None at the end. Raises BadInput, LedgerUnavailable."""
+    """The runs, and the token of the next page, None at the end. Raises BadInput, LedgerUnavailable."""
     after = None if wanted.continuation is None else _place(wanted.continuation)
     names = [wanted.schedule] if wanted.schedule is not None else [one.schedule for one in ledger.registrations()]
     left = ROWS_A_PAGE - wanted.limit
-    """Rows of lists that may be read; each run of the page is a row besides."""
+    """How many list rows may still be read; each run of the page costs another row."""
     first = max(1, min(wanted.limit, left // (2 * len(names) or 1)))
     waiting: list[tuple[str, int, Listed | None]] = []
-    """What comes next of each schedule; None stands for the rows behind the last that was read."""
+    """The next rows of each schedule, as a heap; None marks the rows after the last one that was read."""
 
     def read(number: int, behind: str | None, limit: int) -> None:
         nonlocal left

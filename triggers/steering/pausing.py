@@ -1,4 +1,4 @@
-"""Pauses and resumes a schedule in the ledger, for people: a repeat changes nothing."""
+"""Pauses and resumes a schedule in the ledger; a repeat changes nothing."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,12 +13,12 @@ _TRIES: Final = 5
 
 
 def pause(ledger: Ledger, schedule: str, at: datetime, note: str | None, by: str | None) -> bool:
-    """Decide nothing from now on but to skip; False when the schedule was paused already (the first note stays)."""
+    """Skip all occurrences from now on; False if the schedule was already paused (the first note is kept)."""
     return _written(ledger, schedule, lambda pauses: begun(pauses, at, note, by))
 
 
 def resume(ledger: Ledger, schedule: str, at: datetime, note: str | None, by: str | None) -> bool:
-    """End the pause; what passed in it stays skipped. False when the schedule was not paused."""
+    """End the pause; occurrences that were skipped stay skipped. False if the schedule was not paused."""
     return _written(ledger, schedule, lambda pauses: ended(pauses, at, note, by))
 
 

@@ -1,6 +1,6 @@
-"""Calls of programs that would rather talk to the published pipeline itself: they wait for Azure ML's answer, a while.
+"""Calls of programs written for a published pipeline's own endpoint: they wait a while for Azure ML's answer.
 
-The claim comes first, the submission runs beside the wait: a caller that is answered too early has lost nothing.
+The claim comes first, and the submission runs in another thread. So a run is not lost if the wait times out.
 """
 
 import logging
@@ -21,7 +21,7 @@ from .questions import SubmittedBody
 log = logging.getLogger(__name__)
 
 PATIENCE: Final = 20.0
-"""Seconds until the caller is answered; it is told to ask again then."""
+"""Maximum seconds until the caller gets an answer; if the run is still pending, the caller has to poll it."""
 _LOOK_EVERY: Final = 0.5
 _PENDING: Final = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
 _REFUSED: Final = frozenset({RunState.SKIPPED, RunState.REJECTED, RunState.DEAD, RunState.CANCELED})
@@ -29,7 +29,7 @@ _REFUSED: Final = frozenset({RunState.SKIPPED, RunState.REJECTED, RunState.DEAD,
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramCalls:
-    """What such calls work with."""
+    """Handles such calls."""
 
     ledger: Ledger
     asking: Asking
@@ -38,7 +38,7 @@ class ProgramCalls:
     sleep: Callable[[float], None]
 
     def submit(self, schedule: Schedule, body: SubmittedBody) -> tuple[Run, bool]:
-        """The run of a call, and whether Azure ML has accepted it; raises NotStarted where it never will."""
+        """The run of a call, and True if Azure ML has accepted it; raises NotStarted if it never will."""
         run, is_new = self.asking.trigger(schedule, body, by_program=True)
         paused = is_paused(self.ledger.present_pauses(schedule.name), self.clock.now())
         if is_new and run.state is RunState.WAITING and not paused:

@@ -1,7 +1,7 @@
-"""The body of a published pipeline's REST endpoint, as the callers of one write it, and what it means here.
+"""The request body of a published pipeline's REST endpoint, and its translation into a trigger's body.
 
-Keys are those of https://learn.microsoft.com/azure/machine-learning/how-to-deploy-pipelines; the service takes them in
-either case, and so do we. null counts as absent.
+Its keys are those of https://learn.microsoft.com/azure/machine-learning/how-to-deploy-pipelines. Like the service, we
+ignore their case. null counts as absent.
 """
 
 from typing import Annotated, Any
@@ -36,7 +36,7 @@ class DataSetValue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PublishedBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="pascal"):
-    """The body of a submit: that of the published pipeline's own endpoint."""
+    """The body of a submit, which is that of a published pipeline's endpoint."""
 
     experiment_name: str | None = None
     """In place of the schedule's."""
@@ -55,11 +55,11 @@ _KEYS = {key.lower(): key for key in PublishedBody.__struct_encode_fields__}
 
 
 def with_known_keys(content: bytes) -> bytes:
-    """The body with its keys in their usual case; raises BadInput for one that is there twice."""
+    """The body with its keys in their usual case; raises BadInput for duplicate and unknown keys."""
     try:
         body = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return content  # which says more about it when it is read
+        return content  # reading it raises a better error
     if not isinstance(body, dict):
         return content
     named: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def with_known_keys(content: bytes) -> bytes:
 
 
 def submitted(body: PublishedBody, request_id: str | None) -> SubmittedBody:
-    """The same call in the words of a trigger; raises BadInput."""
+    """The same call as the body of a trigger; raises BadInput."""
     asked = {
         "request_id": request_id,
         "experiment_name": body.experiment_name,

@@ -1,4 +1,4 @@
-"""The JSON and the query parameters that the app is asked with; unknown fields are faults."""
+"""The JSON bodies and query parameters of requests; unknown fields are errors."""
 
 import re
 from datetime import datetime
@@ -23,7 +23,7 @@ class HeldBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: Text | None = None
     """Why; kept in the ledger."""
     by: Text | None = None
-    """Who; where App Service authentication is on, the signed-in user counts instead."""
+    """Who; with App Service authentication, the signed-in user is recorded instead."""
 
 
 class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,11 +36,11 @@ class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     force: bool = False
     """Also replay a run that has finished."""
     unless_replayed: bool = False
-    """Refuse a run that has been replayed since."""
+    """Refuse if the run has been replayed since."""
 
 
 class CallbackBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who waits for the run's end."""
+    """Who to notify when the run ends."""
 
     azure_devops: AzureDevOps
     """The task that waits."""
@@ -62,7 +62,7 @@ class DatasetBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The body of a trigger; `request_id` makes a repetition harmless."""
+    """The body of a trigger; `request_id` makes it safe to repeat."""
 
     request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     """The same id with the same body is the same run."""
@@ -73,31 +73,31 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     description: Annotated[str, Meta(max_length=5000)] | None = None
     """In place of the schedule's."""
     tags: dict[Name, Annotated[str, Meta(max_length=5000)]] = {}
-    """Beside the schedule's, which cannot be replaced."""
+    """In addition to the schedule's, which cannot be replaced."""
     datapaths: dict[Name, DatapathBody] = {}
     """In place of the schedule's own, as far as `trigger_overrides` allows; a listed one keeps its datastore."""
     datasets: dict[Name, DatasetBody] = {}
     """In place of the schedule's own, as far as `trigger_overrides` allows."""
     parent_run_id: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
-    """The run below which this one is shown."""
+    """The run under which this one is shown."""
     continue_on_step_failure: bool | None = None
-    """Whether the pipeline goes on after a failed step; only with `trigger_overrides: any`."""
+    """Whether the pipeline continues after a failed step; only with `trigger_overrides: any`."""
     blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
     """A file's path below the container; only for a change-based schedule."""
     upstream: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
-    """The key of an ended run, for a chained schedule: what `{upstream.…}` stands for; empty if it is absent."""
+    """For a chained schedule: the key of an ended run, for `{upstream.…}`, which is otherwise empty."""
     scheduled_time: Moment | None = None
-    """What `{scheduled_time}` stands for; now if it is absent."""
+    """The value of `{scheduled_time}`; by default the current time."""
     note: Text | None = None
     """Why; kept in the ledger."""
     by: Text | None = None
     """Who, as in the other bodies."""
     callback: CallbackBody | None = None
-    """Told when the run ends; its token is kept for three days at most, and never shown."""
+    """Notified when the run ends; its token is kept for at most three days and never shown."""
 
 
 class SubmittedBody(TriggerBody, frozen=True, kw_only=True):
-    """What only the published pipeline's own body can say."""
+    """A trigger's body with the fields that only a published pipeline's body has."""
 
     run_source: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     display_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
@@ -116,7 +116,7 @@ class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dry_run: bool = False
     """Only show what would start."""
     force: bool = False
-    """Also start what is older than the ledger's memory and may have run."""
+    """Also start occurrences that may have run, because they are older than the ledger's retention."""
     note: Text | None = None
     """Why; kept in the ledger."""
     by: Text | None = None
@@ -124,16 +124,16 @@ class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SchedulesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much of each schedule: of its newest runs, each costs a read of the ledger."""
+    """How much of each schedule to return; each of its newest runs costs a read of the ledger."""
 
     last_runs: Annotated[int, Meta(ge=0, le=5)] = 5
     """How many of each schedule's newest runs to return."""
     details: bool = False
-    """Also its description, and what a person's trigger may change."""
+    """Also return descriptions, parameters, rules and what a manual trigger may change."""
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which runs; `since` is inclusive, `until` exclusive, both by the time of the row."""
+    """Which runs to return, by the time when their rows were created."""
 
     schedule: Annotated[str, Meta(max_length=100)] | None = None
     """Only runs of this schedule."""
@@ -144,9 +144,9 @@ class RunsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: Moment | None = None
     """Created before then."""
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    """Runs per page. A page reads at most 1,000 rows, so it may be shorter, or empty, and not be the last."""
+    """Runs per page. A page reads at most 1,000 rows, so it may be shorter or empty without being the last."""
     continuation: Annotated[str, Meta(max_length=600)] | None = None
-    """Where the page before has ended."""
+    """The `continuation` of the page before."""
 
 
 class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,30 +157,30 @@ class RunQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ExplainQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked about: exactly one of these."""
+    """What to explain: exactly one of these."""
 
     at: Moment | None = None
-    """A nominal time, of a time-based schedule."""
+    """A nominal time, for a time-based schedule."""
     blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
-    """A file's path below the container, of a change-based schedule."""
+    """A file's path below the container, for a change-based schedule."""
     upstream: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
     """The key of a run that a chained schedule may follow."""
 
 
 class NoBody(Struct, frozen=True, kw_only=True):
-    """Whatever is sent as a body is not looked at."""
+    """Any body is ignored."""
 
 
 class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """No query parameter is known."""
+    """There are no query parameters."""
 
 
 _PLUS_AS_A_SPACE = re.compile(r"(?<=:\d\d) (?=\d\d:\d\d\Z)")
-"""An offset in an address whose + was not escaped."""
+"""The offset of a time in a URL, if its + was not escaped."""
 
 
 def checked_path(path: str) -> str:
-    """A blob's path below the container; raises BadInput for one that would lead out of it, or is none."""
+    """Return a blob's path below the container; raises BadInput if it has a part . or .., or invalid characters."""
     if {".", ".."} & set(path.replace("\\", "/").split("/")):
         raise BadInput(f"blob: {path!r} has a part that is . or ..: it would name another blob")
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in path):
@@ -189,7 +189,7 @@ def checked_path(path: str) -> str:
 
 
 def asked_instant(text: str, what: str) -> datetime:
-    """A time that a person wrote; raises BadInput, which says what it was for."""
+    """A time from a request; `what` names the field in the error. Raises BadInput."""
     try:
         return instant_of(_PLUS_AS_A_SPACE.sub("+", text))
     except ValueError as error:

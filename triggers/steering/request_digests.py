@@ -1,4 +1,4 @@
-"""What a person asked for under a request id, as a digest: the same id with another request is refused."""
+"""Digests of trigger requests: a request id that comes again with another request is refused."""
 
 import hashlib
 from typing import Any, Final
@@ -30,18 +30,18 @@ _TASK_0_1: Final = (
 
 
 def request_digest(body: TriggerBody) -> str:
-    """Of the fields that were given; null, and no parameters, count as absent."""
+    """The digest of the given fields; null and empty mappings count as absent."""
     return canonical_digest("request", _given(body))
 
 
 def request_digests(body: TriggerBody) -> frozenset[str]:
-    """The digests that stand for this request in a row, whichever version of the app wrote it."""
+    """The digests that a row may hold for this request, depending on the version of the app that wrote it."""
     given, present = _given(body), request_digest(body)
     return frozenset({present, _digest_0_1(given)} if given.keys() <= set(_FIELDS_0_1) else {present})
 
 
 def _given(body: TriggerBody) -> dict[str, Any]:
-    """The token of a task that waits is left out: each attempt of the task has another one."""
+    """The given fields, without the token of a waiting task: each attempt of the task has another one."""
     fields: dict[str, Any] = msgspec.to_builtins(body)
     given = {name: value for name, value in fields.items() if value not in (None, {})}
     if body.callback is not None:
@@ -50,7 +50,7 @@ def _given(body: TriggerBody) -> dict[str, Any]:
 
 
 def _digest_0_1(given: dict[str, Any]) -> str:
-    """As version 0.1.0 wrote it: every field in its order, absent ones as null."""
+    """The digest as version 0.1.0 wrote it: every field in its order, absent ones as null."""
     body = {name: given.get(name) for name in _FIELDS_0_1}
     body["pipeline_parameters"] = dict(sorted(given.get("pipeline_parameters", {}).items()))
     if "callback" in given:

@@ -1,4 +1,4 @@
-"""What a schedule says beside its trigger, in words; defaults are left out, but for `catchup`."""
+"""A schedule's keys other than its trigger, in words; defaults are left out, except `catchup`."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from ..scheduling.instants import in_units
 
 
 def rules_of(schedule: Schedule) -> dict[str, str]:
-    """The keys that are set, with their values."""
+    """Key → its value in words, for the keys that are set."""
     return dict(_rules(schedule))
 
 

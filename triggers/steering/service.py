@@ -1,4 +1,4 @@
-"""Everything that people and programs can look at and ask for; raises Declined and what the stores raise."""
+"""Everything that people and programs can read and request. Its methods raise Declined and StoreUnavailable."""
 
 import re
 import time
@@ -55,7 +55,7 @@ _LOOK_EVERY: Final = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Steering:
-    """The service object of the HTTP API and of the command line."""
+    """Serves the HTTP API and the command line."""
 
     config: Config
     ledger: Ledger
@@ -64,11 +64,11 @@ class Steering:
     explaining: Explaining
     clock: Clock
     waiters: BoundedSemaphore
-    """A place for each long poll and backfill: they hold threads that functions need."""
+    """Limits long polls, waiting calls and backfills: they occupy threads that functions need."""
     sleep: Callable[[float], None] = time.sleep
 
     def schedules(self, last_runs: int = _LAST, *, details: bool = False) -> SchedulesAnswer:
-        """Every schedule of the file; without last runs it costs one request to the ledger, however many there are."""
+        """Every schedule of the file; with `last_runs` = 0 it costs only one request to the ledger."""
         pauses = self.ledger.all_pauses()
         found = [
             self._told(one, pauses.get(one.name, ()), self._last_runs(one, last_runs))
@@ -84,13 +84,13 @@ class Steering:
         return self._schedule(self.named(name))
 
     def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
-        """A run that a person wants now, and whether it is new."""
+        """Start a run now; returns it, and True if it is new."""
         _check_by(body.by)
         run, is_new = self.asking.trigger(self.named(name), body)
         return self._answer(run), is_new
 
     def submit(self, name: str, body: PublishedBody, request_id: str | None) -> tuple[SubmitAnswer, bool]:
-        """The run of a program's call, and whether Azure ML has accepted it; raises NotStarted where it never will."""
+        """The run of a program's call, and True if Azure ML has accepted it; raises NotStarted if it never will."""
         calls = ProgramCalls(
             ledger=self.ledger, asking=self.asking, clock=self.clock, waiters=self.waiters, sleep=self.sleep
         )
@@ -99,7 +99,7 @@ class Steering:
         return answer, is_accepted
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
-        """Let a schedule start nothing until it is resumed; a repetition changes nothing."""
+        """Pause a schedule, so that it starts nothing until it is resumed; a repeat changes nothing."""
         _check_by(body.by)
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
@@ -108,14 +108,14 @@ class Steering:
         return self._schedule(schedule)
 
     def resume(self, name: str, body: HeldBody) -> ScheduleAnswer:
-        """Let a schedule start runs again; a repetition changes nothing."""
+        """Let a schedule start runs again; a repeat changes nothing."""
         _check_by(body.by)
         schedule = self.named(name)
         resume(self.ledger, schedule.name, self.clock.now(), body.note, body.by)
         return self._schedule(schedule)
 
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
-        """Start what a schedule missed in [from, to), or list it; after a time it stops, and a repetition goes on."""
+        """Start what a schedule missed in [from, to), or list it. It stops after a time; a repeat continues."""
         _check_by(body.by)
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
@@ -148,7 +148,7 @@ class Steering:
         return RunsAnswer(runs=found, continuation=continuation)
 
     def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
-        """A run, and whether that is all there is to say: False when it was waited for, or should be, in vain."""
+        """The run, and False if it has not ended: the wait (in seconds) timed out, or no thread was free to wait."""
         run = self._shown(key)
         if not wait or run.state in ENDED_STATES:
             return self._answer(run), True
@@ -164,7 +164,7 @@ class Steering:
         return self._answer(run), run.state in ENDED_STATES
 
     def explain(self, name: str, query: ExplainQuery) -> ExplainAnswer:
-        """Why something did, or did not, start."""
+        """Explain why something did or did not start."""
         found = self.explaining.explain(self.named(name), query)
         return ExplainAnswer(
             schedule=name,
@@ -175,14 +175,14 @@ class Steering:
         )
 
     def _answer(self, run: Run) -> RunAnswer:
-        """A single run, with those that started after it."""
+        """A single run, with the keys of the runs that followed it."""
         followers = followers_of(run.schedule, self.config.schedules.values())
         keys = (chain_key(one.name, run.key) for one in followers)
         downstream = [key for key in keys if self.ledger.has(key)]
         return structs.replace(whole_answer(run), downstream=downstream)
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
-        """One more run for the same occurrence."""
+        """Start another run for the same occurrence."""
         _check_by(body.by)
         run = self._run(key)
         schedule = self.config.schedules.get(run.schedule)
@@ -191,12 +191,12 @@ class Steering:
         return self._answer(self.asking.replay(schedule, run, body))
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
-        """Give a run up."""
+        """Cancel a run."""
         _check_by(body.by)
         return self._answer(self.asking.cancel(self._run(key), body))
 
     def named(self, name: str) -> Schedule:
-        """The schedule of a name; raises NotKnown, and WrongState for one that is left out for its faults."""
+        """The schedule with this name; raises NotKnown, or WrongState if it is left out because of errors."""
         found = self.config.schedules.get(name)
         if found is not None:
             return found
@@ -211,7 +211,7 @@ class Steering:
         return found
 
     def _shown(self, key: str) -> Run:
-        """A run to look at: one that is not readable is shown as such."""
+        """The run, for display: an unreadable row becomes a run in that state."""
         found = self.ledger.shown_runs([key]) if is_run_key(key) else []
         if not found:
             raise NotKnown(f"no run {key!r}")

@@ -1,4 +1,4 @@
-"""Words that people read, by the values that rows and answers hold."""
+"""Sentences for people, by the values that rows and answers contain."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""What HTTP callers get: routes, their description, health and the dashboard."""
+"""The HTTP API: its routes, their description, health and the dashboard."""

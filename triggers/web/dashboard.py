@@ -1,7 +1,7 @@
-"""The dashboard: one page that shows and steers everything through the HTTP API, and the headers that confine it.
+"""The dashboard: a page that shows and controls everything through the HTTP API, and the headers that restrict it.
 
-Its files are read with the first request for it, never at indexing. It holds no data and no key: it asks for the key
-itself.
+Its files are read with the first request for it, never when the host indexes the functions. It holds no data and no
+key: it asks the user for the key.
 """
 
 import base64
@@ -22,12 +22,12 @@ _STYLE: Final = '<link rel="stylesheet" href="style.css">'
 _TABLES: Final = '<script type="application/json" id="tables"></script>'
 _SCRIPT: Final = '<script type="module" src="main.js"></script>'
 _MARKUP: Final = re.compile(r"<!--|</?(?:script|style)", re.IGNORECASE)
-"""What may end a script or a style, or keep it from ending."""
+"""Text that could end a script or style element, or keep it from ending."""
 _TAG: Final = re.compile(r"\w+")
 
 
 def page() -> func.HttpResponse:
-    """The page, with a policy that lets it run its own script and talk to its own app, and nothing else."""
+    """The page, with a policy that allows only its own script and calls to its own app."""
     content, policy = _made()
     headers = {
         "Content-Security-Policy": policy,
@@ -41,7 +41,7 @@ def page() -> func.HttpResponse:
 
 @cache
 def _made() -> tuple[bytes, str]:
-    """The page with its files put in, and the policy that names its style and its script: no JSON is ever run."""
+    """The page with its files inserted, and the policy that allows only its style and its script, by hash."""
     style = (FILES / "style.css").read_text(encoding="utf-8")
     script = f'"use strict";\n{one_script(FILES, "main.js")}'
     html = (FILES / "index.html").read_text(encoding="utf-8")
@@ -52,7 +52,7 @@ def _made() -> tuple[bytes, str]:
 
 
 def _put_in(html: str, reference: str, begin: str, text: str) -> str:
-    """The page with an element in the place of a reference; raises ValueError where the text could not be all of it."""
+    """Replace a reference by an element with the text; raises ValueError if the text contains markup."""
     if html.count(reference) != 1:
         raise ValueError(f"the dashboard's page must hold {reference} once")
     if found := _MARKUP.search(text):
@@ -62,7 +62,7 @@ def _put_in(html: str, reference: str, begin: str, text: str) -> str:
 
 
 def _json(answer: object) -> str:
-    """JSON that holds no markup."""
+    """JSON without markup."""
     return msgspec.json.encode(answer).decode().replace("<", r"\u003c")
 
 
@@ -83,5 +83,5 @@ def _policy(style: str, script: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """A text as the policy names it: no other is run."""
+    """The hash by which the policy allows a text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""Whether the app can do its work: the answer of GET /api/health."""
+"""The answer of GET /api/health: whether the app can do its work."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from ..version import VERSION
 
 
 def health(app: App) -> HealthAnswer:
-    """Whether the app can do its work: faults of the file and the settings, the ledger, and what is open."""
+    """Errors in the file and the settings, the state of the ledger, and what is open."""
     faults = [
         FaultAnswer(file=_name(one.file), path=one.path, value=one.value, message=one.message) for one in app.faults()
     ]
@@ -37,12 +37,12 @@ def health(app: App) -> HealthAnswer:
 
 
 def _name(file: str) -> str:
-    """Without its folder, which is nobody's business outside the machine."""
+    """The file's name without its folder, which is not shown outside the machine."""
     return PurePath(file).name
 
 
 def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
-    """With what the newest pass saw open: a few requests, however much that is."""
+    """The answer, with what the last pass found open. Takes a few requests, however much is open."""
     of_schedules = engine.ledger.open_summary()
     unreachable = [
         FaultAnswer(file=_name(engine.config.file), path=f"schedules.{name}.change", value="", message=one.unreachable)
@@ -78,7 +78,7 @@ def _silence(name: str, last: str | None) -> str:
 
 
 def _renames(engine: Engine) -> Iterator[str]:
-    """What is renamed on a hierarchical namespace is known from events alone."""
+    """A warning for each schedule with reported renames: only events report them, on a hierarchical namespace."""
     for name, at in engine.rename_rows.reported().items():
         if name in engine.config.schedules:
             yield (

@@ -1,8 +1,8 @@
-"""Joins the modules of a page into one script: the page is one answer, and its policy allows one script by its hash.
+"""Joins the page's modules into one script: the page is a single answer, and its policy allows one script by hash.
 
-A module imports with `import { a, b } from "./x.js";`, exports by `export ` before a declaration, and does neither in
-any other way. Both are removed when the modules are joined, imported modules first. Every top-level name then belongs
-to the whole script, so it must be unique among the modules.
+A module may import only with `import { a, b } from "./x.js";` and export only with `export ` before a declaration. Both
+are removed when the modules are joined, imported modules first. All top-level names then share one script, so each
+must be unique among the modules.
 """
 
 import re
@@ -19,7 +19,7 @@ _LEFT_OVER: Final = re.compile(r"\b(?:import|export)\b[^\n]*")
 
 
 def one_script(folder: Path, entry: str) -> str:
-    """The module `entry` and all that it imports. Raises ValueError for modules that cannot be joined."""
+    """The module `entry` and all that it imports, as one text. Raises ValueError for modules that cannot be joined."""
     texts: dict[str, str] = {}
     _collect(folder, entry, texts, ())
     _refuse_names_of_two(texts)
@@ -27,7 +27,7 @@ def one_script(folder: Path, entry: str) -> str:
 
 
 def _collect(folder: Path, module: str, texts: dict[str, str], importing: tuple[str, ...]) -> None:
-    """Add a module to the texts, behind all that it imports."""
+    """Add a module to `texts`, after all that it imports."""
     if module in importing:
         raise ValueError(f"{' imports '.join([*importing, module])}: neither can come first")
     if module in texts:

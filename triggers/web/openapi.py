@@ -1,4 +1,4 @@
-"""The HTTP API's description, OpenAPI 3.1, made of the table of routes and its types."""
+"""The HTTP API's OpenAPI 3.1 description, built from the table of routes and its types."""
 
 import re
 from typing import Any
@@ -86,7 +86,7 @@ def _answer(description: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _query_parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
-    """A query parameter for each field; one that is left out has its default."""
+    """A query parameter for each field, all of them optional."""
     schema = msgspec.json.schema(kind)
     definitions = schema["$defs"]
     found = []

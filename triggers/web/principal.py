@@ -1,4 +1,4 @@
-"""Who is signed in, as App Service authentication tells in a header: the JSON of x-ms-client-principal.
+"""The signed-in user, from the header x-ms-client-principal of App Service authentication.
 
 https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
 """
@@ -20,7 +20,7 @@ class _Principal(Struct, frozen=True, kw_only=True):
 
 
 def name_of(principal: bytes) -> str | None:
-    """The name of whoever is signed in; None where there is none. Raises msgspec.MsgspecError, RecursionError."""
+    """The name of the signed-in user; None if there is none. Raises msgspec.MsgspecError, RecursionError."""
     found = msgspec.json.decode(principal, type=_Principal)
     claims = {one.typ: one.val for one in found.claims if isinstance(one.typ, str) and one.val}
     names = (str(found.name_typ), "preferred_username", "name")

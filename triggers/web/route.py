@@ -1,4 +1,4 @@
-"""What a route of the HTTP API is: what is asked for, with which types, and who answers."""
+"""A route of the HTTP API: its path, the types of its request and answer, and the function that answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ Answer = TypeVar("Answer", bound=msgspec.Struct)
 Part = TypeVar("Part")
 
 _LARGEST_BODY = 65_536
-"""A run's row holds what was asked for, more than once."""
+"""In bytes. A run's row holds the request, more than once."""
 
 
 @dataclass(frozen=True)
 class Asked(Generic[Body, Query]):
-    """A request, taken apart and checked."""
+    """A request, parsed and checked."""
 
     name: str
-    """The part of the path that names a schedule or a run; empty where there is none."""
+    """The name of the schedule or key of the run in the path; empty if there is none."""
     body: Body
     query: Query
     request_id: str | None = None
@@ -33,12 +33,12 @@ class Asked(Generic[Body, Query]):
 
 @dataclass(frozen=True)
 class Answered(Generic[Answer]):
-    """What is answered, and with which status."""
+    """An answer and its status."""
 
     body: Answer
     status: int = 200
     location: str | None = None
-    """Where to ask again, below /api/."""
+    """Where to poll, below /api/."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +48,18 @@ class Route(Generic[Body, Query, Answer]):
     function: str
     method: str
     path: str
-    """Below /api/; `{schedule}` or `{key}` names what it is about."""
+    """Below /api/; may contain `{schedule}` or `{key}`."""
     summary: str
     body: type[Body]
     query: type[Query]
     answer: type[Answer]
     statuses: dict[int, str]
-    """What it answers when all is well."""
+    """The statuses of success, with their meaning."""
     handle: Callable[[Steering, Asked[Body, Query]], Answered[Answer]]
     refusals: tuple[int, ...] = ()
-    """Beside 400, 401, 500 and 503, which every function may answer."""
+    """The statuses of errors, in addition to 400, 401, 500 and 503, which every function may answer."""
     read: Callable[[bytes], bytes] = bytes
-    """What is done to the body before its type is checked."""
+    """Converts the body before its type is checked."""
 
     def asked(self, name: str, content: bytes, params: Mapping[str, str]) -> Asked[Body, Query]:
         """The parts of a request; raises BadInput and TooLarge."""
@@ -82,7 +82,7 @@ class Route(Generic[Body, Query, Answer]):
         except msgspec.ValidationError as error:
             raise BadInput(f"the query: {_sentence(error)}") from error
         for name, value in params.items():
-            # What is read out of text takes the word null for no value; here that would be no filter.
+            # msgspec reads the text "null" as None, which would mean no filter.
             if value is not None and getattr(found, name) is None:
                 raise BadInput(f"the query: {value} is no value of {name}; leave it out for all")
         return found
@@ -95,7 +95,7 @@ def _sentence(error: Exception) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A route that others than the service object answer: a broken file may not let that be made."""
+    """A route that is answered without `Steering`, so that it works even if that cannot be built."""
 
     function: str
     method: str

@@ -1,6 +1,6 @@
-"""The HTTP API as a table: what is asked for, with which types, and who answers.
+"""The HTTP API as a table of routes: their types and the functions that answer.
 
-The functions, the description and the command line's way to a deployed app are all made of it.
+The functions, the OpenAPI description and the command line's client are all built from it.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ SCHEDULES = Route(
     body=NoBody,
     query=SchedulesQuery,
     answer=SchedulesAnswer,
-    statuses={200: "All of them"},
+    statuses={200: "All schedules"},
     handle=lambda steering, asked: Answered(steering.schedules(asked.query.last_runs, details=asked.query.details)),
 )
 
@@ -81,7 +81,7 @@ TRIGGER = Route(
     body=TriggerBody,
     query=NoQuery,
     answer=RunAnswer,
-    statuses={202: "A new run", 200: "The run that this request made before"},
+    statuses={202: "A new run", 200: "The run that an earlier call with this `request_id` started"},
     handle=_trigger,
     refusals=(403, 404, 409, 413),
 )
@@ -96,7 +96,7 @@ SUBMIT = Route(
     answer=SubmitAnswer,
     statuses={
         200: "Azure ML has accepted the run",
-        202: "Not yet; ask at Location, or the same again with the same Idempotency-Key",
+        202: "Not accepted yet; poll Location, or repeat the request with the same Idempotency-Key",
     },
     handle=_submit,
     refusals=(403, 404, 409, 413),
@@ -107,7 +107,7 @@ EXPLAIN = Route(
     function="api_explain",
     method="GET",
     path="schedules/{schedule}/explain",
-    summary="Why something did, or did not, start: a time, a file, or the run after another one",
+    summary="Why something did or did not start: a time, a file, or the run after another one",
     body=NoBody,
     query=ExplainQuery,
     answer=ExplainAnswer,
@@ -120,7 +120,7 @@ PAUSE = Route(
     function="api_pause",
     method="POST",
     path="schedules/{schedule}/pause",
-    summary="Let a schedule start nothing; what comes due is skipped",
+    summary="Pause a schedule; what comes due is skipped, not queued",
     body=HeldBody,
     query=NoQuery,
     answer=ScheduleAnswer,
@@ -150,7 +150,7 @@ BACKFILL = Route(
     body=BackfillBody,
     query=NoQuery,
     answer=BackfillAnswer,
-    statuses={200: "What is started, and what needs none"},
+    statuses={200: "What is started, and what needs no new run"},
     handle=lambda steering, asked: Answered(steering.backfill(asked.name, asked.body)),
     refusals=(404, 409, 413),
 )
@@ -159,7 +159,7 @@ RUNS = Route(
     function="api_runs",
     method="GET",
     path="runs",
-    summary="Runs, newest first; a page may be empty and yet have a continuation",
+    summary="Runs, newest first; a page may be empty and still have a continuation",
     body=NoBody,
     query=RunsQuery,
     answer=RunsAnswer,
@@ -175,7 +175,7 @@ RUN = Route(
     body=NoBody,
     query=RunQuery,
     answer=RunAnswer,
-    statuses={200: "The run", 202: "The run, which has not ended; ask again after Retry-After"},
+    statuses={200: "The run", 202: "The run, which has not ended; poll again after Retry-After"},
     handle=_run,
     refusals=(404,),
 )
@@ -184,7 +184,7 @@ REPLAY = Route(
     function="api_replay",
     method="POST",
     path="runs/{key}/replay",
-    summary="One more run for the same occurrence",
+    summary="Start another run for the same occurrence",
     body=ReplayBody,
     query=NoQuery,
     answer=RunAnswer,
@@ -197,7 +197,7 @@ CANCEL = Route(
     function="api_cancel",
     method="POST",
     path="runs/{key}/cancel",
-    summary="Give up a run; one that Azure ML runs is canceled there",
+    summary="Cancel a run; a submitted one is canceled in Azure ML",
     body=HeldBody,
     query=NoQuery,
     answer=RunAnswer,
@@ -228,8 +228,8 @@ HEALTH = Described(
     path="health",
     summary="Whether the app can do its work",
     answer=HealthAnswer,
-    statuses={200: "It can", 503: "Something is wrong; it says what"},
+    statuses={200: "It can", 503: "Something is wrong; the answer says what"},
 )
 
 DESCRIBED: tuple[Route[Any, Any, Any] | Described, ...] = (*ROUTES, HEALTH)
-"""Everything that the description of the API tells of."""
+"""All routes that the API's description contains."""

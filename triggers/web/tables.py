@@ -1,4 +1,4 @@
-"""The words and the sets of states that the dashboard shares with the app, put into the page when it is made."""
+"""The texts and the sets of states that the dashboard shares with the app; inserted when the page is built."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -22,7 +22,7 @@ _STATES: Final = {
     RunState.FINISHED: "It ran in Azure ML, and finished",
     RunState.SKIPPED: "It was skipped, for a reason",
 }
-"""The gravest state first: that one is shown where runs of several states share a mark."""
+"""The gravest state first; it is shown where runs in several states share a mark."""
 _KINDS: Final = {
     RunKind.TIME: "by the clock",
     RunKind.CHANGE: "a blob changed",
@@ -34,7 +34,7 @@ _KINDS: Final = {
 
 
 def tables() -> dict[str, Any]:
-    """JSON for the page: sentences by state, reason and kind, and the states in which something can be done."""
+    """JSON for the page: sentences by state, reason and kind, and the states that allow an action."""
     return {
         "states": {state.value: sentence for state, sentence in _STATES.items()},
         "reasons": REASONS,

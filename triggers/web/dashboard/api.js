@@ -1,4 +1,4 @@
-// The HTTP API of the app, and the key for it. The key is kept for the tab alone, and sent in a header.
+// The client for the app's HTTP API. The key is kept only for this tab and sent in a header.
 
 /**
  * @import { BackfillAnswer, ExplainAnswer, HealthAnswer, RunAnswer, RunsAnswer, ScheduleAnswer } from "./api_types.js"
@@ -9,10 +9,10 @@ const BASE = location.pathname.replace(/[^/]*$/, "");
 const KEY = "functions-key";
 const LATEST = Date.parse("9999-12-31T00:00:00Z");
 
-export const STALE = -1; // an answer to a key that was forgotten meanwhile
-const ODD = 1; // an answer of another shape
+export const STALE = -1; // status: the key was forgotten before the answer came
+const ODD = 1; // status: the answer has an unexpected shape
 
-/** Counts the keys: what was asked for with one that is forgotten is of no use any more. */
+/** The number of keys used so far; answers to requests with an earlier key are ignored. */
 export let generation = 0;
 
 export const hasKey = () => sessionStorage.getItem(KEY) !== null;
@@ -25,10 +25,10 @@ export function forgetKey() {
   generation += 1;
 }
 
-/** Why something did not succeed, in a sentence without its full stop. */
+/** A failed request; the message is a sentence without its full stop. */
 export class Failed extends Error {
   /**
-   * @param {number} status Of the answer; 0: there was none.
+   * @param {number} status The answer's HTTP status; 0 if there was none.
    * @param {string} message
    */
   constructor(status, message) {
@@ -38,7 +38,7 @@ export class Failed extends Error {
 }
 
 /**
- * What is no refusal is an answer that this page does not know, or a fault of its own: it is said, not swallowed.
+ * Turns any error into Failed: an unexpected answer or a bug in this page is shown, not swallowed.
  * @param {unknown} error
  */
 export function understood(error) {
@@ -58,7 +58,7 @@ export const isRefused = (error) => error.status >= 400 && error.status < 500 &&
 export const isNotFound = (error) => error instanceof Failed && error.status === 404;
 
 /**
- * Asks the app; raises Failed.
+ * Sends a request to the app; throws Failed.
  * @param {"GET" | "POST"} method
  * @param {string} path
  * @param {object} [body]
@@ -70,7 +70,7 @@ async function api(method, path, body) {
   if (mine !== generation) throw new Failed(STALE, "The key has changed");
   const json = parsed(content);
   if (reply.ok && json !== null) return json;
-  if (path === "health" && json?.status) return json; // 503: what is wrong is the answer
+  if (path === "health" && json?.status) return json; // with 503, the answer lists what is wrong
   if (reply.status === 401) throw new Failed(401, "The key is missing or wrong");
   const odd = reply.ok ? ", but not with JSON: something stands between" : "";
   throw new Failed(reply.status, json?.error ?? `The app answered ${reply.status}${odd}`);
@@ -108,23 +108,23 @@ function parsed(content) {
   try {
     return JSON.parse(content);
   } catch {
-    return null; // the host's own refusals have no body
+    return null; // errors from the Functions host have no body
   }
 }
 
 /**
- * An instant as the API takes it.
+ * A time in the API's format; throws Failed.
  * @param {string | number} at
  */
 export function iso(at) {
   const then = new Date(at);
-  // Negated, so that a date that is none is refused as well.
+  // Negated, so that an invalid date (NaN) is refused too.
   if (!(Math.abs(then.getTime()) < LATEST)) throw new Failed(400, `${at} is not a time of the years up to 9999`);
   return then.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /**
- * An answer that has its list; another shape is told, not taken for nothing.
+ * Checks that an answer has its list; throws Failed otherwise.
  * @param {any} answer
  * @param {"runs" | "schedules"} name
  */
@@ -164,7 +164,7 @@ export const getExplanation = (name, question) =>
   api("GET", `${schedulePath(name)}/explain?${new URLSearchParams(question)}`);
 
 /**
- * A page of runs; what is null or empty is not asked for.
+ * A page of runs; null and empty values are left out of the query.
  * @param {RunsQuery} query
  * @returns {Promise<RunsAnswer>}
  */

@@ -14,7 +14,7 @@
  */
 
 /**
- * What a backfill starts, or would start, and what needs none; the lists hold the first thousand of each.
+ * What a backfill starts or would start, and what needs no new run. Each list holds at most 1,000 items.
  * @typedef {object} BackfillAnswer
  * @property {boolean} dry_run
  * @property {ItemAnswer[]} started
@@ -56,7 +56,7 @@
  */
 
 /**
- * Who waits for the run's end.
+ * Who to notify when the run ends.
  * @typedef {object} CallbackBody
  * @property {AzureDevOps} azure_devops
  */
@@ -85,7 +85,7 @@
  */
 
 /**
- * Why something did, or did not, start.
+ * Why something did or did not start.
  * @typedef {object} ExplainAnswer
  * @property {string} schedule
  * @property {string} sentence
@@ -95,7 +95,7 @@
  */
 
 /**
- * One thing that is wrong with the file or the settings.
+ * One error in the file or the settings.
  * @typedef {object} FaultAnswer
  * @property {string} file
  * @property {string} path
@@ -104,7 +104,7 @@
  */
 
 /**
- * Whether the app can do its work.
+ * The app's health.
  * @typedef {object} HealthAnswer
  * @property {string} status
  * @property {string} version
@@ -134,7 +134,7 @@
  */
 
 /**
- * An occurrence that is to come.
+ * A future occurrence.
  * @typedef {object} NextAnswer
  * @property {string} nominal_time
  * @property {string} local_time
@@ -213,14 +213,14 @@
  */
 
 /**
- * A page of runs, newest first; it may be empty and yet not be the last.
+ * A page of runs, newest first. It may be empty without being the last.
  * @typedef {object} RunsAnswer
  * @property {RunAnswer[]} runs
  * @property {string | null} continuation
  */
 
 /**
- * Which runs; `since` is inclusive, `until` exclusive, both by the time of the row.
+ * Which runs to return, by the time when their rows were created.
  * @typedef {object} RunsQuery
  * @property {string | null} [schedule]
  * @property {RunState | null} [state]
@@ -231,7 +231,7 @@
  */
 
 /**
- * A schedule of the file, and what it is about to do.
+ * A schedule of the file, with its next occurrences and newest runs.
  * @typedef {object} ScheduleAnswer
  * @property {string} name
  * @property {string} kind
@@ -256,7 +256,7 @@
  */
 
 /**
- * The body of a trigger; `request_id` makes a repetition harmless.
+ * The body of a trigger; `request_id` makes it safe to repeat.
  * @typedef {object} TriggerBody
  * @property {string | null} [request_id]
  * @property {Record<string, string | number | boolean>} [pipeline_parameters]
@@ -284,7 +284,7 @@
  */
 
 /**
- * A version of a file, and what became of it.
+ * A version of a file, and what happened to it.
  * @typedef {object} VersionAnswer
  * @property {string} etag
  * @property {string} last_modified

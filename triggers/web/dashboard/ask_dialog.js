@@ -1,4 +1,4 @@
-// The dialog for what a person does: a question, and what came of it.
+// The dialog for actions: asks for confirmation, acts and shows the result.
 
 import { isRefused, understood } from "./api.js";
 import { $, h, say } from "./elements.js";
@@ -11,22 +11,22 @@ import { apart, many } from "./texts.js";
  * @import { Child } from "./elements.js"
  * @import { RunAnswer, ScheduleAnswer } from "./api_types.js"
  * @typedef {Record<string, string>} Values The form's texts, by name.
- * @typedef {{ told: Child, run?: RunAnswer, plan?: ScheduleAnswer }} Done What came of it.
- * @typedef {{ told: Child, ready: number }} Preview What would come of it: the number of runs.
+ * @typedef {{ told: Child, run?: RunAnswer, plan?: ScheduleAnswer }} Done The result.
+ * @typedef {{ told: Child, ready: number }} Preview The expected result; `ready` is the number of runs.
  */
 /**
  * @typedef {object} Question
  * @property {string} title
  * @property {Child} lead
  * @property {Child} fields
- * @property {string} label Of the button.
- * @property {boolean} [stop] Whether it ends something.
- * @property {boolean} [reads] Whether it only asks: nothing is done, so nothing can be in doubt.
+ * @property {string} label The button's label.
+ * @property {boolean} [stop] True if it ends something.
+ * @property {boolean} [reads] True if it only reads: after an error, nothing can have been done.
  * @property {(values: Values) => Promise<Done>} act
- * @property {(values: Values) => Promise<Preview>} [preview] Done first, and shown, before `act` may be.
+ * @property {(values: Values) => Promise<Preview>} [preview] Runs first; its result is shown before `act` is allowed.
  */
 /**
- * @typedef {object} Asked A question that is shown.
+ * @typedef {object} Asked An open question.
  * @property {Question} question
  * @property {HTMLDialogElement} dialog
  * @property {HTMLFormElement} form
@@ -34,7 +34,7 @@ import { apart, many } from "./texts.js";
  * @property {HTMLElement} acts
  * @property {HTMLButtonElement} button
  * @property {HTMLButtonElement} cancel
- * @property {boolean} isSeen Whether the preview of what stands in the form is shown, or none is needed.
+ * @property {boolean} isSeen True if a preview of the form's current values is shown, or none is needed.
  * @property {boolean} isWorking
  */
 
@@ -60,13 +60,13 @@ const byField = () =>
 export const whyFields = () => h("div", { class: "two" }, noteField(), byField());
 
 /**
- * What every body holds of these; what is empty is left out.
+ * The note and the name for a request's body; empty ones are left out.
  * @param {Values} values
  */
 export const whyOf = ({ note, by }) => ({ ...(note ? { note } : {}), ...(by ? { by } : {}) });
 
 /**
- * What became of a run, in a sentence.
+ * What happened to a run, in a sentence.
  * @param {RunAnswer} run
  */
 export function told(run) {
@@ -75,14 +75,14 @@ export function told(run) {
 }
 
 /**
- * Asks, does, and tells what came of it.
+ * Opens the dialog for a question.
  * @param {Question} question
  */
 export function ask(question) {
   const asked = drawn(question);
   const { dialog, form, button } = asked;
   form.addEventListener("input", () => leavePreview(asked));
-  // A key that is held down, or Enter in a field after a dry run, is no press on the button.
+  // A held key, or Enter in a field after a dry run, does not count as a press on the button.
   form.addEventListener("keydown", (event) => event.key === "Enter" && event.repeat && event.preventDefault());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -118,7 +118,7 @@ function drawn(question) {
 }
 
 /**
- * What was previewed is not what stands in the form any more.
+ * Discards the preview, because the form has changed.
  * @param {Asked} asked
  */
 function leavePreview(asked) {
@@ -129,13 +129,14 @@ function leavePreview(asked) {
 }
 
 /**
- * While it works, what comes of it must not get lost: Escape waits, and the back button of a phone is told afterwards.
+ * Ignores Escape while a request runs, so that its result is not lost. If the dialog is closed another way (the back
+ * button of a phone), the result is reported afterwards.
  * @param {Asked} asked
  */
 function stayWhileWorking(asked) {
   const waits = (/** @type {KeyboardEvent} */ event) =>
     asked.isWorking && event.key === "Escape" && event.preventDefault();
-  document.addEventListener("keydown", waits); // a button that is disabled passes no keys on
+  document.addEventListener("keydown", waits); // a disabled button does not pass on key events
   asked.dialog.addEventListener("close", () => document.removeEventListener("keydown", waits), { once: true });
   asked.dialog.oncancel = (event) => {
     if (asked.isWorking) event.preventDefault();
@@ -176,7 +177,7 @@ const valuesOf = (form) =>
  */
 function refusal(caught, reads) {
   const error = understood(caught);
-  // A key may be for looking only.
+  // The key may be for reading only.
   const message = error.status === 401 ? "This key is not allowed to do this" : error.message;
   const doubt = reads || isRefused(error) ? "" : " Whether it was done is not known; look at the runs.";
   const sentence = h("span", { class: "foreign" }, `${message}.`.replace(/\.\.$/, "."));
@@ -195,7 +196,7 @@ function showPreview(asked, preview) {
 }
 
 /**
- * Buttons that come to lie where one was pressed answer to the next press only, not to the second half of that one.
+ * Disables new buttons for a moment: they may appear where one was just clicked, and a double click must not hit them.
  * @param {HTMLFormElement} form
  * @param {HTMLButtonElement[]} buttons
  */

@@ -1,4 +1,4 @@
-// How well the app is reached: a word in the header, and a banner that says what is wrong.
+// The state of the connection: a word in the header, and a banner with errors.
 
 import { $, h, hasChanged, refill, say } from "./elements.js";
 import { health } from "./known.js";
@@ -14,9 +14,9 @@ import { localWithSeconds, SECONDS } from "./times.js";
 export const EVERY = 20_000; // milliseconds
 
 export const connection = {
-  cycles: 0, // that have succeeded
+  cycles: 0, // successful ones
   failures: 0, // in a row
-  lastGood: 0, // when everything was asked for with success; 0: never yet
+  lastGood: 0, // time of the last complete success; 0 if there was none yet
   awayBecause: /** @type {Failed | null} */ (null),
 };
 
@@ -36,7 +36,7 @@ export function forgetConnection() {
 }
 
 /**
- * Says in the header how the page stands with the app.
+ * Shows the state of the connection in the header.
  * @param {"busy" | "live" | "away" | "shut"} state
  */
 export function drawLive(state) {
@@ -72,7 +72,7 @@ function awayLines(error) {
   return [h("strong", null, `${error.message}.`), `${since} Trying again ${soon}.`];
 }
 
-/** Warnings stay until somebody edits the file or the settings, so they are folded up. */
+/** Draws the warnings, folded up: they stay until the file or the settings are edited. */
 export function drawWarnings() {
   const warnings = health?.warnings ?? [];
   $("warnings").hidden = !warnings.length;

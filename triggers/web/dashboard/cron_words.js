@@ -1,8 +1,8 @@
-// A cron expression of five fields in words.
+// Describes a five-field cron expression in words.
 
 import { capital, listed, many } from "./texts.js";
 
-/** @typedef {{ at: string, each?: undefined } | { each: string, at?: undefined }} CronTime At times, or each so often. */
+/** @typedef {{ at: string, each?: undefined } | { each: string, at?: undefined }} CronTime At certain times, or at an interval. */
 
 export const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS = [
@@ -26,7 +26,7 @@ const ORDINALS = { 1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth",
 export const two = (number) => String(number).padStart(2, "0");
 
 /**
- * The expression in words; null where these are not all that it says.
+ * The expression in words; null if words cannot express all of it.
  * @param {string} expression
  */
 export function cronInWords(expression) {
@@ -96,7 +96,7 @@ function monthDays(text) {
 /**
  * @param {string} text
  * @param {readonly string[]} names
- * @param {number} first The number of the first name.
+ * @param {number} first The number that the first name stands for.
  */
 function named(text, names, first) {
   const found = names.find((one) => one.slice(0, 3).toLowerCase() === text);
@@ -104,7 +104,7 @@ function named(text, names, first) {
 }
 
 /**
- * "mon-fri,sun" as names; null where there is anything else in it.
+ * Expands "mon-fri,sun" to names; null if it contains anything else.
  * @param {string} text
  * @param {readonly string[]} names
  * @param {number} first

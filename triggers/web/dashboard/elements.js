@@ -1,17 +1,17 @@
-// Elements of the page. What comes from the API is only ever put in as text, never as markup.
+// Creates and updates the page's elements. Text from the API is always inserted as text, never as markup.
 
 import { pressed } from "./pressing.js";
 
 /** @typedef {Node | string | number | false | null | undefined} Single */
 /** @typedef {Single | readonly Single[]} Few */
 /** @typedef {Few | readonly Few[]} Several */
-/** @typedef {Several | readonly Several[]} Child What an element may hold; null, undefined, false and "" are nothing. */
+/** @typedef {Several | readonly Several[]} Child The content of an element; null, undefined, false and "" are ignored. */
 /** @typedef {string | number | boolean | null | undefined | ((event: Event) => unknown)} Prop */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * The element of the page that has this id.
+ * The page's element with this id.
  * @template {Element} [T=HTMLElement]
  * @param {string} id
  * @param {new () => T} [kind]
@@ -24,7 +24,7 @@ export function $(id, kind = /** @type {new () => any} */ (HTMLElement)) {
 }
 
 /**
- * An HTML element. Properties that begin with "on" are listeners; children that are nothing are left out.
+ * Creates an HTML element. Properties that begin with "on" are listeners; empty children are left out.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, Prop> | null} [props]
@@ -34,7 +34,7 @@ export function $(id, kind = /** @type {new () => any} */ (HTMLElement)) {
 export const h = (tag, props, ...children) => dress(document.createElement(tag), props, children);
 
 /**
- * An SVG element; as `h`.
+ * Creates an SVG element, like `h`.
  * @template {keyof SVGElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, Prop> | null} [props]
@@ -62,7 +62,7 @@ function dress(node, props, children) {
 }
 
 /**
- * The children that are something, in one list.
+ * The children as a flat list, without empty ones.
  * @param {readonly Child[]} children
  * @returns {(Node | string)[]}
  */
@@ -75,7 +75,7 @@ export function present(children) {
 }
 
 /**
- * Changes a text; one that is the same already is not touched.
+ * Sets an element's text, unless it is already the same.
  * @param {Element} node
  * @param {string} text
  */
@@ -87,7 +87,7 @@ export function say(node, text) {
 const drawnFor = new WeakMap();
 
 /**
- * Whether an element shows something else than `mark` stands for; from now on it counts as showing that.
+ * True if `mark` differs from the one of the last call for this element; remembers it.
  * @param {Element} node
  * @param {unknown} mark
  */
@@ -98,7 +98,7 @@ export function hasChanged(node, mark) {
 }
 
 /**
- * Lets the next `hasChanged` be true.
+ * Makes the next `hasChanged` return true.
  * @param {Element} node
  */
 export const forgetDrawn = (node) => drawnFor.delete(node);
@@ -107,8 +107,8 @@ export const forgetDrawn = (node) => drawnFor.delete(node);
 const rowsOf = new WeakMap();
 
 /**
- * Makes a parent hold one row for each item, in order. Rows that stay are not touched: what is focused, opened or
- * scrolled to stays so.
+ * Gives a parent one row per item, in order. Existing rows are kept in place, so focus, open details and scroll
+ * positions are kept too.
  * @template Item
  * @template {{ node: Element }} Row
  * @param {Element} parent
@@ -146,13 +146,13 @@ function removeOthers(parent, rows, wanted) {
 }
 
 /**
- * Removes every row that `sync` has made.
+ * Removes every row that `sync` created.
  * @param {Element} parent
  */
 export const removeRows = (parent) => removeOthers(parent, rowsOf.get(parent) ?? new Map(), new Set());
 
 /**
- * Puts new children in, and the focus back to the one that is what the focused one was (by its data-f).
+ * Replaces the children and restores the focus to the child with the same data-f.
  * @param {Element} parent
  * @param {Child[]} children
  */
@@ -169,7 +169,7 @@ export function refill(parent, children) {
 
 const PIECE = 12; // milliseconds
 
-/** Lets the page answer before work goes on. */
+/** Lets the page respond before work continues; waits for the end of a press. */
 export async function breath() {
   if (globalThis.scheduler?.yield) await globalThis.scheduler.yield();
   else await new Promise((go) => setTimeout(go));
@@ -177,7 +177,7 @@ export async function breath() {
 }
 
 /**
- * A long list in short pieces, so that the page answers meanwhile; `current` says whether it is still wanted.
+ * Processes a long list in short pieces, so that the page stays responsive; stops when `current` returns false.
  * @template Item
  * @param {readonly Item[]} items
  * @param {(item: Item) => void} work

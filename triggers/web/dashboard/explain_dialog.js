@@ -1,4 +1,4 @@
-// The question why something did, or did not, start; the answer comes from the ledger first, then from storage.
+// The dialog that explains why something did or did not start, from the ledger first, then from storage.
 
 import { getExplanation, iso } from "./api.js";
 import { ask } from "./ask_dialog.js";

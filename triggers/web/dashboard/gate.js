@@ -1,4 +1,4 @@
-// The page with and without a key.
+// Switches between the page and the form that asks for a key.
 
 import { forgetKey, hasKey, keepKey } from "./api.js";
 import { connection, drawLive, forgetConnection } from "./connection.js";
@@ -9,7 +9,7 @@ import { signal } from "./signals.js";
 
 export const isGateShown = () => !$("gate").hidden;
 
-/** Shows the page, as far as there is anything to show. */
+/** Shows the page with whatever there is to show. */
 export function showPage() {
   showSections();
   $("gate").hidden = true;
@@ -22,7 +22,7 @@ function showSections() {
 }
 
 /**
- * Forgets the key and all that it has shown, and asks for another.
+ * Forgets the key and everything shown with it, and asks for another key.
  * @param {string | null} because
  */
 export function showGate(because) {
@@ -71,7 +71,7 @@ const FILLED = [
   "tip",
 ];
 
-/** Leaves nothing of what the key has shown in the page. */
+/** Removes everything from the page that was loaded with the key. */
 function leaveNothing() {
   showGate(null);
   sessionStorage.clear();
@@ -81,7 +81,7 @@ function leaveNothing() {
   }
 }
 
-/** Lets a key be given, and be forgotten. */
+/** Handles the form for the key and the button that forgets it. */
 export function listenToGate() {
   $("gate").addEventListener("submit", takeKey);
   $("forget").addEventListener("click", leaveNothing);

@@ -1,10 +1,10 @@
-// What is known of the app: its runs, its schedules and its health.
+// The data loaded from the app: its runs, its schedules and its health.
 
 import { DAYLONG } from "./times.js";
 
 /**
  * @import { HealthAnswer, RunAnswer, RunState, ScheduleAnswer } from "./api_types.js"
- * @typedef {RunAnswer & { at: number }} Run With the time of its row, in milliseconds.
+ * @typedef {RunAnswer & { at: number }} Run `at` is the time of its row, in milliseconds.
  */
 
 export const WEEK = 7 * DAYLONG;
@@ -25,12 +25,12 @@ export let plans = [];
 /** @type {HealthAnswer | null} */
 export let health = null;
 
-/** Every run from `back` on is known; `continuation` leads further into the past. */
+/** All runs from `back` on are loaded; `continuation` leads further into the past. */
 export const loaded = { back: Date.now(), continuation: /** @type {string | null} */ (null), complete: false };
-/** Where trouble was asked for beyond that, and when. */
+/** The period beyond `loaded` that was searched for trouble, and when. */
 export const searched = { at: 0, from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
 
-/** Forgets everything. */
+/** Forgets all data. */
 export function forgetAll() {
   runs.clear();
   written.clear();
@@ -51,7 +51,7 @@ export function keepSchedules(foundPlans, foundHealth) {
 }
 
 /**
- * Puts what was told of one schedule over what is known of it.
+ * Updates one schedule from an answer.
  * @param {ScheduleAnswer} plan
  */
 export function keepSchedule(plan) {
@@ -59,7 +59,7 @@ export function keepSchedule(plan) {
 }
 
 /**
- * Keeps runs; one that makes no sense is left out.
+ * Adds or updates runs; invalid ones are left out.
  * @param {readonly RunAnswer[]} found
  */
 export function keep(found) {
@@ -75,7 +75,7 @@ export function keep(found) {
 }
 
 /**
- * Lists tell less of a run than its own answer, which may be known already.
+ * Adds the details of a run that are already known: lists contain fewer than the answer for a single run.
  * @param {RunAnswer} run
  * @returns {RunAnswer}
  */
@@ -139,19 +139,19 @@ export function grouped(items, keyOf) {
 }
 
 /**
- * A text that changes whenever the run does.
+ * A text that changes whenever the run changes.
  * @param {string} key
  */
 export const textOf = (key) => written.get(key);
 
 /**
- * The replays of what a run was for, oldest first.
+ * The replays of the run's occurrence, oldest first.
  * @param {Run} run
  */
 export const replaysOf = (run) => replays.get(run.replay_of ?? run.key) ?? [];
 
 /**
- * The newest run of what a run was for.
+ * The newest attempt of the run's occurrence.
  * @param {Run} run
  */
 export const lastOf = (run) => replaysOf(run).at(-1) ?? run;
@@ -160,12 +160,12 @@ export const lastOf = (run) => replaysOf(run).at(-1) ?? run;
 const numberOf = (state) => newest.filter((run) => run.state === state).length;
 
 /**
- * Whether health counts more runs of an open state than are known.
+ * True if health counts more runs in an open state than are loaded.
  * @param {RunState} state
  */
 export const lacks = (state) => !loaded.complete && (health?.counts?.[state] ?? 0) > numberOf(state);
 
-/** Since when trouble is known: the list and the search touch, or the list counts alone. */
+/** Since when all trouble is known: from the search if it adjoins the list, otherwise from the list alone. */
 export function troubleSince() {
   if (loaded.complete) return Number.NEGATIVE_INFINITY;
   return searched.to >= loaded.back ? Math.min(searched.from, loaded.back) : loaded.back;

@@ -1,4 +1,4 @@
-// The schedules that are left out because of their errors: red rows above the others.
+// Schedules left out because of errors: red rows above the others.
 
 import { $, h, hasChanged, refill } from "./elements.js";
 import { grouped, health, plans } from "./known.js";
@@ -10,7 +10,7 @@ const OF_A_SCHEDULE = /^schedules\.([A-Za-z0-9_-]+)/;
 /** @param {FaultAnswer} fault */
 const nameIn = ({ path }) => OF_A_SCHEDULE.exec(path)?.[1] ?? "";
 
-/** Draws a row for each schedule of the file that the app does not run. */
+/** Draws a row for each schedule that is left out. */
 export function drawLeftOut() {
   const present = new Set(plans.map((one) => one.name));
   const faults = (health?.faults ?? []).filter((one) => nameIn(one) && !present.has(nameIn(one)));

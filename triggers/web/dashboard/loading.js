@@ -1,4 +1,4 @@
-// Asks the app for what is new, for what is open, and for trouble further back: not for everything.
+// Loads what is new, what is open, and older trouble from the app, rather than everything.
 
 import { generation, getHealth, getRun, getRuns, getSchedules, isNotFound, iso } from "./api.js";
 import { dropBefore, keep, keepSchedules, lacks, loaded, newest, runs, searched, WEEK } from "./known.js";
@@ -10,7 +10,7 @@ import { MINUTE } from "./times.js";
 const PAGE = 200;
 const ENOUGH = 1000;
 const ONE_BY_ONE = 8;
-const MARGIN = 2 * MINUTE; // clocks of instances differ, and a row may be seen a little after its time
+const MARGIN = 2 * MINUTE; // instances' clocks differ, and a row may become visible a little late
 
 /** @type {RunState[]} The states that need somebody. */
 export const TROUBLE = ["unknown", "dead", "rejected", "failed", "untracked"];
@@ -25,7 +25,7 @@ export async function lookAtSchedules() {
   keepSchedules(plans, health);
 }
 
-/** One page further into the past. */
+/** Loads one more page of older runs. */
 export async function loadBack() {
   const page = await getRuns({ limit: PAGE, continuation: loaded.continuation });
   keep(page.runs);
@@ -37,7 +37,7 @@ export async function loadBack() {
 }
 
 /**
- * The time of the oldest of a page's runs.
+ * The time of the oldest run of a page.
  * @param {RunAnswer[]} found
  */
 const backOf = (found) =>
@@ -46,10 +46,10 @@ const backOf = (found) =>
     .filter(Boolean)
     .at(-1);
 
-/** Whether the list should be loaded further back: there is less than a week of it, and not enough. */
+/** True if older runs should be loaded: the list spans less than a week and has too few runs. */
 export const isShort = () => !loaded.complete && newest.length < ENOUGH && loaded.back > Date.now() - WEEK;
 
-/** Trouble of the week that lies further back than the list is loaded: it is asked for by its state. */
+/** Loads this week's trouble that is older than the list, with one query per state. */
 export async function findTrouble() {
   const mine = generation;
   const at = Date.now();
@@ -63,7 +63,7 @@ export async function findTrouble() {
   if (mine === generation) Object.assign(searched, { at, from, to });
 }
 
-/** Health counts what is open: where more is than the loaded pages show, it lies further back, and is looked for. */
+/** Loads older open runs, for each state of which health counts more than are loaded. */
 export async function findOpen() {
   for (const state of OPEN) {
     if (lacks(state)) await loadAll({ state, until: iso(loaded.back + 1000) }, state === "unknown" ? 50 : 5);
@@ -71,7 +71,7 @@ export async function findOpen() {
 }
 
 /**
- * Every page of a question.
+ * Loads all pages of a query, `most` at most.
  * @param {RunsQuery} query
  * @param {number} [most]
  */
@@ -90,8 +90,8 @@ async function loadAll(query, most = Number.POSITIVE_INFINITY) {
 }
 
 /**
- * Loads what has come since. Returns whether so much is new (the tab was asleep) that a gap would be left: what lies
- * behind it is forgotten, and has to be loaded anew.
+ * Loads runs that are new. Returns true if there were too many (the tab was asleep) and a gap remains: older runs are
+ * then forgotten and must be loaded again.
  */
 export async function lookAtNew() {
   const since = newest.length ? iso(newest[0].at - MARGIN) : null;
@@ -114,10 +114,9 @@ export async function lookAtNew() {
 }
 
 /**
- * What is open may have moved on: many are looked at in lists, what those do not reach one by one, the longest not
- * looked at first.
+ * Updates open runs: many of them from lists, then the rest one by one, those that were checked longest ago first.
  * @param {boolean} all
- * @param {string | null} shown The key of a run that is looked at in any case.
+ * @param {string | null} shown The key of a run that is updated in any case.
  */
 export async function lookAtOpen(all, shown) {
   const begun = Date.now();
@@ -128,7 +127,7 @@ export async function lookAtOpen(all, shown) {
   const left = rest().sort((one, other) => (looked.get(one.key) ?? 0) - (looked.get(other.key) ?? 0));
   const keys = left.slice(0, all ? left.length : 4 * ONE_BY_ONE).map((run) => run.key);
   if (shown !== null && runs.has(shown)) keys.unshift(shown);
-  // A few at a time: a browser and a small app have their limits.
+  // A few at a time, to spare the browser and a small app.
   for (let at = 0; at < keys.length; at += ONE_BY_ONE) await Promise.all(keys.slice(at, at + ONE_BY_ONE).map(lookAt));
 }
 

@@ -1,4 +1,4 @@
-// Where the page begins: what its fields and buttons do, and the first look at the app.
+// The page's entry point: connects its fields and buttons, and starts loading.
 
 import { $, say } from "./elements.js";
 import { listenToGate } from "./gate.js";

@@ -1,4 +1,4 @@
-// What the signs of the timelines mean, and a table of the states one click away.
+// The legend of the timelines, and a table of the states, which opens with a click.
 
 import { $, h } from "./elements.js";
 import { badge } from "./state_signs.js";
@@ -9,7 +9,7 @@ import { GRAVITY, REASONS, SENTENCES } from "./tables.js";
 /** @type {RunState[]} Those that look alike are there once. */
 const LEGEND = ["finished", "submitted", "waiting", "unsent", "unknown", "failed", "canceled", "untracked", "skipped"];
 
-/** Draws the legend, and the table below it. */
+/** Draws the legend and the table below it. */
 export function drawMeanings() {
   const badges = LEGEND.map((state) => (state === "failed" ? badge(state, "failed, rejected, dead") : badge(state)));
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

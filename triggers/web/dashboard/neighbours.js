@@ -1,13 +1,13 @@
-// Equal neighbours in the list of runs: a few stand for all of them until somebody unfolds them.
+// Folds similar adjacent runs in the list: a few are shown for all of them until the user unfolds them.
 
 /** @import { Run } from "./known.js" */
 
-/** @typedef {{ id: string, run: Run, hidden: number }} Line A run, and how many equal ones are folded up behind it. */
+/** @typedef {{ id: string, run: Run, hidden: number }} Line A run, and how many similar ones are folded up behind it. */
 
 const SHOWN = 2;
 const WORTH_IT = 5;
 
-/** @type {Set<string>} What was unfolded, by the key of the oldest run of a row of equals: newer ones join it. */
+/** @type {Set<string>} The unfolded groups, by the key of their oldest run: newer runs join the group. */
 const unfolded = new Set();
 
 /** @param {string} id */
@@ -18,7 +18,7 @@ const kindOf = ({ schedule, state, reason, kind, requested_by: by, note }) =>
   JSON.stringify([schedule, state, reason, kind, by, note]);
 
 /**
- * The lines of a list. Only what was skipped or has finished is folded: what needs somebody is always there.
+ * The lines of a list. Only skipped and finished runs are folded: those that need attention are always shown.
  * @param {readonly Run[]} found
  * @returns {Line[]}
  */

@@ -1,15 +1,15 @@
-// While a pointer is pressed nothing is drawn: what moves between press and release is not clicked.
+// Pauses drawing while a pointer is pressed: an element that moves between press and release gets no click.
 
-const LONGEST_PRESS = 3000; // a release outside the window may not be told
+const LONGEST_PRESS = 3000; // in milliseconds; a release outside the window may not be reported
 
 /** @type {Promise<void> | null} */
 let press = null;
 let release = () => undefined;
 
-/** Follows the pointer. */
+/** Tracks presses of the pointer. */
 export function listenToPresses() {
   addEventListener("pointerdown", begin, true);
-  // The click comes with the release: only then may things move.
+  // The click event follows the release; elements may move only after it.
   for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(() => release()), true);
 }
 
@@ -25,7 +25,7 @@ function begin() {
 }
 
 /**
- * Null while nothing is pressed, so that drawing need not wait.
+ * Resolves when the pointer is released; null if it is not pressed.
  * @returns {Promise<void> | null}
  */
 export const pressed = () => press;

@@ -1,4 +1,4 @@
-// Keeps the page up: asks the app every 20 seconds while the tab is looked at, and draws what has come.
+// Refreshes the page every 20 seconds while its tab is visible.
 
 import { generation, hasKey, STALE, understood } from "./api.js";
 import { connection, drawBanner, drawLive, drawWarnings, EVERY, noteAway, noteReached } from "./connection.js";
@@ -41,8 +41,8 @@ export async function draw() {
 }
 
 /**
- * What the pointer is over, or what has the focus, stays where it is on the screen. Browsers see to that only where the
- * page is scrolled; where they would, they are told to leave it, or the page would move twice as far.
+ * Does `work`, and keeps the element that is hovered over or focused at its place on the screen. Browsers do this
+ * themselves only if the page is scrolled (scroll anchoring), so that is turned off meanwhile.
  * @param {() => void} work
  */
 function keepingPlace(work) {
@@ -62,13 +62,13 @@ function keepingPlace(work) {
 
 function later() {
   clearTimeout(timer);
-  // A hidden page asks nothing; it catches up when it is looked at again.
+  // A hidden page does not refresh; it catches up when it becomes visible.
   if (document.hidden || isGateShown()) return;
   const { failures } = connection;
   timer = setTimeout(() => isGateShown() || refresh(), failures ? Math.min(EVERY * 2 ** failures, LONGEST) : EVERY);
 }
 
-/** The tab is looked at again, or no longer. */
+/** Handles a change of the tab's visibility. */
 export function followVisibility() {
   if (document.hidden) clearTimeout(timer);
   else if (Date.now() - connection.lastGood > EVERY) refresh();
@@ -76,13 +76,13 @@ export function followVisibility() {
 }
 
 /**
- * Asks the app for what is new; with `whole` for the schedules, too, which every third time does anyway.
+ * Loads what is new; with `whole`, and otherwise every third time, also the schedules.
  * @param {boolean} [whole]
  * @returns {Promise<void>}
  */
 export function refresh(whole = false) {
   if (working) {
-    // What is under way may have asked already: whoever wants to see more waits for the next.
+    // The refresh that is running may have missed the change, so do another one after it.
     queued ??= working.then(() => {
       queued = null;
       return refresh(true);
@@ -96,7 +96,7 @@ export function refresh(whole = false) {
   return working;
 }
 
-/** Asks for everything again, also for trouble that lies further back. */
+/** Reloads everything, including older trouble. */
 export function refreshAll() {
   searched.at = 0;
   refresh(true);
@@ -106,7 +106,7 @@ export function refreshAll() {
 async function cycle(whole) {
   clearTimeout(timer);
   const isFirst = !connection.lastGood;
-  const isAll = !searched.at; // somebody has pressed Refresh
+  const isAll = !searched.at; // the user has pressed Refresh
   if (isFirst) drawLive("busy");
   try {
     const [, hasGap] = await Promise.all([
@@ -126,7 +126,7 @@ async function cycle(whole) {
   }
 }
 
-/** In the background, until there is a week of runs, or enough of them. */
+/** Loads older runs in the background, until there is a week of them, or enough. */
 async function fillBack() {
   const mine = generation;
   try {
@@ -140,7 +140,7 @@ async function fillBack() {
   }
 }
 
-/** Looks once more for what lies further back. */
+/** Searches again for older trouble. */
 async function findAgain() {
   searched.at = Date.now(); // one at a time
   try {
@@ -172,7 +172,7 @@ function failed(caught) {
   drawLive("away");
 }
 
-/** Shows the run in the address; before the first answer that waits. */
+/** Shows the run in the address; does nothing before the first refresh has succeeded. */
 export async function followAddress() {
   if (addressedRun() && !connection.lastGood) return;
   try {

@@ -1,4 +1,4 @@
-// The address of one run's story: #run/KEY.
+// The address of a run's details: #run/KEY.
 
 /** @param {string} key */
 export const addressOf = (key) => `#run/${encodeURIComponent(key)}`;
@@ -8,16 +8,16 @@ export function openStory(key) {
   location.hash = addressOf(key);
 }
 
-/** The key in the address; empty where there is none. */
+/** The key in the address; empty if there is none. */
 export function addressedRun() {
   try {
     return decodeURIComponent(/^#run\/(.+)$/.exec(location.hash)?.[1] ?? "");
   } catch {
-    return ""; // an address that somebody has cut off
+    return ""; // the address was truncated
   }
 }
 
-/** Takes the run out of the address. */
+/** Removes the run from the address. */
 export function leaveStory() {
   if (location.hash.startsWith("#run/")) history.replaceState(null, "", location.pathname);
 }

@@ -1,4 +1,4 @@
-// The questions about one run: once more, or no longer.
+// The dialogs to replay and to cancel a run.
 
 import { Failed, getRun, postCancel, postReplay } from "./api.js";
 import { ask, told, whyFields, whyOf } from "./ask_dialog.js";
@@ -43,7 +43,7 @@ const CANCELING = {
 
 /** @param {Run} run */
 export function askCancel({ key, schedule, state }) {
-  const means = h("span"); // of the state that the person agrees to
+  const means = h("span"); // what canceling does in the state that the user saw
   let agreed = runs.get(key)?.state ?? state;
   const show = () => say(means, CANCELING[agreed] ?? "It will not be sent.");
   show();

@@ -18,9 +18,9 @@ import { CLOCK, local, setTime } from "./times.js";
  * @import { RunState } from "./api_types.js"
  * @typedef {object} Filters
  * @property {string} text
- * @property {string} schedule Its name, or empty.
+ * @property {string} schedule A schedule's name, or empty.
  * @property {RunState | ""} state
- * @property {{ from: number, to: number } | null} period From inclusive, to exclusive.
+ * @property {{ from: number, to: number } | null} period `from` is inclusive, `to` exclusive.
  */
 
 const STEP = 100;
@@ -172,7 +172,7 @@ function updateRun(row, { id, run, hidden }) {
 }
 
 /**
- * Shows the runs that these filters let pass, and no others.
+ * Sets the filters.
  * @param {Partial<Filters>} wanted
  */
 export function filterRuns(wanted) {
@@ -190,7 +190,7 @@ function changeFilters(some) {
   drawRuns();
 }
 
-/** One page further: of the list, or of a search for what is filtered. */
+/** Loads one more page, of the list or of the filtered search. */
 export async function loadOlder() {
   if (!filters.schedule && !filters.state) await loadBack();
   else await searchOlder();
@@ -210,7 +210,7 @@ async function searchOlder() {
   Object.assign(older, { continuation: page.continuation, done: page.continuation === null });
 }
 
-/** Lets the fields and buttons of the list do what they are for. */
+/** Connects the fields and buttons of the list. */
 export function listenToFilters() {
   const text = $("text", HTMLInputElement);
   const bySchedules = $("by-schedule", HTMLSelectElement);

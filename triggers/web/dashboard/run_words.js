@@ -1,4 +1,4 @@
-// What a run is for, why, and how long it took, in a few words.
+// Describes in a few words what a run is for, why it ran, and how long it took.
 
 import { KINDS, OPEN, REASONS } from "./tables.js";
 import { apart, capital, many } from "./texts.js";
@@ -34,7 +34,7 @@ function replayed(run, blob) {
 export const kindInWords = (kind) => KINDS.get(kind) ?? kind;
 
 /**
- * As `about`, as a beginning; what a blob is called stays as it is.
+ * Like `about`, but capitalized, except for the name of a blob.
  * @param {RunAnswer} run
  */
 export const headline = (run) =>

@@ -1,4 +1,4 @@
-// One schedule in full: its next occurrences, what it starts, and the buttons for it.
+// The details of a schedule: its next occurrences, what it starts, and its buttons.
 
 import { DAYS } from "./cron_words.js";
 import { h } from "./elements.js";
@@ -51,7 +51,7 @@ function whenItRuns(plan) {
 
 /**
  * @param {NextAnswer} next
- * @param {string} zone Of the schedule.
+ * @param {string} zone The schedule's zone.
  */
 function occurrence(next, zone) {
   const { nominal_time: at, local_time: there, clock_change: change, moved_from: moved } = next;
@@ -69,11 +69,11 @@ function occurrence(next, zone) {
 }
 
 /**
- * The weekday of the schedule's zone, where it is another than the viewer's.
+ * The weekday in the schedule's zone, if it differs from the viewer's.
  * @param {NextAnswer} next
  */
 function dayThere({ nominal_time: at, local_time: local }) {
-  const there = new Date(`${local.slice(0, 10)}T12:00:00`); // noon of that date, wherever it is read
+  const there = new Date(`${local.slice(0, 10)}T12:00:00`); // noon of that date in the viewer's zone
   return there.toDateString() === new Date(at).toDateString() ? "" : `${DAYS[there.getDay()].slice(0, 3)} `;
 }
 
@@ -94,7 +94,7 @@ function whatItIs(plan) {
 }
 
 /**
- * A value in the file's own way of writing.
+ * A value as it is written in the file.
  * @param {unknown} value
  * @returns {string}
  */

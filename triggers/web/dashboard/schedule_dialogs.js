@@ -1,4 +1,4 @@
-// The questions about one schedule: to pause it, to resume it, and to start what it did not.
+// The dialogs to pause, resume and backfill a schedule.
 
 import { iso, postBackfill, postPause, postResume } from "./api.js";
 import { ask, whyFields, whyOf } from "./ask_dialog.js";

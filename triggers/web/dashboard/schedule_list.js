@@ -1,4 +1,4 @@
-// The list of schedules: each with its trigger in words, what comes next, its timeline, and its details when opened.
+// The list of schedules: each with its trigger in words, next occurrence, timeline and, when opened, details.
 
 import { $, breath, h, hasChanged, inPieces, present, refill, s, say, sync } from "./elements.js";
 import { health, plans } from "./known.js";
@@ -37,8 +37,8 @@ const isWanted = (plan) =>
   `${plan.name} ${plan.pipeline} ${plan.description ?? ""} ${inWords(plan)}`.toLowerCase().includes(wanted);
 
 /**
- * New rows come in pieces; what is there stays where it is.
- * @param {() => boolean} current Whether this drawing is still wanted.
+ * Draws the list. New rows are added in pieces; existing rows stay in place.
+ * @param {() => boolean} current Returns false when this drawing is no longer wanted.
  */
 export async function drawSchedules(current) {
   const found = plans.filter((plan) => !wanted || isWanted(plan));

@@ -1,4 +1,4 @@
-// What a dialog asks of the page that it does not know: to be drawn anew, or to ask the app anew.
+// Signals from dialogs to the page, which they do not know: redraw it, or refresh it from the app.
 
 /** @typedef {"changed" | "refresh"} Signal */
 

@@ -1,10 +1,10 @@
-// A shape for each state, beside its colour and its word.
+// A shape for each state, in addition to its colour and its word.
 
 import { h, s } from "./elements.js";
 import { SENTENCES } from "./tables.js";
 
 /** @import { RunState } from "./api_types.js" */
-/** @typedef {(x: number, y: number) => string} Outline The path of a sign around a point. */
+/** @typedef {(x: number, y: number) => string} Outline Returns the path of a sign around a point. */
 
 /** @type {Outline} */
 const bar = (x, y) => `M${x - 1.9} ${y - 6.5}h3.8v13h-3.8z`;
@@ -46,7 +46,7 @@ export const SHAPES = {
 };
 
 /**
- * A state that this page does not know yet looks like the one that says nothing.
+ * The state whose sign to use; a state that this page does not know looks like `untracked`.
  * @param {RunState} state
  * @returns {RunState}
  */
@@ -61,7 +61,7 @@ export function sign(state) {
 
 /**
  * @param {RunState} state
- * @param {string} [word] For several that look alike.
+ * @param {string} [word] The word to show, if not the state.
  */
 export const badge = (state, word = state) =>
   h("span", { class: `state s-${like(state)}`, title: SENTENCES.get(state) }, sign(state), word);

@@ -1,4 +1,4 @@
-// One run, its whole story.
+// The dialog with everything about one run.
 
 import { getRun, isNotFound } from "./api.js";
 import { $, forgetDrawn, h, hasChanged, refill, say } from "./elements.js";
@@ -21,10 +21,10 @@ import { localWithSeconds, relative, time } from "./times.js";
 
 const dialog = () => $("story", HTMLDialogElement);
 
-/** The key of the run whose story is open, or null. */
+/** The key of the run that is open, or null. */
 export const shownRun = () => (dialog().open ? (dialog().dataset.key ?? null) : null);
 
-/** Opens the story of the run in the address, and loads it anew; closes the dialog where there is none. */
+/** Opens the run in the address and reloads it; closes the dialog if there is none. */
 export async function showAddressedRun() {
   const key = addressedRun();
   const story = dialog();
@@ -143,7 +143,7 @@ const facts = (run) => [
 ];
 
 /**
- * A name and a value; null where there is no value.
+ * A name and a value; null if there is no value.
  * @param {string} name
  * @param {Child} value
  */
@@ -233,7 +233,7 @@ function storyActs(run) {
   ];
 }
 
-/** Lets the story be left: an address without it, or a click beside it, as Escape does. */
+/** Closes the dialog on a click outside it, and removes the run from the address when it closes. */
 export function listenToStory() {
   const story = dialog();
   story.addEventListener("close", leaveStory);

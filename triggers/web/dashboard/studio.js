@@ -1,4 +1,4 @@
-// Where a run that nobody knows the fate of is looked for: the jobs of its workspace in the studio.
+// The link for finding a run whose outcome is unknown: the jobs of its workspace in the studio.
 
 import { newest } from "./known.js";
 
@@ -10,7 +10,7 @@ const STUDIO = "https://ml.azure.com";
 export const isWebAddress = (url) => URL.canParse(url) && new URL(url).protocol === "https:";
 
 /**
- * The jobs of the workspace in which other runs of the schedule are; the studio's front page where there is none yet.
+ * The job list of the workspace of other runs of the schedule; the studio's front page if there is none yet.
  * @param {RunAnswer} run
  */
 export function jobsPage({ schedule }) {

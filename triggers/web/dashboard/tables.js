@@ -1,4 +1,4 @@
-// The words and the sets of states that the page shares with the app; triggers/web/tables.py puts them into the page.
+// The texts and the sets of states that the page shares with the app; they come from triggers/web/tables.py.
 
 import { $ } from "./elements.js";
 

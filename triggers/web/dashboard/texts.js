@@ -1,4 +1,4 @@
-// Pieces of sentences.
+// Builds parts of sentences.
 
 /**
  * "a, b and c".
@@ -19,7 +19,7 @@ export const many = (number, one) => `${number.toLocaleString("en-GB")} ${number
 export const capital = (text) => String(text).charAt(0).toUpperCase() + String(text).slice(1);
 
 /**
- * A text of others in which signs that turn text around (U+202E) end with the text they came in.
+ * Isolates text from others, so that characters that reverse text (U+202E) have no effect outside it.
  * @param {string} text
  */
 export const apart = (text) =>

@@ -1,4 +1,4 @@
-// The timelines: an axis above all, and a strip of marks for each schedule.
+// The timelines: a shared axis, and a strip of marks for each schedule.
 
 import { $, hasChanged, s } from "./elements.js";
 import { bySchedule, grouped, loaded } from "./known.js";
@@ -12,11 +12,11 @@ import { CLOCK, DAY, HOUR, MINUTE } from "./times.js";
  * @typedef {object} Mark The runs of one slot.
  * @property {number} x
  * @property {Run[]} found
- * @property {RunState} state The gravest.
+ * @property {RunState} state The gravest state among them.
  * @property {number} from In milliseconds, inclusive.
  * @property {number} to Exclusive.
  */
-/** @typedef {{ from: number, to: number }} Stretch What the timelines show, in milliseconds. */
+/** @typedef {{ from: number, to: number }} Stretch The period that the timelines show, in milliseconds. */
 
 const SLOT = 6; // pixels
 
@@ -55,7 +55,7 @@ function ticks({ from, to }) {
   return found;
 }
 
-/** In hours. */
+/** The distance between two ticks, in hours. */
 function tickStep() {
   if (isWeek()) return 24;
   const wide = range === 1 ? 1 / 6 : 3;
@@ -84,13 +84,13 @@ function tickLabel(at) {
 const stripMarks = new WeakMap();
 
 /**
- * The marks of a strip, from left to right.
+ * The marks that a strip shows, from left to right.
  * @param {SVGElement} svg
  */
 export const marksOf = (svg) => stripMarks.get(svg) ?? [];
 
 /**
- * Draws a schedule's runs in slots, the gravest of a slot on top; a path for each state.
+ * Draws a schedule's runs as marks, one per slot in the slot's gravest state; one path per state.
  * @param {SVGElement} svg
  * @param {ScheduleAnswer} plan
  */
@@ -116,7 +116,7 @@ export function drawStrip(svg, plan) {
 }
 
 /**
- * The marks of some runs; both newest first.
+ * The marks for runs; both are ordered newest first.
  * @param {Stretch} shown
  * @param {readonly Run[]} runs
  * @returns {Mark[]}
@@ -153,7 +153,7 @@ function pathsOf(marks) {
 }
 
 /**
- * What lies beneath the marks.
+ * The background of the marks.
  * @param {Stretch} shown
  */
 function ground(shown) {
@@ -174,7 +174,7 @@ function ground(shown) {
 }
 
 /**
- * A ring for each occurrence to come; those that would overlap are left out.
+ * A ring for each future occurrence, except those that would overlap.
  * @param {Stretch} shown
  * @param {readonly number[]} due
  */
@@ -185,7 +185,7 @@ function duePath(shown, due) {
 }
 
 /**
- * "1 failed", "2 skipped (paused, overlap)", the gravest first; reasons are told with `reasons`.
+ * "1 failed", "2 skipped (paused, overlap)", the gravest first; `reasons` adds the reasons.
  * @param {readonly Run[]} found
  * @param {{ reasons: boolean }} [options]
  */

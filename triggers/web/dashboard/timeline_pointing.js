@@ -1,4 +1,4 @@
-// What pointer and keyboard do on a timeline: a tip beside the mark that is pointed at, and a way to its runs.
+// Pointer and keyboard on a timeline: a tip for the mark that is pointed at, and a click to list its runs.
 
 import { $, say } from "./elements.js";
 import { openStory } from "./run_address.js";
@@ -19,7 +19,7 @@ function markText({ found, from, to }) {
   return [first, about(run), because(run)].filter(Boolean).join("\n");
 }
 
-/** Hides the tip, and the frame around the mark that it was for. */
+/** Hides the tip and the frame around its mark. */
 export function pointAtNothing() {
   if ($("tip").hidden) return;
   for (const one of document.querySelectorAll(".chosen[visibility=visible]")) one.setAttribute("visibility", "hidden");
@@ -67,7 +67,7 @@ function showRuns(mark, schedule) {
 }
 
 /**
- * Lets pointer and keyboard work on a strip.
+ * Handles pointer and keyboard on a strip.
  * @param {SVGElement} svg
  * @param {string} schedule
  */

@@ -1,4 +1,4 @@
-// Times and spans for people: in the viewer's zone, with UTC in the title.
+// Formats times and spans: in the viewer's zone, with UTC in the title.
 
 import { h, say } from "./elements.js";
 import { many } from "./texts.js";
@@ -6,7 +6,7 @@ import { many } from "./texts.js";
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAYLONG = 24 * HOUR;
-export const LAST_MINUTE = "9999-12-31T23:59"; // fields take years of six digits otherwise
+export const LAST_MINUTE = "9999-12-31T23:59"; // without a maximum, input fields accept six-digit years
 
 export const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 export const SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -14,13 +14,13 @@ export const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "nu
 const YEAR = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
 
 /**
- * The clock's time, with the date of any other day than today.
+ * The time of day, with the date unless it is today.
  * @param {string | number} at
  */
 export const local = (at) => localTime(at, CLOCK);
 
 /**
- * As `local`, to the second.
+ * Like `local`, with seconds.
  * @param {string | number} at
  */
 export const localWithSeconds = (at) => localTime(at, SECONDS);
@@ -64,7 +64,7 @@ export function relative(at) {
 }
 
 /**
- * A <time>; those that are relative are renewed by `tick`.
+ * A <time> element; `tick` updates relative ones.
  * @param {string} at
  * @param {(at: string) => string} [how]
  */
@@ -78,7 +78,7 @@ export function time(at, how = local) {
 const inBothZones = (at) => `${localWithSeconds(at)} here, ${at.replace("T", " ").replace("Z", "")} UTC`;
 
 /**
- * Changes what a <time> shows.
+ * Changes the time of a <time> element.
  * @param {HTMLTimeElement} node
  * @param {string} at
  */
@@ -90,7 +90,7 @@ export function setTime(node, at) {
   say(node, local(at));
 }
 
-/** Renews the relative times. */
+/** Updates the relative times. */
 export function tick() {
   const nodes = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-relative]"));
   for (const node of nodes) say(node, relative(node.dataset.relative ?? ""));

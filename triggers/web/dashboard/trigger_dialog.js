@@ -1,4 +1,4 @@
-// The question that triggers a schedule, and sends its answer in a way that starts one run at most.
+// The dialog that triggers a schedule. It sends requests so that they start at most one run.
 
 import { Failed, getRun, isNotFound, iso, isRefused, postTrigger } from "./api.js";
 import { ask, told, whyFields, whyOf } from "./ask_dialog.js";
@@ -14,8 +14,8 @@ import { LAST_MINUTE } from "./times.js";
  * @typedef {ReturnType<typeof parameterRow>} ParameterRow
  */
 
-/* What was sent and has no answer yet, for each schedule: whatever is tried next has the same id, so that there is one
-   run at most. It outlives the dialog, and the page. */
+/* Schedule → the request that was sent and has no answer yet. The next attempt uses the same id, so that at most one run
+   starts. Kept for the tab, beyond the dialog and the page. */
 const pending = {
   at: (/** @type {string} */ name) => `pending ${name}`,
   get: (/** @type {string} */ name) =>
@@ -43,7 +43,7 @@ async function sendTrigger(name, body) {
     pending.drop(name);
     return { run, told: told(run) };
   } catch (error) {
-    // The one before may have come through only now, with what stood in the dialog then.
+    // The earlier request may have arrived after all, with the values of that time.
     const isConflict = error instanceof Failed && error.status === 409;
     const late = before && isConflict && (await madeBefore(name, before, body));
     if (late) return late;
@@ -56,7 +56,7 @@ async function sendTrigger(name, body) {
 }
 
 /**
- * The run of an attempt whose answer was lost, or null.
+ * The run of an earlier attempt whose answer was lost, or null.
  * @param {string} name
  * @param {Sent} sent
  * @param {TriggerBody} now
@@ -94,7 +94,7 @@ export function askTrigger(name) {
   });
 }
 
-/** A brace that somebody types looks like a template, and is sent as it stands: the second press agrees to that. */
+/** Refuses typed braces once: they look like a template but are sent unchanged. Pressing again confirms that. */
 function bracesRefusedOnce() {
   let agreed = "[]";
   return (/** @type {TriggerBody} */ { pipeline_parameters: parameters }) => {
@@ -135,7 +135,7 @@ const timeField = () =>
   );
 
 /**
- * The fields of the schedule's parameters, and the rows that are there.
+ * The form's part for the schedule's parameters, and its current rows.
  * @param {ScheduleAnswer} plan
  */
 function parameterRows(plan) {
@@ -197,7 +197,7 @@ function bodyOf(values, rows) {
 }
 
 /**
- * What was typed is sent or refused, never left out in silence.
+ * Refuses invalid names, so that no typed value is silently left out.
  * @param {ParameterRow[]} rows
  */
 function refuseNames(rows) {
@@ -210,10 +210,10 @@ function refuseNames(rows) {
 }
 
 /**
- * @param {string | null} name Null: it is typed, too.
+ * @param {string | null} name Null if the user types the name too.
  * @param {string} value
  * @param {boolean} mayChange
- * @param {string | null} [now] What its template stands for at this moment; null where a file or a run is needed.
+ * @param {string | null} [now] The current value of its template; null if a file or a run is needed.
  */
 function parameterRow(name, value, mayChange, now) {
   const label = h("input", { "aria-label": "Parameter", placeholder: "name", class: "mono" });

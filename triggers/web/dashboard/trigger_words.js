@@ -1,4 +1,4 @@
-// A schedule's trigger in words; where a cron expression has none, the expression itself.
+// Describes a schedule's trigger in words; a cron expression without words is shown as it is.
 
 import { cronInWords, two } from "./cron_words.js";
 import { capital, listed } from "./texts.js";
@@ -31,7 +31,7 @@ import { capital, listed } from "./texts.js";
  */
 /** @typedef {{ schedule: string | string[], states?: string[] }} After */
 /**
- * As the file has it.
+ * A trigger as written in the file.
  * @typedef {{ recurrence?: Recurrence, cron?: Cron, change?: Watched, manual?: {}, after?: After, exclude?: Exclusion }} Trigger
  */
 

@@ -32,7 +32,7 @@ function isTrouble(run) {
   if (run.state === "unknown") return true;
   if (run.at && run.at < Date.now() - WEEK) return false;
   if (run.state === "dead") return true;
-  // Any other of yesterday that a later run has made good is history.
+  // Any other trouble older than a day is over once a later run has finished.
   const after = bySchedule.get(run.schedule)?.find((one) => one.state === "finished");
   return run.at > Date.now() - DAYLONG || !after || after.at < run.at;
 }
@@ -61,7 +61,7 @@ export function drawTrouble() {
 let drawnOrder = [];
 
 /**
- * The gravest first; while the pointer is over the cards, those that are there keep their places and new ones follow.
+ * The gravest first. While the pointer is over the cards, existing cards keep their places and new ones follow.
  * @param {Run[][]} groups
  */
 function inOrder(groups) {
