@@ -1,4 +1,4 @@
-"""The programs of docs/clients.md do what it says, against the app on this machine and over a line that is lost."""
+"""The programs of docs/clients.md do what the page says, with the local app and over an unreliable connection."""
 
 import http.server
 import json
@@ -23,7 +23,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 class BadLine(http.server.BaseHTTPRequestHandler):
-    """Between a client and the app; of either kind of call it spoils the first ones."""
+    """A proxy between a client and the app that breaks the first calls of each kind."""
 
     server: "BadLineServer"
 
@@ -34,7 +34,7 @@ class BadLine(http.server.BaseHTTPRequestHandler):
             self._say(503, b'{"error": "the ledger is away"}')
             return
         answer = self._pass_on("POST", body)
-        if len(self.server.bodies) > 1:  # what is answered to the first gets lost
+        if len(self.server.bodies) > 1:  # the answer to the first call is lost
             self._say(answer.status_code, answer.content)
 
     def do_GET(self) -> None:
@@ -88,7 +88,7 @@ def runs(called: Machine, schedule: str) -> list[dict[str, Any]]:
 
 
 @ALL
-def test_a_run_that_is_rejected_is_exit_1_and_says_why(
+def test_a_rejected_run_is_exit_code_1_with_the_reason(
     called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     code, lines, errors = client(program, tmp_path_factory)(called.url, "wrong", f"{program.language}-x")
@@ -99,7 +99,7 @@ def test_a_run_that_is_rejected_is_exit_1_and_says_why(
 
 
 @ALL
-def test_without_a_request_id_of_its_callers_a_program_makes_one(
+def test_without_a_request_id_a_program_generates_one(
     called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     before = {run["key"] for run in runs(called, "wrong")}
@@ -111,7 +111,7 @@ def test_without_a_request_id_of_its_callers_a_program_makes_one(
 
 
 @ALL
-def test_lost_answers_and_5xx_are_asked_again_and_make_one_run(
+def test_after_lost_answers_and_5xx_a_program_retries_and_starts_one_run(
     bad_line: BadLineServer, called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     request_id = str(uuid.uuid4())
@@ -134,7 +134,7 @@ def test_lost_answers_and_5xx_are_asked_again_and_make_one_run(
         (("nightly",), "another", "401"),
     ],
 )
-def test_what_is_refused_is_told_and_not_asked_again(
+def test_a_refusal_is_reported_and_not_retried(
     called: Machine,
     program: Program,
     tmp_path_factory: pytest.TempPathFactory,
@@ -148,7 +148,7 @@ def test_what_is_refused_is_told_and_not_asked_again(
     assert sentence in errors
 
 
-def test_a_disabled_schedule_starts_what_programs_ask_for(called: Machine) -> None:
+def test_a_disabled_schedule_can_be_triggered_by_programs(called: Machine) -> None:
     answer = requests.post(
         f"{called.url}/api/schedules/on-demand/trigger", json={}, headers={"x-functions-key": "the-key"}, timeout=60
     )
@@ -156,7 +156,7 @@ def test_a_disabled_schedule_starts_what_programs_ask_for(called: Machine) -> No
     assert (answer.status_code, answer.json()["state"]) == (202, "submitted")
 
 
-def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
+def test_the_webhook_receiver_checks_each_event_with_the_app_and_ignores_repetitions(
     called: Machine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, [port] = tmp_path_factory.mktemp("receiver"), free_ports(1)
@@ -191,7 +191,7 @@ def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
     assert told.decode() == f"{run} rejected\n"
 
 
-def test_the_web_activity_of_data_factory_sends_what_the_app_takes() -> None:
+def test_the_web_activity_of_data_factory_sends_a_valid_request() -> None:
     activity = json.loads(block("json", "## Data Factory, Fabric, Logic Apps"))["typeProperties"]
 
     run_id = str(uuid.uuid4())
@@ -201,7 +201,7 @@ def test_the_web_activity_of_data_factory_sends_what_the_app_takes() -> None:
     assert activity["url"].endswith("/api/schedules/nightly-training/trigger")
 
 
-def test_the_guide_for_contributors_names_every_tool_without_which_a_test_is_skipped() -> None:
+def test_the_contributing_guide_names_every_tool_that_tests_need() -> None:
     tools = {tool for program in PROGRAMS for needed in program.tools for tool in needed.split(" or ")}
 
     assert [tool for tool in tools if f"`{tool}`" not in CONTRIBUTING] == []

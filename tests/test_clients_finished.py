@@ -1,4 +1,4 @@
-"""The programs of docs/clients.md wait for the end of a run of Azure ML; the app takes a callback."""
+"""The programs of docs/clients.md wait for the end of a run in Azure ML, and the app accepts a callback."""
 
 import pytest
 import requests
@@ -9,7 +9,7 @@ from local.machine import Machine
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda one: one.language)
-def test_a_run_that_finishes_is_exit_0_with_its_key_and_its_page(
+def test_a_finished_run_is_exit_code_0_with_its_key_and_studio_url(
     called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     code, lines, errors = client(program, tmp_path_factory)(called.url, "nightly", f"{program.language}-done")
@@ -22,7 +22,7 @@ def test_a_run_that_finishes_is_exit_0_with_its_key_and_its_page(
     assert (code, lines, errors) == (0, [key, f"finished {run['studio_url']}"], "")
 
 
-def test_the_app_takes_what_the_job_of_azure_devops_sends_and_tells_nobody_its_token(called: Machine) -> None:
+def test_the_app_accepts_the_call_of_the_azure_devops_job_and_never_shows_its_token(called: Machine) -> None:
     path, headers, body = sent(
         {"pipelineParameters": {"since": "2026-11-02"}}, collectionuri="https://devops.invalid/x/"
     )
@@ -35,7 +35,7 @@ def test_the_app_takes_what_the_job_of_azure_devops_sends_and_tells_nobody_its_t
     assert "ey.the-token.x" not in answer.text
 
 
-def test_a_repeated_call_may_bring_a_newer_token_and_is_the_same_run(called: Machine) -> None:
+def test_a_repeated_call_with_a_newer_token_is_the_same_run(called: Machine) -> None:
     path, headers, body = sent(jobattempt="2", collectionuri="https://devops.invalid/x/")
     newer = sent(jobattempt="2", collectionuri="https://devops.invalid/x/", accesstoken="ey.newer.x")[2]
 
