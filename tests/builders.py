@@ -299,14 +299,14 @@ class ScriptedHook:
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
         self.is_silent = False
 
     def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
         assert (content_type, audience) == ("application/cloudevents+json", None)
 
         def call() -> Reply:
-            self.told.append((url, json.loads(data)))
+            self.received.append((url, json.loads(data)))
             if self.is_silent:
                 raise CutOff("it had not answered when the patience ended")
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
@@ -345,14 +345,14 @@ class ScriptedDevOps:
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.told: list[tuple[str, dict[str, Any], str]] = []
+        self.received: list[tuple[str, dict[str, Any], str]] = []
         self.is_silent = False
 
     def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
         assert audience is None
 
         def call() -> Reply:
-            self.told.append((url, json.loads(data), headers["Authorization"]))
+            self.received.append((url, json.loads(data), headers["Authorization"]))
             if self.is_silent:
                 raise CutOff("it had not answered when the patience ended")
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")

@@ -22,7 +22,7 @@ schedules:
 MARKERS = {
     "azurite": "azurite",
     "browser": "browser",
-    **dict.fromkeys(("machine", "pushed", "called", "azure"), "machine"),
+    **dict.fromkeys(("machine", "pushed", "client_machine", "azure"), "machine"),
 }
 """Fixture → marker of the tests that use it; see the markers in pyproject.toml."""
 STARTED = ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.exec")
@@ -34,8 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         assert isinstance(item, pytest.Function)
         for fixture in MARKERS.keys() & set(item.fixturenames):
             item.add_marker(MARKERS[fixture])
-        if shared := {"machine", "pushed", "called", "browser"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group("called" if "called" in shared else item.path.stem))
+        if shared := {"machine", "pushed", "client_machine", "browser"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("client_machine" if "client_machine" in shared else item.path.stem))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
@@ -87,9 +87,9 @@ def azureml() -> Iterator[AzureMl]:
 
 
 @pytest.fixture(scope="session")
-def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def client_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """The machine that client programs call. It requires a key, and runs of the schedule `wrong` are rejected."""
-    folder = tmp_path_factory.mktemp("called")
+    folder = tmp_path_factory.mktemp("client_machine")
     (folder / "schedules.yaml").write_text(CALLED)
     ports = free_ports(5)
     settings = {

@@ -45,7 +45,7 @@ def values(environment: dict[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def told(text: str, **environment: str) -> dict[str, Any]:
+def infra_output(text: str, **environment: str) -> dict[str, Any]:
     return parameters(text, "schedules.yaml", values(environment))
 
 
@@ -112,7 +112,7 @@ def test_no_change_in_scope_is_filtered_out(folder: str, globs: list[str], path:
 
 
 def test_the_shipped_file_gives_one_subscription_and_its_settings() -> None:
-    found = told((ROOT / "schedules.yaml").read_text())
+    found = infra_output((ROOT / "schedules.yaml").read_text())
 
     assert found == {
         "maximumInstanceCount": 40,
@@ -169,14 +169,14 @@ def test_a_watched_account_is_listed_once_with_its_containers() -> None:
     }
     own = {"topicName": OWN_TOPIC, "topicResourceGroup": "", "createTopic": True}
     shared = {"topicName": "shared", "topicResourceGroup": "rg-events", "createTopic": False}
-    assert told(text)["watchedAccounts"] == [account | own]
-    assert told(text, DataStorage__systemTopicId=TOPIC)["watchedAccounts"] == [account | shared]
-    assert told(text)["hostContainers"] == []
-    assert [one["name"] for one in told(text)["subscriptions"]] == ["a", "b", "c"]
+    assert infra_output(text)["watchedAccounts"] == [account | own]
+    assert infra_output(text, DataStorage__systemTopicId=TOPIC)["watchedAccounts"] == [account | shared]
+    assert infra_output(text)["hostContainers"] == []
+    assert [one["name"] for one in infra_output(text)["subscriptions"]] == ["a", "b", "c"]
 
 
 def test_app_settings_are_passed_on_and_settings_of_the_machine_are_not() -> None:
-    found = told(
+    found = infra_output(
         file_of(TIME),
         RECONCILE_SCHEDULE="*/30 * * * * *",
         LEDGER_RETENTION_DAYS="30",
@@ -194,7 +194,9 @@ def test_many_timers_raise_the_maximum_instance_count() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(60))
 
     assert (
-        told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")["maximumInstanceCount"]
+        infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")[
+            "maximumInstanceCount"
+        ]
         == 70
     )
 
@@ -205,7 +207,7 @@ def test_long_or_unusual_schedule_names_become_valid_event_grid_names() -> None:
         for name in ("a_b", "a-b", "x" * 100, "x" * 99 + "y")
     )
 
-    names = [one["name"] for one in told(text)["subscriptions"]]
+    names = [one["name"] for one in infra_output(text)["subscriptions"]]
 
     assert len(set(names)) == 4
     assert names[1] == "a-b"
@@ -277,7 +279,7 @@ def test_an_invalid_environment_is_refused_before_anything_is_deployed(
     environment: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(Undeployable) as refused:
-        told(WATCHING, **environment)
+        infra_output(WATCHING, **environment)
 
     assert refused.value.sentences == (sentence,)
 
@@ -290,23 +292,23 @@ def test_two_connections_to_one_account_are_refused() -> None:
     )
 
     with pytest.raises(Undeployable, match="Other__accountId is the same storage account as DataStorage__accountId"):
-        told(text, Other__accountId=ACCOUNT.format(HERE).upper())
+        infra_output(text, Other__accountId=ACCOUNT.format(HERE).upper())
 
 
 def test_watching_the_apps_own_containers_is_refused() -> None:
     with pytest.raises(Undeployable, match="the container dead-letters of the app's own account cannot be watched"):
-        told(change_file("recursive: true").replace("in-box", "dead-letters"))
+        infra_output(change_file("recursive: true").replace("in-box", "dead-letters"))
 
 
 def test_a_key_vault_reference_is_accepted_in_place_of_a_value() -> None:
     reference = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"
 
-    assert told(file_of(TIME), ENDPOINT=reference)["settings"]["ENDPOINT"] == reference
+    assert infra_output(file_of(TIME), ENDPOINT=reference)["settings"]["ENDPOINT"] == reference
 
 
 def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(Undeployable) as refused:
-        told(WATCHING, AZURE_ENV_NAME="", AZURE_LOCATION="", DataStorage__accountId="")
+        infra_output(WATCHING, AZURE_ENV_NAME="", AZURE_LOCATION="", DataStorage__accountId="")
 
     assert [sentence.split()[0] for sentence in refused.value.sentences] == [
         "AZURE_ENV_NAME",
@@ -319,7 +321,7 @@ def test_a_thousand_timers_are_refused() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(1000))
 
     with pytest.raises(Undeployable, match="1000 time-based schedules want 1010 instances; Flex Consumption has 1000"):
-        told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")
+        infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")
 
 
 def test_the_command_reads_the_environment_and_never_local_settings(tmp_path: Path) -> None:
@@ -334,7 +336,7 @@ def test_the_command_reads_the_environment_and_never_local_settings(tmp_path: Pa
     assert (refused.code, refused.out) == (1, "")
     assert "the app setting PIPELINE_ENDPOINT does not exist; add it" in refused.err
     assert done.code == 0, done.err
-    assert json.loads(done.out) == told(change_file("connection: DataStorage"))
+    assert json.loads(done.out) == infra_output(change_file("connection: DataStorage"))
 
 
 def test_a_broken_file_is_not_deployed(tmp_path: Path) -> None:
@@ -380,7 +382,7 @@ def test_an_app_that_scales_to_zero_and_relies_on_events_gets_a_warning(
 )
 def test_an_invalid_number_of_always_ready_instances_is_refused(value: str, sentence: str) -> None:
     with pytest.raises(Undeployable, match=sentence):
-        told(change_file("connection: DataStorage"), ALWAYS_READY_INSTANCES=value)
+        infra_output(change_file("connection: DataStorage"), ALWAYS_READY_INSTANCES=value)
 
 
 def test_the_shipped_file_passes_the_steps_of_the_first_deployment(tmp_path: Path) -> None:

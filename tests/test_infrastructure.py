@@ -15,7 +15,7 @@ import pytest
 import tree_sitter_bicep
 import yaml
 from builders import API
-from test_infra_command import ENVIRONMENT, URL, told
+from test_infra_command import ENVIRONMENT, URL, infra_output
 from tree_sitter import Language, Parser
 
 from infra.package import packaged
@@ -95,7 +95,7 @@ def test_bicep_declares_every_field_that_the_command_prints() -> None:
         name: set(re.findall(r"^  (\w+):", body, re.MULTILINE))
         for name, body in re.findall(r"type (\w+) = \{\n(.*?)^\}", types, re.MULTILINE | re.DOTALL)
     }
-    found = told(
+    found = infra_output(
         "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\n"
         "schedules: {a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: two}}}\n"
     )

@@ -31,11 +31,11 @@ def before(name: str, of: dict[str, Any]) -> list[str]:
     return [*direct, *(further for one in direct for further in before(one, of))]
 
 
-def called(job: dict[str, Any]) -> str:
+def called_workflow(job: dict[str, Any]) -> str:
     return str(job["uses"]).rpartition("/")[2]
 
 
-def looked(folder: Path, together: str) -> tuple[str, str, str]:
+def checked_variables(folder: Path, together: str) -> tuple[str, str, str]:
     """What the job that checks the variables prints, outputs, and writes to the run's summary."""
     [step] = jobs("azure-variables.yml")["look"]["steps"]
     output, summary = folder / "output", folder / "summary"
@@ -58,7 +58,7 @@ def looked(folder: Path, together: str) -> tuple[str, str, str]:
 
 @pytest.mark.machine
 def test_without_azure_variables_a_notice_says_what_to_set_and_where_to_read_more(tmp_path: Path) -> None:
-    printed, output, summary = looked(tmp_path, "")
+    printed, output, summary = checked_variables(tmp_path, "")
 
     assert printed == f"::notice title=Not deployed to dev::{summary}"
     assert output == ""
@@ -69,7 +69,7 @@ def test_without_azure_variables_a_notice_says_what_to_set_and_where_to_read_mor
 
 @pytest.mark.machine
 def test_with_azure_variables_the_following_jobs_get_are_set(tmp_path: Path) -> None:
-    assert looked(tmp_path, "11111111-2222-3333-4444-555555555555") == ("", "are-set=true\n", "")
+    assert checked_variables(tmp_path, "11111111-2222-3333-4444-555555555555") == ("", "are-set=true\n", "")
 
 
 def test_the_variables_are_checked_in_the_environment_where_the_deployment_signs_in() -> None:
@@ -88,8 +88,11 @@ def test_nothing_is_deployed_to_an_environment_whose_variables_are_not_set(envir
     looking = f"{environment}-variables"
     chain = [environment, *before(environment, every)]
 
-    assert (called(every[looking]), every[looking]["with"]) == ("azure-variables.yml", {"environment": environment})
-    assert called(every[environment]) == "deploy-environment.yml"
+    assert (called_workflow(every[looking]), every[looking]["with"]) == (
+        "azure-variables.yml",
+        {"environment": environment},
+    )
+    assert called_workflow(every[environment]) == "deploy-environment.yml"
     assert f"needs.{looking}.outputs.are-set == 'true'" in [every[one].get("if") for one in chain]
     # `always()` and similar functions would run a job although its needs were skipped.
     assert [one for one in chain if re.search(r"\w\(\)", every[one].get("if", ""))] == []
@@ -98,7 +101,7 @@ def test_nothing_is_deployed_to_an_environment_whose_variables_are_not_set(envir
 def test_ci_and_the_proof_come_before_dev_and_dev_before_prod() -> None:
     every = jobs("deploy.yml")
 
-    assert called(every["proof"]) == "nightly.yml"
+    assert called_workflow(every["proof"]) == "nightly.yml"
     assert {"ci", "proof"} <= set(before("dev", every))
     assert "dev" in before("prod", every)
 

@@ -48,7 +48,7 @@ KEY = "s@2026-11-01T04:00:00Z"
 OWN = {"trigger_run_key": KEY, "trigger_ledger": "L", "trigger_attempt": "A"}
 
 
-def named(keys: str, pipeline: str, settings: dict[str, str] | None = None) -> Schedule:
+def loaded_schedule(keys: str, pipeline: str, settings: dict[str, str] | None = None) -> Schedule:
     loaded = config(file_of(keys, pipeline=pipeline, top=TOP), settings or {"API": PUBLIC})
     assert not loaded.faults, [str(fault) for fault in loaded.faults]
     return loaded.schedules["s"]
@@ -63,7 +63,7 @@ def submission(of: Schedule, blob: BlobChange | None = None, key: str = KEY) -> 
 
 def sent(keys: str, pipeline: str, blob: BlobChange | None = None, **settings: str) -> Call:
     values = {"API": PUBLIC, **settings}
-    return call_of(submission(named(keys, pipeline, values), blob), values)
+    return call_of(submission(loaded_schedule(keys, pipeline, values), blob), values)
 
 
 def properties(call: Call) -> Any:
@@ -138,7 +138,7 @@ def test_the_inputs_equal_those_that_the_sdk_sends(case: dict[str, Any]) -> None
 def test_a_batch_endpoint_gets_numbers_and_booleans_with_the_types_of_the_file(
     written: str, given: dict[str, str], value: object
 ) -> None:
-    asked = submission(named(f"pipeline_parameters: {{n: {written}}}\n{TIME}", BATCH))
+    asked = submission(loaded_schedule(f"pipeline_parameters: {{n: {written}}}\n{TIME}", BATCH))
     request = with_overrides(asked.request, given, None)
     kept = msgspec.json.decode(msgspec.json.encode(request), type=RunRequest)
 
@@ -344,7 +344,7 @@ class Line:
         self.wire = Wire(tokens=Issued(azureml), scope=None, patience=timedelta(seconds=2), threads=4, ca_bundle=None)
 
     def submit(self, pipeline: str, keys: str = TIME, key: str = KEY) -> tuple[Submission, Outcome]:
-        one = submission(named(keys, pipeline, self.settings), key=key)
+        one = submission(loaded_schedule(keys, pipeline, self.settings), key=key)
         return one, Service(self.wire, self.settings).submit(one, lambda: True)
 
     def find(self, one: Submission) -> LookUp:
@@ -450,7 +450,7 @@ def test_a_job_whose_answer_was_lost_is_unknown_and_found_by_its_name(
 
 
 def test_only_for_components_does_an_empty_look_up_prove_that_no_run_started(line: Line) -> None:
-    found = [line.find(submission(named(TIME, one, line.settings))) for one in JOBS]
+    found = [line.find(submission(loaded_schedule(TIME, one, line.settings))) for one in JOBS]
 
     assert [(one.complete, one.run_ids, one.is_proof) for one in found] == [(True, (), False), (True, (), True)]
 
@@ -487,7 +487,7 @@ def test_a_disabled_pipeline_is_rejected(azureml: AzureMl, line: Line) -> None:
 
 @pytest.mark.parametrize("pipeline", TARGETS)
 def test_a_run_that_the_service_does_not_know_counts_as_denied(line: Line, pipeline: str) -> None:
-    seen = line.status(submission(named(TIME, pipeline, line.settings)), "nobody")
+    seen = line.status(submission(loaded_schedule(TIME, pipeline, line.settings)), "nobody")
 
     assert (seen.is_denied, seen.status, seen.end) == (True, None, None)
 
@@ -530,7 +530,7 @@ def test_a_batch_endpoint_run_without_workspace_cannot_be_canceled(line: Line) -
 
 @pytest.mark.parametrize("pipeline", JOBS)
 def test_an_answer_that_names_another_job_is_an_incomplete_look_up(azureml: AzureMl, line: Line, pipeline: str) -> None:
-    one = submission(named(TIME, pipeline, line.settings))
+    one = submission(loaded_schedule(TIME, pipeline, line.settings))
     azureml.service.start(job_name("L", KEY), "x", {}).run_id = "another"
 
     found = line.find(one)
@@ -559,7 +559,7 @@ def test_an_answer_that_trickles_in_is_abandoned_after_the_timeout(part: str) ->
     with dripping(part) as url:
         settings = {"API": url, "AZUREML_ARM": url}
         wire = Wire(tokens=Given(None), scope=None, patience=timedelta(seconds=1), threads=2, ca_bundle=None)
-        one = submission(named(TIME, COMPONENT, settings))
+        one = submission(loaded_schedule(TIME, COMPONENT, settings))
         started = time.monotonic()
         seen = RunStatus(wire, settings).of(submitted(one, "x"))
         found = RunHistory(wire, settings).find(one.request, one.run_key, one.ledger_id)

@@ -200,21 +200,25 @@ def test_expressions_without_an_equivalent_are_named_and_left_to_the_user(tmp_pa
     assert config_of(result).faults == ()
 
 
-def named(function: str, text: str) -> dict[str, Any]:
+def name_condition(function: str, text: str) -> dict[str, Any]:
     return {function: ["@triggerBody()?['Name']", text]}
 
 
 @pytest.mark.parametrize(
     ("condition", "include", "exclude"),
     [
-        ({"and": [named("endsWith", ".csv")]}, ["*.csv"], None),
-        ({"and": [named("startsWith", "a"), named("endsWith", ".csv")]}, ["a*.csv"], None),
-        ({"or": [named("equals", "a.csv"), named("contains", "x")]}, ["a.csv", "*x*"], None),
-        ({"not": {"or": [named("endsWith", ".tmp"), named("startsWith", "_")]}}, None, ["*.tmp", "_*"]),
+        ({"and": [name_condition("endsWith", ".csv")]}, ["*.csv"], None),
+        ({"and": [name_condition("startsWith", "a"), name_condition("endsWith", ".csv")]}, ["a*.csv"], None),
+        ({"or": [name_condition("equals", "a.csv"), name_condition("contains", "x")]}, ["a.csv", "*x*"], None),
+        (
+            {"not": {"or": [name_condition("endsWith", ".tmp"), name_condition("startsWith", "_")]}},
+            None,
+            ["*.tmp", "_*"],
+        ),
         ("@endsWith(toLower(triggerBody()?['Name']), '.csv')", ["*.csv"], None),
         ({"and": [{"greater": ["@triggerBody()?['Size']", 10]}]}, None, None),
-        ({"not": {"and": [named("endsWith", "a"), named("startsWith", "b")]}}, None, None),
-        ({"and": [named("contains", "a"), named("contains", "b")]}, None, None),
+        ({"not": {"and": [name_condition("endsWith", "a"), name_condition("startsWith", "b")]}}, None, None),
+        ({"and": [name_condition("contains", "a"), name_condition("contains", "b")]}, None, None),
     ],
 )
 def test_conditions_on_the_file_name_become_globs_if_possible(

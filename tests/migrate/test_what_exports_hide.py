@@ -20,7 +20,7 @@ def everything(result: Result) -> str:
     return result.text + markdown(result) + "\n".join(plain(result)) + json.dumps(as_json(result))
 
 
-def told(result: Result, place: str) -> list[tuple[str, str]]:
+def differences_at(result: Result, place: str) -> list[tuple[str, str]]:
     return [
         (one.verdict.value, one.sentence)
         for each in result.schedules
@@ -125,7 +125,9 @@ def test_an_activity_whose_name_has_the_same_ending_is_not_mistaken_for_the_prev
     result = of_document(tmp_path, "data-factory", [document, hourly("p")])
 
     assert upstream_of(result)["p-score"] == "p-train-in"
-    assert ("lost", "the activity in is not imported: the run does not wait for it") in told(result, "dependsOn")
+    assert ("lost", "the activity in is not imported: the run does not wait for it") in differences_at(
+        result, "dependsOn"
+    )
 
 
 def test_pipelines_that_all_execute_each_other_are_read_quickly(tmp_path: Path) -> None:
@@ -172,9 +174,9 @@ def test_sdk_v1_numbers_written_as_text_are_read_and_unsent_fields_are_reported(
 
     [one] = result.schedules
     assert one.keys["change"]["polling_interval"] == 15
-    assert [verdict for verdict, _ in told(result, "DataStoreTriggerInfo.PollingInterval")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "DataStoreTriggerInfo.PollingInterval")] == ["changed"]
     for name in ("DisplayName", "RunType", "Properties"):
-        assert [verdict for verdict, _ in told(result, f"PipelineSubmissionInfo.{name}")] == ["lost"]
+        assert [verdict for verdict, _ in differences_at(result, f"PipelineSubmissionInfo.{name}")] == ["lost"]
 
 
 def test_an_sdk_v1_schedule_without_datastore_is_left_to_the_user(tmp_path: Path) -> None:
@@ -202,10 +204,10 @@ def test_v2_settings_and_input_types_are_reported(tmp_path: Path) -> None:
     [one] = result.schedules
     assert (one.keys["continue_on_step_failure"], one.keys["tags"]) == (True, {"team": "a"})
     assert one.keys["datapaths"] == {"table": {"datastore": "d", "path": "a/b"}}
-    assert [verdict for verdict, _ in told(result, "create_job.settings.default_compute")] == ["changed"]
-    assert told(result, "create_job.settings.continue_on_step_failure")[0][0] == "kept"
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.table")] == ["changed"]
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.table.type")] == ["lost"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.settings.default_compute")] == ["changed"]
+    assert differences_at(result, "create_job.settings.continue_on_step_failure")[0][0] == "kept"
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.table")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.table.type")] == ["lost"]
 
 
 def schedules_of(text: str) -> set[str]:
@@ -319,9 +321,9 @@ def test_expressions_in_sdk_v1_are_translated_in_parameters_only(tmp_path: Path)
     assert parameters == {"day": "{scheduled_time-1d:%Y-%m-%d}", "at": "{scheduled_time}", "mail": "night@example.org"}
     assert one.keys["experiment_name"] == "@night"
     for name in ("by", "run"):
-        assert [verdict for verdict, _ in told(result, f"PipelineSubmissionInfo.parameterassignments.{name}")] == [
-            "lost"
-        ]
+        assert [
+            verdict for verdict, _ in differences_at(result, f"PipelineSubmissionInfo.parameterassignments.{name}")
+        ] == ["lost"]
 
 
 def test_v2_macros_become_templates(tmp_path: Path) -> None:
@@ -339,8 +341,8 @@ def test_v2_macros_become_templates(tmp_path: Path) -> None:
     [one] = result.schedules
     parameters = one.keys["pipeline_parameters"]
     assert parameters == {"at": "{scheduled_time}", "to": "out/{run_key}.csv", "is": "$x"}
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.at")] == ["changed"]
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.of")] == ["lost"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.at")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.of")] == ["lost"]
 
 
 def test_utcnow_in_a_run_for_a_changed_file_is_imported_without_failure(tmp_path: Path) -> None:
@@ -372,7 +374,7 @@ def test_a_chained_activity_gets_the_parameters_of_its_pipelines_trigger(tmp_pat
     assert (one.keys["pipeline_parameters"], two.keys["pipeline_parameters"]) == ({"env": "dev"}, {"env": "dev"})
     [chained] = [each for each in result.schedules if each.draft.upstream]
     assert "pipeline_parameters" not in chained.keys
-    assert any("the_triggers_differ" in sentence for _, sentence in told(result, "parameters.env"))
+    assert any("the_triggers_differ" in sentence for _, sentence in differences_at(result, "parameters.env"))
 
 
 def test_each_target_that_is_not_in_the_export_gets_its_own_setting(tmp_path: Path) -> None:
@@ -421,8 +423,10 @@ def test_a_boolean_written_as_text_is_read_and_other_text_is_reported(tmp_path: 
     [one] = result.schedules
     assert one.keys.get("continue_on_step_failure") is kept
     place = "actions.HTTP.inputs.body.ContinueRunOnStepFailure"
-    assert [verdict for verdict, _ in told(result, place)] == ["lost" if kept is None else "kept"]
-    assert [verdict for verdict, _ in told(result, "actions.HTTP.inputs.body.ParameterAssignments.a")] == ["lost"]
+    assert [verdict for verdict, _ in differences_at(result, place)] == ["lost" if kept is None else "kept"]
+    assert [verdict for verdict, _ in differences_at(result, "actions.HTTP.inputs.body.ParameterAssignments.a")] == [
+        "lost"
+    ]
 
 
 def test_a_start_in_year_1_is_left_out(tmp_path: Path) -> None:
@@ -431,7 +435,7 @@ def test_a_start_in_year_1_is_left_out(tmp_path: Path) -> None:
 
     result = of_document(tmp_path, "sdk-v1", document)
 
-    assert [verdict for verdict, _ in told(result, "Recurrence.StartTime")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "Recurrence.StartTime")] == ["changed"]
     assert len(result.schedules) == 1
 
 

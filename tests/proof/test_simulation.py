@@ -92,7 +92,7 @@ def test_next_to_processes_of_the_last_release_no_run_starts_twice_and_none_is_l
     assert faults["another release"] >= SEEDS_AT_ONCE, "deployments and rollbacks"
 
 
-def test_a_seed_always_tells_the_same_story() -> None:
+def test_a_seed_always_gives_the_same_story() -> None:
     first, second = Simulation(7, hours=1), Simulation(7, hours=1)
 
     assert (first.run(), first.world.faults) == (second.run(), second.world.faults)

@@ -75,13 +75,13 @@ def rows(engine: Engine) -> list[str]:
 def test_the_callback_reports_how_the_run_ended(engine: Engine, seen: Seen, result: str) -> None:
     run = triggered(engine)
     passes(engine, 3)
-    told_early = list(engine.devops.told)
+    told_early = list(engine.devops.received)
     engine.service.seen["run-1"] = seen
     passes(engine, 3)
 
     body = {"name": "TaskCompleted", "taskId": TASK["task_instance_id"], "jobId": TASK["job_id"], "result": result}
     assert (run.state, told_early) == (RunState.WAITING, []), "the answer does not wait for Azure ML"
-    assert engine.devops.told == [(URL, body, BASIC)]
+    assert engine.devops.received == [(URL, body, BASIC)]
     assert rows(engine) == [], "the token is deleted"
 
 
@@ -92,7 +92,7 @@ def test_a_run_that_never_starts_fails_the_task(engine: Engine, answer: Answer) 
     passes(engine, 2 if answer is Answer.REJECTED else 100, timedelta(minutes=16))
     passes(engine, 1)
 
-    assert [told[1]["result"] for told in engine.devops.told] == ["failed"]
+    assert [told[1]["result"] for told in engine.devops.received] == ["failed"]
 
 
 def test_a_callback_is_repeated_after_a_server_error_and_not_after_a_refusal(engine: Engine) -> None:
@@ -100,12 +100,12 @@ def test_a_callback_is_repeated_after_a_server_error_and_not_after_a_refusal(eng
     triggered(engine, "a")
     engine.devops.statuses = [503, 500, 204]
     passes(engine, 8)
-    repeated = len(engine.devops.told)
+    repeated = len(engine.devops.received)
     triggered(engine, "b")
     engine.devops.statuses = [404]
     passes(engine, 8)
 
-    assert (repeated, len(engine.devops.told), rows(engine)) == (3, 4, [])
+    assert (repeated, len(engine.devops.received), rows(engine)) == (3, 4, [])
 
 
 def test_a_collection_that_does_not_answer_is_called_once_a_pass_and_then_less_often(engine: Engine) -> None:
@@ -119,14 +119,14 @@ def test_a_collection_that_does_not_answer_is_called_once_a_pass_and_then_less_o
     for _ in range(6):
         engine.clock.pass_time(timedelta(minutes=1))
         process.run_pass()
-        asked.append(len(engine.devops.told))
+        asked.append(len(engine.devops.received))
     engine.devops.is_silent = False
     for _ in range(30):
         engine.clock.pass_time(timedelta(minutes=1))
         process.run_pass()
 
     assert asked[-1] <= 5, "five tasks wait, over six passes"
-    assert len(engine.devops.told) == asked[-1] + 5
+    assert len(engine.devops.received) == asked[-1] + 5
 
 
 def test_a_token_is_deleted_after_three_days_and_the_run_continues(engine: Engine) -> None:
@@ -138,7 +138,7 @@ def test_a_token_is_deleted_after_three_days_and_the_run_continues(engine: Engin
 
     assert (kept, rows(engine)) == (["n:s!a:callback"], [])
     assert engine.states()[run.key] == "submitted"
-    assert engine.devops.told == []
+    assert engine.devops.received == []
 
 
 def test_the_token_is_stored_in_its_own_row_and_nowhere_else(engine: Engine) -> None:
@@ -207,7 +207,7 @@ def test_a_skipped_run_fails_the_task(engine: Engine) -> None:
     passes(engine)
 
     assert run.state is RunState.SKIPPED
-    assert [told[1]["result"] for told in engine.devops.told] == ["failed"]
+    assert [told[1]["result"] for told in engine.devops.received] == ["failed"]
 
 
 @pytest.mark.parametrize(("status", "told"), [(204, 1), (302, 1), (203, 1), (503, 2)])

@@ -46,21 +46,21 @@ def test_an_overdue_change_is_reported_once_and_shown_until_a_change_arrives(
         assert after(engine, hours=2) == {"s": last}
 
     assert [getattr(one, "action", "") for one in caplog.records].count("change_overdue") == 1
-    [(_, event)] = engine.hook.told
+    [(_, event)] = engine.hook.received
     assert (event["type"], event["id"]) == ("azureml-triggers.change.overdue", f"s#overdue#{last}")
     assert event["data"] == {"schedule": "s", "expected_every": "25h", "last_change": last}
 
     upload(engine, "in/b.csv", "0x2")
     assert after(engine, minutes=1) == {}
     after(engine, hours=26)
-    assert len(engine.hook.told) == 2, "a second notification, for another overdue change"
+    assert len(engine.hook.received) == 2, "a second notification, for another overdue change"
 
 
 def test_without_any_change_overdue_counts_from_the_schedules_beginning(engine: Engine) -> None:
     assert after(engine, hours=24) == {}
     assert after(engine, hours=2) == {"s": None}
-    assert engine.hook.told[0][1]["data"]["last_change"] is None
-    assert engine.hook.told[0][1]["id"] == "s#overdue#"
+    assert engine.hook.received[0][1]["data"]["last_change"] is None
+    assert engine.hook.received[0][1]["id"] == "s#overdue#"
 
 
 def test_a_skipped_change_counts_as_a_change(engine: Engine) -> None:
@@ -99,7 +99,7 @@ def test_a_failed_overdue_notification_is_repeated_until_it_is_accepted(engine: 
     for number in range(10):
         after(engine, hours=0 if number else 26, minutes=5)
 
-    assert [event["type"] for _, event in engine.hook.told] == ["azureml-triggers.change.overdue"] * 3
+    assert [event["type"] for _, event in engine.hook.received] == ["azureml-triggers.change.overdue"] * 3
 
 
 def test_two_instances_send_one_overdue_notification(engine: Engine) -> None:
@@ -108,7 +108,7 @@ def test_two_instances_send_one_overdue_notification(engine: Engine) -> None:
     for one in (engine, engine.with_new_process()):
         one.reconcile(watching(WITH_HOOK))
 
-    assert len(engine.hook.told) == 1
+    assert len(engine.hook.received) == 1
 
 
 def test_without_expected_every_nothing_is_written_or_reported(engine: Engine) -> None:
@@ -132,7 +132,7 @@ def test_a_set_with_expect_by_is_overdue_if_no_file_arrived_at_all(engine: Engin
     assert after(engine, of, hours=24) == {}, "04:00 in UTC: the day until 06:00 in Berlin has a file"
 
     assert after(engine, of, hours=23) == {"s": "2026-11-01T04:00:00Z"}, "the next day has none"
-    assert engine.hook.told[-1][1]["data"] == {
+    assert engine.hook.received[-1][1]["data"] == {
         "schedule": "s",
         "expected_every": None,
         "last_change": "2026-11-01T04:00:00Z",

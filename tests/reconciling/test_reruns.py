@@ -159,7 +159,7 @@ def test_a_manual_replay_supersedes_the_pending_rerun() -> None:
     assert replayed.key == f"{KEY}.r2"
     minutes(engine, of, 30)
     assert engine.states() == {KEY: "failed", f"{KEY}.r1": "skipped superseded", f"{KEY}.r2": "submitted"}
-    assert [told["subject"] for _, told in engine.hook.told] == [KEY], "this end turned out to be the last"
+    assert [told["subject"] for _, told in engine.hook.received] == [KEY], "this end turned out to be the last"
 
 
 def test_canceling_the_run_cancels_its_pending_rerun() -> None:
@@ -225,8 +225,8 @@ def test_the_webhook_gets_the_last_end_or_each_end_as_configured(notify: str, to
 
     minutes(engine, of, 30)
 
-    assert [event["id"] for _, event in engine.hook.told] == told
-    assert engine.hook.told[-1][1]["data"]["reruns"]["number"] == 1
+    assert [event["id"] for _, event in engine.hook.received] == told
+    assert engine.hook.received[-1][1]["data"]["reruns"]["number"] == 1
 
 
 def test_if_the_rerun_is_canceled_before_it_ran_the_previous_end_is_notified() -> None:
@@ -238,7 +238,7 @@ def test_if_the_rerun_is_canceled_before_it_ran_the_previous_end_is_notified() -
     engine.wired(of).steering.cancel(KEY, HeldBody(by="ann"))
     minutes(engine, of, 2)
 
-    assert [event["id"] for _, event in engine.hook.told] == [f"{KEY}#failed"]
+    assert [event["id"] for _, event in engine.hook.received] == [f"{KEY}#failed"]
 
 
 def test_a_chain_starts_after_the_last_end_only() -> None:

@@ -217,7 +217,7 @@ def test_the_end_of_a_run_is_sent_to_the_webhook_once(engine: Engine) -> None:
     reconciliation.run_pass()
     reconciliation.run_pass()
 
-    [(_, told)] = engine.hook.told
+    [(_, told)] = engine.hook.received
     assert (told["id"], told["data"]["azureml_status"]) == ("s@2026-11-02T04:00:00Z#failed", "Failed")
 
 

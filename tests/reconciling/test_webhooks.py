@@ -33,7 +33,7 @@ def rejected(engine: Engine) -> None:
 
 
 def ids(engine: Engine) -> list[str]:
-    return [event["id"] for _, event in engine.hook.told]
+    return [event["id"] for _, event in engine.hook.received]
 
 
 def test_an_end_is_sent_once_if_the_webhook_accepts_it(engine: Engine) -> None:
@@ -43,7 +43,7 @@ def test_an_end_is_sent_once_if_the_webhook_accepts_it(engine: Engine) -> None:
         engine.reconcile(TOLD)
 
     assert ids(engine) == [f"{KEY}#rejected"]
-    [(url, event)] = engine.hook.told
+    [(url, event)] = engine.hook.received
     assert url == "https://hook.example/ended"
     assert (event["type"], event["subject"]) == ("azureml-triggers.run.ended", KEY)
     assert (event["data"]["state"], event["data"]["error"]) == ("rejected", "no such pipeline")
@@ -69,9 +69,9 @@ def test_the_delays_between_repetitions_double(engine: Engine) -> None:
     told_at: list[int] = []
 
     for second in range(0, 400, 5):
-        before = len(engine.hook.told)
+        before = len(engine.hook.received)
         engine.reconcile(TOLD)
-        told_at += [second] * (len(engine.hook.told) - before)
+        told_at += [second] * (len(engine.hook.received) - before)
         engine.clock.pass_time(timedelta(seconds=5))
 
     assert [later - earlier for earlier, later in pairwise(told_at)] == [30, 60, 120]
@@ -91,14 +91,14 @@ def test_a_webhook_host_that_does_not_answer_is_called_less_and_less_often_by_al
     asked = []
     for _ in range(8):
         process.run_pass()
-        asked.append(len(engine.hook.told))
+        asked.append(len(engine.hook.received))
         engine.clock.pass_time(timedelta(seconds=60))
     engine.hook.is_silent = False
     engine.clock.pass_time(timedelta(minutes=15))
     process.run_pass()
 
     assert asked == [1, 2, 3, 3, 4, 4, 4, 5], "at first 20 s, then twice as long each time"
-    assert {event["subject"] for _, event in engine.hook.told[asked[-1] :]} >= {
+    assert {event["subject"] for _, event in engine.hook.received[asked[-1] :]} >= {
         f"{of.name}@2026-11-01T04:00:00Z" for of in schedules[5:]
     }
 

@@ -334,10 +334,10 @@ def test_missed_occurrences_are_recorded_even_if_a_pause_stops_the_catchup(engin
     of = schedule(f"catchup: all\ncatchup_window: 2h\n{HOURLY}")
     wake(engine, of)
 
-    def somebody_pauses() -> None:
+    def pause_meanwhile() -> None:
         pause(engine.ledger, "s", engine.clock.now(), None, None)
 
-    engine.endpoint.before_the_reply = somebody_pauses
+    engine.endpoint.before_the_reply = pause_meanwhile
     wake(engine, of, utc("2026-11-01T09:30"))
 
     assert keys(engine, "skipped catchup") == ["05:00", "06:00", "07:00"]
@@ -388,10 +388,10 @@ def test_a_pause_takes_effect_in_the_middle_of_a_backlog(engine: Engine) -> None
     of = schedule(f"catchup: all\ncatchup_window: 9h\n{HOURLY}")
     wake(engine, of)
 
-    def somebody_pauses() -> None:
+    def pause_meanwhile() -> None:
         pause(engine.ledger, "s", engine.clock.now(), None, None)
 
-    engine.endpoint.before_the_reply = somebody_pauses
+    engine.endpoint.before_the_reply = pause_meanwhile
 
     wake(engine, of, utc("2026-11-01T10:00:30"))
     wake(engine, of, utc("2026-11-01T10:01:30"))

@@ -195,7 +195,7 @@ def test_a_webhook_whose_answer_never_ends_is_called_once_and_abandoned(engine: 
             deliveries.see_to(delivery, engine.clock.server_now())
         engine.clock.pass_time(timedelta(minutes=10))
 
-    assert len(hook.told) == 1
+    assert len(hook.received) == 1
     let_go.set()
 
 

@@ -62,7 +62,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
 
 
 @pytest.fixture(scope="module")
-def told(browser: Browser, machine: Machine) -> Iterator[Page]:
+def shared_page(browser: Browser, machine: Machine) -> Iterator[Page]:
     """One page, shared by the tests that only call its functions."""
     page = browser.new_page()
     page.goto(f"{machine.url}/api/dashboard")
@@ -141,8 +141,8 @@ def test_every_schedule_is_described_in_words_with_its_next_times(page: Page) ->
         ),
     ],
 )
-def test_a_trigger_is_described_in_words(told: Page, trigger: Any, words: str) -> None:
-    assert told.evaluate("(trigger) => inWords({ trigger })", trigger) == words
+def test_a_trigger_is_described_in_words(shared_page: Page, trigger: Any, words: str) -> None:
+    assert shared_page.evaluate("(trigger) => inWords({ trigger })", trigger) == words
 
 
 def test_a_timeline_can_be_navigated_with_the_keyboard(page: Page, machine: Machine) -> None:

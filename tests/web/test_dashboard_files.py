@@ -141,7 +141,7 @@ def test_every_state_has_a_colour() -> None:
 
 
 def test_the_api_types_of_the_page_match_the_app() -> None:
-    assert (FILES / "api_types.js").read_text() == api_types(), "python -m local.api_types writes them anew"
+    assert (FILES / "api_types.js").read_text() == api_types(), "python -m local.api_types regenerates them"
 
 
 def test_every_module_is_part_of_the_script_or_contains_only_types() -> None:

@@ -176,7 +176,7 @@ def long_list(state: str | None, back: timedelta) -> Callable[[Route], None]:
     """3,000 newer runs within half a day, and one run in the given state before them."""
     now = datetime.now(UTC)
 
-    def told(number: int, state: str, at: datetime) -> dict[str, object]:
+    def listed_run(number: int, state: str, at: datetime) -> dict[str, object]:
         names = ("reason", "nominal_time", "due_at", "blob", "batch", "run_id", "studio_url", "azureml_status", "note")
         more = ("next_attempt_at", "submitted_at", "ended_at", "replay_of", "request_id", "requested_by", "error")
         at_text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -191,9 +191,9 @@ def long_list(state: str | None, back: timedelta) -> Callable[[Route], None]:
             "history": [],
         }
 
-    every = [told(number, "skipped", now - timedelta(seconds=15 * number)) for number in range(3000)]
+    every = [listed_run(number, "skipped", now - timedelta(seconds=15 * number)) for number in range(3000)]
     if state is not None:
-        every.append(told(3000, state, now - back))
+        every.append(listed_run(3000, state, now - back))
 
     def answer(route: Route) -> None:
         asked = {key: values[0] for key, values in parse_qs(urlsplit(route.request.url).query).items()}

@@ -57,12 +57,12 @@ KEY = "the-key"
 class Hook(http.server.BaseHTTPRequestHandler):
     """A webhook that fails the first time."""
 
-    told: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
+    received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.told.append((dict(self.headers), body))
-        self.send_response(500 if len(self.told) == 1 else 204)
+        self.received.append((dict(self.headers), body))
+        self.send_response(500 if len(self.received) == 1 else 204)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -523,18 +523,18 @@ def test_an_end_is_sent_to_the_webhook_until_it_is_accepted(machine: Machine) ->
     run = post(machine, "schedules/wrong/trigger", {"request_id": "told"}).json()
     assert run["state"] == "rejected"
 
-    def told() -> list[tuple[dict[str, str], dict[str, Any]]]:
-        return [one for one in Hook.told if one[1]["subject"] == run["key"]]
+    def events_of_the_run() -> list[tuple[dict[str, str], dict[str, Any]]]:
+        return [one for one in Hook.received if one[1]["subject"] == run["key"]]
 
     def attempts_of_the_first() -> int:
-        ids = [one[1]["id"] for one in Hook.told]
+        ids = [one[1]["id"] for one in Hook.received]
         return ids.count(ids[0]) if ids else 0
 
     end = time.monotonic() + 60
-    while not told() or attempts_of_the_first() < 2:  # the first attempt was answered with 500
+    while not events_of_the_run() or attempts_of_the_first() < 2:  # the first attempt was answered with 500
         assert time.monotonic() < end
         time.sleep(0.2)
-    headers, event = told()[-1]
+    headers, event = events_of_the_run()[-1]
     assert headers["Content-Type"] == "application/cloudevents+json"
     assert "Authorization" not in headers
     assert (event["specversion"], event["type"]) == ("1.0", "azureml-triggers.run.ended")
