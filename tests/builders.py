@@ -71,7 +71,7 @@ EMPTY_HEALTH = HealthAnswer(
 
 
 def examples(usual: int) -> int:
-    """Number of examples for a law; the profile of `make proof` multiplies it."""
+    """Number of examples for a law; the profile of `make proof` raises it."""
     wanted = settings().max_examples
     return wanted if wanted > 100 else usual
 

@@ -206,7 +206,7 @@ def test_the_sample_settings_name_only_settings_that_exist() -> None:
     assert [name for name in values if name not in EVERYTHING and name != "FUNCTIONS_WORKER_RUNTIME"] == []
 
 
-def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
+def test_host_json_limits_the_function_timeout_and_pins_the_extension_bundle() -> None:
     host = json.loads((ROOT / "host.json").read_text())
 
     assert host["functionTimeout"] == "00:10:00"

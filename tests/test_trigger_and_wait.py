@@ -80,7 +80,7 @@ def test_the_call_triggers_the_schedule_and_contains_the_callback() -> None:
     }
 
 
-def test_a_repeated_call_has_the_same_request_id_and_another_attempt_has_not() -> None:
+def test_a_repeated_call_has_the_same_request_id_and_another_attempt_does_not() -> None:
     first, again = sent()[2]["request_id"], sent(accesstoken="renewed")[2]["request_id"]
     attempt, job = sent(jobattempt="2")[2]["request_id"], sent(jobid="a5e52b91-c83f-5429-4a68-c246fc63a4f7")[2]
 

@@ -68,7 +68,7 @@ def test_without_azure_variables_a_notice_says_what_to_set_and_where_to_read_mor
 
 
 @pytest.mark.machine
-def test_with_azure_variables_the_following_jobs_get_are_set(tmp_path: Path) -> None:
+def test_with_azure_variables_the_output_are_set_is_true(tmp_path: Path) -> None:
     assert checked_variables(tmp_path, "11111111-2222-3333-4444-555555555555") == ("", "are-set=true\n", "")
 
 

@@ -158,7 +158,7 @@ def test_the_stored_request_of_a_published_pipeline_has_no_parameter_types() -> 
 @pytest.mark.parametrize(
     ("data_path", "path", "kind"), [("file", "incoming/v1.0", "UriFile"), ("folder", "incoming/v1.0/x", "UriFolder")]
 )
-def test_data_path_decides_between_uri_file_and_uri_folder_and_not_the_name(
+def test_data_path_and_not_the_name_decides_between_uri_file_and_uri_folder(
     data_path: str, path: str, kind: str
 ) -> None:
     keys = CHANGE.replace("input}", f"input, recursive: true, data_path: {data_path}}}")

@@ -239,7 +239,7 @@ def test_slots_are_complete_only_if_fewer_open_runs_than_the_limit_are_read(ledg
     assert ledger.slots(name).is_all
 
 
-def test_the_first_registration_stays(ledger: Ledger, name: str) -> None:
+def test_a_second_registration_does_not_replace_the_first(ledger: Ledger, name: str) -> None:
     first = ledger.register(name, NOW)
     later = ledger.register(name, NOW + timedelta(days=1))
 
@@ -323,7 +323,7 @@ def test_the_store_reports_its_time(ledger: Ledger) -> None:
     assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=5)
 
 
-def test_targets_are_held_until_a_time(ledger: Ledger, name: str) -> None:
+def test_a_target_is_held_until_the_latest_time(ledger: Ledger, name: str) -> None:
     ledger.hold(name, NOW)
     ledger.hold(name, NOW + timedelta(seconds=9))
 

@@ -368,7 +368,7 @@ def test_a_list_shows_an_unreadable_run_as_unreadable_after_the_next_pass(engine
     assert listed["runs"] == [one]
 
 
-def test_an_unreadable_list_row_is_replaced_by_its_run(engine: Engine) -> None:
+def test_for_an_unreadable_list_row_its_run_is_shown(engine: Engine) -> None:
     fired(engine, schedule("cron: {expression: '0 * * * *'}"), "12:00")
     (listed,) = engine.ledger.listed("s", limit=10).runs
     (shown,) = engine.ledger.recent_answers("s", 10)

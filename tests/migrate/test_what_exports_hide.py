@@ -285,7 +285,7 @@ def test_importing_into_a_symbolic_link_keeps_the_link(tmp_path: Path) -> None:
         ("logic-app", workflow(HOURLY), "disable the Logic App source"),
     ],
 )
-def test_the_report_says_how_to_stop_an_enabled_trigger_only(
+def test_the_report_says_how_to_stop_a_trigger_only_if_it_is_enabled(
     tmp_path: Path, kind: str, document: Any, stop: str
 ) -> None:
     [running] = of_document(tmp_path, kind, document).schedules

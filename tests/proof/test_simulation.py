@@ -85,7 +85,7 @@ def test_a_hundred_thousand_faults_start_no_run_twice_and_lose_none(first_seed: 
 @pytest.mark.parametrize(
     "first_seed", [0, 4, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(8, 40, SEEDS_AT_ONCE))]
 )
-def test_next_to_processes_of_the_last_release_no_run_starts_twice_and_none_is_lost(first_seed: int) -> None:
+def test_alongside_processes_of_the_last_release_no_run_starts_twice_and_none_is_lost(first_seed: int) -> None:
     stories, faults = play(first_seed, BESIDE)
 
     assert stories == []

@@ -305,7 +305,7 @@ def test_a_rerun_that_is_not_accepted_is_retried_like_any_run() -> None:
     assert engine.states() == {KEY: "failed", f"{KEY}.r1": "submitted"}
 
 
-def test_a_caller_may_not_pose_as_rerun() -> None:
+def test_a_caller_may_not_use_the_name_rerun() -> None:
     engine = started(rerunning())
 
     with pytest.raises(BadInput, match="by: 'rerun' says that the app itself asks"):

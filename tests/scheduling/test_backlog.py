@@ -37,7 +37,7 @@ def test_a_short_backlog_is_decided_completely(catchup: str) -> None:
 
 
 @pytest.mark.parametrize("catchup", ["none", "latest", "all"])
-def test_of_a_year_the_oldest_and_the_punctual_occurrences_are_decided_first(catchup: str) -> None:
+def test_of_a_years_backlog_the_oldest_and_the_punctual_occurrences_are_decided_first(catchup: str) -> None:
     schedule = of(catchup)
     everything = between(schedule.trigger, NOW - YEAR, NOW)
 
@@ -52,7 +52,7 @@ def test_of_a_year_the_oldest_and_the_punctual_occurrences_are_decided_first(cat
     assert len(due) == OCCURRENCES_A_CALL + on_time + more
 
 
-def test_the_newest_missed_occurrence_is_searched_before_the_pause() -> None:
+def test_the_newest_missed_occurrence_is_the_last_one_before_the_pause() -> None:
     schedule = of("latest", "30d")
     pause = Pause(begin=NOW - timedelta(days=9), end=NOW - timedelta(minutes=5))
 

@@ -170,7 +170,7 @@ def test_a_faulty_default_is_reported_once_and_stops_every_schedule() -> None:
         ),
     ],
 )
-def test_a_wrong_key_is_one_error(keys: str, fault: str) -> None:
+def test_an_invalid_key_is_one_error(keys: str, fault: str) -> None:
     trigger = "" if "cron" in keys else f"\n{TIME}"
 
     assert sentences(file_of(keys.replace("\n    ", "\n") + trigger)) == [fault]
@@ -188,7 +188,7 @@ def test_a_wrong_key_is_one_error(keys: str, fault: str) -> None:
         ("container: ddd, polling_interval: five", "polling_interval: expected a whole number from 0 to 525600"),
     ],
 )
-def test_a_wrong_change_is_one_error(change: str, fault: str) -> None:
+def test_an_invalid_value_in_change_is_one_error(change: str, fault: str) -> None:
     assert sentences(file_of(f"change: {{datastore: d, {change}}}")) == [f"schedules.s.change.{fault}"]
 
 
@@ -211,7 +211,7 @@ def test_a_wrong_change_is_one_error(change: str, fault: str) -> None:
         ("{endpoint: '%NOPE%'}", "pipelines.p.endpoint: the app setting NOPE does not exist; add it"),
     ],
 )  # fmt: skip
-def test_a_wrong_pipeline_is_one_error(pipeline: str, fault: str) -> None:
+def test_an_invalid_pipeline_is_one_error(pipeline: str, fault: str) -> None:
     assert sentences(file_of(TIME, pipeline=pipeline)) == [fault]
 
 

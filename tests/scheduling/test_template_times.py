@@ -98,7 +98,7 @@ def test_a_blobs_modification_time_can_be_shifted() -> None:
         ),
     ],
 )
-def test_a_wrong_shift_is_one_error(text: str, sentence: str) -> None:
+def test_an_invalid_time_shift_is_one_error(text: str, sentence: str) -> None:
     [fault] = sentences(file_of(f"{TIME}\ntags: {{a: '{text}'}}"))
 
     assert sentence in fault

@@ -260,7 +260,7 @@ def test_a_recurrence_is_accepted_if_the_sdk_accepts_it(case: dict[str, Any]) ->
             "day-of-week), found 3"),
     ],
 )  # fmt: skip
-def test_a_wrong_time_rule_is_an_error(keys: str, fault: str) -> None:
+def test_an_invalid_time_rule_is_an_error(keys: str, fault: str) -> None:
     assert sentences(file_of(keys))[0] == f"schedules.s.{fault}"
 
 

@@ -47,7 +47,7 @@ def test_a_schedule_first_seen_by_its_timer_starts_the_occurrence_of_that_timer(
     assert engine.states() == {"s@2026-11-01T04:00:00Z": "submitted"}
 
 
-def test_occurrences_older_than_that_are_before_the_schedules_life(engine: Engine) -> None:
+def test_a_schedule_first_seen_by_its_timer_starts_no_occurrence_older_than_15_minutes(engine: Engine) -> None:
     wake(engine, schedule(HOURLY), utc("2026-11-01T04:16"))
     wake(engine, schedule(HOURLY), utc("2026-11-01T05:00"))
 

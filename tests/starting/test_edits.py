@@ -72,7 +72,9 @@ def started(engine: Engine) -> list[str]:
     [timed(), folder("b"), watching(CHANGE.replace("container: data", "container: other"))],
     ids=["cron", "another folder", "another container"],
 )
-def test_a_schedule_that_now_watches_another_folder_starts_no_existing_files(engine: Engine, before: Schedule) -> None:
+def test_a_schedule_that_now_watches_another_folder_starts_no_runs_for_existing_files(
+    engine: Engine, before: Schedule
+) -> None:
     passes(engine, before, minutes=3)
     engine.clock.pass_time(40 * DAY)
     old_blobs(engine, "incoming")
@@ -355,7 +357,7 @@ def test_waiting_changes_are_skipped_an_hour_after_the_schedule_left_the_file(en
 
 @pytest.mark.parametrize("is_being_made", [False, True])
 @pytest.mark.parametrize("to", ["''", "in/1"])
-def test_waiting_changes_still_watched_after_an_edit_of_the_folder_start(
+def test_after_an_edit_of_the_folder_waiting_changes_inside_it_still_start(
     engine: Engine, to: str, *, is_being_made: bool
 ) -> None:
     passes(engine, gathered(), minutes=1)

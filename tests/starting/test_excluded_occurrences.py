@@ -55,7 +55,7 @@ def test_an_excluded_occurrence_has_a_row_that_says_why(engine: Engine) -> None:
     assert row.error == "Saturday is excluded"
 
 
-def test_occurrences_moved_after_run_once_and_their_rows_say_when(engine: Engine) -> None:
+def test_with_move_after_occurrences_run_once_and_their_rows_say_when(engine: Engine) -> None:
     of = excluding("dates: [2026-12-26, 2026-12-27], move: after", DAILY.replace("* * *'", "* * 0,6'"))
 
     go_on(engine, of, "2026-12-29T06:01")
@@ -70,7 +70,7 @@ def test_occurrences_moved_after_run_once_and_their_rows_say_when(engine: Engine
     assert run.moved_from == utc("2026-12-27T06:00")
 
 
-def test_an_occurrence_moved_before_has_its_row_before_its_original_day(engine: Engine) -> None:
+def test_with_move_before_an_occurrence_has_its_row_before_its_original_day(engine: Engine) -> None:
     go_on(engine, excluding(f"{WEEKEND}, move: before"), "2026-12-25T06:01")
 
     assert days(engine) == {

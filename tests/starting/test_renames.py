@@ -300,7 +300,7 @@ def test_without_batches_a_directory_starts_5000_runs_and_one_row_counts_the_res
     assert "rename_limit" in [getattr(one, "action", "") for one in caplog.records]
 
 
-def test_pauses_start_times_and_lives_are_compared_with_the_events_time(engine: Engine) -> None:
+def test_the_events_time_decides_about_pauses_start_times_and_lives(engine: Engine) -> None:
     of = watching(WATCH)
     later = watching(
         WATCH.replace("recursive: true", 'recursive: true, start_time: "2026-11-01T05:00:00Z"'), name="later"

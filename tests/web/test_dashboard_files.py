@@ -74,7 +74,7 @@ def test_a_name_that_is_not_exported_cannot_be_imported(tmp_path: Path) -> None:
         joined(tmp_path, main='import { a, b, c } from "./b.js";\n', b="export let a = 1;\nconst b = 1;\n")
 
 
-def test_an_import_cannot_rename(tmp_path: Path) -> None:
+def test_an_import_that_renames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"which b\.js does not export"):
         joined(tmp_path, main='import { b as c } from "./b.js";\n', b="export const b = 1;\n")
 
@@ -134,7 +134,7 @@ def test_the_page_has_words_for_every_state_reason_and_kind() -> None:
     assert set(tables()["kinds"]) == {one.value for one in RunKind}
 
 
-def test_every_state_has_a_colour() -> None:
+def test_every_state_has_a_color() -> None:
     style = (FILES / "style.css").read_text()
 
     assert [one.value for one in RunState if not re.search(rf"\.s-{one.value}\b[^{{]*\{{ --c:", style)] == []

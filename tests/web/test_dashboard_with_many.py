@@ -221,7 +221,7 @@ def test_a_run_that_needs_attention_is_found_behind_a_long_list(
     assert page.evaluate("newest.length") < 3001
 
 
-def test_nothing_needs_you_states_the_time_that_was_checked(new_page: NewPage, machine: Machine) -> None:
+def test_the_message_nothing_needs_you_states_the_period_that_was_checked(new_page: NewPage, machine: Machine) -> None:
     page, answer = new_page(), long_list(None, timedelta())
     page.route("**/api/runs?*", lambda route: route.abort() if "state=dead" in route.request.url else answer(route))
     page.goto(f"{machine.url}/api/dashboard")

@@ -513,7 +513,7 @@ def test_a_long_poll_ends_with_the_run_and_the_number_of_waiters_is_limited(mach
 
 
 @pytest.mark.parametrize("wait", ["-1", "201", "a"])
-def test_a_wrong_wait_is_refused(machine: Machine, wait: str) -> None:
+def test_an_invalid_wait_is_refused(machine: Machine, wait: str) -> None:
     run = post(machine, "schedules/free/trigger", {}).json()
 
     assert get(machine, key_path(run["key"]), wait=wait).status_code == 400
