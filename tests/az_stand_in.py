@@ -1,7 +1,7 @@
-"""The Azure CLI as the deployment meets it: a program on PATH with an Azure of its own in a JSON file.
+"""A stand-in for the Azure CLI: a program on PATH that keeps its own Azure in a JSON file.
 
-It takes only commands and options that `az` documents (https://learn.microsoft.com/cli/azure/reference-index), and it
-notes every call, so that tests can look for what must never stand on a command line.
+It accepts only commands and options that `az` documents (https://learn.microsoft.com/cli/azure/reference-index), and
+records every call, so that tests can check for text that must never appear on a command line.
 """
 
 import json
@@ -35,7 +35,7 @@ FLAGS = {"--yes", "--only-show-errors"}
 
 
 class Failed(Exception):
-    """What az writes to stderr before it exits with 1."""
+    """Carries what az writes to stderr before it exits with 1."""
 
 
 def parsed(arguments: list[str]) -> tuple[str, dict[str, str]]:
@@ -57,7 +57,7 @@ def parsed(arguments: list[str]) -> tuple[str, dict[str, str]]:
 
 
 def answer(command: str, options: dict[str, str], azure: dict[str, Any]) -> Any:
-    """Do it; returns what is printed."""
+    """Carry out a command; returns its output."""
     if azure["fail"].get(command):
         if sentence := azure["fail"][command].pop(0):
             raise Failed(sentence)
@@ -75,7 +75,7 @@ def answer(command: str, options: dict[str, str], azure: dict[str, Any]) -> Any:
             for one in topics
             if one["name"] not in {known["name"] for known in azure["topics"]}
         ]
-        # Azure Resource Manager writes the first letters of output names small.
+        # Azure Resource Manager writes the first letters of output names in lower case.
         outputs = {name[0].lower() + name[1:]: {"value": value} for name, value in azure["outputs"].items()}
         return {"properties": {"provisioningState": "Succeeded", "outputs": outputs}}
     return PRINTED[command](options, azure)
@@ -94,7 +94,7 @@ def topics_of(options: dict[str, str], azure: dict[str, Any]) -> Any:
 
 
 def deploy_subscriptions(options: dict[str, str], azure: dict[str, Any]) -> Any:
-    """What the parameters file makes of the environment and of schedules.json."""
+    """Deploy the subscriptions that the parameters file builds from the environment and schedules.json."""
     if options["--parameters"].endswith("run-events.bicepparam"):
         azure["run_events"] = f"{options['--resource-group']}/{os.environ['AZUREML_WORKSPACE_NAME']}"
         return {"properties": {"provisioningState": "Succeeded"}}
@@ -129,7 +129,7 @@ def subscriptions_of(options: dict[str, str], azure: dict[str, Any]) -> Any:
 
 
 def nested(one: dict[str, Any], *inner: str) -> dict[str, Any]:
-    """As the service has it: a CLI that does not flatten its answers leaves these in `properties`."""
+    """The service's own format: a CLI that does not flatten its answers leaves these values in `properties`."""
     outer = {name: value for name, value in one.items() if name not in inner}
     return {**outer, "properties": {name: one[name] for name in inner if name in one}}
 

@@ -1,9 +1,9 @@
-"""The types of what Bicep's parameter files and modules assign, as far as the compiler's rules are needed for them.
+"""The types of values assigned in Bicep parameter files and modules, by the part of the compiler's rules they need.
 
 From the compiler's sources (Bicep.Core: SystemNamespaceType, TypeValidator, ParameterDeclarationSyntax): int() and
-bool() give an int or a bool whatever they are given, readEnvironmentVariable() gives the literal that it has read, a
-condition gives either of its two, and `@allowed` makes a parameter take these literals alone. What is not known here
-has the type "any", which fits everywhere.
+bool() return an int or a bool for any argument, readEnvironmentVariable() returns the literal that it read, a
+condition returns one of its two values, and `@allowed` restricts a parameter to its literals. Anything unknown has
+the type "any", which fits everywhere.
 """
 
 import re
@@ -16,26 +16,26 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 Type: TypeAlias = frozenset[str]
-"""Alternatives: a type's name, a literal as written, or `literal` for a text that is read at compile time."""
+"""Alternatives: a type's name, a literal as written, or `literal` for text that is read at compile time."""
 _RETURNED = {"int": "int", "bool": "bool", "string": "string", "filter": "array", "readEnvironmentVariable": "literal"}
 _PARSER = Parser(Language(tree_sitter_bicep.language()))
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a template: what it takes, and whether it must be given."""
+    """A parameter of a template: its type, and whether it is required."""
 
     type: Type
     is_required: bool
 
 
 def parsed(text: str) -> Node:
-    """The grammar knows no assignment of a parameter, which reads like that of a variable."""
+    """Parse a file. The grammar has no parameter assignments, so they are parsed as variables."""
     return _PARSER.parse(re.sub(r"^param (\w+) = ", r"var \1 = ", text, flags=re.MULTILINE).encode()).root_node
 
 
 def parameters(template: str) -> dict[str, Parameter]:
-    """What a template declares."""
+    """The parameters that a template declares."""
     found: dict[str, Parameter] = {}
     decorators: Node | None = None
     for node in parsed(template).named_children:
@@ -50,7 +50,7 @@ def parameters(template: str) -> dict[str, Parameter]:
 
 
 def misfits(given: Mapping[str, Node], known: Mapping[str, Parameter], scope: Mapping[str, Type]) -> Iterator[str]:
-    """A sentence for each assignment that the compiler would refuse."""
+    """One sentence for each assignment that the compiler would refuse."""
     for name, value in given.items():
         if name not in known:
             yield f"{name} is no parameter"
@@ -62,7 +62,7 @@ def misfits(given: Mapping[str, Node], known: Mapping[str, Parameter], scope: Ma
 
 
 def of_parameter_file(text: str, template: str) -> list[str]:
-    """What the compiler would refuse in a parameters file of a template."""
+    """The assignments in a template's parameters file that the compiler would refuse."""
     written = set(re.findall(r"^param (\w+) =", text, re.MULTILINE))
     scope: dict[str, Type] = {}
     given: dict[str, Node] = {}
@@ -76,7 +76,7 @@ def of_parameter_file(text: str, template: str) -> list[str]:
 
 
 def of_modules(path: Path) -> list[str]:
-    """What the compiler would refuse in the parameters that a template gives to its modules."""
+    """The module parameters in a template that the compiler would refuse."""
     text = path.read_text()
     scope = {name: one.type for name, one in parameters(text).items()}
     found: list[str] = []
@@ -91,7 +91,7 @@ def of_modules(path: Path) -> list[str]:
 
 
 def type_of(node: Node, scope: Mapping[str, Type]) -> Type:
-    """The alternatives of an expression."""
+    """The alternative types of an expression."""
     parts = node.named_children
     if node.type in {"number", "boolean", "null"}:
         return frozenset({_text(node)})
@@ -115,11 +115,11 @@ def _fits(given: Type, wanted: Type) -> bool:
 
 
 def _is(one: str, other: str) -> bool:
-    """Whether a value of one alternative is one of the other."""
+    """True if a value of one alternative also belongs to the other."""
     if "any" in {one, other} or one == other:
         return True
     is_text = one.startswith("'") or one == "literal"
-    if is_text:  # a literal that is read at compile time is compared with the allowed ones then
+    if is_text:  # a literal that is read at compile time is compared with the allowed ones at that time
         return other == "string" or (one == "literal" and other.startswith("'"))
     return (one.lstrip("-").isdigit() and other == "int") or (one in {"true", "false"} and other == "bool")
 

@@ -1,4 +1,4 @@
-"""Small makers of the objects that tests talk about."""
+"""Builders for the objects that tests use."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,7 +31,7 @@ ADDRESS = (
     "https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/resourceGroups/g"
     "/providers/Microsoft.MachineLearningServices/workspaces/w/PipelineRuns/PipelineSubmit/1"
 )
-"""A submit address as the studio shows it."""
+"""A submit URL as the studio shows it."""
 SETTINGS = {"ENDPOINT": ADDRESS}
 
 TIME = "cron: {expression: '0 4 * * *'}"
@@ -52,7 +52,7 @@ API = [
     "api_replay",
     "api_cancel",
 ]
-"""The HTTP functions that exist by now."""
+"""The HTTP functions of the app."""
 CHANGE = "change: {datastore: blobs, container: data, path_on_datastore: incoming, data_path_parameter_name: input}"
 
 
@@ -67,33 +67,33 @@ EMPTY_HEALTH = HealthAnswer(
     counts={},
     missed_by_events={},
 )
-"""Health before the ledger was asked."""
+"""Health before the ledger was read."""
 
 
 def examples(usual: int) -> int:
-    """How many examples a law is tried on; `make proof` has a profile that tries more of all."""
+    """Number of examples for a law; the profile of `make proof` raises it."""
     wanted = settings().max_examples
     return wanted if wanted > 100 else usual
 
 
 def config(text: str, settings: Mapping[str, str] | None = None) -> Config:
-    """The Config of a whole file."""
+    """The Config of a complete file."""
     return load(text, "schedules.yaml", SETTINGS if settings is None else settings)
 
 
 def sentences(text: str, settings: Mapping[str, str] | None = None) -> list[str]:
-    """The faults of a whole file, as `path: message`."""
+    """The errors of a complete file, as `path: message`."""
     return [f"{fault.path}: {fault.message}" for fault in config(text, settings).faults]
 
 
 def file_of(schedule: str, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = "") -> str:
-    """A file with one pipeline and one schedule, whose keys are given as one or more YAML lines."""
+    """A file with one pipeline and one schedule, whose keys are given as YAML lines."""
     lines = "".join(f"\n    {line}" for line in schedule.splitlines())
     return f"{top}\npipelines:\n  p: {pipeline}\nschedules:\n  {name}:\n    pipeline: p{lines}\n"
 
 
 def schedule(keys: str = TIME, *, name: str = "s", pipeline: str = '{endpoint: "%ENDPOINT%"}', top: str = "") -> Any:
-    """One schedule without faults, of the kind that its keys say."""
+    """One valid schedule, of the kind given by its keys."""
     loaded = config(file_of(keys, name=name, pipeline=pipeline, top=top))
     assert not loaded.faults, [str(fault) for fault in loaded.faults]
     return loaded.schedules[name]
@@ -126,7 +126,7 @@ def change(path: str = "incoming/a.csv", etag: str = "0x1", **other: object) -> 
         "size": 10,
         "last_modified": utc("2026-11-01T04:00"),
     }
-    return BlobChange(path=path, etag=etag, **{**values, **other})  # type: ignore[arg-type]  # values of a test
+    return BlobChange(path=path, etag=etag, **{**values, **other})  # type: ignore[arg-type]  # test values
 
 
 def found(
@@ -137,20 +137,20 @@ def found(
     created: datetime | None = None,
     **other: object,
 ) -> FoundBlob:
-    """A blob as properties or a listing show it."""
+    """A blob as its properties or a listing show it."""
     return FoundBlob(
         change=change(path, etag, **other), content_md5=md5, copy_status=None, is_folder=False, created=created
     )
 
 
 def open_runs(ledger: Ledger, schedule: str) -> Iterator[Run]:
-    """The runs of a schedule that are not ended, read one after the other."""
+    """The open runs of a schedule, read one after the other."""
     keys = [one.key for one in ledger.open_rows(schedule)]
     return (run for key in keys for run in ledger.runs([key]) if run.state in OPEN_STATES)
 
 
 class HandClock:
-    """A clock that moves when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -170,7 +170,7 @@ class HandClock:
         self.pass_time(timedelta(seconds=seconds))
 
     def server_now(self) -> datetime:
-        """The clock of the ledger's store: right, whatever is done to this one."""
+        """The clock of the ledger's store: always right, even if this clock is changed."""
         return self._server_start + timedelta(seconds=self._monotonic)
 
     def pass_time(self, time: timedelta) -> None:
@@ -179,12 +179,12 @@ class HandClock:
 
 
 class ScriptedEndpoint:
-    """An endpoint that accepts everything, unless the next outcomes are given."""
+    """An endpoint that accepts everything, unless the test sets the next outcomes."""
 
     def __init__(self) -> None:
         self.submissions: list[Submission] = []
         self.accepted: list[tuple[str, str]] = []
-        """Key and run id of what the caller was told, in order."""
+        """Keys and run ids of the accepted runs that were answered, in order."""
         self.next_outcomes: list[Outcome] = []
         self.before_sending: Callable[[], None] = lambda: None
         self.before_the_reply: Callable[[], None] = lambda: None
@@ -219,20 +219,20 @@ class ScriptedEndpoint:
 
 
 class ScriptedHistory:
-    """Run history that knows what the endpoint has accepted, unless it is away or lags behind."""
+    """Run history that knows what the endpoint accepted, unless it is unreachable or lags behind."""
 
     def __init__(self, endpoint: ScriptedEndpoint) -> None:
         self._endpoint = endpoint
         self.away = False
         self.knows_up_to: int | None = None
         self.accepted_silently: dict[str, list[str | FoundRun]] = {}
-        """Run ids by key that the service has, although nobody was told."""
+        """Run ids by key of runs that the service accepted without the caller getting an answer."""
         self.asked: list[str] = []
         self.is_proof = False
         self.answer: LookUp | None = None
-        """What it says of every run, when it is given."""
+        """The answer for every run, if set."""
         self.answers: dict[str, LookUp] = {}
-        """What it says of single runs, by key."""
+        """Answers for single runs, by key."""
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         self.asked.append(run_key)
@@ -256,7 +256,7 @@ class MemoryBlobs:
         self.written: dict[str, bytes] = {}
         """Manifests, by path."""
         self.away: str | None = None
-        """Why the container cannot be reached."""
+        """Why the container cannot be reached; None if it can."""
         self._page_size = page_size
 
     def put(self, found: FoundBlob) -> None:
@@ -295,18 +295,18 @@ class MemoryBlobs:
 
 
 class ScriptedHook:
-    """A webhook whose answers are given beforehand; afterwards it takes everything."""
+    """A webhook with scripted answers; afterwards it accepts everything."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
         self.is_silent = False
 
     def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
         assert (content_type, audience) == ("application/cloudevents+json", None)
 
         def call() -> Reply:
-            self.told.append((url, json.loads(data)))
+            self.received.append((url, json.loads(data)))
             if self.is_silent:
                 raise CutOff("it had not answered when the patience ended")
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
@@ -315,11 +315,11 @@ class ScriptedHook:
 
 
 class ScriptedService:
-    """Azure ML, as far as submitted runs are asked for and canceled; they run until it is told otherwise."""
+    """The part of Azure ML that reports and cancels submitted runs; they run until a test changes their status."""
 
     def __init__(self) -> None:
         self.seen: dict[str, Seen] = {}
-        """By run id, or by key."""
+        """Status by run id or by key."""
         self.asked: list[str] = []
         self.asked_for_many: list[int] = []
         self.unlisted: set[str] = set()
@@ -341,18 +341,18 @@ class ScriptedService:
 
 
 class ScriptedDevOps:
-    """Azure DevOps, whose answers are given beforehand; afterwards it takes everything."""
+    """Azure DevOps with scripted answers; afterwards it accepts everything."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.told: list[tuple[str, dict[str, Any], str]] = []
+        self.received: list[tuple[str, dict[str, Any], str]] = []
         self.is_silent = False
 
     def prepared(self, url: str, data: bytes, *, headers: Mapping[str, str], audience: None) -> Callable[[], Reply]:
         assert audience is None
 
         def call() -> Reply:
-            self.told.append((url, json.loads(data), headers["Authorization"]))
+            self.received.append((url, json.loads(data), headers["Authorization"]))
             if self.is_silent:
                 raise CutOff("it had not answered when the patience ended")
             return Reply(self.statuses.pop(0) if self.statuses else 204, {}, b"")
@@ -365,7 +365,7 @@ class ScriptedDevOps:
 
 @dataclass
 class Outside:
-    """Everything that an engine talks to, but for the ledger."""
+    """Everything that an engine calls, except the ledger."""
 
     endpoint: Any
     history: Any
@@ -377,7 +377,7 @@ class Outside:
 
 
 class Engine:
-    """Firing over a ledger in memory, a scripted endpoint and a clock in the hand."""
+    """An engine with a ledger in memory, a scripted endpoint and a manual clock."""
 
     def __init__(self, now: datetime) -> None:
         self.clock = HandClock(now)
@@ -413,17 +413,17 @@ class Engine:
         )
 
     def life(self, of: Schedule) -> str:
-        """What the life of a schedule is called."""
+        """The id of a schedule's life."""
         return self.wired().lives.id_of(of)
 
     def report(self, of: ChangeSchedule, path: str, *, polled: bool = False) -> bool:
-        """Report a blob to a schedule, as an event or a poll does."""
+        """Report a blob to a schedule, like an event or a poll."""
         return self.changes.report(of, "data", path, polled=polled)
 
     def wired(
         self, *schedules: Schedule, left_out: tuple[str, ...] = (), callback_hosts: tuple[str, ...] = ()
     ) -> "WiredEngine":
-        """A process's engine as the app wires it, with these schedules in the file."""
+        """The engine of a process, wired as in the app, with these schedules in the file."""
         return WiredEngine(
             config=Config(
                 schedules={one.name: one for one in schedules},
@@ -451,7 +451,7 @@ class Engine:
         )
 
     def with_new_process(self) -> "Engine":
-        """Another process over the same ledger, endpoint and clock."""
+        """Another process with the same ledger, endpoint and clock."""
         other = Engine(self.clock.now())
         other.clock, other.ledger, other.endpoint, other.history = self.clock, self.ledger, self.endpoint, self.history
         other.blobs, other.hook, other.service, other.devops = self.blobs, self.hook, self.service, self.devops
@@ -463,14 +463,14 @@ class Engine:
         return self.wired().open_runs
 
     def reconcile(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> None:
-        """One pass with these schedules in the file."""
+        """Run one pass with these schedules in the file."""
         self.reconciliation(*schedules, left_out=left_out).run_pass()
 
     def reconciliation(self, *schedules: Schedule, left_out: tuple[str, ...] = ()) -> Reconciliation:
-        """A process's reconciler, with these schedules in the file."""
+        """The reconciler of a process, with these schedules in the file."""
         return self.wired(*schedules, left_out=left_out).reconciliation
 
     def states(self, name: str = "s") -> dict[str, str]:
-        """Every run of the schedule with its state, and the reason where it was skipped."""
+        """Every run of the schedule with its state, and the reason if it was skipped."""
         runs = self.ledger.recent_runs(name, 10_000)
         return {run.key: f"{run.state.value} {run.reason}" if run.reason else run.state.value for run in runs}

@@ -1,4 +1,4 @@
-"""The programs of docs/clients.md, cut out, built where they must be, and run."""
+"""Extracts the programs of docs/clients.md, builds them if necessary, and runs them."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _FROM_OUTSIDE = ("PATH", "HOME", "LANG", "JAVA_HOME", "DOTNET_ROOT")
 
 
 def block(language: str, title: str) -> str:
-    """The first block in a language below a title."""
+    """The first code block in a language below a title."""
     section = DOCUMENT.partition(f"\n{title}\n")[2]
     found = re.search(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     assert found, title
@@ -27,15 +27,15 @@ def block(language: str, title: str) -> str:
 
 @dataclass(frozen=True)
 class Program:
-    """One of the documented programs, and how it becomes a command."""
+    """One of the documented programs, and how to turn it into a command."""
 
     language: str
     title: str
     file: str
     tools: tuple[str, ...]
-    """What it needs besides this Python."""
+    """The tools it needs in addition to this Python."""
     command: Callable[[Path], list[str]]
-    """Of its file; builds it first where that is needed."""
+    """Returns the command for its file; builds it first if necessary."""
 
 
 def _c_sharp(path: Path) -> list[str]:
@@ -43,7 +43,7 @@ def _c_sharp(path: Path) -> list[str]:
 
 
 def _with_mono(path: Path) -> list[str]:
-    """Mono has HttpClient but not System.Text.Json, for which a few lines of ours stand in."""
+    """Mono has HttpClient but not System.Text.Json, which a few lines of ours replace."""
     built = path.with_suffix(".exe")
     flags = ["-main:EntryPoint", "-nowarn:28", "-r:System.Net.Http.dll", f"-out:{built}"]
     subprocess.run(["mcs", *flags, str(path), str(FOR_MONO)], check=True)
@@ -69,7 +69,7 @@ PROGRAMS = (
 
 
 class Client:
-    """A program that can be run; made once, as building takes seconds."""
+    """A program that can be run; built only once, because building takes seconds."""
 
     def __init__(self, program: Program, folder: Path) -> None:
         folder.mkdir()
@@ -79,7 +79,7 @@ class Client:
         self._command = program.command(path)
 
     def __call__(self, url: str, *arguments: str, key: str | None = "the-key") -> tuple[int, list[str], str]:
-        """Exit code, lines and errors of a call."""
+        """Run the program; returns the exit code, the output lines and the errors."""
         outside = {name: os.environ[name] for name in _FROM_OUTSIDE if name in os.environ}
         done = subprocess.run(
             [*self._command, *arguments],
@@ -94,7 +94,7 @@ class Client:
 
 
 def missing(program: Program) -> str | None:
-    """The tool without which a program cannot be run here."""
+    """The tool that is missing to run a program here; None if it can run."""
     for needed in program.tools:
         if not any(shutil.which(one) for one in needed.split(" or ")):
             return needed
@@ -105,7 +105,7 @@ _BUILT: dict[str, Client] = {}
 
 
 def client(program: Program, folders: pytest.TempPathFactory) -> Client:
-    """A program, built; skips the test where its tool is missing."""
+    """A program, built. Skips the test if a tool is missing."""
     if (tool := missing(program)) is not None:
         pytest.skip(f"{tool} is not installed")
     if program.language not in _BUILT:

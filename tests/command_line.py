@@ -1,4 +1,4 @@
-"""Runs `python -m triggers` without a process of its own: the same function, other settings, its output caught."""
+"""Runs `python -m triggers` in this process: the same function, with other settings and captured output."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 class Done(NamedTuple):
-    """What a command has answered."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -22,7 +22,7 @@ class Done(NamedTuple):
 
 
 def run_command(*arguments: str, settings: Mapping[str, str], folder: Path = ROOT) -> Done:
-    """Run a command in a folder, with these settings and nothing else in its environment but PATH and HOME."""
+    """Run a command in a folder, with only these settings, PATH and HOME in its environment."""
     out, err = StringIO(), StringIO()
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     with (

@@ -22,30 +22,30 @@ schedules:
 MARKERS = {
     "azurite": "azurite",
     "browser": "browser",
-    **dict.fromkeys(("machine", "pushed", "called", "azure"), "machine"),
+    **dict.fromkeys(("machine", "pushed", "client_machine", "azure"), "machine"),
 }
-"""Which fixture makes a test one of which kind; see the markers in pyproject.toml."""
+"""Fixture → marker of the tests that use it; see the markers in pyproject.toml."""
 STARTED = ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.exec")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures; those that share a machine go to one worker, and first, as they take longest."""
+    """Mark tests by their fixtures. Tests that share a machine go to one worker, and first, as they take longest."""
     for item in items:
         assert isinstance(item, pytest.Function)
         for fixture in MARKERS.keys() & set(item.fixturenames):
             item.add_marker(MARKERS[fixture])
-        if shared := {"machine", "pushed", "called", "browser"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group("called" if "called" in shared else item.path.stem))
+        if shared := {"machine", "pushed", "client_machine", "browser"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("client_machine" if "client_machine" in shared else item.path.stem))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 class Processes:
-    """Fails a test that starts a process without saying so by a marker: `make unit` must not run it."""
+    """Fails a test that starts a process without the marker for it, because `make unit` must not run such tests."""
 
     item: pytest.Item | None = None
 
     def hear(self, event: str, arguments: tuple[object, ...]) -> None:
-        """Audit hook: raises where the test that runs may start nothing."""
+        """Audit hook: raises if the running test may not start a process."""
         if event not in STARTED or self.item is None or arguments[0] == "uname":  # the platform's name, for a client
             return
         if not set(MARKERS.values()) & {marker.name for marker in self.item.iter_markers()}:
@@ -87,9 +87,9 @@ def azureml() -> Iterator[AzureMl]:
 
 
 @pytest.fixture(scope="session")
-def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """The machine that programs of clients call: it wants a key, and the runs of the schedule `wrong` are rejected."""
-    folder = tmp_path_factory.mktemp("called")
+def client_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """The machine that client programs call. It requires a key, and runs of the schedule `wrong` are rejected."""
+    folder = tmp_path_factory.mktemp("client_machine")
     (folder / "schedules.yaml").write_text(CALLED)
     ports = free_ports(5)
     settings = {

@@ -1,4 +1,4 @@
-"""What the dashboard's tests share: a browser, and pages that hold it to its policy."""
+"""Fixtures of the dashboard tests: a browser, and pages that check for errors and policy violations."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from local.browser import chromium, started
 from local.machine import Machine
 
-expect.set_options(timeout=60_000)  # beside other load
+expect.set_options(timeout=60_000)  # next to other load
 
 NewPage: TypeAlias = Callable[[], Page]
 
@@ -19,7 +19,7 @@ LEFT_OUT = "there is no Chromium on this machine: the dashboard's tests are left
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium; where BROWSER_TESTS is `required`, as in CI, a machine without one fails."""
+    """The machine's Chromium. If it is missing, tests are skipped, or fail if BROWSER_TESTS is `required`, as in CI."""
     executable = chromium()
     if executable is None:
         assert os.environ.get("BROWSER_TESTS") != "required", LEFT_OUT
@@ -30,12 +30,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Makes pages of a browser that knows nothing yet; none may have said anything wrong in the end."""
+    """Creates pages in a fresh browser context; in the end, no page may have reported an error."""
     contexts, said = [], []
 
     def new() -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin")
-        context.set_default_timeout(60_000)  # beside other load
+        context.set_default_timeout(60_000)  # next to other load
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -48,13 +48,13 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         for page in context.pages:
             page.unroute_all(behavior="ignoreErrors")  # a request may still be on its way
         context.close()
-    # The browser itself tells of answers that are refusals, which are a part of the tests.
+    # The browser itself logs refused requests, which are part of the tests.
     assert [one for one in said if "Failed to load resource" not in one] == []
 
 
 @pytest.fixture
 def page(new_page: NewPage, machine: Machine) -> Page:
-    """The dashboard of the module's machine, live."""
+    """The live dashboard of the module's machine."""
     page = new_page()
     page.goto(f"{machine.url}/api/dashboard")
     expect(page.locator("#live")).to_contain_text("Live")

@@ -1,4 +1,4 @@
-"""Exports of other services, small ones, and what becomes of them."""
+"""Small exports of other services, and their import."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The shape of the code: who may import whom, and what the repository may not say."""
+"""The structure of the code: which modules may import which, and what the repository must not mention."""
 
 import ast
 import re
@@ -28,13 +28,13 @@ FLOORS = (
     ("commands",),
     ("timer_schedules", "blob_schedules", "reconciler", "run_events", "storage_events", "management_api", "__main__"),
 )
-"""From the ground up. Imports lead down only, and what is on one floor never meets."""
+"""From the bottom up. Imports lead down only; modules on one floor never import each other."""
 ALONE = FLOORS[1] + FLOORS[-1]
-"""Modules, not rooms: they may know each other."""
+"""Single modules, which may import each other."""
 
 
 def room(module: str) -> str:
-    """The folder, or the module, directly below triggers."""
+    """The folder or module directly below triggers."""
     return module.split(".")[1] if "." in module else ""
 
 
@@ -42,8 +42,8 @@ def floor(name: str) -> int:
     return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
 
 
-def misled(module: str, imported: set[str]) -> list[str]:
-    """The imports of a module that lead up, or across to another room of its floor."""
+def forbidden_imports(module: str, imported: set[str]) -> list[str]:
+    """The imports of a module that lead up, or across to another folder on its floor."""
     own = room(module)
     others = {name: room(name) for name in imported if name.startswith("triggers.")}
     return [
@@ -54,7 +54,7 @@ def misled(module: str, imported: set[str]) -> list[str]:
 
 
 def imports(path: Path) -> set[str]:
-    """The absolute names of everything that a module imports, wherever in it."""
+    """The absolute names of everything that a module imports, anywhere in it."""
     package = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -68,10 +68,10 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=lambda path: path.relative_to(ROOT / "triggers").as_posix())
-def test_imports_lead_down_and_neighbours_never_meet(path: Path) -> None:
+def test_imports_lead_down_and_never_across_a_floor(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
-    assert misled(module, imports(path)) == []
+    assert forbidden_imports(module, imports(path)) == []
 
 
 @pytest.mark.parametrize(
@@ -85,24 +85,24 @@ def test_imports_lead_down_and_neighbours_never_meet(path: Path) -> None:
         ("triggers.clock", "triggers.ledger.calls"),
     ],
 )
-def test_an_import_that_leads_up_or_across_is_found(module: str, imported: str) -> None:
-    assert misled(module, {imported}) == [imported]
+def test_an_import_that_leads_up_or_across_is_detected(module: str, imported: str) -> None:
+    assert forbidden_imports(module, {imported}) == [imported]
 
 
-def test_the_picture_shows_the_floors() -> None:
+def test_the_drawing_in_the_architecture_page_shows_the_floors() -> None:
     picture = (ROOT / "docs/architecture.md").read_text().partition("From the top:")[2].split("```")[1]
 
     drawn = [tuple(one.rstrip("/") for one in line.split()) for line in picture.strip().splitlines()]
     assert drawn == [tuple(rooms) for rooms in reversed(FLOORS)]
 
 
-def test_every_room_has_its_floor() -> None:
+def test_every_folder_and_module_has_a_floor() -> None:
     there = {path.relative_to(ROOT / "triggers").parts[0].removesuffix(".py") for path in PACKAGE} - {"__init__"}
 
     assert there | {"engine"} == {room for rooms in FLOORS for room in rooms}
 
 
-def test_inside_the_core_only_the_file_knows_the_file() -> None:
+def test_within_scheduling_only_the_file_folder_imports_the_file_folder() -> None:
     core = [path for path in PACKAGE if "scheduling" in path.parts and "file" not in path.parts]
 
     assert [path.name for path in core if any(".scheduling.file" in name for name in imports(path))] == []
@@ -113,7 +113,7 @@ def test_inside_the_core_only_the_file_knows_the_file() -> None:
     [path for path in PACKAGE if "scheduling" in path.parts],
     ids=lambda path: path.relative_to(ROOT / "triggers").as_posix(),
 )
-def test_the_core_knows_no_azure_no_http_and_no_clock(path: Path) -> None:
+def test_scheduling_imports_no_azure_no_http_and_no_clock(path: Path) -> None:
     outside = {name.partition(".")[0] for name in imports(path)}
 
     assert (
@@ -122,13 +122,13 @@ def test_the_core_knows_no_azure_no_http_and_no_clock(path: Path) -> None:
     assert not re.search(r"datetime\.(now|utcnow|today)\(|date\.today\(", path.read_text())
 
 
-def test_one_place_reads_the_environment() -> None:
+def test_only_settings_reads_the_environment() -> None:
     readers = [path.name for path in PACKAGE if re.search(r"os\.(environ|getenv)", path.read_text())]
 
     assert readers == ["settings.py"]
 
 
-def test_what_is_deployed_needs_nothing_that_is_not() -> None:
+def test_deployed_code_imports_nothing_that_is_not_deployed() -> None:
     for path in [*PACKAGE, ROOT / "function_app.py"]:
         assert not {name.partition(".")[0] for name in imports(path)} & {"local", "tests", "bench", "pytest"}, path
 
@@ -147,8 +147,8 @@ def test_files_and_functions_are_short(path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_the_repository_speaks_of_the_project_alone() -> None:
-    """No path of a machine, no registry's host, no tool of a workplace."""
+def test_the_repository_names_no_machine_path_and_no_registry_host() -> None:
+    """No path of a machine and no host of a package registry."""
     forbidden = re.compile(
         r"/(?:home|root|Users|opt|work)/|pypi\.org|registry\.npmjs|files\.pythonhosted", re.IGNORECASE
     )

@@ -1,4 +1,4 @@
-"""A deployment against a stand-in for the Azure CLI: its steps, their repetition, and what is refused early."""
+"""A deployment with a stand-in for the Azure CLI: its steps, repeated deployments, and early refusals."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ HEALTHY: dict[str, Any] = {"status": "ok", "faults": [], "ledger": "ok", "last_r
 
 
 class Azure:
-    """A copy of the repository, an Azure in a file, and an app that answers GET /api/health."""
+    """A copy of the repository, the state of Azure in a file, and an app that answers GET /api/health."""
 
     def __init__(self, folder: Path, host: str, health: dict[str, Any]) -> None:
         self.folder, self._file, self.health = folder / "repository", folder / "azure.json", health
@@ -113,7 +113,7 @@ class Azure:
         )
 
     def commands(self) -> list[str]:
-        """The calls in order, without their options, repetitions once."""
+        """The calls in order, without options; repeated calls appear once."""
         names = [" ".join(takewhile(lambda word: not word.startswith("-"), call)) for call in self.state["calls"]]
         return list(dict.fromkeys(names))
 
@@ -124,7 +124,7 @@ class Azure:
 
 @contextmanager
 def serving(health: dict[str, Any]) -> Iterator[str]:
-    """An app whose health says what `health` says; a pass of its reconciler ends with each question."""
+    """An app whose health is given by `health`; each request also completes a pass of its reconciler."""
 
     class Health(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -179,7 +179,7 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
     assert [name for name in azure.commands() if name in order] == order
 
 
-def test_the_workspace_tells_of_its_runs_and_a_deployment_without_that_right_is_whole_all_the_same(
+def test_the_workspace_reports_its_runs_and_a_deployment_without_that_permission_succeeds(
     azure: Azure,
 ) -> None:
     first = azure.deploy()
@@ -193,7 +193,7 @@ def test_the_workspace_tells_of_its_runs_and_a_deployment_without_that_right_is_
     assert "(AuthorizationFailed) you may not" in second.stderr
 
 
-def test_a_cli_that_leaves_properties_nested_is_understood(azure: Azure) -> None:
+def test_output_of_a_cli_that_keeps_properties_nested_is_understood(azure: Azure) -> None:
     azure.write(nested=True)
 
     first, again = azure.deploy(), azure.deploy()
@@ -202,7 +202,7 @@ def test_a_cli_that_leaves_properties_nested_is_understood(azure: Azure) -> None
     assert "1 event subscription(s) in place" in again.stdout
 
 
-def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> None:
+def test_the_deployed_package_follows_funcignore(azure: Azure) -> None:
     azure.deploy()
 
     names = zipfile.ZipFile(azure.package).namelist()
@@ -216,7 +216,7 @@ def test_the_package_that_goes_in_is_what_funcignore_leaves(azure: Azure) -> Non
     assert [name for name in names if name.startswith(("infra", "tests", "."))] == []
 
 
-def test_no_key_is_on_a_command_line_or_in_what_is_printed(azure: Azure) -> None:
+def test_no_key_appears_on_a_command_line_or_in_the_output(azure: Azure) -> None:
     azure.write(fail={"deployment group create": [f"handshake with code={WEBHOOK_KEY} failed"]})
 
     done = azure.deploy()
@@ -236,7 +236,7 @@ def test_what_if_changes_nothing(azure: Azure) -> None:
     assert [name for name in azure.commands() if "create" in name or "config-zip" in name] == []
 
 
-def test_it_waits_for_the_key_that_the_host_makes_when_it_starts(azure: Azure) -> None:
+def test_the_deployment_waits_for_the_key_that_the_host_creates_at_its_start(azure: Azure) -> None:
     azure.write(fail={"functionapp keys list": ["Bad Gateway", "Bad Gateway", None]})
 
     done = azure.deploy()
@@ -246,7 +246,7 @@ def test_it_waits_for_the_key_that_the_host_makes_when_it_starts(azure: Azure) -
     assert list(azure.connected()) == ["func-dev-uploads", "func-dev-storage-renamed"]
 
 
-def test_a_host_that_never_starts_ends_the_deployment_with_a_sentence(azure: Azure) -> None:
+def test_a_host_that_never_starts_fails_the_deployment_with_an_error_message(azure: Azure) -> None:
     azure.write(webhook_key=None)
 
     done = azure.deploy()
@@ -270,7 +270,7 @@ def test_a_host_that_never_starts_ends_the_deployment_with_a_sentence(azure: Azu
         ),
     ],
 )
-def test_a_subscription_for_renames_that_is_not_in_place_fails_the_deployment(
+def test_a_missing_or_wrong_subscription_for_renames_fails_the_deployment(
     azure: Azure, there: dict[str, Any] | None, sentence: str
 ) -> None:
     azure.write(renames=there)
@@ -281,7 +281,7 @@ def test_a_subscription_for_renames_that_is_not_in_place_fails_the_deployment(
     assert done.stderr.strip() == sentence
 
 
-def test_a_handshake_that_fails_is_tried_again_and_given_up_with_its_reason(azure: Azure) -> None:
+def test_a_failed_handshake_is_retried_and_then_reported_with_its_reason(azure: Azure) -> None:
     azure.write(fail={"deployment group create": ["the handshake failed"] * 2})
     assert azure.deploy().returncode == 0
 
@@ -302,7 +302,7 @@ def test_repeating_a_deployment_changes_nothing(azure: Azure) -> None:
     assert azure.state["subscriptions"] == first
 
 
-def test_the_subscription_of_a_removed_schedule_goes_and_that_of_another_app_stays(azure: Azure) -> None:
+def test_the_subscription_of_a_removed_schedule_is_deleted_but_not_that_of_another_app(azure: Azure) -> None:
     azure.deploy()
     state = azure.state
     state["subscriptions"][TOPIC]["func-prod-uploads"] = {"name": "func-prod-uploads"}
@@ -316,7 +316,7 @@ def test_the_subscription_of_a_removed_schedule_goes_and_that_of_another_app_sta
     assert "func-dev-uploads: deleted, its schedule is gone" in done.stdout
 
 
-def test_the_subscriptions_of_an_account_that_nobody_watches_any_more_go_too(azure: Azure) -> None:
+def test_the_subscriptions_of_an_account_that_is_no_longer_watched_are_deleted(azure: Azure) -> None:
     azure.deploy()
     azure.write(
         outputs={**azure.state["outputs"], "EVENT_TOPICS": "[]"}, functions=["nightly", *FUNCTIONS[2:3], *FUNCTIONS[4:]]
@@ -329,7 +329,7 @@ def test_the_subscriptions_of_an_account_that_nobody_watches_any_more_go_too(azu
     assert azure.connected() == {}
 
 
-def test_everything_that_azure_lacks_is_told_at_once_before_anything_is_made(azure: Azure) -> None:
+def test_everything_missing_in_azure_is_listed_at_once_before_anything_is_created(azure: Azure) -> None:
     azure.write(
         providers={"Microsoft.EventGrid": "NotRegistered"},
         resources={ACCOUNT: {"id": ACCOUNT, "kind": "StorageV2"}},
@@ -373,7 +373,7 @@ def test_an_account_without_events_is_refused(azure: Azure) -> None:
         ),
     ],
 )
-def test_a_topic_that_is_named_must_be_there_and_have_an_identity(
+def test_a_system_topic_from_the_settings_must_exist_and_have_an_identity(
     azure: Azure, topics: list[Any], sentence: str
 ) -> None:
     azure.write(topics=topics)
@@ -384,7 +384,7 @@ def test_a_topic_that_is_named_must_be_there_and_have_an_identity(
     assert (refused.returncode, refused.stderr.strip()) == (1, sentence)
 
 
-def test_a_wrong_schedules_file_is_refused_before_azure_is_asked(azure: Azure) -> None:
+def test_a_wrong_schedules_file_is_refused_before_azure_is_queried(azure: Azure) -> None:
     azure.set_schedules(SCHEDULES.replace("cron:", "corn:"))
 
     refused = azure.deploy()
@@ -412,7 +412,7 @@ def test_a_wrong_schedules_file_is_refused_before_azure_is_asked(azure: Azure) -
         ({"passes": False}, FUNCTIONS, "no pass of the reconciler has ended since"),
     ],
 )
-def test_an_app_that_is_not_well_fails_the_deployment(
+def test_an_unhealthy_app_fails_the_deployment(
     azure: Azure, health: dict[str, Any], functions: list[str], sentence: str
 ) -> None:
     azure.health.update(health)
@@ -424,7 +424,7 @@ def test_an_app_that_is_not_well_fails_the_deployment(
     assert failed.stderr.startswith(f"the app func-dev is not healthy: {sentence}")
 
 
-def test_a_connection_that_was_never_provisioned_is_refused_when_events_are_connected(azure: Azure) -> None:
+def test_connecting_events_refuses_a_connection_that_was_never_provisioned(azure: Azure) -> None:
     azure.deploy()
     other = ACCOUNT.replace("mydata", "other")
     more = "  more: {pipeline: score, change: {datastore: d, connection: Other, container: out-box}}\n"
@@ -447,7 +447,7 @@ def test_a_connection_that_was_never_provisioned_is_refused_when_events_are_conn
     )
 
 
-def test_subscriptions_on_a_shared_topic_that_is_not_named_any_more_go_too(azure: Azure) -> None:
+def test_subscriptions_on_a_shared_topic_that_is_no_longer_used_are_deleted(azure: Azure) -> None:
     shared = {"name": "shared", "id": "/t", "source": "elsewhere", "resourceGroup": "rg-e", "tags": None}
     azure.write(topics=[shared], subscriptions={"shared": {"func-dev-old": {"name": "func-dev-old"}}})
 
@@ -455,7 +455,7 @@ def test_subscriptions_on_a_shared_topic_that_is_not_named_any_more_go_too(azure
     assert azure.state["subscriptions"]["shared"] == {}
 
 
-def test_a_file_that_git_does_not_track_is_refused_before_anything_is_made(azure: Azure) -> None:
+def test_a_file_that_git_does_not_track_is_refused_before_anything_is_created(azure: Azure) -> None:
     (azure.folder / "mine.yaml").write_text(SCHEDULES)
 
     refused = azure.deploy(SCHEDULES_FILE="mine.yaml")
@@ -467,7 +467,7 @@ def test_a_file_that_git_does_not_track_is_refused_before_anything_is_made(azure
     assert "deployment sub create" not in azure.commands()
 
 
-def test_what_az_prints_beside_json_is_no_traceback(azure: Azure) -> None:
+def test_output_of_az_that_is_not_json_is_an_error_message(azure: Azure) -> None:
     (azure.folder.parent / "bin/az").write_text("#!/bin/sh\necho Hello\n")
 
     refused = azure.deploy()
@@ -479,7 +479,7 @@ def test_what_az_prints_beside_json_is_no_traceback(azure: Azure) -> None:
     ("line", "value"),
     [("A=b c", "b c"), ("A='b # c'", "b # c"), ('A="b"', "b"), ("A=b # why", "b"), ("A=", None), ('A="b', None)],
 )
-def test_lines_of_an_environment_are_read_as_a_shell_would(azure: Azure, line: str, value: str | None) -> None:
+def test_lines_of_an_environment_file_are_read_like_a_shell_does(azure: Azure, line: str, value: str | None) -> None:
     (azure.folder / "infra/parameters/odd.env").write_text(f"{line}\n")
     show = "from infra.environment import load; import os; load('odd'); print(os.environ.get('A') or None)"
 
@@ -490,7 +490,7 @@ def test_lines_of_an_environment_are_read_as_a_shell_would(azure: Azure, line: s
     assert done.stdout.strip() == str(value) or (value is None and "is not NAME=VALUE" in done.stderr)
 
 
-def test_what_is_no_environment_is_refused(azure: Azure) -> None:
+def test_an_unknown_environment_and_a_malformed_environment_file_are_refused(azure: Azure) -> None:
     (azure.folder / "infra/parameters/odd.env").write_text("# mine\n\nNAME: value\n")
 
     assert azure.deploy("staging").stderr.strip() == (
@@ -499,7 +499,7 @@ def test_what_is_no_environment_is_refused(azure: Azure) -> None:
     assert azure.deploy("odd").stderr.strip() == "odd.env, line 3: 'NAME: value' is not NAME=VALUE"
 
 
-def test_without_the_azure_cli_the_deployment_says_so(azure: Azure) -> None:
+def test_a_missing_azure_cli_is_reported(azure: Azure) -> None:
     done = azure.deploy(PATH="/nowhere")
 
     assert (done.returncode, done.stderr.strip()) == (1, "the Azure CLI, az, is not installed")

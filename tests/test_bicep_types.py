@@ -1,4 +1,4 @@
-"""Every value that a parameters file or a template hands on has a type that the other side takes."""
+"""Every value that a parameters file or a template passes on has a type that the receiver accepts."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_a_parameters_file_fits_its_template(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(INFRA.rglob("*.bicep")), ids=lambda path: path.name)
-def test_what_a_template_gives_its_modules_fits(path: Path) -> None:
+def test_a_template_gives_its_modules_parameters_of_the_right_types(path: Path) -> None:
     assert of_modules(path) == []
 
 
@@ -56,11 +56,11 @@ def test_what_a_template_gives_its_modules_fits(path: Path) -> None:
         ("param nmae = 'x'", "nmae is no parameter"),
     ],
 )
-def test_a_value_of_another_type_is_found(line: str, sentence: str) -> None:
+def test_a_value_of_the_wrong_type_is_detected(line: str, sentence: str) -> None:
     assert of_parameter_file(f"using 'x.bicep'\n{NAME}{line}\n", TEMPLATE) == [sentence]
 
 
-def test_a_parameter_without_default_that_is_not_given_is_found() -> None:
+def test_a_missing_parameter_without_default_is_detected() -> None:
     assert of_parameter_file("using 'x.bicep'\n", TEMPLATE) == ["name is missing"]
 
 
@@ -84,7 +84,7 @@ def test_a_value_of_the_right_type_passes(line: str) -> None:
     assert of_parameter_file(f"using 'x.bicep'\n{NAME}{line}\n", TEMPLATE) == []
 
 
-def test_a_parameter_of_a_module_is_held_to_it_too(tmp_path: Path) -> None:
+def test_the_parameters_of_modules_are_also_checked(tmp_path: Path) -> None:
     (tmp_path / "inner.bicep").write_text(TEMPLATE)
     outer = "param plain int\n@allowed([512, 2048])\nparam narrow int\n"
     module = "module m 'inner.bicep' = {{\n  name: 'm'\n  params: {{\n    name: 'n'\n    size: {}\n  }}\n}}\n"

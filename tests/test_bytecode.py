@@ -1,4 +1,4 @@
-"""The package holds bytecode that the deployed Python takes, and none of an edited file."""
+"""The package contains bytecode for the deployed Python version, which is not used for edited files."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def suffix(version: str) -> str:
     return f".cpython-{version.replace('.', '')}.pyc"
 
 
-def test_the_bytecode_is_for_the_python_that_is_deployed() -> None:
+def test_the_bytecode_is_for_the_deployed_python_version() -> None:
     template = (ROOT / "infra/app/function-app.bicep").read_text()
 
     assert re.findall(r"name: 'python'\s+version: '([\d.]+)'", template) == [DEPLOYED]
@@ -36,7 +36,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.machine
-def test_every_module_of_the_package_has_its_bytecode(package: Path) -> None:
+def test_every_module_of_the_package_has_bytecode(package: Path) -> None:
     names = zipfile.ZipFile(package).namelist()
 
     sources = [Path(name) for name in packaged() if name.endswith(".py")]
@@ -46,7 +46,7 @@ def test_every_module_of_the_package_has_its_bytecode(package: Path) -> None:
 
 
 @pytest.mark.machine
-def test_python_takes_the_bytecode_unless_its_file_was_edited(package: Path, tmp_path: Path) -> None:
+def test_python_uses_the_bytecode_unless_the_source_was_edited(package: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(package).extractall(tmp_path)
     code = "import sys; sys.dont_write_bytecode = True; import triggers.clock"
 
@@ -64,7 +64,7 @@ def test_python_takes_the_bytecode_unless_its_file_was_edited(package: Path, tmp
 
 
 @pytest.mark.machine
-def test_without_that_python_there_is_no_bytecode_and_a_sentence_says_so(
+def test_without_the_deployed_python_version_the_missing_bytecode_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

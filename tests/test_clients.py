@@ -1,4 +1,4 @@
-"""The programs of docs/clients.md do what it says, against the app on this machine and over a line that is lost."""
+"""The programs of docs/clients.md do what the page says, with the local app and over an unreliable connection."""
 
 import http.server
 import json
@@ -23,7 +23,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 class BadLine(http.server.BaseHTTPRequestHandler):
-    """Between a client and the app; of either kind of call it spoils the first ones."""
+    """A proxy between a client and the app that breaks the first calls of each kind."""
 
     server: "BadLineServer"
 
@@ -34,7 +34,7 @@ class BadLine(http.server.BaseHTTPRequestHandler):
             self._say(503, b'{"error": "the ledger is away"}')
             return
         answer = self._pass_on("POST", body)
-        if len(self.server.bodies) > 1:  # what is answered to the first gets lost
+        if len(self.server.bodies) > 1:  # the answer to the first call is lost
             self._say(answer.status_code, answer.content)
 
     def do_GET(self) -> None:
@@ -75,23 +75,25 @@ class BadLineServer(http.server.ThreadingHTTPServer):
 
 
 @pytest.fixture
-def bad_line(called: Machine) -> Iterator[BadLineServer]:
-    with BadLineServer(called.url) as server:
+def bad_line(client_machine: Machine) -> Iterator[BadLineServer]:
+    with BadLineServer(client_machine.url) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 
 
-def runs(called: Machine, schedule: str) -> list[dict[str, Any]]:
-    found = called.get(f"{called.url}/api/runs?schedule={schedule}&limit=200", called.key)["runs"]
+def runs(client_machine: Machine, schedule: str) -> list[dict[str, Any]]:
+    found = client_machine.get(f"{client_machine.url}/api/runs?schedule={schedule}&limit=200", client_machine.key)[
+        "runs"
+    ]
     return list(found)
 
 
 @ALL
-def test_a_run_that_is_rejected_is_exit_1_and_says_why(
-    called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
+def test_a_rejected_run_is_exit_code_1_with_the_reason(
+    client_machine: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    code, lines, errors = client(program, tmp_path_factory)(called.url, "wrong", f"{program.language}-x")
+    code, lines, errors = client(program, tmp_path_factory)(client_machine.url, "wrong", f"{program.language}-x")
 
     assert (code, lines[0], errors) == (1, f"wrong!{program.language}-x", "")
     assert lines[1].startswith("rejected ")
@@ -99,20 +101,20 @@ def test_a_run_that_is_rejected_is_exit_1_and_says_why(
 
 
 @ALL
-def test_without_a_request_id_of_its_callers_a_program_makes_one(
-    called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
+def test_without_a_request_id_a_program_generates_one(
+    client_machine: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    before = {run["key"] for run in runs(called, "wrong")}
+    before = {run["key"] for run in runs(client_machine, "wrong")}
 
-    keys = [client(program, tmp_path_factory)(called.url, "wrong")[1][0] for _ in range(2)]
+    keys = [client(program, tmp_path_factory)(client_machine.url, "wrong")[1][0] for _ in range(2)]
 
-    assert {run["key"] for run in runs(called, "wrong")} - before == set(keys)
+    assert {run["key"] for run in runs(client_machine, "wrong")} - before == set(keys)
     assert len(set(keys)) == 2
 
 
 @ALL
-def test_lost_answers_and_5xx_are_asked_again_and_make_one_run(
-    bad_line: BadLineServer, called: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
+def test_after_lost_answers_and_5xx_a_program_retries_and_starts_one_run(
+    bad_line: BadLineServer, client_machine: Machine, program: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     request_id = str(uuid.uuid4())
 
@@ -122,7 +124,7 @@ def test_lost_answers_and_5xx_are_asked_again_and_make_one_run(
     assert [body["request_id"] for body in bad_line.bodies] == [request_id] * 3
     assert bad_line.bodies[0] == bad_line.bodies[1] == bad_line.bodies[2]
     assert bad_line.looks == 3
-    assert [run["key"] for run in runs(called, "wrong") if run["request_id"] == request_id] == [lines[0]]
+    assert [run["key"] for run in runs(client_machine, "wrong") if run["request_id"] == request_id] == [lines[0]]
 
 
 @ALL
@@ -134,42 +136,45 @@ def test_lost_answers_and_5xx_are_asked_again_and_make_one_run(
         (("nightly",), "another", "401"),
     ],
 )
-def test_what_is_refused_is_told_and_not_asked_again(
-    called: Machine,
+def test_a_refusal_is_reported_and_not_retried(
+    client_machine: Machine,
     program: Program,
     tmp_path_factory: pytest.TempPathFactory,
     arguments: tuple[str, ...],
     key: str,
     sentence: str,
 ) -> None:
-    code, lines, errors = client(program, tmp_path_factory)(called.url, *arguments, key=key)
+    code, lines, errors = client(program, tmp_path_factory)(client_machine.url, *arguments, key=key)
 
     assert (code, lines) == (1, [])
     assert sentence in errors
 
 
-def test_a_disabled_schedule_starts_what_programs_ask_for(called: Machine) -> None:
+def test_a_disabled_schedule_can_be_triggered_by_programs(client_machine: Machine) -> None:
     answer = requests.post(
-        f"{called.url}/api/schedules/on-demand/trigger", json={}, headers={"x-functions-key": "the-key"}, timeout=60
+        f"{client_machine.url}/api/schedules/on-demand/trigger",
+        json={},
+        headers={"x-functions-key": "the-key"},
+        timeout=60,
     )
 
     assert (answer.status_code, answer.json()["state"]) == (202, "submitted")
 
 
-def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
-    called: Machine, tmp_path_factory: pytest.TempPathFactory
+def test_the_webhook_receiver_checks_each_event_with_the_app_and_ignores_repetitions(
+    client_machine: Machine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, [port] = tmp_path_factory.mktemp("receiver"), free_ports(1)
     (folder / "receiver.py").write_text(block("python", "## A webhook"))
     key = {"x-functions-key": "the-key"}
     triggered = requests.post(
-        f"{called.url}/api/schedules/wrong/trigger", json={"request_id": "told"}, headers=key, timeout=60
+        f"{client_machine.url}/api/schedules/wrong/trigger", json={"request_id": "told"}, headers=key, timeout=60
     )
     run = triggered.json()["key"]
     receiver = subprocess.Popen(
         [sys.executable, "receiver.py", str(port)],
         cwd=folder,
-        env={"TRIGGERS_URL": called.url, "TRIGGERS_KEY": "the-key"},
+        env={"TRIGGERS_URL": client_machine.url, "TRIGGERS_KEY": "the-key"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -191,7 +196,7 @@ def test_the_receiver_of_a_webhook_believes_the_app_and_no_repetition(
     assert told.decode() == f"{run} rejected\n"
 
 
-def test_the_web_activity_of_data_factory_sends_what_the_app_takes() -> None:
+def test_the_web_activity_of_data_factory_sends_a_valid_request() -> None:
     activity = json.loads(block("json", "## Data Factory, Fabric, Logic Apps"))["typeProperties"]
 
     run_id = str(uuid.uuid4())
@@ -201,7 +206,7 @@ def test_the_web_activity_of_data_factory_sends_what_the_app_takes() -> None:
     assert activity["url"].endswith("/api/schedules/nightly-training/trigger")
 
 
-def test_the_guide_for_contributors_names_every_tool_without_which_a_test_is_skipped() -> None:
+def test_the_contributing_guide_names_every_tool_that_tests_need() -> None:
     tools = {tool for program in PROGRAMS for needed in program.tools for tool in needed.split(" or ")}
 
     assert [tool for tool in tools if f"`{tool}`" not in CONTRIBUTING] == []

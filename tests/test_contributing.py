@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md names files, names in them, tests and targets that exist, and stays short enough to be read."""
+"""CONTRIBUTING.md names only existing files, identifiers, tests and make targets, and stays short."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ SUFFIXES = (".js", ".py", ".md", ".json", ".html", ".bicep", ".in", ".yml", "/")
 
 
 def quoted(text: str) -> list[str]:
-    """What stands in backticks, code blocks left out."""
+    """The texts in backticks, without code blocks."""
     return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
 
 
@@ -24,7 +24,7 @@ def is_path(text: str) -> bool:
 
 
 def named_in_files() -> list[tuple[str, str]]:
-    """Each name that a recipe quotes, with the file that it quotes before it."""
+    """Each identifier that a recipe quotes, with the file quoted before it."""
     found = []
     for recipe in RECIPES.values():
         for step in re.findall(r"^\d+\. .*$", recipe, re.MULTILINE):
@@ -36,7 +36,7 @@ def named_in_files() -> list[tuple[str, str]]:
     return found
 
 
-def test_there_is_a_recipe_for_everything_that_is_added_often() -> None:
+def test_there_is_a_recipe_for_each_common_addition() -> None:
     assert list(RECIPES) == [
         "A key of schedules.yaml",
         "A kind of target",
@@ -48,19 +48,19 @@ def test_there_is_a_recipe_for_everything_that_is_added_often() -> None:
 
 
 @pytest.mark.parametrize("path", sorted({one for one in quoted(TEXT) if is_path(one)}))
-def test_every_file_that_it_names_exists(path: str) -> None:
+def test_every_file_named_in_the_guide_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
 @pytest.mark.parametrize(("file", "name"), sorted(set(named_in_files())))
-def test_every_name_of_a_recipe_is_in_the_file_before_it(file: str, name: str) -> None:
+def test_every_name_in_a_recipe_is_in_the_file_named_before_it(file: str, name: str) -> None:
     paths = [ROOT / file, *(ROOT / file).glob("*.py")]
     text = "".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
 
     assert re.search(rf"\b{name}\b", text)
 
 
-def test_every_target_that_it_names_exists() -> None:
+def test_every_make_target_named_in_the_guide_exists() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", TEXT))
 
@@ -76,5 +76,5 @@ def test_every_recipe_names_the_test_that_fails_first(recipe: str) -> None:
     assert [name for name in first if f"\ndef {name}(" not in sources] == []
 
 
-def test_it_is_short() -> None:
+def test_the_guide_is_short() -> None:
     assert TEXT.count("\n") <= 150

@@ -1,4 +1,4 @@
-"""The documentation can be believed: its commands print what it says, and nothing is left out."""
+"""The documentation is correct and complete: its commands print what it shows, and nothing is missing."""
 
 import json
 import re
@@ -51,20 +51,20 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", EVERYTHING, re.DOTALL)
 
 
-def test_the_readme_is_read_in_five_minutes() -> None:
+def test_the_readme_can_be_read_in_five_minutes() -> None:
     assert len(README.splitlines()) <= 150
     assert len(README.split()) <= 1800
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_every_page_is_short_and_reached_from_the_readme(name: str) -> None:
+def test_every_page_is_short_and_linked_from_the_readme_or_a_page_linked_there(name: str) -> None:
     linked_by_linked = "\n".join(text for page, text in PAGES.items() if f"(docs/{page})" in README)
 
     assert len(PAGES[name].splitlines()) <= 300
     assert f"(docs/{name})" in README or f"({name}" in linked_by_linked
 
 
-def test_the_readme_begins_with_the_shipped_file() -> None:
+def test_the_first_yaml_block_of_the_readme_is_the_shipped_file() -> None:
     assert blocks("yaml")[0] == (ROOT / "schedules.yaml").read_text()
 
 
@@ -83,8 +83,8 @@ def test_every_setting_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(pages()))
-def test_what_is_generated_of_a_page_is_current(name: str) -> None:
-    """`make docs` writes it anew."""
+def test_the_generated_parts_of_a_page_are_current(name: str) -> None:
+    """`make docs` regenerates it."""
     assert PAGES[name] == page_with(PAGES[name], pages()[name])
 
 
@@ -97,7 +97,7 @@ def test_every_command_is_in_a_group_of_the_page() -> None:
 
 
 def test_the_drawings_are_current_and_name_every_state() -> None:
-    """`make docs` writes them anew."""
+    """`make docs` regenerates them."""
     drawn = pictures()
 
     assert {name: (ROOT / "docs/images" / name).read_text() for name in drawn} == drawn
@@ -105,7 +105,7 @@ def test_the_drawings_are_current_and_name_every_state() -> None:
     assert [state for state in shown if f">{state}</text>" not in drawn["states-light.svg"]] == []
 
 
-def test_every_reason_for_a_skip_that_exists_by_now_is_documented() -> None:
+def test_every_skip_reason_is_documented() -> None:
     written = {
         reason.value
         for reason in SkipReason
@@ -127,7 +127,7 @@ def test_every_state_of_a_run_is_documented_and_has_a_sign_in_the_dashboard(stat
 
 
 def commands_with_output() -> list[tuple[str, str]]:
-    """The pages' calls of the command line that show their output."""
+    """The command-line calls on the pages that show their output."""
     found = []
     for block in blocks("console"):
         if "my.yaml" in block:
@@ -140,7 +140,7 @@ def commands_with_output() -> list[tuple[str, str]]:
 
 @pytest.mark.machine
 @pytest.mark.parametrize(("command", "output"), commands_with_output(), ids=lambda value: value.splitlines()[0][:50])
-def test_the_commands_print_what_the_pages_say(command: str, output: str) -> None:
+def test_the_commands_on_the_pages_print_the_shown_output(command: str, output: str) -> None:
     arguments = [sys.executable, *shlex.split(command)[1:]]
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -155,7 +155,7 @@ def test_the_commands_print_what_the_pages_say(command: str, output: str) -> Non
     assert done.stdout + done.stderr == output
 
 
-def test_the_tutorials_mistake_is_reported_as_it_says(tmp_path: Path) -> None:
+def test_the_mistake_in_the_tutorial_is_reported_as_shown(tmp_path: Path) -> None:
     page = PAGES["getting-started.md"]
     (file,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (output,) = re.findall(r"^\$ triggers validate --file my.yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
@@ -171,7 +171,7 @@ def test_the_tutorials_mistake_is_reported_as_it_says(tmp_path: Path) -> None:
     assert (wrong.code, wrong.out) == (1, output)
 
 
-def test_there_are_such_commands() -> None:
+def test_the_pages_show_the_output_of_three_commands() -> None:
     assert len(commands_with_output()) == 3
 
 
@@ -206,17 +206,17 @@ def test_the_sample_settings_name_only_settings_that_exist() -> None:
     assert [name for name in values if name not in EVERYTHING and name != "FUNCTIONS_WORKER_RUNTIME"] == []
 
 
-def test_the_host_file_bounds_the_function_timeout_and_the_bundle() -> None:
+def test_host_json_limits_the_function_timeout_and_pins_the_extension_bundle() -> None:
     host = json.loads((ROOT / "host.json").read_text())
 
     assert host["functionTimeout"] == "00:10:00"
-    # The alerts read our lines: a burst must not thin them out.
+    # The alerts read our log lines, so a burst must not be sampled.
     assert host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"] == "Request;Exception;Trace"
     assert host["extensionBundle"]["version"] == "[4.*, 5.0.0)"
 
 
 def links() -> list[tuple[str, str]]:
-    """The links of every page to files and titles of the repository, each with its page."""
+    """The links of every page to files and headings of the repository, each with its page."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
     return [
         (page.relative_to(ROOT).as_posix(), link)
@@ -227,7 +227,7 @@ def links() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "link"), sorted(set(links())))
-def test_every_link_between_pages_leads_somewhere(page: str, link: str) -> None:
+def test_every_link_between_pages_has_a_target(page: str, link: str) -> None:
     name, _, title = link.partition("#")
     target = (ROOT / page).parent / name if name else ROOT / page
 
@@ -238,26 +238,26 @@ def test_every_link_between_pages_leads_somewhere(page: str, link: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md"])
-def test_what_people_look_for_in_a_repository_is_linked_from_the_readme(page: str) -> None:
+def test_the_contributing_and_security_pages_are_linked_from_the_readme(page: str) -> None:
     assert f"[{page}]({page})" in README
 
 
-def test_the_license_is_the_one_that_the_readme_and_the_project_name() -> None:
+def test_readme_and_pyproject_name_the_license() -> None:
     assert "License: [MIT](LICENSE)" in README
     assert (ROOT / "LICENSE").read_text().startswith("MIT License\n")
     assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", SECURITY))))
-def test_every_setting_of_the_security_page_exists(name: str) -> None:
+def test_every_setting_on_the_security_page_exists(name: str) -> None:
     assert f"`{name}`" in PAGES["settings.md"]
 
 
-def test_why_tests_are_left_out_is_documented() -> None:
+def test_the_reason_for_skipped_browser_tests_is_documented() -> None:
     assert LEFT_OUT.partition(":")[0] in CONTRIBUTING
 
 
-def test_the_pictures_are_there_and_small() -> None:
+def test_the_pictures_exist_and_are_small() -> None:
     named = {f"docs/{one}" for one in re.findall(r"images/[\w.-]+", EVERYTHING)}
     pictures = {f"docs/images/{path.name}": path.stat().st_size for path in (ROOT / "docs/images").iterdir()}
 

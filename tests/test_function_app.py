@@ -1,4 +1,4 @@
-"""What the host sees: the functions, and what indexing them must not cost."""
+"""What the host sees: the functions, and what indexing them must not import."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from triggers.ledger.sweeps import Sweeps
 from triggers.version import VERSION
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.machine  # the host imports the app in a process of its own, and so do these
+pytestmark = pytest.mark.machine  # the host imports the app in a separate process, and so do these tests
 LATE = [
     "requests",
     "azure.identity",
@@ -41,7 +41,7 @@ BOTH = TIMERS_ONLY.replace("}}}", "}}, uploads: {pipeline: p, change: {datastore
 def python(
     code: str, tmp_path: Path, schedules: str | bytes | None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, with the app's folder as the host has it and these settings alone."""
+    """Run code in a separate process, with the app's folder as the host has it and only these settings."""
     file = tmp_path / "schedules.yaml"
     if schedules is not None:
         file.write_bytes(schedules if isinstance(schedules, bytes) else schedules.encode())
@@ -73,7 +73,7 @@ def indexed(tmp_path: Path, schedules: str | bytes | None, **settings: str) -> t
     return table, late
 
 
-def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> None:
+def test_there_is_a_function_for_each_schedule_and_the_apps_own_functions(tmp_path: Path) -> None:
     table, _ = indexed(tmp_path, BOTH)
 
     assert list(table) == ["nightly", "uploads", "reconcile", "storage_renamed", "run_status_changed", *API]
@@ -94,7 +94,7 @@ def test_there_is_a_function_per_schedule_and_the_apps_own(tmp_path: Path) -> No
     assert levels == dict.fromkeys(API, "FUNCTION") | {"api_dashboard": "ANONYMOUS"}
 
 
-def test_settings_choose_the_source_and_the_reconcilers_schedule(tmp_path: Path) -> None:
+def test_settings_choose_the_blob_trigger_source_and_the_reconcilers_schedule(tmp_path: Path) -> None:
     settings = {"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan", "RECONCILE_SCHEDULE": "*/5 * * * * *"}
 
     table, _ = indexed(tmp_path, BOTH, **settings)
@@ -113,7 +113,7 @@ def test_the_log_begins_with_the_version_once_per_process(tmp_path: Path) -> Non
     assert [line for line in lines[1:] if "app_started" in line] == []
 
 
-def test_indexing_imports_nothing_that_only_work_needs(tmp_path: Path) -> None:
+def test_indexing_imports_no_module_that_only_runs_need(tmp_path: Path) -> None:
     _, late = indexed(tmp_path, TIMERS_ONLY)
 
     assert late == []
@@ -146,7 +146,7 @@ def test_with_change_schedules_indexing_imports_the_blob_extension_and_no_tables
         (BOTH.replace("https://x.api.azureml.ms/y", "%MISSING%"), ["nightly", "uploads"]),
     ],
 )
-def test_a_broken_file_costs_the_app_nothing_but_what_is_broken(
+def test_a_broken_file_disables_only_the_broken_schedules(
     tmp_path: Path, schedules: str | bytes | None, functions: list[str]
 ) -> None:
     table, _ = indexed(tmp_path, schedules)
@@ -172,7 +172,7 @@ def health(tmp_path: Path, schedules: str | None, **settings: str) -> tuple[int,
     return status, body
 
 
-def test_health_tells_every_fault_of_file_and_settings(tmp_path: Path) -> None:
+def test_health_lists_every_error_in_file_and_settings(tmp_path: Path) -> None:
     status, body = health(
         tmp_path, BOTH.replace("0 4", "0 44"), SUBMIT_DEADLINE_SECONDS="soon", BLOB_TRIGGER_SOURCE="X"
     )
@@ -194,14 +194,14 @@ def test_health_tells_every_fault_of_file_and_settings(tmp_path: Path) -> None:
     assert "AzureWebJobsStorage" in body["ledger"]
 
 
-def test_health_warns_of_values_that_are_for_tests(tmp_path: Path) -> None:
+def test_health_warns_of_values_meant_for_tests(tmp_path: Path) -> None:
     _, body = health(tmp_path, BOTH, UNKNOWN_SETTLE_SECONDS="2", SUBMIT_DEADLINE_SECONDS="300")
 
     of_settings = [one for one in body["warnings"] if not one.startswith("schedules.yaml:")]
     assert of_settings == ["UNKNOWN_SETTLE_SECONDS is 2: values below 60 are for tests"]
 
 
-def test_health_warns_as_validate_does_and_names_no_folder(tmp_path: Path) -> None:
+def test_health_shows_the_warnings_of_validate_without_folder_names(tmp_path: Path) -> None:
     _, body = health(tmp_path, BOTH.replace("0 4 * * *", "0 4 1-7 * 0"))
 
     [warning] = [one for one in body["warnings"] if "cron.expression" in one]
@@ -209,7 +209,7 @@ def test_health_warns_as_validate_does_and_names_no_folder(tmp_path: Path) -> No
     assert "runs 124 times a year: on days that match 1-7 or 0; for days that match both, write" in warning
 
 
-def test_health_tells_what_sweeps_have_found(tmp_path: Path, azurite: Azurite) -> None:
+def test_health_counts_the_changes_found_by_sweeps(tmp_path: Path, azurite: Azurite) -> None:
     name = f"uploads-{tmp_path.name[-20:].replace('_', '-')}"
     rows = Sweeps(Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string))))
     rows.set(name, "0123456789abcdef", SweepState(missed_by_events=3))
@@ -219,7 +219,7 @@ def test_health_tells_what_sweeps_have_found(tmp_path: Path, azurite: Azurite) -
     assert (status, body["missed_by_events"][name]) == (200, 3)
 
 
-def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tmp_path: Path) -> None:
+def test_a_watched_account_given_only_by_name_is_an_error_with_its_fix(tmp_path: Path) -> None:
     _, body = health(
         tmp_path,
         BOTH,
@@ -233,7 +233,7 @@ def test_a_watched_account_named_by_its_name_alone_is_a_fault_with_its_remedy(tm
     ]
 
 
-def test_the_functions_and_the_routes_are_the_same_table() -> None:
+def test_the_functions_and_the_routes_match() -> None:
     from triggers.management_api import TABLE
     from triggers.web.routes import DESCRIBED
 
@@ -242,8 +242,8 @@ def test_the_functions_and_the_routes_are_the_same_table() -> None:
     assert set(TABLE) == described | {("api_openapi", "GET", "openapi.json"), ("api_dashboard", "GET", "dashboard")}
 
 
-def test_the_log_lines_of_a_pass_say_which_call_they_belong_to_in_each_of_its_threads() -> None:
-    """The worker sends nothing of another thread to the host that does not say so."""
+def test_the_log_lines_of_each_thread_of_a_pass_carry_the_invocation_id() -> None:
+    """The worker sends log lines of another thread to the host only if they carry the invocation id."""
     seen: list[str | None] = []
     of_threads = local()
     engine = SimpleNamespace(reconciliation=SimpleNamespace(run_pass=lambda threads: threads.run(work)))

@@ -1,4 +1,4 @@
-"""What `python -m triggers infra` tells Bicep: filters that every change in scope passes, and early refusals."""
+"""The output of `python -m triggers infra` for Bicep: filters that pass every change in scope, and early refusals."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ def values(environment: dict[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def told(text: str, **environment: str) -> dict[str, Any]:
+def infra_output(text: str, **environment: str) -> dict[str, Any]:
     return parameters(text, "schedules.yaml", values(environment))
 
 
@@ -56,7 +56,7 @@ def trigger(change: str) -> ChangeTrigger:
 
 
 def admits(change: str, path: str, container: str = "in-box") -> bool:
-    """Event Grid's own rule: the subject begins and ends so, and no advanced filter speaks against it."""
+    """Event Grid's rule: the subject has the given prefix and suffix, and every advanced filter matches."""
     found, event = subject_filter(trigger(change)), subject(container, path)
     return (
         event.startswith(found["subjectBeginsWith"])
@@ -83,11 +83,11 @@ def admits(change: str, path: str, container: str = "in-box") -> bool:
         ("recursive: true", "pipeline-trigger-manifests/s/1.jsonl", False),
     ],
 )
-def test_the_filter_admits_what_the_schedule_watches(change: str, path: str, *, passes: bool) -> None:
+def test_the_filter_matches_what_the_schedule_watches(change: str, path: str, *, passes: bool) -> None:
     assert admits(change, path) is passes
 
 
-def test_the_filter_of_one_container_does_not_admit_another_that_begins_alike() -> None:
+def test_the_filter_of_a_container_does_not_match_a_container_with_a_longer_name() -> None:
     assert not admits("recursive: true", "a", container="in-box-old")
 
 
@@ -99,11 +99,11 @@ _GLOBS = st.lists(st.sampled_from(["*", "**/", "?", "[a-b]", "[!a]", ".csv", "a"
 
 
 @given(folder=st.just("") | _PATHS, globs=st.lists(_GLOBS, min_size=1, max_size=3), path=_PATHS, below=st.booleans())
-def test_no_change_in_scope_is_ever_filtered_away(folder: str, globs: list[str], path: str, *, below: bool) -> None:
+def test_no_change_in_scope_is_filtered_out(folder: str, globs: list[str], path: str, *, below: bool) -> None:
     watched = json.dumps(folder)
     folded = f"path_on_datastore: {watched}, recursive: true, include: {json.dumps(globs)}"
     if "s" not in load(change_file(folded), "schedules.yaml", values()).schedules:
-        return  # a folder or a glob that the file may not have
+        return  # a folder or a glob that is not valid in the file
     one = trigger(folded)
     blob = f"{one.folder}/{path}" if below and one.folder else path
 
@@ -111,8 +111,8 @@ def test_no_change_in_scope_is_ever_filtered_away(folder: str, globs: list[str],
         assert admits(folded, blob)
 
 
-def test_the_shipped_file_gives_one_subscription_and_the_settings_it_names() -> None:
-    found = told((ROOT / "schedules.yaml").read_text())
+def test_the_shipped_file_gives_one_subscription_and_its_settings() -> None:
+    found = infra_output((ROOT / "schedules.yaml").read_text())
 
     assert found == {
         "maximumInstanceCount": 40,
@@ -153,7 +153,7 @@ def test_the_shipped_file_gives_one_subscription_and_the_settings_it_names() -> 
     }
 
 
-def test_a_watched_account_is_named_once_with_its_containers() -> None:
+def test_a_watched_account_is_listed_once_with_its_containers() -> None:
     text = (
         "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\nschedules:\n"
         "  a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: two}}\n"
@@ -169,14 +169,14 @@ def test_a_watched_account_is_named_once_with_its_containers() -> None:
     }
     own = {"topicName": OWN_TOPIC, "topicResourceGroup": "", "createTopic": True}
     shared = {"topicName": "shared", "topicResourceGroup": "rg-events", "createTopic": False}
-    assert told(text)["watchedAccounts"] == [account | own]
-    assert told(text, DataStorage__systemTopicId=TOPIC)["watchedAccounts"] == [account | shared]
-    assert told(text)["hostContainers"] == []
-    assert [one["name"] for one in told(text)["subscriptions"]] == ["a", "b", "c"]
+    assert infra_output(text)["watchedAccounts"] == [account | own]
+    assert infra_output(text, DataStorage__systemTopicId=TOPIC)["watchedAccounts"] == [account | shared]
+    assert infra_output(text)["hostContainers"] == []
+    assert [one["name"] for one in infra_output(text)["subscriptions"]] == ["a", "b", "c"]
 
 
-def test_settings_of_the_app_go_along_and_those_of_the_machine_do_not() -> None:
-    found = told(
+def test_app_settings_are_passed_on_and_settings_of_the_machine_are_not() -> None:
+    found = infra_output(
         file_of(TIME),
         RECONCILE_SCHEDULE="*/30 * * * * *",
         LEDGER_RETENTION_DAYS="30",
@@ -190,22 +190,24 @@ def test_settings_of_the_app_go_along_and_those_of_the_machine_do_not() -> None:
     assert not {"AZURE_CLIENT_ID", "REQUESTS_CA_BUNDLE", "PATH"} & set(found)
 
 
-def test_many_timers_get_room_to_run_at_once() -> None:
+def test_many_timers_raise_the_maximum_instance_count() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(60))
 
     assert (
-        told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")["maximumInstanceCount"]
+        infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")[
+            "maximumInstanceCount"
+        ]
         == 70
     )
 
 
-def test_long_or_unusual_names_of_schedules_give_names_that_event_grid_takes() -> None:
+def test_long_or_unusual_schedule_names_become_valid_event_grid_names() -> None:
     text = "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\nschedules:\n" + "".join(
         f"  {name}: {{pipeline: p, change: {{datastore: d, container: one}}}}\n"
         for name in ("a_b", "a-b", "x" * 100, "x" * 99 + "y")
     )
 
-    names = [one["name"] for one in told(text)["subscriptions"]]
+    names = [one["name"] for one in infra_output(text)["subscriptions"]]
 
     assert len(set(names)) == 4
     assert names[1] == "a-b"
@@ -273,9 +275,11 @@ WATCHING = change_file("connection: DataStorage")
         ),
     ],
 )
-def test_what_cannot_be_deployed_is_refused_before_anything_is(environment: dict[str, str], sentence: str) -> None:
+def test_an_invalid_environment_is_refused_before_anything_is_deployed(
+    environment: dict[str, str], sentence: str
+) -> None:
     with pytest.raises(Undeployable) as refused:
-        told(WATCHING, **environment)
+        infra_output(WATCHING, **environment)
 
     assert refused.value.sentences == (sentence,)
 
@@ -288,23 +292,23 @@ def test_two_connections_to_one_account_are_refused() -> None:
     )
 
     with pytest.raises(Undeployable, match="Other__accountId is the same storage account as DataStorage__accountId"):
-        told(text, Other__accountId=ACCOUNT.format(HERE).upper())
+        infra_output(text, Other__accountId=ACCOUNT.format(HERE).upper())
 
 
-def test_the_apps_own_containers_are_not_watched() -> None:
+def test_watching_the_apps_own_containers_is_refused() -> None:
     with pytest.raises(Undeployable, match="the container dead-letters of the app's own account cannot be watched"):
-        told(change_file("recursive: true").replace("in-box", "dead-letters"))
+        infra_output(change_file("recursive: true").replace("in-box", "dead-letters"))
 
 
-def test_a_key_vault_reference_stands_for_a_value_that_fits() -> None:
+def test_a_key_vault_reference_is_accepted_in_place_of_a_value() -> None:
     reference = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"
 
-    assert told(file_of(TIME), ENDPOINT=reference)["settings"]["ENDPOINT"] == reference
+    assert infra_output(file_of(TIME), ENDPOINT=reference)["settings"]["ENDPOINT"] == reference
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(Undeployable) as refused:
-        told(WATCHING, AZURE_ENV_NAME="", AZURE_LOCATION="", DataStorage__accountId="")
+        infra_output(WATCHING, AZURE_ENV_NAME="", AZURE_LOCATION="", DataStorage__accountId="")
 
     assert [sentence.split()[0] for sentence in refused.value.sentences] == [
         "AZURE_ENV_NAME",
@@ -317,10 +321,10 @@ def test_a_thousand_timers_are_refused() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(1000))
 
     with pytest.raises(Undeployable, match="1000 time-based schedules want 1010 instances; Flex Consumption has 1000"):
-        told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")
+        infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")
 
 
-def test_the_command_reads_the_environment_and_never_the_laptops_settings(tmp_path: Path) -> None:
+def test_the_command_reads_the_environment_and_never_local_settings(tmp_path: Path) -> None:
     (tmp_path / "schedules.yaml").write_text(change_file("connection: DataStorage"))
     (tmp_path / "local.settings.json").write_text(
         json.dumps({"IsEncrypted": False, "Values": {"PIPELINE_ENDPOINT": "http://127.0.0.1", "SCHEDULES_FILE": "no"}})
@@ -332,7 +336,7 @@ def test_the_command_reads_the_environment_and_never_the_laptops_settings(tmp_pa
     assert (refused.code, refused.out) == (1, "")
     assert "the app setting PIPELINE_ENDPOINT does not exist; add it" in refused.err
     assert done.code == 0, done.err
-    assert json.loads(done.out) == told(change_file("connection: DataStorage"))
+    assert json.loads(done.out) == infra_output(change_file("connection: DataStorage"))
 
 
 def test_a_broken_file_is_not_deployed(tmp_path: Path) -> None:
@@ -358,7 +362,7 @@ EVENTS_ALONE = change_file("connection: DataStorage, polling_interval: 0")
     ],
     ids=str,
 )
-def test_events_alone_are_not_enough_for_an_app_that_sleeps(
+def test_an_app_that_scales_to_zero_and_relies_on_events_gets_a_warning(
     tmp_path: Path, more: dict[str, str], *, warns: bool
 ) -> None:
     (tmp_path / "schedules.yaml").write_text(EVENTS_ALONE)
@@ -376,13 +380,13 @@ def test_events_alone_are_not_enough_for_an_app_that_sleeps(
 @pytest.mark.parametrize(
     ("value", "sentence"), [("-1", "from 0 to 20"), ("21", "from 0 to 20"), ("one", "from 0 to 20")]
 )
-def test_a_number_of_always_ready_instances_that_azure_would_refuse_is_refused(value: str, sentence: str) -> None:
+def test_an_invalid_number_of_always_ready_instances_is_refused(value: str, sentence: str) -> None:
     with pytest.raises(Undeployable, match=sentence):
-        told(change_file("connection: DataStorage"), ALWAYS_READY_INSTANCES=value)
+        infra_output(change_file("connection: DataStorage"), ALWAYS_READY_INSTANCES=value)
 
 
 def test_the_shipped_file_passes_the_steps_of_the_first_deployment(tmp_path: Path) -> None:
-    """docs/deploy.md: write the container's name into the file, set the values, validate; then Azure is asked."""
+    """The steps of docs/deploy.md before Azure is called: write the container into the file, set values, validate."""
     guide = (ROOT / "docs/deploy.md").read_text()
     first = guide[guide.index("## First deployment") : guide.index("### What azd up runs")]
     given = dict(re.findall(r"azd env set (\w+) (\S+)", first))

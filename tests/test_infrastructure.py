@@ -1,4 +1,4 @@
-"""The templates and pipelines: what can be known of them without Azure and without its compiler."""
+"""The templates and pipelines, as far as they can be checked without Azure and the Bicep compiler."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ import pytest
 import tree_sitter_bicep
 import yaml
 from builders import API
-from test_infra_command import ENVIRONMENT, URL, told
+from test_infra_command import ENVIRONMENT, URL, infra_output
 from tree_sitter import Language, Parser
 
 from infra.package import packaged
@@ -32,7 +32,7 @@ ENVIRONMENTS = sorted((INFRA / "parameters").glob("*.env"))
 SETTINGS = (ROOT / "docs/settings.md").read_text()
 DEPLOY = "\n".join((ROOT / "docs" / name).read_text() for name in ("deploy.md", "deploy-reference.md"))
 FROM_AZD = {"AZURE_ENV_NAME", "AZURE_SUBSCRIPTION_ID"}
-"""azd sets them; elsewhere the name of the environment's file, and who is signed in."""
+"""Set by azd; without azd they come from the environment file's name and the signed-in account."""
 
 
 def name_of(path: Path) -> str:
@@ -40,7 +40,7 @@ def name_of(path: Path) -> str:
 
 
 def section(text: str, title: str) -> str:
-    """What stands between a title and the next of its level."""
+    """The text between a heading and the next one of its level."""
     return text.partition(f"\n{title}\n")[2].partition(f"\n{title.partition(' ')[0]} ")[0]
 
 
@@ -55,7 +55,7 @@ def code() -> str:
 @pytest.mark.parametrize("path", BICEP, ids=name_of)
 def test_bicep_parses(path: Path) -> None:
     text = path.read_text()
-    if path.suffix == ".bicepparam":  # the grammar knows no assignment of a parameter, which reads like a variable's
+    if path.suffix == ".bicepparam":  # the grammar has no parameter assignments, which look like those of variables
         text = re.sub(r"^param ", "var ", text, flags=re.MULTILINE)
 
     tree = Parser(Language(tree_sitter_bicep.language())).parse(text.encode())
@@ -64,7 +64,7 @@ def test_bicep_parses(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", BICEP, ids=name_of)
-def test_every_file_that_bicep_names_exists_or_is_generated(path: Path) -> None:
+def test_every_file_referenced_in_bicep_exists_or_is_generated(path: Path) -> None:
     naming = r"(?:^module \w+|^using|^import \{[^}]*\} from|loadJsonContent\()\s*'([^']+)'"
     named = {(path.parent / one).resolve() for one in re.findall(naming, path.read_text(), re.MULTILINE)}
 
@@ -72,7 +72,7 @@ def test_every_file_that_bicep_names_exists_or_is_generated(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in BICEP if path.suffix == ".bicep"], ids=name_of)
-def test_every_module_gets_the_parameters_that_it_wants(path: Path) -> None:
+def test_every_module_gets_the_parameters_it_needs(path: Path) -> None:
     for name, body in re.findall(r"^module \w+ '([^']+)'(.*?)^(?:\}|\])$", path.read_text(), re.MULTILINE | re.DOTALL):
         source = (path.parent / name).read_text()
         wanted = set(re.findall(r"^param (\w+) [^=\n]+$", source, re.MULTILINE))
@@ -85,17 +85,17 @@ def test_every_module_gets_the_parameters_that_it_wants(path: Path) -> None:
         assert wanted <= given <= known, name
 
 
-def test_no_template_asks_for_a_key() -> None:
+def test_no_template_reads_a_key() -> None:
     assert [name_of(path) for path in BICEP if re.search(r"\blist\w*\(", path.read_text())] == []
 
 
-def test_bicep_knows_every_field_that_the_command_prints() -> None:
+def test_bicep_declares_every_field_that_the_command_prints() -> None:
     types = (INFRA / "app/types.bicep").read_text()
     declared = {
         name: set(re.findall(r"^  (\w+):", body, re.MULTILINE))
         for name, body in re.findall(r"type (\w+) = \{\n(.*?)^\}", types, re.MULTILINE | re.DOTALL)
     }
-    found = told(
+    found = infra_output(
         "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\n"
         "schedules: {a: {pipeline: p, change: {datastore: d, connection: DataStorage, container: two}}}\n"
     )
@@ -106,7 +106,7 @@ def test_bicep_knows_every_field_that_the_command_prints() -> None:
     assert set(found["renames"][0]) == declared["renamesType"]
 
 
-def test_every_value_that_a_parameters_file_reads_is_in_both_environments() -> None:
+def test_every_variable_read_by_the_parameters_file_is_set_in_both_environments() -> None:
     read = variables_read(INFRA / "main.bicepparam")
     given = [set(re.findall(r"^(\w+)=", path.read_text(), re.MULTILINE)) for path in ENVIRONMENTS]
 
@@ -117,7 +117,7 @@ def test_every_value_that_a_parameters_file_reads_is_in_both_environments() -> N
     assert [name for name in read | given[0] if f"`{name}`" not in DEPLOY] == []
 
 
-def test_what_the_event_subscriptions_read_is_what_the_deployment_gives() -> None:
+def test_the_event_subscriptions_read_exactly_the_variables_the_deployment_sets() -> None:
     read = variables_read(INFRA / "app/event-subscriptions.bicepparam")
     outputs = set(re.findall(r"^output (\w+)", (INFRA / "main.bicep").read_text(), re.MULTILINE))
     given = set(re.findall(r'"([A-Z_]+)": ', (INFRA / "connect_events.py").read_text()))
@@ -128,7 +128,7 @@ def test_what_the_event_subscriptions_read_is_what_the_deployment_gives() -> Non
     assert of_runs <= outputs | {"AZUREML_WORKSPACE_NAME", "AZURE_SUBSCRIPTION_ID"}
 
 
-def test_app_settings_of_the_template_exist_in_the_code_or_are_the_hosts() -> None:
+def test_app_settings_in_the_template_exist_in_the_code_or_belong_to_the_host() -> None:
     template = (INFRA / "app/function-app.bicep").read_text()
     hosts = {
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
@@ -162,7 +162,7 @@ def test_every_role_is_in_the_deployment_guide_with_its_reason() -> None:
     assert named == set(rows)
 
 
-def test_alerts_ask_for_actions_that_are_logged() -> None:
+def test_alerts_query_actions_that_are_logged() -> None:
     rules = (INFRA / "app/alerts.bicep").read_text()
     asked = set(re.findall(r'"((?:run|duplicate|found|pass|webhook|callback|corrupt)\w*)"', rules))
     logged = set(re.findall(r'"action": f?"([^"]+)"', code()))
@@ -181,7 +181,7 @@ def test_alerts_ask_for_actions_that_are_logged() -> None:
     assert {one.action for one in (Webhooks, Callbacks)} == {"webhook", "callback"}
 
 
-def test_alerts_find_the_fields_in_a_line_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+def test_alerts_find_the_fields_in_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     pattern = re.search(r"extract\(@'(.+?)', 1, Message\)", (INFRA / "app/alerts.bicep").read_text())
     assert pattern
     fields = {"action": "run_dead", "run_key": "s~{1}@100%", "run_id": None}
@@ -207,7 +207,7 @@ def test_alerts_find_the_fields_in_a_line_of_ours(caplog: pytest.LogCaptureFixtu
         "\u2028{'action'}",
     ],
 )
-def test_no_text_in_a_line_hides_its_fields_from_the_alerts(text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_text_in_a_log_line_hides_its_fields_from_the_alerts(text: str, caplog: pytest.LogCaptureFixture) -> None:
     pattern = re.search(r"extract\(@'(.+?)', 1, Message\)", (INFRA / "app/alerts.bicep").read_text())
     assert pattern
     for fields in ({"action": "run_dead", "error": text}, {"action": "run_dead", text: text, "last": text}):
@@ -242,7 +242,7 @@ def test_azure_devops_templates_and_dependencies_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
-def test_workflows_give_nothing_by_default_and_pin_what_they_use(path: Path) -> None:
+def test_workflows_have_no_default_permissions_and_pin_their_actions(path: Path) -> None:
     content = yaml.safe_load(path.read_text())
     used = re.findall(r"uses: (\S+)", path.read_text())
 
@@ -257,15 +257,15 @@ def test_workflows_give_nothing_by_default_and_pin_what_they_use(path: Path) -> 
     assert [one for one in names if one not in content["jobs"]] == []
 
 
-def test_no_azd_that_deletes_groups_of_others_is_used() -> None:
-    """Before 1.24.1, `azd down` took the existing groups of a subscription's deployment for its own."""
+def test_azd_versions_that_delete_existing_resource_groups_are_excluded() -> None:
+    """Before 1.24.1, `azd down` also deleted existing resource groups used by a subscription's deployment."""
     azd = yaml.safe_load((ROOT / "azure.yaml").read_text())
 
     assert azd["requiredVersions"] == {"azd": ">= 1.24.1"}
     assert "azd 1.24.1" in " ".join(DEPLOY.split()).replace("[azd](https://aka.ms/azd)", "azd")
 
 
-def test_what_deploys_installs_only_what_the_lock_names() -> None:
+def test_deployment_pipelines_install_only_locked_requirements() -> None:
     files = [ROOT / ".github/workflows/deploy-environment.yml", INFRA / "azure-devops/run-deploy.yml"]
     installs = [line for file in files for line in file.read_text().splitlines() if "pip install" in line]
 
@@ -274,7 +274,7 @@ def test_what_deploys_installs_only_what_the_lock_names() -> None:
     assert "--hash=sha256:" in (ROOT / "requirements.txt").read_text()
 
 
-def test_what_runs_before_an_approval_has_a_connection_of_its_own() -> None:
+def test_stages_before_the_approval_use_a_separate_service_connection() -> None:
     stages = yaml.safe_load((INFRA / "azure-devops/deploy-environment.yml").read_text())["stages"]
     connections = (
         re.findall(r"parameters\.(\w*[sS]erviceConnection)", json.dumps(stages[0])),
@@ -284,7 +284,7 @@ def test_what_runs_before_an_approval_has_a_connection_of_its_own() -> None:
     assert connections == (["planServiceConnection"], ["serviceConnection"])
 
 
-def test_azd_finds_its_service_and_its_hooks() -> None:
+def test_the_service_and_the_hooks_of_azd_exist() -> None:
     azd = yaml.safe_load((ROOT / "azure.yaml").read_text())
     modules = re.findall(r"-m (infra\.\w+)", json.dumps(azd["hooks"]))
 
@@ -309,7 +309,7 @@ def test_the_package_holds_the_app_and_nothing_else() -> None:
 
 
 @pytest.mark.machine
-def test_the_package_imports_with_its_requirements_alone(tmp_path: Path) -> None:
+def test_the_package_can_be_imported_with_only_its_requirements(tmp_path: Path) -> None:
     app, environment = tmp_path / "app", tmp_path / "venv"
     for name in packaged():
         (app / name).parent.mkdir(parents=True, exist_ok=True)
@@ -348,7 +348,7 @@ def test_the_package_imports_with_its_requirements_alone(tmp_path: Path) -> None
     ]
 
 
-def test_programs_of_the_deployment_import_only_what_the_app_requires() -> None:
+def test_deployment_programs_import_only_requirements_of_the_app() -> None:
     allowed = sys.stdlib_module_names | {"requests", "infra"}
     found = {
         alias.partition(".")[0]

@@ -1,4 +1,4 @@
-"""The app as a whole, in processes of its own: the host stand-in, Azurite and the Azure ML stand-in."""
+"""The whole app in separate processes: the host stand-in, Azurite and the Azure ML stand-in."""
 
 import json
 import subprocess
@@ -49,7 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """The same with Event Grid as the source of blob triggers."""
+    """The same machine with Event Grid as the source of blob triggers."""
     folder = tmp_path_factory.mktemp("pushed")
     (folder / "schedules.yaml").write_text(FILE.replace("polled", "pushed"))
     settings = {"SCHEDULES_FILE": str(folder / "schedules.yaml"), "BLOB_TRIGGER_SOURCE": "EventGrid"}
@@ -70,7 +70,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def paths(machine: Machine) -> list[str]:
-    """The RelativePath of every submission that came in."""
+    """The RelativePath of every received submission."""
     bodies = [one["body"]["DataPathAssignments"] for one in machine.submissions()]
     return [body["input"]["RelativePath"] for body in bodies if body]
 
@@ -105,7 +105,7 @@ def test_an_uploaded_csv_starts_the_pipeline_with_that_file(machine: Machine) ->
     assert run.run_id in [served["Id"] for served in machine.accepted_runs()]
 
 
-def test_what_the_workspace_tells_of_a_run_reaches_the_app_and_its_end_is_written(machine: Machine) -> None:
+def test_a_workspace_event_reaches_the_app_and_the_end_of_the_run_is_recorded(machine: Machine) -> None:
     machine.upload("polled", "to-the-end.csv", b"1")
     wait_until(lambda: "to-the-end.csv" in paths(machine))
     ledger = ledger_of(machine)
@@ -129,7 +129,7 @@ def test_what_the_workspace_tells_of_a_run_reaches_the_app_and_its_end_is_writte
     wait_until(lambda: (ended := ledger.get(run.key)) is not None and ended.state is RunState.FINISHED)
 
 
-def test_a_woken_timer_starts_the_pipeline_for_its_minute(machine: Machine) -> None:
+def test_a_timer_starts_the_pipeline_for_its_minute(machine: Machine) -> None:
     def started() -> bool:
         machine.wake("every-minute")
         return any(run.run_id is not None for run in ledger_of(machine).recent_runs("every-minute", 5))
@@ -142,7 +142,7 @@ def test_a_woken_timer_starts_the_pipeline_for_its_minute(machine: Machine) -> N
     assert [body["ParameterAssignments"] for body in bodies] == [{"since": f"{run.nominal_time:%Y-%m-%d}"}]
 
 
-def test_a_refused_submission_is_tried_again_until_it_is_accepted(machine: Machine) -> None:
+def test_a_refused_submission_is_retried_until_it_is_accepted(machine: Machine) -> None:
     machine.post(
         f"{machine.azureml_url}/_stand-in/faults", {"kind": "status", "status": 429, "retry_after": "1", "times": 2}
     )
@@ -157,10 +157,10 @@ def test_a_refused_submission_is_tried_again_until_it_is_accepted(machine: Machi
     wait_until(submitted)
 
 
-def test_health_says_ok_and_counts_what_is_open(machine: Machine) -> None:
+def test_health_is_ok_once_the_container_exists(machine: Machine) -> None:
     machine.wait_until_registered("polled")
     machine.make_container("polled")
-    # A pass that has not found the container yet says so until the next one.
+    # If a pass did not find the container, health shows this until the next pass.
     wait_until(lambda: machine.get(f"{machine.url}/api/health")["status"] == "ok")
 
     body = machine.get(f"{machine.url}/api/health")
@@ -169,7 +169,7 @@ def test_health_says_ok_and_counts_what_is_open(machine: Machine) -> None:
     assert body["last_reconcile"] is not None
 
 
-def test_event_grid_is_greeted(pushed: Machine) -> None:
+def test_the_validation_request_of_event_grid_is_answered(pushed: Machine) -> None:
     url = f"{pushed.url}/runtime/webhooks/blobs?functionName=Host.Functions.pushed"
     greeting = [{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "abc"}}]
 
@@ -178,7 +178,7 @@ def test_event_grid_is_greeted(pushed: Machine) -> None:
     assert (status, json.loads(body)) == (200, {"validationResponse": "abc"})
 
 
-def test_event_grids_several_events_for_one_upload_start_one_run(pushed: Machine) -> None:
+def test_several_events_for_one_upload_start_one_run(pushed: Machine) -> None:
     pushed.upload("pushed", "a.csv", b"1")
 
     statuses = [deliver(pushed, "pushed", event("pushed", "a.csv"), event("pushed", "a.csv")) for _ in range(5)]
@@ -199,7 +199,7 @@ def test_a_container_with_source_event_grid_is_not_polled(pushed: Machine) -> No
     assert "silent.csv" not in paths(pushed)
 
 
-def test_events_for_blobs_that_are_gone_and_for_unknown_functions_are_dropped(pushed: Machine) -> None:
+def test_events_for_missing_blobs_and_unknown_functions_are_dropped(pushed: Machine) -> None:
     pushed.upload("pushed", "unheard.csv", b"1")
     statuses = [
         deliver(pushed, "pushed", event("pushed", "never-there.csv")),
@@ -213,7 +213,7 @@ def test_events_for_blobs_that_are_gone_and_for_unknown_functions_are_dropped(pu
     assert [path for path in paths(pushed) if path in {"never-there.csv", "unheard.csv", "last.csv"}] == ["last.csv"]
 
 
-def test_a_kill_while_blobs_arrive_costs_no_run_and_starts_none_twice(pushed: Machine) -> None:
+def test_killing_the_host_while_blobs_arrive_loses_no_run_and_starts_none_twice(pushed: Machine) -> None:
     names = [f"killed-{number}.csv" for number in range(30)]
     for name in names:
         pushed.upload("pushed", name, b"1")
@@ -234,7 +234,7 @@ def test_a_kill_while_blobs_arrive_costs_no_run_and_starts_none_twice(pushed: Ma
     assert {run.state for run in runs if run.blob and run.blob.path in lost} <= {RunState.SUBMITTING, RunState.UNKNOWN}
 
 
-def test_unknown_routes_and_methods(pushed: Machine) -> None:
+def test_unknown_routes_are_404_and_wrong_methods_405(pushed: Machine) -> None:
     assert pushed.post(f"{pushed.url}/api/health", {})[0] == 405
     assert pushed.post(f"{pushed.url}/api/nothing", {})[0] == 404
     assert pushed.post(f"{pushed.url}/admin/functions/nobody", {})[0] == 404
@@ -278,7 +278,7 @@ def test_the_demo_needs_free_ports(tmp_path: Path, machine: Machine) -> None:
         '{"kind": "cut", "times": 0}',
     ],
 )
-def test_a_fault_that_there_is_not_is_refused(machine: Machine, body: str) -> None:
+def test_an_invalid_fault_is_refused_by_the_stand_in(machine: Machine, body: str) -> None:
     done = subprocess.run(
         ["curl", "-s", "-w", "%{http_code}", f"{machine.azureml_url}/_stand-in/faults", "-d", body],
         capture_output=True,
@@ -291,14 +291,14 @@ def test_a_fault_that_there_is_not_is_refused(machine: Machine, body: str) -> No
     assert "explode" not in body or "no fault 'explode'; there are: status, lose_reply, cut" in done.stdout
 
 
-def test_each_schedules_file_has_a_ledger_of_its_own() -> None:
+def test_each_schedules_file_has_its_own_ledger() -> None:
     files = ("local/schedules.yaml", "local/many-schedules.yaml", "schedules.yaml", "other/schedules.yaml")
 
     assert len({folder_of(file) for file in files}) == len(files)
     assert folder_of("schedules.yaml") == folder_of("./schedules.yaml")
 
 
-def test_a_demo_begins_with_an_empty_ledger_and_never_under_a_running_app(tmp_path: Path, machine: Machine) -> None:
+def test_the_demo_clears_the_ledger_unless_the_app_is_running(tmp_path: Path, machine: Machine) -> None:
     from local.azurite import NotStarted
 
     running = Machine(tmp_path, [machine.host_port, *free_ports(4)])
@@ -334,7 +334,7 @@ def test_the_environment_file_makes_every_command_work_from_anywhere(machine: Ma
     assert ", 0 fault, " in looked.stdout
 
 
-def test_faults_that_are_waiting_are_shown_and_taken_back(machine: Machine) -> None:
+def test_pending_faults_can_be_listed_and_removed(machine: Machine) -> None:
     faults = f"{machine.azureml_url}/_stand-in/faults"
     machine.post(faults, {"kind": "redirect", "times": 2})
 
@@ -345,7 +345,7 @@ def test_faults_that_are_waiting_are_shown_and_taken_back(machine: Machine) -> N
     assert machine.get(faults) == []
 
 
-def test_the_environment_file_is_there_while_the_machine_is_up_and_no_longer(machine: Machine, tmp_path: Path) -> None:
+def test_the_environment_file_exists_only_while_the_machine_is_up(machine: Machine, tmp_path: Path) -> None:
     file = tmp_path / "env"
     with sourced(machine, file):
         assert file.exists()

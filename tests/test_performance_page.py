@@ -1,4 +1,4 @@
-"""docs/performance.md and the README's figures: what bench has measured, and nothing else."""
+"""docs/performance.md and the README show only figures that the benchmarks measured."""
 
 import re
 from pathlib import Path
@@ -12,12 +12,12 @@ from bench.shown import PAGE, ROOT, ratio, results, with_tables
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_tables_are_those_of_the_results_and_of_the_model() -> None:
+def test_the_tables_match_the_results_and_the_cost_model() -> None:
     assert with_tables(PAGE.read_text()) == PAGE.read_text()
 
 
 @pytest.mark.parametrize("figure", results()["figures"], ids=lambda one: str(one["named"]))
-def test_a_figure_lies_in_its_range_and_names_a_command_that_is_there(figure: dict[str, Any]) -> None:
+def test_a_figure_is_within_its_range_and_names_an_existing_command(figure: dict[str, Any]) -> None:
     [*_, module] = re.findall(r"bench\.(\w+)", str(figure["command"]))
 
     low, high = figure.get("range", (figure["ratio"], figure["ratio"]))
@@ -25,7 +25,7 @@ def test_a_figure_lies_in_its_range_and_names_a_command_that_is_there(figure: di
     assert (ROOT / "bench" / f"{module}.py").is_file()
 
 
-def test_the_readme_s_figures_are_among_them() -> None:
+def test_the_figures_in_the_readme_match_the_results() -> None:
     section = README.partition("## What it costs")[2].partition("\n## ")[0]
     told = re.findall(r"- (.+?): ([\d.]+) of .*\(`(.+?)`\)", section)
     measured = {(str(one["named"]), ratio(one["ratio"]), str(one["command"])) for one in results()["figures"]}
@@ -36,7 +36,7 @@ def test_the_readme_s_figures_are_among_them() -> None:
     assert f"24 of 24 clock changes tested, where the others get {occurrences[0]} to {occurrences[-2]}" in section
 
 
-def test_the_readme_s_prices_are_the_model_s() -> None:
+def test_the_prices_in_the_readme_match_the_cost_model() -> None:
     section = README.partition("## What it costs")[2].partition("\n## ")[0]
     of = costs.prices()
     paid = {name: way(of, 1_000_000) for name, way in costs.WAYS.items()}
@@ -46,7 +46,7 @@ def test_the_readme_s_prices_are_the_model_s() -> None:
     assert f"Data Factory ${paid['Data Factory']:,.0f}" in section
 
 
-def test_each_plot_has_both_its_themes() -> None:
+def test_each_plot_exists_in_a_light_and_a_dark_theme() -> None:
     for name in ("performance", "costs"):
         light, dark = ((ROOT / "docs/images" / f"{name}-{theme}.svg").read_text() for theme in ("light", "dark"))
         assert light != dark
@@ -55,7 +55,7 @@ def test_each_plot_has_both_its_themes() -> None:
     assert [one for one in results()["figures"] if ratio(one["ratio"]) not in texts] == []
 
 
-def test_no_change_costs_more_here_than_where_it_came_from() -> None:
+def test_a_change_never_costs_more_than_with_the_other_services() -> None:
     of = costs.prices()
 
     for changes in costs.CHANGES:
@@ -64,7 +64,7 @@ def test_no_change_costs_more_here_than_where_it_came_from() -> None:
         assert paid["this app, batched"] <= paid["this app, a run for each file"]
 
 
-def test_batches_are_never_more_than_changes_nor_than_windows() -> None:
+def test_there_are_never_more_batches_than_changes_or_windows() -> None:
     of = costs.prices()
 
     assert [costs.batches(of, number) for number in (0, 1, 2_880, 1_000_000)] == [0, 1, 2_880, 2_880]

@@ -1,4 +1,4 @@
-"""The files around the code that editors, GitHub and its robots read: they are valid, and agree with the rest."""
+"""The files for editors, GitHub and Dependabot are valid and agree with the rest of the repository."""
 
 import json
 import re
@@ -26,7 +26,7 @@ DEPENDABOT = ROOT / ".github/dependabot.yml"
     ],
     ids=lambda value: value.name if isinstance(value, Path) else "",
 )
-def test_what_github_reads_fits_its_schema(schema: str, path: Path) -> None:
+def test_files_read_by_github_match_their_schemas(schema: str, path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -35,7 +35,7 @@ def test_what_github_reads_fits_its_schema(schema: str, path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_every_text_has_the_line_ends_that_gitattributes_says() -> None:
+def test_every_text_file_has_the_line_ends_set_in_gitattributes() -> None:
     command = ["git", "ls-files", "--eol"]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     kinds = {tuple(line.split()[:3]) for line in lines}
@@ -48,7 +48,7 @@ def test_every_text_has_the_line_ends_that_gitattributes_says() -> None:
     assert "w/crlf" not in {work for _, work, _ in kinds}
 
 
-def test_dependabot_looks_at_everything_that_is_pinned() -> None:
+def test_dependabot_covers_everything_that_is_pinned() -> None:
     updates = yaml.safe_load(DEPENDABOT.read_text(encoding="utf-8"))["updates"]
 
     looked_at = {one["package-ecosystem"]: ROOT / one["directory"].strip("/") for one in updates}
@@ -58,7 +58,7 @@ def test_dependabot_looks_at_everything_that_is_pinned() -> None:
     assert [one for one in updates if one["schedule"] != {"interval": "weekly"} or len(one["groups"]) != 1] == []
 
 
-def test_azurite_has_one_version() -> None:
+def test_the_makefile_pins_no_other_version_of_azurite() -> None:
     wanted = json.loads((ROOT / "local/package.json").read_text(encoding="utf-8"))["devDependencies"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
@@ -83,7 +83,7 @@ def test_hooks_run_the_pinned_tools_of_the_project() -> None:
     assert [one for one in programs if f"\n{one.removeprefix('.venv/bin/')}==" not in pinned] == []
 
 
-def test_hooks_are_a_part_of_make_check() -> None:
+def test_hooks_are_part_of_make_check() -> None:
     [hooks] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     checks = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ncheck: ")[2].partition("\n\n")[0]
 

@@ -1,4 +1,4 @@
-"""What the code imports, what requirements*.in list, and what the locks hold."""
+"""The imports of the code, the lists in requirements*.in, and the locks agree."""
 
 import ast
 import re
@@ -22,12 +22,12 @@ PEERS = {
     "croniter": "croniter",
     "dateutil": "python-dateutil",
     "matplotlib": "matplotlib",
-}  # of bench alone
+}  # only for bench
 PROGRAMS |= {"pytest-cov", "pytest-randomly", "pytest-xdist"}
 
 
 def pinned(file: str) -> dict[str, set[str]]:
-    """Every requirement that a file pins itself, with its versions."""
+    """The requirements that a file pins itself, with their versions."""
     found: dict[str, set[str]] = {}
     for line in (ROOT / file).read_text().splitlines():
         if match := re.match(r"([A-Za-z][\w.-]*)==([\w.]+)", line):
@@ -40,7 +40,7 @@ def canonical(name: str) -> str:
 
 
 def imported(*folders: str) -> set[str]:
-    """The modules from outside that the sources below these folders or files import."""
+    """The third-party modules imported by the sources in these folders or files."""
     paths = [path for folder in folders for path in ([ROOT / folder, *(ROOT / folder).rglob("*.py")])]
     found = {name for path in paths if path.is_file() for name in imports_of(ast.parse(path.read_text()))}
     return {name for name in found if name.partition(".")[0] not in OWN | sys.stdlib_module_names}
@@ -56,7 +56,7 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 
 @cache
 def owners() -> dict[str, str]:
-    """Which distribution has put a file where it is."""
+    """Installed file → its distribution."""
     return {
         str(Path(str(one.locate_file(file))).resolve()): canonical(one.metadata["Name"])
         for one in distributions()
@@ -66,31 +66,31 @@ def owners() -> dict[str, str]:
 
 
 def distribution_of(module: str) -> str:
-    """The distribution that a module is part of; `azure` alone is shared by many."""
+    """The distribution of a module; only `azure` is shared by several."""
     spec = find_spec(module)
     assert spec is not None, module
     assert spec.origin is not None, module
     return owners()[str(Path(spec.origin).resolve())]
 
 
-def test_what_the_app_imports_is_what_its_requirements_list() -> None:
+def test_the_requirements_of_the_app_match_its_imports() -> None:
     used = {distribution_of(module) for module in imported("function_app.py", "triggers")}
 
     assert used | NEVER_IMPORTED == set(pinned("requirements.in"))
 
 
-def test_what_deploys_the_app_imports_nothing_else() -> None:
+def test_the_deployment_imports_only_requirements_of_the_app() -> None:
     assert {distribution_of(module) for module in imported("infra")} <= set(pinned("requirements.in"))
 
 
-def test_what_the_demo_and_a_deployment_import_is_installed_without_the_tools_for_tests() -> None:
-    """But for pictures, which are for people who change the dashboard."""
+def test_the_demo_and_the_deployment_need_no_development_requirements() -> None:
+    """Except for screenshots, which only people who change the dashboard take."""
     used = {distribution_of(module) for module in imported("local", "infra")} - {"playwright"}
 
     assert used <= {*pinned("requirements.in"), *pinned("requirements-local.in")}
 
 
-def test_what_checks_the_app_is_listed_for_development() -> None:
+def test_the_development_requirements_match_the_imports_of_tests_and_tools() -> None:
     found = {module for module in imported("local", "tests", "bench") if module.partition(".")[0] not in PEERS}
     used = {distribution_of(module) for module in found}
     listed = {**pinned("requirements-local.in"), **pinned("requirements-dev.in")}
@@ -100,12 +100,12 @@ def test_what_checks_the_app_is_listed_for_development() -> None:
     assert set(listed) - programs <= used
 
 
-def test_what_bench_alone_measures_against_is_listed_there() -> None:
+def test_the_peers_of_the_benchmarks_are_listed_in_bench() -> None:
     assert set(PEERS.values()) == set(pinned("bench/peers.txt"))
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev"])
-def test_the_lock_has_what_is_listed_and_a_hash_for_everything(name: str) -> None:
+def test_each_lock_has_every_requirement_and_a_hash_for_every_package(name: str) -> None:
     locked = pinned(f"{name}.txt")
     blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / f"{name}.txt").read_text())[1:]
 
@@ -114,13 +114,13 @@ def test_the_lock_has_what_is_listed_and_a_hash_for_everything(name: str) -> Non
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
 
 
-def test_both_locks_agree() -> None:
+def test_the_locks_agree() -> None:
     development = pinned("requirements-dev.txt")
 
     assert {name: one for name, one in pinned("requirements.txt").items() if development.get(name) != one} == {}
 
 
-def test_every_requirement_of_the_app_has_its_reason() -> None:
+def test_every_requirement_of_the_app_is_justified() -> None:
     reasons = ARCHITECTURE.partition("## Dependencies")[2].partition("##")[0].lower()
 
     assert [name for name in pinned("requirements.in") if name not in reasons] == []

@@ -1,4 +1,4 @@
-"""The job for Azure DevOps that triggers a schedule and waits: what it sends, and what docs/clients.md says of it."""
+"""The Azure DevOps job that triggers a schedule and waits: what it sends, and its description in docs/clients.md."""
 
 import json
 import re
@@ -30,11 +30,11 @@ VARIABLES = {
     "build.buildid": "2147483647",
     "triggers_key": "the-key",
 }
-"""What Azure DevOps puts in for `$(name)` when the job begins; their names count without regard to case."""
+"""Values that Azure DevOps inserts for `$(name)` when the job begins; names are case-insensitive."""
 
 
 def expanded(text: str, parameters: dict[str, Any], variables: dict[str, str]) -> str:
-    """As Azure DevOps does it: the template's expressions first, the variables when the job begins."""
+    """Expand like Azure DevOps: first the template's expressions, then the variables when the job begins."""
 
     def expression(match: re.Match[str]) -> str:
         name = re.fullmatch(r"parameters\.(\w+)|convertToJson\(parameters\.(\w+)\)", match[1])
@@ -46,7 +46,7 @@ def expanded(text: str, parameters: dict[str, Any], variables: dict[str, str]) -
 
 
 def sent(parameters: dict[str, Any] | None = None, **changed: str) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Path, headers and body of the call."""
+    """The path, headers and body of the call."""
     given = {**PARAMETERS, "schedule": "nightly", "serviceConnection": "triggers", **(parameters or {})}
     variables = {**VARIABLES, **{f"system.{name}": value for name, value in changed.items()}}
     path, headers, body = (
@@ -55,7 +55,7 @@ def sent(parameters: dict[str, Any] | None = None, **changed: str) -> tuple[str,
     return path, json.loads(headers), json.loads(body)
 
 
-def test_the_call_triggers_and_says_where_the_end_is_to_be_reported() -> None:
+def test_the_call_triggers_the_schedule_and_contains_the_callback() -> None:
     path, headers, body = sent({"pipelineParameters": {"since": "2026-11-01", "quoted": 'a "b"'}})
 
     assert path == "api/schedules/nightly/trigger"
@@ -80,7 +80,7 @@ def test_the_call_triggers_and_says_where_the_end_is_to_be_reported() -> None:
     }
 
 
-def test_a_repetition_is_the_same_request_and_another_attempt_is_not() -> None:
+def test_a_repeated_call_has_the_same_request_id_and_another_attempt_does_not() -> None:
     first, again = sent()[2]["request_id"], sent(accesstoken="renewed")[2]["request_id"]
     attempt, job = sent(jobattempt="2")[2]["request_id"], sent(jobid="a5e52b91-c83f-5429-4a68-c246fc63a4f7")[2]
 
@@ -103,7 +103,7 @@ def test_the_job_needs_no_agent_and_waits_for_the_callback() -> None:
     assert int(PARAMETERS["timeoutInMinutes"]) == 2 * 24 * 60
 
 
-def test_the_token_and_the_key_stand_nowhere_else() -> None:
+def test_the_token_and_the_key_appear_only_once() -> None:
     text = json.dumps(TEMPLATE, ensure_ascii=False)
 
     assert text.lower().count("system.accesstoken") == 1
@@ -111,7 +111,7 @@ def test_the_token_and_the_key_stand_nowhere_else() -> None:
     assert "code=" not in text
 
 
-def test_the_documentation_names_every_parameter_and_gives_the_example_those_that_are_wanted() -> None:
+def test_every_parameter_is_documented_and_the_example_sets_the_required_ones() -> None:
     example = yaml.safe_load(block("yaml", "## Azure DevOps"))
     [used] = [job for stage in example["stages"] for job in stage["jobs"] if "template" in job]
 
@@ -123,7 +123,7 @@ def test_the_documentation_names_every_parameter_and_gives_the_example_those_tha
 
 @pytest.mark.machine
 @pytest.mark.parametrize("name", ["trigger-and-wait", "the example"])
-def test_it_is_what_the_schema_of_azure_pipelines_describes(name: str, tmp_path: Path) -> None:
+def test_the_template_and_the_example_match_the_schema_of_azure_pipelines(name: str, tmp_path: Path) -> None:
     path = ROOT / f"infra/azure-devops/{name}.yml"
     if name == "the example":
         path = tmp_path / "azure-pipelines.yml"

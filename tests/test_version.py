@@ -1,4 +1,4 @@
-"""The version is one constant, and everything that shows a version shows that one."""
+"""The version is one constant, and everything that shows a version shows this constant."""
 
 import re
 import tomllib
@@ -32,7 +32,7 @@ RELEASES = re.findall(
 
 @pytest.fixture
 def callers() -> Iterator[tuple[str, list[str]]]:
-    """The URL of a server that refuses everything, and the User-Agent of each request that it got."""
+    """The URL of a server that refuses everything, and the User-Agent of each request it received."""
     agents: list[str] = []
 
     class Refusal(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def storage(url: str) -> dict[str, str]:
     return {"Data": f"AccountName=a;AccountKey=a2V5;BlobEndpoint={url}/a;TableEndpoint={url}/a"}
 
 
-def test_requests_to_azure_ml_webhooks_and_callbacks_name_the_app_and_its_version(
+def test_requests_to_azure_ml_webhooks_and_callbacks_have_the_apps_user_agent(
     callers: tuple[str, list[str]],
 ) -> None:
     url, agents = callers
@@ -72,7 +72,9 @@ def test_requests_to_azure_ml_webhooks_and_callbacks_name_the_app_and_its_versio
     assert agents == [PRODUCT] * 2
 
 
-def test_requests_of_the_command_line_to_a_deployed_app_name_it(callers: tuple[str, list[str]]) -> None:
+def test_requests_of_the_command_line_to_a_deployed_app_have_the_apps_user_agent(
+    callers: tuple[str, list[str]],
+) -> None:
     url, agents = callers
 
     with pytest.raises(Declined):
@@ -81,7 +83,7 @@ def test_requests_of_the_command_line_to_a_deployed_app_name_it(callers: tuple[s
     assert agents == [PRODUCT]
 
 
-def test_requests_to_storage_begin_with_its_name(callers: tuple[str, list[str]]) -> None:
+def test_the_user_agent_of_requests_to_storage_begins_with_the_app(callers: tuple[str, list[str]]) -> None:
     url, agents = callers
     credential = LateCredential(Tokens(None))
 
@@ -93,7 +95,7 @@ def test_requests_to_storage_begin_with_its_name(callers: tuple[str, list[str]])
     assert [agent.partition(" ")[0] for agent in agents] == [PRODUCT] * 2
 
 
-def test_requests_to_storage_with_an_identity_begin_with_its_name() -> None:
+def test_the_user_agent_of_requests_to_storage_with_an_identity_begins_with_the_app() -> None:
     uris = {"Data__blobServiceUri": "https://a.blob.example", "Data__tableServiceUri": "https://a.table.example"}
     credential = LateCredential(Tokens(None))
 
@@ -104,7 +106,7 @@ def test_requests_to_storage_with_an_identity_begin_with_its_name() -> None:
     assert [agent.partition(" ")[0] for agent in agents] == [PRODUCT] * 2
 
 
-def test_requests_for_a_token_begin_with_its_name(
+def test_the_user_agent_of_token_requests_begins_with_the_app(
     callers: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, agents = callers
@@ -141,7 +143,7 @@ def test_pyproject_has_the_version() -> None:
     assert f"{project['name']}/{project['version']}" == USER_AGENT
 
 
-def test_the_changelog_begins_with_what_is_unreleased_and_its_newest_release_is_the_version() -> None:
+def test_the_changelog_begins_with_unreleased_and_its_newest_release_is_the_version() -> None:
     versions = [version for version, _ in RELEASES]
     dates = [date.fromisoformat(day) for _, day in RELEASES[1:]]
 

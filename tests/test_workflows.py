@@ -1,4 +1,4 @@
-"""GitHub's workflows: their order, and that a copy of the repository without Azure deploys nothing and says so."""
+"""GitHub's workflows: their order, and that a fork without Azure deploys nothing and shows a notice."""
 
 import os
 import re
@@ -25,18 +25,18 @@ def triggers(name: str) -> dict[str, Any]:
 
 
 def before(name: str, of: dict[str, Any]) -> list[str]:
-    """The jobs without which this one does not run."""
+    """The jobs that must succeed before this one."""
     needed = of[name].get("needs", [])
     direct = [needed] if isinstance(needed, str) else needed
     return [*direct, *(further for one in direct for further in before(one, of))]
 
 
-def called(job: dict[str, Any]) -> str:
+def called_workflow(job: dict[str, Any]) -> str:
     return str(job["uses"]).rpartition("/")[2]
 
 
-def looked(folder: Path, together: str) -> tuple[str, str, str]:
-    """What the job that looks for the variables prints, puts out, and writes into the run's summary."""
+def checked_variables(folder: Path, together: str) -> tuple[str, str, str]:
+    """What the job that checks the variables prints, outputs, and writes to the run's summary."""
     [step] = jobs("azure-variables.yml")["look"]["steps"]
     output, summary = folder / "output", folder / "summary"
     done = subprocess.run(
@@ -57,8 +57,8 @@ def looked(folder: Path, together: str) -> tuple[str, str, str]:
 
 
 @pytest.mark.machine
-def test_without_azure_variables_a_notice_says_what_to_set_and_where_it_is_documented(tmp_path: Path) -> None:
-    printed, output, summary = looked(tmp_path, "")
+def test_without_azure_variables_a_notice_says_what_to_set_and_where_to_read_more(tmp_path: Path) -> None:
+    printed, output, summary = checked_variables(tmp_path, "")
 
     assert printed == f"::notice title=Not deployed to dev::{summary}"
     assert output == ""
@@ -68,11 +68,11 @@ def test_without_azure_variables_a_notice_says_what_to_set_and_where_it_is_docum
 
 
 @pytest.mark.machine
-def test_with_azure_variables_the_jobs_after_it_are_told_so(tmp_path: Path) -> None:
-    assert looked(tmp_path, "11111111-2222-3333-4444-555555555555") == ("", "are-set=true\n", "")
+def test_with_azure_variables_the_output_are_set_is_true(tmp_path: Path) -> None:
+    assert checked_variables(tmp_path, "11111111-2222-3333-4444-555555555555") == ("", "are-set=true\n", "")
 
 
-def test_it_looks_where_the_first_job_of_a_deployment_signs_in() -> None:
+def test_the_variables_are_checked_in_the_environment_where_the_deployment_signs_in() -> None:
     looking = jobs("azure-variables.yml")["look"]
     what_if = jobs("deploy-environment.yml")["what-if"]
     sign_in = next(step["with"] for step in what_if["steps"] if "azure/login" in step.get("uses", ""))
@@ -88,26 +88,29 @@ def test_nothing_is_deployed_to_an_environment_whose_variables_are_not_set(envir
     looking = f"{environment}-variables"
     chain = [environment, *before(environment, every)]
 
-    assert (called(every[looking]), every[looking]["with"]) == ("azure-variables.yml", {"environment": environment})
-    assert called(every[environment]) == "deploy-environment.yml"
+    assert (called_workflow(every[looking]), every[looking]["with"]) == (
+        "azure-variables.yml",
+        {"environment": environment},
+    )
+    assert called_workflow(every[environment]) == "deploy-environment.yml"
     assert f"needs.{looking}.outputs.are-set == 'true'" in [every[one].get("if") for one in chain]
-    # `always()` and its like would run a job whose needs were skipped.
+    # `always()` and similar functions would run a job although its needs were skipped.
     assert [one for one in chain if re.search(r"\w\(\)", every[one].get("if", ""))] == []
 
 
 def test_ci_and_the_proof_come_before_dev_and_dev_before_prod() -> None:
     every = jobs("deploy.yml")
 
-    assert called(every["proof"]) == "nightly.yml"
+    assert called_workflow(every["proof"]) == "nightly.yml"
     assert {"ci", "proof"} <= set(before("dev", every))
     assert "dev" in before("prod", every)
 
 
-def test_ci_needs_no_azure() -> None:
+def test_ci_does_not_depend_on_azure() -> None:
     assert before("ci", jobs("deploy.yml")) == []
 
 
-def test_the_proof_runs_every_night_on_the_python_that_is_deployed() -> None:
+def test_the_proof_runs_every_night_on_the_deployed_python_version() -> None:
     steps = jobs("nightly.yml")["proof"]["steps"]
 
     assert set(triggers("nightly.yml")) == {"schedule", "workflow_dispatch", "workflow_call"}

@@ -1,6 +1,6 @@
-"""What the time rules say, found out the slow way: minute by minute over UTC, with nothing of ours but the rule's data.
+"""The time rules, evaluated minute by minute over UTC, using nothing of the app but the rule's data.
 
-An independent reading of the rules: it walks the zone's clocks and knows no arithmetic on intervals, gaps or folds.
+An independent implementation: it walks the zone's clocks, without arithmetic on intervals, gaps or folds.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def readings_to_instants(zone: ZoneInfo, first: datetime, last: datetime) -> dict[datetime, datetime]:
-    """Every minute's reading between two instants with the instant it means: its first, in a gap the gap's end."""
+    """Local time → instant for each minute between two instants: the first instant, or the end of a gap."""
     meant: dict[datetime, datetime] = {}
     moment, expected = first, first.astimezone(zone).replace(tzinfo=None)
     while moment <= last:
@@ -28,7 +28,7 @@ def readings_to_instants(zone: ZoneInfo, first: datetime, last: datetime) -> dic
 def moved_by_clock_changes(
     names: Callable[[datetime], bool], zone: ZoneInfo, first: datetime, last: datetime
 ) -> list[datetime]:
-    """The instants in [first, last] of a rule over readings: one a reading, readings of one instant are one."""
+    """The instants in [first, last] of a rule over local times: one for each local time, equal instants merged."""
     meant = readings_to_instants(zone, first - timedelta(days=3), last + timedelta(days=3))
     found = {moment for reading, moment in meant.items() if names(reading)}
     return sorted(moment for moment in found if first <= moment <= last)
@@ -37,7 +37,7 @@ def moved_by_clock_changes(
 def living_through_clock_changes(
     names: Callable[[datetime], bool], zone: ZoneInfo, first: datetime, last: datetime
 ) -> list[datetime]:
-    """The instants in [first, last] whose reading a rule names: none in a gap, two in a fold."""
+    """The instants in [first, last] whose local time matches a rule: none in a gap, two in a fold."""
     found, moment = [], first
     while moment <= last:
         if names(moment.astimezone(zone).replace(tzinfo=None)):
@@ -47,7 +47,7 @@ def living_through_clock_changes(
 
 
 def weeks_between(first: date, last: date) -> int:
-    """Whole weeks between the Mondays of two days."""
+    """Whole weeks between the Mondays of the weeks of two days."""
     monday = [day - timedelta(days=day.weekday()) for day in (first, last)]
     return (monday[1] - monday[0]).days // 7
 
@@ -61,7 +61,7 @@ def is_last_of_month(day: date) -> bool:
 
 
 def transitions(zone: ZoneInfo, first: datetime, last: datetime, step: timedelta) -> list[datetime]:
-    """The first minutes of new offsets in (first, last]; what comes and goes within a step is missed."""
+    """The first minutes of new offsets in (first, last]; an offset that begins and ends within one step is missed."""
     found, before = [], first
     while before < last:
         after = min(before + step, last)

@@ -1,4 +1,4 @@
-"""Runs whose end nobody can ask for: they end at once and hold no slot, and `workspace` makes them followed."""
+"""Runs whose status cannot be queried: they end at once and hold no slot. With `workspace` they can be followed."""
 
 from datetime import timedelta
 
@@ -48,12 +48,16 @@ PATHS = [
         (f"https://gateway.example/#{ADDRESS}", False),
     ],
 )
-def test_an_address_tells_where_its_runs_are_or_does_not(url: str, *, is_followed: bool) -> None:
+def test_the_run_history_service_is_derived_from_the_address_if_it_names_a_workspace(
+    url: str, *, is_followed: bool
+) -> None:
     assert (run_service(url) is not None) is is_followed
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_run_that_nobody_can_ask_for_is_accepted_as_beyond_reach(azureml: AzureMl, line: Line, path: str) -> None:
+def test_a_run_at_an_address_without_workspace_is_submitted_but_cannot_be_followed(
+    azureml: AzureMl, line: Line, path: str
+) -> None:
     line.settings["ENDPOINT"] = f"{azureml.url}{path}"
     one = submission(schedule(TIME, pipeline="{endpoint: '%ENDPOINT%'}"))
 
@@ -67,7 +71,7 @@ def test_a_run_that_nobody_can_ask_for_is_accepted_as_beyond_reach(azureml: Azur
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("place", ["own", "file"])
-def test_with_a_workspace_it_is_found_followed_and_canceled(
+def test_with_a_workspace_the_run_is_found_followed_and_canceled(
     azureml: AzureMl, line: Line, path: str, place: str
 ) -> None:
     line.settings["ENDPOINT"] = f"{azureml.url}{path}"
@@ -88,7 +92,7 @@ def test_with_a_workspace_it_is_found_followed_and_canceled(
     assert line.status(one, run_id).end is RunState.CANCELED
 
 
-def test_a_run_is_accepted_though_a_setting_of_its_workspace_is_missing(azureml: AzureMl, line: Line) -> None:
+def test_a_run_is_submitted_although_a_setting_of_its_workspace_is_missing(azureml: AzureMl, line: Line) -> None:
     line.settings["ENDPOINT"] = f"{azureml.url}{PATHS[0]}"
     of = config(file_of(TIME, pipeline=f"{{endpoint: '%ENDPOINT%', {OWN}}}"), line.settings).schedules["s"]
     settings = {name: value for name, value in line.settings.items() if name != "API"}
@@ -96,10 +100,10 @@ def test_a_run_is_accepted_though_a_setting_of_its_workspace_is_missing(azureml:
     outcome = Service(line.wire, settings).submit(submission(of), lambda: True)
 
     assert (outcome.answer, outcome.run_id) == (Answer.SUBMITTED, next(iter(azureml.service.runs)))
-    assert not outcome.is_beyond_reach  # it can be followed once the setting is there
+    assert not outcome.is_beyond_reach  # it can be followed once the setting exists
 
 
-def test_the_workspace_of_the_file_is_not_that_of_an_address_which_tells_its_own() -> None:
+def test_an_address_that_names_its_workspace_ignores_the_workspace_of_the_file() -> None:
     other = "workspace: {subscription_id: s, resource_group: g, name: other, api: 'https://x.api.azureml.ms'}\n"
 
     loaded = config(other + file_of(TIME), {"ENDPOINT": ADDRESS})
@@ -121,7 +125,7 @@ def test_the_workspace_of_the_file_is_not_that_of_an_address_which_tells_its_own
         ("[]", "pipelines.p.workspace"),
     ],
 )  # fmt: skip
-def test_a_wrong_workspace_is_an_error_with_its_place(workspace: str, path: str) -> None:
+def test_an_invalid_workspace_is_an_error_at_its_path(workspace: str, path: str) -> None:
     text = file_of(TIME, pipeline=f"{{endpoint: '{OLD}', workspace: {workspace}}}")
 
     assert [fault.path for fault in config(text).faults] == [path]
@@ -132,7 +136,7 @@ def test_a_wrong_workspace_is_an_error_with_its_place(workspace: str, path: str)
     [(ADDRESS, False), (OLD, True), (f"{OLD}', {OWN.replace('%API%', 'https://x.api.azureml.ms')}, version: '", False)],
     ids=["followed", "not followed", "with a workspace"],
 )
-def test_validate_warns_and_names_the_key(endpoint: str, *, is_warned: bool) -> None:
+def test_validate_warns_if_runs_cannot_be_followed_and_names_the_key_to_add(endpoint: str, *, is_warned: bool) -> None:
     loaded = config(file_of(TIME, pipeline=f"{{endpoint: '{endpoint}'}}".replace(", version: ''", "")))
 
     assert loaded.faults == ()
@@ -144,7 +148,7 @@ def test_validate_warns_and_names_the_key(endpoint: str, *, is_warned: bool) -> 
 ACCEPTED = Outcome(answer=Answer.SUBMITTED, run_id="run-1", is_beyond_reach=True)
 
 
-def test_it_ends_as_untracked_at_once_and_holds_no_slot() -> None:
+def test_a_run_that_cannot_be_followed_ends_as_untracked_at_once_and_holds_no_slot() -> None:
     engine = Engine(NOW)
     of = schedule(f"overlap: skip\n{TIME}")
     engine.ledger.register("s", NOW)
@@ -161,7 +165,7 @@ def test_it_ends_as_untracked_at_once_and_holds_no_slot() -> None:
     assert [one.key for one in engine.ledger.open_rows("s")] == [second.key]
 
 
-def test_one_that_was_submitted_before_ends_in_the_next_pass() -> None:
+def test_a_submitted_run_that_can_no_longer_be_followed_ends_in_the_next_pass() -> None:
     engine = Engine(NOW)
     of = schedule(f"overlap: skip\n{TIME}")
     engine.ledger.register("s", NOW)
@@ -175,7 +179,7 @@ def test_one_that_was_submitted_before_ends_in_the_next_pass() -> None:
     assert engine.states() == {run.key: "untracked"}
 
 
-def test_an_unknown_one_is_untracked_once_its_answer_can_no_longer_come() -> None:
+def test_an_unknown_run_that_cannot_be_looked_up_becomes_untracked_after_the_submit_deadline() -> None:
     engine = Engine(NOW)
     of = schedule(f"overlap: skip\n{TIME}")
     engine.ledger.register("s", NOW)

@@ -1,4 +1,4 @@
-"""The table that decides between trying again, giving up and looking up."""
+"""How answers map to outcomes: try again, give up, or look the run up."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ ERROR = b'{"Error": {"Code": "UserError", "Message": "no such\\nthing"}, "Correl
         (599, {}, Answer.UNKNOWN),
     ],
 )
-def test_statuses(status: int, headers: dict[str, str], answer: Answer) -> None:
+def test_each_http_status_gives_its_outcome(status: int, headers: dict[str, str], answer: Answer) -> None:
     outcome = of_reply(status, CaseInsensitiveDict(headers), ERROR)
 
     assert outcome.answer is answer
@@ -55,7 +55,7 @@ def test_statuses(status: int, headers: dict[str, str], answer: Answer) -> None:
         (b'{"Id": "", "PipelineRunId": "b"}', "b"),
     ],
 )
-def test_an_accepted_run_is_read_from_id_then_pipeline_run_id(body: bytes, run_id: str) -> None:
+def test_the_run_id_is_read_from_id_and_then_from_pipeline_run_id(body: bytes, run_id: str) -> None:
     outcome = of_reply(200, {}, body)
 
     assert (outcome.answer, outcome.run_id) == (Answer.SUBMITTED, run_id)
@@ -74,7 +74,7 @@ def test_an_accepted_run_is_read_from_id_then_pipeline_run_id(body: bytes, run_i
         (b"[" * 100_000, "the service answered 200 but sent no Id and no PipelineRunId"),
     ],
 )
-def test_success_without_an_id_is_unknown(body: bytes, sentence: str) -> None:
+def test_a_success_without_a_run_id_is_unknown(body: bytes, sentence: str) -> None:
     outcome = of_reply(200, {}, body)
 
     assert (outcome.answer, outcome.sentence) == (Answer.UNKNOWN, sentence)
@@ -91,11 +91,11 @@ def test_success_without_an_id_is_unknown(body: bytes, sentence: str) -> None:
         (b"Forbidden", "the service answered 404"),
     ],
 )
-def test_both_shapes_of_errors_are_told(body: bytes, sentence: str) -> None:
+def test_both_shapes_of_error_bodies_are_reported(body: bytes, sentence: str) -> None:
     assert of_reply(404, {}, body).sentence == sentence
 
 
-def test_a_redirect_is_told_and_not_followed() -> None:
+def test_a_redirect_is_reported_and_not_followed() -> None:
     sentence = of_reply(307, {"Location": "https://else.where/x?sig=secret"}, b"").sentence
 
     assert sentence == (
@@ -122,10 +122,10 @@ def test_a_redirect_is_told_and_not_followed() -> None:
         ({}, None),
     ],
 )
-def test_retry_after(headers: dict[str, str], wait: timedelta | None) -> None:
+def test_retry_after_is_read_as_seconds_or_as_a_date(headers: dict[str, str], wait: timedelta | None) -> None:
     assert of_reply(429, headers, b"").retry_after == wait
 
 
 @pytest.mark.parametrize("status", [101, 102, 103, 199])
-def test_an_answer_before_the_answer_says_nothing_about_the_run(status: int) -> None:
+def test_an_informational_status_leaves_the_run_unknown(status: int) -> None:
     assert of_reply(status, {}, b"").answer is Answer.UNKNOWN

@@ -1,4 +1,4 @@
-"""The POST, key by key: against what the SDK itself puts on the wire, and what the SDK cannot send."""
+"""The POST, key by key: compared with recorded SDK requests, and fields that the SDK cannot send."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ WORKSPACE = (
 )
 SETTINGS = {"API": BASE + "/", "ENDPOINT": f"{BASE}/x", "KEY": "secret"}
 SDK_CONSTANTS = {"Description", "RunSource", "RunType", "Properties", "DisplayName", "tags"}
-"""What differs on purpose: the SDK's own words, and ours beside them."""
+"""Fields that differ on purpose: constants of the SDK, and the app's own values."""
 
 
 def body_of(call: Call) -> Mapping[str, Any]:
@@ -42,7 +42,7 @@ def posted(of: Schedule, blob: BlobChange | None = None, settings: dict[str, str
 
 
 def keys_of(case: dict[str, Any]) -> str:
-    """The SDK call of a recorded case as keys of the file, in JSON, which is YAML too."""
+    """The SDK call of a recorded case as keys of schedules.yaml, written in JSON (which is valid YAML)."""
     given = case["input"]
     keys: dict[str, Any] = {"experiment_name": given["experiment_name"]}
     for name, value in (given.get("pipeline_parameters") or {}).items():
@@ -73,7 +73,7 @@ def target_of(case: dict[str, Any]) -> str:
     [case for case in RECORDED if "expected" in case and case["id"].startswith(("submit", "endpoint"))],
     ids=lambda case: case["id"],
 )
-def test_the_post_is_the_sdks(case: dict[str, Any]) -> None:
+def test_the_post_equals_the_one_the_sdk_sends(case: dict[str, Any]) -> None:
     text = f"{WORKSPACE}\npipelines: {{p: {target_of(case)}}}\nschedules: {{s: {{pipeline: p, {keys_of(case)}}}}}"
     from triggers.scheduling.file.loading import load
 
@@ -90,7 +90,7 @@ def test_the_post_is_the_sdks(case: dict[str, Any]) -> None:
     }
 
 
-def test_a_changed_blob_is_the_data_path_and_goes_verbatim() -> None:
+def test_the_path_of_a_changed_blob_is_sent_verbatim_as_data_path() -> None:
     odd = "incoming/a b%20c+d#e&f=g?h/%KEY%/{run_key}/Zoë\\.csv"
 
     body = body_of(posted(schedule(CHANGE.replace("input}", "input, recursive: true}")), change(odd)))
@@ -112,7 +112,7 @@ def test_without_a_parameter_name_the_pipeline_keeps_its_own_data_path() -> None
     assert body_of(posted(schedule(keys), change()))["DataPathAssignments"] == {}
 
 
-def test_what_the_sdk_cannot_send_is_sent_too() -> None:
+def test_fields_that_the_sdk_cannot_send_are_sent() -> None:
     keys = f"""description: from %KEY%
 tags: {{team: ml, file: '{{blob.name}}'}}
 datasets: {{train: {{name: iris, version: "3"}}, test: {{name: iris}}}}
@@ -144,7 +144,7 @@ pipeline_parameters: {{size: '{{blob.size}}', at: '{{blob.last_modified:%H:%M}}'
     }
 
 
-def test_the_source_of_the_runs_can_be_named() -> None:
+def test_run_source_is_sent_with_its_template_filled_in() -> None:
     body = body_of(posted(schedule(f"run_source: 'nightly {{scheduled_time:%Y}}'\n{TIME}")))
 
     assert body["RunSource"] == "nightly 2026"
@@ -169,18 +169,18 @@ def test_the_source_of_the_runs_can_be_named() -> None:
         ),
     ],
 )
-def test_addresses(pipeline: str, url: str) -> None:
+def test_the_url_follows_from_the_target_and_the_parent_run_id(pipeline: str, url: str) -> None:
     of = schedule(f"parent_run_id: p&/1\n{TIME}", pipeline=pipeline, top=WORKSPACE.replace("%API%", BASE))
 
     assert posted(of).url == url
 
 
-def test_no_address_of_a_setting_gets_a_token_over_plain_http() -> None:
+def test_an_http_address_from_a_setting_is_refused() -> None:
     with pytest.raises(UnfitAddress, match=r"endpoint %ENDPOINT%: a token is never sent over plain http"):
         posted(schedule(TIME), settings={"ENDPOINT": "http://example.org/x?sig=secret"})
 
 
-def test_the_studio_page_is_found_from_the_endpoint() -> None:
+def test_the_studio_url_is_derived_from_the_endpoint() -> None:
     url = (
         f"{BASE}/pipelines/v1.0/subscriptions/sub/resourceGroups/rg/providers/Microsoft.MachineLearningServices"
         "/workspaces/ws/PipelineRuns/PipelineSubmit/1"
@@ -191,7 +191,7 @@ def test_the_studio_page_is_found_from_the_endpoint() -> None:
     assert studio_url("https://gateway.example/start", "run-1") is None
 
 
-def test_run_history_is_found_from_the_endpoint() -> None:
+def test_the_run_history_url_is_derived_from_the_endpoint() -> None:
     workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 
     service = run_service(f"{BASE}/pipelines/v1.0{workspace}/PipelineRuns/PipelineSubmit/1?x=1")

@@ -1,4 +1,4 @@
-"""The shared POST over real HTTP and TLS: what reaches the service, and what is said when it does not answer well."""
+"""The shared POST over real HTTP and TLS: what reaches the service, and which error follows from a bad answer."""
 
 import ipaddress
 import json
@@ -29,7 +29,7 @@ from triggers.starting.occurrence import Occurrence
 
 
 class IssuedTokens(Tokens):
-    """Tokens of the stand-in, without azure-identity in between."""
+    """Tokens issued by the stand-in, without azure-identity."""
 
     def __init__(self, token: str | None) -> None:
         super().__init__(None)
@@ -79,7 +79,7 @@ def pipeline(azureml: AzureMl) -> Endpoint:
     return endpoint_of(azureml.endpoint, token)
 
 
-def test_a_run_is_started_and_its_id_read(azureml: AzureMl, pipeline: Endpoint) -> None:
+def test_a_run_is_started_and_its_id_is_read(azureml: AzureMl, pipeline: Endpoint) -> None:
     outcome = submit(pipeline)
 
     (run_id,) = azureml.service.runs
@@ -105,7 +105,7 @@ def test_a_run_is_started_and_its_id_read(azureml: AzureMl, pipeline: Endpoint) 
     ],
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",
 )
-def test_answers_that_start_nothing(
+def test_an_error_answer_is_classified_and_not_retried(
     azureml: AzureMl, pipeline: Endpoint, fault: Fault, answer: Answer, sentence: str
 ) -> None:
     azureml.service.add_fault(fault)
@@ -117,7 +117,7 @@ def test_answers_that_start_nothing(
 
 
 @pytest.mark.parametrize("place", ["Authorization", "x-azureml-token"])
-def test_a_service_that_repeats_our_token_does_not_get_it_into_our_rows(place: str) -> None:
+def test_a_token_that_the_service_echoes_is_removed_from_the_answer(place: str) -> None:
     class Echo(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             said = json.dumps({"error": {"code": "Bad", "message": f"no good: {self.headers[place]}"}}).encode()
@@ -141,7 +141,7 @@ def test_a_service_that_repeats_our_token_does_not_get_it_into_our_rows(place: s
 
 
 @pytest.mark.parametrize("kind", ["cut", "lose_reply"])
-def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_again(
+def test_a_connection_cut_after_the_request_is_unknown_and_the_request_is_not_resent(
     azureml: AzureMl, pipeline: Endpoint, kind: str
 ) -> None:
     azureml.service.add_fault(Fault(kind))
@@ -153,7 +153,7 @@ def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_again(
     assert len(azureml.service.received) == 1
 
 
-def test_the_stand_in_acts_on_no_request_that_was_cut_off_while_it_was_sent(azureml: AzureMl) -> None:
+def test_the_stand_in_ignores_a_request_that_was_cut_off(azureml: AzureMl) -> None:
     token = azureml.service.issue_token("x")["access_token"]
     with socket.create_connection(("127.0.0.1", azureml.server_address[1])) as connection:
         path = azureml.endpoint.removeprefix(azureml.url)
@@ -165,7 +165,7 @@ def test_the_stand_in_acts_on_no_request_that_was_cut_off_while_it_was_sent(azur
     assert azureml.service.received == []
 
 
-def test_a_slow_answer_is_unknown_once_the_patience_ends(azureml: AzureMl) -> None:
+def test_a_slow_answer_is_unknown_after_the_timeout(azureml: AzureMl) -> None:
     azureml.service.add_fault(Fault("slow", seconds=3))
     token = azureml.service.issue_token("x")["access_token"]
 
@@ -197,14 +197,14 @@ def test_without_a_token_nothing_is_sent(azureml: AzureMl) -> None:
     assert azureml.service.received == []
 
 
-def test_a_claim_that_grew_old_is_not_sent(azureml: AzureMl, pipeline: Endpoint) -> None:
+def test_a_claim_that_is_too_old_is_not_sent(azureml: AzureMl, pipeline: Endpoint) -> None:
     outcome = submit(pipeline, lambda: False)
 
     assert (outcome.answer, outcome.is_untried) == (Answer.UNSENT, True)
     assert azureml.service.received == []
 
 
-def test_a_missing_setting_is_unsent_with_its_name() -> None:
+def test_a_missing_setting_is_unsent_and_named() -> None:
     assert submit(endpoint_of(None)).sentence == "the app setting ENDPOINT does not exist"
 
 
@@ -228,7 +228,7 @@ def test_a_refused_connection_is_unsent() -> None:
     assert "Connection refused" in (outcome.sentence or "")
 
 
-def test_a_name_that_does_not_exist_is_unsent() -> None:
+def test_a_host_name_that_does_not_resolve_is_unsent() -> None:
     outcome = submit(endpoint_of("https://no-such-host.invalid/x"))
 
     assert outcome.answer is Answer.UNSENT
@@ -237,7 +237,7 @@ def test_a_name_that_does_not_exist_is_unsent() -> None:
 
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server that does one thing with each connection."""
+    """A server that runs one function on each connection."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -255,7 +255,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def test_a_tls_handshake_that_stalls_is_unsent() -> None:
-    """Not a byte of the request was sent; urllib3 itself would report it like a reply that is slow to come."""
+    """No byte of the request was sent, although urllib3 reports it as a read timeout."""
 
     def stall(connection: socket.socket) -> None:
         time.sleep(3)
@@ -267,14 +267,14 @@ def test_a_tls_handshake_that_stalls_is_unsent() -> None:
     assert outcome.answer is Answer.UNSENT
 
 
-def test_a_server_that_hangs_up_during_the_handshake_is_unsent() -> None:
+def test_a_server_that_closes_during_the_tls_handshake_is_unsent() -> None:
     with listening(lambda connection: connection.close()) as port:
         outcome = submit(endpoint_of(f"https://127.0.0.1:{port}/x"))
 
     assert outcome.answer is Answer.UNSENT
 
 
-def test_a_reply_without_end_is_given_up() -> None:
+def test_a_reply_that_never_ends_is_abandoned() -> None:
     def drip(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999999\r\n\r\n")
@@ -297,7 +297,7 @@ def test_a_reply_without_end_is_given_up() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that only those trust who have it, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -327,7 +327,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 class TlsAzureMl(AzureMl):
-    """The stand-in behind TLS, which counts its connections."""
+    """The stand-in behind TLS. It counts its connections."""
 
     def __init__(self, certificate_file: Path, key_file: Path) -> None:
         super().__init__()
@@ -342,7 +342,7 @@ class TlsAzureMl(AzureMl):
 
     def finish_request(self, request: object, client_address: object) -> None:
         self.connections += 1
-        super().finish_request(request, client_address)  # type: ignore[arg-type]  # as the base class hands it on
+        super().finish_request(request, client_address)  # type: ignore[arg-type]  # as the base class passes it
 
 
 @pytest.fixture
@@ -351,14 +351,14 @@ def tls_azureml(certificate: tuple[Path, Path]) -> Iterator[TlsAzureMl]:
         yield running
 
 
-def test_a_certificate_that_is_not_trusted_is_unsent(tls_azureml: TlsAzureMl) -> None:
+def test_an_untrusted_certificate_is_unsent(tls_azureml: TlsAzureMl) -> None:
     outcome = submit(endpoint_of(tls_azureml.endpoint))
 
     assert outcome.answer is Answer.UNSENT
     assert "CERTIFICATE_VERIFY_FAILED" in (outcome.sentence or "")
 
 
-def test_connections_are_kept_and_are_no_more_than_the_threads(
+def test_connections_are_reused_and_never_outnumber_the_threads(
     tls_azureml: TlsAzureMl, certificate: tuple[Path, Path]
 ) -> None:
     token = tls_azureml.service.issue_token("x")["access_token"]
@@ -372,8 +372,8 @@ def test_connections_are_kept_and_are_no_more_than_the_threads(
     assert tls_azureml.connections <= 4
 
 
-def test_a_connection_that_the_service_closed_while_idle_costs_no_run() -> None:
-    """Ten rounds: the server answers once on each connection and then closes it without a word."""
+def test_a_connection_closed_by_the_service_while_idle_loses_no_run() -> None:
+    """Ten rounds: the server answers once on each connection and then closes it silently."""
     accepted: list[bytes] = []
     body = json.dumps({"Id": "run"}).encode()
 
@@ -393,10 +393,10 @@ def test_a_connection_that_the_service_closed_while_idle_costs_no_run() -> None:
     assert len(accepted) == 10
 
 
-def test_a_connection_that_rested_too_long_is_made_anew(
+def test_a_connection_that_was_idle_too_long_is_replaced(
     tls_azureml: TlsAzureMl, certificate: tuple[Path, Path]
 ) -> None:
-    """A load balancer may have dropped it silently, and a POST into it could not be told from an accepted one."""
+    """A load balancer may have dropped it silently; a POST on it could not be distinguished from an accepted one."""
     token = tls_azureml.service.issue_token("x")["access_token"]
     patient = endpoint_of(tls_azureml.endpoint, token, ca_bundle=str(certificate[0]))
     hasty = endpoint_of(tls_azureml.endpoint, token, ca_bundle=str(certificate[0]), max_idle=0.0)
@@ -409,8 +409,8 @@ def test_a_connection_that_rested_too_long_is_made_anew(
     assert connections == [1, 1, 2, 3]
 
 
-def test_what_comes_after_an_answer_is_never_read_as_the_next_ones() -> None:
-    """103 and, late, 429: the 429 is the first run's, and the second must not take it for its own."""
+def test_a_late_second_answer_is_never_taken_for_the_next_requests_answer() -> None:
+    """103 and, later, 429: the 429 belongs to the first run, so the second must not read it as its own answer."""
     body = json.dumps({"Id": "second"}).encode()
     seen: list[bytes] = []
 
@@ -435,7 +435,7 @@ def test_what_comes_after_an_answer_is_never_read_as_the_next_ones() -> None:
     assert len(seen) == 2
 
 
-def test_root_certificates_that_cannot_be_read_are_unsent(tmp_path: Path) -> None:
+def test_an_unreadable_ca_bundle_is_unsent(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("")
 
     for bundle in (tmp_path / "none.pem", tmp_path / "empty.pem"):
@@ -444,14 +444,14 @@ def test_root_certificates_that_cannot_be_read_are_unsent(tmp_path: Path) -> Non
         assert "REQUESTS_CA_BUNDLE" in (outcome.sentence or "")
 
 
-def test_a_token_that_cannot_be_sent_is_unsent_and_not_shown() -> None:
+def test_a_token_that_is_no_valid_header_is_unsent_and_not_shown() -> None:
     outcome = submit(endpoint_of("https://127.0.0.1:1/x", token="secret\nsecond line"))
 
     assert outcome.answer is Answer.UNSENT
     assert "secret" not in (outcome.sentence or "")
 
 
-def test_no_sentence_shows_the_query_of_the_address(azureml: AzureMl) -> None:
+def test_no_error_message_shows_the_query_of_the_address(azureml: AzureMl) -> None:
     azureml.service.add_fault(Fault("cut"))
     token = azureml.service.issue_token("x")["access_token"]
 

@@ -1,4 +1,4 @@
-"""Every way to start a pipeline: what is sent for each kind of target, and what comes of it over real HTTP."""
+"""Every way to start a pipeline: what is sent for each kind of target, and the outcome over real HTTP."""
 
 import json
 import re
@@ -48,7 +48,7 @@ KEY = "s@2026-11-01T04:00:00Z"
 OWN = {"trigger_run_key": KEY, "trigger_ledger": "L", "trigger_attempt": "A"}
 
 
-def named(keys: str, pipeline: str, settings: dict[str, str] | None = None) -> Schedule:
+def loaded_schedule(keys: str, pipeline: str, settings: dict[str, str] | None = None) -> Schedule:
     loaded = config(file_of(keys, pipeline=pipeline, top=TOP), settings or {"API": PUBLIC})
     assert not loaded.faults, [str(fault) for fault in loaded.faults]
     return loaded.schedules["s"]
@@ -63,7 +63,7 @@ def submission(of: Schedule, blob: BlobChange | None = None, key: str = KEY) -> 
 
 def sent(keys: str, pipeline: str, blob: BlobChange | None = None, **settings: str) -> Call:
     values = {"API": PUBLIC, **settings}
-    return call_of(submission(named(keys, pipeline, values), blob), values)
+    return call_of(submission(loaded_schedule(keys, pipeline, values), blob), values)
 
 
 def properties(call: Call) -> Any:
@@ -71,7 +71,7 @@ def properties(call: Call) -> Any:
     return call.body["properties"]
 
 
-def test_a_batch_endpoint_gets_inputs_a_name_and_the_key_in_its_properties() -> None:
+def test_a_batch_endpoint_gets_inputs_a_job_name_and_the_run_key_as_a_property() -> None:
     keys = f"tags: {{team: ml}}\npipeline_parameters: {{n: 3}}\nexperiment_name: exp1\n{CHANGE}"
 
     call = sent(keys, BATCH, change("incoming/a b/c.csv"))
@@ -95,7 +95,7 @@ def test_a_batch_endpoint_gets_inputs_a_name_and_the_key_in_its_properties() -> 
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_the_inputs_are_those_that_the_sdk_sends(case: dict[str, Any]) -> None:
+def test_the_inputs_equal_those_that_the_sdk_sends(case: dict[str, Any]) -> None:
     recorded = case["request_body"]["properties"]
     keys: dict[str, Any] = {"pipeline_parameters": {}, "datapaths": {}}
     for name, one in recorded["inputData"].items():
@@ -135,10 +135,10 @@ def test_the_inputs_are_those_that_the_sdk_sends(case: dict[str, Any]) -> None:
         ('"20"', {"n": "30"}, "30"),
     ],
 )
-def test_a_batch_endpoint_gets_numbers_and_booleans_as_the_file_writes_them(
+def test_a_batch_endpoint_gets_numbers_and_booleans_with_the_types_of_the_file(
     written: str, given: dict[str, str], value: object
 ) -> None:
-    asked = submission(named(f"pipeline_parameters: {{n: {written}}}\n{TIME}", BATCH))
+    asked = submission(loaded_schedule(f"pipeline_parameters: {{n: {written}}}\n{TIME}", BATCH))
     request = with_overrides(asked.request, given, None)
     kept = msgspec.json.decode(msgspec.json.encode(request), type=RunRequest)
 
@@ -148,7 +148,7 @@ def test_a_batch_endpoint_gets_numbers_and_booleans_as_the_file_writes_them(
     assert type(properties(call)["inputData"]["n"]["value"]) is type(value)
 
 
-def test_a_published_pipelines_request_is_kept_without_types() -> None:
+def test_the_stored_request_of_a_published_pipeline_has_no_parameter_types() -> None:
     request = submission(schedule(f"pipeline_parameters: {{n: 20}}\n{TIME}")).request
 
     assert "parameter_types" not in json.loads(msgspec.json.encode(request))
@@ -158,7 +158,9 @@ def test_a_published_pipelines_request_is_kept_without_types() -> None:
 @pytest.mark.parametrize(
     ("data_path", "path", "kind"), [("file", "incoming/v1.0", "UriFile"), ("folder", "incoming/v1.0/x", "UriFolder")]
 )
-def test_what_changed_is_a_file_or_a_folder_whatever_it_is_called(data_path: str, path: str, kind: str) -> None:
+def test_data_path_and_not_the_name_decides_between_uri_file_and_uri_folder(
+    data_path: str, path: str, kind: str
+) -> None:
     keys = CHANGE.replace("input}", f"input, recursive: true, data_path: {data_path}}}")
 
     inputs = properties(sent(keys, BATCH, change(path)))["inputData"]
@@ -167,7 +169,7 @@ def test_what_changed_is_a_file_or_a_folder_whatever_it_is_called(data_path: str
     assert inputs["input"]["uri"].endswith("/incoming/v1.0")
 
 
-def test_a_component_is_a_pipeline_job_whose_name_is_ours() -> None:
+def test_a_component_is_sent_as_a_pipeline_job_with_our_job_name() -> None:
     keys = (
         "description: taxi\ntags: {team: ml}\npipeline_parameters: {n: 3}\ncontinue_on_step_failure: false\n"
         f"datapaths: {{d: {{datastore: blobs, path: in/a.csv}}}}\n{TIME}"
@@ -197,7 +199,7 @@ def test_a_component_is_a_pipeline_job_whose_name_is_ours() -> None:
     )
 
 
-def test_a_jobs_name_is_the_schedules_and_a_digest_of_ledger_and_key() -> None:
+def test_a_job_name_is_the_schedule_and_a_digest_of_ledger_id_and_run_key() -> None:
     long = f"{'x' * 60}@2026-11-01T04:00:00Z"
 
     assert re.fullmatch(r"s-[0-9a-f]{32}", job_name("L", KEY))
@@ -212,7 +214,7 @@ def test_a_jobs_name_is_the_schedules_and_a_digest_of_ledger_and_key() -> None:
         ("azureml://registries/r/components/c/versions/2", "azureml://registries/r/components/c/versions/2"),
     ],
 )
-def test_a_component_may_be_named_in_full(component: str, resource: str) -> None:
+def test_a_component_may_be_given_as_a_full_resource_id(component: str, resource: str) -> None:
     assert properties(sent(TIME, f"{{component: '{component}'}}"))["componentId"] == resource
 
 
@@ -230,7 +232,7 @@ def test_a_component_may_be_named_in_full(component: str, resource: str) -> None
         ),
     ],
 )
-def test_a_pipeline_endpoint_goes_by_name_or_id_with_its_default_or_a_version(pipeline: str, path: str) -> None:
+def test_a_pipeline_endpoint_is_addressed_by_name_or_id_with_an_optional_version(pipeline: str, path: str) -> None:
     assert sent(TIME, pipeline).url == f"{PUBLIC}/pipelines/v1.0{WORKSPACE}/PipelineRuns/{path}"
 
 
@@ -286,7 +288,9 @@ def test_each_cloud_has_its_hosts_and_audiences(api: str, arm: str, scopes: tupl
         ),
     ],
 )
-def test_a_key_that_a_target_has_no_place_for_is_a_fault(keys: str, pipeline: str, fault: str) -> None:
+def test_a_key_that_a_target_does_not_support_is_an_error_but_ignored_in_defaults(
+    keys: str, pipeline: str, fault: str
+) -> None:
     written = sentences(file_of(keys + TIME, pipeline=pipeline, top=TOP), {"API": PUBLIC})
     by_default = sentences(
         file_of(TIME, pipeline=pipeline, top=f"{TOP}\ndefaults: {{{keys.strip()}}}"), {"API": PUBLIC}
@@ -304,14 +308,14 @@ def test_a_key_that_a_target_has_no_place_for_is_a_fault(keys: str, pipeline: st
         ("taxi:1", 404),
     ],
 )
-def test_the_stand_in_takes_a_component_as_the_service_documents_it_and_as_the_sdk_sends_it(
+def test_the_stand_in_accepts_component_ids_in_the_documented_form_and_the_sdks_form(
     azureml: AzureMl, component: str, status: int
 ) -> None:
     assert put(azureml.service, "job-1", {"properties": {"componentId": component}})[0] == status
 
 
 @pytest.mark.parametrize("component", ["nyc_taxi", "azureml:nyc_taxi", "azureml:nyc_taxi@latest", "a b"])
-def test_a_component_without_version_is_a_fault(component: str) -> None:
+def test_a_component_without_version_is_an_error(component: str) -> None:
     [fault] = sentences(file_of(TIME, pipeline=f"{{component: '{component}'}}", top=TOP), {"API": PUBLIC})
 
     assert fault.startswith("pipelines.p.component: expected azureml:NAME:VERSION")
@@ -322,7 +326,7 @@ def test_a_component_without_version_is_a_fault(component: str) -> None:
 
 
 class Issued(Tokens):
-    """Tokens of the stand-in, each for the audience that is asked for."""
+    """Tokens issued by the stand-in, each for the requested audience."""
 
     def __init__(self, azureml: AzureMl) -> None:
         super().__init__(None)
@@ -333,14 +337,14 @@ class Issued(Tokens):
 
 
 class Line:
-    """The edge, wired to a stand-in."""
+    """Submits, finds, follows and cancels runs at a stand-in for Azure ML."""
 
     def __init__(self, azureml: AzureMl) -> None:
         self.settings = {"API": azureml.url, "AZUREML_ARM": azureml.url, "BATCH": f"{azureml.url}/jobs"}
         self.wire = Wire(tokens=Issued(azureml), scope=None, patience=timedelta(seconds=2), threads=4, ca_bundle=None)
 
     def submit(self, pipeline: str, keys: str = TIME, key: str = KEY) -> tuple[Submission, Outcome]:
-        one = submission(named(keys, pipeline, self.settings), key=key)
+        one = submission(loaded_schedule(keys, pipeline, self.settings), key=key)
         return one, Service(self.wire, self.settings).submit(one, lambda: True)
 
     def find(self, one: Submission) -> LookUp:
@@ -395,7 +399,7 @@ def test_a_run_is_started_found_followed_and_canceled(azureml: AzureMl, line: Li
     assert line.status(one, run_id) == Seen(status="Canceled", end=RunState.CANCELED)
 
 
-def test_of_many_runs_history_tells_in_pages_which_are_ours_and_still_run(azureml: AzureMl, line: Line) -> None:
+def test_a_paged_history_query_shows_which_of_our_runs_still_run(azureml: AzureMl, line: Line) -> None:
     azureml.service.run_seconds = 600
     started = [line.submit(TARGETS[0], key=f"s!{number}") for number in range(130)]
     ids = [str(outcome.run_id) for _, outcome in started]
@@ -408,13 +412,13 @@ def test_of_many_runs_history_tells_in_pages_which_are_ours_and_still_run(azurem
 
 
 @pytest.mark.parametrize("pipeline", JOBS)
-def test_of_jobs_each_is_asked_for_singly(line: Line, pipeline: str) -> None:
+def test_jobs_cannot_be_queried_together(line: Line, pipeline: str) -> None:
     one, outcome = line.submit(pipeline)
 
     assert not RunStatus(line.wire, line.settings).still_running(one.request, "L", [str(outcome.run_id)])
 
 
-def test_a_history_that_does_not_answer_shows_no_run_as_running(azureml: AzureMl, line: Line) -> None:
+def test_if_history_does_not_answer_no_run_counts_as_running(azureml: AzureMl, line: Line) -> None:
     one, outcome = line.submit(TARGETS[0])
     away = {**line.settings, "API": "http://127.0.0.1:9"}
 
@@ -422,11 +426,11 @@ def test_a_history_that_does_not_answer_shows_no_run_as_running(azureml: AzureMl
 
 
 @pytest.mark.parametrize("pipeline", JOBS)
-def test_a_job_is_named_as_we_name_it(line: Line, pipeline: str) -> None:
+def test_the_run_id_of_a_job_is_our_job_name(line: Line, pipeline: str) -> None:
     assert line.submit(pipeline)[1].run_id == job_name("L", KEY)
 
 
-def test_a_repeated_put_is_the_same_job(azureml: AzureMl, line: Line) -> None:
+def test_a_repeated_put_creates_no_second_job(azureml: AzureMl, line: Line) -> None:
     answers = [line.submit(COMPONENT)[1].answer for _ in range(2)]
 
     assert (answers, len(azureml.service.runs)) == ([Answer.SUBMITTED] * 2, 1)
@@ -434,7 +438,7 @@ def test_a_repeated_put_is_the_same_job(azureml: AzureMl, line: Line) -> None:
 
 @pytest.mark.parametrize("kind", ["lose_reply", "without_id"])
 @pytest.mark.parametrize("pipeline", JOBS)
-def test_a_job_whose_reply_was_lost_is_unknown_and_found_by_its_name(
+def test_a_job_whose_answer_was_lost_is_unknown_and_found_by_its_name(
     azureml: AzureMl, line: Line, pipeline: str, kind: str
 ) -> None:
     azureml.service.add_fault(Fault(kind))
@@ -445,8 +449,8 @@ def test_a_job_whose_reply_was_lost_is_unknown_and_found_by_its_name(
     assert line.find(one).run_ids == (job_name("L", KEY),)
 
 
-def test_only_a_components_absence_is_proof_by_itself(line: Line) -> None:
-    found = [line.find(submission(named(TIME, one, line.settings))) for one in JOBS]
+def test_only_for_components_does_an_empty_look_up_prove_that_no_run_started(line: Line) -> None:
+    found = [line.find(submission(loaded_schedule(TIME, one, line.settings))) for one in JOBS]
 
     assert [(one.complete, one.run_ids, one.is_proof) for one in found] == [(True, (), False), (True, (), True)]
 
@@ -465,7 +469,7 @@ def test_only_a_components_absence_is_proof_by_itself(line: Line) -> None:
         ),
     ],
 )
-def test_what_does_not_exist_is_rejected_with_the_services_words(line: Line, pipeline: str, sentence: str) -> None:
+def test_a_missing_target_is_rejected_with_the_services_message(line: Line, pipeline: str, sentence: str) -> None:
     outcome = line.submit(pipeline)[1]
 
     assert outcome.answer is Answer.REJECTED
@@ -482,14 +486,14 @@ def test_a_disabled_pipeline_is_rejected(azureml: AzureMl, line: Line) -> None:
 
 
 @pytest.mark.parametrize("pipeline", TARGETS)
-def test_a_run_that_the_service_does_not_know_is_denied(line: Line, pipeline: str) -> None:
-    seen = line.status(submission(named(TIME, pipeline, line.settings)), "nobody")
+def test_a_run_that_the_service_does_not_know_counts_as_denied(line: Line, pipeline: str) -> None:
+    seen = line.status(submission(loaded_schedule(TIME, pipeline, line.settings)), "nobody")
 
     assert (seen.is_denied, seen.status, seen.end) == (True, None, None)
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-def test_the_status_comes_as_a_number_or_as_a_word(azureml: AzureMl, line: Line, *, as_text: bool) -> None:
+def test_the_status_is_read_as_a_number_or_as_a_word(azureml: AzureMl, line: Line, *, as_text: bool) -> None:
     azureml.service.status_as_text, azureml.service.run_seconds = as_text, 0
 
     one, outcome = line.submit(TARGETS[0], f"pipeline_parameters: {{fail: 'yes'}}\n{TIME}")
@@ -514,19 +518,19 @@ def test_the_status_comes_as_a_number_or_as_a_word(azureml: AzureMl, line: Line,
         ("x", None),
     ],
 )
-def test_the_word_is_found_in_every_shape_that_services_answer_with(body: object, word: str | None) -> None:
+def test_the_status_is_found_in_every_shape_of_answer(body: object, word: str | None) -> None:
     assert word_of(json.dumps(body).encode()) == word
 
 
-def test_a_batch_endpoints_run_without_workspace_cannot_be_canceled_from_here(line: Line) -> None:
+def test_a_batch_endpoint_run_without_workspace_cannot_be_canceled(line: Line) -> None:
     one = submission(schedule(TIME, pipeline=BATCH))
 
     assert line.cancel(one, "x") == "its address does not show where its runs can be canceled; use the studio"
 
 
 @pytest.mark.parametrize("pipeline", JOBS)
-def test_a_page_to_sign_in_is_no_job(azureml: AzureMl, line: Line, pipeline: str) -> None:
-    one = submission(named(TIME, pipeline, line.settings))
+def test_an_answer_that_names_another_job_is_an_incomplete_look_up(azureml: AzureMl, line: Line, pipeline: str) -> None:
+    one = submission(loaded_schedule(TIME, pipeline, line.settings))
     azureml.service.start(job_name("L", KEY), "x", {}).run_id = "another"
 
     found = line.find(one)
@@ -536,13 +540,13 @@ def test_a_page_to_sign_in_is_no_job(azureml: AzureMl, line: Line, pipeline: str
 
 
 @pytest.mark.parametrize("code", ["²", "9" * 5000, "\ud83d", {}])
-def test_no_status_breaks_the_reader(code: object) -> None:
+def test_a_malformed_status_code_raises_no_error(code: object) -> None:
     word = word_of(json.dumps({"Status": {"StatusCode": code}}).encode())
 
     assert word is None or word.encode()
 
 
-def test_an_answer_with_half_a_character_is_settled_all_the_same(azureml: AzureMl, line: Line) -> None:
+def test_an_answer_with_a_lone_surrogate_is_still_settled(azureml: AzureMl, line: Line) -> None:
     azureml.service.add_fault(Fault("status", status=400, code="bad \ud83d"))
 
     outcome = line.submit(TARGETS[0])[1]
@@ -551,11 +555,11 @@ def test_an_answer_with_half_a_character_is_settled_all_the_same(azureml: AzureM
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
-def test_an_answer_that_drips_in_is_waited_for_no_longer_than_the_patience(part: str) -> None:
+def test_an_answer_that_trickles_in_is_abandoned_after_the_timeout(part: str) -> None:
     with dripping(part) as url:
         settings = {"API": url, "AZUREML_ARM": url}
         wire = Wire(tokens=Given(None), scope=None, patience=timedelta(seconds=1), threads=2, ca_bundle=None)
-        one = submission(named(TIME, COMPONENT, settings))
+        one = submission(loaded_schedule(TIME, COMPONENT, settings))
         started = time.monotonic()
         seen = RunStatus(wire, settings).of(submitted(one, "x"))
         found = RunHistory(wire, settings).find(one.request, one.run_key, one.ledger_id)
@@ -571,7 +575,7 @@ class Given(Tokens):
 
 @contextmanager
 def dripping(part: str) -> Iterator[str]:
-    """A service whose answers come a byte at a time."""
+    """A service that sends its answers one byte at a time."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
 
     def serve(server: socket.socket) -> None:

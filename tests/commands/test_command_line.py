@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> "Run":
 
 
 class Run:
-    """Runs a command with a schedules file of its own."""
+    """Runs a command with its own schedules file."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "my.yaml"
@@ -46,7 +46,7 @@ class Run:
         return run_command(*arguments, settings={"SCHEDULES_FILE": str(self.file), **SETTINGS, **settings})
 
     def process(self, *arguments: str) -> Done:
-        """The same in a process of its own."""
+        """Run the command in a separate process."""
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "triggers", *arguments],
             cwd=ROOT,
@@ -59,7 +59,7 @@ class Run:
         return Done(done.returncode, done.stdout, done.stderr)
 
 
-def test_validate_says_that_all_is_well(run: Run) -> None:
+def test_validate_of_a_valid_file_prints_its_warnings_and_a_summary(run: Run) -> None:
     code, out, err = run("validate")
 
     assert (code, err) == (0, "")
@@ -73,7 +73,7 @@ def test_validate_says_that_all_is_well(run: Run) -> None:
     assert out.splitlines()[-1] == f"{run.file}: 3 schedules, no faults"
 
 
-def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
+def test_validate_prints_every_error_with_its_line(run: Run) -> None:
     run.file.write_text(FILE.replace("02:30", "25:30").replace("container: data", "container: D"))
 
     code, out, err = run("validate", "--file", str(run.file))
@@ -90,7 +90,7 @@ def test_validate_tells_every_fault_with_its_place(run: Run) -> None:
     assert err == ""
 
 
-def test_validate_of_the_file_alone_does_not_miss_settings(run: Run) -> None:
+def test_validate_with_no_settings_reports_no_missing_settings(run: Run) -> None:
     only = {"SCHEDULES_FILE": str(run.file)}
     code, out, _ = run_command("validate", "--no-settings", settings=only)
     run.file.write_text(BATCH.replace("container: data", "container: D"))
@@ -106,7 +106,7 @@ def test_validate_of_the_file_alone_does_not_miss_settings(run: Run) -> None:
 
 
 @pytest.mark.parametrize("word", ["SUBSCRIPTION", "PIPELINE_ID", "<region>"])
-def test_validate_finds_what_of_an_example_was_never_filled_in(run: Run, word: str) -> None:
+def test_validate_finds_placeholders_left_over_from_an_example(run: Run, word: str) -> None:
     address = f"https://westeurope.api.azureml.ms/pipelines/v1.0/subscriptions/s/PipelineRuns/PipelineSubmit/{word}"
 
     code, out, _ = run("validate", ENDPOINT=address)
@@ -115,7 +115,7 @@ def test_validate_finds_what_of_an_example_was_never_filled_in(run: Run, word: s
     assert f"{word} is a placeholder; put your own value in its place; look at the app setting ENDPOINT" in out
 
 
-def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
+def test_validate_of_a_missing_file_shows_where_it_was_expected(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("validate", "--file", str(tmp_path / "none.yaml"))
 
     assert code == 1
@@ -124,7 +124,7 @@ def test_validate_of_a_file_that_is_not_there(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_functions_lists_what_the_host_will_see(run: Run) -> None:
+def test_functions_lists_the_functions_that_the_host_indexes(run: Run) -> None:
     code, out, _ = run.process("functions", "--json")
 
     table = json.loads(out)
@@ -144,7 +144,7 @@ def test_functions_lists_what_the_host_will_see(run: Run) -> None:
 
 
 @pytest.mark.machine
-def test_functions_for_people(run: Run) -> None:
+def test_functions_without_json_prints_a_table(run: Run) -> None:
     code, out, _ = run.process("functions")
 
     assert code == 0
@@ -178,7 +178,7 @@ def test_next_marks_clock_changes(run: Run) -> None:
     ]
 
 
-def test_next_is_strictly_after_and_a_time_without_offset_is_utc(run: Run) -> None:
+def test_next_starts_strictly_after_from_and_reads_a_time_without_offset_as_utc(run: Run) -> None:
     _, out, _ = run("next", "nightly", "--from", "2026-10-25T00:30:00", "-n", "1", "--json")
     _, fold, _ = run("next", "nightly", "--from", "2026-10-25T00:29:59", "-n", "1")
 
@@ -189,7 +189,7 @@ def test_next_is_strictly_after_and_a_time_without_offset_is_utc(run: Run) -> No
     )
 
 
-def test_next_shows_which_line_of_a_list_names_each_occurrence(run: Run) -> None:
+def test_next_shows_which_expression_of_a_list_gives_each_occurrence(run: Run) -> None:
     run.file.write_text(BATCH.replace('"0 4 * * *"', '["0 4 * * 1-5", "0 10 31 * 6"]'))
 
     code, out, err = run("next", "later", "--from", "2026-11-20T03:00:00", "-n", "2")
@@ -204,7 +204,7 @@ def test_next_shows_which_line_of_a_list_names_each_occurrence(run: Run) -> None
     assert json.loads(as_json)[0]["expression"] == "0 4 * * 1-5"
 
 
-def test_next_lists_what_is_excluded_and_marks_what_moved(run: Run) -> None:
+def test_next_lists_excluded_occurrences_and_marks_moved_ones(run: Run) -> None:
     keys = 'cron: {expression: "0 4 * * 5,6"}, exclude: {week_days: [Saturday], dates: [2026-12-04], move: after}'
     run.file.write_text(BATCH.replace('cron: {expression: "0 4 * * *"}', keys))
 
@@ -226,7 +226,7 @@ def test_next_lists_what_is_excluded_and_marks_what_moved(run: Run) -> None:
     assert [one["moved_from"] for one in json.loads(as_json)] == [None, "2026-11-28T04:00:00Z", "2026-12-05T04:00:00Z"]
 
 
-def test_next_of_a_manual_schedule_is_refused_and_its_request_can_be_seen(run: Run) -> None:
+def test_next_refuses_a_manual_schedule_and_request_shows_its_request(run: Run) -> None:
     run.file.write_text(BATCH.replace('cron: {expression: "0 4 * * *"}', "manual: {}"))
 
     code, out, err = run("next", "later")
@@ -235,7 +235,7 @@ def test_next_of_a_manual_schedule_is_refused_and_its_request_can_be_seen(run: R
     assert "later " not in run("functions")[1]
 
 
-def test_next_warns_as_validate_does(run: Run) -> None:
+def test_next_prints_the_warnings_of_validate(run: Run) -> None:
     run.file.write_text(BATCH.replace("0 4 * * *", "0 4 1-7 * 0"))
 
     code, out, err = run("next", "later", "--from", "2026-11-21", "-n", "1")
@@ -247,14 +247,14 @@ def test_next_warns_as_validate_does(run: Run) -> None:
     )
 
 
-def test_next_of_a_change_schedule_is_refused(run: Run) -> None:
+def test_next_refuses_a_change_based_schedule(run: Run) -> None:
     code, out, err = run("next", "uploads")
 
     assert (code, out) == (1, "")
     assert err == "uploads is change-based: it runs when a file changes, not at a time\n"
 
 
-def test_request_shows_the_post_of_a_time(run: Run) -> None:
+def test_request_shows_the_post_for_an_occurrence(run: Run) -> None:
     code, out, _ = run("request", "nightly", "--at", "2026-11-01T01:30:00Z", "--json")
 
     shown = json.loads(out)
@@ -264,14 +264,14 @@ def test_request_shows_the_post_of_a_time(run: Run) -> None:
     assert shown["body"]["tags"]["trigger_run_key"] == "nightly@2026-11-01T01:30:00Z"
 
 
-def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run) -> None:
+def test_request_shows_the_post_for_a_blob_version_with_its_run_key(run: Run) -> None:
     quoted = run("request", "uploads", "--blob", "a b%20.csv", "--etag", '"0x1"', "--json")
     plain = run("request", "uploads", "--blob", "a b%20.csv", "--etag", "0x1", "--json")
 
     assert quoted == plain
     body = json.loads(plain[1])["body"]
     assert body["DataPathAssignments"] == {"input": {"DataStoreName": "blobs", "RelativePath": "a b%20.csv"}}
-    # sha256 of ["acct.blob.core.windows.net","data","a b%20.csv","0x1"], worked out apart from the code
+    # sha256 of ["acct.blob.core.windows.net","data","a b%20.csv","0x1"], computed independently of the code
     assert body["tags"]["trigger_run_key"] == "uploads~b977aec6a634d0c22a450333dcdbf793"
 
 
@@ -288,7 +288,7 @@ def test_request_shows_the_post_of_a_blob_under_the_key_of_its_version(run: Run)
         ),
     ],
 )
-def test_what_cannot_be_done_is_a_sentence(
+def test_a_refused_command_prints_one_error_message(
     run: Run, arguments: list[str], settings: dict[str, str], sentence: str
 ) -> None:
     code, out, err = run(*arguments, **settings)
@@ -307,7 +307,7 @@ def test_wrong_usage_is_exit_code_two(run: Run, arguments: list[str]) -> None:
     assert "usage: python -m triggers" in err
 
 
-def test_request_of_a_schedule_with_batches_shows_a_batch_of_the_one_blob(run: Run) -> None:
+def test_request_for_a_batched_schedule_shows_a_batch_of_that_one_blob(run: Run) -> None:
     run.file.write_text(
         FILE.replace(
             "data_path_parameter_name: input}",
@@ -324,7 +324,7 @@ def test_request_of_a_schedule_with_batches_shows_a_batch_of_the_one_blob(run: R
     assert body["tags"]["trigger_run_key"].startswith("uploads~batch~")
 
 
-def test_pause_and_resume_work_on_the_ledger(run: Run, azurite: Azurite) -> None:
+def test_pause_and_resume_write_to_the_ledger(run: Run, azurite: Azurite) -> None:
     storage = {"AzureWebJobsStorage": azurite.connection_string}
 
     said = [
@@ -345,7 +345,7 @@ def test_pause_and_resume_work_on_the_ledger(run: Run, azurite: Azurite) -> None
     ]
 
 
-def test_pause_says_when_the_ledger_is_away(run: Run) -> None:
+def test_pause_reports_an_unreachable_ledger(run: Run) -> None:
     away = "AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;BlobEndpoint=http://127.0.0.1:9/a"
     code, out, err = run("pause", "nightly", AzureWebJobsStorage=away)
 
@@ -354,7 +354,7 @@ def test_pause_says_when_the_ledger_is_away(run: Run) -> None:
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-05:00", "9000-01-01"])
-def test_times_beyond_all_reason_are_usage(run: Run, moment: str) -> None:
+def test_a_time_outside_1901_to_8998_is_a_usage_error(run: Run, moment: str) -> None:
     for arguments in (("next", "nightly", "--from", moment), ("request", "nightly", "--at", moment)):
         code, _, err = run(*arguments)
 
@@ -362,7 +362,7 @@ def test_times_beyond_all_reason_are_usage(run: Run, moment: str) -> None:
         assert "the year is not between 1901 and 8998" in err
 
 
-def test_next_says_what_became_of_a_time_with_an_offset_and_validate_does_not(run: Run) -> None:
+def test_next_shows_the_local_time_of_a_start_time_with_offset_and_validate_does_not(run: Run) -> None:
     run.file.write_text(
         BATCH.replace("time_zone: Europe/Berlin", "time_zone: Europe/Berlin, start_time: 2030-01-01T00:00:00Z")
     )
@@ -375,7 +375,7 @@ def test_next_says_what_became_of_a_time_with_an_offset_and_validate_does_not(ru
     assert err == "start_time 2030-01-01T00:00:00Z is 2030-01-01T01:00:00 in Europe/Berlin\n"
 
 
-def test_validate_checks_the_connections_that_the_file_names_and_notes_a_missing_ledger(run: Run) -> None:
+def test_validate_checks_the_connections_in_the_file_and_notes_a_missing_ledger_connection(run: Run) -> None:
     named = run("validate", AzureWebJobsStorage="", LEDGER_CONNECTION="LedgerStorage")
     run.file.write_text(BATCH.replace("uploads: {pipeline: p, change:", "#"))
     unnamed = run("validate", AzureWebJobsStorage="")
@@ -392,7 +392,7 @@ def test_validate_checks_the_connections_that_the_file_names_and_notes_a_missing
 
 
 @pytest.mark.machine
-def test_a_command_in_a_process_of_its_own_ends_with_its_code_and_its_output(run: Run) -> None:
+def test_a_command_in_its_own_process_gives_the_same_exit_code_and_output(run: Run) -> None:
     following = ("next", "nightly", "--from", "2026-11-01", "-n", "2")
     refused = ("request", "uploads")
 
@@ -420,7 +420,7 @@ def test_the_installed_command_runs_from_anywhere(run: Run, tmp_path: Path) -> N
     assert re.match(r"20\d\d-", done.stdout)
 
 
-def test_the_commands_are_shown_in_groups_and_each_has_help_with_an_example(run: Run) -> None:
+def test_help_lists_the_commands_in_groups_and_each_command_has_an_example(run: Run) -> None:
     shown = run("--help").out
 
     assert [line for line in shown.splitlines() if line.endswith(":")][-5:] == [
@@ -439,7 +439,7 @@ def test_the_commands_are_shown_in_groups_and_each_has_help_with_an_example(run:
 
 
 @pytest.mark.parametrize("one", COMMANDS, ids=lambda one: one.name)
-def test_every_example_is_one_that_the_command_takes_and_every_argument_is_explained(one: Command) -> None:
+def test_every_example_can_be_parsed_and_every_argument_has_help(one: Command) -> None:
     parser = command_line()
 
     assert parser.parse_args([one.name, *shlex.split(one.example)]).command is one.run

@@ -1,4 +1,4 @@
-"""The command line against a running app, through its API and straight on its ledger."""
+"""The command line against a running app: over its HTTP API, and directly on its ledger."""
 
 import base64
 import json
@@ -48,12 +48,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     ports = free_ports(5)
     settings = {
         "SCHEDULES_FILE": str(folder / "schedules.yaml"),
-        "RECONCILE_SCHEDULE": "0 0 0 1 1 *",  # what the commands do, no pass does for them
+        "RECONCILE_SCHEDULE": "0 0 0 1 1 *",  # no pass of the reconciler does the commands' work
         "BLOB_TRIGGER_SOURCE": "EventGrid",
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
-        "LEDGER_RETENTION_DAYS": "3650",  # what is backfilled here lies further back than the usual 90
+        "LEDGER_RETENTION_DAYS": "3650",  # the backfills here go further back than the default of 90 days
     }
-    with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
+    with Machine(folder, ports, settings, run_seconds=3600) as running:  # no run ends during a test
         running.upload("inbox", "raw/a.csv", b"1,2")
         running.wake("reconcile")
         running.wait_until_registered("nightly")
@@ -61,7 +61,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 class Command:
-    """Runs a command in one of the two ways."""
+    """Runs a command over HTTP or directly on the ledger."""
 
     def __init__(self, machine: Machine, *, remote: bool) -> None:
         self.where = ("--url", machine.url) if remote else ()
@@ -84,7 +84,7 @@ def ledger(machine: Machine) -> Command:
     return Command(machine, remote=False)
 
 
-def test_schedules_are_shown_with_what_comes_next(run: Command) -> None:
+def test_schedules_are_listed_with_their_next_time(run: Command) -> None:
     code, out, err = run("schedules")
 
     assert (code, err) == (0, "")
@@ -114,7 +114,7 @@ def test_a_run_is_triggered_shown_and_canceled(run: Command) -> None:
     assert "canceled by ann" in canceled[1]
 
 
-def test_a_trigger_gives_what_a_request_can_hold(run: Command) -> None:
+def test_trigger_accepts_options_for_the_fields_of_a_request(run: Command) -> None:
     request = "all-url" if run.where else "all-own"
 
     code, out, err = run(
@@ -132,7 +132,7 @@ def test_a_trigger_gives_what_a_request_can_hold(run: Command) -> None:
     assert "may not be given" in run("trigger", "nightly", "--datapath", "x=blobs/a/b")[2]
 
 
-def test_a_run_that_is_not_accepted_for_good_ends_with_one(run: Command) -> None:
+def test_trigger_and_replay_exit_with_1_if_the_run_is_rejected(run: Command) -> None:
     request = "bad-url" if run.where else "bad-own"
 
     triggered = run("trigger", "wrong", "--request-id", request)
@@ -142,7 +142,7 @@ def test_a_run_that_is_not_accepted_for_good_ends_with_one(run: Command) -> None
     assert triggered[1].startswith(f"wrong!{request}: rejected")
 
 
-def test_runs_are_a_table(run: Command) -> None:
+def test_runs_prints_a_table(run: Command) -> None:
     run("trigger", "hourly")
 
     code, out, _ = run("runs", "--schedule", "hourly", "--state", "submitted", "-n", "1")
@@ -153,7 +153,7 @@ def test_runs_are_a_table(run: Command) -> None:
     assert run("runs", "--state", "dead")[1].splitlines() == ["key  state  created  for  by  run id, or why not"]
 
 
-def test_all_of_a_schedule_that_are_in_a_state_are_replayed_once_each(run: Command) -> None:
+def test_replay_by_schedule_and_state_replays_each_run_once(run: Command) -> None:
     name = "wrong-url" if run.where else "wrong-ledger"
     for number in range(3):
         run("trigger", name, "--request-id", f"{number}")
@@ -172,7 +172,7 @@ def test_all_of_a_schedule_that_are_in_a_state_are_replayed_once_each(run: Comma
     ]
 
 
-def test_a_pause_and_a_backfill_go_the_same_way(run: Command) -> None:
+def test_a_pause_and_a_backfill_work_over_http_and_on_the_ledger(run: Command) -> None:
     day = "2026-02-01" if run.where else "2026-02-02"
     interval = ("--from", day, "--to", f"{day}T02:00:00Z")
 
@@ -191,7 +191,7 @@ def test_a_pause_and_a_backfill_go_the_same_way(run: Command) -> None:
     assert "runs again" in resumed[1]
 
 
-def test_a_backfill_beyond_the_ledgers_memory_needs_force(run: Command) -> None:
+def test_a_backfill_beyond_the_ledgers_retention_needs_force(run: Command) -> None:
     hour = "00" if run.where else "01"
     interval = ("--from", f"2001-01-01T{hour}:00:00Z", "--to", f"2001-01-01T{hour}:30:00Z")
 
@@ -221,7 +221,7 @@ def test_a_backfill_beyond_the_ledgers_memory_needs_force(run: Command) -> None:
         (("replay",), "name a run by its KEY"),
     ],
 )
-def test_a_refusal_is_a_sentence_and_exit_code_1(run: Command, arguments: tuple[str, ...], sentence: str) -> None:
+def test_a_refusal_is_an_error_message_and_exit_code_1(run: Command, arguments: tuple[str, ...], sentence: str) -> None:
     code, out, err = run(*arguments)
 
     assert (code, out) == (1, "")
@@ -244,7 +244,7 @@ def test_wrong_usage_is_exit_code_2(run: Command, arguments: tuple[str, ...]) ->
         ("ftp://app", "--url: expected a URL that begins with https://"),
     ],
 )
-def test_an_app_that_cannot_be_asked_is_a_sentence(ledger: Command, url: str, sentence: str) -> None:
+def test_an_unusable_url_is_an_error_message_without_the_key(ledger: Command, url: str, sentence: str) -> None:
     code, out, err = ledger("schedules", "--url", url, "--key", "secret")
 
     assert (code, out) == (1, "")
@@ -252,7 +252,7 @@ def test_an_app_that_cannot_be_asked_is_a_sentence(ledger: Command, url: str, se
     assert "secret" not in err
 
 
-def test_the_key_travels_in_a_header_and_a_wrong_one_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_the_key_is_sent_in_a_header_and_a_wrong_key_is_reported(machine: Machine, tmp_path: Path) -> None:
     [port] = free_ports(1)
     keyed = subprocess.Popen(
         [sys.executable, "-m", "local.host", "--port", str(port), "--key", "the-key"],
@@ -278,7 +278,7 @@ def test_the_key_travels_in_a_header_and_a_wrong_one_is_told(machine: Machine, t
     assert right[0] == 0
 
 
-def test_explain_tells_the_chain_of_decisions_for_a_time(run: Command) -> None:
+def test_explain_shows_the_decisions_about_a_time(run: Command) -> None:
     run("backfill", "hourly", "--from", "2026-03-01", "--to", "2026-03-01T01:00:00Z")
 
     none = run("explain", "nightly", "--at", "2026-03-01T05:00:00Z")[1]
@@ -294,7 +294,7 @@ def test_explain_tells_the_chain_of_decisions_for_a_time(run: Command) -> None:
     assert "hourly@2026-03-01T00:00:00Z: " in filled
 
 
-def test_explain_tells_the_chain_of_decisions_for_a_blob(run: Command) -> None:
+def test_explain_shows_the_decisions_about_a_blob(run: Command) -> None:
     absent = run("explain", "uploads", "--blob", "raw/none.csv")[1]
     unseen = run("explain", "uploads", "--blob", "raw/a.csv")[1]
     wrong = run("explain", "nightly", "--blob", "raw/a.csv")
@@ -309,7 +309,7 @@ def test_explain_tells_the_chain_of_decisions_for_a_blob(run: Command) -> None:
     assert wrong == (1, "", "nightly is time-based: ask about a time (at)\n")
 
 
-def test_explain_for_programs_is_what_the_api_answers(run: Command) -> None:
+def test_explain_with_json_prints_the_answer_of_the_api(run: Command) -> None:
     run("backfill", "hourly", "--from", "2026-03-01", "--to", "2026-03-01T01:00:00Z")
 
     told = json.loads(run("explain", "hourly", "--at", "2026-03-01", "--json")[1])
@@ -319,7 +319,7 @@ def test_explain_for_programs_is_what_the_api_answers(run: Command) -> None:
     assert told["run"]["key"] == "hourly@2026-03-01T00:00:00Z"
 
 
-def test_one_run_is_shown_with_its_history_what_was_sent_and_its_replays(run: Command) -> None:
+def test_run_shows_the_history_the_sent_request_and_the_replays(run: Command) -> None:
     request = "shown-there" if run.where else "shown-here"
     run("trigger", "nightly", "--request-id", request, "--parameter", "epochs=3", "--tag", "why=tried", "--by", "ann")
     run("cancel", f"nightly!{request}", "--note", "wrong data")
@@ -338,7 +338,7 @@ def test_one_run_is_shown_with_its_history_what_was_sent_and_its_replays(run: Co
     assert json.loads(run("run", f"nightly!{request}", "--json")[1])["request"]["pipeline_parameters"]["epochs"] == "3"
 
 
-def test_a_run_that_is_not_there_is_refused_the_same_way(run: Command) -> None:
+def test_run_and_wait_report_a_missing_run_in_the_same_way(run: Command) -> None:
     assert run("run", "nightly!none") == (1, "", "no run 'nightly!none'\n")
     assert run("wait", "nightly!none") == (1, "", "no run 'nightly!none'\n")
 
@@ -354,7 +354,7 @@ def test_a_schedule_without_runs_is_no_typo(run: Command) -> None:
     assert run("runs", "--schedule", "off")[0] == 0
 
 
-def test_a_run_is_waited_for_and_its_end_is_the_exit_code(run: Command, machine: Machine) -> None:
+def test_wait_returns_an_exit_code_for_the_end_of_the_run(run: Command, machine: Machine) -> None:
     request = "waited-there" if run.where else "waited-here"
     run("trigger", "nightly", "--request-id", request)
 
@@ -368,7 +368,7 @@ def test_a_run_is_waited_for_and_its_end_is_the_exit_code(run: Command, machine:
     assert ended.out.startswith(f"nightly!{request}: canceled")
 
 
-def test_trigger_waits_as_long_as_it_is_told(run: Command) -> None:
+def test_trigger_waits_no_longer_than_the_timeout(run: Command) -> None:
     code, out, err = run("trigger", "nightly", "--wait", "--timeout", "2s")
 
     assert code == 1
@@ -376,18 +376,18 @@ def test_trigger_waits_as_long_as_it_is_told(run: Command) -> None:
     assert "submitted" in out
 
 
-def test_a_timeout_without_waiting_starts_nothing(run: Command) -> None:
+def test_a_timeout_without_wait_is_a_usage_error_and_starts_nothing(run: Command) -> None:
     assert run("trigger", "nightly", "--timeout", "2s") == (2, "", "--timeout goes with --wait\n")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/dashboard", "/api/dashboard#run/nightly!1"])
-def test_the_dashboards_address_will_do(machine: Machine, path: str) -> None:
+def test_the_url_may_be_that_of_the_dashboard(machine: Machine, path: str) -> None:
     done = run_command("schedules", "--url", f"{machine.url}{path}", settings={})
 
     assert (done.code, done.err) == (0, "")
 
 
-def test_who_is_signed_in_counts_and_not_what_the_body_claims(machine: Machine) -> None:
+def test_the_signed_in_user_counts_and_not_the_name_in_the_body(machine: Machine) -> None:
     claims = {"name_typ": "name", "claims": [{"typ": "name", "val": "ann@contoso.example"}]}
     principal = base64.b64encode(json.dumps(claims).encode()).decode()
     script = f"""
@@ -413,7 +413,7 @@ for headers in ({{"x-ms-client-principal": "{principal}"}}, {{"x-ms-client-princ
 
 
 class CountedRows:
-    """A table that counts what is read from it."""
+    """A table that counts the rows read from it."""
 
     def __init__(self, table: Any) -> None:
         self._table, self.rows_read, self.queries = table, 0, 0
@@ -440,7 +440,7 @@ class CountedRows:
         return getattr(self._table, name)
 
 
-def test_a_page_of_one_schedule_is_one_query_and_reads_no_run() -> None:
+def test_a_page_of_one_schedule_takes_one_query_and_reads_no_run() -> None:
     engine = Engine(utc("2026-11-01T00:00:00"))
     for number in range(300):
         engine.firing.fire(schedule(), time_occurrence(schedule(), engine.clock.now() - timedelta(minutes=number)))
@@ -455,7 +455,7 @@ def test_a_page_of_one_schedule_is_one_query_and_reads_no_run() -> None:
 
 
 @pytest.mark.parametrize("schedules", [1, 3, 40])
-def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_nothing(schedules: int) -> None:
+def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_no_run(schedules: int) -> None:
     engine = Engine(utc("2026-11-01T00:00:00"))
     names = [f"s{number}" for number in range(schedules)]
     for number in range(3000):
@@ -494,7 +494,7 @@ def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_nothing(schedules: 
                     continuation=continuation,
                 ),
             )
-            assert rows.rows_read <= ROWS_A_PAGE + schedules  # the registrations are rows too
+            assert rows.rows_read <= ROWS_A_PAGE + schedules  # the registrations are rows, too
             found += part
             if continuation is None:
                 break
@@ -503,7 +503,7 @@ def test_a_page_reads_at_most_a_thousand_rows_and_pages_miss_nothing(schedules: 
         assert created == sorted(created, reverse=True)
 
 
-def test_a_canceled_run_whose_id_arrives_late_has_it_written() -> None:
+def test_an_id_that_arrives_after_the_cancellation_is_recorded() -> None:
     engine = Engine(utc("2026-11-01T04:30:00"))
     one = schedule()
     engine.ledger.register(one.name, engine.clock.now())

@@ -1,4 +1,4 @@
-"""Nothing that others wrote acts on the terminal of whoever looks at it."""
+"""Text from outside cannot control the terminal that shows it."""
 
 import io
 import json
@@ -26,7 +26,7 @@ ACTING = ("\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\r", "\x00", "\x7f", "\x85"
 
 
 @pytest.mark.parametrize("text", ACTING, ids=ascii)
-def test_what_acts_on_a_terminal_is_shown_as_an_escape(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_are_printed_as_escapes(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with shown_harmlessly():
         sys.stdout.write(f"before{text}after\tend\n")
 
@@ -37,7 +37,7 @@ def test_what_acts_on_a_terminal_is_shown_as_an_escape(text: str, capsys: pytest
 
 
 @given(st.text())
-def test_json_stays_json(text: str) -> None:
+def test_escaping_leaves_json_output_valid(text: str) -> None:
     with redirect_stdout(io.StringIO()) as terminal, shown_harmlessly():
         sys.stdout.write(json.dumps({"text": text}, ensure_ascii=False))
 
@@ -45,16 +45,16 @@ def test_json_stays_json(text: str) -> None:
 
 
 @pytest.mark.parametrize("note", ["a\x1b[2J", "a\x9b", "a\rb", "a\x00", "a\x7f"], ids=ascii)
-def test_notes_hold_no_controls(note: str) -> None:
+def test_a_note_with_control_characters_is_refused(note: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"note": note}, HeldBody)
 
 
-def test_a_line_of_a_table_is_one_line() -> None:
+def test_line_breaks_in_a_value_become_spaces() -> None:
     assert one_line("failed\nother@2026  finished\u2028x") == "failed other@2026  finished x"
 
 
-def test_a_run_whose_error_forges_lines_is_one_line_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_whose_error_contains_line_breaks_is_one_line_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     engine, of = Engine(utc("2026-11-01T04:00")), schedule()
     run = engine.firing.fire(of, time_occurrence(of, engine.clock.now()))
     assert run is not None
@@ -97,7 +97,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_a_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_fits_the_width_of_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     with redirect_stdout(Screen()) as screen:
         print_table(ROWS)
@@ -108,7 +108,7 @@ def test_a_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch
     assert lines[0].startswith("key" if columns == 200 else "score~")
 
 
-def test_a_table_that_no_terminal_shows_is_a_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_printed_to_a_pipe_has_one_line_per_row(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(ROWS)
 
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -1,4 +1,4 @@
-"""Waiting for the end of a run: through outages, and on to the reruns that the app makes by itself."""
+"""Waiting for the end of a run, through outages and through automatic reruns."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from triggers.steering.declined import NotKnown
 
 
 class Script:
-    """An app with prepared answers; it repeats the last one."""
+    """An app with scripted answers; it repeats the last one."""
 
     def __init__(self, **answers: list[RunAnswer | Exception]) -> None:
         self.answers = answers
@@ -45,13 +45,13 @@ def wait(app: Any, run: RunAnswer, timeout: timedelta | None = None) -> RunAnswe
 
 
 @pytest.mark.parametrize(("state", "code"), [("finished", 0), ("failed", 1), ("canceled", 1), ("unreadable", 1)])
-def test_the_exit_code_is_that_of_the_end(submitted: RunAnswer, state: str, code: int) -> None:
+def test_the_exit_code_is_0_only_for_a_finished_run(submitted: RunAnswer, state: str, code: int) -> None:
     app = Script(first=[submitted, submitted, replace(submitted, state=state)])
 
     assert code_of(wait(app, submitted)) == code
 
 
-def test_a_run_that_is_run_again_has_not_ended(submitted: RunAnswer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_run_with_a_rerun_has_not_ended(submitted: RunAnswer, capsys: pytest.CaptureFixture[str]) -> None:
     again = RerunsAnswer(number=0, of=submitted.key, attempts=1, next_at="2026-11-01T05:00:00Z")
     failed = replace(submitted, state="failed", reruns=again)
     rerun = replace(submitted, key=f"{submitted.key}.r1")
@@ -71,7 +71,7 @@ def test_an_outage_does_not_end_the_wait(submitted: RunAnswer, capsys: pytest.Ca
     assert "the app is away; asking again" in capsys.readouterr().err
 
 
-def test_the_time_is_up(submitted: RunAnswer) -> None:
+def test_after_the_timeout_the_run_is_returned_as_it_is(submitted: RunAnswer) -> None:
     app = Script(first=[submitted])
 
     ended = wait(app, submitted, timedelta(seconds=0.1))

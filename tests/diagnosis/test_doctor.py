@@ -1,4 +1,4 @@
-"""`doctor` as its user runs it, against the stand-in over HTTP and Azurite: what it finds, and what it says to do."""
+"""`doctor` as a user runs it, against the stand-in over HTTP and Azurite: its findings and their remedies."""
 
 import json
 import os
@@ -52,7 +52,7 @@ BEGINS = "/blobServices/default/containers/inbox/blobs/raw/"
 
 
 class Doctor:
-    """Runs the command in this process, with a file and settings of its own."""
+    """Runs the command in this process, with its own file and settings."""
 
     def __init__(self, folder: Path, azureml: AzureMl, azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
         self.file = folder / "my.yaml"
@@ -87,7 +87,7 @@ class Doctor:
 
 
 def well(state: WorkspaceService) -> None:
-    """Everything that Resource Manager shows where all is well."""
+    """Everything that Resource Manager shows if all is set up correctly."""
     of_topic = f"{TOPIC}/eventSubscriptions"
     resources: dict[str, dict[str, Any]] = {
         WORKSPACE: {"name": "ws1", "properties": {}},
@@ -130,7 +130,7 @@ def renames(container: str = "inbox", **changed: Any) -> dict[str, Any]:
 
 
 def subscribe(state: WorkspaceService, url: str = WEBHOOK, begins: str = BEGINS, *, name: str = "app-uploads") -> None:
-    """Let another event subscription stand in place of the right one."""
+    """Replace the right event subscription with another one."""
     of_topic = f"{TOPIC}/eventSubscriptions"
     one = event_subscription(f"{of_topic}/{name}", url, begins)
     state.resources[of_topic.lower()] = {"value": [one, renames(begins.split("/")[4])]}
@@ -139,7 +139,7 @@ def subscribe(state: WorkspaceService, url: str = WEBHOOK, begins: str = BEGINS,
 
 @pytest.fixture(scope="module")
 def storage(azurite: Azurite) -> Azurite:
-    """With the ledger's table and the watched container."""
+    """Azurite, with the ledger's table and the watched container."""
     TableServiceClient.from_connection_string(azurite.connection_string).create_table_if_not_exists("pipelinetriggers")
     service = BlobServiceClient.from_connection_string(azurite.connection_string)
     with suppress(ResourceExistsError):
@@ -149,14 +149,14 @@ def storage(azurite: Azurite) -> Azurite:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[AzureMl]:
-    """One stand-in for all of them: ending one takes half a second."""
+    """One stand-in for all tests, because stopping one takes half a second."""
     with AzureMl() as running:
         yield running
 
 
 @pytest.fixture
 def azureml(service: AzureMl) -> AzureMl:
-    """The stand-in as it is in the beginning."""
+    """The stand-in, reset to its initial state."""
     vars(service.service).pop("workspace", None)
     service.service.pipelines = {DEMO_PIPELINE: "Active"}
     return service
@@ -168,7 +168,7 @@ def doctor(tmp_path: Path, azureml: AzureMl, storage: Azurite, monkeypatch: pyte
 
 
 def found(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
-    """What `doctor --json` has printed."""
+    """What `doctor --json` printed."""
     said = capsys.readouterr()
     assert said.err == ""
     assert "s3cret" not in said.out
@@ -177,7 +177,7 @@ def found(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
 
 
 def wrong(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str, str]]:
-    """Everything that is not healthy: verdict, subject, sentence and remedy."""
+    """The findings that are not ok: verdict, subject, sentence and remedy."""
     return [
         (one["verdict"], one["subject"], one["sentence"], one["remedy"])
         for one in found(capsys)
@@ -185,7 +185,9 @@ def wrong(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str, str]]
     ]
 
 
-def test_where_all_is_well_it_says_so_and_ends_with_zero(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_if_everything_is_right_all_checks_are_ok_and_the_exit_code_is_0(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = doctor()
 
     said = capsys.readouterr()
@@ -215,7 +217,7 @@ def test_where_all_is_well_it_says_so_and_ends_with_zero(doctor: Doctor, capsys:
     assert doctor.state.puts == []
 
 
-def test_it_writes_nothing_into_storage(doctor: Doctor, storage: Azurite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_writes_nothing_to_storage(doctor: Doctor, storage: Azurite, capsys: pytest.CaptureFixture[str]) -> None:
     doctor()
     capsys.readouterr()
 
@@ -226,7 +228,7 @@ def test_it_writes_nothing_into_storage(doctor: Doctor, storage: Azurite, capsys
     assert [one for one in blobs.list_blob_names() if "never" in one] == []
 
 
-def test_a_misspelt_parameter_is_a_fault_with_the_nearest_name(
+def test_a_misspelled_parameter_is_an_error_that_lists_the_right_names(
     doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     doctor.replace("{epochs: 20}", "{epocs: 20}")
@@ -252,7 +254,9 @@ def test_a_misspelt_parameter_is_a_fault_with_the_nearest_name(
     ]
 
 
-def test_a_name_of_another_kind_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_path_given_as_a_plain_parameter_is_a_warning(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     doctor.replace("{epochs: 20}", "{input_datapath: x}")
 
     assert doctor("--json") == 0
@@ -266,7 +270,7 @@ def test_a_name_of_another_kind_is_a_warning(doctor: Doctor, capsys: pytest.Capt
     ]
 
 
-def test_data_paths_whose_names_cannot_be_read_are_not_checked(
+def test_data_paths_are_not_checked_if_their_names_cannot_be_read(
     doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     doctor.state.refused = {"/interface": 403}
@@ -278,7 +282,7 @@ def test_data_paths_whose_names_cannot_be_read_are_not_checked(
     assert [(verdict, subject) for verdict, subject, _, _ in wrong(capsys)] == [("not checked", "schedule uploads")]
 
 
-def test_a_disabled_pipeline_is_a_fault_that_enable_mends(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_disabled_pipeline_is_an_error_that_enable_fixes(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.azureml.service.pipelines[DEMO_PIPELINE] = "Disabled"
     doctor.state.endpoint_status = "Disabled"
 
@@ -309,7 +313,7 @@ def test_a_disabled_pipeline_is_a_fault_that_enable_mends(doctor: Doctor, capsys
     assert wrong(capsys) == []
 
 
-def test_disable_touches_what_the_entry_names_and_no_more(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_disable_changes_only_the_target_of_the_entry(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor("--disable", "train") == 0
     assert (doctor.state.endpoint_status, doctor.azureml.service.pipelines[DEMO_PIPELINE]) == ("Disabled", "Active")
     assert doctor("--disable", "score") == 0
@@ -338,7 +342,7 @@ def test_disable_touches_what_the_entry_names_and_no_more(doctor: Doctor, capsys
         ("  g: {published_pipeline: gone}", "g", "what it names does not exist in the workspace ws1"),
     ],
 )
-def test_what_cannot_be_enabled_is_refused_with_a_sentence(
+def test_enable_refuses_entries_that_cannot_be_enabled_and_says_why(
     doctor: Doctor, capsys: pytest.CaptureFixture[str], pipeline: str, name: str, sentence: str
 ) -> None:
     doctor.replace("schedules:\n", f"{pipeline}\nschedules:\n")
@@ -349,7 +353,9 @@ def test_what_cannot_be_enabled_is_refused_with_a_sentence(
     assert said.err.startswith(sentence)
 
 
-def test_a_pipeline_and_a_version_that_are_not_there(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_pipeline_and_a_missing_version_are_errors(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     doctor.replace('version: "1"', 'version: "7"')
 
     code = doctor("--json", PIPELINE_ENDPOINT=f"{doctor.azureml.url}{PIPELINES}/PipelineRuns/PipelineSubmit/gone")
@@ -372,7 +378,9 @@ def test_a_pipeline_and_a_version_that_are_not_there(doctor: Doctor, capsys: pyt
     ]
 
 
-def test_without_a_token_the_rest_is_looked_at_all_the_same(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_token_the_checks_that_need_none_still_run(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     nobody = f"http://127.0.0.1:{free_ports(1)[0]}/msi/token"
 
     code = doctor("--json", IDENTITY_ENDPOINT=nobody)
@@ -395,7 +403,7 @@ def test_without_a_token_the_rest_is_looked_at_all_the_same(doctor: Doctor, caps
         (403, "the identity needs the role AzureML "),
     ],
 )
-def test_a_refusal_names_the_role_or_the_scope(
+def test_a_refusal_by_the_service_names_the_missing_role_or_the_token_scope(
     doctor: Doctor, capsys: pytest.CaptureFixture[str], status: int, remedy: str
 ) -> None:
     doctor.state.refused = {"/pipelines/v1.0": status}
@@ -410,7 +418,9 @@ def test_a_refusal_names_the_role_or_the_scope(
     assert all(told.startswith(remedy) for _, _, _, told in faults)
 
 
-def test_an_identity_that_may_read_and_not_submit(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_identity_that_may_read_but_not_submit_is_an_error(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     permissions = f"{WORKSPACE}/providers/Microsoft.Authorization/permissions".lower()
     doctor.state.resources[permissions] = {
         "value": [{"actions": ["*"], "notActions": ["*/submit/action", "*/Write"]}, {"actions": ["*/read"]}]
@@ -427,7 +437,9 @@ def test_an_identity_that_may_read_and_not_submit(doctor: Doctor, capsys: pytest
     )
 
 
-def test_what_resource_manager_does_not_show_is_not_checked(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_resource_manager_does_not_show_is_reported_as_not_checked(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     doctor.state.refused = {"/datastores": 403, "/microsoft.eventgrid": 403, "/permissions": 500}
 
     assert doctor("--json") == 0
@@ -454,7 +466,7 @@ def test_what_resource_manager_does_not_show_is_not_checked(doctor: Doctor, caps
         ),
     ],
 )
-def test_a_datastore_that_is_not_what_is_watched(
+def test_a_datastore_that_differs_from_the_watched_container_is_an_error(
     doctor: Doctor, capsys: pytest.CaptureFixture[str], datastore: dict[str, Any] | None, sentence: str
 ) -> None:
     path = f"{WORKSPACE}/datastores/blobs".lower()
@@ -469,7 +481,9 @@ def test_a_datastore_that_is_not_what_is_watched(
     assert remedy.startswith("correct schedules.uploads.change.datastore in my.yaml")
 
 
-def test_a_ledger_and_an_account_that_cannot_be_reached(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_ledger_and_an_unreachable_account_are_errors(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     port = free_ports(1)[0]
     nowhere = f"http://127.0.0.1:{port}/{ACCOUNT}"
     away = f"AccountName={ACCOUNT};AccountKey={KEY};TableEndpoint={nowhere};BlobEndpoint={nowhere}"
@@ -483,7 +497,9 @@ def test_a_ledger_and_an_account_that_cannot_be_reached(doctor: Doctor, capsys: 
     assert faults[0][2].startswith("the table pipelinetriggers cannot be reached: ")
 
 
-def test_an_address_with_a_signature_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_connection_with_a_shared_access_signature_is_not_shown(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     nowhere = doctor.azureml.url.replace("http:", "https:") + f"/{ACCOUNT}"
     signed = f"BlobEndpoint={nowhere};TableEndpoint={nowhere};SharedAccessSignature=sv=2024-11-04&sig=s3cret"
 
@@ -496,7 +512,7 @@ def test_an_address_with_a_signature_is_not_shown(doctor: Doctor, capsys: pytest
     ]
 
 
-def test_a_wrong_key_is_a_refusal_of_each_thing_that_it_opens(
+def test_a_wrong_account_key_is_reported_for_the_container_that_it_opens(
     doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strange = doctor.settings["DataStorage"].replace(KEY, "d3Jvbmc=")
@@ -508,7 +524,7 @@ def test_a_wrong_key_is_a_refusal_of_each_thing_that_it_opens(
     assert remedy == "the account's key in the app setting DataStorage is not, or no longer, the right one"
 
 
-def test_a_container_that_is_not_there(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_container_is_an_error(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.replace("container: inbox", "container: outbox")
     doctor.state.resources[f"{WORKSPACE}/datastores/blobs".lower()] = blob_datastore(ACCOUNT, "outbox")
     subscribe(doctor.state, begins=BEGINS.replace("inbox", "outbox"))
@@ -518,7 +534,7 @@ def test_a_container_that_is_not_there(doctor: Doctor, capsys: pytest.CaptureFix
     assert (subject, sentence) == ("storage DataStorage/outbox", "the container outbox does not exist")
 
 
-def test_a_connection_that_lacks_an_address(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_connection_without_a_queue_address_is_an_error(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     code = doctor("--json", DataStorage="", DataStorage__blobServiceUri="https://devstoreaccount1.invalid")
 
     findings = wrong(capsys)
@@ -533,7 +549,7 @@ def test_a_connection_that_lacks_an_address(doctor: Doctor, capsys: pytest.Captu
     assert ("fault", "storage DataStorage/inbox") in [one[:2] for one in findings]
 
 
-def test_an_event_subscription_with_another_filter_or_function(
+def test_an_event_subscription_with_a_wrong_filter_or_function_is_an_error(
     doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def events() -> str:
@@ -561,7 +577,7 @@ def test_an_event_subscription_with_another_filter_or_function(
     assert events() == "no event subscription reports uploads to it: they wait for the sweep"
 
 
-def test_a_wider_filter_is_right_and_an_unshown_function_is_not_checked(
+def test_a_wider_filter_is_accepted_and_a_hidden_function_is_not_checked(
     doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     subscribe(doctor.state, begins="/blobServices/default/containers/inbox/")
@@ -586,7 +602,7 @@ def test_a_wider_filter_is_right_and_an_unshown_function_is_not_checked(
             "app-storage-renamed leaves out the container inbox; no sweep finds what was renamed"),
     ],
 )  # fmt: skip
-def test_what_reports_renames_is_looked_at(
+def test_the_event_subscription_for_renames_is_checked(
     doctor: Doctor, capsys: pytest.CaptureFixture[str], changed: dict[str, Any] | None, sentence: str
 ) -> None:
     of_topic = f"{TOPIC}/eventSubscriptions"
@@ -602,14 +618,16 @@ def test_what_reports_renames_is_looked_at(
     assert remedy.startswith("azd hooks run postdeploy")
 
 
-def test_a_topic_that_is_not_to_be_seen_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_topic_that_is_not_visible_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.state.resources[f"{SUBSCRIPTION}/providers/Microsoft.EventGrid/systemTopics".lower()] = {"value": []}
 
     assert doctor("--json") == 0
     assert [(verdict, subject) for verdict, subject, _, _ in wrong(capsys)] == [("warning", "events uploads")]
 
 
-def test_rubbish_is_told_in_sentences(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_malformed_answers_and_settings_are_reported_in_sentences(
+    doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
     for path in (f"{WORKSPACE}/datastores/blobs", f"{WORKSPACE}/providers/Microsoft.Authorization/permissions"):
         doctor.state.resources[path.lower()] = {"properties": ["?"], "value": "?"}
 
@@ -629,14 +647,14 @@ def test_rubbish_is_told_in_sentences(doctor: Doctor, capsys: pytest.CaptureFixt
     }
 
 
-def test_a_host_that_polls_needs_no_subscription(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host_that_polls_needs_no_event_subscription(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.state.refused = {"/microsoft.eventgrid": 500}
 
     assert doctor("--json", BLOB_TRIGGER_SOURCE="LogsAndContainerScan") == 0
     assert wrong(capsys) == []
 
 
-def test_a_broken_file_does_not_hide_the_rest(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_file_does_not_stop_the_other_checks(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.replace('"30 4 * * *"', '"30 25 * * *"')
 
     assert doctor("--json") == 1
@@ -649,7 +667,7 @@ def test_a_broken_file_does_not_hide_the_rest(doctor: Doctor, capsys: pytest.Cap
     assert [one["subject"] for one in found(capsys) if one["verdict"] == "fault"] == ["settings"]
 
 
-def test_components_and_batch_endpoints_are_looked_up(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_components_and_batch_endpoints_are_checked(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.replace(
         "schedules:\n",
         "  taxi: {component: 'azureml:taxi:1'}\n"
@@ -675,7 +693,7 @@ def test_components_and_batch_endpoints_are_looked_up(doctor: Doctor, capsys: py
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A storage account over TLS that gives the identity that asks no right to anything."""
+    """A storage account over TLS that refuses every request of the identity."""
 
     def do_GET(self) -> None:
         body = b"<?xml version='1.0'?><Error><Code>AuthorizationPermissionMismatch</Code><Message>no</Message></Error>"
@@ -693,7 +711,7 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Where it is, and the certificate that it shows."""
+    """The URL of such an account, and its certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     openssl += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
@@ -708,7 +726,7 @@ def refusing(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     server.server_close()
 
 
-def test_an_identity_without_roles_is_told_which_it_needs(
+def test_for_an_identity_without_roles_each_missing_role_is_named(
     doctor: Doctor, refusing: tuple[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     url, certificate = refusing
@@ -731,7 +749,7 @@ def test_an_identity_without_roles_is_told_which_it_needs(
     ]
 
 
-def test_the_demo_in_a_process_of_its_own(azureml: AzureMl, storage: Azurite) -> None:
+def test_doctor_checks_the_demo_in_its_own_process(azureml: AzureMl, storage: Azurite) -> None:
     service = BlobServiceClient.from_connection_string(storage.connection_string)
     with suppress(ResourceExistsError):
         service.create_container("azureml-blobstore")

@@ -1,4 +1,4 @@
-"""What every ledger must do; the table runs on real Azurite."""
+"""The contract of every ledger, in memory and as a table in Azurite."""
 
 import re
 import socket
@@ -49,7 +49,7 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
 
 @pytest.fixture
 def name() -> str:
-    """A schedule of this test alone: the table is shared."""
+    """A schedule name of this test's own, because all tests share one table."""
     return f"s{uuid4().hex[:8]}"
 
 
@@ -74,7 +74,7 @@ def claimed(name: str, etag: str = "0x1", **other: Any) -> Run:
     return replace(run, **other).first(NOW)
 
 
-def test_a_claimed_run_is_read_back_whole(ledger: Ledger, name: str) -> None:
+def test_a_claimed_run_is_read_back_complete(ledger: Ledger, name: str) -> None:
     written = ledger.insert(claimed(name))
 
     assert written is not None
@@ -92,7 +92,7 @@ def test_a_key_is_claimed_once(ledger: Ledger, name: str) -> None:
     assert present.claim_id == first.claim_id
 
 
-def test_of_twenty_claimants_one_wins(ledger: Ledger, name: str) -> None:
+def test_of_twenty_concurrent_claims_one_wins(ledger: Ledger, name: str) -> None:
     start = Barrier(20)
 
     def claim(_: int) -> Run | None:
@@ -106,7 +106,7 @@ def test_of_twenty_claimants_one_wins(ledger: Ledger, name: str) -> None:
     assert ledger.get(winners[0].key) == winners[0]
 
 
-def test_a_settle_is_read_back_and_ends_what_was_open(ledger: Ledger, name: str) -> None:
+def test_a_settled_run_is_read_back_and_an_ended_one_is_no_longer_open(ledger: Ledger, name: str) -> None:
     run = ledger.insert(claimed(name))
     assert run is not None
     assert [one.key for one in open_runs(ledger, name)] == [run.key]
@@ -124,7 +124,7 @@ def test_a_settle_is_read_back_and_ends_what_was_open(ledger: Ledger, name: str)
     assert list(open_runs(ledger, name)) == []
 
 
-def test_the_stores_time_of_a_row_can_be_kept_in_it(ledger: Ledger, name: str) -> None:
+def test_a_rows_storage_timestamp_can_be_stored_in_the_run(ledger: Ledger, name: str) -> None:
     run = ledger.insert(claimed(name))
     assert run is not None
     read = ledger.get(run.key)
@@ -138,7 +138,7 @@ def test_the_stores_time_of_a_row_can_be_kept_in_it(ledger: Ledger, name: str) -
     assert stale.claimed_at == read.written_at
 
 
-def test_of_two_settles_of_one_reading_the_second_loses(ledger: Ledger, name: str) -> None:
+def test_of_two_updates_of_the_same_version_the_second_fails(ledger: Ledger, name: str) -> None:
     run = ledger.insert(claimed(name))
     assert run is not None
 
@@ -149,7 +149,7 @@ def test_of_two_settles_of_one_reading_the_second_loses(ledger: Ledger, name: st
     assert ledger.get(run.key) == first
 
 
-def test_unsent_stays_open_and_can_be_claimed_again_by_one(ledger: Ledger, name: str) -> None:
+def test_an_unsent_run_stays_open_and_only_one_claimant_can_claim_it_again(ledger: Ledger, name: str) -> None:
     run = ledger.insert(claimed(name))
     assert run is not None
     unsent = ledger.update(run, run.to(RunState.UNSENT, NOW, next_attempt_at=NOW))
@@ -163,7 +163,7 @@ def test_unsent_stays_open_and_can_be_claimed_again_by_one(ledger: Ledger, name:
     assert len(winners) == 1
 
 
-def test_runs_of_other_schedules_are_not_walked(ledger: Ledger, name: str) -> None:
+def test_open_runs_of_other_schedules_are_not_read(ledger: Ledger, name: str) -> None:
     ledger.insert(claimed(name))
     ledger.insert(claimed(f"{name}x"))
 
@@ -179,7 +179,7 @@ def test_recent_runs_come_newest_first(ledger: Ledger, name: str) -> None:
     assert found == [NOW + timedelta(seconds=number) for number in (4, 3, 2)]
 
 
-def test_a_query_takes_its_first_key_and_not_its_last(ledger: Ledger, name: str) -> None:
+def test_a_query_includes_its_first_key_and_excludes_its_last(ledger: Ledger, name: str) -> None:
     ledger.table.write(name, [Create(key, {}) for key in ("a:1", "a:2", "a:3", "b:1")])
 
     assert [row.row_key for row in ledger.table.query(name, "a:1", "a:3")] == ["a:1", "a:2"]
@@ -187,14 +187,14 @@ def test_a_query_takes_its_first_key_and_not_its_last(ledger: Ledger, name: str)
 
 
 class Repeating(MemoryTable):
-    """Loses the answer of each write, which is then repeated and meets its own rows."""
+    """Loses the answer to each write. The write is then repeated and finds its own rows."""
 
     def write(self, partition: str, operations: Sequence[Operation]) -> Written | None:
         super().write(partition, operations)
         return super().write(partition, operations)
 
 
-def test_a_write_that_meets_its_own_rows_knows_them(name: str) -> None:
+def test_a_repeated_write_recognizes_its_own_rows(name: str) -> None:
     ledger = Ledger(Repeating())
 
     run = ledger.insert(claimed(name))
@@ -206,7 +206,7 @@ def test_a_write_that_meets_its_own_rows_knows_them(name: str) -> None:
     assert ledger.insert(claimed(name)) is None
 
 
-def test_slots_after_a_claim_are_read_anew_unless_it_was_the_last_to_take_one(ledger: Ledger, name: str) -> None:
+def test_slots_are_read_again_after_a_claim_unless_it_was_the_latest_to_take_one(ledger: Ledger, name: str) -> None:
     first, second, other = (claimed(name, etag=etag) for etag in "123")
     before = ledger.slots(name)
     taken = ledger.insert(first, [before.taken(first)])
@@ -214,13 +214,13 @@ def test_slots_after_a_claim_are_read_anew_unless_it_was_the_last_to_take_one(le
     assert taken is not None
 
     known = ledger.slots_after(name, before, taken)
-    assert [one.key for one in known.open_runs] == [first.key], "what was known, and the run itself"
+    assert [one.key for one in known.open_runs] == [first.key], "the runs known before, and the run itself"
     assert len(ledger.slots_after(name, before, None).open_runs) == 2
-    assert ledger.insert(second, [known.taken(second)]) is not None, "its version is the present one"
+    assert ledger.insert(second, [known.taken(second)]) is not None, "its version is the current one"
     assert len(ledger.slots_after(name, known, taken).open_runs) == 3
     again = replace(taken, claim_id="of another process")
     assert ledger.update(taken, again, [ledger.slots(name).taken(again)]) is not None
-    assert len(ledger.slots_after(name, known, taken).open_runs) == 3, "the same run has been claimed again meanwhile"
+    assert len(ledger.slots_after(name, known, taken).open_runs) == 3, "the same run was claimed again in the meantime"
     present = ledger.get(first.key)
     assert present is not None
     ended = ledger.update(present, present.to(RunState.DEAD, NOW, ended_at=NOW))
@@ -228,7 +228,7 @@ def test_slots_after_a_claim_are_read_anew_unless_it_was_the_last_to_take_one(le
     assert first.key not in {one.key for one in ledger.slots_after(name, known, ended).open_runs}
 
 
-def test_as_many_open_runs_as_were_asked_for_may_not_be_all(ledger: Ledger, name: str) -> None:
+def test_slots_are_complete_only_if_fewer_open_runs_than_the_limit_are_read(ledger: Ledger, name: str) -> None:
     for number in range(3):
         ledger.insert(claimed(name, etag=str(number)))
 
@@ -239,7 +239,7 @@ def test_as_many_open_runs_as_were_asked_for_may_not_be_all(ledger: Ledger, name
     assert ledger.slots(name).is_all
 
 
-def test_the_first_registration_stays(ledger: Ledger, name: str) -> None:
+def test_a_second_registration_does_not_replace_the_first(ledger: Ledger, name: str) -> None:
     first = ledger.register(name, NOW)
     later = ledger.register(name, NOW + timedelta(days=1))
 
@@ -247,12 +247,12 @@ def test_the_first_registration_stays(ledger: Ledger, name: str) -> None:
     assert first in ledger.registrations()
 
 
-def test_the_ledgers_id_is_made_once(ledger: Ledger) -> None:
+def test_the_ledgers_id_is_created_once(ledger: Ledger) -> None:
     assert ledger.ledger_id() == ledger.ledger_id()
     assert len(ledger.ledger_id()) == 36
 
 
-def test_a_mark_is_written_by_whoever_read_the_present_one(ledger: Ledger, name: str) -> None:
+def test_a_mark_is_written_only_if_the_current_one_was_read(ledger: Ledger, name: str) -> None:
     assert ledger.mark(name) is None
     assert ledger.set_mark(name, Mark(until=NOW, trigger_digest="d"))
     assert not ledger.set_mark(name, Mark(until=NOW, trigger_digest="other"))
@@ -267,7 +267,7 @@ def test_a_mark_is_written_by_whoever_read_the_present_one(ledger: Ledger, name:
     assert (found.until, found.trigger_digest) == (NOW + timedelta(hours=1), "d")
 
 
-def test_a_read_gives_the_first_rows_and_the_time(ledger: Ledger, name: str) -> None:
+def test_a_read_returns_the_first_rows_and_the_stores_time(ledger: Ledger, name: str) -> None:
     rows: list[Operation] = [Create(f"a{number}", {"of": number, "text": "x"}) for number in range(5)]
     ledger.table.write(name, [*rows, Create("b", {})])
 
@@ -280,7 +280,7 @@ def test_a_read_gives_the_first_rows_and_the_time(ledger: Ledger, name: str) -> 
     assert abs(few.at - datetime.now(UTC)) < timedelta(minutes=5)
 
 
-def test_a_query_reads_the_columns_that_it_asks_for(ledger: Ledger, name: str) -> None:
+def test_a_query_returns_only_the_requested_columns(ledger: Ledger, name: str) -> None:
     ledger.table.write(name, [Create("a", {"of": 1, "text": "x"}), Create("b", {"text": "y"})])
 
     found = list(ledger.table.query(name, "a", "c", columns=["of"]))
@@ -292,7 +292,7 @@ def test_a_query_reads_the_columns_that_it_asks_for(ledger: Ledger, name: str) -
     assert all(row.etag and row.written_at for row in found)
 
 
-def test_what_a_timer_decides_by_is_read_at_once(ledger: Ledger, name: str) -> None:
+def test_a_timers_mark_pauses_and_time_are_read_together(ledger: Ledger, name: str) -> None:
     lasting = Pause(begin=NOW)
     before = ledger.timer_state(name)
     ledger.set_mark(name, Mark(until=NOW, trigger_digest="d"))
@@ -319,11 +319,11 @@ def test_a_list_shows_runs_without_reading_them(ledger: Ledger, name: str) -> No
     assert shown[0].error == "é" * 2000
 
 
-def test_the_store_tells_its_time(ledger: Ledger) -> None:
+def test_the_store_reports_its_time(ledger: Ledger) -> None:
     assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=5)
 
 
-def test_targets_are_held_until_a_time(ledger: Ledger, name: str) -> None:
+def test_a_target_is_held_until_the_latest_time(ledger: Ledger, name: str) -> None:
     ledger.hold(name, NOW)
     ledger.hold(name, NOW + timedelta(seconds=9))
 
@@ -342,15 +342,15 @@ def test_a_shorter_hold_does_not_shorten_a_longer_one(ledger: Ledger, name: str)
 @pytest.mark.parametrize(
     ("date", "at"),
     [
-        pytest.param("Sun, 01 Nov 2026 04:00:00 GMT", NOW, id="as HTTP wants it"),
-        pytest.param("Sun, 01 Nov 2026 04:00:00 -0000", NOW, id="a zone that says nothing"),
+        pytest.param("Sun, 01 Nov 2026 04:00:00 GMT", NOW, id="standard HTTP date"),
+        pytest.param("Sun, 01 Nov 2026 04:00:00 -0000", NOW, id="zone -0000"),
         pytest.param("Sun, 01 Nov 2026 04:00:00 GMT, Sun, 01 Nov 2026 04:00:00 GMT", NOW, id="twice"),
         pytest.param("Sun, 31 Feb 2026 04:00:00 GMT", None, id="no such day"),
         pytest.param("soon", None, id="garbage"),
         pytest.param(None, None, id="missing"),
     ],
 )
-def test_the_stores_time_is_read_out_of_odd_answers(date: str | None, at: datetime | None) -> None:
+def test_the_stores_time_is_read_from_unusual_date_headers(date: str | None, at: datetime | None) -> None:
     answered = ServerTime()
 
     answered(SimpleNamespace(http_response=SimpleNamespace(headers={"Date": date} if date else {})))
@@ -358,7 +358,7 @@ def test_the_stores_time_is_read_out_of_odd_answers(date: str | None, at: dateti
     assert answered.at == at
 
 
-def test_ended_runs_of_old_are_pruned_and_nothing_else(ledger: Ledger, name: str) -> None:
+def test_only_old_ended_runs_are_pruned(ledger: Ledger, name: str) -> None:
     def run_of(number: int, days: int, **other: Any) -> Run:
         return claimed(name, etag=str(number), created_at=NOW - timedelta(days=days), **other)
 
@@ -374,7 +374,7 @@ def test_ended_runs_of_old_are_pruned_and_nothing_else(ledger: Ledger, name: str
     assert [ledger.get(run.key) for run in old] == [None] * 120
 
 
-def test_pauses_follow_what_was_read(ledger: Ledger, name: str) -> None:
+def test_pauses_are_written_only_if_the_current_version_was_read(ledger: Ledger, name: str) -> None:
     first, second = Pause(begin=NOW, note="ä \U0001f642", by="me"), Pause(begin=NOW + timedelta(hours=1))
 
     assert ledger.pauses(name) == Pauses()
@@ -394,14 +394,14 @@ def test_the_newest_pass_is_remembered(ledger: Ledger) -> None:
     assert ledger.last_pass() == NOW + timedelta(minutes=1)
 
 
-def test_characters_that_take_two_units_fit_too(ledger: Ledger, name: str) -> None:
+def test_a_long_path_of_surrogate_pairs_is_stored(ledger: Ledger, name: str) -> None:
     written = ledger.insert(claimed(name, blob=change("incoming/" + "😀" * 20_000)))
 
     assert written is not None
     assert ledger.get(written.key) == written
 
 
-def test_a_request_larger_than_a_column_is_kept_whole(ledger: Ledger, name: str) -> None:
+def test_a_request_larger_than_a_column_is_stored_complete(ledger: Ledger, name: str) -> None:
     keys = CHANGE + f"\npipeline_parameters: {{text: '{'ä' * 70_000}'}}"
     blob = change()
     request = build_request(schedule(keys, name=name), change_occurrence(name, blob))
@@ -412,7 +412,7 @@ def test_a_request_larger_than_a_column_is_kept_whole(ledger: Ledger, name: str)
     assert ledger.get(written.key) == written
 
 
-def test_odd_names_of_blobs_are_kept(ledger: Ledger, name: str) -> None:
+def test_unusual_blob_names_are_stored_unchanged(ledger: Ledger, name: str) -> None:
     blob = change("incoming/%KEY%/Zoë ✓/'\"\\\n#?+.csv")
 
     written = ledger.insert(claimed(name, blob=blob))
@@ -427,7 +427,7 @@ def waiting_one(change: BlobChange) -> Member:
     return Member(digest=change_digest(change), group="", change=change)
 
 
-def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: str) -> None:
+def test_old_rows_of_changes_are_pruned_in_parts(ledger: Ledger, name: str) -> None:
     rows = ChangeLedger(ledger)
     blobs = [found(f"{number}.csv", etag=str(number)) for number in range(25)]
     for blob in blobs:
@@ -439,11 +439,11 @@ def test_old_rows_of_changes_are_pruned_a_part_at_a_time(ledger: Ledger, name: s
     parts = [rows.prune(name, soon, 10).deleted for _ in range(5)]
 
     assert young == 0
-    assert sum(parts) == 20 + 25, "the members of a batch that is being made are not past either"
+    assert sum(parts) == 20 + 25, "members of a batch that is still being made are not pruned either"
     waiting = [one.member.digest for one in rows.all_pending(name)]
     known = [digest for blob in blobs if rows.batch_of(name, digest := change_digest(blob.change)) is not None]
     assert sorted(known) == sorted(waiting)
-    assert len(waiting) == 5, "what waits is not past"
+    assert len(waiting) == 5, "waiting changes are not pruned"
 
 
 # The table alone
@@ -462,12 +462,12 @@ def test_a_missing_table_is_created(azurite: Azurite, name: str) -> None:
 
 
 class LossyWire:
-    """A wire to the table service that lets a request through and then, once, breaks instead of bringing the answer."""
+    """A proxy to the table service: once, it forwards a request and then breaks instead of returning the answer."""
 
     def __init__(self, port: int) -> None:
         self.armed = False
         self.lets_through = 0
-        """Bytes of the answer that still come."""
+        """Number of bytes of the answer that are still forwarded."""
         self._port = port
         self._server = socket.create_server(("127.0.0.1", 0))
         Thread(target=self._accept, daemon=True).start()
@@ -481,7 +481,7 @@ class LossyWire:
         self._server.close()
 
     def rewritten(self, answer: bytes) -> bytes:
-        """A piece of an answer as it goes on."""
+        """Part of an answer, as it is forwarded."""
         return answer
 
     def _accept(self) -> None:
@@ -521,13 +521,13 @@ def ledger_over(wire: LossyWire, azurite: Azurite) -> Ledger:
 
 
 class Undated(LossyWire):
-    """A wire that lets no Date through."""
+    """A proxy that removes the Date header."""
 
     def rewritten(self, answer: bytes) -> bytes:
         return re.sub(rb"\r\nDate: [^\r]*", b"", answer)
 
 
-def test_a_store_whose_answers_have_no_date_tells_its_time_by_a_row(azurite: Azurite) -> None:
+def test_without_a_date_header_the_stores_time_is_taken_from_a_written_row(azurite: Azurite) -> None:
     port = int(azurite.connection_string.partition("TableEndpoint=http://127.0.0.1:")[2].partition("/")[0])
     undated = Undated(port)
     text = azurite.connection_string.replace(f":{port}/", f":{undated.port}/")
@@ -538,7 +538,7 @@ def test_a_store_whose_answers_have_no_date_tells_its_time_by_a_row(azurite: Azu
 
 
 @pytest.mark.parametrize("lets_through", [0, 20, 200, 400, 600, 900])
-def test_an_insert_whose_answer_was_lost_recognises_itself(
+def test_an_insert_whose_answer_was_lost_is_recognized_as_its_own(
     azurite: Azurite, wire: LossyWire, name: str, lets_through: int
 ) -> None:
     ledger = ledger_over(wire, azurite)
@@ -554,7 +554,7 @@ def test_an_insert_whose_answer_was_lost_recognises_itself(
     assert written.claim_id == run.claim_id
 
 
-def test_an_update_whose_answer_was_lost_recognises_itself(azurite: Azurite, wire: LossyWire, name: str) -> None:
+def test_an_update_whose_answer_was_lost_is_recognized_as_its_own(azurite: Azurite, wire: LossyWire, name: str) -> None:
     ledger = ledger_over(wire, azurite)
     run = ledger.insert(claimed(name))
     assert run is not None
@@ -567,9 +567,7 @@ def test_an_update_whose_answer_was_lost_recognises_itself(azurite: Azurite, wir
     assert ledger.get(run.key) == written
 
 
-def test_a_row_that_is_not_readable_is_passed_over(
-    azurite: Azurite, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unreadable_row_is_skipped(azurite: Azurite, name: str, caplog: pytest.LogCaptureFixture) -> None:
     service = TableServiceClient.from_connection_string(azurite.connection_string)
     ledger = Ledger(AzureTable(lambda: service))
     good, bad = claimed(name, etag="1"), claimed(name, etag="2")
@@ -603,14 +601,14 @@ UNREACHABLE: list[tuple[str, Callable[[], TableServiceClient], str]] = [
 
 
 @pytest.mark.parametrize(("why", "open_service", "said"), UNREACHABLE)
-def test_a_ledger_that_cannot_be_reached_says_so(
+def test_an_unreachable_ledger_is_reported_with_its_cause(
     why: str, open_service: Callable[[], TableServiceClient], said: str
 ) -> None:
     with pytest.raises(LedgerUnavailable, match=said):
         Ledger(AzureTable(open_service)).get("s@2026-11-01T04:00:00Z")
 
 
-def test_a_ledger_without_its_setting_says_which() -> None:
+def test_a_missing_ledger_setting_is_named() -> None:
     def open_service() -> TableServiceClient:
         raise UnusableConnection("the app setting AzureWebJobsStorage does not exist")
 
@@ -618,15 +616,15 @@ def test_a_ledger_without_its_setting_says_which() -> None:
         Ledger(AzureTable(open_service)).registrations()
 
 
-def test_a_wrong_account_key_says_so(azurite: Azurite) -> None:
+def test_a_wrong_account_key_is_reported_with_the_required_role(azurite: Azurite) -> None:
     wrong = azurite.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
 
     with pytest.raises(LedgerUnavailable, match="Storage Table Data Contributor"):
         Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(wrong))).registrations()
 
 
-def test_two_deliveries_of_one_blob_version_on_two_instances_submit_once(azurite: Azurite, name: str) -> None:
-    """Ten rounds of two processes' worth of objects that share nothing but the table and the endpoint."""
+def test_two_deliveries_of_a_blob_version_to_two_instances_submit_one_run(azurite: Azurite, name: str) -> None:
+    """Ten rounds. The two instances share only the table and the endpoint."""
     endpoint = ScriptedEndpoint()
     of = schedule(CHANGE, name=name)
 

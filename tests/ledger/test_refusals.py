@@ -1,4 +1,4 @@
-"""What the table service says when it refuses, in its own words, and what the ledger makes of it."""
+"""Refusals of the table service, and the errors that the ledger raises for them."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,7 @@ def odata(code: str, said: str) -> str:
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Makes the table, then gives one answer to every write."""
+    """Creates the table, then gives one answer to every write."""
 
     answer: tuple[int, str, str]
 
@@ -82,7 +82,7 @@ def table() -> Iterator[AzureTable]:
     ],
     ids=["403 in XML", "503 in JSON", "413 in HTML"],
 )
-def test_a_refusal_is_told_in_the_services_words(
+def test_a_refusal_is_reported_with_the_services_message(
     table: AzureTable, operations: list[Create], status: int, kind: str, body: str, said: str
 ) -> None:
     Refusing.answer = (status, kind, body)
@@ -97,7 +97,7 @@ def test_a_refusal_is_told_in_the_services_words(
     ("status", "code"),
     [("409 Conflict", "EntityAlreadyExists"), ("412 Precondition Failed", "UpdateConditionNotSatisfied")],
 )
-def test_a_condition_that_does_not_hold_is_no_fault(table: AzureTable, status: str, code: str) -> None:
+def test_a_failed_condition_is_a_conflict_and_not_an_error(table: AzureTable, status: str, code: str) -> None:
     Refusing.answer = (202, MIXED, part(status, odata(code, "1:The condition is not met.")))
     assert table.write("s", TWO) is None
 
@@ -105,14 +105,14 @@ def test_a_condition_that_does_not_hold_is_no_fault(table: AzureTable, status: s
     assert table.write("s", ONE) is None
 
 
-def test_a_part_that_is_refused_for_another_reason_is_told(table: AzureTable) -> None:
+def test_an_operation_refused_within_a_transaction_is_reported(table: AzureTable) -> None:
     Refusing.answer = (202, MIXED, part("400 Bad Request", odata("PropertyValueTooLarge", "0:It is too large.")))
 
     with pytest.raises(LedgerUnavailable, match="PropertyValueTooLarge: 0:It is too large"):
         table.write("s", TWO)
 
 
-def test_an_answer_that_ends_in_the_middle_is_no_answer(table: AzureTable) -> None:
+def test_a_truncated_answer_is_an_error(table: AzureTable) -> None:
     whole = part("204 No Content", "")
     Refusing.answer = (202, MIXED, whole[: whole.index("--changesetresponse_2--")])
 

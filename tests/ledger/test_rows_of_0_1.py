@@ -1,6 +1,6 @@
-"""The rows that version 0.1.0 wrote are read and rewritten without loss, and so is what a newer version adds to them.
+"""The rows that version 0.1.0 wrote are read and rewritten without loss, including fields from a newer version.
 
-data/rows_0_1_0.json was made by that version: every kind of row, and a run in every state.
+Version 0.1.0 wrote data/rows_0_1_0.json: every kind of row, and a run in every state.
 """
 
 import json
@@ -32,7 +32,7 @@ NOW = utc("2026-11-01T04:00")
 DAY = "nightly@2026-11-{:02}T04:00:00Z"
 RUNS = [key.removeprefix("k:") for rows in ROWS.values() for key in rows if key.startswith("k:")]
 WITHOUT_NAME = {"written_by", "ranks_at", "created_at", "next_attempt_at", "decided_at", "azureml_id", "denied"}
-"""Another one at each write, by which a repeated write knows itself; and what this version adds."""
+"""`written_by`, different at each write so that a repeated write recognizes itself, and columns new in this version."""
 
 
 def table() -> MemoryTable:
@@ -50,21 +50,21 @@ def columns(of: Table, key: str, partition: str = "nightly") -> dict[str, Any]:
 
 
 def without_what_is_new(found: dict[str, Any]) -> dict[str, Any]:
-    """A run's document as version 0.1.0 would write it: what is new says nothing of its runs."""
+    """A run's document as version 0.1.0 would write it, without the fields that it did not have."""
     if found["batch"] is not None:
         assert found["batch"].pop("path", None) is None
     return found
 
 
 def rewritten(found: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a run's row, its document as an object."""
+    """The columns of a run's row, with its document parsed."""
     found = {name: value for name, value in found.items() if name not in WITHOUT_NAME}
     if "document_0" in found:
         found["document_0"] = without_what_is_new(json.loads(found["document_0"]))
     return found
 
 
-def test_there_is_a_run_in_every_state_that_is_written() -> None:
+def test_the_sample_rows_have_a_run_in_every_stored_state() -> None:
     shown = [Ledger(table()).get(key) for key in RUNS]
 
     assert {run.state for run in shown if run} == set(RunState) - {RunState.UNREADABLE}
@@ -89,7 +89,7 @@ def test_a_run_is_rewritten_without_loss(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", RUNS)
-def test_a_run_is_shown_the_same_by_a_list_row_of_0_1_and_by_a_rewritten_one(key: str) -> None:
+def test_a_list_row_of_0_1_shows_a_run_exactly_as_a_rewritten_one_does(key: str) -> None:
     ledger = Ledger(table())
     run = ledger.get(key)
     assert run is not None
@@ -104,7 +104,7 @@ def test_a_run_is_shown_the_same_by_a_list_row_of_0_1_and_by_a_rewritten_one(key
 
 
 @pytest.mark.parametrize("key", RUNS)
-def test_what_a_newer_version_has_added_to_a_run_is_kept(key: str) -> None:
+def test_fields_that_a_newer_version_added_to_a_run_are_kept(key: str) -> None:
     rows = table()
     ledger = Ledger(rows)
     partition = key.partition("@")[0].partition("~")[0].partition("!")[0]
@@ -133,7 +133,7 @@ def test_what_a_newer_version_has_added_to_a_run_is_kept(key: str) -> None:
     assert kept == {**document, "note": "changed by an older version"}
 
 
-def test_a_run_that_goes_on_keeps_what_was_added() -> None:
+def test_added_fields_survive_the_next_change_of_state() -> None:
     rows = table()
     ledger = Ledger(rows)
     key = DAY.format(3)
@@ -148,7 +148,7 @@ def test_a_run_that_goes_on_keeps_what_was_added() -> None:
     assert (found["state"], found["window"], len(found["history"])) == ("finished", "1", 3)
 
 
-def test_what_is_beside_the_runs_is_read() -> None:
+def test_rows_other_than_runs_are_read() -> None:
     ledger = Ledger(table())
 
     assert ledger.ledger_id() == ROWS["registry"]["ledger"]["ledger_id"]
@@ -181,11 +181,13 @@ def test_what_is_beside_the_runs_is_read() -> None:
     for one in owed:
         assert delivery_columns(one) == ROWS["nightly"][one.row_key]
     assert len(ledger.slots("nightly").open_runs) == 8
-    assert all(one.ranks_at for one in ledger.slots("nightly").open_runs), "what their rows lack, the runs tell"
+    assert all(one.ranks_at for one in ledger.slots("nightly").open_runs), (
+        "values missing in old rows come from the runs"
+    )
     assert len(ledger.listed("nightly", limit=100).runs) == 15
 
 
-def test_changes_and_batches_are_read_and_go_on() -> None:
+def test_changes_and_batches_are_read_and_processed_further() -> None:
     rows = table()
     ledger = Ledger(rows)
     changes = ChangeLedger(ledger)
@@ -198,7 +200,7 @@ def test_changes_and_batches_are_read_and_go_on() -> None:
     assert Sweeps(ledger).missed_by_events() == {"uploads": 2}
 
 
-# A rolling deployment, and a rollback: the digests of both versions stand for the same thing
+# A rolling deployment, and a rollback: the digests of both versions identify the same trigger
 
 EVERY_5 = schedule("cron: {expression: '*/5 * * * *'}\ncatchup: all")
 DIGEST_0_1 = "46df99f8ce024073"
@@ -209,7 +211,7 @@ def engine() -> Engine:
     return Engine(NOW)
 
 
-def test_an_upgrade_after_a_downtime_lets_go_of_nothing(engine: Engine) -> None:
+def test_an_upgrade_after_a_downtime_drops_no_occurrence(engine: Engine) -> None:
     engine.ledger.register("s", NOW - timedelta(days=40))
     engine.ledger.table.write(
         "s",
@@ -221,7 +223,7 @@ def test_an_upgrade_after_a_downtime_lets_go_of_nothing(engine: Engine) -> None:
     assert sorted(engine.states()) == [f"s@2026-11-01T03:{minute}:00Z" for minute in (40, 45, 50, 55)]
 
 
-def test_after_a_rollback_the_older_version_reads_its_own_digest(engine: Engine) -> None:
+def test_after_a_rollback_the_older_version_finds_its_own_digest(engine: Engine) -> None:
     engine.ledger.register("s", NOW)
     engine.clock.pass_time(timedelta(minutes=7))
 
@@ -238,7 +240,7 @@ def test_after_a_rollback_the_older_version_reads_its_own_digest(engine: Engine)
     )
 
 
-def test_a_pause_lies_in_both_rows_and_what_0_1_has_written_is_copied(engine: Engine) -> None:
+def test_a_pause_is_written_to_both_rows_and_a_pause_of_0_1_is_copied(engine: Engine) -> None:
     steering = engine.wired(EVERY_5).steering
     steering.pause("s", HeldBody(note="moving"))
     paused = columns(engine.ledger.table, "pause", "s")
@@ -254,7 +256,7 @@ def test_a_pause_lies_in_both_rows_and_what_0_1_has_written_is_copied(engine: En
     assert columns(engine.ledger.table, "pause", "s") == columns_of((ended,))
 
 
-def test_a_pause_of_0_1_holds_a_timer_of_a_new_process_before_any_pass(engine: Engine) -> None:
+def test_a_pause_of_0_1_stops_a_timer_of_a_new_process_before_the_first_pass(engine: Engine) -> None:
     engine.ledger.table.write("registry", [Replace("p:s", columns_of((Pause(begin=NOW - timedelta(days=3)),)))])
 
     engine.wired(EVERY_5).due_occurrences.fire(EVERY_5)
@@ -263,7 +265,7 @@ def test_a_pause_of_0_1_holds_a_timer_of_a_new_process_before_any_pass(engine: E
     assert engine.endpoint.submissions == []
 
 
-def test_of_two_copies_of_the_pauses_the_later_event_counts_and_on_a_tie_it_is_paused(engine: Engine) -> None:
+def test_of_two_copies_of_the_pauses_the_one_with_the_later_event_counts_and_a_tie_means_paused(engine: Engine) -> None:
     older, lasting = Pause(begin=NOW, end=NOW + timedelta(hours=1)), Pause(begin=NOW + timedelta(hours=1))
     for registered, own in (((older,), (older, lasting)), ((older, lasting), (older,)), ((), (lasting,))):
         engine.ledger.table.write("registry", [Replace("p:s", columns_of(registered))])
@@ -273,7 +275,7 @@ def test_of_two_copies_of_the_pauses_the_later_event_counts_and_on_a_tie_it_is_p
 
 
 @pytest.mark.parametrize("listed", ["('AzureWebJobsStorage', 'data', 'incoming', False)", "c43d0bd7186ca006"])
-def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine, listed: str) -> None:
+def test_a_listing_begun_by_0_1_is_continued(engine: Engine, listed: str) -> None:
     of = schedule(CHANGE)
     engine.ledger.register("s", NOW - timedelta(days=40))
     begun = SweepState(of=listed, listing=True, mark=NOW, started_at=NOW, continuation="incoming/x", missed_by_events=3)
@@ -287,7 +289,7 @@ def test_a_listing_that_0_1_has_begun_goes_on(engine: Engine, listed: str) -> No
     assert engine.sweeps.missed_by_events() == {"s": 3}
 
 
-def test_a_sweep_of_0_1_that_watched_another_folder_is_another_life(engine: Engine) -> None:
+def test_a_sweep_of_0_1_over_another_folder_belongs_to_another_life(engine: Engine) -> None:
     of = schedule(CHANGE)
     engine.ledger.register("s", NOW - timedelta(days=40))
     elsewhere = SweepState(of="('AzureWebJobsStorage', 'data', 'other', False)", mark=NOW - timedelta(minutes=5))
@@ -303,7 +305,7 @@ def test_a_sweep_of_0_1_that_watched_another_folder_is_another_life(engine: Engi
 @pytest.mark.parametrize(
     ("keys", "row"), [("cron: {expression: '*/5 * * * *'}", "w:s"), (CHANGE, "mark")], ids=["to time", "to change"]
 )
-def test_a_schedule_that_was_of_another_kind_in_0_1_begins_another_life(engine: Engine, keys: str, row: str) -> None:
+def test_a_schedule_that_had_another_kind_in_0_1_begins_a_new_life(engine: Engine, keys: str, row: str) -> None:
     engine.ledger.register("s", NOW - timedelta(days=40))
     partition = "s" if row == "mark" else "registry"
     engine.ledger.table.write(partition, [Replace(row, {"until": NOW.isoformat(), "document_0": "{}"})])

@@ -1,6 +1,6 @@
-"""A row that is not readable, whatever is in it, stops nothing else, and is shown where people look.
+"""An unreadable row, whatever it holds, stops nothing else and is shown to the user.
 
-The rows are those that version 0.1.0 wrote, of every kind. One of them is spoilt, then the engine goes on.
+The tests take every kind of row that version 0.1.0 wrote, corrupt one of them, and let the engine continue.
 """
 
 import json
@@ -28,9 +28,9 @@ from triggers.steering.questions import HeldBody, RunsQuery
 ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
     (Path(__file__).parents[1] / "data/rows_0_1_0.json").read_text("utf-8")
 )
-del ROWS["registry"]["p:uploads"]  # nothing of a paused schedule goes on
+del ROWS["registry"]["p:uploads"]  # runs of a paused schedule do not progress
 MONDAY = utc("2026-11-16T03:00")
-"""The next occurrence of `nightly`, behind its mark."""
+"""The next occurrence of `nightly` after its mark."""
 
 NIGHTLY = schedule(
     "cron: {expression: '0 4 * * 1-5', time_zone: W. Europe Standard Time, start_time: '2026-01-01T00:00:00', "
@@ -53,12 +53,12 @@ def _every_text(change: Callable[[str], str]) -> Spoil:
 
 
 def _state(row: dict[str, Any]) -> dict[str, Any]:
-    spoilt = {name: one for name, one in row.items() if name != "state"} | {"state": "archived"}
+    corrupt = {name: one for name, one in row.items() if name != "state"} | {"state": "archived"}
     if "document_0" in row:
         document = json.loads(row["document_0"])
         if isinstance(document, dict):
-            spoilt["document_0"] = json.dumps({**document, "state": "archived"})
-    return spoilt
+            corrupt["document_0"] = json.dumps({**document, "state": "archived"})
+    return corrupt
 
 
 SPOILS: dict[str, Spoil] = {
@@ -75,7 +75,7 @@ FIRST = {
     for partition, rows in ROWS.items()
     for key in reversed(rows)
 }
-"""One row of each kind; the others are spoilt in `make proof`."""
+"""One row of each kind; `make proof` corrupts the others."""
 CASES = [
     pytest.param(
         partition,
@@ -86,13 +86,13 @@ CASES = [
     )
     for partition, rows in ROWS.items()
     for key, columns in rows.items()
-    for spoil, spoilt in SPOILS.items()
-    if spoilt(columns) != columns
+    for spoil, corrupt in SPOILS.items()
+    if corrupt(columns) != columns
 ]
 
 
-def world() -> Engine:
-    """A process that takes over the ledger of version 0.1.0, a few minutes before an occurrence."""
+def sample_engine() -> Engine:
+    """An engine that takes over the ledger of version 0.1.0, a few minutes before an occurrence."""
     engine = Engine(MONDAY - timedelta(minutes=10))
     for partition, rows in ROWS.items():
         engine.ledger.table.write(partition, [Replace(key, columns) for key, columns in rows.items()])
@@ -101,25 +101,27 @@ def world() -> Engine:
     return engine
 
 
-def spoilt(engine: Engine, partition: str, key: str, spoil: str) -> None:
+def corrupt(engine: Engine, partition: str, key: str, spoil: str) -> None:
     row = engine.ledger.table.get(partition, key)
     assert row is not None
     engine.ledger.table.write(partition, [Replace(key, SPOILS[spoil](dict(row.columns)))])
 
 
-def go_on(engine: Engine) -> None:
-    """Passes for a quarter of an hour: none may fail."""
+def run_passes(engine: Engine) -> None:
+    """Run passes for a quarter of an hour; none may fail."""
     for _ in range(4):
         engine.clock.pass_time(timedelta(minutes=4))
         engine.reconcile(NIGHTLY, UPLOADS, OTHER)
 
 
 @pytest.mark.parametrize(("partition", "key", "spoil"), CASES)
-def test_everything_else_goes_on(partition: str, key: str, spoil: str, caplog: pytest.LogCaptureFixture) -> None:
-    engine = world()
-    spoilt(engine, partition, key, spoil)
+def test_one_unreadable_row_stops_nothing_else(
+    partition: str, key: str, spoil: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = sample_engine()
+    corrupt(engine, partition, key, spoil)
 
-    go_on(engine)
+    run_passes(engine)
 
     steering = engine.wired(NIGHTLY, UPLOADS, OTHER).steering
     states = {run.key: run for run in steering.runs(RunsQuery(limit=200)).runs}
@@ -137,10 +139,10 @@ def test_everything_else_goes_on(partition: str, key: str, spoil: str, caplog: p
         assert states[key[2:]].state in {"unreadable", RunState(ROWS_STATE[key[2:]]).value} | GONE_ON
 
 
-def test_the_world_goes_on_unspoilt(caplog: pytest.LogCaptureFixture) -> None:
-    engine = world()
+def test_without_an_unreadable_row_everything_runs_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    engine = sample_engine()
 
-    go_on(engine)
+    run_passes(engine)
 
     assert engine.states("nightly")["nightly@2026-11-16T03:00:00Z"] == "submitted"
     assert "unreadable" not in engine.states("nightly").values()
@@ -153,14 +155,14 @@ ROWS_STATE = {
 GONE_ON = {"submitted", "unknown", "unsent"}
 
 
-# What becomes of each kind
+# The consequences, for each kind of row
 
 NOON = utc("2026-11-01T12:00")
 AT = "s@2026-11-01T{}:00Z"
 
 
 def fired(engine: Engine, of: Schedule, time: str) -> Run | None:
-    """A pass that fires the occurrence of a time of day."""
+    """Run the pass that fires the occurrence at a time of day."""
     engine.clock.pass_time(utc(f"2026-11-01T{time}") + timedelta(minutes=2) - engine.clock.now())
     engine.reconcile(of)
     return engine.ledger.get(AT.format(time))
@@ -191,7 +193,7 @@ def test_an_unreadable_run_holds_no_slot(engine: Engine, overlap: str) -> None:
     assert engine.states() == {AT.format("13:00"): "submitted", AT.format("12:00"): "unreadable"}
 
 
-def test_a_run_that_is_readable_again_goes_on(engine: Engine) -> None:
+def test_a_run_that_becomes_readable_again_is_followed_again(engine: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}\noverlap: skip")
     key = AT.format("12:00")
     assert fired(engine, hourly, "12:00")
@@ -206,7 +208,7 @@ def test_a_run_that_is_readable_again_goes_on(engine: Engine) -> None:
     assert engine.states() == {AT.format("13:00"): "skipped overlap", key: "submitted"}
 
 
-def test_pauses_that_are_not_readable_hold_until_the_schedule_is_resumed(engine: Engine) -> None:
+def test_unreadable_pauses_hold_the_schedule_until_it_is_resumed(engine: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="503: busy")]
     held = fired(engine, hourly, "12:00")
@@ -233,7 +235,7 @@ def test_pauses_that_are_not_readable_hold_until_the_schedule_is_resumed(engine:
 
 
 @pytest.mark.parametrize("partition", ["registry", "s"])
-def test_either_copy_of_the_pauses_holds_where_it_is_not_readable(engine: Engine, partition: str) -> None:
+def test_a_schedule_is_held_if_either_copy_of_its_pauses_is_unreadable(engine: Engine, partition: str) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
     steering = engine.wired(hourly).steering
     steering.pause("s", HeldBody())
@@ -247,7 +249,7 @@ def test_either_copy_of_the_pauses_holds_where_it_is_not_readable(engine: Engine
     assert not steering.resume("s", HeldBody()).paused
 
 
-def test_a_mark_that_is_not_readable_is_made_out_from_the_newest_occurrence(engine: Engine) -> None:
+def test_an_unreadable_mark_is_restored_from_the_newest_occurrence(engine: Engine) -> None:
     every_5 = schedule("cron: {expression: '*/5 * * * *'}\ncatchup: all")
     assert fired(engine, every_5, "12:00")
     assert fired(engine, every_5, "12:05")
@@ -258,7 +260,7 @@ def test_a_mark_that_is_not_readable_is_made_out_from_the_newest_occurrence(engi
     assert engine.endpoint.keys == [AT.format(f"12:{minute}") for minute in ("00", "05", "10", "15")]
 
 
-def test_a_notice_that_is_not_readable_delays_no_run(engine: Engine) -> None:
+def test_an_unreadable_notification_delays_no_run(engine: Engine) -> None:
     told = schedule("cron: {expression: '0 * * * *'}\nwebhook: https://example.org/hook")
     engine.ledger.table.write(
         "s", [Replace("n:s@2026-10-01T00:00:00Z:failed", {"attempts": "many", "state": "failed"})]
@@ -270,7 +272,7 @@ def test_a_notice_that_is_not_readable_delays_no_run(engine: Engine) -> None:
     assert len(engine.endpoint.submissions) == 2
 
 
-def test_pruning_passes_over_what_is_not_readable(engine: Engine) -> None:
+def test_pruning_skips_unreadable_rows(engine: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}\ncatchup: none")
     for hour in range(12, 18):
         fired(engine, hourly, f"{hour}:00")
@@ -290,7 +292,7 @@ def test_pruning_passes_over_what_is_not_readable(engine: Engine) -> None:
     assert engine.states() == {keys[1]: "unreadable"}
 
 
-def test_pruning_goes_on_where_a_run_was_deleted_by_hand(engine: Engine) -> None:
+def test_pruning_continues_past_a_run_that_was_deleted_by_hand(engine: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}\nstatus: Disabled")
     for hour in range(12, 16):
         fired(engine, hourly, f"{hour}:00")
@@ -303,7 +305,7 @@ def test_pruning_goes_on_where_a_run_was_deleted_by_hand(engine: Engine) -> None
     assert engine.ledger.listed("s", limit=10).runs == []
 
 
-def test_without_its_id_a_ledger_lets_nothing_be_sent(engine: Engine) -> None:
+def test_without_a_readable_ledger_id_nothing_is_sent(engine: Engine) -> None:
     engine.ledger.table.write("registry", [Replace("ledger", {"ledger_id": 5})])
 
     with pytest.raises(CorruptRow, match=r"row 'ledger' is not readable: it has no ledger_id"):
@@ -312,7 +314,7 @@ def test_without_its_id_a_ledger_lets_nothing_be_sent(engine: Engine) -> None:
     assert engine.endpoint.submissions == []
 
 
-def test_the_id_of_a_ledger_is_restored_from_the_newest_pass(engine: Engine) -> None:
+def test_the_ledger_id_is_restored_from_the_row_of_the_newest_pass(engine: Engine) -> None:
     first = engine.ledger.ledger_id()
     engine.ledger.note_pass(NOON)
     engine.ledger.table.write("registry", [Replace("ledger", {})])
@@ -320,11 +322,11 @@ def test_the_id_of_a_ledger_is_restored_from_the_newest_pass(engine: Engine) -> 
     assert Ledger(engine.ledger.table).ledger_id() == first
 
 
-# What people see and may do
+# What users see and may do
 
 
 @pytest.fixture
-def spoilt_run(engine: Engine) -> Engine:
+def engine_with_unreadable_run(engine: Engine) -> Engine:
     hourly = schedule("cron: {expression: '0 * * * *'}")
     assert fired(engine, hourly, "12:00")
     garble(engine, f"k:{AT.format('12:00')}", document_0='{"state": "archived"}')
@@ -332,7 +334,7 @@ def spoilt_run(engine: Engine) -> Engine:
 
 
 def answered(engine: Engine, function: str, method: str = "GET", **params: str) -> tuple[int, Any]:
-    """What a function of the HTTP API answers."""
+    """The answer of a function of the HTTP API."""
     functions = func.FunctionApp()
     wired = engine.wired(schedule("cron: {expression: '0 * * * *'}"))
     app: Any = SimpleNamespace(engine=wired, settings=SimpleNamespace(has_app_service_authentication=False))
@@ -343,27 +345,30 @@ def answered(engine: Engine, function: str, method: str = "GET", **params: str) 
     return answer.status_code, json.loads(answer.get_body())
 
 
-def test_an_unreadable_run_is_shown_as_such(spoilt_run: Engine) -> None:
+def test_an_unreadable_run_is_shown_as_unreadable(engine_with_unreadable_run: Engine) -> None:
     key = AT.format("12:00")
 
-    status, one = answered(spoilt_run, "api_run", key=key)
+    status, one = answered(engine_with_unreadable_run, "api_run", key=key)
 
     assert status == 200
     assert (one["key"], one["state"], one["kind"]) == (key, "unreadable", "time")
     assert one["error"].startswith(f"the ledger's row 'k:{key}' is not readable: ")
 
 
-def test_a_list_shows_an_unreadable_run_as_such_once_a_pass_has_met_it(spoilt_run: Engine) -> None:
-    spoilt_run.clock.pass_time(timedelta(minutes=10))
-    spoilt_run.reconcile(schedule("cron: {expression: '0 * * * *'}"))
+def test_a_list_shows_an_unreadable_run_as_unreadable_after_the_next_pass(engine_with_unreadable_run: Engine) -> None:
+    engine_with_unreadable_run.clock.pass_time(timedelta(minutes=10))
+    engine_with_unreadable_run.reconcile(schedule("cron: {expression: '0 * * * *'}"))
 
-    (_, one), (_, listed) = answered(spoilt_run, "api_run", key=AT.format("12:00")), answered(spoilt_run, "api_runs")
+    (_, one), (_, listed) = (
+        answered(engine_with_unreadable_run, "api_run", key=AT.format("12:00")),
+        answered(engine_with_unreadable_run, "api_runs"),
+    )
 
     assert one["state"] == "unreadable"
     assert listed["runs"] == [one]
 
 
-def test_a_list_row_that_is_not_readable_is_shown_from_its_run(engine: Engine) -> None:
+def test_for_an_unreadable_list_row_its_run_is_shown(engine: Engine) -> None:
     fired(engine, schedule("cron: {expression: '0 * * * *'}"), "12:00")
     (listed,) = engine.ledger.listed("s", limit=10).runs
     (shown,) = engine.ledger.recent_answers("s", 10)
@@ -374,25 +379,27 @@ def test_a_list_row_that_is_not_readable_is_shown_from_its_run(engine: Engine) -
 
 
 @pytest.mark.parametrize("function", ["api_replay", "api_cancel"])
-def test_what_is_asked_of_an_unreadable_run_is_answered_with_an_error(spoilt_run: Engine, function: str) -> None:
-    status, answer = answered(spoilt_run, function, "POST", key=AT.format("12:00"))
+def test_replaying_or_canceling_an_unreadable_run_is_answered_with_an_error(
+    engine_with_unreadable_run: Engine, function: str
+) -> None:
+    status, answer = answered(engine_with_unreadable_run, function, "POST", key=AT.format("12:00"))
 
     assert status == 500
     assert answer["error"].startswith(f"the ledger's row 'k:{AT.format('12:00')}' is not readable: ")
 
 
-def test_a_backfill_leaves_an_unreadable_run_alone_and_starts_the_others(spoilt_run: Engine) -> None:
+def test_a_backfill_leaves_an_unreadable_run_alone_and_starts_the_others(engine_with_unreadable_run: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
-    items = spoilt_run.wired(hourly).backfilling.backfill(
+    items = engine_with_unreadable_run.wired(hourly).backfilling.backfill(
         hourly, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Asked(), dry_run=False
     )
 
     assert [(one.key, one.starts) for one in items] == [(AT.format("11:00"), True), (AT.format("12:00"), False)]
 
 
-def test_explain_says_that_a_row_is_not_readable(spoilt_run: Engine) -> None:
+def test_explain_reports_an_unreadable_row(engine_with_unreadable_run: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
-    wired = spoilt_run.wired(hourly)
+    wired = engine_with_unreadable_run.wired(hourly)
 
     told = wired.explaining.time(hourly, NOON).decisions
 

@@ -1,4 +1,4 @@
-"""Schedules of other services: what becomes of real-shaped files, and of what is no such file."""
+"""Importing schedules from other services: realistic exports, and files that are no exports."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def config_of(result: Result) -> Config:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_imported_passes_validate_and_is_disabled(name: str) -> None:
+def test_imported_schedules_are_valid_and_disabled(name: str) -> None:
     result = of_samples(name)
     config = config_of(result)
 
@@ -63,12 +63,12 @@ def test_what_is_imported_passes_validate_and_is_disabled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_same_input_is_the_same_bytes(name: str) -> None:
+def test_the_same_input_gives_the_same_bytes(name: str) -> None:
     assert of_samples(name).text == of_samples(name).text
 
 
 @pytest.mark.parametrize("name", [one for one in FILES if one.endswith(".json") and "template" not in one])
-def test_the_report_speaks_of_every_field(name: str) -> None:
+def test_the_report_mentions_every_field(name: str) -> None:
     result = of_samples(name)
     told = {one.place.lower() for each in result.schedules for one in each.draft.differences}
 
@@ -81,7 +81,7 @@ def test_the_report_speaks_of_every_field(name: str) -> None:
         assert missing == []
 
 
-def test_no_secret_is_copied_and_its_place_is_told() -> None:
+def test_no_secret_is_copied_and_its_place_is_reported() -> None:
     result = of_samples("logic_app_template.json", "data_factory.json")
     everything = result.text + markdown(result) + "\n".join(plain(result)) + json.dumps(as_json(result))
 
@@ -93,7 +93,7 @@ def test_no_secret_is_copied_and_its_place_is_told() -> None:
     ]
 
 
-def test_a_file_that_changed_is_the_article_s_trigger() -> None:
+def test_the_articles_logic_app_becomes_a_change_based_schedule() -> None:
     [one] = of_samples("logic_app_blobs.json").schedules
 
     assert one.keys["change"] == {
@@ -113,7 +113,7 @@ def test_a_file_that_changed_is_the_article_s_trigger() -> None:
     assert "base64" in one.draft.decide[0]
 
 
-def test_a_window_carries_its_delay_back() -> None:
+def test_a_tumbling_windows_delay_is_subtracted_in_its_templates() -> None:
     first, second = (one for one in of_samples("data_factory.json").schedules)
 
     assert first.keys["recurrence"] == {"frequency": "Hour", "interval": 24, "start_time": "2026-01-02T00:30:00"}
@@ -122,7 +122,7 @@ def test_a_window_carries_its_delay_back() -> None:
     assert second.keys["after"] == {"schedule": first.name, "states": ["finished"]}
 
 
-def test_occurrences_of_a_month_are_cron_lines() -> None:
+def test_monthly_occurrences_become_cron_expressions() -> None:
     result = of_samples("data_factory_monthly.json", "data_factory_report.json")
 
     [one] = result.schedules
@@ -130,7 +130,7 @@ def test_occurrences_of_a_month_are_cron_lines() -> None:
     assert one.firings is None
 
 
-def test_days_and_months_of_v2_s_cron_are_told_with_both_readings() -> None:
+def test_a_v2_cron_with_days_of_the_month_is_reported_with_both_readings() -> None:
     [one] = of_samples("job_schedule.yml").schedules
 
     assert one.keys["cron"]["expression"] == "30 4 * * 1-5"
@@ -139,13 +139,13 @@ def test_days_and_months_of_v2_s_cron_are_told_with_both_readings() -> None:
     assert "'30 4 * * 1-5'" in told
 
 
-def test_several_kinds_at_once_have_names_of_their_own() -> None:
+def test_schedules_from_several_sources_get_different_names() -> None:
     result = of_samples("sdk_v1.json", "sdk_v1.yaml", "job_schedule.json", "logic_app_blobs.json")
 
     assert len({one.name.lower() for one in result.schedules}) == len(result.schedules) == 5
 
 
-def test_the_same_pipeline_is_one_entry(tmp_path: Path) -> None:
+def test_the_same_pipeline_is_imported_as_one_entry(tmp_path: Path) -> None:
     result = of_document(tmp_path, "logic-app", workflow(HOURLY))
     (tmp_path / "other.json").write_text(json.dumps(workflow(HOURLY)))
     both = imported([("logic-app", tmp_path / "source.json"), ("logic-app", tmp_path / "other.json")], NOW)
@@ -169,7 +169,7 @@ def test_the_same_pipeline_is_one_entry(tmp_path: Path) -> None:
         ("@{formatDateTime(utcNow(),'yyyy-MM-ddTHH:mm:ss')}", "{scheduled_time:%Y-%m-%dT%H:%M:%S}"),
     ],
 )
-def test_expressions_with_a_counterpart_are_templates(tmp_path: Path, expression: str, template: str) -> None:
+def test_expressions_with_an_equivalent_become_templates(tmp_path: Path, expression: str, template: str) -> None:
     result = of_document(tmp_path, "logic-app", workflow(HOURLY, {"ParameterAssignments": {"p": expression}}))
 
     assert result.schedules[0].keys["pipeline_parameters"] == {"p": template}
@@ -189,7 +189,7 @@ def test_expressions_with_a_counterpart_are_templates(tmp_path: Path, expression
         "@{'" + "x" * 9000 + "'}",
     ],
 )
-def test_expressions_without_one_are_named_and_left_to_a_person(tmp_path: Path, expression: str) -> None:
+def test_expressions_without_an_equivalent_are_named_and_left_to_the_user(tmp_path: Path, expression: str) -> None:
     body = {"ExperimentName": "e", "ParameterAssignments": {"p": expression, "q": "kept"}}
     result = of_document(tmp_path, "logic-app", workflow(HOURLY, body))
 
@@ -200,24 +200,28 @@ def test_expressions_without_one_are_named_and_left_to_a_person(tmp_path: Path, 
     assert config_of(result).faults == ()
 
 
-def named(function: str, text: str) -> dict[str, Any]:
+def name_condition(function: str, text: str) -> dict[str, Any]:
     return {function: ["@triggerBody()?['Name']", text]}
 
 
 @pytest.mark.parametrize(
     ("condition", "include", "exclude"),
     [
-        ({"and": [named("endsWith", ".csv")]}, ["*.csv"], None),
-        ({"and": [named("startsWith", "a"), named("endsWith", ".csv")]}, ["a*.csv"], None),
-        ({"or": [named("equals", "a.csv"), named("contains", "x")]}, ["a.csv", "*x*"], None),
-        ({"not": {"or": [named("endsWith", ".tmp"), named("startsWith", "_")]}}, None, ["*.tmp", "_*"]),
+        ({"and": [name_condition("endsWith", ".csv")]}, ["*.csv"], None),
+        ({"and": [name_condition("startsWith", "a"), name_condition("endsWith", ".csv")]}, ["a*.csv"], None),
+        ({"or": [name_condition("equals", "a.csv"), name_condition("contains", "x")]}, ["a.csv", "*x*"], None),
+        (
+            {"not": {"or": [name_condition("endsWith", ".tmp"), name_condition("startsWith", "_")]}},
+            None,
+            ["*.tmp", "_*"],
+        ),
         ("@endsWith(toLower(triggerBody()?['Name']), '.csv')", ["*.csv"], None),
         ({"and": [{"greater": ["@triggerBody()?['Size']", 10]}]}, None, None),
-        ({"not": {"and": [named("endsWith", "a"), named("startsWith", "b")]}}, None, None),
-        ({"and": [named("contains", "a"), named("contains", "b")]}, None, None),
+        ({"not": {"and": [name_condition("endsWith", "a"), name_condition("startsWith", "b")]}}, None, None),
+        ({"and": [name_condition("contains", "a"), name_condition("contains", "b")]}, None, None),
     ],
 )
-def test_conditions_on_the_name_are_globs_where_they_can(
+def test_conditions_on_the_file_name_become_globs_if_possible(
     tmp_path: Path, condition: Any, include: list[str] | None, exclude: list[str] | None
 ) -> None:
     sample = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
@@ -245,7 +249,9 @@ def test_conditions_on_the_name_are_globs_where_they_can(
         (json.dumps(workflow(HOURLY, actions={"Mail": {"type": "ApiConnection"}})), "calls no pipeline of Azure ML"),
     ],
 )
-def test_what_is_no_source_is_a_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+def test_an_unreadable_source_is_one_error_message_and_the_others_are_imported(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
     (tmp_path / "bad.json").write_text(content)
     result = imported([("logic-app", tmp_path / "bad.json"), ("sdk-v1", SAMPLES / "sdk_v1.json")], NOW)
 
@@ -255,7 +261,7 @@ def test_what_is_no_source_is_a_sentence(tmp_path: Path, content: str, sentence:
     assert sentence in told
 
 
-def test_a_large_template_of_which_little_is_ours(tmp_path: Path) -> None:
+def test_a_large_template_with_one_relevant_resource_is_imported(tmp_path: Path) -> None:
     sample = json.loads((SAMPLES / "logic_app_template.json").read_text())
     other = {"type": "Microsoft.Storage/storageAccounts", "name": "x", "properties": {"text": "y" * 50_000}}
     sample["resources"] = [other] * 200 + sample["resources"]
@@ -306,7 +312,7 @@ VALUES: list[Any] = [
 
 @settings(deadline=None)
 @given(st.sampled_from(SPOILT), st.sampled_from(VALUES))
-def test_a_value_of_another_kind_anywhere_is_no_traceback(
+def test_a_value_of_an_unexpected_type_anywhere_raises_no_exception(
     tmp_path_factory: Any, spoilt: tuple[str, tuple[Any, ...]], value: Any
 ) -> None:
     name, place = spoilt
@@ -321,7 +327,7 @@ def test_a_value_of_another_kind_anywhere_is_no_traceback(
 
 
 @pytest.mark.parametrize("name", ["Übung №5", "日本語", "api_runs", "reconcile", "7 days", "x" * 300, "", "a b"])
-def test_every_name_becomes_one_that_is_valid(tmp_path: Path, name: str) -> None:
+def test_every_name_becomes_a_valid_schedule_name(tmp_path: Path, name: str) -> None:
     entity = json.loads((SAMPLES / "sdk_v1.json").read_text())[0] | {"Name": name}
 
     result = of_document(tmp_path, "sdk-v1", [entity, entity])
@@ -331,19 +337,19 @@ def test_every_name_becomes_one_that_is_valid(tmp_path: Path, name: str) -> None
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
-def test_a_literal_is_sent_as_it_was(text: str) -> None:
+def test_a_literal_is_sent_unchanged(text: str) -> None:
     assert expand(fill(literal(text), {}), {}) == text
 
 
 @given(st.lists(st.sampled_from(["{", "}", "%", "{run_key}", "{{blob.path}}", "%A%", "{scheduled_time-1d:%Y}", "a"])))
-def test_a_literal_that_looks_like_a_template_is_sent_as_it_was(parts: list[str]) -> None:
+def test_a_literal_that_looks_like_a_template_is_sent_unchanged(parts: list[str]) -> None:
     text = "".join(parts)
 
     assert expand(fill(literal(text), {}), {}) == text
 
 
 @given(st.one_of(st.text(max_size=40), st.integers(), st.booleans()))
-def test_a_scalar_is_read_as_what_it_is(value: Any) -> None:
+def test_a_written_scalar_is_read_back_unchanged(value: Any) -> None:
     if isinstance(value, str) and any("\ud800" <= one <= "\udfff" for one in value):
         return
     tree, faults = parse(f"key: {scalar(value)}\n", "f")
@@ -353,7 +359,7 @@ def test_a_scalar_is_read_as_what_it_is(value: Any) -> None:
 
 
 @given(st.lists(st.text(max_size=20), max_size=8))
-def test_names_are_unique_whatever_they_were(texts: list[str]) -> None:
+def test_generated_names_are_unique(texts: list[str]) -> None:
     taken: set[str] = set()
     for text in texts:
         found = unique_name(text, taken)
@@ -369,7 +375,7 @@ WORKSPACE = {
 }
 
 
-def test_a_trigger_starts_what_its_pipeline_executes(tmp_path: Path) -> None:
+def test_a_trigger_also_starts_the_pipelines_that_its_pipeline_executes(tmp_path: Path) -> None:
     parent = pipeline("parent", execute("child", day="@pipeline().parameters.when"), when="never")
     child = pipeline("child", ml("Train", day="@pipeline().parameters.day"), day="none")
     trigger = hourly("parent", when="@formatDateTime(trigger().scheduledTime, 'yyyy-MM-dd')")
@@ -381,13 +387,13 @@ def test_a_trigger_starts_what_its_pipeline_executes(tmp_path: Path) -> None:
     assert any("is executed by the pipeline parent" in each.sentence for each in one.draft.differences)
 
 
-def test_pipelines_that_execute_each_other_come_to_an_end(tmp_path: Path) -> None:
+def test_pipelines_that_execute_each_other_cause_no_endless_loop(tmp_path: Path) -> None:
     one, other = pipeline("a", execute("b"), ml("Train")), pipeline("b", execute("a"))
 
     assert len(of_document(tmp_path, "data-factory", [one, other]).schedules) == 1
 
 
-def test_an_activity_behind_others_follows_the_last_one_that_is_ours(tmp_path: Path) -> None:
+def test_an_activity_follows_the_nearest_earlier_activity_that_is_imported(tmp_path: Path) -> None:
     copy = {"name": "Copy", "type": "Copy", "dependsOn": [{"activity": "Train", "dependencyConditions": ["Succeeded"]}]}
 
     train, score = of_document(
@@ -398,7 +404,7 @@ def test_an_activity_behind_others_follows_the_last_one_that_is_ours(tmp_path: P
     assert any("the activity Copy is not imported" in each.sentence for each in score.draft.differences)
 
 
-def test_a_loop_around_an_activity_is_named(tmp_path: Path) -> None:
+def test_a_loop_around_an_activity_is_reported(tmp_path: Path) -> None:
     loop = {"name": "Each", "type": "ForEach", "typeProperties": {"items": "@x", "activities": [ml("Train")]}}
 
     [one] = of_document(tmp_path, "data-factory", [pipeline("p", loop), hourly("p")]).schedules
@@ -408,7 +414,7 @@ def test_a_loop_around_an_activity_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_a_loop_over_the_files_of_a_poll_is_one_run_for_each(tmp_path: Path) -> None:
+def test_a_loop_over_the_files_of_a_poll_becomes_one_run_per_file(tmp_path: Path) -> None:
     sample = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
     definition = sample["definition"]
     [trigger] = definition["triggers"].values()
@@ -428,7 +434,7 @@ def test_a_loop_over_the_files_of_a_poll_is_one_run_for_each(tmp_path: Path) -> 
     assert not any("splitOn" in each.place for each in one.draft.differences)
 
 
-def test_variables_and_compositions_that_never_change_are_known(tmp_path: Path) -> None:
+def test_constant_variables_and_compose_outputs_are_resolved(tmp_path: Path) -> None:
     call = workflow(HOURLY)["definition"]["actions"]["HTTP"]
     call["inputs"]["body"] = {
         "ParameterAssignments": {"a": "@variables('kept')", "b": "@{outputs('Compose')['x']}", "c": "@variables('set')"}
@@ -446,7 +452,7 @@ def test_variables_and_compositions_that_never_change_are_known(tmp_path: Path) 
     assert one.keys["pipeline_parameters"] == {"a": "one%%", "b": "four"}
 
 
-def test_a_web_activity_that_starts_a_pipeline_is_one(tmp_path: Path) -> None:
+def test_a_web_activity_that_starts_a_pipeline_is_imported(tmp_path: Path) -> None:
     web = {
         "name": "Call",
         "type": "WebActivity",
@@ -472,7 +478,7 @@ def test_a_web_activity_that_starts_a_pipeline_is_one(tmp_path: Path) -> None:
     assert len(result.secrets) == 1
 
 
-def test_the_run_of_the_activity_before_is_the_upstream_run(tmp_path: Path) -> None:
+def test_the_run_id_of_the_previous_activity_becomes_the_upstream_run_id(tmp_path: Path) -> None:
     score = ml("Score", "Train")
     score["typeProperties"]["mlParentRunId"] = "@activity('Train').output.mlPipelineRunId"
 
@@ -493,7 +499,7 @@ def test_the_run_of_the_activity_before_is_the_upstream_run(tmp_path: Path) -> N
         ("%252fblobs%252fa%20b", "blobs", "a b"),
     ],
 )
-def test_a_folder_is_read_however_it_is_written(tmp_path: Path, folder: str, container: str, below: str | None) -> None:
+def test_a_folder_is_read_in_every_encoding(tmp_path: Path, folder: str, container: str, below: str | None) -> None:
     sample = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
     [trigger] = sample["definition"]["triggers"].values()
     trigger["inputs"]["queries"]["folderId"] = folder
@@ -504,7 +510,7 @@ def test_a_folder_is_read_however_it_is_written(tmp_path: Path, folder: str, con
     assert (one.keys["change"]["container"], one.keys["change"].get("path_on_datastore")) == (container, below)
 
 
-def test_a_monitor_is_not_imported_and_the_rest_is(tmp_path: Path) -> None:
+def test_a_monitor_is_not_imported_but_the_other_schedules_are(tmp_path: Path) -> None:
     schedule = json.loads((SAMPLES / "job_schedule.json").read_text())
     monitor = json.loads(json.dumps(schedule))
     monitor["properties"]["action"] = {"actionType": "CreateMonitor", "monitorDefinition": {}}
@@ -515,7 +521,7 @@ def test_a_monitor_is_not_imported_and_the_rest_is(tmp_path: Path) -> None:
     assert "starts a monitor or an import, no pipeline" in result.failures[0]
 
 
-def test_a_report_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_an_error_message(tmp_path: Path) -> None:
     code, out, err = run("sdk-v1", str(SAMPLES / "sdk_v1.json"), "--report", str(tmp_path / "none" / "report.md"))
 
     assert (code, out) == (1, "")
@@ -555,7 +561,7 @@ def recurrences(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def fires(rule: dict[str, Any], at: datetime) -> bool:
-    """Whether Data Factory fires at an instant, by its documentation: each field read by itself."""
+    """True if Data Factory fires at an instant according to its documentation, which treats each field separately."""
     start = datetime.fromisoformat(rule["startTime"])
     if at < start:
         return False
@@ -624,7 +630,7 @@ def in_v2(rule: dict[str, Any]) -> Any:
 )
 @settings(deadline=None)
 @given(recurrences())
-def test_a_recurrence_fires_here_when_it_fires_there(
+def test_an_imported_recurrence_fires_at_the_same_times_as_its_source(
     tmp_path_factory: Any, kind: str, document: Callable[[dict[str, Any]], Any], rule: dict[str, Any]
 ) -> None:
     result = of_document(tmp_path_factory.mktemp(kind), kind, document(rule))
@@ -640,7 +646,7 @@ def test_a_recurrence_fires_here_when_it_fires_there(
     assert result.schedules[0].firings is None
 
 
-def test_where_the_rules_differ_the_report_lists_the_firings(tmp_path: Path) -> None:
+def test_if_the_times_differ_the_report_lists_them(tmp_path: Path) -> None:
     trigger = {
         "type": "Recurrence",
         "recurrence": {
@@ -661,7 +667,7 @@ def test_where_the_rules_differ_the_report_lists_the_firings(tmp_path: Path) -> 
     assert any("only there: 2026-03-29T01:30:00Z" in line for line in plain(result))
 
 
-def test_a_rule_without_a_start_is_left_to_a_person(tmp_path: Path) -> None:
+def test_a_recurrence_without_a_start_is_left_to_the_user(tmp_path: Path) -> None:
     trigger = {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 3}}
 
     [one] = of_document(tmp_path, "logic-app", workflow(trigger)).schedules
@@ -673,7 +679,7 @@ def run(*arguments: str) -> Done:
     return run_command("import", *arguments, settings={})
 
 
-def test_the_command_prints_the_file_and_tells_the_differences(tmp_path: Path) -> None:
+def test_the_command_prints_the_file_and_reports_the_differences(tmp_path: Path) -> None:
     report = tmp_path / "report.md"
 
     code, out, err = run("logic-app", str(SAMPLES / "logic_app_blobs.json"), "--report", str(report))
@@ -689,13 +695,13 @@ def config_of_text(text: str) -> Config:
     return load(text, "f", {})
 
 
-def test_the_report_for_programs_holds_the_file(tmp_path: Path) -> None:
+def test_the_json_report_contains_the_file(tmp_path: Path) -> None:
     code, out, err = run("job-schedule", str(SAMPLES / "job_schedule.json"), "--json")
 
     told = json.loads(out)
     assert (code, err) == (3, "")
     assert [one["name"] for one in told["schedules"]] == ["weekly"]
-    assert config_of_text(told["file"]).faults != ()  # the settings are still to be created
+    assert config_of_text(told["file"]).faults != ()  # the settings do not exist yet
 
 
 @pytest.mark.parametrize(
@@ -709,14 +715,14 @@ def test_the_report_for_programs_holds_the_file(tmp_path: Path) -> None:
         (["logic-app", "none.json"], "none.json: cannot be read: No such file or directory"),
     ],
 )
-def test_what_cannot_be_imported_is_exit_code_1(arguments: list[str], sentence: str) -> None:
+def test_wrong_arguments_give_exit_code_1(arguments: list[str], sentence: str) -> None:
     code, out, err = run(*arguments)
 
     assert (code, out) == (1, "")
     assert sentence in err
 
 
-def test_an_import_into_a_file_leaves_its_lines_as_they_are(tmp_path: Path) -> None:
+def test_an_import_into_a_file_keeps_its_lines(tmp_path: Path) -> None:
     present = (
         "# ours\npipelines:\n    score: {endpoint: 'https://x/y'} # one\n\nschedules:\n"
         "    weekly: {pipeline: score, cron: {expression: '0 4 * * *'}}\n# the end\n"
@@ -734,7 +740,7 @@ def test_an_import_into_a_file_leaves_its_lines_as_they_are(tmp_path: Path) -> N
     assert [str(fault) for fault in config.faults if fault.lacks is None and "weekly-2" in fault.path] == []
 
 
-def test_an_import_into_a_file_that_is_broken_changes_nothing(tmp_path: Path) -> None:
+def test_an_import_into_a_broken_file_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "schedules.yaml"
     file.write_text("pipelines: {a: {endpoint: x}}\nschedules:\n  a: [\n")
     before = file.read_text()
@@ -750,7 +756,7 @@ PAGES = sorted((ROOT / "docs").glob("migrate-*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_example_of_each_page_is_imported_as_it_says(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_the_example_of_each_page_is_imported_as_the_page_shows(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
     text = page.read_text()
     [document] = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     [file] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
@@ -788,7 +794,7 @@ def test_the_schedules_of_a_workspace_are_fetched_and_imported(tmp_path: Path) -
     assert refused.err.startswith(f"the schedules of {WORKSPACE_NAME} cannot be read: ")
 
 
-def test_fetching_says_which_part_of_the_workspace_is_missing() -> None:
+def test_fetching_names_the_missing_options_for_the_workspace() -> None:
     done = run_command("fetch-schedules", "--workspace", "w", settings={})
 
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""What an export says in a roundabout way: secrets behind references, containers, delays, numbers as text."""
+"""What exports state indirectly: secrets behind references, containers, delays, numbers as text."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def everything(result: Result) -> str:
     return result.text + markdown(result) + "\n".join(plain(result)) + json.dumps(as_json(result))
 
 
-def told(result: Result, place: str) -> list[tuple[str, str]]:
+def differences_at(result: Result, place: str) -> list[tuple[str, str]]:
     return [
         (one.verdict.value, one.sentence)
         for each in result.schedules
@@ -53,14 +53,14 @@ def template_with(parameter: dict[str, Any]) -> Any:
         workflow(HOURLY, {"Tags": {"access_token": SECRET}}),
     ],
 )
-def test_a_secret_of_a_logic_app_is_in_no_output(tmp_path: Path, document: Any) -> None:
+def test_a_secret_in_a_logic_app_is_in_no_output(tmp_path: Path, document: Any) -> None:
     result = of_document(tmp_path, "logic-app", document)
 
     assert len(result.schedules) == 1
     assert SECRET not in everything(result)
 
 
-def test_a_secret_of_data_factory_s_parameters_is_in_no_output(tmp_path: Path) -> None:
+def test_a_secret_in_data_factory_parameters_is_in_no_output(tmp_path: Path) -> None:
     inner = pipeline("train", ml("a", who="@pipeline().parameters.client_secret"), client_secret=SECRET)
     outer = pipeline("outer", execute("train", client_secret=f"{SECRET}2"))
 
@@ -70,7 +70,7 @@ def test_a_secret_of_data_factory_s_parameters_is_in_no_output(tmp_path: Path) -
     assert SECRET not in everything(result)
 
 
-def test_a_signature_in_a_batch_endpoint_s_address_is_not_copied(tmp_path: Path) -> None:
+def test_a_signature_in_a_batch_endpoint_url_is_not_copied(tmp_path: Path) -> None:
     address = "https://x.westeurope.inference.ml.azure.com/jobs"
     action = {
         "actionType": "InvokeBatchEndpoint",
@@ -110,7 +110,7 @@ def upstream_of(result: Result) -> dict[str, str | None]:
         ),
     ],
 )
-def test_what_waits_for_a_container_or_in_one_waits_here(
+def test_dependencies_on_containers_and_inside_them_become_chains(
     tmp_path: Path, activities: list[dict[str, Any]], upstream: dict[str, str | None]
 ) -> None:
     result = of_document(tmp_path, "data-factory", [pipeline("p", *activities), hourly("p")])
@@ -118,17 +118,19 @@ def test_what_waits_for_a_container_or_in_one_waits_here(
     assert upstream_of(result) == upstream
 
 
-def test_an_activity_whose_name_ends_alike_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+def test_an_activity_whose_name_has_the_same_ending_is_not_mistaken_for_the_previous_one(tmp_path: Path) -> None:
     other = {"name": "in", "type": "Copy"}
     document = pipeline("p", ml("train-in"), other, ml("score", "in", "train-in"))
 
     result = of_document(tmp_path, "data-factory", [document, hourly("p")])
 
     assert upstream_of(result)["p-score"] == "p-train-in"
-    assert ("lost", "the activity in is not imported: the run does not wait for it") in told(result, "dependsOn")
+    assert ("lost", "the activity in is not imported: the run does not wait for it") in differences_at(
+        result, "dependsOn"
+    )
 
 
-def test_pipelines_that_all_execute_each_other_are_read_in_no_time(tmp_path: Path) -> None:
+def test_pipelines_that_all_execute_each_other_are_read_quickly(tmp_path: Path) -> None:
     names = [f"p{number}" for number in range(8)]
     documents = [pipeline(one, *(execute(other) for other in names if other != one)) for one in names]
     documents[0]["properties"]["activities"].append(ml("a"))
@@ -138,7 +140,7 @@ def test_pipelines_that_all_execute_each_other_are_read_in_no_time(tmp_path: Pat
     assert [one.name for one in result.schedules] == ["p0"]
 
 
-def test_numbers_as_text_are_numbers(tmp_path: Path) -> None:
+def test_numbers_written_as_text_are_read_as_numbers(tmp_path: Path) -> None:
     activity = {**ml("a"), "policy": {"retry": "3", "retryIntervalInSeconds": "60"}}
     document = pipeline("p", activity)
     document["properties"]["concurrency"] = "2"
@@ -150,7 +152,7 @@ def test_numbers_as_text_are_numbers(tmp_path: Path) -> None:
     assert one.keys["max_concurrent_runs"] == 2
 
 
-def test_the_trigger_s_name_is_known_and_a_program_has_none(tmp_path: Path) -> None:
+def test_the_trigger_name_is_filled_in_for_a_timed_schedule_only(tmp_path: Path) -> None:
     documents = [
         pipeline("p", ml("a", by="@pipeline().TriggerName")),
         pipeline("q", ml("b", by="@pipeline().TriggerName")),
@@ -162,7 +164,7 @@ def test_the_trigger_s_name_is_known_and_a_program_has_none(tmp_path: Path) -> N
     assert "pipeline_parameters" not in manual.keys
 
 
-def test_sdk_v1_s_numbers_as_text_and_what_is_not_sent(tmp_path: Path) -> None:
+def test_sdk_v1_numbers_written_as_text_are_read_and_unsent_fields_are_reported(tmp_path: Path) -> None:
     document = json.loads((SAMPLES / "sdk_v1.json").read_text())
     watching = next(one for one in document if one.get("DataStoreTriggerInfo"))
     watching["DataStoreTriggerInfo"]["PollingInterval"] = "15"
@@ -172,12 +174,12 @@ def test_sdk_v1_s_numbers_as_text_and_what_is_not_sent(tmp_path: Path) -> None:
 
     [one] = result.schedules
     assert one.keys["change"]["polling_interval"] == 15
-    assert [verdict for verdict, _ in told(result, "DataStoreTriggerInfo.PollingInterval")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "DataStoreTriggerInfo.PollingInterval")] == ["changed"]
     for name in ("DisplayName", "RunType", "Properties"):
-        assert [verdict for verdict, _ in told(result, f"PipelineSubmissionInfo.{name}")] == ["lost"]
+        assert [verdict for verdict, _ in differences_at(result, f"PipelineSubmissionInfo.{name}")] == ["lost"]
 
 
-def test_sdk_v1_without_a_datastore_is_left_to_a_person(tmp_path: Path) -> None:
+def test_an_sdk_v1_schedule_without_datastore_is_left_to_the_user(tmp_path: Path) -> None:
     document = json.loads((SAMPLES / "sdk_v1.json").read_text())
     watching = next(one for one in document if one.get("DataStoreTriggerInfo"))
     watching["DataStoreTriggerInfo"]["DataStoreName"] = None
@@ -187,7 +189,7 @@ def test_sdk_v1_without_a_datastore_is_left_to_a_person(tmp_path: Path) -> None:
     assert "# DECIDE: name the datastore whose files are watched" in result.text
 
 
-def test_v2_s_settings_and_types_are_told(tmp_path: Path) -> None:
+def test_v2_settings_and_input_types_are_reported(tmp_path: Path) -> None:
     rule = {"type": "recurrence", "frequency": "day", "interval": 1, "start_time": "2026-01-01T00:00:00"}
     uri = "azureml://subscriptions/s/resourcegroups/r/workspaces/w/datastores/d/paths/a/b"
     job = {
@@ -202,10 +204,10 @@ def test_v2_s_settings_and_types_are_told(tmp_path: Path) -> None:
     [one] = result.schedules
     assert (one.keys["continue_on_step_failure"], one.keys["tags"]) == (True, {"team": "a"})
     assert one.keys["datapaths"] == {"table": {"datastore": "d", "path": "a/b"}}
-    assert [verdict for verdict, _ in told(result, "create_job.settings.default_compute")] == ["changed"]
-    assert told(result, "create_job.settings.continue_on_step_failure")[0][0] == "kept"
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.table")] == ["changed"]
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.table.type")] == ["lost"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.settings.default_compute")] == ["changed"]
+    assert differences_at(result, "create_job.settings.continue_on_step_failure")[0][0] == "kept"
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.table")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.table.type")] == ["lost"]
 
 
 def schedules_of(text: str) -> set[str]:
@@ -238,7 +240,7 @@ schedules:
         "pipelines: {}\nschedules: {}  # none yet\n",
     ],
 )
-def test_a_file_keeps_its_lines_however_it_is_written(tmp_path: Path, present: str) -> None:
+def test_importing_into_a_file_keeps_its_lines_in_every_style(tmp_path: Path, present: str) -> None:
     file = tmp_path / "schedules.yaml"
     file.write_bytes(present.encode())
 
@@ -255,7 +257,7 @@ def test_a_file_keeps_its_lines_however_it_is_written(tmp_path: Path, present: s
     assert schedules_of(after) >= schedules_of(present)
 
 
-def test_a_file_in_one_line_stays_as_it_is(tmp_path: Path) -> None:
+def test_importing_into_a_file_in_flow_style_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "schedules.yaml"
     file.write_text("{pipelines: {}, schedules: {}}\n")
 
@@ -265,7 +267,7 @@ def test_a_file_in_one_line_stays_as_it_is(tmp_path: Path) -> None:
     assert "the new schedules do not fit into the file as it is written" in done.err
 
 
-def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
+def test_importing_into_a_symbolic_link_keeps_the_link(tmp_path: Path) -> None:
     (tmp_path / "real.yaml").write_text(PRESENT)
     (tmp_path / "schedules.yaml").symlink_to(tmp_path / "real.yaml")
 
@@ -283,7 +285,7 @@ def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
         ("logic-app", workflow(HOURLY), "disable the Logic App source"),
     ],
 )
-def test_what_runs_there_is_to_be_stopped_and_what_stands_still_is_not(
+def test_the_report_says_how_to_stop_a_trigger_only_if_it_is_enabled(
     tmp_path: Path, kind: str, document: Any, stop: str
 ) -> None:
     [running] = of_document(tmp_path, kind, document).schedules
@@ -303,7 +305,7 @@ def sdk_v1_with(**parameters: str) -> Any:
     return [{"Name": "s", "PipelineId": "p", "Recurrence": rule, "PipelineSubmissionInfo": body, "ScheduleType": 0}]
 
 
-def test_sdk_v1_s_parameters_may_be_expressions_and_nothing_else(tmp_path: Path) -> None:
+def test_expressions_in_sdk_v1_are_translated_in_parameters_only(tmp_path: Path) -> None:
     document = sdk_v1_with(
         day="@formatDateTime(subtractFromTime(utcNow(),1,'Day'),'yyyy-MM-dd')",
         at="@trigger().scheduledTime",
@@ -319,12 +321,12 @@ def test_sdk_v1_s_parameters_may_be_expressions_and_nothing_else(tmp_path: Path)
     assert parameters == {"day": "{scheduled_time-1d:%Y-%m-%d}", "at": "{scheduled_time}", "mail": "night@example.org"}
     assert one.keys["experiment_name"] == "@night"
     for name in ("by", "run"):
-        assert [verdict for verdict, _ in told(result, f"PipelineSubmissionInfo.parameterassignments.{name}")] == [
-            "lost"
-        ]
+        assert [
+            verdict for verdict, _ in differences_at(result, f"PipelineSubmissionInfo.parameterassignments.{name}")
+        ] == ["lost"]
 
 
-def test_v2_s_macros_are_the_run_s_own(tmp_path: Path) -> None:
+def test_v2_macros_become_templates(tmp_path: Path) -> None:
     rule = {"type": "cron", "expression": "0 6 * * *", "start_time": "2026-01-01T00:00:00"}
     inputs = {
         "at": "${{creation_context.trigger_time}}",
@@ -339,11 +341,11 @@ def test_v2_s_macros_are_the_run_s_own(tmp_path: Path) -> None:
     [one] = result.schedules
     parameters = one.keys["pipeline_parameters"]
     assert parameters == {"at": "{scheduled_time}", "to": "out/{run_key}.csv", "is": "$x"}
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.at")] == ["changed"]
-    assert [verdict for verdict, _ in told(result, "create_job.inputs.of")] == ["lost"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.at")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "create_job.inputs.of")] == ["lost"]
 
 
-def test_the_present_time_of_a_changed_file_s_run_is_told_apart(tmp_path: Path) -> None:
+def test_utcnow_in_a_run_for_a_changed_file_is_imported_without_failure(tmp_path: Path) -> None:
     document = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
     [call] = [one for one in document["definition"]["actions"].values() if one["type"] == "Http"] or [None]
     if call is None:
@@ -361,7 +363,7 @@ def test_the_present_time_of_a_changed_file_s_run_is_told_apart(tmp_path: Path) 
     assert result.failures == []
 
 
-def test_a_chained_activity_has_the_parameters_of_its_pipeline_s_trigger(tmp_path: Path) -> None:
+def test_a_chained_activity_gets_the_parameters_of_its_pipelines_trigger(tmp_path: Path) -> None:
     activities = [ml("a", env="@pipeline().parameters.env"), ml("b", "a", env="@pipeline().parameters.env")]
     documents = [pipeline("p", *activities, env="prod"), hourly("p", env="dev")]
 
@@ -372,10 +374,10 @@ def test_a_chained_activity_has_the_parameters_of_its_pipeline_s_trigger(tmp_pat
     assert (one.keys["pipeline_parameters"], two.keys["pipeline_parameters"]) == ({"env": "dev"}, {"env": "dev"})
     [chained] = [each for each in result.schedules if each.draft.upstream]
     assert "pipeline_parameters" not in chained.keys
-    assert any("the_triggers_differ" in sentence for _, sentence in told(result, "parameters.env"))
+    assert any("the_triggers_differ" in sentence for _, sentence in differences_at(result, "parameters.env"))
 
 
-def test_targets_that_the_file_does_not_hold_have_a_setting_each(tmp_path: Path) -> None:
+def test_each_target_that_is_not_in_the_export_gets_its_own_setting(tmp_path: Path) -> None:
     activities = []
     for name in ("a", "b"):
         activity = ml(name)
@@ -388,7 +390,7 @@ def test_targets_that_the_file_does_not_hold_have_a_setting_each(tmp_path: Path)
     assert one.draft.pipeline["published_pipeline"] != two.draft.pipeline["published_pipeline"]
 
 
-def test_the_parameters_of_a_linked_service_are_resolved(tmp_path: Path) -> None:
+def test_linked_service_parameters_are_resolved(tmp_path: Path) -> None:
     service = {
         "name": "ml",
         "properties": {
@@ -413,7 +415,7 @@ def test_the_parameters_of_a_linked_service_are_resolved(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("flag", "kept"), [("true", True), ("False", False), (True, True), ("@x", None)])
-def test_a_flag_as_text_is_one_and_another_text_is_told(tmp_path: Path, flag: Any, kept: Any) -> None:
+def test_a_boolean_written_as_text_is_read_and_other_text_is_reported(tmp_path: Path, flag: Any, kept: Any) -> None:
     document = workflow(HOURLY, {"ContinueRunOnStepFailure": flag, "ParameterAssignments": {"a": None}})
 
     result = of_document(tmp_path, "logic-app", document)
@@ -421,17 +423,19 @@ def test_a_flag_as_text_is_one_and_another_text_is_told(tmp_path: Path, flag: An
     [one] = result.schedules
     assert one.keys.get("continue_on_step_failure") is kept
     place = "actions.HTTP.inputs.body.ContinueRunOnStepFailure"
-    assert [verdict for verdict, _ in told(result, place)] == ["lost" if kept is None else "kept"]
-    assert [verdict for verdict, _ in told(result, "actions.HTTP.inputs.body.ParameterAssignments.a")] == ["lost"]
+    assert [verdict for verdict, _ in differences_at(result, place)] == ["lost" if kept is None else "kept"]
+    assert [verdict for verdict, _ in differences_at(result, "actions.HTTP.inputs.body.ParameterAssignments.a")] == [
+        "lost"
+    ]
 
 
-def test_a_start_before_all_calendars_is_left_out(tmp_path: Path) -> None:
+def test_a_start_in_year_1_is_left_out(tmp_path: Path) -> None:
     document = sdk_v1_with()
     document[0]["Recurrence"] |= {"StartTime": "0001-01-01T00:00:00Z", "TimeZone": "Pacific Standard Time"}
 
     result = of_document(tmp_path, "sdk-v1", document)
 
-    assert [verdict for verdict, _ in told(result, "Recurrence.StartTime")] == ["changed"]
+    assert [verdict for verdict, _ in differences_at(result, "Recurrence.StartTime")] == ["changed"]
     assert len(result.schedules) == 1
 
 
@@ -448,7 +452,7 @@ def test_a_start_before_all_calendars_is_left_out(tmp_path: Path) -> None:
     ],
     ids=lambda value: value[0],
 )
-def test_a_secret_is_known_by_its_name_or_by_its_look(tmp_path: Path, value: tuple[str, str]) -> None:
+def test_a_secret_is_recognized_by_its_name_or_by_its_form(tmp_path: Path, value: tuple[str, str]) -> None:
     result = of_document(tmp_path, "sdk-v1", sdk_v1_with(**dict([value]), partition_key="country"))
 
     [one] = result.schedules
@@ -476,14 +480,14 @@ def test_a_secret_around_the_call_is_not_shown(tmp_path: Path, around: dict[str,
     assert SECRET not in everything(result)
 
 
-def test_names_in_brackets_are_found(tmp_path: Path) -> None:
+def test_a_pipeline_name_with_brackets_is_matched_to_its_trigger(tmp_path: Path) -> None:
     result = of_document(tmp_path, "data-factory", [pipeline("train (prod)", ml("a")), hourly("train (prod)")])
 
     assert ["recurrence" in one.keys for one in result.schedules] == [True]
 
 
 @pytest.mark.parametrize(("ignored", "least"), [(None, 0), (False, 0), (True, None)])
-def test_empty_files_start_what_they_started(tmp_path: Path, ignored: Any, least: int | None) -> None:
+def test_empty_files_start_runs_unless_the_source_ignored_them(tmp_path: Path, ignored: Any, least: int | None) -> None:
     properties: dict[str, Any] = {"blobPathBeginsWith": "/data/blobs/in/", "events": ["Microsoft.Storage.BlobCreated"]}
     reference = {"pipelineReference": {"referenceName": "p"}}
     properties |= {} if ignored is None else {"ignoreEmptyBlobs": ignored}
@@ -496,7 +500,7 @@ def test_empty_files_start_what_they_started(tmp_path: Path, ignored: Any, least
     assert one.keys["change"].get("min_size") == least
 
 
-def test_a_month_s_first_window_ends_a_month_after_its_start(tmp_path: Path) -> None:
+def test_the_first_monthly_window_ends_a_month_after_its_start(tmp_path: Path) -> None:
     properties = {"frequency": "Month", "interval": 1, "startTime": "2027-01-31T00:00:00Z", "maxConcurrency": 1}
     reference = {"pipelineReference": {"referenceName": "p"}}
     trigger = {"type": "TumblingWindowTrigger", "pipeline": reference, "typeProperties": properties}
@@ -508,7 +512,7 @@ def test_a_month_s_first_window_ends_a_month_after_its_start(tmp_path: Path) -> 
     assert one.keys["recurrence"]["start_time"] == "2027-02-28T00:00:00"
 
 
-def test_a_loop_over_something_else_is_not_the_trigger_s_file(tmp_path: Path) -> None:
+def test_an_item_of_another_loop_is_not_taken_for_the_triggers_file(tmp_path: Path) -> None:
     document = json.loads((SAMPLES / "logic_app_blobs.json").read_text())
     call = {
         "type": "Http",
@@ -526,7 +530,7 @@ def test_a_loop_over_something_else_is_not_the_trigger_s_file(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("report", ["schedules.yaml", "source.json"])
-def test_a_report_replaces_nothing_that_is_read_or_written(tmp_path: Path, report: str) -> None:
+def test_a_report_never_overwrites_a_source_or_the_target_file(tmp_path: Path, report: str) -> None:
     (tmp_path / "schedules.yaml").write_text(PRESENT)
     source = tmp_path / "source.json"
     source.write_text((SAMPLES / "sdk_v1.json").read_text())
@@ -540,7 +544,7 @@ def test_a_report_replaces_nothing_that_is_read_or_written(tmp_path: Path, repor
     assert source.read_text() == (SAMPLES / "sdk_v1.json").read_text()
 
 
-def test_the_defaults_of_the_file_are_told(tmp_path: Path) -> None:
+def test_the_defaults_of_the_target_file_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "schedules.yaml"
     file.write_text(f"defaults:\n  max_concurrent_runs: 1\n{PRESENT}")
 
@@ -558,7 +562,7 @@ def test_the_defaults_of_the_file_are_told(tmp_path: Path) -> None:
     ],
     ids=["a byte order mark", "mixed line ends"],
 )
-def test_marks_and_ends_of_lines_stay(tmp_path: Path, present: str) -> None:
+def test_a_byte_order_mark_and_line_ends_are_kept(tmp_path: Path, present: str) -> None:
     file = tmp_path / "schedules.yaml"
     file.write_bytes(present.encode())
 
@@ -580,7 +584,7 @@ def conditioned(*conditions: Any) -> Any:
     return document
 
 
-def test_conditions_within_each_other_hold_together(tmp_path: Path) -> None:
+def test_nested_conditions_are_never_merged_into_alternative_globs(tmp_path: Path) -> None:
     csv = "@endsWith(triggerBody()?['Name'], '.csv')"
     other = "@startsWith(triggerBody()?['Name'], 'a')"
 
@@ -590,11 +594,11 @@ def test_conditions_within_each_other_hold_together(tmp_path: Path) -> None:
     globs = one.keys["change"].get("include", [])
     verdicts = {each.place: each.verdict.value for each in one.draft.differences if each.place.endswith(".expression")}
     assert len(verdicts) == 2
-    assert len(globs) < 2  # either of two globs would do, where both conditions have to hold
+    assert len(globs) < 2  # two globs would be alternatives, but both conditions must hold
     assert globs or set(verdicts.values()) == {"lost"}
 
 
-def test_days_as_numbers_count_from_sunday(tmp_path: Path) -> None:
+def test_sdk_v1_week_days_given_as_numbers_count_from_sunday(tmp_path: Path) -> None:
     document = sdk_v1_with()
     document[0]["Recurrence"] |= {"Frequency": "Week", "Schedule": {"Hours": [6], "WeekDays": [0, 3]}}
 
@@ -603,7 +607,7 @@ def test_days_as_numbers_count_from_sunday(tmp_path: Path) -> None:
     assert one.keys["recurrence"]["week_days"] == ["Wednesday", "Sunday"]
 
 
-def test_the_parameters_of_an_arm_template_are_resolved_or_left_to_a_person(tmp_path: Path) -> None:
+def test_arm_template_parameters_are_resolved_or_left_to_the_user(tmp_path: Path) -> None:
     known = of_document(tmp_path, "logic-app", template_with({"type": "string", "defaultValue": "night"}))
     unknown = of_document(tmp_path, "logic-app", template_with({"type": "string"}))
 

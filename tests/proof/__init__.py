@@ -1,1 +1,1 @@
-"""A seeded simulator: the real engine over a clock, a ledger, an endpoint, a history and a storage that all fail."""
+"""A seeded simulator: the real engine with a clock, ledger, endpoint, run history and storage that all fail."""

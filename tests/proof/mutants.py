@@ -1,7 +1,7 @@
-"""Plays mutants of the engine: each is one small change of its code that some test, or the simulator, has to notice.
+"""Runs mutants of the engine: each is one small change of its code that a test or the simulator must detect.
 
-`make mutants` plays a sample, drawn anew each day unless a seed is given. Against a mutant run the tests that run its
-line, as coverage knows, until one fails; against one that they do not notice, eight seeds of the simulator.
+`make mutants` runs a sample that changes daily unless a seed is given. Each mutant runs the tests that cover its line,
+until one fails. If none fails, it runs eight seeds of the simulator.
 """
 
 import argparse
@@ -39,7 +39,7 @@ CORE = (
     "triggers/starting/settling.py",
     "triggers/starting/submitting.py",
 )
-"""Claim, settle, look-up and mark: whatever survives here is explained."""
+"""Claim, settle, look-up and mark. Every survivor here needs an explanation."""
 ENGINE = (
     "triggers/ledger/*.py",
     "triggers/reconciling/*.py",
@@ -57,7 +57,7 @@ ENGINE = (
     "triggers/azureml/run_history.py",
 )
 ELSEWHERE = {"triggers/ledger/azure_table.py", "triggers/ledger/calls.py", "triggers/ledger/table_writes.py"}
-"""Played by tests with the storage emulator, which are not run against mutants."""
+"""Covered only by tests with the storage emulator, which are not run against mutants."""
 OPERATORS = (
     *("Eq_NotEq", "NotEq_Eq", "Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),
     *("Is_IsNot", "IsNot_Is"),
@@ -72,7 +72,7 @@ KINDS = {
     **dict.fromkeys(OPERATORS[20:22], "ReplaceUnaryOperator_"),
 }
 PLACES = {"0", "1", "2"}
-"""Numbers that are counted with; others say how long or how many, and one more or less means nothing."""
+"""Numbers used for counting. Others are durations or sizes, where one more or less makes no difference."""
 ENOUGH = 0.85
 SIMULATED = [f"tests/proof/test_simulation.py::test_twenty_thousand_faults_start_no_run_twice_and_lose_none[{first}]"
              for first in (0, 4)]  # fmt: skip
@@ -80,24 +80,24 @@ PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addop
 FAST = "not azurite and not machine and not browser and not simulation and not proof"
 TIMEOUTS = ("-o", "faulthandler_timeout=60", "-o", "faulthandler_exit_on_timeout=true")
 LONGEST = 900.0
-"""Seconds, for all tests of a mutant."""
+"""Time limit in seconds for all tests of one mutant."""
 MEMORY = 6 << 30
-"""Bytes: a loop that no longer ends must not take the machine with it."""
+"""Memory limit in bytes, because an endless loop must not exhaust the machine."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file can be changed, and how."""
+    """One possible change: where in the file, and how."""
 
     file: str
     line: int
     column: int
     operator: str
     number: int
-    """Among the places of its operator in the file."""
+    """Index among the places of its operator in the file."""
 
     def mutant(self) -> "Mutant | None":
-        """The file with the change; None where there is none to be made."""
+        """The changed file; None if the operator changes nothing."""
         source = (ROOT / self.file).read_text()
         try:
             code = mutate_code(source, operator_of(self.operator), self.number)
@@ -128,17 +128,17 @@ class Mutant:
 
     @property
     def change(self) -> tuple[str, str, str]:
-        """What the list of survivors knows it by: the line's number may change."""
+        """Identifies the mutant in the list of survivors, without the line number, which may change."""
         return self.file, self.before, self.after
 
 
 def operator_of(name: str) -> Any:
-    """An operator of cosmic-ray, by its short name."""
+    """Return the cosmic-ray operator with a short name."""
     return get_operator(f"core/{KINDS.get(name, '')}{name}")()
 
 
 def places_in(file: str, source: str) -> Iterator[Place]:
-    """Where a file can be changed, without types, decorators, log lines, and what an assert states."""
+    """Where a file can be changed, excluding types, decorators, log lines and assertions."""
     tree, left_out = get_ast(source), _left_out(ast.parse(source))
     for name in OPERATORS:
         operator = operator_of(name)
@@ -149,7 +149,7 @@ def places_in(file: str, source: str) -> Iterator[Place]:
 
 
 def _means_something(operator: str, node: Any) -> bool:
-    """Not so a duration that is one second longer, nor the star that stands before named parameters."""
+    """False for changes without effect: a duration one second longer, or the star before keyword-only parameters."""
     if operator == "NumberReplacer":
         return node.value in PLACES and node.parent.type != "argument"
     return not (node.type == "operator" and node.parent.type == "parameters")
@@ -164,7 +164,7 @@ def _compiles(code: str) -> bool:
 
 
 def _left_out(tree: ast.Module) -> set[int]:
-    """The lines of annotations, decorators, log calls and what decides about these alone, asserts and docstrings."""
+    """The lines of annotations, decorators, log calls and their conditions, assertions and docstrings."""
     parts: list[ast.AST] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
@@ -183,7 +183,7 @@ def _left_out(tree: ast.Module) -> set[int]:
 
 
 def _is_said(node: ast.AST) -> bool:
-    """Whether a statement is a docstring, or a line of the log with what it tells."""
+    """True for a docstring, and for a log call with its arguments."""
     if isinstance(node, ast.Assign):
         return ast.unparse(node.targets[0]) == "extra"
     if not isinstance(node, ast.Expr):
@@ -193,7 +193,7 @@ def _is_said(node: ast.AST) -> bool:
 
 
 def sampled(places: Sequence[Place], number: int, seed: int) -> Iterator[Mutant]:
-    """So many mutants, no two of them at one place as long as there are others."""
+    """Draw mutants; no place twice while there are unused ones."""
     shuffled = random.Random(seed).sample(list(places), len(places))
     first = list({(one.file, one.line, one.column): one for one in shuffled}.values())
     others = [one for one in shuffled if one not in first]
@@ -208,7 +208,7 @@ class Tests:
     """File → line → tests."""
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests that run a mutant's line, its folder's first; of a line that runs on import, those of the file."""
+        """The tests that cover a mutant's line, its folder's first; for a line run on import, those of its file."""
         lines = self.by_line.get(mutant.file, {})
         statement = _statement_at(mutant)
         tests = frozenset[str]().union(*(lines.get(line, ()) for line in statement))
@@ -217,7 +217,7 @@ class Tests:
 
 
 def _statement_at(mutant: Mutant) -> range:
-    """The lines of the innermost statement, of a compound one its head, up to a mutant's own."""
+    """The lines of the innermost statement (only the head of a compound one) up to the mutant's line."""
     around = [
         node
         for node in ast.walk(ast.parse(mutant.code))
@@ -227,7 +227,7 @@ def _statement_at(mutant: Mutant) -> range:
 
 
 def measured(folder: Path) -> Tests:
-    """Run the fast tests once, without a mutant, and note who runs what."""
+    """Run the fast tests once, without a mutant, and record which test covers which line."""
     command = (
         *PYTEST,
         "-q",
@@ -256,7 +256,7 @@ def measured(folder: Path) -> Tests:
 
 
 def played(mutant: Mutant, tests: Tests, folders: "SimpleQueue[Path]") -> str | None:
-    """What has noticed a mutant: tests, the simulator; None when nothing has."""
+    """What detected the mutant: tests or the simulator; None if it survived."""
     folder = folders.get()
     path = folder / mutant.file
     source = path.read_text()
@@ -272,7 +272,7 @@ def played(mutant: Mutant, tests: Tests, folders: "SimpleQueue[Path]") -> str | 
 
 
 def _fails(folder: Path, tests: Sequence[str]) -> bool:
-    """Whether one of these tests fails, or does not come to an end."""
+    """True if one of these tests fails or does not end."""
     listed = folder / "chosen-tests.txt"
     listed.write_text("\n".join(tests))
     command = (*PYTEST, "-q", "-x", "-p", "no:randomly", *TIMEOUTS, f"@{listed}")
@@ -293,7 +293,7 @@ def _fails(folder: Path, tests: Sequence[str]) -> bool:
 
 
 def copies(number: int, below: Path) -> list[Path]:
-    """So many copies of this tree: each mutant is played in a place of its own."""
+    """Copies of this tree, because each mutant runs in its own copy."""
     ignored = shutil.ignore_patterns(
         ".venv", ".local", ".git", "__pycache__", ".*_cache", ".hypothesis", "node_modules"
     )
@@ -301,24 +301,24 @@ def copies(number: int, below: Path) -> list[Path]:
 
 
 def explanations() -> dict[tuple[str, str, str], str]:
-    """File, line before, line after → why nothing has to notice it; an empty line after stands for whatever it is."""
+    """(file, line before, line after) → why it may survive; an empty line after matches every change of the line."""
     listed = tomllib.loads(EXPLAINED.read_text())["survivor"]
     return {(one["file"], one["before"], one.get("after", "")): one["because"] for one in listed}
 
 
 def explanation(mutant: Mutant, known: Mapping[tuple[str, str, str], str]) -> str | None:
-    """Why nothing has to notice a mutant; None: nobody has said so."""
+    """Why a mutant may survive; None if it is not explained."""
     return known.get(mutant.change) or known.get((mutant.file, mutant.before, ""))
 
 
 def engine_places(patterns: Iterable[str] = ENGINE) -> list[Place]:
-    """Every place of these files, in their order."""
+    """Every place of these files, in the files' order."""
     files = sorted({path.relative_to(ROOT).as_posix() for one in patterns for path in ROOT.glob(one)} - ELSEWHERE)
     return [one for file in files for one in places_in(file, (ROOT / file).read_text())]
 
 
 def report(outcomes: Mapping[Mutant, str | None]) -> bool:
-    """Print what survived, with its explanation; whether enough were noticed, and every survivor of the core told."""
+    """Print the survivors with their explanations; False if too many survived, or one of the core is unexplained."""
     known = explanations()
     survivors = [one for one, noticed in outcomes.items() if noticed is None]
     unexplained = [one for one in survivors if one.file in CORE and not explanation(one, known)]

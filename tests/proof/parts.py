@@ -1,4 +1,4 @@
-"""The engine's surroundings with their faults: ledger, endpoint, run history, blobs and clock of one instance."""
+"""The engine's faulty surroundings: ledger, endpoint, run history, blobs and clock of one instance."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,11 +20,11 @@ from .world import Instance, World
 
 Answered = TypeVar("Answered")
 MUTE = {"mute"}
-"""Schedules whose runs are never looked up: a setting is missing."""
+"""Schedules whose runs are never looked up, because a setting is missing."""
 
 
 class SimClock:
-    """The clocks of one instance: the time of day is skewed; the others are not, but may stand still with it."""
+    """The clocks of one instance. Its time of day is skewed; the others are not, but may stand still with it."""
 
     def __init__(self, world: World, instance: Instance) -> None:
         self._world, self._instance = world, instance
@@ -48,7 +48,7 @@ class SimClock:
 
 
 class SimTable:
-    """The store behind a network: a call may fail before or after it has worked, and the caller may die on the way."""
+    """The store behind a network: a call may fail before or after its effect, and the caller may die during it."""
 
     incarnation = 0
 
@@ -91,7 +91,7 @@ class SimTable:
         if world.happens(world.rates.answer_lost, "answer lost"):
             if world.rng.random() < 0.5:
                 raise LedgerUnavailable(f"{what}: the answer was lost")
-            return self._store.write(partition, operations)  # repeated underneath: it may meet its own rows
+            return self._store.write(partition, operations)  # repeated by the client library: it may find its own rows
         return written
 
     def _asked(self, what: str, ask: Callable[[], Answered]) -> Answered:
@@ -111,19 +111,19 @@ def _shown(operations: Sequence[Operation]) -> str:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A run that Azure ML has started."""
+    """A run that Azure ML started."""
 
     at: float
     key: str
     ledger_id: str
     run_id: str
     ends_at: float
-    """Unless it is canceled before."""
+    """Unless it is canceled earlier."""
 
 
 @dataclass
 class Service:
-    """Azure ML: what it has accepted, and up to when its index knows."""
+    """Azure ML: the runs it accepted, and up to what time its index knows them."""
 
     world: World
     accepted: list[Accepted] = field(default_factory=list)
@@ -131,17 +131,17 @@ class Service:
     storm_until: float = 0.0
     lag: float = 5.0
     canceled: dict[str, float] = field(default_factory=dict)
-    """Run id → when."""
+    """Run id → time of cancellation."""
     at_once: Counter[str] = field(default_factory=Counter)
-    """Schedule → the most runs that ran at a time."""
+    """Schedule → the largest number of runs at the same time."""
 
     def most_at_once(self, schedule: str) -> None:
-        """Note how many runs of a schedule run now."""
+        """Record how many runs of a schedule run now."""
         running = sum(schedule_of(one.key) == schedule and self.status_of(one) == "Running" for one in self.accepted)
         self.at_once[schedule] = max(self.at_once[schedule], running)
 
     def status_of(self, one: Accepted) -> str:
-        """What the service says of a run."""
+        """The status that the service reports for a run."""
         if self.canceled.get(one.run_id, self.world.now + 1) <= self.world.now:
             return "Canceled"
         if self.world.now < one.ends_at:
@@ -159,7 +159,7 @@ class Service:
         return one
 
     def indexed(self) -> list[Accepted]:
-        """What run history knows by now: never less than before, in the order of acceptance."""
+        """The runs that history knows now: never fewer than before, in the order of acceptance."""
         self.indexed_until = max(self.indexed_until, self.world.now - self.lag)
         return [one for one in self.accepted if one.at <= self.indexed_until]
 
@@ -181,7 +181,7 @@ class SimEndpoint:
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         world, rates = self._world, self._world.rates
-        # Between claim and POST: where the freshness check is all that stands between a freeze and a second run.
+        # Between claim and POST: after a freeze here, only the freshness check prevents a second run.
         world.step(self._instance, "token for " + submission.run_key, freezes=8)
         if not is_fresh():
             return Outcome(answer=Answer.UNSENT, sentence="too late")
@@ -195,7 +195,7 @@ class SimEndpoint:
         return self._sent(submission)
 
     def _sent(self, submission: Submission) -> Outcome:
-        """From here on the request is on the wire, whatever becomes of the instance."""
+        """From here on the request is on the wire, even if the instance dies."""
         world, rates = self._world, self._world.rates
         wire: dict[str, Accepted] = {}
         on_the_wire = world.rng.uniform(0.05, 1) if world.rng.random() < 0.95 else world.rng.uniform(1, 110)
@@ -211,7 +211,7 @@ class SimEndpoint:
 
 
 class SimHistory:
-    """Run history: away at times, and behind by the index's lag."""
+    """Run history: sometimes unreachable, and late by the index's lag."""
 
     def __init__(self, world: World, instance: Instance, service: Service) -> None:
         self._world, self._instance, self._service = world, instance, service
@@ -229,7 +229,7 @@ class SimHistory:
 
 
 class SimService:
-    """Azure ML, as far as accepted runs are asked for and canceled."""
+    """The part of Azure ML that reports the status of accepted runs and cancels them."""
 
     def __init__(self, world: World, instance: Instance, service: Service) -> None:
         self._world, self._instance, self._service = world, instance, service
@@ -266,13 +266,13 @@ _ENDS = {"Finished": RunState.FINISHED, "Failed": RunState.FAILED, "Canceled": R
 
 @dataclass
 class Container:
-    """The blobs: path → present version."""
+    """The blobs: path → current version."""
 
     world: World
     present: dict[str, FoundBlob] = field(default_factory=dict)
 
     def upload(self, path: str) -> None:
-        """Add or overwrite a blob; sometimes with the bytes that an earlier one had, which was deleted."""
+        """Add or overwrite a blob; sometimes with the bytes of an earlier, deleted one."""
         before, now = self.present.get(path), self.world.time.replace(microsecond=0)
         md5 = f"{self.world.rng.getrandbits(64):x}"
         if before is not None and before.content_md5 is not None and before.created != now:
@@ -280,7 +280,7 @@ class Container:
         self._put(path, md5, now)
 
     def touch(self, path: str) -> None:
-        """Write a blob's metadata: another version of the same content, which no event tells."""
+        """Write a blob's metadata: a new version with the same content, without an event."""
         md5, created = self.present[path].content_md5, self.present[path].created
         assert md5 is not None
         assert created is not None
@@ -342,7 +342,7 @@ class SimBlobs:
 
 
 class SimThreads:
-    """Threads of one instance's pass: activities that take turns whenever one of them waits for the outside."""
+    """The threads of one instance's pass: activities that take turns when one of them makes a call to the outside."""
 
     def __init__(self, world: World, instance: Instance, number: int) -> None:
         self._world, self._instance, self.number = world, instance, number
@@ -366,7 +366,7 @@ class SimThreads:
 
 
 class SimCondition:
-    """What they wait with. Nobody is interrupted between two calls to the outside, so nothing has to be locked."""
+    """The condition they wait on. No thread is interrupted between two calls to the outside, so no lock is needed."""
 
     def __init__(self, world: World, instance: Instance) -> None:
         self._world, self._instance = world, instance

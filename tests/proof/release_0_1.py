@@ -1,7 +1,7 @@
-"""A process of release 0.1.0, whose code tests/data/triggers_0_1_0.zip holds: during a deployment it runs beside ours.
+"""A process of release 0.1.0 (code in tests/data/triggers_0_1_0.zip), which runs next to ours during a deployment.
 
-It talks to the same ledger, storage and service. Its classes are its own, so what passes between it and the simulator
-is rebuilt on the way, by name.
+It uses the same ledger, storage and service. Because it has its own classes, values that pass between it and the
+simulator are converted by name.
 """
 
 import sys
@@ -30,7 +30,7 @@ PLACES = {
     "scheduling.change": ("BlobChange", "CopyStatus", "FoundBlob"),
     "blob_storage": ("Page", "BlobUnavailable", "ListingExpired"),
 }
-"""Where the release has what its surroundings answer with."""
+"""Modules of the release that define the classes of its surroundings' answers."""
 OPERATIONS = {name: getattr(ports, name) for name in ("Create", "Replace", "Merge", "Delete")}
 
 
@@ -43,12 +43,12 @@ def module(name: str) -> Any:
 
 @cache
 def classes() -> dict[str, Any]:
-    """The release's own classes of what its surroundings answer with."""
+    """The release's own classes for its surroundings' answers."""
     return {name: getattr(module(place), name) for place, names in PLACES.items() for name in names}
 
 
 def rebuilt(value: Any, known: dict[str, Any]) -> Any:
-    """A value in the classes of the other side, as far as these know its fields; others as they are."""
+    """Convert a value to the other side's class, keeping the fields it knows; other values are returned unchanged."""
     other = known.get(type(value).__name__)
     if other is not None and isinstance(value, Enum):
         return other[value.name]
@@ -63,7 +63,7 @@ def rebuilt(value: Any, known: dict[str, Any]) -> Any:
 
 
 class AsSeen:
-    """A part of the surroundings as the release sees it."""
+    """One part of the surroundings, as the release sees it."""
 
     def __init__(self, part: Any) -> None:
         self._part = part
@@ -85,7 +85,7 @@ class AsSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long things may take."""
+    """Time limits."""
 
     submit_deadline: timedelta
     unknown_settle: timedelta
@@ -94,7 +94,7 @@ class Pace:
 
 
 class Release:
-    """What fires and reconciles in one process of the release."""
+    """The engine of one process of the release."""
 
     def __init__(
         self, text: str, *, outside: Any, table: Any, clock: Any, pace: Pace, spread: Callable[[], float]
@@ -117,11 +117,11 @@ class Release:
         )
 
     def watches(self, name: str) -> bool:
-        """Whether a schedule is change-based."""
+        """True if a schedule is change-based."""
         return isinstance(self.config.schedules[name].trigger, module("scheduling.config").ChangeTrigger)
 
     def fire(self, name: str) -> None:
-        """A schedule's timer has fired."""
+        """Handle the firing of a schedule's timer."""
         module("due_occurrences").fire_due(
             self.config.schedules[name],
             self._ledger,
@@ -148,7 +148,7 @@ class Release:
         raise AssertionError("release 0.1.0 knows no renames")
 
     def run_pass(self, threads: object) -> None:
-        """A pass of the reconciler, which knows one thread."""
+        """Run a pass of the reconciler, which has one thread."""
         changes = self._changes(self._blobs)
         module("reconciliation").Reconciliation(
             config=self.config,

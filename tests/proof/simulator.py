@@ -1,4 +1,4 @@
-"""A few hours of several instances under faults, then a while without; and what must hold when it is over."""
+"""Simulates several instances for a few hours with faults, then a while without, and checks what must hold."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +113,7 @@ LIMIT = ", timeout: 2m, rerun: {states: [failed, timeout], attempts: 1, delay: 5
 
 
 def text_with(batch: str, kind: str, data_path: str, *, chains: bool = True) -> str:
-    """The file with what is edited in it."""
+    """The schedules file with the edited values."""
     text = FILE.replace(BATCHES[0], batch).replace("FICKLE", kind).replace("DATA", data_path)
     if not chains:
         return text.replace("CHAINS", "").replace("AGAIN", "").replace("LIMIT", "")
@@ -122,7 +122,7 @@ def text_with(batch: str, kind: str, data_path: str, *, chains: bool = True) -> 
 
 
 def read(text: str) -> Config:
-    """The configuration of a file without faults."""
+    """Load a file that must be valid."""
     found = config(text)
     assert not found.faults, [str(one) for one in found.faults]
     return found
@@ -135,7 +135,7 @@ STORAGE_CLOCK = timedelta(seconds=17)
 
 @dataclass
 class Parts:
-    """What may be swapped for something broken, to see that the simulator notices."""
+    """Parts that a test may replace by broken ones, to prove that the simulator detects them."""
 
     ledger: Callable[[Table], Ledger] = Ledger
     rows: Callable[[Ledger], ChangeLedger] = ChangeLedger
@@ -150,13 +150,13 @@ class Parts:
 
 
 class Worker(Protocol):
-    """What the host calls in one process, be it of this release or of an older one."""
+    """What the host calls in one process of this release or an older one."""
 
     def watches(self, name: str) -> bool:
-        """Whether a schedule is change-based."""
+        """True if a schedule is change-based."""
 
     def fire(self, name: str) -> None:
-        """A schedule's timer has fired."""
+        """Handle the firing of a schedule's timer."""
 
     def report(self, name: str, path: str, blobs: SimBlobs) -> None:
         """Handle an event for a blob."""
@@ -165,7 +165,7 @@ class Worker(Protocol):
         """Handle an event for a renamed directory."""
 
     def run_pass(self, threads: SimThreads) -> None:
-        """A pass of the reconciler."""
+        """Run a pass of the reconciler."""
 
 
 @dataclass
@@ -207,7 +207,7 @@ class Present:
 
 
 class SwappedEngine(Engine):
-    """The app's engine, with parts that may be broken."""
+    """The app's engine, with replaceable parts."""
 
     def __init__(self, parts: Parts, **wiring: Any) -> None:
         super().__init__(**wiring)
@@ -257,7 +257,7 @@ class SwappedEngine(Engine):
 
 @dataclass
 class Simulation:
-    """One seed's story."""
+    """The simulation of one seed."""
 
     seed: int
     parts: Parts = field(default_factory=Parts)
@@ -266,24 +266,24 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.world = World(self.seed, self.rates)
-        # Of batches either the manifest is played, or the folder that their runs get.
+        # Batches are simulated either with a manifest or with the folder that their runs get.
         self.data_path = "folder" if self.seed % 2 else "manifest"
         self.batch, self.kind = BATCHES[0], KINDS[0]
         self.text = text_with(self.batch, self.kind, self.data_path, chains=not self.rates.rollout)
         self.config = read(self.text)
         self.is_old = bool(self.rates.rollout)
-        """Whether it is release 0.1.0 that was deployed last."""
+        """True if release 0.1.0 was deployed last."""
         self.alive: list[tuple[str, float, float]] = []
-        """The kind of the schedule `fickle` in a process, with its first and its last second."""
+        """The kind of the schedule `fickle` in each process, with the first and last second."""
         self.store = Ledger(MemoryTable(lambda: self.world.time + STORAGE_CLOCK))
         self.service = Service(self.world)
         self.container = Container(self.world)
         self.observed: set[BlobChange] = set()
-        """The versions that a delivery has seen and lived on; of others, overwritten before, the newest counts."""
+        """The versions seen by a delivery that survived; of versions overwritten earlier, only the newest counts."""
         self.processes = [self._start(f"i{number}") for number in range(3)]
 
     def run(self) -> list[str]:
-        """Play it; returns what was violated, each as a sentence."""
+        """Run the simulation; returns one sentence for each violation."""
         calm = self.hours * 3600
         for minute in range(int(calm) // 60 + 240):
             self.world.at(minute * 60 + 0.5, self._minute)
@@ -320,7 +320,7 @@ class Simulation:
             self._reconcile(process)
 
     def _deploy(self) -> None:
-        """Somebody deploys another file: one process after the other is replaced, within ten minutes."""
+        """Deploy another file: the processes are replaced one after the other, within ten minutes."""
         world = self.world
         self.batch = world.rng.choice(BATCHES)
         self.kind = world.rng.choice(KINDS) if world.rng.random() < 0.5 else self.kind
@@ -330,7 +330,7 @@ class Simulation:
         self._replace_all()
 
     def _roll_out(self) -> None:
-        """The app is deployed in this release, or rolled back to 0.1.0."""
+        """Deploy this release, or roll back to 0.1.0."""
         self.is_old = not self.is_old
         self.world.note(f"deployed: {'release 0.1.0' if self.is_old else 'this release'}")
         self._replace_all()
@@ -341,12 +341,12 @@ class Simulation:
             world.at(world.now + world.rng.uniform(0, 600), partial(self._replace, process))
 
     def _replace(self, process: Process) -> None:
-        """End a process, wherever it is; its successor reads the present file."""
+        """End a process at any point; its successor reads the current file."""
         process.instance.alive = False
         self._restart_if_dead(process)
 
     def _people(self) -> None:
-        """Somebody pauses a schedule now and then, and remembers to resume it."""
+        """Pause a schedule now and then, and resume it later."""
         world = self.world
         if not world.rates.crash:
             return
@@ -371,7 +371,7 @@ class Simulation:
 
     def _timer(self, schedule: TimeSchedule, process: Process) -> None:
         if process.worker.watches(schedule.name):
-            return  # a process with another file, in which this schedule has no timer
+            return  # a process with another file, where this schedule has no timer
         self._spawn(process, lambda: process.worker.fire(schedule.name))
 
     def _reconcile(self, process: Process) -> None:
@@ -402,7 +402,7 @@ class Simulation:
         world.at(world.now + world.rng.expovariate(1 / 100), self._next_upload)
 
     def _next_rename(self) -> None:
-        """Somebody writes a directory aside, and renames it into the watched folder."""
+        """Write a directory elsewhere, and rename it into the watched folder."""
         world = self.world
         number = world.rng.randrange(1000)
         source, path = f"aside/{number}", f"moved/{world.rng.randrange(3)}"
@@ -412,17 +412,17 @@ class Simulation:
         world.note(f"{source} is renamed to {path}")
         at = world.time
         for _ in range(world.rng.choice((1, 1, 2, 3))):
-            world.at(world.now + world.rng.choice((0.2, 1, 30, 600)), partial(self._tell_rename, path, source, at))
+            world.at(world.now + world.rng.choice((0.2, 1, 30, 600)), partial(self._report_rename, path, source, at))
         if world.now < self.hours * 3600:
             world.at(world.now + world.rng.expovariate(1 / 3600), self._next_rename)
 
-    def _tell_rename(self, path: str, source: str, at: datetime) -> None:
+    def _report_rename(self, path: str, source: str, at: datetime) -> None:
         process = self.world.rng.choice(self.processes)
 
         def ended(*, well: bool) -> None:
             if not well:
                 delay = self.world.rng.uniform(1, 60)
-                self.world.at(self.world.now + delay, lambda: self._tell_rename(path, source, at))
+                self.world.at(self.world.now + delay, lambda: self._report_rename(path, source, at))
             self._restart_if_dead(process)
 
         self.world.spawn(process.instance, lambda: process.worker.renamed(path, source, at), ended)
@@ -432,7 +432,7 @@ class Simulation:
         return f"sets/g{rng.randrange(4)}/{rng.choice(('a', 'b1', 'b2', 'c', 'x'))}.csv"
 
     def _deliver(self, path: str) -> None:
-        """The host delivers an event again until its function has come to an end."""
+        """Deliver an event, as the host does, until its function succeeds."""
         process = self.world.rng.choice(self.processes)
         name = _watching(path)
         blobs = SimBlobs(self.world, process.instance, self.container)
@@ -459,7 +459,7 @@ class Simulation:
             self.processes[self.processes.index(process)] = self._start(process.instance.name)
 
     def _calm(self) -> None:
-        """From now on everything works, and the clocks are right."""
+        """Stop all faults and set the clocks right."""
         self.world.rates = self.world.rates.none()
         self.service.storm_until = 0.0
         for name in self.config.schedules:
@@ -528,7 +528,7 @@ class Simulation:
         return found
 
     def _expected(self) -> list[str]:
-        """A key for every occurrence of the life so far."""
+        """The run keys of every occurrence of the life so far."""
         keys = []
         until = self.world.time - timedelta(minutes=10)
         for registration in self.store.registrations():
@@ -539,7 +539,7 @@ class Simulation:
         return keys
 
     def _violations_of_chains(self, runs: Mapping[str, Run]) -> list[str]:
-        """Every end that a schedule follows has its row, and no chain has one for anything else."""
+        """Check that every end followed by a schedule has its row, and that no chain has other rows."""
         found = []
         begun = START + _CHAINS_BEGUN
         for one in self.config.schedules.values():
@@ -557,7 +557,7 @@ class Simulation:
         return found
 
     def _violations_of_reruns(self, runs: Mapping[str, Run]) -> list[str]:
-        """What has failed is run again as often as the file says, and no more often."""
+        """Check that failed runs are rerun as often as the file says, and no more often."""
         found = []
         attempts = Counter(run.replay_of for run in runs.values() if run.requested_by == REQUESTED_BY)
         for root, number in attempts.items():
@@ -574,7 +574,7 @@ class Simulation:
         return found
 
     def _violations_of_changes(self, runs: Mapping[str, Run]) -> list[str]:
-        """Every version has a row that a delivery has observed, or that is there; batches are a partition of theirs."""
+        """Check that each observed or current version has a row, and each batched change is in exactly one batch."""
         rows = ChangeLedger(self.store)
         first_seen = {one.schedule: one.first_seen for one in self.store.registrations()}
         lasting = {one.change for path, one in self.container.present.items() if not path.startswith("aside/")}
@@ -628,7 +628,7 @@ class Simulation:
     def _violations_of_set(
         self, run: Run, members: Sequence[Member], older: Sequence[Run], later: Sequence[Member]
     ) -> list[str]:
-        """A set is complete as it says, has one version of each file, and lacks none that came long before its end."""
+        """Check that a set is as complete as it says, has one version per file, and lacks no file that came in time."""
         assert run.batch is not None
         paths = [member.change.path for member in members]
         names = {member.change.name for member in members}
@@ -638,14 +638,14 @@ class Simulation:
             found.append(f"{run.key} has a file twice: {paths}")
         if missing != list(run.batch.missing or ()):
             found.append(f"{run.key} says that {run.batch.missing} are missing, and has {sorted(names)}")
-        # An older version that was superseded when the set was closed has waited for it too.
+        # An older version that was superseded when the set was closed also waited for it.
         made = self.world.states[run.key][0][0]
         replaced = [one.blob for one in older if 0 <= made - self.world.states[one.key][0][0] < _LONGEST_CLOSING]
         versions = [member.change for member in members] + [one for one in replaced if one and one.path in paths]
         first = min(one.last_modified for one in versions)
         if missing and run.nominal_time is not None and run.nominal_time - first < timedelta(minutes=39):
             found.append(f"{run.key} was closed incomplete before its deadline")
-        # Three intervals after its deadline it waits no longer for a listing.
+        # It waits for a listing until three intervals after its deadline.
         waited = run.nominal_time is not None and run.nominal_time - first > timedelta(minutes=54)
         for one in () if waited else later:
             came = one.group == run.batch.group and one.change.path not in paths and first <= one.change.last_modified
@@ -654,9 +654,9 @@ class Simulation:
         return found
 
     def _violations_of_order(self) -> list[str]:
-        """No run is started while an older one of its schedule waits, nor after a newer one where that counts."""
+        """Check that no run starts while an older one of its schedule waits, or after a newer one if order matters."""
         if self.rates.rollout:
-            return []  # 0.1.0 goes by when a run was decided
+            return []  # 0.1.0 orders runs by when they were decided
         found, patience = [], 4200 if self.rates.freeze else 150
         for name in ("all", "uploads", "newest", "pushy"):
             runs = self.store.recent_runs(name, 100_000)
@@ -685,7 +685,7 @@ class Simulation:
         return next((at for at, one in self.world.states.get(key, ()) if one == state), None)
 
     def _violations_of_edits(self) -> list[str]:
-        """Of a schedule that changes its kind, nothing starts of a time at which nobody read it so."""
+        """Check that a schedule that changes its kind starts nothing for times when no process read it as that kind."""
         found = []
         for one in self.service.accepted:
             run = self.store.get(one.key)
@@ -724,8 +724,8 @@ class Simulation:
                 found.append(f"{run.key} was started although its time lies in a pause")
             late = run.created_at - run.nominal_time
             if late > timedelta(seconds=DAY_AHEAD - 1000):
-                late -= timedelta(seconds=DAY_AHEAD)  # by the clock of who has written it
-            # An instance may freeze between its last look at the clock and the claim itself, here for 4,000 s at most.
+                late -= timedelta(seconds=DAY_AHEAD)  # by the clock of the instance that wrote it
+            # An instance may freeze between its last reading of the clock and the claim, here for 4,000 s at most.
             if late > window + timedelta(seconds=4100):
                 found.append(f"{run.key} was claimed {late} after its time")
         return found
@@ -740,7 +740,7 @@ def _fits_one(globs: Sequence[str], member: Member) -> bool:
 
 
 def _watching(path: str) -> str:
-    """The schedule that watches a path."""
+    """Name of the schedule that watches a path."""
     if "/" not in path:
         return "uploads"
     return {"sets": "complete", "moved": "moved"}.get(path.partition("/")[0], "gathered")
@@ -750,22 +750,22 @@ _BATCHED = frozenset({"gathered", "complete"})
 _LONGEST_CLOSING = 3600
 """Seconds, from a set's older versions being skipped to its run."""
 _CHAINS_BEGUN = timedelta(minutes=30)
-"""Ends are those of a chain once it has been seen, by whatever clock."""
+"""Ends count for a chain once the chain was first seen, by any instance's clock."""
 _BEFORE_A_LIFE = 600 + 900
-"""Seconds: as far back as events count in another life, and as wrong as the clock may be that began it."""
+"""Seconds: how far back events count in a new life, plus how wrong the clock that began it may be."""
 _AFTER_A_LIFE = 3600 + 1500 + 600
-"""Within the hour a life goes on where it was; its last process may have been the wrong one to ask."""
+"""Seconds: within an hour a life continues where it was; its last process may have had a wrong clock."""
 _PAUSED, _RESUMED = 0.01, 0.1
-"""Chances a minute."""
+"""Chances per minute."""
 
 _MOST_SKEWED = timedelta(minutes=11)
-"""An instance whose clock is ahead decides about an occurrence before its time, so perhaps before the pause."""
+"""An instance whose clock is ahead decides an occurrence early, perhaps before a pause that covers it."""
 
 _ACCEPTED = frozenset({RunState.FINISHED, RunState.FAILED})
 
 
 def story(simulation: Simulation, violations: list[str]) -> str:
-    """The violations, and the lines of the trace that concern their keys."""
+    """The violations, with the trace lines about their keys."""
     keys = {sentence.split()[0] for sentence in violations[:3]}
     lines = [line for line in simulation.world.trace if any(key in line for key in keys) or "freezes" in line]
     head = [f"seed {simulation.seed}: {len(violations)} violations", *violations[:10], "the story of the first:"]

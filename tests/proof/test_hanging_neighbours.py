@@ -1,6 +1,6 @@
 """A hanging pipeline does not delay its neighbors: a healthy schedule is processed within two passes.
 
-Played in the simulator's time, with the threads that the app has: a minute of waiting costs nothing here.
+It runs in simulated time, with the app's number of threads, so a minute of waiting costs nothing.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ HEALTHY = """
 
 @dataclass(frozen=True)
 class Neighbours:
-    """An endpoint of several hosts, of which some hang."""
+    """An endpoint with several hosts, some of which hang."""
 
     world: World
     instance: Instance
@@ -73,12 +73,12 @@ class Neighbours:
 @pytest.mark.parametrize(
     ("schedules", "host_of", "connects"),
     [
-        pytest.param(100, lambda name: "one", False, id="a host that lets nobody connect"),
-        pytest.param(100, lambda name: name, False, id="a hundred hosts that let nobody connect"),
+        pytest.param(100, lambda name: "one", False, id="one host that accepts no connection"),
+        pytest.param(100, lambda name: name, False, id="a hundred hosts that accept no connection"),
         pytest.param(60, lambda name: name, True, id="sixty pipelines that never answer"),
     ],
 )
-def test_a_healthy_schedule_is_seen_to_within_two_passes(
+def test_a_healthy_schedule_is_processed_within_two_passes(
     schedules: int, host_of: Callable[[str], str], *, connects: bool
 ) -> None:
     world = World(1, Rates().none())
@@ -121,7 +121,7 @@ _ACCEPTED = {RunState.SUBMITTED, RunState.FINISHED}
 
 
 def file_of(schedules: int) -> str:
-    """So many schedules, each with a pipeline of its own, and the healthy ones behind them."""
+    """A file with hanging schedules, each with its own pipeline, and the healthy schedules after them."""
     names = [f"h{number:03}" for number in range(schedules)]
     pipelines = "".join(f"  {name}: {{endpoint: 'https://{name}.api.azureml.ms/x'}}\n" for name in names)
     hanging = "".join(f"  {name}: {{pipeline: {name}, cron: {{expression: 0 0 1 1 *}}}}\n" for name in names)
@@ -130,7 +130,7 @@ def file_of(schedules: int) -> str:
 
 
 def prepare(engine: Engine, service: Service, container: Container, schedules: int) -> None:
-    """Twenty runs of each hanging schedule that are to be sent again; one of the healthy one, an end, and an upload."""
+    """Add 20 runs to resend per hanging schedule, and for the healthy ones one such run, an ended run and an upload."""
     now = engine.clock.now()
     engine.lives.renew(engine.config.schedules.values(), engine.ledger.lives(), now)
     for number in range(schedules):
@@ -165,7 +165,7 @@ def held_back(engine: Engine, name: str, number: str) -> Run:
 
 
 def play(world: World, instance: Instance, activity: Callable[[], None], seconds: float) -> None:
-    """Let something happen, and time pass."""
+    """Run an activity while time passes."""
     ends: list[bool] = []
     world.spawn(instance, activity, lambda *, well: ends.append(well))
     world.run_until(world.now + seconds)

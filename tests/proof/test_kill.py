@@ -1,4 +1,4 @@
-"""Real processes killed for real: the app on the host stand-in, `kill -9` at random while blobs arrive."""
+"""Kills real processes: the app on the host stand-in gets `kill -9` at random times while blobs arrive."""
 
 import random
 import time
@@ -29,7 +29,7 @@ _STARTED = {RunState.SUBMITTED, RunState.FINISHED}
 
 @pytest.mark.machine
 @pytest.mark.parametrize("blobs", [100, pytest.param(500, marks=pytest.mark.proof)])
-def test_as_many_runs_as_blobs_start_under_kill_9(tmp_path: Path, blobs: int) -> None:
+def test_each_blob_starts_exactly_one_run_under_kill_9(tmp_path: Path, blobs: int) -> None:
     (tmp_path / "schedules.yaml").write_text(FILE)
     settings = {
         "SCHEDULES_FILE": str(tmp_path / "schedules.yaml"),
@@ -54,7 +54,7 @@ def test_as_many_runs_as_blobs_start_under_kill_9(tmp_path: Path, blobs: int) ->
 
 
 def upload_under_kills(machine: Machine, names: list[str]) -> int:
-    """Upload from four threads while the host is killed at random; how often it was."""
+    """Upload from four threads while the host is killed at random; returns the number of kills."""
     rng, uploaded, kills = random.Random(SEED), Event(), 0
     service = BlobServiceClient.from_connection_string(machine.azurite.connection_string)
     try:
@@ -83,7 +83,7 @@ def upload_under_kills(machine: Machine, names: list[str]) -> int:
 
 
 def settle(machine: Machine, names: list[str]) -> list[str]:
-    """Wait until every blob has its submitted run; a fresh blob now and then proves what the unknown ones are."""
+    """Wait until every blob has a submitted run. Fresh blobs now and then serve as proof for the unknown runs."""
     service = TableServiceClient.from_connection_string(machine.azurite.connection_string)
     ledger = Ledger(AzureTable(lambda: service))
     witnesses: list[str] = []

@@ -1,4 +1,4 @@
-"""What counts as a mutant of the engine, and that the list of explained survivors is about the code as it is."""
+"""What counts as a mutant of the engine, and that the list of explained survivors matches the code."""
 
 from proof.mutants import CORE, ROOT, explanations, places_in, sampled
 
@@ -22,7 +22,7 @@ class One:
 '''
 
 
-def test_a_mutant_changes_what_the_code_does_and_nothing_that_is_only_said() -> None:
+def test_mutants_change_behavior_and_no_log_lines_or_docstrings() -> None:
     lines = SOURCE.splitlines()
     changes = {(lines[one.line - 1].strip(), one.operator) for one in places_in("module.py", SOURCE)}
 
@@ -38,7 +38,7 @@ def test_a_mutant_changes_what_the_code_does_and_nothing_that_is_only_said() -> 
     }
 
 
-def test_a_sample_is_the_same_for_the_same_seed_and_has_a_place_once() -> None:
+def test_a_sample_depends_on_its_seed_only_and_has_each_place_once() -> None:
     file = "triggers/starting/settling.py"
     places = list(places_in(file, (ROOT / file).read_text()))
     first, again, other = (list(sampled(places, 10, seed)) for seed in (1, 1, 2))
@@ -47,7 +47,7 @@ def test_a_sample_is_the_same_for_the_same_seed_and_has_a_place_once() -> None:
     assert len({one.code for one in first}) == 10
 
 
-def test_every_explained_survivor_is_still_a_mutant_of_the_core() -> None:
+def test_every_explained_survivor_is_still_a_mutant_of_the_core_code() -> None:
     unknown = set(explanations())
     for file in CORE:
         before = {change[1] for change in unknown if change[0] == file}

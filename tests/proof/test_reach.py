@@ -46,7 +46,7 @@ TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAc
 
 @contextmanager
 def machine_in(folder: Path) -> Iterator[Machine]:
-    """The app with these schedules, and a reconciler that comes every second."""
+    """The app with these schedules, and a reconciler that runs every second."""
     (folder / "schedules.yaml").write_text(FILE)
     settings = {
         "SCHEDULES_FILE": str(folder / "schedules.yaml"),
@@ -101,7 +101,7 @@ def event_of(container: str, path: str, kind: str = "BlobCreated", **data: str) 
 
 
 def deliver(machine: Machine, webhook: str, event: dict[str, object]) -> None:
-    """Event Grid repeats an event until it is taken."""
+    """Repeat an event until it is accepted, as Event Grid does."""
     url = f"{machine.url}/runtime/webhooks/{webhook}"
     for _ in range(100):
         with suppress(URLError, OSError):
@@ -114,8 +114,8 @@ def deliver(machine: Machine, webhook: str, event: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("groups", "lost"), [(5, 0.0), pytest.param(50, 0.1, marks=pytest.mark.proof)], ids=["5 groups", "50 groups"]
 )
-def test_as_many_complete_runs_start_as_there_are_groups(tmp_path: Path, groups: int, lost: float) -> None:
-    """With events lost, late and repeated, and the host killed in the middle."""
+def test_each_complete_group_starts_exactly_one_run(tmp_path: Path, groups: int, lost: float) -> None:
+    """Even with lost, late and repeated events, and with the host killed in between."""
     rng = random.Random(SEED)
     paths = [f"g{group:02}/{number}.csv" for group in range(groups) for number in range(10)]
     rng.shuffle(paths)
@@ -176,5 +176,5 @@ def test_every_file_of_a_renamed_directory_is_in_one_batch_while_timers_stay_pun
 
 
 def gathered_once(rows: list[StoredRow]) -> int:
-    """How many changes are in a batch."""
+    """Number of changes that are in a batch."""
     return sum(bool(row.columns["run_key"]) for row in rows)

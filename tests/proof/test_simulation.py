@@ -1,4 +1,4 @@
-"""The proof: faults by the ten thousand, no run started twice, none lost; and that the simulator would notice."""
+"""The proof: under tens of thousands of faults no run starts twice and none is lost; and the simulator detects it."""
 
 import logging
 from collections import Counter
@@ -39,21 +39,21 @@ from .world import START, Rates
 pytestmark = pytest.mark.simulation
 SEEDS_AT_ONCE = 4
 QUICK, ALL = range(0, 24, SEEDS_AT_ONCE), range(0, 108, SEEDS_AT_ONCE)
-"""First seeds: of `make test`, which plays 20,000 faults, and of `make proof`, which plays 100,000."""
+"""First seeds for `make test` (20,000 faults) and for `make proof` (100,000)."""
 BESIDE = Rates(edit=0.0, rollout=0.03, clock_stands=0.0, most_ahead=600)
-"""Release 0.1.0 and this one. What 0.1.0 got wrong is left out: edits, clocks that stand still, or are a day ahead."""
+"""Both releases, without what 0.1.0 got wrong: edits, and clocks that stand still or are a day ahead."""
 
 
 @pytest.fixture(autouse=True)
 def silence() -> Iterator[None]:
-    """The engine's log lines of a hundred days."""
+    """Silences the engine's log, which would have the lines of a hundred days."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
 def play(first_seed: int, rates: Rates | None = None) -> tuple[list[str], Counter[str]]:
-    """The stories of what was violated, none when all is well, and the faults injected."""
+    """The stories of the violations (empty if there are none), and the injected faults."""
     stories, faults = [], Counter[str]()
     for seed in range(first_seed, first_seed + SEEDS_AT_ONCE):
         simulation = Simulation(seed, rates=rates or Rates())
@@ -85,14 +85,14 @@ def test_a_hundred_thousand_faults_start_no_run_twice_and_lose_none(first_seed: 
 @pytest.mark.parametrize(
     "first_seed", [0, 4, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(8, 40, SEEDS_AT_ONCE))]
 )
-def test_beside_processes_of_the_last_release_nothing_starts_twice_and_nothing_is_lost(first_seed: int) -> None:
+def test_alongside_processes_of_the_last_release_no_run_starts_twice_and_none_is_lost(first_seed: int) -> None:
     stories, faults = play(first_seed, BESIDE)
 
     assert stories == []
     assert faults["another release"] >= SEEDS_AT_ONCE, "deployments and rollbacks"
 
 
-def test_a_seed_always_tells_the_same_story() -> None:
+def test_a_seed_always_gives_the_same_story() -> None:
     first, second = Simulation(7, hours=1), Simulation(7, hours=1)
 
     assert (first.run(), first.world.faults) == (second.run(), second.world.faults)
@@ -101,37 +101,37 @@ def test_a_seed_always_tells_the_same_story() -> None:
     ]
 
 
-class EverybodyWins(Ledger):
-    """A ledger that lets everybody claim a key."""
+class EveryClaimSucceeds(Ledger):
+    """A ledger that accepts every claim of a key."""
 
     def insert(self, run: Run, beside: Sequence[Operation] = ()) -> Run | None:
         return super().insert(run, beside) or run
 
 
-class NeverTooLate(SimEndpoint):
-    """A submitter that does not look how old its claim is."""
+class IgnoresClaimAge(SimEndpoint):
+    """A submitter that does not check how old its claim is."""
 
     def submit(self, submission: Submission, is_fresh: Callable[[], bool]) -> Outcome:
         return super().submit(submission, lambda: True)
 
 
-class ForgetfulHistory(SimHistory):
-    """A look-up by a tag that is not always found."""
+class UnreliableTagLookUp(SimHistory):
+    """A look-up by tag that sometimes misses the run."""
 
     def find(self, request: RunRequest, run_key: str, ledger_id: str) -> LookUp:
         found = super().find(request, run_key, ledger_id)
         return found if self._world.rng.random() < 0.5 else LookUp(complete=found.complete)
 
 
-class Gullible(UnknownRuns):
-    """Takes two empty look-ups for proof, however far behind the index is."""
+class IgnoresIndexLag(UnknownRuns):
+    """Takes two empty look-ups as proof, however far behind the index is."""
 
     def _index_has_caught_up(self, run: Run, since: Any, server_now: Any) -> bool:
         return True
 
 
-class Deaf(Ledger):
-    """A ledger whose pauses nobody hears of."""
+class IgnoresPauses(Ledger):
+    """A ledger that shows no pauses."""
 
     def pauses(self, schedule: str) -> Pauses:
         return Pauses()
@@ -143,15 +143,15 @@ class Deaf(Ledger):
         return replace(super().timer_state(schedule), pauses=())
 
 
-class SealsBlindly(ChangeLedger):
-    """Goes on with a batch without looking whether somebody else has."""
+class SealsWithoutCheck(ChangeLedger):
+    """Continues a batch without checking whether another instance already did."""
 
     def go_on(self, schedule: str, head: Head, fits: Fits, limit: int, sealed_at: datetime) -> bool:
         return super().go_on(schedule, replace(head, row=None), fits, limit, sealed_at)
 
 
-class InHaste(ChangeLedger):
-    """Takes everything that waits for a set to have waited for an hour."""
+class ClosesSetsEarly(ChangeLedger):
+    """Treats everything that waits for a set as if it had waited an hour longer."""
 
     def for_sets(self, schedule: str) -> Iterator[Arrival]:
         return (replace(one, at=one.at - timedelta(hours=1)) for one in super().for_sets(schedule))
@@ -163,8 +163,8 @@ class InHaste(ChangeLedger):
         return super().begin(schedule, replace(head, closed=closed), fits, limit)
 
 
-class InMemory(RenameLedger):
-    """Remembers the directories that are to be listed as long as its process lives."""
+class KeepsListingsInMemory(RenameLedger):
+    """Remembers the directories to list only as long as its process lives."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
@@ -184,51 +184,51 @@ class InMemory(RenameLedger):
         return self._mine.pop(one.path, None) is not None
 
 
-class NeverSweeps(Sweeps):
-    """Takes every sweep to be somebody else's."""
+class NeverOwnsASweep(Sweeps):
+    """Believes that every sweep belongs to another instance."""
 
     def set(self, schedule: str, life: str, state: SweepState) -> SweepState | None:
         return None
 
 
-class CountsNoReruns(Ledger):
-    """A ledger to which every rerun is the first attempt."""
+class ForgetsReruns(Ledger):
+    """A ledger that counts every rerun as the first attempt."""
 
     def insert_operations(self, run: Run, write_id: str | None = None) -> list[Operation]:
         return super().insert_operations(replace(run, reruns=None) if is_rerun(run) else run, write_id)
 
 
-class TellsNobody(Ledger):
-    """A ledger that does not write down the ends that chains follow."""
+class WritesNoEnds(Ledger):
+    """A ledger that does not record the ends that chains follow."""
 
     def following(self, followed: Mapping[str, frozenset[str]]) -> Self:
         return self
 
 
-class Overbooked(Ledger):
-    """A ledger in which nobody sees who holds a slot."""
+class IgnoresSlots(Ledger):
+    """A ledger that shows no run as holding a slot."""
 
     def slots(self, schedule: str, limit: int | None = None) -> Slots:
         return replace(super().slots(schedule, limit), open_runs=())
 
 
-class MarksTime(SimService):
-    """A service in which no run ever ends, as far as it tells."""
+class RunsNeverEnd(SimService):
+    """A service that reports every run as running for ever."""
 
     def of(self, run: Run) -> Seen:
         super().of(run)
         return Seen(status="Running")
 
 
-class ForgetsItsLife(Lives):
-    """An edited schedule that believes it has always been so."""
+class ForgetsEdits(Lives):
+    """Treats an edited schedule as if it had never been edited."""
 
     def of(self, schedule: Schedule, *, is_timer: bool = False) -> Life:
         return replace(super().of(schedule, is_timer=is_timer), first_seen=START, is_first=True)
 
 
-class ByDecision(Ledger):
-    """A ledger in which runs go by when they were decided."""
+class OrdersByDecision(Ledger):
+    """A ledger that orders runs by when they were decided."""
 
     def slots(self, schedule: str, limit: int | None = None) -> Slots:
         return self._decided(super().slots(schedule, limit))
@@ -241,8 +241,8 @@ class ByDecision(Ledger):
         return replace(slots, open_runs=decided, newest_started=None)
 
 
-class OneClock(SimEndpoint):
-    """A submitter that trusts its monotonic clock alone."""
+class MonotonicClockOnly(SimEndpoint):
+    """A submitter that trusts only its monotonic clock."""
 
     def place(self, request: RunRequest) -> str | None:
         self._asked_at = self._monotonic()
@@ -256,16 +256,16 @@ class OneClock(SimEndpoint):
         return self._world.now - self._instance.monotonic_stood
 
 
-class InKeyOrder(UnknownRuns):
-    """Looks runs up in the order of their keys, and takes an answer about one for one about all."""
+class LooksUpInKeyOrder(UnknownRuns):
+    """Looks runs up in the order of their keys, and takes an answer about one run as an answer about all."""
 
     def __init__(self, *, history: LookUps, clock: Clock, **wiring: Any) -> None:
-        super().__init__(history=TakenForAll(history), clock=clock, **wiring)
-        self._turns = EverybodysTurn(clock)
+        super().__init__(history=IncompleteMeansAway(history), clock=clock, **wiring)
+        self._turns = RemembersNoTurns(clock)
 
 
-class TakenForAll:
-    """A history whose incomplete answers all mean that it is away."""
+class IncompleteMeansAway:
+    """A history whose every incomplete answer means that it is unreachable."""
 
     def __init__(self, history: LookUps) -> None:
         self._history = history
@@ -275,8 +275,8 @@ class TakenForAll:
         return replace(found, is_away=not found.complete)
 
 
-class EverybodysTurn(Turns):
-    """Remembers nobody."""
+class RemembersNoTurns(Turns):
+    """Does not remember which run asked before."""
 
     def asked_before(self, key: str) -> float:
         return 0.0
@@ -285,8 +285,8 @@ class EverybodysTurn(Turns):
         return True
 
 
-class PathFromTheFile(Firing):
-    """Gives a batch the folder that the present file would gather."""
+class PathFromCurrentFile(Firing):
+    """Gives a batch the folder that the current file would collect."""
 
     def fire(
         self, schedule: Schedule, occurrence: Occurrence, skip: SkipReason | None = None, because: str | None = None
@@ -298,7 +298,7 @@ class PathFromTheFile(Firing):
         return super().fire(schedule, occurrence, skip, because)
 
 
-class Unbounded(Ledger):
+class KeepsEveryEvent(Ledger):
     """A ledger that keeps every event of every run."""
 
     def update(self, before: Run, after: Run, beside: Sequence[Operation] = ()) -> Run | None:
@@ -307,8 +307,8 @@ class Unbounded(Ledger):
         return super().update(before, after, beside)
 
 
-class ForItselfAlone(Ledger):
-    """A ledger by whose marks the last release takes every schedule for edited."""
+class WritesNoOldDigest(Ledger):
+    """A ledger whose marks make the last release treat every schedule as edited."""
 
     def set_mark(self, schedule: str, mark: Mark) -> bool:
         return super().set_mark(schedule, replace(mark, trigger_digest_0_1="of another trigger"))
@@ -323,46 +323,51 @@ NOTHING_ELSE = Rates().none()
 @pytest.mark.parametrize(
     ("broken", "violation", "rates"),
     [
-        pytest.param(Parts(ledger=EverybodyWins), TWICE, Rates(), id="claim"),
+        pytest.param(Parts(ledger=EveryClaimSucceeds), TWICE, Rates(), id="claim"),
         pytest.param(
-            Parts(endpoint=NeverTooLate), TWICE, replace(NOTHING_ELSE, freeze=0.1, refused=0.3), id="freshness"
+            Parts(endpoint=IgnoresClaimAge), TWICE, replace(NOTHING_ELSE, freeze=0.1, refused=0.3), id="freshness"
         ),
-        pytest.param(Parts(history=ForgetfulHistory), TWICE, Rates(reply_lost=0.4), id="tag look-up"),
+        pytest.param(Parts(history=UnreliableTagLookUp), TWICE, Rates(reply_lost=0.4), id="tag look-up"),
         pytest.param(
-            Parts(unknown_runs=Gullible),
+            Parts(unknown_runs=IgnoresIndexLag),
             TWICE,
             replace(NOTHING_ELSE, crash=0.0001, reply_lost=0.6),  # where nothing crashes, the index does not lag
             id="index has caught up",
         ),
-        pytest.param(Parts(ledger=Deaf), "although its time lies in a pause", Rates(), id="pause"),
-        pytest.param(Parts(rows=SealsBlindly), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
-        pytest.param(Parts(sweeps=NeverSweeps), "has no row", Rates(event_lost=0.3), id="sweep"),
-        pytest.param(Parts(rows=InHaste), "before its deadline", Rates(), id="sets"),
-        pytest.param(Parts(rename_rows=InMemory), "(moved/", Rates(), id="renamed directories"),
-        pytest.param(Parts(ledger=Overbooked), "runs at a time instead of", Rates(), id="slots"),
-        pytest.param(Parts(ledger=CountsNoReruns), "was run again", Rates(crash=0.0), id="reruns"),
-        pytest.param(Parts(ledger=TellsNobody), "has no row, although", Rates(crash=0.0), id="chains"),
-        pytest.param(Parts(service=MarksTime), "is still", Rates(), id="ends"),
-        pytest.param(Parts(lives=ForgetsItsLife), "nobody read its schedule as", Rates(edit=0.02), id="life"),
+        pytest.param(Parts(ledger=IgnoresPauses), "although its time lies in a pause", Rates(), id="pause"),
+        pytest.param(Parts(rows=SealsWithoutCheck), "batch", replace(NOTHING_ELSE, answer_lost=0.5), id="sealing"),
+        pytest.param(Parts(sweeps=NeverOwnsASweep), "has no row", Rates(event_lost=0.3), id="sweep"),
+        pytest.param(Parts(rows=ClosesSetsEarly), "before its deadline", Rates(), id="sets"),
+        pytest.param(Parts(rename_rows=KeepsListingsInMemory), "(moved/", Rates(), id="renamed directories"),
+        pytest.param(Parts(ledger=IgnoresSlots), "runs at a time instead of", Rates(), id="slots"),
+        pytest.param(Parts(ledger=ForgetsReruns), "was run again", Rates(crash=0.0), id="reruns"),
+        pytest.param(Parts(ledger=WritesNoEnds), "has no row, although", Rates(crash=0.0), id="chains"),
+        pytest.param(Parts(service=RunsNeverEnd), "is still", Rates(), id="ends"),
+        pytest.param(Parts(lives=ForgetsEdits), "nobody read its schedule as", Rates(edit=0.02), id="life"),
         pytest.param(
-            Parts(ledger=ByDecision),
+            Parts(ledger=OrdersByDecision),
             "was started",
             replace(NOTHING_ELSE, refused=0.6, timer_lost=0.3, timer_late=0.3),
             id="order",
         ),
-        pytest.param(Parts(endpoint=OneClock), TWICE, replace(NOTHING_ELSE, freeze=0.1, refused=0.3), id="one clock"),
         pytest.param(
-            Parts(unknown_runs=InKeyOrder), "is still unknown", Rates(reply_lost=0.5, edit=0.0), id="look-ups in order"
+            Parts(endpoint=MonotonicClockOnly), TWICE, replace(NOTHING_ELSE, freeze=0.1, refused=0.3), id="one clock"
         ),
-        pytest.param(Parts(firing=PathFromTheFile), "gets the folder", Rates(edit=0.1), id="a batch's path"),
         pytest.param(
-            Parts(ledger=Unbounded), "has a history of", replace(NOTHING_ELSE, refused=0.98), id="bounded history"
+            Parts(unknown_runs=LooksUpInKeyOrder),
+            "is still unknown",
+            Rates(reply_lost=0.5, edit=0.0),
+            id="look-ups in order",
         ),
-        pytest.param(Parts(ledger=ForItselfAlone), "has no row", BESIDE, id="marks of the last release"),
+        pytest.param(Parts(firing=PathFromCurrentFile), "gets the folder", Rates(edit=0.1), id="a batch's path"),
+        pytest.param(
+            Parts(ledger=KeepsEveryEvent), "has a history of", replace(NOTHING_ELSE, refused=0.98), id="bounded history"
+        ),
+        pytest.param(Parts(ledger=WritesNoOldDigest), "has no row", BESIDE, id="marks of the last release"),
     ],
 )
-def test_the_simulator_notices_when_it_is_broken(broken: Parts, violation: str, rates: Rates) -> None:
-    """Each is played in a world where what it gets wrong comes often: about every second seed notices, or more do."""
+def test_the_simulator_detects_each_broken_part(broken: Parts, violation: str, rates: Rates) -> None:
+    """Each runs in a world where its error has many occasions: at least about every second seed detects it."""
     found = (sentence for seed in range(20) for sentence in Simulation(seed, broken, rates=rates).run())
 
     first = next((sentence for sentence in found if violation in sentence), None)

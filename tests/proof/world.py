@@ -1,7 +1,7 @@
-"""Time, chance, and the processes that live and die in them.
+"""Simulated time, random faults, and processes that start and die.
 
-A discrete-event simulation: every call of the engine to the outside is a greenlet switch into the world, which lets
-time pass and may let the instance crash or freeze there. The same seed gives the same story.
+A discrete-event simulation: every call of the engine to the outside is a greenlet switch into the world. The world
+lets time pass, and may crash or freeze the instance there. The same seed gives the same story.
 """
 
 import heapq
@@ -18,26 +18,26 @@ from greenlet import getcurrent, greenlet
 from triggers.ledger.ports import Operation
 
 START = datetime(2026, 10, 24, 21, 0, tzinfo=UTC)
-"""Four hours before Berlin's clocks go back."""
+"""Four hours before the clocks go back in Berlin."""
 
 
 DAY_AHEAD = 86_400
-"""Seconds: how wrong a clock may be at worst."""
+"""Seconds: the largest error of a clock."""
 
 
 class Ended(Protocol):
-    """Hears how an activity has ended."""
+    """Called when an activity has ended."""
 
     def __call__(self, *, well: bool) -> None: ...
 
 
 class Crash(BaseException):
-    """The instance ends here; nothing of its own runs after this, as after kill -9."""
+    """The instance ends here; none of its code runs afterwards, as after kill -9."""
 
 
 @dataclass
 class Rates:
-    """Chances per step (a call of the engine), and of what happens to messages."""
+    """Chances of faults per step (a call of the engine) and per message."""
 
     crash: float = 0.003
     freeze: float = 0.005
@@ -54,13 +54,13 @@ class Rates:
     timer_late: float = 0.03
     timer_early: float = 0.1
     edit: float = 0.025
-    """A minute: somebody deploys another file."""
+    """Per minute: a deployment of another file."""
     rollout: float = 0.0
     """Per minute: a deployment of the other release (this one or 0.1.0)."""
     clock_stands: float = 0.5
-    """A freeze: the monotonic clock stands still."""
+    """Per freeze: the monotonic clock stands still."""
     most_ahead: float = DAY_AHEAD
-    """How wrong a clock may be at worst."""
+    """The largest error of a clock, in seconds."""
 
     def none(self) -> "Rates":
         """A world in which everything works."""
@@ -78,12 +78,12 @@ class Instance:
     frozen_until: float = 0.0
     monotonic_stood: float = 0.0
     boot_stood: float = 0.0
-    """How long these clocks have stood still: some freezes are a suspended or a paused machine."""
+    """How long the clocks have stood still, because some freezes are a suspended or paused machine."""
 
 
 @dataclass
 class World:
-    """The heap of what happens next, and everything that is drawn by lot."""
+    """The queue of future events, and all random draws."""
 
     seed: int
     rates: Rates = field(default_factory=Rates)
@@ -95,7 +95,7 @@ class World:
         self.faults: Counter[str] = Counter()
         self.trace: deque[str] = deque(maxlen=20_000)
         self.states: dict[str, list[tuple[float, str]]] = {}
-        """Key → when a run was written in which state."""
+        """Run key → the times at which the run was written, with its states."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
         self._main = getcurrent()
@@ -106,7 +106,7 @@ class World:
         return START + timedelta(seconds=self.now)
 
     def at(self, seconds: float, action: Callable[[], None]) -> None:
-        """Let something happen at a time."""
+        """Schedule an action at a time."""
         heapq.heappush(self._events, (max(seconds, self.now), next(self._numbers), action))
 
     def run_until(self, seconds: float) -> None:
@@ -124,24 +124,24 @@ class World:
         return False
 
     def written(self, operations: Sequence[Operation]) -> None:
-        """Remember in which state a run was written, and when in truth."""
+        """Record the state in which a run was written, and the true time."""
         for one in operations:
             if one.row_key.startswith("k:") and "state" in one.columns:
                 self.states.setdefault(one.row_key[2:], []).append((self.now, str(one.columns["state"])))
 
     def note(self, sentence: str) -> None:
-        """A line of the story."""
+        """Add a line to the story."""
         self.trace.append(f"{self.time:%d %H:%M:%S.%f} {sentence}")
 
     def spawn(self, instance: Instance, activity: Callable[[], None], ended: Ended) -> None:
-        """Start an activity on an instance; `ended` hears whether it came to its end without an error."""
+        """Start an activity on an instance; `ended` is called with True if it ended without an error."""
 
         def body() -> None:
             try:
                 activity()
             except Crash:
                 ended(well=False)
-            except Exception as error:  # noqa: BLE001  what the host sees of a function that raised
+            except Exception as error:  # noqa: BLE001  the host sees only that the function raised
                 self.note(f"{instance.name}: raised {error}")
                 ended(well=False)
             else:
@@ -153,7 +153,7 @@ class World:
     def step(self, instance: Instance, what: str, seconds: float | None = None, *, freezes: float = 1) -> None:
         """A call to the outside: time passes, and the instance may not survive it.
 
-        `freezes` is how much more likely than elsewhere it freezes here.
+        `freezes` multiplies the chance of a freeze.
         """
         if self.happens(self.rates.crash, "crash"):
             self.note(f"{instance.name}: crashes at {what}")
@@ -168,7 +168,7 @@ class World:
         self.sleep(instance, self.rng.uniform(0.001, 0.05) if seconds is None else seconds)
 
     def sleep(self, instance: Instance, seconds: float) -> None:
-        """Let time pass for an activity of an instance, longer while the instance is frozen."""
+        """Let time pass for an activity of an instance, longer if the instance freezes."""
         self._switch(seconds)
         while instance.alive and instance.frozen_until > self.now:
             self._switch(instance.frozen_until - self.now)
@@ -176,7 +176,7 @@ class World:
             raise Crash
 
     def waking(self) -> Callable[[], None]:
-        """What wakes this activity, once, after it has begun to `stay`."""
+        """Return a function that wakes this activity once, after it called `stay`."""
         me = getcurrent()
         woken: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""What a pass, and health, read of a long backlog: pages of open rows, and runs only where something is due."""
+"""What a pass and GET /api/health read of a long backlog: pages of open rows, and only the runs that are due."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ BACKLOG = 300
 
 
 class Counted(MemoryTable):
-    """Counts what is read, by the kind of row."""
+    """Counts the rows read, by kind."""
 
     def __init__(self, clock: HandClock) -> None:
         super().__init__(clock.server_now)
@@ -66,7 +66,7 @@ class Counted(MemoryTable):
 
 @pytest.fixture
 def engine() -> Engine:
-    """With many runs that wait for another attempt."""
+    """An engine with many runs that wait for another attempt."""
     found = Engine(NOW)
     found.ledger = Ledger(Counted(found.clock))
     found.firing = found.wired().firing
@@ -101,7 +101,7 @@ def test_a_timer_that_fires_makes_three_requests() -> None:
     assert table.gets.total() + table.queries.total() == 0
 
 
-def test_a_timer_reads_its_pauses_behind_however_many_open_runs() -> None:
+def test_a_timer_finds_its_pauses_regardless_of_the_number_of_open_runs() -> None:
     engine = Engine(NOW)
     of = schedule("cron: {expression: '* * * * *'}")
     for number in range(100):
@@ -129,7 +129,7 @@ def test_a_pass_reads_no_run_that_is_not_due(engine: Engine, limit: str) -> None
     assert len(engine.endpoint.submissions) == BACKLOG
 
 
-def test_a_line_reads_its_rows_once_and_not_for_each_start() -> None:
+def test_a_pass_reads_the_waiting_rows_once_and_not_for_each_start() -> None:
     engine = Engine(NOW)
     engine.ledger = Ledger(Counted(engine.clock))
     engine.firing = engine.wired().firing
@@ -147,7 +147,7 @@ def test_a_line_reads_its_rows_once_and_not_for_each_start() -> None:
     assert table.gets["slots"] <= 25
 
 
-def test_what_waits_is_not_read_anew_for_every_batch() -> None:
+def test_waiting_changes_are_not_read_again_for_every_batch() -> None:
     engine = Engine(NOW)
     engine.ledger = Ledger(Counted(engine.clock))
     engine.firing = engine.wired().firing
@@ -169,7 +169,7 @@ def test_what_waits_is_not_read_anew_for_every_batch() -> None:
     assert table.rows["p"] <= 5 * 1000
 
 
-def test_a_long_past_is_pruned_faster_than_it_grows() -> None:
+def test_many_old_rows_are_pruned_faster_than_new_ones_appear() -> None:
     engine = Engine(NOW)
     of = schedule()
     for number in range(2000):
@@ -184,7 +184,7 @@ def test_a_long_past_is_pruned_faster_than_it_grows() -> None:
     assert engine.states() == {}
 
 
-def test_what_becomes_due_is_read_and_sent(engine: Engine) -> None:
+def test_runs_that_become_due_are_read_and_sent(engine: Engine) -> None:
     engine.clock.pass_time(timedelta(seconds=31))
 
     engine.reconcile(schedule())
@@ -193,7 +193,7 @@ def test_what_becomes_due_is_read_and_sent(engine: Engine) -> None:
     assert set(engine.states().values()) == {"submitted"}
 
 
-def test_a_run_that_is_not_due_hides_none_behind_it() -> None:
+def test_a_run_that_is_not_due_does_not_hide_due_runs_after_it() -> None:
     engine = Engine(NOW)
     of = schedule()
     for number in range(6):
@@ -207,8 +207,8 @@ def test_a_run_that_is_not_due_hides_none_behind_it() -> None:
     assert {key for key, state in engine.states().items() if state == "submitted"} == due
 
 
-def test_a_row_that_does_not_tell_when_it_is_due_has_its_run_read(engine: Engine) -> None:
-    """Version 0.1.0 writes such rows in a rolling deployment."""
+def test_the_run_is_read_if_its_row_does_not_say_when_it_is_due(engine: Engine) -> None:
+    """Version 0.1.0 writes such rows during a rolling deployment."""
     known = {"state", "kind", "due_at"}
     for row in engine.ledger.table.query("s", "o:", "o;"):
         columns = {name: value for name, value in row.columns.items() if name in known}
@@ -225,7 +225,7 @@ def test_a_row_that_does_not_tell_when_it_is_due_has_its_run_read(engine: Engine
     assert (early, len(engine.endpoint.submissions)) == (BACKLOG, 2 * BACKLOG)
 
 
-def test_health_makes_a_few_requests_whatever_is_open(engine: Engine) -> None:
+def test_health_makes_few_requests_regardless_of_the_number_of_open_runs(engine: Engine) -> None:
     engine.clock.pass_time(timedelta(seconds=10))
     process = engine.wired(schedule())
     process.reconciliation.run_pass()
@@ -239,7 +239,7 @@ def test_health_makes_a_few_requests_whatever_is_open(engine: Engine) -> None:
     assert table.gets.total() + table.queries.total() <= 5
 
 
-def test_what_a_pass_does_not_come_to_stays_in_the_summary(engine: Engine) -> None:
+def test_runs_that_a_pass_does_not_reach_stay_in_the_summary(engine: Engine) -> None:
     engine.clock.pass_time(timedelta(seconds=10))
     engine.reconcile(schedule())
     engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(minutes=5))

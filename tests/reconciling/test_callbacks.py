@@ -1,4 +1,4 @@
-"""Azure DevOps tasks that wait: who is called back, with what, how often, and what becomes of their token."""
+"""Azure DevOps tasks that wait: who is called back, with what and how often, and what happens to their token."""
 
 import json
 from dataclasses import replace
@@ -72,17 +72,17 @@ def rows(engine: Engine) -> list[str]:
         (Seen(status="Canceled", end=RunState.CANCELED), "failed"),
     ],
 )
-def test_the_task_is_told_what_the_run_came_to(engine: Engine, seen: Seen, result: str) -> None:
+def test_the_callback_reports_how_the_run_ended(engine: Engine, seen: Seen, result: str) -> None:
     run = triggered(engine)
     passes(engine, 3)
-    told_early = list(engine.devops.told)
+    told_early = list(engine.devops.received)
     engine.service.seen["run-1"] = seen
     passes(engine, 3)
 
     body = {"name": "TaskCompleted", "taskId": TASK["task_instance_id"], "jobId": TASK["job_id"], "result": result}
     assert (run.state, told_early) == (RunState.WAITING, []), "the answer does not wait for Azure ML"
-    assert engine.devops.told == [(URL, body, BASIC)]
-    assert rows(engine) == [], "the token is gone"
+    assert engine.devops.received == [(URL, body, BASIC)]
+    assert rows(engine) == [], "the token is deleted"
 
 
 @pytest.mark.parametrize("answer", [Answer.REJECTED, Answer.UNSENT])
@@ -92,23 +92,23 @@ def test_a_run_that_never_starts_fails_the_task(engine: Engine, answer: Answer) 
     passes(engine, 2 if answer is Answer.REJECTED else 100, timedelta(minutes=16))
     passes(engine, 1)
 
-    assert [told[1]["result"] for told in engine.devops.told] == ["failed"]
+    assert [told[1]["result"] for told in engine.devops.received] == ["failed"]
 
 
-def test_an_answer_that_is_lost_is_repeated_and_a_refusal_is_not(engine: Engine) -> None:
+def test_a_callback_is_repeated_after_a_server_error_and_not_after_a_refusal(engine: Engine) -> None:
     engine.service.seen = {f"run-{number}": Seen(status="Finished", end=RunState.FINISHED) for number in (1, 2, 3)}
     triggered(engine, "a")
     engine.devops.statuses = [503, 500, 204]
     passes(engine, 8)
-    repeated = len(engine.devops.told)
+    repeated = len(engine.devops.received)
     triggered(engine, "b")
     engine.devops.statuses = [404]
     passes(engine, 8)
 
-    assert (repeated, len(engine.devops.told), rows(engine)) == (3, 4, [])
+    assert (repeated, len(engine.devops.received), rows(engine)) == (3, 4, [])
 
 
-def test_a_collection_that_does_not_answer_is_asked_once_a_pass_and_then_more_rarely(engine: Engine) -> None:
+def test_a_collection_that_does_not_answer_is_called_once_a_pass_and_then_less_often(engine: Engine) -> None:
     for number in range(5):
         run = triggered(engine, request_id=str(number), task_instance_id=f"{number:08}-0000-0000-0000-000000000005")
         engine.service.seen[run.key] = Seen(status="Finished", end=RunState.FINISHED)
@@ -119,17 +119,17 @@ def test_a_collection_that_does_not_answer_is_asked_once_a_pass_and_then_more_ra
     for _ in range(6):
         engine.clock.pass_time(timedelta(minutes=1))
         process.run_pass()
-        asked.append(len(engine.devops.told))
+        asked.append(len(engine.devops.received))
     engine.devops.is_silent = False
     for _ in range(30):
         engine.clock.pass_time(timedelta(minutes=1))
         process.run_pass()
 
-    assert asked[-1] <= 5, "five that wait, six passes"
-    assert len(engine.devops.told) == asked[-1] + 5
+    assert asked[-1] <= 5, "five tasks wait, over six passes"
+    assert len(engine.devops.received) == asked[-1] + 5
 
 
-def test_a_token_is_forgotten_after_three_days_and_the_run_goes_on(engine: Engine) -> None:
+def test_a_token_is_deleted_after_three_days_and_the_run_continues(engine: Engine) -> None:
     run = triggered(engine)
     passes(engine, 2)
     passes(engine, 1, timedelta(days=2, hours=23))
@@ -138,10 +138,10 @@ def test_a_token_is_forgotten_after_three_days_and_the_run_goes_on(engine: Engin
 
     assert (kept, rows(engine)) == (["n:s!a:callback"], [])
     assert engine.states()[run.key] == "submitted"
-    assert engine.devops.told == []
+    assert engine.devops.received == []
 
 
-def test_the_token_is_in_its_own_row_and_nowhere_else(engine: Engine) -> None:
+def test_the_token_is_stored_in_its_own_row_and_nowhere_else(engine: Engine) -> None:
     run = triggered(engine)
     passes(engine)
 
@@ -150,7 +150,7 @@ def test_the_token_is_in_its_own_row_and_nowhere_else(engine: Engine) -> None:
     assert TASK["auth_token"] not in json.dumps(msgspec.to_builtins(run_answer(run)))
 
 
-def test_a_repeated_request_with_a_newer_token_is_the_same_run_and_another_task_is_not(engine: Engine) -> None:
+def test_the_same_task_with_a_newer_token_is_the_same_run_and_another_task_is_a_conflict(engine: Engine) -> None:
     first = triggered(engine)
 
     assert triggered(engine, auth_token="newer").key == first.key
@@ -171,7 +171,7 @@ def test_a_repeated_request_with_a_newer_token_is_the_same_run_and_another_task_
         ({"auth_token": "a\nb"}, "contains characters that no token has"),
     ],
 )
-def test_nobody_else_is_called_back(engine: Engine, other: dict[str, Any], sentence: str) -> None:
+def test_callbacks_to_other_hosts_are_refused(engine: Engine, other: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         triggered(engine, **other)
     assert engine.states() == {}
@@ -179,12 +179,12 @@ def test_nobody_else_is_called_back(engine: Engine, other: dict[str, Any], sente
 
 @pytest.mark.parametrize("name", [name for name in TASK if name not in ("plan_url", "auth_token")])
 @pytest.mark.parametrize("value", ["", "..", "a/b", "a?b", "a#b"])
-def test_parts_of_the_address_are_names(name: str, value: str) -> None:
+def test_the_parts_of_the_callback_url_must_be_plain_names(name: str, value: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({**TASK, name: value}, AzureDevOps)
 
 
-def test_collections_at_visualstudio_com_and_allowed_hosts_are_called() -> None:
+def test_callbacks_to_visualstudio_com_and_to_allowed_hosts_are_accepted() -> None:
     def problem(plan_url: str, *allowed: str) -> str | None:
         values: dict[str, Any] = {**TASK, "plan_url": plan_url}
         return callback_problem(msgspec.convert(values, AzureDevOps), allowed)
@@ -198,7 +198,7 @@ def test_collections_at_visualstudio_com_and_allowed_hosts_are_called() -> None:
         assert "on port 443 only" in str(problem(address)), address
 
 
-def test_a_skipped_run_fails_the_task_too(engine: Engine) -> None:
+def test_a_skipped_run_fails_the_task(engine: Engine) -> None:
     of = schedule(f"overlap: skip\n{TIME}")
     engine.firing.fire(of, time_occurrence(of, NOW))
     asking = engine.wired().steering.asking
@@ -207,11 +207,11 @@ def test_a_skipped_run_fails_the_task_too(engine: Engine) -> None:
     passes(engine)
 
     assert run.state is RunState.SKIPPED
-    assert [told[1]["result"] for told in engine.devops.told] == ["failed"]
+    assert [told[1]["result"] for told in engine.devops.received] == ["failed"]
 
 
 @pytest.mark.parametrize(("status", "told"), [(204, 1), (302, 1), (203, 1), (503, 2)])
-def test_over_real_http_the_tasks_token_goes_along_and_none_of_ours(engine: Engine, status: int, told: int) -> None:
+def test_the_http_callback_carries_the_tasks_token_and_none_of_ours(engine: Engine, status: int, told: int) -> None:
     received: list[tuple[str, str | None, Any]] = []
 
     class DevOps(BaseHTTPRequestHandler):

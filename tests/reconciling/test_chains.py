@@ -1,4 +1,4 @@
-"""Chained schedules: one run for each end of the schedules that they follow, whatever happens in between."""
+"""Chained schedules: one run for each end of a schedule that they follow, whatever happens in between."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ def engine() -> Engine:
 
 
 def minutes(engine: Engine, of: list[Schedule], number: int) -> None:
-    """Let timers fire and passes run, a minute each."""
+    """Fire the timers and run a pass, once a minute."""
     for _ in range(number):
         engine.clock.pass_time(timedelta(minutes=1))
         wired = engine.wired(*of)
@@ -61,7 +61,7 @@ def everything(engine: Engine, *names: str) -> dict[str, str]:
     return {key: state for name in names for key, state in engine.states(name).items()}
 
 
-def test_a_run_starts_when_the_one_before_it_has_finished(engine: Engine) -> None:
+def test_a_chained_run_starts_when_its_upstream_run_has_finished(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 3)
@@ -79,12 +79,12 @@ def test_a_run_starts_when_the_one_before_it_has_finished(engine: Engine) -> Non
     assert (run.kind.value, kind_in(key).value, run.nominal_time) == ("chain", "chain", engine.ledger.get(KEY).ended_at)  # type: ignore[union-attr]
 
 
-def test_the_key_is_the_digest_of_the_upstream_key() -> None:
+def test_the_run_key_of_a_chain_contains_a_digest_of_the_upstream_key() -> None:
     assert chain_key("score", KEY) == "score~after~09a4fae389cd3472a0bcaf5edb500344"
 
 
 @pytest.mark.parametrize("state", ["failed", "canceled"])
-def test_only_the_states_that_it_names_start_it(engine: Engine, state: str) -> None:
+def test_only_the_states_named_in_the_file_start_a_chain(engine: Engine, state: str) -> None:
     of = chained(TRAIN + SCORE.replace("schedule: train", f"schedule: train, states: [{state}]"))
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -101,7 +101,7 @@ def test_only_the_states_that_it_names_start_it(engine: Engine, state: str) -> N
     assert engine.states("score") == {}
 
 
-def test_a_rejected_run_starts_a_chain_that_asks_for_it(engine: Engine) -> None:
+def test_a_rejected_run_starts_a_chain_that_names_this_state(engine: Engine) -> None:
     of = chained(TRAIN + SCORE.replace("schedule: train", "schedule: [train], states: [rejected, finished]"))
     engine.reconcile(*of)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="no such pipeline")]
@@ -111,7 +111,7 @@ def test_a_rejected_run_starts_a_chain_that_asks_for_it(engine: Engine) -> None:
     assert engine.endpoint.submissions[-1].request.parent_run_id is None
 
 
-def test_a_skipped_run_starts_nothing(engine: Engine) -> None:
+def test_a_skipped_run_starts_no_chain(engine: Engine) -> None:
     of = chained(TRAIN.replace("catchup: all", "status: Disabled, catchup: all") + SCORE)
     engine.reconcile(*of)
     minutes(engine, of, 5)
@@ -119,7 +119,7 @@ def test_a_skipped_run_starts_nothing(engine: Engine) -> None:
     assert everything(engine, "train", "score") == {KEY: "skipped disabled"}
 
 
-def test_a_chain_of_three(engine: Engine) -> None:
+def test_a_chain_of_three_schedules_records_its_ancestry(engine: Engine) -> None:
     of = chained(TRAIN + SCORE + "  report: {pipeline: p, after: {schedule: [train, score]}}\n")
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -137,7 +137,7 @@ def test_a_chain_of_three(engine: Engine) -> None:
     assert run.upstream.ancestry == ("train", "score")
 
 
-def test_a_replay_that_finishes_starts_the_chain_that_its_failed_run_did_not(engine: Engine) -> None:
+def test_a_finished_replay_starts_the_chain_that_the_failed_run_did_not_start(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -152,7 +152,7 @@ def test_a_replay_that_finishes_starts_the_chain_that_its_failed_run_did_not(eng
     assert engine.states("score") == {chain_key("score", f"{KEY}.r1"): "submitted"}
 
 
-def test_a_pause_and_a_disabled_follower_have_a_row_that_says_so(engine: Engine) -> None:
+def test_a_paused_or_disabled_follower_gets_a_skipped_row_with_the_reason(engine: Engine) -> None:
     of = chained(TRAIN + SCORE + "  off: {pipeline: p, after: {schedule: train}, status: Disabled}\n")
     engine.reconcile(*of)
     pause(engine.ledger, "score", engine.clock.now(), None, None)
@@ -166,7 +166,7 @@ def test_a_pause_and_a_disabled_follower_have_a_row_that_says_so(engine: Engine)
     }
 
 
-def test_what_ended_before_the_follower_was_there_starts_nothing(engine: Engine) -> None:
+def test_runs_that_ended_before_the_follower_existed_start_nothing(engine: Engine) -> None:
     alone = chained(TRAIN)
     engine.reconcile(*alone)
     minutes(engine, alone, 2)
@@ -180,12 +180,12 @@ def test_what_ended_before_the_follower_was_there_starts_nothing(engine: Engine)
     assert engine.states("score") == {}
 
 
-def test_an_end_that_a_process_with_the_old_file_has_written_is_found(engine: Engine) -> None:
+def test_an_end_written_by_a_process_with_the_old_file_still_starts_the_chain(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
     end(engine, KEY)
-    engine.reconcile(*chained(TRAIN))  # an old process settles the run, and knows no follower
+    engine.reconcile(*chained(TRAIN))  # a process with the old file, without followers, settles the run
     assert everything(engine, "train", "score") == {KEY: "finished"}
 
     engine.clock.pass_time(timedelta(minutes=5))
@@ -194,7 +194,7 @@ def test_an_end_that_a_process_with_the_old_file_has_written_is_found(engine: En
     assert engine.states("score") == {chain_key("score", KEY): "submitted"}
 
 
-def test_a_follower_that_was_left_out_by_a_fault_waits_for_it_to_be_mended(engine: Engine) -> None:
+def test_a_follower_that_was_left_out_for_an_error_catches_up_once_it_is_fixed(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -208,7 +208,7 @@ def test_a_follower_that_was_left_out_by_a_fault_waits_for_it_to_be_mended(engin
 
 
 def break_once(engine: Engine, is_meant: Callable[[str, tuple[object, ...]], bool]) -> None:
-    """Let the ledger be away for the next write that is meant."""
+    """Make the ledger fail at the next matching write."""
     table = engine.ledger.table
     whole = table.write
     broken: list[bool] = []
@@ -223,7 +223,7 @@ def break_once(engine: Engine, is_meant: Callable[[str, tuple[object, ...]], boo
 
 
 @pytest.mark.parametrize("partition", ["train", "score"])
-def test_a_crash_at_the_end_or_at_the_claim_loses_nothing(engine: Engine, partition: str) -> None:
+def test_a_crash_while_writing_the_end_or_the_claim_loses_no_chained_run(engine: Engine, partition: str) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -241,7 +241,7 @@ def test_a_crash_at_the_end_or_at_the_claim_loses_nothing(engine: Engine, partit
     assert [one.run_key for one in engine.endpoint.submissions].count(chain_key("score", KEY)) == 1
 
 
-def test_an_end_is_forgotten_once_everybody_was_served_and_an_hour_is_over(engine: Engine) -> None:
+def test_an_end_is_deleted_an_hour_after_all_followers_have_handled_it(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -256,7 +256,7 @@ def test_an_end_is_forgotten_once_everybody_was_served_and_an_hour_is_over(engin
     assert list(engine.ledger.table.query("train", "e:", "e;")) == []
 
 
-def test_the_ends_of_a_schedule_that_nobody_follows_any_more_are_pruned(engine: Engine) -> None:
+def test_the_ends_of_a_schedule_without_followers_are_pruned(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -271,7 +271,7 @@ def test_the_ends_of_a_schedule_that_nobody_follows_any_more_are_pruned(engine: 
     assert list(engine.ledger.table.query("train", "e:", "e;")) == []
 
 
-def test_schedules_that_nobody_follows_write_no_ends(engine: Engine) -> None:
+def test_schedules_without_followers_write_no_ends(engine: Engine) -> None:
     of = chained(TRAIN)
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -282,7 +282,7 @@ def test_schedules_that_nobody_follows_write_no_ends(engine: Engine) -> None:
     assert list(engine.ledger.table.query("train", "e:", "e;")) == []
 
 
-def test_a_backfilled_upstream_chains_in_the_second_line(engine: Engine) -> None:
+def test_chained_runs_of_a_backfilled_upstream_wait_and_are_not_dropped(engine: Engine) -> None:
     of = chained(TRAIN + SCORE + "    overlap: buffer_one\n")
     engine.reconcile(*of)
     engine.clock.pass_time(timedelta(days=4))
@@ -294,10 +294,10 @@ def test_a_backfilled_upstream_chains_in_the_second_line(engine: Engine) -> None
     minutes(engine, of, 4)
 
     states = sorted(engine.states("score").values())
-    assert states == ["submitted", "waiting", "waiting"], "buffer_one drops nothing that is made up for"
+    assert states == ["submitted", "waiting", "waiting"], "buffer_one drops no backfilled run"
 
 
-def test_a_person_starts_it_after_a_run_or_without_one(engine: Engine) -> None:
+def test_a_chained_schedule_can_be_triggered_with_or_without_an_upstream_run(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -322,7 +322,7 @@ def test_a_person_starts_it_after_a_run_or_without_one(engine: Engine) -> None:
         steering.backfill("score", BackfillBody(first="2026-11-01", before="2026-11-04"))
 
 
-def test_both_ways_are_shown(engine: Engine) -> None:
+def test_a_run_shows_its_upstream_and_downstream_runs(engine: Engine) -> None:
     of = chained()
     engine.reconcile(*of)
     minutes(engine, of, 2)
@@ -346,7 +346,7 @@ def test_both_ways_are_shown(engine: Engine) -> None:
     assert wired.steering.schedule("score").kind == "after"
 
 
-def test_a_chain_that_grows_too_long_or_meets_itself_ends_with_a_row(engine: Engine) -> None:
+def test_a_chain_that_is_too_long_or_circular_ends_with_a_skipped_row(engine: Engine) -> None:
     names = [f"s{number}" for number in range(LONGEST_CHAIN + 2)]
     links = [
         f"  {one}: {{pipeline: p, after: {{schedule: {before}}}}}\n"
@@ -388,13 +388,13 @@ def test_a_chain_that_grows_too_long_or_meets_itself_ends_with_a_row(engine: Eng
         ),
     ],
 )
-def test_what_cannot_be_meant_is_one_fault(keys: str, fault: str) -> None:
+def test_an_invalid_after_is_one_error(keys: str, fault: str) -> None:
     [found] = sentences(f"{file_of(keys)}  s2: {{pipeline: p, manual: {{}}}}\n")
 
     assert found.startswith(fault)
 
 
-def test_a_circle_is_a_fault_of_each_of_its_schedules() -> None:
+def test_a_circle_is_an_error_of_each_of_its_schedules() -> None:
     text = "".join(f"  {one}: {{pipeline: p, after: {{schedule: {other}}}}}\n" for one, other in ("ab", "bc", "ca"))
     found = sentences(f"pipelines: {{p: {{endpoint: '%ENDPOINT%'}}}}\nschedules:\n{text}")
 
@@ -405,7 +405,7 @@ def test_a_circle_is_a_fault_of_each_of_its_schedules() -> None:
     ]
 
 
-def test_a_parent_in_another_experiment_is_warned_of() -> None:
+def test_a_parent_run_in_another_experiment_is_a_warning() -> None:
     text = TRAIN + SCORE.replace("{upstream.experiment_name}", "x")
     loaded = config(f"pipelines: {{p: {{endpoint: '%ENDPOINT%'}}}}\nschedules:\n{text}")
 
@@ -418,8 +418,8 @@ def test_a_parent_in_another_experiment_is_warned_of() -> None:
 
 
 @pytest.mark.simulation
-def test_two_hundred_chains_of_three_come_through_faults_of_a_third_of_all_calls() -> None:
-    """The ledger is away before or after a write, Azure ML refuses: 200 runs each, none twice."""
+def test_two_hundred_chains_of_three_complete_although_a_third_of_all_calls_fail() -> None:
+    """The ledger fails before or after a write, and Azure ML refuses. Still 200 runs each, none twice."""
     chance = random.Random(7)
     engine = Engine(START)
     clock = "cron: {expression: '* * * * *', end_time: '2026-11-01T07:18:00'}, catchup: all, catchup_window: 1d"

@@ -1,4 +1,4 @@
-"""No schedule waits for ever behind others: a pass begins where the last one stopped."""
+"""No schedule waits for ever behind others, because a pass begins where the last one stopped."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,7 +15,7 @@ NAMES = "abcdefg"
 
 
 def held_back(engine: Engine) -> Sequence[Schedule]:
-    """Schedules with a run each that is to be sent again."""
+    """Schedules with one run each that must be resent."""
     schedules = [timed("cron: {expression: '0 4 * * *'}", name=name) for name in NAMES]
     for one in schedules:
         engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
@@ -24,7 +24,7 @@ def held_back(engine: Engine) -> Sequence[Schedule]:
     return schedules
 
 
-def test_a_pass_begins_where_the_last_one_stopped() -> None:
+def test_a_pass_continues_where_the_last_one_stopped() -> None:
     engine = Engine(NOW)
     schedules = held_back(engine)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away")] * 100
@@ -34,13 +34,13 @@ def test_a_pass_begins_where_the_last_one_stopped() -> None:
     for _ in range(3):
         before = len(engine.endpoint.keys)
         engine.clock.pass_time(timedelta(minutes=10))
-        engine.with_new_process().reconcile(*schedules)  # whichever instance it is
+        engine.with_new_process().reconcile(*schedules)  # on any instance
         sent.append("".join(key[0] for key in engine.endpoint.keys[before:]))
 
     assert sent == ["abc", "def", "gab"]
 
 
-def test_a_pass_sends_nothing_to_a_pipeline_that_has_just_not_answered_and_a_timer_does() -> None:
+def test_after_a_timeout_a_pass_sends_nothing_to_that_pipeline_but_a_timer_does() -> None:
     engine = Engine(NOW)
     of = timed("cron: {expression: '0,2 4 * * *'}")
     process = engine.wired(of)
@@ -66,7 +66,7 @@ def test_a_pass_sends_nothing_to_a_pipeline_that_has_just_not_answered_and_a_tim
     assert "did not answer the last submission" in str(missed.error)
 
 
-def test_a_target_answers_when_it_has_accepted_or_refused_a_run_and_not_when_nothing_was_sent() -> None:
+def test_only_an_accepted_or_refused_run_counts_as_an_answer_of_the_target() -> None:
     engine = Engine(NOW)
     of = timed("cron: {expression: '0 4 * * *'}")
     heard: list[bool | None] = []
@@ -87,7 +87,7 @@ def test_a_target_answers_when_it_has_accepted_or_refused_a_run_and_not_when_not
     assert heard == [None, False, True, False, False, True]
 
 
-def test_a_host_that_lets_nobody_connect_is_left_alone_by_a_pass() -> None:
+def test_a_pass_sends_nothing_to_a_host_that_accepts_no_connection() -> None:
     engine = Engine(NOW)
     schedules = held_back(engine)
     engine.endpoint.unreachable = True
@@ -101,7 +101,7 @@ def test_a_host_that_lets_nobody_connect_is_left_alone_by_a_pass() -> None:
     assert len(engine.endpoint.submissions) == len(schedules)
 
 
-def test_a_pass_that_is_killed_has_come_as_far_as_half_a_minute_ago() -> None:
+def test_after_a_killed_pass_the_next_one_continues_from_its_last_saved_place() -> None:
     engine = Engine(NOW)
     schedules = held_back(engine)
 

@@ -1,4 +1,4 @@
-"""Runs go by their occurrences' times, whenever and by whomever they were decided."""
+"""Runs are ordered by the times of their occurrences, not by when or by which instance they were decided."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ def wake(engine: Engine, of: TimeSchedule, moment: datetime) -> None:
 
 
 def ended(engine: Engine) -> None:
-    """Every run that Azure ML has is finished by now."""
+    """Mark every run in Azure ML as finished."""
     for _, run_id in engine.endpoint.accepted:
         engine.service.seen[run_id] = Seen(status="Completed", end=RunState.FINISHED)
 
@@ -50,7 +50,7 @@ def passes(engine: Engine, of: Schedule, minutes: int, *, ends: bool = True) -> 
 
 
 @pytest.mark.parametrize("overlap", ["cancel_other", "buffer_one"])
-def test_after_a_downtime_the_newest_is_not_pushed_aside_by_what_was_missed(engine: Engine, overlap: str) -> None:
+def test_after_a_downtime_missed_occurrences_do_not_displace_the_newest(engine: Engine, overlap: str) -> None:
     of = timed(f"{EVERY_30}\noverlap: {overlap}\ncatchup_window: 2h")
     wake(engine, of, NOW)
     engine.clock.pass_time(timedelta(minutes=60, seconds=20))
@@ -63,7 +63,7 @@ def test_after_a_downtime_the_newest_is_not_pushed_aside_by_what_was_missed(engi
     assert engine.service.canceled == ([at(0)] if overlap == "cancel_other" else [])
 
 
-def test_of_missed_occurrences_in_a_free_slot_the_newest_alone_starts_where_it_cancels_the_others(
+def test_with_cancel_other_only_the_newest_missed_occurrence_starts(
     engine: Engine,
 ) -> None:
     of = timed(f"{EVERY_30}\noverlap: cancel_other\ncatchup: all\ncatchup_window: 3h")
@@ -77,7 +77,7 @@ def test_of_missed_occurrences_in_a_free_slot_the_newest_alone_starts_where_it_c
     assert [engine.states()[at(minutes)] for minutes in (30, 60)] == ["skipped superseded"] * 2
 
 
-def test_what_waits_is_sent_oldest_first_after_a_downtime(engine: Engine) -> None:
+def test_waiting_runs_are_sent_oldest_first_after_a_downtime(engine: Engine) -> None:
     of = timed(f"{EVERY_5}\noverlap: buffer_all")
     wake(engine, of, NOW)
     engine.clock.pass_time(timedelta(minutes=50, seconds=10))
@@ -90,7 +90,7 @@ def test_what_waits_is_sent_oldest_first_after_a_downtime(engine: Engine) -> Non
 
 
 def uploads(engine: Engine, *names: str) -> None:
-    """Blobs that were modified one second after the other."""
+    """Put blobs modified at intervals of one second."""
     for place, name in enumerate(names):
         engine.blobs.put(found(name, etag=name, last_modified=engine.clock.now() + timedelta(seconds=place)))
     engine.clock.pass_time(timedelta(seconds=len(names)))
@@ -100,7 +100,7 @@ def sent_files(engine: Engine) -> list[str]:
     return [one.request.datapaths["input"].path for one in engine.endpoint.submissions]
 
 
-def test_of_uploads_told_out_of_order_the_newest_is_kept(engine: Engine) -> None:
+def test_of_uploads_reported_out_of_order_the_newest_is_kept(engine: Engine) -> None:
     of = watching(f"{UPLOADS}\noverlap: buffer_one")
     uploads(engine, "first.csv", "older.csv", "newer.csv")
     for name in ("first.csv", "newer.csv", "older.csv"):
@@ -111,7 +111,7 @@ def test_of_uploads_told_out_of_order_the_newest_is_kept(engine: Engine) -> None
     assert sent_files(engine) == ["first.csv", "newer.csv"]
 
 
-def test_an_upload_that_is_told_after_a_newer_one_has_started_is_superseded(engine: Engine) -> None:
+def test_an_upload_reported_after_a_newer_one_started_is_superseded(engine: Engine) -> None:
     of = watching(f"{UPLOADS}\noverlap: cancel_other")
     uploads(engine, "older.csv", "newer.csv")
     for name in ("newer.csv", "older.csv"):
@@ -132,7 +132,9 @@ def test_an_upload_that_is_told_after_a_newer_one_has_started_is_superseded(engi
     ("overlap", "sent"),
     [("buffer_all", ["d.csv", "c.csv", "b.csv", "a.csv"]), ("skip", ["d.csv"]), ("buffer_one", ["d.csv", "a.csv"])],
 )
-def test_what_a_sweep_finds_goes_by_its_time_and_not_by_its_name(engine: Engine, overlap: str, sent: list[str]) -> None:
+def test_files_found_by_a_sweep_are_ordered_by_time_and_not_by_name(
+    engine: Engine, overlap: str, sent: list[str]
+) -> None:
     of = watching(f"{UPLOADS}\noverlap: {overlap}")
     passes(engine, of, 1)
     uploads(engine, "d.csv", "c.csv", "b.csv", "a.csv")
@@ -153,7 +155,7 @@ def test_a_backfill_is_sent_oldest_first_by_modification_time(engine: Engine) ->
     assert sent_files(engine) == ["d.csv", "c.csv", "b.csv", "a.csv"]
 
 
-def test_what_is_made_up_for_gets_every_fourth_slot_and_the_others_go_on(engine: Engine) -> None:
+def test_backfilled_runs_get_every_fourth_slot(engine: Engine) -> None:
     of = timed(f"{EVERY_5}\noverlap: buffer_all")
     wake(engine, of, NOW)
     backfilled = BackfillBody(first="2026-10-31T00:00:00Z", before="2026-10-31T00:15:00Z")
@@ -170,7 +172,7 @@ def test_what_is_made_up_for_gets_every_fourth_slot_and_the_others_go_on(engine:
     ]
 
 
-def test_a_persons_trigger_ranks_by_when_it_was_asked_for(engine: Engine) -> None:
+def test_a_manual_trigger_is_ordered_by_its_request_time(engine: Engine) -> None:
     of = timed(f"{EVERY_5}\noverlap: buffer_all")
     wake(engine, of, NOW)
     wake(engine, of, NOW + timedelta(minutes=5))
@@ -183,7 +185,7 @@ def test_a_persons_trigger_ranks_by_when_it_was_asked_for(engine: Engine) -> Non
     assert engine.endpoint.keys == [at(0), at(5), "s!1"]
 
 
-def test_what_is_tried_again_keeps_its_place_and_lets_nothing_younger_by(engine: Engine) -> None:
+def test_a_retried_run_keeps_its_place_before_newer_runs(engine: Engine) -> None:
     of = timed(f"{EVERY_5}\noverlap: buffer_all")
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away")]
     wake(engine, of, NOW)
@@ -194,7 +196,7 @@ def test_what_is_tried_again_keeps_its_place_and_lets_nothing_younger_by(engine:
     assert engine.endpoint.keys == [at(0), at(0), at(5)]
 
 
-# Nothing is canceled for a run that cannot be sent
+# No run is canceled in favor of a run that cannot be sent
 
 
 def canceling(engine: Engine) -> TimeSchedule:
@@ -203,7 +205,7 @@ def canceling(engine: Engine) -> TimeSchedule:
     return of
 
 
-def test_nothing_is_canceled_for_a_run_whose_target_asked_to_be_left_alone(engine: Engine) -> None:
+def test_nothing_is_canceled_for_a_run_whose_target_sent_retry_after(engine: Engine) -> None:
     of = canceling(engine)
     request = engine.endpoint.submissions[0].request
     from triggers.scheduling.identities import target_id
@@ -231,7 +233,7 @@ def test_nothing_is_canceled_for_a_run_that_lacks_a_setting(engine: Engine) -> N
     assert engine.endpoint.keys == [at(0), at(30)]
 
 
-def test_nothing_is_canceled_in_a_pause(engine: Engine) -> None:
+def test_nothing_is_canceled_during_a_pause(engine: Engine) -> None:
     of = canceling(engine)
     wake(engine, of, NOW + timedelta(minutes=30))
     pause(engine.ledger, "s", engine.clock.now(), None, None)
@@ -241,7 +243,7 @@ def test_nothing_is_canceled_in_a_pause(engine: Engine) -> None:
     assert engine.service.canceled == []
 
 
-def test_without_limits_what_is_on_time_still_goes_first(engine: Engine) -> None:
+def test_without_limits_occurrences_that_are_on_time_still_start_first(engine: Engine) -> None:
     of = schedule(EVERY_5)
     wake(engine, of, NOW)
     engine.clock.pass_time(timedelta(minutes=50, seconds=10))
@@ -252,7 +254,7 @@ def test_without_limits_what_is_on_time_still_goes_first(engine: Engine) -> None
 
 
 class TakenMeanwhile(ScriptedEndpoint):
-    """An endpoint before which, once, another instance takes a slot."""
+    """An endpoint before whose first call another instance takes a slot."""
 
     def __init__(self, other: Callable[[], object]) -> None:
         super().__init__()
@@ -264,8 +266,8 @@ class TakenMeanwhile(ScriptedEndpoint):
         return super().place(request)
 
 
-def test_a_claim_that_has_lost_a_slot_to_another_one_is_tried_again(engine: Engine) -> None:
-    """Else its occurrence would have no row, and the mark would move on."""
+def test_a_claim_that_lost_a_slot_to_another_one_is_tried_again(engine: Engine) -> None:
+    """Otherwise its occurrence would have no row, and the mark would move past it."""
     of = timed(f"{EVERY_5}\nmax_concurrent_runs: 3")
     other = time_occurrence(of, NOW - timedelta(minutes=5))
     engine.endpoint = TakenMeanwhile(lambda: engine.wired(of).firing.fire(of, other))

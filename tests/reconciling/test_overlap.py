@@ -1,4 +1,4 @@
-"""`overlap` and `max_concurrent_runs`: how many runs of a schedule are open, who waits, who is skipped or canceled."""
+"""`overlap` and `max_concurrent_runs`: how many runs are open, and which wait, are skipped or canceled."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ class Day(Engine):
         self.fired = 0
 
     def fire(self, number: int = 1) -> list[str]:
-        """Fire the next occurrences; the states of all so far, oldest first."""
+        """Fire the next occurrences; returns the states of all so far, oldest first."""
         for _ in range(number):
             self.firing.fire(self.of, time_occurrence(self.of, NOW + timedelta(minutes=self.fired)))
             self.fired += 1
@@ -54,12 +54,12 @@ class Day(Engine):
         return [states[time_key("s", NOW + timedelta(minutes=number))] for number in range(self.fired)]
 
     def end(self, run_id: str, state: RunState = RunState.FINISHED) -> None:
-        """Let a run end in Azure ML."""
+        """End a run in Azure ML."""
         self.service.seen[run_id] = Seen(status=state.value.title(), end=state)
 
     def reconcile_once(self) -> list[str]:
         self.clock.pass_time(timedelta(seconds=1))
-        # Without the occurrences that no timer delivered: those are told here by hand.
+        # Without the occurrences that no timer delivered: the tests fire occurrences by hand.
         reconciliation = self.reconciliation(self.of)
         pauses = self.ledger.all_pauses().get("s", ())
         during = Pass(server_now=self.clock.server_now, holds=self.ledger.holds())
@@ -71,11 +71,11 @@ class Day(Engine):
         return self.wired().steering.asking
 
 
-def test_runs_of_a_schedule_may_overlap_unless_it_says_otherwise() -> None:
+def test_with_overlap_allow_runs_overlap() -> None:
     assert Day("overlap: allow").fire(5) == ["submitted"] * 5
 
 
-def test_skip_leaves_out_what_comes_while_a_run_is_open() -> None:
+def test_with_skip_occurrences_are_skipped_while_a_run_is_open() -> None:
     day = Day("overlap: skip")
 
     assert day.fire(3) == ["submitted", "skipped overlap", "skipped overlap"]
@@ -84,7 +84,7 @@ def test_skip_leaves_out_what_comes_while_a_run_is_open() -> None:
     assert day.fire() == ["finished", "skipped overlap", "skipped overlap", "submitted"]
 
 
-def test_max_concurrent_runs_lets_the_rest_wait_and_starts_the_oldest_first() -> None:
+def test_runs_beyond_max_concurrent_runs_wait_and_start_oldest_first() -> None:
     day = Day("max_concurrent_runs: 2")
 
     assert day.fire(4) == ["submitted", "submitted", "waiting", "waiting"]
@@ -114,7 +114,7 @@ def test_buffer_one_keeps_the_newest_waiting() -> None:
     assert day.reconcile_once() == ["failed", "skipped overlap", "skipped overlap", "submitted"]
 
 
-def test_cancel_other_cancels_what_is_open_for_the_newest() -> None:
+def test_cancel_other_cancels_the_open_run_for_the_newest() -> None:
     day = Day("overlap: cancel_other")
 
     day.fire(3)
@@ -125,7 +125,7 @@ def test_cancel_other_cancels_what_is_open_for_the_newest() -> None:
     assert first.error == "canceled for s@2026-11-01T04:02:00Z (overlap: cancel_other)"
 
 
-def test_cancel_other_does_not_send_once_more_what_is_to_be_canceled() -> None:
+def test_cancel_other_does_not_resend_a_run_that_will_be_canceled() -> None:
     day = Day("overlap: cancel_other")
     day.endpoint.next_outcomes = [UNSENT]
     day.fire(2)
@@ -135,7 +135,7 @@ def test_cancel_other_does_not_send_once_more_what_is_to_be_canceled() -> None:
     assert day.endpoint.keys == [time_key("s", NOW), time_key("s", NOW + timedelta(minutes=1))]
 
 
-def test_cancel_other_never_cancels_what_it_has_made_way_for() -> None:
+def test_cancel_other_never_cancels_the_newest_run_that_just_started() -> None:
     day = Day("overlap: cancel_other")
     day.fire(3)
     day.end("run-1")
@@ -146,7 +146,7 @@ def test_cancel_other_never_cancels_what_it_has_made_way_for() -> None:
     day.open_runs.run_ends.follow(run, day.clock.server_now())
 
     slow = line.see_to(day.of, gate)
-    next(slow)  # the older one is skipped; and now an event starts the newest on another thread
+    next(slow)  # the older one is skipped, and now an event starts the newest on another thread
     do_all(line.see_to(day.of, gate))
     do_all(slow)
 
@@ -154,7 +154,7 @@ def test_cancel_other_never_cancels_what_it_has_made_way_for() -> None:
     assert day.service.canceled == []
 
 
-def test_cancel_other_starts_the_newest_before_what_people_made_up_for() -> None:
+def test_cancel_other_starts_the_newest_before_backfilled_runs() -> None:
     day = Day("overlap: cancel_other")
     day.clock.pass_time(timedelta(minutes=5))
     backfilling = day.wired().backfilling
@@ -166,7 +166,7 @@ def test_cancel_other_starts_the_newest_before_what_people_made_up_for() -> None
     assert day.reconcile_once() == ["canceled", "waiting", "waiting", "submitted"]
 
 
-def test_a_long_line_costs_a_claim_no_more_than_a_short_one() -> None:
+def test_a_claim_reads_no_more_rows_for_a_long_waiting_line() -> None:
     day = Day("max_concurrent_runs: 1")
     rows: list[int] = []
     plain = day.ledger.table.query
@@ -186,7 +186,7 @@ def test_a_long_line_costs_a_claim_no_more_than_a_short_one() -> None:
     assert max(rows) <= 60
 
 
-def test_cancel_other_waits_when_azure_ml_refuses() -> None:
+def test_cancel_other_waits_if_azure_ml_refuses_to_cancel() -> None:
     day = Day("overlap: cancel_other")
     day.service.refusal = "the service answered 503"
 
@@ -198,7 +198,7 @@ def test_cancel_other_waits_when_azure_ml_refuses() -> None:
 
 @pytest.mark.parametrize("keys", ["overlap: skip", "max_concurrent_runs: 1", "overlap: buffer_one"])
 @pytest.mark.parametrize("outcome", [UNSENT, LOST])
-def test_a_run_that_is_tried_again_or_unknown_holds_its_slot(keys: str, outcome: Outcome) -> None:
+def test_an_unsent_or_unknown_run_holds_its_slot(keys: str, outcome: Outcome) -> None:
     day = Day(keys)
     day.endpoint.next_outcomes = [outcome]
 
@@ -208,7 +208,7 @@ def test_a_run_that_is_tried_again_or_unknown_holds_its_slot(keys: str, outcome:
     assert len(day.endpoint.submissions) == 1
 
 
-def test_what_waits_is_not_overtaken_and_does_not_overtake_what_is_tried_again() -> None:
+def test_waiting_runs_are_not_overtaken_and_do_not_overtake_retried_ones() -> None:
     day = Day("max_concurrent_runs: 1")
     day.endpoint.next_outcomes = [UNSENT]
     day.fire(2)
@@ -220,7 +220,7 @@ def test_what_waits_is_not_overtaken_and_does_not_overtake_what_is_tried_again()
     assert day.reconcile_once() == ["finished", "submitted", "waiting"]
 
 
-def test_an_unknown_run_that_history_denies_for_an_hour_lets_the_next_one_prove_it() -> None:
+def test_an_unknown_run_denied_by_history_for_an_hour_releases_its_slot() -> None:
     day = Day("overlap: buffer_all")
     day.endpoint.next_outcomes = [LOST]
     day.fire(2)
@@ -238,7 +238,7 @@ def test_an_unknown_run_that_history_denies_for_an_hour_lets_the_next_one_prove_
     assert day.reconcile_once() == ["submitted", "finished"]
 
 
-def test_a_run_that_a_person_triggers_keeps_to_the_slots_too() -> None:
+def test_a_manually_triggered_run_is_subject_to_the_slots() -> None:
     day = Day("overlap: skip")
     day.fire()
 
@@ -250,12 +250,12 @@ def test_a_run_that_a_person_triggers_keeps_to_the_slots_too() -> None:
     day.end("run-1")
     day.reconcile_once()
     assert day.asking().trigger(day.of, TriggerBody(request_id="b"))[0].state is RunState.SUBMITTED
-    assert day.fire()[-1] == "skipped overlap", "a person's run holds the slot"
+    assert day.fire()[-1] == "skipped overlap", "a manual run holds the slot"
     replayed = day.asking().replay(day.of, skipped, ReplayBody())
-    assert replayed.state is RunState.WAITING, "a replay is not skipped for overlap: it waits"
+    assert replayed.state is RunState.WAITING, "a replay is not skipped for overlap; it waits"
 
 
-def test_a_backfill_waits_its_turn_whatever_overlap_says() -> None:
+def test_backfilled_runs_wait_even_with_overlap_skip() -> None:
     day = Day("overlap: skip")
     day.clock.pass_time(timedelta(minutes=5))
     backfilling = day.wired().backfilling
@@ -269,7 +269,7 @@ def test_a_backfill_waits_its_turn_whatever_overlap_says() -> None:
     assert day.reconcile_once() == ["finished", "submitted", "waiting"]
 
 
-def test_a_wait_for_a_slot_does_not_use_up_the_patience_with_the_service() -> None:
+def test_waiting_for_a_slot_does_not_count_towards_max_age() -> None:
     day = Day("max_concurrent_runs: 1\nretry: {max_age: 1h}")
     day.fire(2)
     day.clock.pass_time(timedelta(hours=30))
@@ -281,7 +281,7 @@ def test_a_wait_for_a_slot_does_not_use_up_the_patience_with_the_service() -> No
     assert day.reconcile_once() == ["finished", "submitted"]
 
 
-def test_a_pause_holds_what_waits_and_nothing_of_a_faulty_schedule_starts() -> None:
+def test_waiting_runs_of_a_faulty_schedule_are_held_and_those_of_a_removed_one_are_sent() -> None:
     day = Day("max_concurrent_runs: 1")
     day.fire(2)
     day.end("run-1")
@@ -291,10 +291,10 @@ def test_a_pause_holds_what_waits_and_nothing_of_a_faulty_schedule_starts() -> N
 
     assert day.now() == ["finished", "waiting"]
     day.reconcile(schedule(name="other"))
-    assert day.now() == ["finished", "submitted"], "of a schedule that has left the file the rest is finished"
+    assert day.now() == ["finished", "submitted"], "the remaining runs of a schedule that has left the file are sent"
 
 
-def test_an_event_starts_what_waited_at_once() -> None:
+def test_a_run_ended_event_starts_the_waiting_run_at_once() -> None:
     day = Day("max_concurrent_runs: 1")
     day.fire(2)
     day.end("run-1")
@@ -308,7 +308,7 @@ def test_an_event_starts_what_waited_at_once() -> None:
 
 
 @pytest.mark.parametrize("store", ["memory", pytest.param("table", marks=pytest.mark.azurite)])
-def test_twenty_claims_at_once_take_as_many_slots_as_there_are(store: str, request: pytest.FixtureRequest) -> None:
+def test_twenty_concurrent_claims_take_no_more_slots_than_exist(store: str, request: pytest.FixtureRequest) -> None:
     name = f"s{store}"
     of = schedule(f"max_concurrent_runs: 3\n{CHANGE}", name=name)
     engine = Engine(NOW)
@@ -317,7 +317,7 @@ def test_twenty_claims_at_once_take_as_many_slots_as_there_are(store: str, reque
         engine.ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
 
     def instance() -> Firing:
-        """Another instance, with a ledger of its own over the same rows."""
+        """Another instance, with its own ledger over the same rows."""
         return Firing(
             ledger=Ledger(engine.ledger.table),
             endpoint=engine.endpoint,
@@ -339,7 +339,7 @@ def test_twenty_claims_at_once_take_as_many_slots_as_there_are(store: str, reque
     assert len(engine.endpoint.submissions) == 3
 
 
-def test_a_jittered_run_is_decided_about_when_it_is_due() -> None:
+def test_overlap_of_a_run_with_jitter_is_decided_when_it_is_due() -> None:
     engine = Engine(NOW)
     of = schedule(f"overlap: skip\njitter: 10m\n{TIME}")
     engine.ledger.register("s", NOW)
@@ -353,7 +353,7 @@ def test_a_jittered_run_is_decided_about_when_it_is_due() -> None:
     assert engine.states() == {"s!a": "submitted", time_key("s", NOW): "skipped overlap"}
 
 
-def test_of_a_faulty_schedule_nothing_is_sent_once_more_either() -> None:
+def test_unsent_runs_of_a_faulty_schedule_are_not_resent() -> None:
     day = Day("max_concurrent_runs: 1")
     day.endpoint.next_outcomes = [UNSENT]
     day.fire()

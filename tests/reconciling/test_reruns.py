@@ -1,4 +1,4 @@
-"""Runs that failed and are run again by the app: how often, when, and who is told of which end."""
+"""Failed runs that the app reruns: how often, when, and which ends are notified."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ def run_of(engine: Engine, key: str = KEY) -> Run:
     return run
 
 
-def test_a_failed_run_is_run_again_after_its_delay_which_doubles_and_no_more_often_than_the_file_says() -> None:
+def test_a_failed_run_is_rerun_after_doubling_delays_up_to_the_configured_attempts() -> None:
     of = rerunning("tags: {day: '{scheduled_time:%Y-%m-%d}', key: '{run_key}'}")
     engine = started(of)
     for key in (KEY, f"{KEY}.r1", f"{KEY}.r2"):
@@ -76,7 +76,7 @@ def test_a_failed_run_is_run_again_after_its_delay_which_doubles_and_no_more_oft
     ]
 
 
-def test_a_rerun_that_finishes_is_the_last() -> None:
+def test_a_finished_rerun_is_the_last() -> None:
     of = rerunning()
     engine = started(of)
     engine.service.seen.update({KEY: FAILED, f"{KEY}.r1": FINISHED})
@@ -86,7 +86,7 @@ def test_a_rerun_that_finishes_is_the_last() -> None:
     assert engine.states() == {KEY: "failed", f"{KEY}.r1": "finished"}
 
 
-def test_the_answers_tell_which_attempt_it_is() -> None:
+def test_api_answers_show_the_number_of_the_attempt() -> None:
     of = rerunning()
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -103,7 +103,7 @@ def test_the_answers_tell_which_attempt_it_is() -> None:
 
 
 @pytest.mark.parametrize("seen", [CANCELED, FINISHED])
-def test_only_the_states_that_it_names_are_repeated(seen: Seen) -> None:
+def test_only_the_states_named_in_the_file_are_rerun(seen: Seen) -> None:
     of = rerunning()
     engine = started(of)
     engine.service.seen[KEY] = seen
@@ -113,7 +113,7 @@ def test_only_the_states_that_it_names_are_repeated(seen: Seen) -> None:
     assert len(engine.states()) == 1
 
 
-def test_a_run_that_took_too_long_is_repeated_where_the_file_says_so() -> None:
+def test_a_run_canceled_for_its_timeout_is_rerun_if_the_file_says_so() -> None:
     of = rerunning("timeout: 1h", "attempts: 1, states: [timeout]")
     engine = started(of)
     minutes(engine, of, 61)
@@ -123,7 +123,7 @@ def test_a_run_that_took_too_long_is_repeated_where_the_file_says_so() -> None:
     assert engine.states() == {KEY: "canceled timeout", f"{KEY}.r1": "submitted"}
 
 
-def test_what_a_person_cancels_is_not_repeated() -> None:
+def test_a_run_canceled_by_a_user_is_not_rerun() -> None:
     of = rerunning("timeout: 5h", "attempts: 1, states: [failed, timeout]")
     engine = started(of)
 
@@ -133,7 +133,7 @@ def test_what_a_person_cancels_is_not_repeated() -> None:
     assert engine.states() == {KEY: "canceled"}
 
 
-def test_a_persons_run_and_a_persons_replay_are_repeated_too_and_count_anew() -> None:
+def test_manual_runs_and_replays_are_rerun_with_attempts_of_their_own() -> None:
     of = rerunning(rule="attempts: 1")
     engine = started(of)
     engine.service.seen.update({KEY: FAILED, f"{KEY}.r1": FAILED, f"{KEY}.r2": FAILED, "s!a": FAILED})
@@ -148,7 +148,7 @@ def test_a_persons_run_and_a_persons_replay_are_repeated_too_and_count_anew() ->
     assert run_of(engine, f"{KEY}.r3").requested_by == "rerun"
 
 
-def test_a_newer_replay_by_a_person_drops_the_rerun() -> None:
+def test_a_manual_replay_supersedes_the_pending_rerun() -> None:
     of = rerunning("webhook: https://hook.example/")
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -159,10 +159,10 @@ def test_a_newer_replay_by_a_person_drops_the_rerun() -> None:
     assert replayed.key == f"{KEY}.r2"
     minutes(engine, of, 30)
     assert engine.states() == {KEY: "failed", f"{KEY}.r1": "skipped superseded", f"{KEY}.r2": "submitted"}
-    assert [told["subject"] for _, told in engine.hook.told] == [KEY], "it was the last end after all"
+    assert [told["subject"] for _, told in engine.hook.received] == [KEY], "this end turned out to be the last"
 
 
-def test_cancelling_the_run_cancels_its_rerun() -> None:
+def test_canceling_the_run_cancels_its_pending_rerun() -> None:
     of = rerunning()
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -178,7 +178,7 @@ def test_cancelling_the_run_cancels_its_rerun() -> None:
 
 
 @pytest.mark.parametrize("limits", ["", "overlap: buffer_all"])
-def test_a_pause_and_a_disabled_schedule_hold_it(limits: str) -> None:
+def test_a_pause_or_a_disabled_schedule_holds_the_rerun(limits: str) -> None:
     of = rerunning(limits)
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -195,7 +195,7 @@ def test_a_pause_and_a_disabled_schedule_hold_it(limits: str) -> None:
     assert engine.states()[f"{KEY}.r1"] == "submitted"
 
 
-def test_a_rerun_cancels_nothing_and_is_not_dropped() -> None:
+def test_a_rerun_waits_even_with_cancel_other() -> None:
     of = rerunning("overlap: cancel_other")
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -218,18 +218,18 @@ def test_a_rerun_cancels_nothing_and_is_not_dropped() -> None:
         ("each", [f"{KEY}#failed", f"{KEY}.r1#finished"]),
     ],
 )
-def test_the_webhook_is_told_of_the_last_end_or_of_each(notify: str, told: list[str]) -> None:
+def test_the_webhook_gets_the_last_end_or_each_end_as_configured(notify: str, told: list[str]) -> None:
     of = rerunning("webhook: https://hook.example/", f"attempts: 2, notify: {notify}")
     engine = started(of)
     engine.service.seen.update({KEY: FAILED, f"{KEY}.r1": FINISHED})
 
     minutes(engine, of, 30)
 
-    assert [event["id"] for _, event in engine.hook.told] == told
-    assert engine.hook.told[-1][1]["data"]["reruns"]["number"] == 1
+    assert [event["id"] for _, event in engine.hook.received] == told
+    assert engine.hook.received[-1][1]["data"]["reruns"]["number"] == 1
 
 
-def test_a_rerun_that_is_canceled_before_it_ran_tells_the_end_before_it() -> None:
+def test_if_the_rerun_is_canceled_before_it_ran_the_previous_end_is_notified() -> None:
     of = rerunning("webhook: https://hook.example/")
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -238,10 +238,10 @@ def test_a_rerun_that_is_canceled_before_it_ran_tells_the_end_before_it() -> Non
     engine.wired(of).steering.cancel(KEY, HeldBody(by="ann"))
     minutes(engine, of, 2)
 
-    assert [event["id"] for _, event in engine.hook.told] == [f"{KEY}#failed"]
+    assert [event["id"] for _, event in engine.hook.received] == [f"{KEY}#failed"]
 
 
-def test_a_chain_goes_on_after_the_last_end_only() -> None:
+def test_a_chain_starts_after_the_last_end_only() -> None:
     text = file_of(f"{TIME}\nrerun: {{attempts: 1}}", pipeline=FOLLOWED)
     loaded = config(f"{text}  next: {{pipeline: p, after: {{schedule: s, states: [failed, finished]}}}}\n")
     of, following = loaded.schedules["s"], loaded.schedules["next"]
@@ -254,7 +254,7 @@ def test_a_chain_goes_on_after_the_last_end_only() -> None:
     assert set(engine.states("next")) == {chain_key("next", f"{KEY}.r1")}
 
 
-def test_a_chain_goes_on_after_the_last_real_end_where_the_rerun_never_ran() -> None:
+def test_if_the_rerun_never_ran_the_chain_starts_after_the_previous_end() -> None:
     text = file_of(f"{TIME}\nrerun: {{attempts: 1}}", pipeline=FOLLOWED)
     loaded = config(f"{text}  next: {{pipeline: p, after: {{schedule: s, states: [failed]}}}}\n")
     of, following = loaded.schedules["s"], loaded.schedules["next"]
@@ -271,8 +271,8 @@ def test_a_chain_goes_on_after_the_last_real_end_where_the_rerun_never_ran() -> 
     assert set(engine.states("next")) == {chain_key("next", KEY)}
 
 
-def test_a_crash_between_end_and_rerun_cannot_be() -> None:
-    """Both are one transaction: where the rerun's key is taken, the end is written without it."""
+def test_the_end_and_its_rerun_are_written_in_one_transaction() -> None:
+    """If the rerun's key is already taken, the end is written without it."""
     of = rerunning()
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -284,7 +284,7 @@ def test_a_crash_between_end_and_rerun_cannot_be() -> None:
         keys = [one.row_key for one in operations]  # type: ignore[attr-defined]
         if f"k:{KEY}.r1" in keys and not seen:
             seen.append(True)
-            return None  # somebody has claimed the key
+            return None  # another caller has claimed the key
         return plain(partition, operations)  # type: ignore[arg-type]
 
     table.write = write  # type: ignore[method-assign,assignment]
@@ -293,7 +293,7 @@ def test_a_crash_between_end_and_rerun_cannot_be() -> None:
     assert engine.states() == {KEY: "failed"}
 
 
-def test_a_rerun_that_is_not_accepted_is_tried_again_as_any_run() -> None:
+def test_a_rerun_that_is_not_accepted_is_retried_like_any_run() -> None:
     of = rerunning()
     engine = started(of)
     engine.service.seen[KEY] = FAILED
@@ -305,7 +305,7 @@ def test_a_rerun_that_is_not_accepted_is_tried_again_as_any_run() -> None:
     assert engine.states() == {KEY: "failed", f"{KEY}.r1": "submitted"}
 
 
-def test_nobody_else_is_the_rerun() -> None:
+def test_a_caller_may_not_use_the_name_rerun() -> None:
     engine = started(rerunning())
 
     with pytest.raises(BadInput, match="by: 'rerun' says that the app itself asks"):
@@ -325,13 +325,13 @@ def test_nobody_else_is_the_rerun() -> None:
         ("rerun: {attempts: 2, notify: all}", "rerun.notify: expected one of last, each"),
     ],
 )
-def test_what_cannot_be_meant_is_one_fault(keys: str, fault: str) -> None:
+def test_an_invalid_rerun_is_one_error(keys: str, fault: str) -> None:
     [found] = sentences(file_of(f"{TIME}\n{keys}", pipeline=FOLLOWED))
 
     assert found.startswith(f"schedules.s.{fault}")
 
 
-def test_runs_whose_end_nobody_knows_cannot_be_repeated() -> None:
+def test_rerun_is_an_error_for_a_pipeline_whose_runs_cannot_be_followed() -> None:
     text = file_of(f"{TIME}\nrerun: {{attempts: 2}}", pipeline="{endpoint: 'https://old.example/api/v1.0/x'}")
 
     assert sentences(text, {"TOKEN_HOSTS": "old.example"}) == [

@@ -1,4 +1,4 @@
-"""Submitted runs are followed to their end: by asking, with events as hints, and by the end of patience."""
+"""Submitted runs are followed to their end: by polling, with events as hints, and until tracking times out."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ DENIED = Seen(is_denied=True, sentence="no such run")
 
 @pytest.fixture
 def engine() -> Engine:
-    """With one submitted run."""
+    """An engine with one submitted run."""
     engine = Engine(NOW)
     engine.ledger.register("s", NOW)
     engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
@@ -50,7 +50,7 @@ def passes(engine: Engine, number: int = 1, apart: timedelta = timedelta(minutes
         (Seen(status="Canceled", end=RunState.CANCELED), RunState.CANCELED, None),
     ],
 )
-def test_the_end_of_a_run_is_written(engine: Engine, seen: Seen, state: RunState, error: str | None) -> None:
+def test_the_end_of_a_run_is_recorded(engine: Engine, seen: Seen, state: RunState, error: str | None) -> None:
     engine.service.seen[KEY] = seen
 
     passes(engine)
@@ -60,7 +60,7 @@ def test_the_end_of_a_run_is_written(engine: Engine, seen: Seen, state: RunState
     assert list(open_runs(engine.ledger, "s")) == []
 
 
-def test_what_azure_ml_says_meanwhile_is_kept_and_writes_only_when_it_changes(engine: Engine) -> None:
+def test_the_status_in_azure_ml_is_written_only_when_it_changes(engine: Engine) -> None:
     passes(engine)
     running = run_of(engine)
     passes(engine, 5)
@@ -68,15 +68,15 @@ def test_what_azure_ml_says_meanwhile_is_kept_and_writes_only_when_it_changes(en
     assert (running.azureml_status, run_of(engine).version) == ("Running", running.version)
 
 
-def test_a_long_run_is_asked_for_more_rarely(engine: Engine) -> None:
+def test_a_long_run_is_polled_less_often(engine: Engine) -> None:
     asked = []
     for hours in (1, 5, 18, 6):
         before = engine.service.asked.count(KEY)
-        passes(engine, hours * 60)  # a pass a minute
+        passes(engine, hours * 60)  # one pass a minute
         asked.append(engine.service.asked.count(KEY) - before)
 
     assert asked[0] == 60
-    # Every 2, 5 and 10 minutes, or at the pass behind that; a restart of the process asks once more.
+    # Every 2, 5 and 10 minutes, or at the next pass; a restart of the process polls once more.
     assert [a <= b <= c for a, b, c in zip((100, 180, 33), asked[1:], (152, 218, 38), strict=True)] == [True] * 3
 
 
@@ -91,7 +91,7 @@ def test_a_run_that_azure_ml_denies_for_an_hour_is_untracked(engine: Engine) -> 
     assert run.error == "Azure ML has denied for an hour that there is such a run; whether it ran is unknown"
 
 
-def test_a_denial_that_ends_is_forgotten(engine: Engine) -> None:
+def test_a_run_that_is_known_again_starts_a_new_hour_of_denial(engine: Engine) -> None:
     engine.service.seen[KEY] = DENIED
     passes(engine, 40)
     del engine.service.seen[KEY]
@@ -114,7 +114,7 @@ def test_a_run_whose_end_is_not_known_after_thirty_days_is_untracked(engine: Eng
     assert run.error == "its end is still unknown after 30 days (RUN_TRACKING_DAYS)"
 
 
-def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engine) -> None:
+def test_an_unreachable_service_is_polled_once_a_pass_not_once_a_run(engine: Engine) -> None:
     for minute in range(1, 10):
         engine.firing.fire(schedule(), time_occurrence(schedule(), NOW + timedelta(minutes=minute)))
     engine.service.seen = {f"run-{number}": AWAY for number in range(1, 11)}
@@ -129,7 +129,7 @@ def test_a_service_that_is_away_is_asked_once_a_pass_not_once_a_run(engine: Engi
     assert set(engine.states().values()) == {"finished"}
 
 
-def test_a_run_that_is_answered_with_an_error_keeps_no_other_from_its_end(engine: Engine) -> None:
+def test_an_error_answer_for_one_run_does_not_stop_the_polling_of_others(engine: Engine) -> None:
     for minute in (1, 2):
         engine.firing.fire(schedule(), time_occurrence(schedule(), NOW + timedelta(minutes=minute)))
     engine.service.seen = {"run-1": Seen(sentence="500"), "run-2": AWAY, "run-3": FINISHED}
@@ -137,10 +137,10 @@ def test_a_run_that_is_answered_with_an_error_keeps_no_other_from_its_end(engine
     passes(engine, 4)
 
     assert sorted(engine.states().values()) == ["finished", "submitted", "submitted"]
-    assert run_of(engine).error == "500", "why its end is not known is told"
+    assert run_of(engine).error == "500", "the error says why its end is not known"
 
 
-def test_two_denials_with_silence_between_them_are_no_denial_for_an_hour(engine: Engine) -> None:
+def test_an_outage_between_two_denials_does_not_count_as_an_hour_of_denial(engine: Engine) -> None:
     engine.service.seen[KEY] = DENIED
     passes(engine)
     engine.service.seen[KEY] = AWAY
@@ -162,7 +162,7 @@ def event(engine: Engine, **other: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("spelling", [str, str.lower, str.upper, str.title])
-def test_an_event_makes_the_run_be_asked_for_at_once(engine: Engine, spelling: object) -> None:
+def test_an_event_makes_the_app_poll_the_run_at_once(engine: Engine, spelling: object) -> None:
     assert callable(spelling)
     engine.service.seen[KEY] = FINISHED
     data = {spelling(name): value for name, value in event(engine).items()}
@@ -171,12 +171,12 @@ def test_an_event_makes_the_run_be_asked_for_at_once(engine: Engine, spelling: o
     assert run_of(engine).state is RunState.FINISHED
 
 
-def test_an_event_is_a_hint_and_not_the_truth(engine: Engine) -> None:
+def test_the_status_in_an_event_is_not_trusted(engine: Engine) -> None:
     assert hints(engine).note("", event(engine, runStatus="Failed"))
     assert run_of(engine).state is RunState.SUBMITTED
 
 
-def test_properties_and_texts_of_them_will_do(engine: Engine) -> None:
+def test_an_event_may_carry_the_tags_as_properties_or_json_text(engine: Engine) -> None:
     engine.service.seen[KEY] = FINISHED
     marks = f'{{"trigger_run_key": "{KEY}", "trigger_ledger": "{engine.ledger.ledger_id()}"}}'
 
@@ -196,7 +196,7 @@ def test_properties_and_texts_of_them_will_do(engine: Engine) -> None:
         {"runTags": "{"},
     ],
 )
-def test_steps_and_other_peoples_runs_are_passed_over(engine: Engine, other: dict[str, object]) -> None:
+def test_events_for_steps_and_foreign_runs_are_ignored(engine: Engine, other: dict[str, object]) -> None:
     engine.service.seen[KEY] = FINISHED
 
     assert not hints(engine).note("experiments/e/runs/x", event(engine, **other))
@@ -204,11 +204,11 @@ def test_steps_and_other_peoples_runs_are_passed_over(engine: Engine, other: dic
 
 
 @pytest.mark.parametrize("data", [None, "x", [], {"runTags": 1}])
-def test_an_event_that_is_none_harms_nobody(engine: Engine, data: object) -> None:
+def test_a_malformed_event_is_ignored(engine: Engine, data: object) -> None:
     assert not hints(engine).note("x", data)
 
 
-def test_a_webhook_is_told_of_the_end(engine: Engine) -> None:
+def test_the_end_of_a_run_is_sent_to_the_webhook_once(engine: Engine) -> None:
     of = schedule(f"{TIME}\nwebhook: https://hook.example/")
     engine.firing.fire(of, time_occurrence(of, NOW + timedelta(days=1)))
     engine.service.seen["run-2"] = Seen(status="Failed", end=RunState.FAILED)
@@ -217,23 +217,23 @@ def test_a_webhook_is_told_of_the_end(engine: Engine) -> None:
     reconciliation.run_pass()
     reconciliation.run_pass()
 
-    [(_, told)] = engine.hook.told
+    [(_, told)] = engine.hook.received
     assert (told["id"], told["data"]["azureml_status"]) == ("s@2026-11-02T04:00:00Z#failed", "Failed")
 
 
-def test_answers_that_differ_in_words_only_are_written_once_and_end_untracked(engine: Engine) -> None:
+def test_error_answers_that_differ_only_in_wording_are_written_once(engine: Engine) -> None:
     versions = set()
     for number in range(31 * 4):
         engine.service.seen[KEY] = Seen(sentence=f"the service answered 500: request {number}")
         passes(engine, 1, timedelta(hours=6))
         versions.add(run_of(engine).version)
 
-    assert len(versions) == 2, "with the first answer's words, and untracked"
+    assert len(versions) == 2, "one version with the first answer's message, and one for untracked"
     assert run_of(engine).state is RunState.UNTRACKED
 
 
-def test_of_a_long_list_every_run_is_asked_for_in_its_turn(engine: Engine) -> None:
-    """However many there are: what was asked for is forgotten only when it has ended."""
+def test_every_run_of_a_long_list_is_polled_in_its_turn(engine: Engine) -> None:
+    """No matter how many there are: the time of a run's last poll is forgotten only when the run has ended."""
     ends = engine.wired().open_runs.run_ends
     many = [OpenRun(key=f"s@{number}", state=RunState.SUBMITTED, submitted_at=NOW) for number in range(15_000)]
     for place in range(0, 15_000, 3_000):
@@ -250,14 +250,14 @@ def test_of_a_long_list_every_run_is_asked_for_in_its_turn(engine: Engine) -> No
     assert len(ends._asked["s"]) == 10
 
 
-# Many at once
+# Many runs in one query
 
 MANY = 60
 
 
 @pytest.fixture
 def crowd() -> Engine:
-    """With many submitted runs."""
+    """An engine with many submitted runs."""
     engine = Engine(NOW)
     engine.ledger.register("s", NOW)
     for number in range(MANY):
@@ -265,14 +265,14 @@ def crowd() -> Engine:
     return engine
 
 
-def test_one_question_shows_of_many_runs_that_they_still_run(crowd: Engine) -> None:
+def test_one_query_shows_that_many_runs_still_run(crowd: Engine) -> None:
     passes(crowd, 3)
 
     assert crowd.service.asked_for_many == [MANY] * 3
     assert crowd.service.asked == []
 
 
-def test_what_it_shows_as_ended_or_not_at_all_is_asked_for_singly(crowd: Engine) -> None:
+def test_runs_that_the_query_does_not_show_as_running_are_polled_one_by_one(crowd: Engine) -> None:
     ended, lacking, *_ = crowd.ledger.runs(crowd.endpoint.keys)
     crowd.service.seen[str(ended.run_id)] = FINISHED
     crowd.service.unlisted.add(str(lacking.run_id))
@@ -284,8 +284,8 @@ def test_what_it_shows_as_ended_or_not_at_all_is_asked_for_singly(crowd: Engine)
     assert run_of(crowd, lacking.key).azureml_status == "Running"
 
 
-def test_what_was_denied_once_is_asked_for_singly_until_it_is_told(crowd: Engine) -> None:
-    """Else a second denial, a day later, would count as a day of denials."""
+def test_a_run_that_was_denied_is_polled_by_itself_until_it_is_known_again(crowd: Engine) -> None:
+    """Otherwise a second denial, a day later, would count as a whole day of denial."""
     denied, *_ = crowd.ledger.runs(crowd.endpoint.keys)
     crowd.service.unlisted.add(str(denied.run_id))
     crowd.service.seen[denied.key] = DENIED
@@ -300,7 +300,7 @@ def test_what_was_denied_once_is_asked_for_singly_until_it_is_told(crowd: Engine
     assert run_of(crowd, denied.key).denied_since is None
 
 
-def test_what_was_waited_for_too_long_is_given_up_although_it_is_shown_as_running(crowd: Engine) -> None:
+def test_a_run_open_for_too_long_is_untracked_although_it_is_shown_as_running(crowd: Engine) -> None:
     keys = crowd.endpoint.keys
     crowd.clock.pass_time(timedelta(days=31))
 
@@ -309,7 +309,7 @@ def test_what_was_waited_for_too_long_is_given_up_although_it_is_shown_as_runnin
     assert {run_of(crowd, key).state for key in keys} == {RunState.UNTRACKED}
 
 
-def test_where_nothing_is_answered_for_many_each_is_asked_for(crowd: Engine) -> None:
+def test_if_the_query_shows_no_run_each_run_is_polled(crowd: Engine) -> None:
     crowd.service.unlisted.update(str(run.run_id) for run in crowd.ledger.runs(crowd.endpoint.keys))
 
     passes(crowd)
@@ -317,7 +317,7 @@ def test_where_nothing_is_answered_for_many_each_is_asked_for(crowd: Engine) -> 
     assert sorted(crowd.service.asked) == sorted(crowd.endpoint.keys)
 
 
-def test_a_few_are_asked_for_singly(engine: Engine) -> None:
+def test_a_few_runs_are_polled_one_by_one(engine: Engine) -> None:
     passes(engine, 2)
 
     assert (engine.service.asked_for_many, engine.service.asked) == ([], [KEY] * 2)

@@ -1,4 +1,4 @@
-"""How the threads of a pass share the work: in turns, side by side, and one alone in a schedule's decision."""
+"""How the threads of a pass share the work: in turns, in parallel, and with one thread per schedule's decision."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,14 +14,14 @@ from triggers.starting.pieces import Piece, Work
 
 
 def shared(threads: int, *works: Work, is_over: Callable[[], bool] = lambda: False) -> Sharing:
-    """Everything done, or as much as could be."""
+    """Do all the work, or as much as the time allows."""
     sharing = Sharing(Pool(threads), is_over=is_over, has_turn=lambda name: None)
     sharing.work_off((f"s{number}", work) for number, work in enumerate(works))
     return sharing
 
 
 class Crowd:
-    """Counts who is in it at a time."""
+    """Counts how many threads are inside at a time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -38,7 +38,7 @@ class Crowd:
             self._inside[name] -= 1
 
 
-def test_pieces_are_done_side_by_side() -> None:
+def test_pieces_are_done_in_parallel() -> None:
     meeting = Barrier(6)
 
     def work() -> Work:
@@ -48,7 +48,7 @@ def test_pieces_are_done_side_by_side() -> None:
     assert shared(6, work(), work()).faults == []
 
 
-def test_one_thread_takes_the_schedules_in_turns_a_piece_each() -> None:
+def test_one_thread_alternates_between_schedules_piece_by_piece() -> None:
     done: list[str] = []
 
     def work(name: str) -> Work:
@@ -60,7 +60,7 @@ def test_one_thread_takes_the_schedules_in_turns_a_piece_each() -> None:
     assert done == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_what_comes_next_waits_for_all_pieces_before_it() -> None:
+def test_work_after_a_wait_starts_when_all_earlier_pieces_are_done() -> None:
     done: list[int] = []
     at_the_wait: list[int] = []
 
@@ -84,7 +84,7 @@ def test_what_comes_next_waits_for_all_pieces_before_it() -> None:
     assert done[-1] == 3
 
 
-def test_no_two_threads_are_in_one_schedules_decision() -> None:
+def test_no_two_threads_decide_for_one_schedule_at_once() -> None:
     deciding = Crowd()
 
     def work() -> Work:
@@ -98,7 +98,7 @@ def test_no_two_threads_are_in_one_schedules_decision() -> None:
     assert deciding.most == {"": 1}
 
 
-def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -> None:
+def test_a_target_gets_at_most_eight_calls_at_a_time_and_does_not_block_others() -> None:
     flying, done, lock = Crowd(), Counter[str](), Lock()
     release, other_is_done = Event(), Event()
 
@@ -122,7 +122,7 @@ def test_no_target_gets_more_than_eight_at_a_time_and_others_go_on_meanwhile() -
         for _ in range(40):
             yield Piece(lambda: None)
         yield piece("other")
-        assert other_is_done.wait(10), "the other target has its turn while the busy one answers nobody"
+        assert other_is_done.wait(10), "the other target has its turn while the busy one does not answer"
         release.set()
 
     sharing = shared(16, busy(), busy(), other())
@@ -149,7 +149,7 @@ def test_targets_that_did_not_answer_share_an_eighth_of_the_threads() -> None:
     assert (flying.most, sharing.faults) == ({"": 2}, [])
 
 
-def test_a_target_gets_one_submission_until_it_has_answered() -> None:
+def test_a_target_gets_one_submission_at_a_time_until_it_has_answered() -> None:
     answered, before, after = Event(), Crowd(), Crowd()
 
     def do() -> None:
@@ -173,7 +173,7 @@ def test_a_target_gets_one_submission_until_it_has_answered() -> None:
     assert 1 < after.most[""] <= MOST_TO_A_TARGET
 
 
-def test_a_fault_costs_its_own_piece_and_a_fault_of_a_decision_its_own_schedule() -> None:
+def test_an_error_stops_only_its_piece_and_an_error_in_a_decision_only_its_schedule() -> None:
     done: list[str] = []
 
     def piece(name: str) -> Piece:
@@ -199,7 +199,7 @@ def test_a_fault_costs_its_own_piece_and_a_fault_of_a_decision_its_own_schedule(
     assert sorted(map(repr, sharing.faults)) == ["KeyError('decision')", "ValueError('bad a')", "ValueError('bad b')"]
 
 
-def test_a_single_thread_sends_to_one_target_after_the_other() -> None:
+def test_a_single_thread_alternates_between_targets() -> None:
     done: list[str] = []
 
     def work(target: str) -> Work:
@@ -212,7 +212,7 @@ def test_a_single_thread_sends_to_one_target_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_nothing_is_begun_once_the_time_is_over_and_what_was_begun_is_ended(threads: int) -> None:
+def test_after_the_time_limit_nothing_is_begun_and_begun_pieces_are_completed(threads: int) -> None:
     begun: list[int] = []
     ended: list[int] = []
 

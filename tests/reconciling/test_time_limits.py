@@ -1,4 +1,4 @@
-"""Runs that take too long: canceled in Azure ML, and their slot is free only when Azure ML says so."""
+"""Runs that take too long are canceled in Azure ML, and release their slot only when Azure ML confirms."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +34,7 @@ def after(engine: Engine, **time: float) -> Run:
     return run
 
 
-def test_a_run_that_is_over_its_limit_is_canceled_there_and_then_here(engine: Engine) -> None:
+def test_a_run_over_its_timeout_is_canceled_in_azure_ml_and_then_in_the_ledger(engine: Engine) -> None:
     assert after(engine, hours=1, minutes=50).state is RunState.SUBMITTED
     assert engine.service.canceled == []
 
@@ -45,7 +45,7 @@ def test_a_run_that_is_over_its_limit_is_canceled_there_and_then_here(engine: En
         [KEY],
     )
     still = after(engine, minutes=5)
-    assert (still.state, engine.service.canceled) == (RunState.SUBMITTED, [KEY]), "asked once"
+    assert (still.state, engine.service.canceled) == (RunState.SUBMITTED, [KEY]), "requested once"
     engine.service.seen[KEY] = Seen(status="Canceled", end=RunState.CANCELED)
     ended = after(engine, minutes=1)
 
@@ -53,7 +53,7 @@ def test_a_run_that_is_over_its_limit_is_canceled_there_and_then_here(engine: En
     assert ended.history[-1].reason == "timeout"
 
 
-def test_it_keeps_its_slot_until_azure_ml_has_named_an_end(engine: Engine) -> None:
+def test_a_timed_out_run_keeps_its_slot_until_azure_ml_reports_its_end(engine: Engine) -> None:
     of = timed(LIMITED, pipeline=FOLLOWED)
     after(engine, hours=2, minutes=1)
     engine.clock.pass_time(timedelta(hours=21, minutes=59, seconds=30))
@@ -66,7 +66,7 @@ def test_it_keeps_its_slot_until_azure_ml_has_named_an_end(engine: Engine) -> No
     assert engine.states()["s@2026-11-02T04:00:00Z"] == "waiting"
 
 
-def test_an_end_that_comes_first_counts(engine: Engine) -> None:
+def test_if_the_run_ends_before_it_is_canceled_its_own_end_counts(engine: Engine) -> None:
     after(engine, hours=2, minutes=1)
     engine.service.seen[KEY] = Seen(status="Finished", end=RunState.FINISHED)
 
@@ -75,7 +75,7 @@ def test_an_end_that_comes_first_counts(engine: Engine) -> None:
     assert (ended.state, ended.reason) == (RunState.FINISHED, None)
 
 
-def test_the_status_is_asked_for_before_anything_is_canceled(engine: Engine) -> None:
+def test_the_status_is_polled_before_anything_is_canceled(engine: Engine) -> None:
     engine.service.seen[KEY] = Seen(status="Finished", end=RunState.FINISHED)
 
     ended = after(engine, hours=5)
@@ -90,7 +90,7 @@ def test_nothing_is_canceled_while_azure_ml_does_not_answer(engine: Engine) -> N
     assert engine.service.canceled == []
 
 
-def test_a_cancellation_that_is_never_confirmed_ends_after_an_hour(engine: Engine) -> None:
+def test_an_unconfirmed_cancellation_ends_the_run_after_an_hour(engine: Engine) -> None:
     after(engine, hours=2, minutes=1)
 
     assert after(engine, minutes=58).state is RunState.SUBMITTED
@@ -100,7 +100,7 @@ def test_a_cancellation_that_is_never_confirmed_ends_after_an_hour(engine: Engin
     assert "not confirmed it within an hour" in str(ended.error)
 
 
-def test_a_cancellation_that_is_refused_is_asked_for_again(engine: Engine) -> None:
+def test_a_refused_cancellation_is_requested_again(engine: Engine) -> None:
     engine.service.refusal = "403: no right to cancel"
     refused = after(engine, hours=2, minutes=1)
     assert (refused.state, refused.cancel_requested_at) == (RunState.SUBMITTED, None)
@@ -110,7 +110,7 @@ def test_a_cancellation_that_is_refused_is_asked_for_again(engine: Engine) -> No
     assert engine.service.canceled == [KEY, KEY]
 
 
-def test_a_second_run_of_the_same_key_is_canceled_too(engine: Engine) -> None:
+def test_a_duplicate_run_of_the_same_key_is_also_canceled(engine: Engine) -> None:
     run = engine.ledger.get(KEY)
     assert run is not None
     engine.ledger.update(run, replace(run, duplicate_run_id="run-2"))
@@ -120,14 +120,14 @@ def test_a_second_run_of_the_same_key_is_canceled_too(engine: Engine) -> None:
     assert engine.service.canceled == [KEY, KEY]
 
 
-def test_without_a_limit_a_run_may_take_days(engine: Engine) -> None:
+def test_without_a_timeout_a_run_may_take_days(engine: Engine) -> None:
     engine.clock.pass_time(timedelta(days=3))
     engine.reconcile(timed(TIME, pipeline=FOLLOWED))
 
     assert (engine.ledger.get(KEY).state, engine.service.canceled) == (RunState.SUBMITTED, [])  # type: ignore[union-attr]
 
 
-def test_of_many_runs_only_those_over_the_limit_are_asked_for_one_by_one(engine: Engine) -> None:
+def test_of_many_runs_only_those_over_the_timeout_are_polled_one_by_one(engine: Engine) -> None:
     of = timed("cron: {expression: '* * * * *'}\ntimeout: 10m", pipeline=FOLLOWED)
     for _ in range(30):
         engine.clock.pass_time(timedelta(minutes=1))
@@ -135,7 +135,7 @@ def test_of_many_runs_only_those_over_the_limit_are_asked_for_one_by_one(engine:
 
     engine.reconcile(of)
 
-    assert len(engine.service.canceled) == 21, "those of 04:00 to 04:20"
+    assert len(engine.service.canceled) == 21, "the runs of 04:00 to 04:20"
     assert engine.service.asked_for_many != []
 
 
@@ -158,7 +158,7 @@ def test_of_many_runs_only_those_over_the_limit_are_asked_for_one_by_one(engine:
         ),
     ],
 )
-def test_a_limit_that_cannot_be_kept_is_a_fault(keys: str, pipeline: str, fault: str) -> None:
+def test_a_timeout_that_cannot_be_enforced_is_an_error(keys: str, pipeline: str, fault: str) -> None:
     found = sentences(file_of(f"{TIME}\n{keys}", pipeline=pipeline), {"TOKEN_HOSTS": "old.example"})
 
     assert len(found) == 1

@@ -1,4 +1,4 @@
-"""The run that has waited longest asks next; runs that no longer come are forgotten."""
+"""The run that has waited longest is next; runs that no longer ask are forgotten."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from builders import HandClock, utc
 from triggers.reconciling.turns import Turns
 
 
-def test_who_comes_no_more_is_forgotten_and_the_others_keep_their_turns() -> None:
+def test_runs_that_stop_asking_are_forgotten_and_the_others_keep_their_turns() -> None:
     clock = HandClock(utc("2026-11-01T04:00"))
     turns = Turns(clock)
     for number in range(10):

@@ -1,4 +1,4 @@
-"""Unknown runs are looked up, never guessed: what frees them, what adopts them, and what leaves them as they are."""
+"""Unknown runs are looked up, never guessed: what frees them, what adopts them, and what leaves them unknown."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ LOST = Outcome(answer=Answer.UNKNOWN, sentence="the reply was lost")
 
 @pytest.fixture
 def engine() -> Engine:
-    """With one unknown run, that the service has not accepted."""
+    """An engine with one unknown run, which the service has not accepted."""
     engine = registered()
     engine.endpoint.next_outcomes = [LOST]
     engine.firing.fire(OF, time_occurrence(OF, NOW))
@@ -46,7 +46,7 @@ def passes(engine: Engine, number: int, apart: timedelta = timedelta(minutes=1))
 
 
 def submit_later(engine: Engine, at: datetime = NOW) -> None:
-    """A later occurrence, which the service accepts."""
+    """Fire a later occurrence, which the service accepts."""
     assert engine.firing.fire(OF, time_occurrence(OF, at + timedelta(hours=1))) is not None
 
 
@@ -60,7 +60,7 @@ def test_a_run_that_history_knows_is_adopted(engine: Engine) -> None:
     assert engine.endpoint.keys == [KEY]
 
 
-def test_where_a_repetition_is_harmless_two_empty_look_ups_will_do(engine: Engine) -> None:
+def test_if_resending_is_harmless_two_empty_look_ups_are_enough(engine: Engine) -> None:
     engine.history.is_proof = True
 
     passes(engine, 1)
@@ -72,14 +72,14 @@ def test_where_a_repetition_is_harmless_two_empty_look_ups_will_do(engine: Engin
     assert "Azure ML knows no job of its name" in str([event.reason for event in run.history])
 
 
-def test_without_a_later_run_it_stays_unknown_for_ever(engine: Engine) -> None:
+def test_without_a_later_run_an_unknown_run_stays_unknown(engine: Engine) -> None:
     passes(engine, 200, timedelta(minutes=15))
 
     assert run_of(engine).state is RunState.UNKNOWN
     assert engine.endpoint.keys == [KEY]
 
 
-def test_a_later_run_that_history_knows_frees_it(engine: Engine) -> None:
+def test_a_later_run_that_history_knows_frees_an_unknown_run(engine: Engine) -> None:
     passes(engine, 1)
     submit_later(engine)
     passes(engine, 1)
@@ -91,7 +91,7 @@ def test_a_later_run_that_history_knows_frees_it(engine: Engine) -> None:
     assert engine.endpoint.keys == [KEY, LATER, KEY]
 
 
-def test_a_run_that_was_submitted_before_it_proves_nothing() -> None:
+def test_a_run_that_was_submitted_earlier_proves_nothing() -> None:
     engine = registered()
     submit_later(engine)
     engine.clock.pass_time(timedelta(seconds=30))
@@ -116,7 +116,7 @@ def test_a_later_run_that_history_does_not_know_yet_proves_nothing(engine: Engin
     assert run_of(engine).state is RunState.UNSENT
 
 
-def test_a_later_run_that_is_not_looked_up_to_the_end_proves_nothing(engine: Engine) -> None:
+def test_a_later_run_whose_look_up_fails_proves_nothing(engine: Engine) -> None:
     passes(engine, 1)
     submit_later(engine)
     engine.history.answers[LATER] = LookUp(sentence="run history answered 500")
@@ -129,7 +129,7 @@ def test_a_later_run_that_is_not_looked_up_to_the_end_proves_nothing(engine: Eng
     assert run_of(engine).state is RunState.UNSENT
 
 
-def test_a_run_that_appears_in_history_late_is_adopted_and_not_sent_again(engine: Engine) -> None:
+def test_a_run_that_appears_late_in_history_is_adopted_and_not_resent(engine: Engine) -> None:
     passes(engine, 3)
     engine.history.accepted_silently[KEY] = ["the-id"]
     submit_later(engine)
@@ -178,7 +178,9 @@ def test_look_ups_that_fail_do_not_count(engine: Engine) -> None:
     assert run_of(engine).state is RunState.UNSENT
 
 
-def test_a_second_id_for_one_key_is_kept_and_raises_an_alert(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_run_id_for_one_key_is_kept_and_logged_as_an_error(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     engine.history.accepted_silently[KEY] = ["one", "two"]
 
     passes(engine, 1)
@@ -188,8 +190,8 @@ def test_a_second_id_for_one_key_is_kept_and_raises_an_alert(engine: Engine, cap
     assert [record.action for record in caplog.records if record.levelname == "ERROR"] == ["duplicate_run"]  # type: ignore[attr-defined]  # of extra
 
 
-def test_an_id_that_arrives_after_the_run_was_freed_stops_the_retry() -> None:
-    """The reply took longer than anybody could have waited, and history did not show the run: still no second one."""
+def test_a_run_id_that_arrives_after_the_run_was_freed_stops_the_retry() -> None:
+    """The answer took longer than every time limit, and history did not show the run. Still no second run starts."""
     engine = registered()
 
     def take_long() -> None:
@@ -208,8 +210,8 @@ def test_an_id_that_arrives_after_the_run_was_freed_stops_the_retry() -> None:
     assert engine.endpoint.keys.count(KEY) == 1
 
 
-def test_the_wait_counts_by_the_ledgers_clock_and_not_by_the_instances(engine: Engine) -> None:
-    """An instance whose clock is an hour ahead looks the run up, and frees nothing before its time."""
+def test_the_wait_is_measured_by_the_ledgers_clock_and_not_by_the_instances(engine: Engine) -> None:
+    """An instance whose clock is an hour ahead looks the run up, but frees nothing early."""
     passes(engine, 1)
     submit_later(engine)
     engine.clock._now += timedelta(hours=1)
@@ -219,7 +221,7 @@ def test_the_wait_counts_by_the_ledgers_clock_and_not_by_the_instances(engine: E
     assert run_of(engine).state is RunState.UNKNOWN
 
 
-def test_where_a_setting_has_changed_the_address_absence_proves_nothing(engine: Engine) -> None:
+def test_an_empty_look_up_at_a_changed_address_proves_nothing(engine: Engine) -> None:
     engine.history.is_proof = True
     engine.endpoint.at = "elsewhere"
     passes(engine, 10)
@@ -232,7 +234,7 @@ def test_where_a_setting_has_changed_the_address_absence_proves_nothing(engine: 
     assert run_of(engine).state is RunState.SUBMITTED
 
 
-def test_a_history_that_is_away_is_asked_for_one_run_and_not_for_twenty(engine: Engine) -> None:
+def test_an_unreachable_history_is_queried_for_one_run_and_not_for_all(engine: Engine) -> None:
     passes(engine, 1)
     for days in range(1, 10):
         submit_later(engine, NOW + timedelta(days=days))
@@ -244,10 +246,10 @@ def test_a_history_that_is_away_is_asked_for_one_run_and_not_for_twenty(engine: 
     assert len(engine.history.asked) == 2
 
 
-# Whose run it is
+# Which claim sent the run
 
 
-def test_a_run_that_another_claim_has_sent_under_the_same_key_is_not_adopted(engine: Engine) -> None:
+def test_a_run_sent_by_a_foreign_claim_of_the_same_key_is_not_adopted(engine: Engine) -> None:
     engine.history.accepted_silently[KEY] = [FoundRun("foreign", NOW, "another claim")]
 
     passes(engine, 2)
@@ -258,7 +260,7 @@ def test_a_run_that_another_claim_has_sent_under_the_same_key_is_not_adopted(eng
     assert (before, run_of(engine).run_id) == (RunState.UNKNOWN, "own")
 
 
-def test_a_run_of_an_earlier_claim_of_the_row_is_adopted() -> None:
+def test_a_run_sent_by_an_earlier_claim_of_the_row_is_adopted() -> None:
     engine = registered()
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away"), LOST]
     engine.firing.fire(OF, time_occurrence(OF, NOW))
@@ -273,7 +275,7 @@ def test_a_run_of_an_earlier_claim_of_the_row_is_adopted() -> None:
 
 
 @pytest.mark.parametrize(("before", "adopted"), [(timedelta(minutes=4), "the-id"), (timedelta(minutes=6), None)])
-def test_without_its_claim_a_run_from_before_the_row_is_not_adopted(
+def test_a_run_without_claim_id_from_before_the_row_is_not_adopted(
     engine: Engine, before: timedelta, adopted: str | None
 ) -> None:
     engine.history.accepted_silently[KEY] = [FoundRun("the-id", NOW - before)]
@@ -284,7 +286,7 @@ def test_without_its_claim_a_run_from_before_the_row_is_not_adopted(
 
 
 @pytest.mark.parametrize("reply", [timedelta(0), timedelta(minutes=7)], ids=["at once", "after seven minutes"])
-def test_a_row_whose_writers_clock_was_ahead_adopts_its_run_all_the_same(reply: timedelta) -> None:
+def test_a_row_written_with_a_clock_ahead_still_adopts_its_run(reply: timedelta) -> None:
     engine = registered()
     engine.endpoint.next_outcomes = [LOST]
     engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(reply)
@@ -297,17 +299,17 @@ def test_a_row_whose_writers_clock_was_ahead_adopts_its_run_all_the_same(reply: 
     assert run_of(engine).run_id == "the-id"
 
 
-# What a claim begins anew, and what a proof is
+# What a new claim resets, and what counts as proof
 
 
 def submit_soon(engine: Engine) -> None:
-    """A later occurrence, which the service accepts two seconds after it."""
+    """Fire a later occurrence, which the service accepts two seconds after the first."""
     engine.clock.pass_time(timedelta(seconds=2))
     submit_later(engine)
 
 
-def test_a_second_claim_waits_as_long_as_the_first_for_its_proof(engine: Engine) -> None:
-    """Else the witness that freed the first claim would free the second one at once, and a third would be sent."""
+def test_a_second_claim_waits_for_its_proof_as_long_as_the_first(engine: Engine) -> None:
+    """Otherwise the witness that freed the first claim would free the second at once, and a third would be sent."""
     submit_soon(engine)
     engine.endpoint.next_outcomes = [LOST]
     passes(engine, 3)
@@ -325,7 +327,7 @@ def test_a_second_claim_waits_as_long_as_the_first_for_its_proof(engine: Engine)
     assert run_of(engine).state is RunState.UNKNOWN
 
 
-def test_a_claim_that_is_over_settles_nothing_of_the_next(engine: Engine) -> None:
+def test_a_superseded_claim_cannot_settle_the_next_one(engine: Engine) -> None:
     """The first submitter comes back with "too late" while the second one's request is on the wire."""
     first = run_of(engine)
     submit_soon(engine)
@@ -344,7 +346,7 @@ def test_a_claim_that_is_over_settles_nothing_of_the_next(engine: Engine) -> Non
     assert run_of(engine).state is RunState.SUBMITTED
 
 
-def test_an_id_that_comes_after_another_one_was_adopted_is_kept_and_raises_an_alert(
+def test_a_run_id_that_arrives_after_another_was_adopted_is_kept_and_logged_as_an_error(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = run_of(engine)
@@ -359,7 +361,7 @@ def test_an_id_that_comes_after_another_one_was_adopted_is_kept_and_raises_an_al
     assert [one.action for one in caplog.records if one.levelname == "ERROR"] == ["duplicate_run"]  # type: ignore[attr-defined]
 
 
-def test_the_witness_is_asked_before_the_run_it_is_a_proof_for(engine: Engine) -> None:
+def test_the_witness_is_looked_up_before_the_run_that_it_proves(engine: Engine) -> None:
     submit_soon(engine)
 
     passes(engine, 4)
@@ -368,7 +370,7 @@ def test_the_witness_is_asked_before_the_run_it_is_a_proof_for(engine: Engine) -
     assert engine.history.asked[witness : witness + 2] == [LATER, KEY]
 
 
-def test_a_run_of_the_witnesss_key_with_another_id_proves_nothing(engine: Engine) -> None:
+def test_a_run_with_the_witnesss_key_and_another_id_proves_nothing(engine: Engine) -> None:
     submit_soon(engine)
     engine.history.knows_up_to = 0
     engine.history.accepted_silently[LATER] = ["somebody-elses"]
@@ -378,8 +380,8 @@ def test_a_run_of_the_witnesss_key_with_another_id_proves_nothing(engine: Engine
     assert run_of(engine).state is RunState.UNKNOWN
 
 
-def test_a_witness_of_the_same_second_proves_nothing() -> None:
-    """The ledger's clock is read in whole seconds: who was first is not told by them."""
+def test_a_witness_from_the_same_second_proves_nothing() -> None:
+    """The ledger's clock has whole seconds, which do not show which of the two was first."""
     engine = registered()
     engine.endpoint.next_outcomes = [LOST]
     engine.firing.fire(OF, time_occurrence(OF, NOW))
@@ -391,7 +393,7 @@ def test_a_witness_of_the_same_second_proves_nothing() -> None:
     assert run_of(engine).state is RunState.UNKNOWN
 
 
-def test_nothing_is_freed_before_it_has_settled(engine: Engine) -> None:
+def test_nothing_is_freed_before_the_settle_time_has_passed(engine: Engine) -> None:
     submit_soon(engine)
     states = []
     for _ in range(4):
@@ -401,8 +403,8 @@ def test_nothing_is_freed_before_it_has_settled(engine: Engine) -> None:
     assert states == [("unknown", 1)] * 3 + [("unsent", 1)], "the third is at 119 of 120 seconds"
 
 
-def test_an_unknown_run_whose_answer_comes_counts_as_claimed_when_it_was() -> None:
-    """As a witness it would else prove too much: it was accepted before it was given up."""
+def test_an_unknown_run_whose_answer_arrives_keeps_its_original_claim_time() -> None:
+    """Otherwise it would prove too much as a witness, because it was accepted before it became unknown."""
     engine = registered()
 
     def too_slow() -> None:
@@ -416,7 +418,7 @@ def test_an_unknown_run_whose_answer_comes_counts_as_claimed_when_it_was() -> No
     assert (run.state, run.claimed_at) == (RunState.SUBMITTED, NOW)
 
 
-# What is said of one run says nothing of the others
+# An answer about one run says nothing about others
 
 NOT_THERE = LookUp(sentence="run history knows no such experiment", lacks_experiment=True)
 NO_SETTING = LookUp(sentence="the app setting X does not exist; add it")
@@ -424,7 +426,7 @@ AWAY = LookUp(sentence="run history answered 503", is_away=True)
 
 
 def lost_in(engine: Engine, *names: str, experiment: str = "") -> Sequence[Schedule]:
-    """Schedules of one target, each with a run whose answer was lost."""
+    """Schedules with the same target, each with a run whose answer was lost."""
     more = f"\nexperiment_name: {experiment}" if experiment else ""
     schedules = [timed(f"cron: {{expression: '0 4 * * *'}}{more}", name=name) for name in names]
     for one in schedules:
@@ -434,7 +436,7 @@ def lost_in(engine: Engine, *names: str, experiment: str = "") -> Sequence[Sched
 
 
 def minutes(engine: Engine, schedules: Sequence[Schedule], number: int) -> None:
-    """A pass a minute of one process."""
+    """Run one pass a minute in one process."""
     process = engine.reconciliation(*schedules)
     for _ in range(number):
         engine.clock.pass_time(timedelta(minutes=1))
@@ -452,7 +454,7 @@ def state(engine: Engine, name: str) -> RunState:
 
 
 @pytest.mark.parametrize("answer", [NOT_THERE, NO_SETTING], ids=["404", "a setting"])
-def test_a_run_that_is_never_looked_up_hides_no_other(answer: LookUp) -> None:
+def test_a_run_that_cannot_be_looked_up_does_not_block_others(answer: LookUp) -> None:
     engine = registered()
     schedules = lost_in(engine, "a-new", "b-old")
     engine.history.answers[key("a-new")] = answer
@@ -463,7 +465,7 @@ def test_a_run_that_is_never_looked_up_hides_no_other(answer: LookUp) -> None:
     assert state(engine, "b-old") is RunState.SUBMITTED
 
 
-def test_a_history_that_answers_one_run_with_silence_is_asked_for_the_next_one() -> None:
+def test_if_history_does_not_answer_for_one_run_the_next_one_is_tried() -> None:
     engine = registered()
     schedules = lost_in(engine, "a", "b", "c")
     for name in ("a", "b"):
@@ -472,11 +474,11 @@ def test_a_history_that_answers_one_run_with_silence_is_asked_for_the_next_one()
 
     minutes(engine, schedules, 3)
 
-    assert engine.history.asked[:3] == [key("a"), key("b"), key("c")], "one a pass, and each in its turn"
+    assert engine.history.asked[:3] == [key("a"), key("b"), key("c")], "one run per pass, each in its turn"
     assert state(engine, "c") is RunState.SUBMITTED
 
 
-def test_runs_of_several_schedules_are_asked_for_in_turns_while_history_is_away(engine: Engine) -> None:
+def test_while_history_is_unreachable_the_schedules_runs_take_turns(engine: Engine) -> None:
     unknown_runs = engine.wired(*lost_in(engine, "a", "b", "c"), OF).unknown_runs
     engine.history.answer = AWAY
 
@@ -488,7 +490,7 @@ def test_runs_of_several_schedules_are_asked_for_in_turns_while_history_is_away(
     assert engine.history.asked == [key(name) for name in "abcsabcsa"]
 
 
-def test_runs_of_one_schedule_are_asked_for_in_the_order_in_which_they_wait() -> None:
+def test_while_history_is_unreachable_the_runs_of_one_schedule_take_turns() -> None:
     engine = registered()
     of = timed("cron: {expression: '* * * * *'}")
     engine.endpoint.next_outcomes = [LOST] * 3
@@ -519,7 +521,7 @@ def test_a_run_of_another_schedule_is_a_witness(experiment: str, after: int) -> 
     assert (before, engine.endpoint.keys.count(key("a"))) == (RunState.UNKNOWN, 2)
 
 
-def test_a_newer_run_of_another_experiment_hides_no_witness_of_the_own_one() -> None:
+def test_a_newer_run_of_another_experiment_does_not_hide_a_witness_of_the_same_experiment() -> None:
     engine = registered()
     schedules = lost_in(engine, "a", experiment="shared")
     engine.clock.pass_time(timedelta(seconds=5))
@@ -536,7 +538,7 @@ def test_a_newer_run_of_another_experiment_hides_no_witness_of_the_own_one() -> 
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_no_such_experiment_means_not_there_once_another_experiment_answers(*, answers: bool) -> None:
+def test_a_missing_experiment_counts_as_an_empty_look_up_once_another_experiment_answers(*, answers: bool) -> None:
     engine = registered()
     schedules = lost_in(engine, "a")
     other = timed("cron: {expression: '0 4 * * *'}", name="other")

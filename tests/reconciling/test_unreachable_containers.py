@@ -1,4 +1,4 @@
-"""A container that is not there, or that the app may not read, shows in GET /api/health and in nothing else's way."""
+"""A container that is missing or unreadable is shown in GET /api/health and affects nothing else."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def uploads(interval: int) -> Schedule:
 
 
 def passed(engine: Engine, process: WiredEngine) -> list[str]:
-    """One pass, whose faults are raised at its end; what health says then."""
+    """Run one pass, which raises its errors at its end; returns the faults in health afterwards."""
     try:
         process.reconciliation.run_pass()
     except ExceptionGroup:
@@ -36,7 +36,7 @@ def passed(engine: Engine, process: WiredEngine) -> list[str]:
 
 
 @pytest.mark.parametrize("interval", [0, 5])
-def test_a_missing_container_shows_in_health_until_it_is_there(engine: Engine, interval: int) -> None:
+def test_a_missing_container_is_shown_in_health_until_it_exists(engine: Engine, interval: int) -> None:
     process = engine.wired(uploads(interval), NIGHTLY)
     engine.blobs.away = NOT_THERE
 
@@ -55,7 +55,7 @@ def test_a_missing_container_shows_in_health_until_it_is_there(engine: Engine, i
     assert there == []
 
 
-def test_without_sweeps_the_container_is_tried_once_an_hour(engine: Engine) -> None:
+def test_without_sweeps_the_container_is_checked_once_an_hour(engine: Engine) -> None:
     process = engine.wired(uploads(0))
     assert passed(engine, process) == []
     engine.blobs.away = "away"
@@ -67,7 +67,7 @@ def test_without_sweeps_the_container_is_tried_once_an_hour(engine: Engine) -> N
     assert passed(engine, process) == ["schedules.uploads.change: away"]
 
 
-def test_of_a_schedule_that_has_left_the_file_health_says_nothing(engine: Engine) -> None:
+def test_health_does_not_report_a_schedule_that_has_left_the_file(engine: Engine) -> None:
     engine.blobs.away = "away"
     assert passed(engine, engine.wired(uploads(5), NIGHTLY)) == ["schedules.uploads.change: away"]
 

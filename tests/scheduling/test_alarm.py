@@ -1,4 +1,4 @@
-"""The alarm covers every occurrence, and names no value that never occurs."""
+"""The timer expression that wakes a schedule covers every occurrence, and has no value that never occurs."""
 
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
@@ -24,7 +24,7 @@ def trigger(keys: str) -> TimeTrigger:
 
 
 def played_through(of: TimeTrigger) -> Alarm:
-    """The values that occur, found the slow way."""
+    """The values that occur, found by enumeration."""
     fields = [(m.second, m.minute, m.hour, m.day, m.month, m.isoweekday() % 7) for m in all_occurrences(of)]
     return Alarm(*(frozenset(values) for values in zip(*fields, strict=True)))
 
@@ -71,7 +71,7 @@ RULES = {
 
 
 @pytest.mark.parametrize(("keys", "expected"), RULES.items())
-def test_the_alarm_is_the_rarest_that_covers_every_occurrence(keys: str, expected: str) -> None:
+def test_the_timer_expression_is_the_sparsest_that_covers_every_occurrence(keys: str, expected: str) -> None:
     of = trigger(keys)
 
     assert str(alarm_of(of)) == expected
@@ -80,7 +80,7 @@ def test_the_alarm_is_the_rarest_that_covers_every_occurrence(keys: str, expecte
 
 
 @pytest.mark.parametrize("keys", RULES)
-def test_a_years_occurrences_are_counted_without_playing_them_through(keys: str) -> None:
+def test_the_count_of_a_years_occurrences_equals_their_enumeration(keys: str) -> None:
     of, first = trigger(keys), utc("2026-11-01T12:00")
     last = first + timedelta(days=365)
 
@@ -127,7 +127,7 @@ CRONS = st.builds(
     ),
 )
 @settings(max_examples=examples(150))
-def test_the_alarm_goes_off_at_every_occurrence(of: TimeTrigger, after: datetime) -> None:
+def test_the_timer_fires_at_every_occurrence(of: TimeTrigger, after: datetime) -> None:
     alarm = Ncrontab(str(alarm_of(of)))
 
     found = [one for one in next_after(of, after, 40) if one < FORESEEN_UNTIL]
@@ -135,7 +135,7 @@ def test_the_alarm_goes_off_at_every_occurrence(of: TimeTrigger, after: datetime
     assert [one for one in found if not alarm.fires_at(one)] == []
 
 
-def test_wake_ups_are_those_of_the_expression() -> None:
+def test_the_number_of_wake_ups_equals_the_firings_of_the_expression() -> None:
     alarm = alarm_of(trigger("cron: {expression: '0,30 2 * * mon', time_zone: Europe/Berlin}"))
     expression, first = Ncrontab(str(alarm)), utc("2026-11-01T00:00")
 
@@ -144,7 +144,7 @@ def test_wake_ups_are_those_of_the_expression() -> None:
 
 
 @pytest.mark.parametrize("name", [*sorted(available_timezones())[::7], "Asia/Gaza", "Africa/Casablanca"])
-def test_a_zones_stretches_leave_out_no_transition(name: str) -> None:
+def test_the_stretches_of_a_zone_contain_every_transition(name: str) -> None:
     zone = ZoneInfo(name)
     found = stretches(zone)
 

@@ -1,4 +1,4 @@
-"""A backlog of any length is decided in parts, and what is to start now is in the first of them."""
+"""A backlog of any length is decided in parts, and the first part contains what must start now."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ def missed_since(since: datetime, schedule: TimeSchedule, *pauses: Pause) -> tup
 
 
 @pytest.mark.parametrize("catchup", ["none", "latest", "all"])
-def test_a_short_backlog_is_decided_whole(catchup: str) -> None:
+def test_a_short_backlog_is_decided_completely(catchup: str) -> None:
     schedule, since = of(catchup), NOW - timedelta(minutes=OCCURRENCES_A_CALL)
 
     due, rest = missed_since(since, schedule)
@@ -37,7 +37,7 @@ def test_a_short_backlog_is_decided_whole(catchup: str) -> None:
 
 
 @pytest.mark.parametrize("catchup", ["none", "latest", "all"])
-def test_of_a_year_the_oldest_are_decided_and_what_is_on_time(catchup: str) -> None:
+def test_of_a_years_backlog_the_oldest_and_the_punctual_occurrences_are_decided_first(catchup: str) -> None:
     schedule = of(catchup)
     everything = between(schedule.trigger, NOW - YEAR, NOW)
 
@@ -52,7 +52,7 @@ def test_of_a_year_the_oldest_are_decided_and_what_is_on_time(catchup: str) -> N
     assert len(due) == OCCURRENCES_A_CALL + on_time + more
 
 
-def test_the_newest_missed_one_is_looked_for_behind_the_pauses() -> None:
+def test_the_newest_missed_occurrence_is_the_last_one_before_the_pause() -> None:
     schedule = of("latest", "30d")
     pause = Pause(begin=NOW - timedelta(days=9), end=NOW - timedelta(minutes=5))
 
@@ -62,7 +62,7 @@ def test_the_newest_missed_one_is_looked_for_behind_the_pauses() -> None:
     assert newest_missed == utc("2026-10-23T04:00")
 
 
-def test_where_everything_is_paused_there_is_no_newest() -> None:
+def test_if_everything_is_paused_there_is_no_newest_missed_occurrence() -> None:
     schedule = of("latest", "30d")
 
     due, _ = missed_since(NOW - YEAR, schedule, Pause(begin=NOW - 2 * YEAR))
@@ -79,7 +79,7 @@ def test_where_everything_is_paused_there_is_no_newest() -> None:
         ("overlap: cancel_other\n", True),
     ],
 )
-def test_what_is_caught_up_in_order_is_not_overtaken_by_what_is_on_time(more: str, *, overtakes: bool) -> None:
+def test_punctual_occurrences_do_not_overtake_those_caught_up_in_order(more: str, *, overtakes: bool) -> None:
     schedule = of("all", "9d", more)
 
     due, _ = missed_since(NOW - YEAR, schedule)
@@ -93,7 +93,7 @@ def test_what_is_caught_up_in_order_is_not_overtaken_by_what_is_on_time(more: st
     catchup=st.sampled_from(["none", "latest", "all"]),
     window=st.integers(1, 5000),
 )
-def test_nothing_is_decided_twice_and_nothing_is_left_out(minutes: int, catchup: str, window: int) -> None:
+def test_no_occurrence_is_decided_twice_or_left_out(minutes: int, catchup: str, window: int) -> None:
     schedule, since = of(catchup, f"{window}m"), NOW - timedelta(minutes=minutes)
     everything = list(between(schedule.trigger, since, NOW))
 

@@ -1,4 +1,4 @@
-"""A run fits into a row of the ledger, however often it was tried and whatever was said of it."""
+"""A run fits into a row of the ledger, no matter how often it was tried and how long its errors are."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def engine() -> Engine:
     return Engine(NOW)
 
 
-def test_a_history_keeps_its_beginning_and_its_end_and_says_what_it_leaves_out(engine: Engine) -> None:
+def test_a_long_history_keeps_its_first_and_last_events_and_counts_the_rest(engine: Engine) -> None:
     of = schedule(f"{ONCE_A_YEAR}\nretry: {{max_attempts: 500, max_age: 30d}}")
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence=f"{n} " + "x" * 500) for n in range(400)]
     engine.firing.fire(of, time_occurrence(of, NOW))
@@ -43,10 +43,10 @@ def test_a_history_keeps_its_beginning_and_its_end_and_says_what_it_leaves_out(e
     assert sum(len(str(value)) for value in run_columns(run, "w").values()) < 100_000
     engine.clock.pass_time(timedelta(minutes=20))
     engine.reconcile(of)
-    assert engine.ledger.get(run.key).state is RunState.SUBMITTED  # type: ignore[union-attr]  # it can still be sent
+    assert engine.ledger.get(run.key).state is RunState.SUBMITTED  # type: ignore[union-attr]  # it could still be sent
 
 
-def test_explain_says_that_events_were_left_out(engine: Engine) -> None:
+def test_explain_shows_how_many_events_were_left_out(engine: Engine) -> None:
     of = schedule(f"{ONCE_A_YEAR}\nretry: {{max_attempts: 500, max_age: 30d}}")
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away")] * 40
     engine.firing.fire(of, time_occurrence(of, NOW))
@@ -57,7 +57,7 @@ def test_explain_says_that_events_were_left_out(engine: Engine) -> None:
     assert "  … 30 events left out" in engine.wired(of).explaining.time(of, NOW).decisions
 
 
-def test_a_long_error_is_cut(engine: Engine) -> None:
+def test_a_long_error_is_truncated(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="x" * 100_000)]
 
     run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
@@ -67,13 +67,13 @@ def test_a_long_error_is_cut(engine: Engine) -> None:
     assert max(len(event.reason or "") for event in run.history) == LONGEST_SENTENCE + 1
 
 
-def test_an_id_that_cannot_be_kept_is_no_answer() -> None:
+def test_a_run_id_that_is_too_long_leaves_the_run_unknown() -> None:
     outcome = of_reply(200, {}, msgspec.json.encode({"Id": "x" * 40_000}))
 
     assert (outcome.answer, outcome.sentence) == (Answer.UNKNOWN, "the service sent an id of 40000 characters")
 
 
-def test_validate_says_when_a_request_is_too_large_to_be_kept() -> None:
+def test_validate_reports_a_request_that_is_too_large_for_the_ledger() -> None:
     keys = f"{TIME}\npipeline_parameters: {{data: {'x' * 150_000}}}"
 
     (sentence,) = sentences(file_of(keys))
@@ -83,7 +83,7 @@ def test_validate_says_when_a_request_is_too_large_to_be_kept() -> None:
     assert config(file_of(keys)).schedules == {}
 
 
-def test_a_request_that_templates_make_too_large_is_rejected_and_stops_nothing(engine: Engine) -> None:
+def test_a_request_that_templates_make_too_large_is_rejected_and_blocks_no_other_run(engine: Engine) -> None:
     many = ", ".join(f"p{number}: '{{blob.path}}{{blob.path}}'" for number in range(300))
     of = watching(
         f"change: {{datastore: d, container: data, data_path_parameter_name: input}}\npipeline_parameters: {{{many}}}"
@@ -98,7 +98,7 @@ def test_a_request_that_templates_make_too_large_is_rejected_and_stops_nothing(e
     assert "the ledger keeps at most 200,000" in str(states["xxxxx"][1])
 
 
-def test_parameters_of_a_person_that_cannot_be_kept_are_refused(engine: Engine) -> None:
+def test_parameters_of_a_manual_trigger_that_are_too_large_are_refused(engine: Engine) -> None:
     of = schedule(f"{TIME}\ntrigger_overrides: any")
 
     with pytest.raises(BadInput, match="more than 50,000 characters cannot be kept"):

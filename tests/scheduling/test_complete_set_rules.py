@@ -1,4 +1,4 @@
-"""What `expect` may say in the file: deadlines, and globs for which a file can come."""
+"""What `expect` may contain: deadlines, and globs that a file can match."""
 
 import pytest
 from builders import CHANGE, TIME, file_of, sentences, watching
@@ -9,12 +9,12 @@ FOLDER = "change: {datastore: d, container: ccc, data_path: folder, recursive: t
 
 
 def faults(batch: str, change: str = "", more: str = "") -> list[str]:
-    """The faults of a schedule that expects a set, without the schedule's name."""
+    """The errors of a schedule that expects a set, without the schedule's name."""
     found = sentences(file_of(f"{FOLDER}{change}}}\nbatch: {{{batch}}}\n{more}"))
     return [one.removeprefix("schedules.s.") for one in found]
 
 
-def test_a_set_has_other_defaults_than_a_plain_batch() -> None:
+def test_a_complete_set_has_other_defaults_than_a_plain_batch() -> None:
     plain, a_set = (watching(f"{FOLDER}}}\nbatch: {{{keys}}}").batch for keys in ("", "expect: 3"))
 
     assert plain is not None
@@ -50,13 +50,13 @@ def test_a_set_has_other_defaults_than_a_plain_batch() -> None:
             "write min_size: 0 into change"),
     ],
 )  # fmt: skip
-def test_what_a_set_cannot_be_is_a_sentence(batch: str, fault: str) -> None:
+def test_an_invalid_expect_is_one_error(batch: str, fault: str) -> None:
     [said] = faults(batch)
 
     assert said.startswith(fault)
 
 
-def test_a_glob_for_which_no_file_is_let_through_is_a_fault() -> None:
+def test_an_expected_glob_that_the_filters_exclude_is_an_error() -> None:
     sentence = "batch.expect[1]: can never come: change.include and change.exclude let no such file through"
 
     assert faults("expect: [a.csv, b.json]", ", include: ['**/*.csv']")[0].startswith(sentence)
@@ -64,7 +64,7 @@ def test_a_glob_for_which_no_file_is_let_through_is_a_fault() -> None:
     assert faults("expect: [a.csv, b.json]", ", include: ['*.csv', '*.json']") == []
 
 
-def test_without_recursion_no_glob_reaches_into_folders() -> None:
+def test_without_recursive_an_expected_glob_in_a_subfolder_is_an_error() -> None:
     keys = FOLDER.replace("recursive: true", "recursive: false")
     [said] = sentences(file_of(f"{keys}}}\nbatch: {{expect: ['a/*.csv']}}"))
 
@@ -72,7 +72,7 @@ def test_without_recursion_no_glob_reaches_into_folders() -> None:
     assert "and recursive is false" in said
 
 
-def test_what_is_missing_can_be_told_of_globs_only() -> None:
+def test_batch_missing_is_available_only_if_globs_are_expected() -> None:
     text = "tags: {lacks: '{batch.missing}'}"
 
     assert faults("expect: [a.csv]", more=text) == []
@@ -89,7 +89,7 @@ def test_what_is_missing_can_be_told_of_globs_only() -> None:
         (f"{FOLDER}, expect_by: '06:00'}}", "schedules.s.change.expect_by: unknown key"),
     ],
 )
-def test_a_key_in_the_wrong_place_is_told_its_place(keys: str, where: str) -> None:
+def test_the_error_for_a_misplaced_key_says_where_it_belongs(keys: str, where: str) -> None:
     assert any(one.startswith(where) for one in sentences(file_of(keys)))
 
 

@@ -1,4 +1,4 @@
-"""Cron lines as other systems read them: refused with the line that means the same here, never with another one."""
+"""Cron expressions of other systems are refused, and the error shows the expression that means the same here."""
 
 import re
 from calendar import monthrange
@@ -21,7 +21,7 @@ DAYS = [FIRST + timedelta(days=number) for number in range(366 + 365)]
 
 
 def advised(expression: str) -> str | None:
-    """The line that the fault of an expression says to write."""
+    """The replacement that the error for an expression advises."""
     fault = fault_in(expression)
     assert fault is not None
     found = re.search(r"write '([^']+)'", fault)
@@ -31,7 +31,7 @@ def advised(expression: str) -> str | None:
 @pytest.mark.parametrize(
     ("written", "where", "words"),
     [
-        # Recommended for "the first Sunday" of Azure Functions, where both day fields have to match.
+        # Recommended for "the first Sunday" in Azure Functions, where both day fields must match.
         ("0 0 4 1-7 * 0", "NCRONTAB", "write '0 4 * * sun#1'"),
         ("0 0 4 8-14 * TUE", "NCRONTAB", "write '0 4 * * tue#2'"),
         ("0 */5 * * * *", "NCRONTAB", "write '*/5 * * * *'"),
@@ -70,7 +70,9 @@ def advised(expression: str) -> str | None:
         ("every day at six", "expected five fields", "found 4"),
     ],
 )
-def test_what_people_write_elsewhere_is_told_apart(written: str, where: str, words: str) -> None:
+def test_an_expression_of_another_cron_dialect_is_recognized_and_translated(
+    written: str, where: str, words: str
+) -> None:
     fault = fault_in(written)
 
     assert fault is not None
@@ -85,7 +87,7 @@ def rows_of_the_page() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("written", "line"), rows_of_the_page())
-def test_each_line_of_the_page_is_what_the_fault_says(written: str, line: str) -> None:
+def test_the_error_advises_the_expression_shown_on_the_page(written: str, line: str) -> None:
     fault = fault_in(written)
 
     assert fault is not None
@@ -108,7 +110,7 @@ def numbers(low: int, high: int, *, names: list[str] | None = None, base: int = 
 
 
 def values(field: str, low: int, high: int, names: list[str] | None = None, base: int = 0) -> set[int]:
-    """What a field admits, read as NCrontab and Quartz do."""
+    """The values that a field admits in NCrontab and Quartz."""
 
     def number(text: str) -> int:
         return names.index(text) + base if names and text in names else int(text)
@@ -158,11 +160,11 @@ def clock_times(minute: str, hour: str) -> set[tuple[int, int]]:
     month=numbers(1, 12, names=MONTHS, base=1),
     weekday=numbers(0, 6, names=NAMES),
 )
-def test_the_line_for_ncrontab_runs_when_ncrontab_runs(
+def test_the_expression_advised_for_ncrontab_runs_at_the_same_times(
     minute: str, hour: str, day: str, month: str, weekday: str
 ) -> None:
     single_steps = any(re.search(r"(?<![\w-])\w+/1\b", field) for field in (minute, hour, day, month, weekday))
-    assume(not single_steps)  # NCrontab alone reads 5/1 as 5: a case of its own below.
+    assume(not single_steps)  # Only NCrontab reads 5/1 as 5; this is a separate case below.
     line = advised(f"0 {minute} {hour} {day} {month} {weekday}")
     months, weekdays = values(month, 1, 12, MONTHS, 1), values(weekday, 0, 6, NAMES)
     expected = found_days(
@@ -199,7 +201,7 @@ def quartz_week_day(field: str, day: date) -> bool:
     ),
     around=st.sampled_from(["0 {} ", "0 {} *", "{} *", "cron({} *)"]),
 )
-def test_the_line_for_quartz_and_eventbridge_runs_when_they_run(
+def test_the_expression_advised_for_quartz_and_eventbridge_runs_at_the_same_times(
     minute: str, hour: str, month: str, weekday: str, around: str
 ) -> None:
     line = advised(around.format(f"{minute} {hour} ? {month} {weekday}"))
@@ -212,7 +214,7 @@ def test_the_line_for_quartz_and_eventbridge_runs_when_they_run(
 
 
 @given(st.lists(st.text("0123456789*/,-?LW#abcfijmnorstuwy@=() ", max_size=8), max_size=8).map(" ".join))
-def test_no_line_is_advised_that_would_be_refused(written: str) -> None:
+def test_every_advised_expression_is_valid(written: str) -> None:
     fault = fault_in(written)
     found = fault and re.search(r"write '([^']+)'", fault)
 

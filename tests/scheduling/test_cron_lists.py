@@ -1,4 +1,4 @@
-"""Several cron expressions in one schedule: it runs whenever one of them says so."""
+"""Several cron expressions in one schedule: it runs at the times of each of them."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def cron_list(*lines: str, zone: str = "UTC", more: str = "") -> str:
     return f"cron: {{expression: {list(lines)}, time_zone: {zone}{more}}}"
 
 
-def test_a_list_runs_when_any_of_its_lines_says_so_and_once_where_several_do() -> None:
+def test_a_list_runs_at_the_times_of_all_its_expressions_and_once_at_equal_times() -> None:
     trigger = timed(cron_list("0 6 * * 1-5", "0 10 * * 6", "0 6 1 * *")).trigger
 
     found = next_after(trigger, utc("2026-11-27T00:00"), 4)
@@ -40,7 +40,7 @@ def test_a_list_runs_when_any_of_its_lines_says_so_and_once_where_several_do() -
     day=st.integers(1, 27),
     month=st.sampled_from([2, 3, 4, 10, 12]),
 )
-def test_a_list_has_the_occurrences_of_its_lines_and_no_others(
+def test_a_list_has_exactly_the_occurrences_of_its_expressions(
     lines: list[str], zone: str, day: int, month: int
 ) -> None:
     first, last = utc(f"2028-{month:02}-{day:02}T00:00"), utc(f"2028-{month + 1 if month < 12 else 12:02}-27T00:00")
@@ -57,7 +57,7 @@ def test_a_list_has_the_occurrences_of_its_lines_and_no_others(
         assert all(value in field for value, field in zip(values, fields, strict=True)), moment
 
 
-def test_a_clock_change_is_told_of_the_line_that_it_moves() -> None:
+def test_a_clock_change_is_reported_only_if_it_moves_the_expression() -> None:
     moved = timed(cron_list("30 2 * * *", "0 9 * * *", zone="Europe/Berlin")).trigger
     meant = timed(cron_list("30 2 * * *", "0 3 * * *", zone="Europe/Berlin")).trigger
 
@@ -66,7 +66,7 @@ def test_a_clock_change_is_told_of_the_line_that_it_moves() -> None:
     assert change_at(moved, utc("2026-10-25T00:30")) is ClockChange.FOLD
 
 
-def test_start_and_end_hold_for_every_line() -> None:
+def test_start_and_end_apply_to_every_expression() -> None:
     trigger = timed(
         cron_list("0 6 * * *", "0 7 * * *", more=", start_time: 2026-11-02T06:30:00, end_time: 2026-11-03T06:30:00")
     ).trigger
@@ -76,7 +76,7 @@ def test_start_and_end_hold_for_every_line() -> None:
     assert [iso_utc(one) for one in found] == ["2026-11-02T07:00:00Z", "2026-11-03T06:00:00Z"]
 
 
-def test_a_list_of_one_line_is_that_line() -> None:
+def test_a_list_of_one_expression_equals_that_expression() -> None:
     assert timed(cron_list("0  6 * * *")).trigger == timed("cron: {expression: '0 6 * * *'}").trigger
     assert isinstance(timed(cron_list("0 6 * * *")).trigger, Cron)
 
@@ -102,7 +102,7 @@ def test_a_list_of_one_line_is_that_line() -> None:
         ),
     ],
 )
-def test_a_wrong_list_is_one_fault_at_its_place(keys: str, fault: str) -> None:
+def test_an_invalid_list_is_one_error_at_its_path(keys: str, fault: str) -> None:
     [found] = sentences(file_of(keys))
 
     assert found.startswith(f"schedules.s.{fault}")

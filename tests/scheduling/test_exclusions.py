@@ -1,4 +1,4 @@
-"""Days that are excluded: what is left out, what moves, and what is refused."""
+"""Excluded days: which occurrences are left out, which move, and what is refused."""
 
 import json
 import subprocess
@@ -63,7 +63,7 @@ def test_excluded_days_have_no_occurrence() -> None:
         ("before", ["Fri 2026-12-25 06:00", "Mon 2026-12-28 06:00"]),
     ],
 )
-def test_what_moves_onto_another_occurrence_is_one_with_it(move: str, expected: list[str]) -> None:
+def test_an_occurrence_moved_onto_another_one_is_merged_with_it(move: str, expected: list[str]) -> None:
     trigger = excluding(f"{WEEKEND}, move: {move}")
 
     assert local(trigger, "2026-12-24T12:00", 6)[1 if move == "after" else 0 :][:2] == expected
@@ -89,13 +89,15 @@ def test_what_moves_onto_another_occurrence_is_one_with_it(move: str, expected: 
         ),
     ],
 )
-def test_working_days_of_a_month(cron: str, exclude: str, after: str, expected: list[str]) -> None:
+def test_the_last_or_first_working_day_of_a_month_can_be_expressed(
+    cron: str, exclude: str, after: str, expected: list[str]
+) -> None:
     trigger = excluding(exclude, f"cron: {{expression: '{cron}', time_zone: Europe/Berlin}}")
 
     assert local(trigger, after, 4) == expected
 
 
-def test_a_moved_occurrence_says_from_where_and_keeps_its_time_of_day() -> None:
+def test_a_moved_occurrence_keeps_its_time_of_day_and_its_original_time() -> None:
     trigger = excluding(f"{WEEKEND}, move: after", "cron: {expression: '0 6,18 * * 6', time_zone: Europe/Berlin}")
 
     found = next_after(trigger, utc("2026-10-23T00:00"), 2)  # the clocks change on Sunday, 2026-10-25
@@ -104,7 +106,7 @@ def test_a_moved_occurrence_says_from_where_and_keeps_its_time_of_day() -> None:
     assert [moved_from(trigger, one) for one in found] == [utc("2026-10-24T04:00"), utc("2026-10-24T16:00")]
 
 
-def test_a_move_into_a_gap_runs_when_the_gap_ends() -> None:
+def test_an_occurrence_moved_into_a_gap_runs_when_the_gap_ends() -> None:
     at_half_past_two = "cron: {expression: '30 2 28 3 *', time_zone: Europe/Berlin}"
     trigger = excluding("dates: [2026-03-28], move: after", at_half_past_two)
 
@@ -113,7 +115,7 @@ def test_a_move_into_a_gap_runs_when_the_gap_ends() -> None:
     assert (iso_utc(found), change_at(trigger, found)) == ("2026-03-29T01:00:00Z", ClockChange.GAP)
 
 
-def test_a_move_is_at_most_a_month_long() -> None:
+def test_an_occurrence_is_moved_by_at_most_a_month() -> None:
     days = [f"2026-12-{day:02}" for day in range(1, 32)]
     trigger = excluding(f"dates: [{', '.join(days)}], move: after", "cron: {expression: '0 6 1,2 12 *'}")
 
@@ -129,13 +131,13 @@ def test_a_move_is_at_most_a_month_long() -> None:
     ]
 
 
-def test_the_previous_time_is_after_exclusions_and_moves() -> None:
+def test_the_previous_time_takes_exclusions_into_account() -> None:
     trigger = excluding(f"{WEEKEND}, move: none")
 
     assert previous(trigger, utc("2026-12-28T05:00")) == utc("2026-12-25T05:00")
 
 
-def test_the_rules_end_holds_for_what_moves_behind_it() -> None:
+def test_an_occurrence_may_move_past_the_end_time() -> None:
     keys = "cron: {expression: '0 6 * * *', start_time: 2026-12-26T00:00:00, end_time: 2026-12-27T00:00:00}"
     trigger = excluding(f"{WEEKEND}, move: after", keys)
 
@@ -153,7 +155,7 @@ RULES = [
 
 
 def by_hand(trigger: Excluding, first: datetime, last: datetime) -> dict[datetime, set[datetime]]:
-    """Where each occurrence of the rules within a month around runs, day by day."""
+    """When each occurrence runs, found day by day within a month."""
     zone: ZoneInfo = trigger.zone
     step = {"none": 0, "before": -1, "after": 1}[trigger.exclusion.move.value]
     found: dict[datetime, set[datetime]] = {}
@@ -177,7 +179,7 @@ def by_hand(trigger: Excluding, first: datetime, last: datetime) -> dict[datetim
     start=st.dates(date(2026, 2, 1), date(2027, 12, 1)),
 )
 @settings(max_examples=examples(60))
-def test_exclusions_agree_with_a_walk_through_the_days(
+def test_exclusions_agree_with_a_day_by_day_calculation(
     rule: str, move: str, week_days: set[str], offsets: set[int], start: date
 ) -> None:
     dates = ", ".join(f"{start + timedelta(days=offset)}" for offset in sorted(offsets))
@@ -198,7 +200,7 @@ def test_exclusions_agree_with_a_walk_through_the_days(
         assert all(value in field for value, field in zip(values, fields, strict=True)), moment
 
 
-def test_an_alarm_without_moves_is_that_of_the_rule_and_with_them_any_day() -> None:
+def test_the_timer_fires_on_every_day_only_if_occurrences_can_move() -> None:
     weekly = "cron: {expression: '0 6 * * 6'}"
 
     assert str(alarm_of(excluding("dates: [2026-12-26]", weekly))) == str(alarm_of(timed(weekly).trigger))
@@ -208,20 +210,20 @@ def test_an_alarm_without_moves_is_that_of_the_rule_and_with_them_any_day() -> N
 EXCLUSIONS = [WEEKEND, "dates: [2026-12-25]", "holidays: DE", "holidays: DE, move: after"]
 
 
-def test_an_alarm_covers_what_a_gap_and_a_move_have_moved() -> None:
+def test_the_timer_covers_an_occurrence_moved_out_of_a_gap() -> None:
     trigger = excluding(
         "dates: [2026-03-29], move: before", "cron: {expression: '30 2 29 3 *', time_zone: Europe/Berlin}"
     )
 
     [found] = next_after(trigger, utc("2026-03-01T00:00"), 1)
 
-    assert iso_utc(found) == "2026-03-28T02:00:00Z"  # 03:00 there, when the gap would have ended
+    assert iso_utc(found) == "2026-03-28T02:00:00Z"  # 03:00 in Berlin, when the gap would have ended
     assert found.hour in alarm_of(trigger).hours
     assert found.minute in alarm_of(trigger).minutes
 
 
 @pytest.mark.parametrize("exclude", EXCLUSIONS)
-def test_the_digest_tells_what_is_excluded(exclude: str) -> None:
+def test_the_digest_depends_on_the_exclusion(exclude: str) -> None:
     others = [
         timed(DAILY).trigger,
         *(excluding(one) for one in (WEEKEND, "dates: [2026-12-25]", "holidays: DE", "holidays: DE, move: after")),
@@ -255,19 +257,19 @@ def test_the_digest_tells_what_is_excluded(exclude: str) -> None:
         ("DE-BY", "exclude: expected a mapping of keys to values"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_one_fault(exclude: str, fault: str) -> None:
+def test_an_invalid_exclude_is_one_error(exclude: str, fault: str) -> None:
     [found] = sentences(file_of(f"{DAILY}\nexclude: {exclude}"))
 
     assert found.startswith(f"schedules.s.{fault}")
 
 
-def test_a_schedule_all_of_whose_days_are_excluded_is_a_fault() -> None:
+def test_excluding_every_occurrence_is_an_error() -> None:
     [fault] = sentences(file_of("cron: {expression: '* * * * 6'}\nexclude: {week_days: [Saturday]}"))
 
     assert fault == "schedules.s.exclude: the schedule never runs: all of its occurrences are on excluded days"
 
 
-def test_holidays_that_take_every_occurrence_are_warned_of() -> None:
+def test_holidays_that_exclude_every_occurrence_are_a_warning() -> None:
     loaded = config(file_of("cron: {expression: '0 6 25 12 *'}\nexclude: {holidays: DE}"))
 
     assert [str(one.message) for one in warnings_of(loaded, utc("2026-11-01T00:00"))] == [
@@ -275,7 +277,7 @@ def test_holidays_that_take_every_occurrence_are_warned_of() -> None:
     ]
 
 
-def test_dates_that_are_all_past_are_warned_of() -> None:
+def test_excluded_dates_that_are_all_past_are_a_warning() -> None:
     loaded = config(file_of(f"{DAILY}\nexclude: {{dates: [2025-12-25, 2025-12-26]}}"))
 
     [warning] = [one for one in warnings_of(loaded, utc("2026-11-01T00:00")) if "exclude" in one.path]
@@ -286,21 +288,21 @@ def test_dates_that_are_all_past_are_warned_of() -> None:
 
 
 @pytest.mark.parametrize("keys", [CHANGE, "manual: {}"])
-def test_only_time_based_schedules_exclude_days(keys: str) -> None:
+def test_exclude_goes_with_time_based_schedules_only(keys: str) -> None:
     assert sentences(file_of(f"{keys}\nexclude: {{holidays: DE}}")) == [
         "schedules.s.exclude: goes with time-based schedules only"
     ]
     assert schedule(keys, top="defaults: {exclude: {holidays: DE}}").trigger if keys == CHANGE else True
 
 
-def test_an_exclusion_of_the_defaults_is_replaced_whole() -> None:
+def test_an_exclude_in_defaults_is_replaced_and_not_merged() -> None:
     top = "defaults: {exclude: {holidays: DE, move: after}}"
 
     assert schedule(DAILY, top=top).trigger.exclusion.holidays == "DE"
     assert schedule(f"{DAILY}\nexclude: {{{WEEKEND}}}", top=top).trigger == excluding(WEEKEND)
 
 
-def test_the_table_of_codes_is_that_of_the_package() -> None:
+def test_the_table_of_holiday_codes_matches_the_package() -> None:
     assert (ROOT / "triggers/scheduling/times/holiday_codes.json").read_text() == f"{codes()}\n"
     for code, parts in json.loads(codes()).items():
         for part in ("", *parts):
@@ -308,8 +310,8 @@ def test_the_table_of_codes_is_that_of_the_package() -> None:
 
 
 @pytest.mark.machine
-def test_loading_a_file_with_holidays_does_not_import_them() -> None:
-    """A cold start would pay for it."""
+def test_loading_a_file_with_holidays_does_not_import_the_package() -> None:
+    """Importing it would slow down every cold start."""
     text = file_of(f"{DAILY}\nexclude: {{holidays: DE, move: after}}")
     code = (
         "import sys; from triggers.scheduling.file.loading import load\n"

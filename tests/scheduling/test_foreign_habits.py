@@ -1,4 +1,4 @@
-"""What people bring along from other services: placeholders, globs, folders, zones and half-given clock times."""
+"""Habits from other services: placeholders, globs, folders, time zones and incomplete clock times."""
 
 import re
 
@@ -31,7 +31,7 @@ def warned(keys: str) -> list[str]:
         ("{scheduled-time:%Y}", "{scheduled-time:%Y} is plain text; write {scheduled_time:%Y}"),
     ],
 )
-def test_a_placeholder_that_can_only_be_meant_as_ours_is_a_fault(text: str, sentence: str) -> None:
+def test_a_misspelled_placeholder_of_ours_is_an_error(text: str, sentence: str) -> None:
     [fault] = sentences(file_of(f"{TIME}\ntags: {{a: '{text}'}}"))
 
     assert fault.startswith("schedules.s.tags.a: ")
@@ -51,7 +51,7 @@ def test_a_placeholder_that_can_only_be_meant_as_ours_is_a_fault(text: str, sent
     ],
 )
 @pytest.mark.parametrize("key", ["tags: {{a: '{}'}}", "datapaths: {{a: {{datastore: d, path: '{}'}}}}"])
-def test_a_placeholder_of_another_system_is_named(key: str, text: str, sentence: str) -> None:
+def test_a_placeholder_of_another_system_is_a_warning(key: str, text: str, sentence: str) -> None:
     [warning] = warned(f"{TIME}\n{key.format(text)}")
 
     assert sentence in warning
@@ -61,7 +61,7 @@ def test_a_placeholder_of_another_system_is_named(key: str, text: str, sentence:
     "text",
     ["100%", "50%% of all", "me@example.org", "{{name}}", "{a b}", "%%Y", "%ENDPOINT%", "{scheduled_time:%Y}", "$5"],
 )
-def test_plain_text_is_left_in_peace(text: str) -> None:
+def test_plain_text_gives_no_warning(text: str) -> None:
     assert warned(f"{TIME}\ntags: {{a: '{text}'}}") == []
 
 
@@ -83,13 +83,13 @@ def test_plain_text_is_left_in_peace(text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("key", ["include", "exclude"])
-def test_a_glob_that_no_blob_matches_is_named(key: str, include: str, sentence: str) -> None:
+def test_a_glob_that_matches_no_blob_is_a_warning(key: str, include: str, sentence: str) -> None:
     warnings = warned(f"{CHANGE[:-1]}, recursive: true, {key}: ['{include}']}}")
 
     assert any(f"schedules.s.change.{key}: " in one and sentence in one for one in warnings), warnings
 
 
-def test_an_exclude_that_leaves_nothing_is_named() -> None:
+def test_an_exclude_that_leaves_nothing_is_a_warning() -> None:
     change = CHANGE[:-1]
 
     assert warned(f"{change}, include: ['*.csv'], exclude: ['*.tmp', '*.csv']}}") == [
@@ -110,7 +110,7 @@ def test_an_exclude_that_leaves_nothing_is_named() -> None:
         ("in/x", None),
     ],
 )
-def test_a_folder_that_cannot_be_is_named(folder: str, sentence: str | None) -> None:
+def test_an_impossible_folder_name_is_a_warning(folder: str, sentence: str | None) -> None:
     warnings = warned(f"change: {{datastore: d, container: data, path_on_datastore: '{folder}'}}")
 
     assert warnings == ([f"schedules.s.change.path_on_datastore: {sentence}"] if sentence else [])
@@ -141,7 +141,7 @@ PARTS = st.sampled_from(
 
 
 @given(st.lists(PARTS, min_size=1, max_size=6).map("".join))
-def test_for_every_glob_without_a_warning_there_is_a_name_that_it_matches(glob: str) -> None:
+def test_every_glob_without_a_warning_matches_some_name(glob: str) -> None:
     quoted = f"'{glob}'"
     loaded = config(file_of(f"{CHANGE[:-1]}, recursive: true, include: [{quoted}]}}"))
     if loaded.faults or warnings_of(loaded, utc("2026-11-21T12:00")):
@@ -161,7 +161,7 @@ def test_for_every_glob_without_a_warning_there_is_a_name_that_it_matches(glob: 
         ("+02:00", "Etc/GMT-2 is 2 h ahead of UTC, Etc/GMT+2 is 2 h behind UTC"),
     ],
 )
-def test_an_offset_in_the_place_of_a_zone_shows_both_readings(zone: str, sentence: str) -> None:
+def test_the_error_for_an_offset_as_time_zone_shows_both_readings(zone: str, sentence: str) -> None:
     [fault] = sentences(file_of(f"cron: {{expression: 0 4 * * *, time_zone: '{zone}'}}"))
 
     assert "did you mean" not in fault
@@ -172,7 +172,7 @@ def test_an_offset_in_the_place_of_a_zone_shows_both_readings(zone: str, sentenc
 @pytest.mark.parametrize(
     ("zone", "offset"), [("Etc/GMT+5", "UTC-05:00"), ("Etc/GMT-3", "UTC+03:00"), ("EST", "UTC-05:00"), ("UTC", None)]
 )
-def test_a_zone_with_a_fixed_offset_is_named_with_it(zone: str, offset: str | None) -> None:
+def test_the_warning_for_a_zone_with_a_fixed_offset_shows_the_offset(zone: str, offset: str | None) -> None:
     warnings = warned(f"cron: {{expression: 0 4 * * *, time_zone: {zone}}}")
 
     assert [re.search(r"is (UTC\S+) all year", one)[1] for one in warnings] == ([offset] if offset else [])  # type: ignore[index]
@@ -193,7 +193,7 @@ def test_a_zone_with_a_fixed_offset_is_named_with_it(zone: str, offset: str | No
         ("start_time: 2026-01-01T12:25:00", None),
     ],
 )  # fmt: skip
-def test_half_a_clock_time_is_named(keys: str, sentence: str | None) -> None:
+def test_hours_without_minutes_are_a_warning(keys: str, sentence: str | None) -> None:
     warnings = warned(f"recurrence: {{frequency: Day, interval: 1, {keys}}}")
 
     assert warnings == ([f"schedules.s.recurrence: {sentence}"] if sentence else [])
@@ -208,13 +208,13 @@ def test_half_a_clock_time_is_named(keys: str, sentence: str | None) -> None:
         ("48 14 31,1 jun *", "no month of 'jun' has a day 31: it never comes"),
     ],
 )
-def test_a_short_month_is_named_only_where_it_lacks_what_is_listed(expression: str, sentence: str | None) -> None:
+def test_a_short_month_is_a_warning_only_if_it_lacks_a_listed_day(expression: str, sentence: str | None) -> None:
     warnings = warned(f"cron: {{expression: '{expression}'}}")
 
     assert warnings == ([f"schedules.s.cron.expression: {sentence}"] if sentence else [])
 
 
-def test_versions_may_be_whole_numbers_and_names_may_have_blanks() -> None:
+def test_versions_may_be_whole_numbers_and_names_may_contain_spaces() -> None:
     found = schedule(f"{TIME}\ndatasets: {{a: {{name: taxi, version: 3}}}}", top=WORKSPACE,
         pipeline="{pipeline_endpoint: My Endpoint, version: 2}")  # fmt: skip
 
@@ -223,7 +223,7 @@ def test_versions_may_be_whole_numbers_and_names_may_have_blanks() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.10", "true"])
-def test_a_version_that_yaml_changes_is_put_in_quotes(version: str) -> None:
+def test_a_version_that_yaml_would_change_must_be_quoted(version: str) -> None:
     faults = sentences(file_of(TIME, top=WORKSPACE, pipeline=f"{{pipeline_endpoint: e, version: {version}}}"))
 
     assert faults == ["pipelines.p.version: expected text or a whole number; put it in quotes"]

@@ -1,4 +1,4 @@
-"""Identities that lie in the ledger: their literals, so that no change of the code changes them by accident."""
+"""Identities stored in the ledger, as literals, so that no code change alters them by accident."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -83,7 +83,7 @@ HOURS = Recurrence(
         pytest.param(HOURS, "7caa3f2d132630e4", "3f06ee36f09ebbf3", id="hours"),
     ],
 )
-def test_a_trigger(trigger: TimeTrigger, digest: str, digest_0_1: str) -> None:
+def test_the_digests_of_triggers_are_stable(trigger: TimeTrigger, digest: str, digest_0_1: str) -> None:
     assert (trigger_digest(trigger), trigger_digest_0_1(trigger)) == (digest, digest_0_1)
 
 
@@ -122,11 +122,11 @@ BATCH = Target(
         ),
     ],
 )
-def test_a_target(target: Target, name: str, name_0_1: str) -> None:
+def test_the_ids_of_targets_are_stable(target: Target, name: str, name_0_1: str) -> None:
     assert (target_id(target), target_id_0_1(target)) == (name, name_0_1)
 
 
-def test_what_a_sweep_watches() -> None:
+def test_the_digest_of_a_watched_folder_is_stable() -> None:
     trigger = schedule(CHANGE).trigger
     assert isinstance(trigger, ChangeTrigger)
 
@@ -136,14 +136,14 @@ def test_what_a_sweep_watches() -> None:
     assert watched_0_1(trigger) >= {"('AzureWebJobsStorage', 'data', 'incoming', True)", "c43d0bd7186ca006"}
 
 
-def test_the_order_of_cron_lines_and_repetitions_mean_nothing() -> None:
+def test_order_and_repetition_of_cron_expressions_do_not_change_the_digest() -> None:
     at_four, at_five = (Cron(expression=f"0 {hour} * * *", zone=UTC_ZONE, start=None, end=None) for hour in (4, 5))
 
     assert trigger_digest(CronList((at_four, at_five))) == trigger_digest(CronList((at_five, at_four, at_five)))
     assert trigger_digest(CronList((at_four, at_five))) != trigger_digest(at_four)
 
 
-def test_a_life() -> None:
+def test_the_ids_of_lives_are_stable() -> None:
     trigger = schedule(CHANGE).trigger
     assert isinstance(trigger, ChangeTrigger)
 
@@ -152,7 +152,7 @@ def test_a_life() -> None:
     assert life_of_changes(trigger, "account.blob.core.windows.net") == "b4901ada3895ac44"
 
 
-def test_what_is_absent_does_not_count() -> None:
+def test_absent_values_do_not_change_the_digest() -> None:
     assert canonical_digest("x", {"a": 1, "b": None}) == canonical_digest("x", {"a": 1})
     assert canonical_digest("x", {"a": 1}) != canonical_digest("y", {"a": 1})
     assert canonical_digest("x", {"ü": "\ud800"}) == canonical_digest("x", {"ü": "\ud800"})

@@ -1,4 +1,4 @@
-"""A value where a mapping belongs, a dash too many, keys beside their key: the fault shows the line as it should be."""
+"""A value instead of a mapping, an extra dash, keys with wrong indentation: the error shows the corrected line."""
 
 import re
 
@@ -52,7 +52,7 @@ PIPELINES = "pipelines:\n  p: {endpoint: '%ENDPOINT%'}\n"
             "tags: is empty, and team stands at its own indentation; indent by two more spaces"),
     ],
 )  # fmt: skip
-def test_the_fault_shows_the_line_as_it_should_be(keys: str, fault: str) -> None:
+def test_the_error_shows_the_corrected_line(keys: str, fault: str) -> None:
     assert f"schedules.s.{fault}" in sentences(file_of(keys))
 
 
@@ -82,7 +82,7 @@ def test_the_fault_shows_the_line_as_it_should_be(keys: str, fault: str) -> None
             ["schedules.yaml:2: pipelines.p: true: expected a mapping of keys to values; write p: {endpoint: …}"]),
     ],
 )  # fmt: skip
-def test_a_slip_of_the_structure_is_told_once_with_its_line(text: str, faults: list[str]) -> None:
+def test_a_structural_mistake_is_reported_once_with_its_line(text: str, faults: list[str]) -> None:
     assert [str(fault) for fault in config(text).faults] == faults
 
 
@@ -113,7 +113,7 @@ def yaml_text(value: object) -> str:
                      "jitter", "overlap", "pipeline", "webhook", "max_concurrent_runs", "continue_on_step_failure"]),
     VALUES,
 )  # fmt: skip
-def test_no_fault_shows_how_python_spells_a_value_and_what_it_advises_is_read(key: str, value: object) -> None:
+def test_errors_show_no_python_values_and_their_advice_is_valid(key: str, value: object) -> None:
     faults = config(file_of(f"{key}: {yaml_text(value)}")).faults
 
     for fault in faults:

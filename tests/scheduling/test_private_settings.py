@@ -1,4 +1,4 @@
-"""No connection string, key or setting of the identity leaves the app, and no fault shows what a setting holds."""
+"""No connection string, key or identity setting leaves the app, and no error shows the value of a setting."""
 
 import re
 from pathlib import Path
@@ -58,7 +58,7 @@ def settings(**more: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", PRIVATE)
-def test_a_setting_of_the_apps_own_is_refused_wherever_a_text_leaves_it(place: str, name: str) -> None:
+def test_a_private_app_setting_is_refused_in_every_text_that_is_sent(place: str, name: str) -> None:
     loaded = config(file_of(place.format(name=name) + WATCHED), settings(**{name: "s3cret-value"}))
 
     [fault] = loaded.faults
@@ -69,7 +69,7 @@ def test_a_setting_of_the_apps_own_is_refused_wherever_a_text_leaves_it(place: s
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("value", SECRETS)
-def test_a_setting_that_holds_a_secret_is_refused_by_its_value(place: str, value: str) -> None:
+def test_a_setting_whose_value_looks_like_a_secret_is_refused(place: str, value: str) -> None:
     loaded = config(file_of(place.format(name="HARMLESS") + TIME), settings(HARMLESS=value))
 
     [fault] = loaded.faults
@@ -79,7 +79,7 @@ def test_a_setting_that_holds_a_secret_is_refused_by_its_value(place: str, value
 
 
 @pytest.mark.parametrize("name", ["WEBSITE_SITE_NAME", "WEBSITE_HOSTNAME", "DataStorages", "TEAM", "IDENTITY"])
-def test_the_apps_name_and_other_settings_may_be_sent(name: str) -> None:
+def test_the_apps_name_and_ordinary_settings_may_be_sent(name: str) -> None:
     loaded = config(file_of(f"tags: {{t: '%{name}%'}}\n{WATCHED}"), settings(**{name: "design=1"}))
 
     assert loaded.faults == ()
@@ -96,7 +96,7 @@ def test_the_apps_name_and_other_settings_may_be_sent(name: str) -> None:
         "connection: '%IDENTITY_HEADER%'",
     ],
 )
-def test_what_is_watched_is_no_way_out_either(keys: str) -> None:
+def test_a_private_setting_is_refused_in_the_keys_of_change(keys: str) -> None:
     text = file_of(f"change: {{datastore: d, data_path_parameter_name: i, {keys}, container: data}}")
     text = text.replace(", container: data", "") if "container: '" in keys else text
     held = settings(IDENTITY_HEADER="s3cret", MSI_SECRET="s3cret", HARMLESS="AccountKey=s3cret")
@@ -108,7 +108,7 @@ def test_what_is_watched_is_no_way_out_either(keys: str) -> None:
     assert loaded.schedules == {}
 
 
-def test_defaults_the_workspace_and_pipelines_are_held_to_it_too() -> None:
+def test_a_private_setting_is_refused_in_defaults_workspace_and_pipelines() -> None:
     text = (
         "workspace: {subscription_id: '%IDENTITY_HEADER%', resource_group: g, name: n, api: 'https://x.api.azureml.ms'}\n"
         "pipelines:\n"
@@ -129,7 +129,7 @@ def test_defaults_the_workspace_and_pipelines_are_held_to_it_too() -> None:
     assert (loaded.schedules, loaded.pipelines) == ({}, {})
 
 
-def test_what_an_older_file_stored_is_not_filled_either() -> None:
+def test_a_private_setting_in_a_stored_request_is_not_filled_in() -> None:
     loaded = config(file_of(WATCHED), settings(DataStorage="AccountKey=s3cret", TEAM="ml"))
 
     assert expand("%TEAM%", loaded.settings) == "ml"
@@ -170,7 +170,7 @@ VALUES = [
 
 @pytest.mark.parametrize(("schedule", "pipeline"), FAULTY)
 @pytest.mark.parametrize("value", VALUES)
-def test_no_fault_of_the_file_shows_what_a_setting_holds(
+def test_no_error_in_the_file_shows_the_value_of_a_setting(
     schedule: str, pipeline: str, value: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "s.yaml"
@@ -189,7 +189,7 @@ def test_no_fault_of_the_file_shows_what_a_setting_holds(
     ["SUBMIT_DEADLINE_SECONDS", "LEDGER_RETENTION_DAYS", "BLOB_TRIGGER_SOURCE", "AZUREML_ARM", "TOKEN_HOSTS",
      "RUN_TRACKING_DAYS", "PYTHON_THREADPOOL_THREAD_COUNT"],
 )  # fmt: skip
-def test_no_fault_of_the_settings_shows_what_they_hold(name: str, tmp_path: Path) -> None:
+def test_no_error_in_the_settings_shows_their_value(name: str, tmp_path: Path) -> None:
     (tmp_path / "schedules.yaml").write_text(file_of(TIME))
 
     done = run_command("validate", settings={name: "s3cret/", "ENDPOINT": URL}, folder=tmp_path)
@@ -203,11 +203,11 @@ OUTSIDE = st.text(alphabet="%{}:. aAzure_WebJobsStorageENDPOINTrun_key", max_siz
 
 
 @given(text=OUTSIDE)
-def test_text_from_outside_is_sent_as_it_was_given(text: str) -> None:
+def test_text_from_outside_is_sent_unchanged(text: str) -> None:
     assert expand(escaped(text), {"ENDPOINT": "x", "AzureWebJobsStorage": "s3cret"}) == text
 
 
-def test_an_error_of_ours_is_told_by_its_kind_and_place_alone() -> None:
+def test_an_internal_error_is_reported_only_by_its_type_and_place() -> None:
     def fails() -> None:
         raise ValueError("s3cret")
 

@@ -1,4 +1,4 @@
-"""What is taken from an event of Event Grid: names, which have to agree with one another, and nothing else."""
+"""What is read from an Event Grid event: only names, and they must be consistent."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAc
 
 
 def event(path: str = "in/b.csv", source: str = "in/a.csv", **changed: Any) -> dict[str, Any]:
-    """The arguments of a rename, as Event Grid writes it."""
+    """The arguments of a rename event, as Event Grid sends it."""
     site = "https://account.dfs.core.windows.net/data/"
     arguments = {
         "event_type": FILE_RENAMED,
@@ -33,7 +33,7 @@ def event(path: str = "in/b.csv", source: str = "in/a.csv", **changed: Any) -> d
     return {**arguments, **changed}
 
 
-def test_a_rename_is_read_with_both_its_names() -> None:
+def test_a_rename_is_read_with_its_old_and_new_name() -> None:
     rename = rename_of(**event())
 
     assert (rename.account, rename.container, rename.path, rename.source) == ("account", "data", "in/b.csv", "in/a.csv")
@@ -51,7 +51,7 @@ def test_a_rename_is_read_with_both_its_names() -> None:
         ("dir/", "dir"),
     ],
 )
-def test_a_name_with_signs_in_it_is_decoded_once(written: str, meant: str) -> None:
+def test_a_name_with_special_characters_is_decoded_once(written: str, meant: str) -> None:
     plain = rename_of(**event(path=written))
     encoded = rename_of(**event(path=written, subject=f"/blobServices/default/containers/data/blobs/{quote(written)}"))
 
@@ -80,7 +80,7 @@ def without(**urls: str | None) -> dict[str, Any]:
         without(destinationUrl="https://[::1/data/in/b.csv"),
     ],
 )
-def test_an_event_that_does_not_agree_with_itself_is_refused(changed: dict[str, Any]) -> None:
+def test_an_inconsistent_event_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(UnfitEvent):
         rename_of(**event(**changed))
 
@@ -88,7 +88,7 @@ def test_an_event_that_does_not_agree_with_itself_is_refused(changed: dict[str, 
 @pytest.mark.parametrize(
     "path", ["../x", "in/../x", "in//x", "./x", "in/.", "a\x00b", "a\nb", "x" * 1100, "in/..", "/x"]
 )
-def test_a_path_that_no_file_has_is_refused(path: str) -> None:
+def test_an_impossible_path_is_refused(path: str) -> None:
     with pytest.raises(UnfitEvent):
         rename_of(**event(path=path))
 
@@ -97,11 +97,11 @@ def test_a_path_that_no_file_has_is_refused(path: str) -> None:
     "source",
     [None, "https://another.dfs.core.windows.net/data/in/a.csv", "https://account.dfs.core.windows.net/other/a", 7],
 )
-def test_a_source_elsewhere_is_none(source: Any) -> None:
+def test_a_source_in_another_container_or_account_is_ignored(source: Any) -> None:
     assert rename_of(**event(data={**event()["data"], "sourceUrl": source})).source is None
 
 
-def test_the_emulators_addresses_name_the_account_in_the_path() -> None:
+def test_in_the_emulators_urls_the_account_is_part_of_the_path() -> None:
     rename = rename_of(
         **event(
             topic=TOPIC.replace("/account", "/devstoreaccount1"),
@@ -114,13 +114,13 @@ def test_the_emulators_addresses_name_the_account_in_the_path() -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 @settings(max_examples=examples(200))
-def test_whatever_an_event_says_it_is_a_rename_or_refused(topic: str, subject: str, one: str, other: str) -> None:
+def test_arbitrary_text_in_an_event_is_refused(topic: str, subject: str, one: str, other: str) -> None:
     for data in (one, {"destinationUrl": one, "sourceUrl": other}):
         with pytest.raises(UnfitEvent):
             rename_of(FILE_RENAMED, topic, subject, NOW, data)
 
 
-def test_an_events_time_is_believed_for_a_day() -> None:
+def test_an_events_time_is_limited_to_the_last_25_hours() -> None:
     ages = [timedelta(hours=hours) for hours in (-1, 0, 24, 26, 9999)]
 
     assert [(NOW - clamped(NOW - age, NOW)) / timedelta(hours=1) for age in ages] == [0, 0, 24, 25, 25]
@@ -141,7 +141,7 @@ def test_an_events_time_is_believed_for_a_day() -> None:
         ("in", True, "out", None),
     ],
 )
-def test_a_directory_is_listed_where_it_and_the_watched_folder_overlap(
+def test_a_directory_is_listed_only_where_it_overlaps_the_watched_folder(
     folder: str, directory: str, listed: str | None, *, recursive: bool
 ) -> None:
     of = watching(

@@ -1,4 +1,4 @@
-"""What schedules.yaml may say, and what is said about what it may not."""
+"""What schedules.yaml may contain, and the errors for what it may not."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from triggers.scheduling.config import Catchup, ChangeTrigger, Datapath, DataPat
 WORKSPACE = "workspace: {subscription_id: s, resource_group: g, name: w, api: 'https://westeurope.api.azureml.ms'}"
 
 
-def test_a_schedule_with_nothing_but_its_trigger_has_the_defaults() -> None:
+def test_a_schedule_with_only_a_trigger_has_the_defaults() -> None:
     found = schedule(TIME)
 
     assert found.request.experiment_name == "s"
@@ -19,7 +19,7 @@ def test_a_schedule_with_nothing_but_its_trigger_has_the_defaults() -> None:
     assert (found.overlap.value, found.jitter, found.trigger_overrides.value) == ("allow", timedelta(0), "listed")
 
 
-def test_a_change_schedule_has_the_defaults() -> None:
+def test_a_change_based_schedule_has_the_defaults() -> None:
     trigger = schedule(CHANGE).trigger
 
     assert trigger == ChangeTrigger(
@@ -38,7 +38,7 @@ def test_a_change_schedule_has_the_defaults() -> None:
     )
 
 
-def test_everything_a_request_can_say_is_read() -> None:
+def test_every_key_of_a_request_is_read() -> None:
     request = schedule(
         """experiment_name: nightly
 description: Nightly training
@@ -82,7 +82,7 @@ def test_every_kind_of_pipeline_is_read(pipeline: str, kind: PipelineKind) -> No
     assert schedule(TIME, pipeline=pipeline, top=WORKSPACE).target.kind is kind
 
 
-def test_defaults_are_merged_name_by_name_and_the_schedule_wins() -> None:
+def test_defaults_are_merged_by_name_and_the_schedules_values_win() -> None:
     top = """defaults:
   tags: {team: ml, tier: gold}
   retry: {max_age: 2h, max_attempts: 3}
@@ -95,7 +95,7 @@ def test_defaults_are_merged_name_by_name_and_the_schedule_wins() -> None:
     assert (found.request.description, found.enabled) == ("from defaults", True)
 
 
-def test_a_default_that_does_not_fit_the_kind_is_left_out() -> None:
+def test_a_default_that_does_not_fit_the_kind_of_schedule_is_ignored() -> None:
     top = "defaults: {catchup: all, batch: {quiet: 1m}, tags: {file: '{blob.name}', team: ml}}"
 
     assert schedule(TIME, top=top).request.tags == {"team": "ml"}
@@ -105,7 +105,7 @@ def test_a_default_that_does_not_fit_the_kind_is_left_out() -> None:
     assert not hasattr(schedule(CHANGE, top=top), "catchup")
 
 
-def test_written_directly_what_does_not_fit_the_kind_is_a_fault() -> None:
+def test_a_key_that_does_not_fit_the_kind_of_schedule_is_an_error() -> None:
     assert sentences(file_of(f"batch: {{}}\n{TIME}")) == ["schedules.s.batch: goes with change-based schedules only"]
     assert sentences(file_of(f"catchup: all\njitter: 5s\n{CHANGE}")) == [
         "schedules.s.catchup: goes with time-based schedules only",
@@ -113,7 +113,7 @@ def test_written_directly_what_does_not_fit_the_kind_is_a_fault() -> None:
     ]
 
 
-def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() -> None:
+def test_a_faulty_default_is_reported_once_and_stops_every_schedule() -> None:
     loaded = config(file_of(TIME, top="defaults: {retry: {max_age: 5x}, cron: {expression: '* * * * *'}}"))
 
     assert [(fault.path, fault.value) for fault in loaded.faults] == [
@@ -170,7 +170,7 @@ def test_a_faulty_default_is_told_once_and_no_schedule_starts_on_half_of_it() ->
         ),
     ],
 )
-def test_a_wrong_key_is_a_sentence(keys: str, fault: str) -> None:
+def test_an_invalid_key_is_one_error(keys: str, fault: str) -> None:
     trigger = "" if "cron" in keys else f"\n{TIME}"
 
     assert sentences(file_of(keys.replace("\n    ", "\n") + trigger)) == [fault]
@@ -188,7 +188,7 @@ def test_a_wrong_key_is_a_sentence(keys: str, fault: str) -> None:
         ("container: ddd, polling_interval: five", "polling_interval: expected a whole number from 0 to 525600"),
     ],
 )
-def test_a_wrong_change_is_a_sentence(change: str, fault: str) -> None:
+def test_an_invalid_value_in_change_is_one_error(change: str, fault: str) -> None:
     assert sentences(file_of(f"change: {{datastore: d, {change}}}")) == [f"schedules.s.change.{fault}"]
 
 
@@ -211,11 +211,11 @@ def test_a_wrong_change_is_a_sentence(change: str, fault: str) -> None:
         ("{endpoint: '%NOPE%'}", "pipelines.p.endpoint: the app setting NOPE does not exist; add it"),
     ],
 )  # fmt: skip
-def test_a_wrong_pipeline_is_a_sentence(pipeline: str, fault: str) -> None:
+def test_an_invalid_pipeline_is_one_error(pipeline: str, fault: str) -> None:
     assert sentences(file_of(TIME, pipeline=pipeline)) == [fault]
 
 
-def test_an_unknown_pipeline_is_a_sentence_with_the_nearest_name() -> None:
+def test_an_unknown_pipeline_is_an_error_with_the_nearest_name() -> None:
     text = file_of(TIME).replace("pipeline: p", "pipeline: pp")
 
     assert sentences(text) == ["schedules.s.pipeline: no such entry in pipelines; did you mean 'p'?"]
@@ -224,27 +224,27 @@ def test_an_unknown_pipeline_is_a_sentence_with_the_nearest_name() -> None:
 @pytest.mark.parametrize(
     "name", ["host", "Reconcile", "Registry", "run_status_changed", "storage_renamed", "api_x", "API_y"]
 )
-def test_names_of_the_apps_own_functions_are_taken(name: str) -> None:
+def test_the_names_of_the_apps_own_functions_are_reserved(name: str) -> None:
     fault = f"schedules.{name}: this name is taken by a function of the app; choose another"
 
     assert sentences(file_of(TIME, name=name)) == [fault]
 
 
 @pytest.mark.parametrize("name", ["1a", "_a", "a.b", "a b", "ä", "a" * 101])
-def test_names_that_no_function_can_have_are_faults(name: str) -> None:
+def test_invalid_function_names_are_errors(name: str) -> None:
     (only,) = sentences(file_of(TIME, name=name))
 
     assert only.endswith("a schedule's name starts with a letter, has letters, digits, - and _ only, "
                          "and at most 100 of them")  # fmt: skip
 
 
-def test_names_that_differ_in_case_only_are_a_fault() -> None:
+def test_names_that_differ_only_in_case_are_an_error() -> None:
     text = file_of(TIME) + f"  S:\n    pipeline: p\n    {TIME}\n"
 
     assert sentences(text) == ["schedules.S: differs from 's' in upper and lower case only; choose another"]
 
 
-def test_one_faulty_schedule_leaves_the_others() -> None:
+def test_one_faulty_schedule_does_not_stop_the_others() -> None:
     text = file_of(TIME) + "  t: {pipeline: p}\n  u: 7\n"
     loaded = config(text)
 
@@ -252,15 +252,15 @@ def test_one_faulty_schedule_leaves_the_others() -> None:
     assert [fault.path for fault in loaded.faults] == ["schedules.t", "schedules.u"]
 
 
-def test_a_missing_setting_of_the_request_is_a_fault_but_leaves_the_schedule() -> None:
-    """Without its function an Event Grid delivery would be dropped for good; with it the run waits as `unsent`."""
+def test_a_missing_setting_in_the_request_is_an_error_but_keeps_the_schedule() -> None:
+    """Without the function, an Event Grid delivery would be lost for good. With it, the run waits as `unsent`."""
     loaded = config(file_of(f"tags: {{a: '%NOPE%'}}\n{TIME}"))
 
     assert [fault.message for fault in loaded.faults] == ["the app setting NOPE does not exist; add it"]
     assert list(loaded.schedules) == ["s"]
 
 
-def test_a_setting_of_the_trigger_is_put_in_at_load_and_must_exist() -> None:
+def test_a_setting_in_the_trigger_is_filled_in_at_load_and_must_exist() -> None:
     text = file_of("cron: {expression: '%CRON%'}")
 
     assert sentences(text) == [
@@ -272,7 +272,7 @@ def test_a_setting_of_the_trigger_is_put_in_at_load_and_must_exist() -> None:
     assert sentences(text, {**SETTINGS, "CRON": "0 5 * * *"}) == []
 
 
-def test_a_fault_shows_what_stands_in_the_file_and_never_what_a_setting_holds() -> None:
+def test_an_error_shows_the_text_of_the_file_and_never_a_settings_value() -> None:
     loaded = config(file_of(TIME), {"ENDPOINT": "http://secret.example"})
 
     assert [(fault.path, fault.value) for fault in loaded.faults] == [("pipelines.p.endpoint", "'%ENDPOINT%'")]
@@ -288,11 +288,11 @@ def test_a_fault_shows_what_stands_in_the_file_and_never_what_a_setting_holds() 
         ("pipelines: {}\nschedules: {}\nschedule: {}", "schedule: unknown key; did you mean 'schedules'?"),
     ],
 )
-def test_a_file_of_the_wrong_shape_is_a_sentence(text: str, fault: str) -> None:
+def test_a_file_with_the_wrong_structure_is_one_error(text: str, fault: str) -> None:
     assert sentences(text) == [fault]
 
 
-def test_all_faults_come_at_once_in_the_order_of_the_file() -> None:
+def test_all_errors_are_reported_at_once_in_the_order_of_the_file() -> None:
     text = """pipelines:
   a: {endpoint: "http://x.y/z"}
 schedules:
@@ -323,7 +323,7 @@ schedules:
         ("cron: {expression: '* * \u00b2 * *'}", "cron.expression: day-of-month '\u00b2' is not made of"),
     ],
 )
-def test_numbers_beyond_all_reason_cost_nobody_else_anything(keys: str, fault: str | None) -> None:
+def test_an_absurdly_large_number_does_not_affect_other_schedules(keys: str, fault: str | None) -> None:
     loaded = config(file_of(keys) + f"  good: {{pipeline: p, {TIME}}}\n")
 
     assert "good" in loaded.schedules
@@ -342,7 +342,7 @@ def test_numbers_beyond_all_reason_cost_nobody_else_anything(keys: str, fault: s
         ("%MISSING_URL%", None),
     ],
 )
-def test_a_webhook_is_an_address_that_we_call(webhook: str, problem: str | None) -> None:
+def test_a_webhook_must_be_a_url_that_can_be_called(webhook: str, problem: str | None) -> None:
     found = [one for one in sentences(file_of(f'webhook: "{webhook}"\n{TIME}')) if "setting" not in one]
 
     assert found == ([] if problem is None else [f"schedules.s.webhook: {problem}"])

@@ -1,4 +1,4 @@
-"""Times in templates: moved by `-1d`, and the occurrence before this one."""
+"""Times in templates: shifts such as `-1d`, and the previous occurrence."""
 
 from datetime import timedelta
 
@@ -39,14 +39,14 @@ def filled(text: str, moment: str = "2026-11-01T04:30", in_zone: str = "UTC") ->
         ("{{scheduled_time-1d:%Y}}", "{scheduled_time-1d:%Y}"),
     ],
 )
-def test_a_time_is_moved_term_by_term(template: str, meant: str) -> None:
+def test_a_time_is_shifted_term_by_term(template: str, meant: str) -> None:
     assert filled(template) == meant
 
 
 @pytest.mark.parametrize(
     ("template", "moment", "meant"),
     [
-        # Europe/Berlin: 2026-03-29 02:00 to 03:00 does not exist, 2026-10-25 02:00 to 03:00 comes twice.
+        # Europe/Berlin: 2026-03-29 02:00 to 03:00 does not exist, 2026-10-25 02:00 to 03:00 occurs twice.
         ("{scheduled_time+1d}", "2026-03-28T01:30", "2026-03-29T03:00:00+02:00"),
         ("{scheduled_time+24h}", "2026-03-28T01:30", "2026-03-29T03:30:00+02:00"),
         ("{scheduled_time-1d}", "2026-10-26T01:30", "2026-10-25T02:30:00+02:00"),
@@ -57,19 +57,19 @@ def test_a_time_is_moved_term_by_term(template: str, meant: str) -> None:
         ("{scheduled_time+1mo}", "2028-01-31T11:00", "2028-02-29T12:00:00+01:00"),
     ],
 )
-def test_days_are_those_of_the_zones_clocks_and_hours_are_real_time(template: str, moment: str, meant: str) -> None:
+def test_days_shift_the_local_clock_time_and_hours_the_elapsed_time(template: str, moment: str, meant: str) -> None:
     assert filled(template, moment, "Europe/Berlin") == meant
 
 
 @given(st.integers(0, 40_000), st.integers(0, 700), st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "UTC"]))
-def test_shifts_in_real_time_add_up(minutes: int, hours: int, in_zone: str) -> None:
+def test_shifts_in_hours_and_minutes_add_up(minutes: int, hours: int, in_zone: str) -> None:
     there = filled(f"{{scheduled_time+{minutes}m-{hours}h}}", in_zone=in_zone)
     moment = utc("2026-11-01T04:30") + timedelta(minutes=minutes, hours=-hours)
 
     assert there == moment.astimezone(zone(in_zone)).isoformat(timespec="seconds")
 
 
-def test_a_blobs_time_is_moved_too() -> None:
+def test_a_blobs_modification_time_can_be_shifted() -> None:
     engine = Engine(utc("2026-11-01T04:00"))
     of = watching(f"{CHANGE}\ntags: {{day: '{{blob.last_modified-1d:%Y-%m-%d}}'}}")
     engine.blobs.put(found("incoming/a.csv", last_modified=utc("2026-11-01T04:00:10")))
@@ -98,7 +98,7 @@ def test_a_blobs_time_is_moved_too() -> None:
         ),
     ],
 )
-def test_a_wrong_shift_is_one_fault(text: str, sentence: str) -> None:
+def test_an_invalid_time_shift_is_one_error(text: str, sentence: str) -> None:
     [fault] = sentences(file_of(f"{TIME}\ntags: {{a: '{text}'}}"))
 
     assert sentence in fault
@@ -111,14 +111,14 @@ def test_only_time_based_schedules_have_a_previous_time(keys: str) -> None:
     assert "{previous_time} means nothing in this kind of schedule" in fault
 
 
-def test_a_default_with_a_previous_time_holds_for_time_based_schedules_only() -> None:
+def test_a_default_with_previous_time_applies_to_time_based_schedules_only() -> None:
     top = "defaults: {tags: {since: '{previous_time}', team: ml}}"
 
     assert schedule(CHANGE, top=top).request.tags == {"team": "ml"}
     assert schedule(TIME, top=top).request.tags == {"since": "{previous_time}", "team": "ml"}
 
 
-def test_no_calendar_has_the_time_and_the_run_is_rejected() -> None:
+def test_a_shift_beyond_the_calendar_cannot_be_filled_in() -> None:
     engine = Engine(utc("2026-11-01T04:00"))
     of = schedule("manual: {}\ntags: {a: '{scheduled_time-90w}'}")
 
@@ -139,7 +139,7 @@ RULES = [
 
 
 @given(st.sampled_from(RULES), st.integers(0, 2_000_000))
-def test_the_previous_time_is_the_last_occurrence_before(keys: str, minutes: int) -> None:
+def test_the_previous_time_is_the_last_earlier_occurrence(keys: str, minutes: int) -> None:
     trigger, moment = timed(keys).trigger, utc("2025-01-01T00:00") + timedelta(minutes=minutes)
 
     before = previous(trigger, moment)
@@ -150,14 +150,14 @@ def test_the_previous_time_is_the_last_occurrence_before(keys: str, minutes: int
 
 
 @given(st.sampled_from(RULES), st.integers(0, 400_000), st.integers(0, 90_000))
-def test_looking_backwards_finds_what_looking_forwards_does(keys: str, minutes: int, span: int) -> None:
+def test_searching_backwards_finds_the_same_occurrences_as_forwards(keys: str, minutes: int, span: int) -> None:
     trigger, after = timed(keys).trigger, utc("2026-01-01T00:00") + timedelta(minutes=minutes)
     until = after + timedelta(minutes=span)
 
     assert list(newest_first(trigger, after, until)) == list(between(trigger, after, until))[::-1]
 
 
-def test_the_rule_is_continued_behind_its_start() -> None:
+def test_the_previous_time_may_lie_before_the_start_time() -> None:
     engine = Engine(utc("2026-11-01T03:59"))
     of = timed(f"cron: {{expression: '0 4 * * *', start_time: 2026-11-01T00:00:00}}\n{WINDOW}")
     engine.reconcile(of)
@@ -169,7 +169,7 @@ def test_the_rule_is_continued_behind_its_start() -> None:
     assert sent.request.tags == {"since": "2026-10-31T04:00:00+00:00", "until": "2026-11-01T04:00:00+00:00"}
 
 
-def test_a_persons_run_a_replay_and_a_backfill_have_the_previous_time_of_theirs() -> None:
+def test_manual_runs_and_replays_have_the_previous_time_of_their_own_time() -> None:
     engine = Engine(utc("2026-11-01T10:30"))
     of = timed(f"cron: {{expression: '0 4 * * *'}}\n{WINDOW}")
     steering = engine.wired(of).steering
@@ -186,7 +186,7 @@ def test_a_persons_run_a_replay_and_a_backfill_have_the_previous_time_of_theirs(
     ]
 
 
-def test_a_run_that_is_tried_again_keeps_its_window() -> None:
+def test_a_retried_run_keeps_its_window() -> None:
     engine = Engine(utc("2026-11-01T03:59"))
     of = timed(f"cron: {{expression: '0 4 * * *'}}\n{WINDOW}")
     engine.reconcile(of)
@@ -201,7 +201,7 @@ def test_a_run_that_is_tried_again_keeps_its_window() -> None:
     assert engine.endpoint.submissions[-1].request.tags["since"] == "2026-10-31T04:00:00+00:00"
 
 
-def test_a_skipped_row_names_the_window_that_nobody_covers() -> None:
+def test_a_skipped_row_names_the_window_that_no_run_covers() -> None:
     engine = Engine(utc("2026-11-01T03:59"))
     of = timed(f"cron: {{expression: '0 4 * * *'}}\nstatus: Disabled\n{WINDOW}")
     engine.reconcile(of)
@@ -225,7 +225,7 @@ def test_a_skipped_row_names_the_window_that_nobody_covers() -> None:
         ("catchup: all\noverlap: buffer_all", []),
     ],
 )
-def test_policies_that_leave_windows_out_are_warned_of(policy: str, sentences_of: list[str]) -> None:
+def test_policies_that_leave_windows_uncovered_are_a_warning(policy: str, sentences_of: list[str]) -> None:
     loaded = config(file_of(f"{TIME}\n{WINDOW}\n{policy}"))
 
     found = [

@@ -43,19 +43,19 @@ def text(template: str) -> str:
         ("%K%", "%K%"),
     ],
 )
-def test_texts_mean(template: str, meant: str) -> None:
+def test_templates_are_filled_in(template: str, meant: str) -> None:
     assert text(template) == meant
 
 
-def test_a_blob_may_be_called_like_a_setting_or_a_template() -> None:
+def test_a_blob_name_that_looks_like_a_setting_or_template_is_not_expanded() -> None:
     assert text("{blob.path}") == "in/%KEY%/{run_key}.csv"
 
 
-def test_what_a_setting_holds_is_not_read_again() -> None:
+def test_the_value_of_a_setting_is_not_expanded_again() -> None:
     assert text("%BRACES% %PERCENT%") == "{run_key} %KEY%"
 
 
-def test_what_the_ledger_keeps_holds_no_setting() -> None:
+def test_settings_are_not_filled_in_before_the_request_is_stored() -> None:
     assert fill("%KEY%/{blob.size}/100%", VALUES) == "%KEY%/7/100%%"
 
 
@@ -65,18 +65,18 @@ def test_a_missing_setting_is_named() -> None:
 
 
 @given(st.text())
-def test_escaping_and_expanding_is_the_identity(anything: str) -> None:
+def test_expanding_escaped_text_gives_the_text_back(anything: str) -> None:
     assert expand(escaped(anything), {}) == anything
 
 
 @given(st.text(alphabet="%{}AB.:x", max_size=30))
-def test_a_value_comes_through_filling_and_expanding_verbatim(value: str) -> None:
+def test_a_value_stays_unchanged_by_filling_and_expanding(value: str) -> None:
     assert expand(fill("<{run_key}>", {"run_key": value}), {"AB": "no"}) == f"<{value}>"
 
 
 @pytest.mark.parametrize("character", ["\\0", "\\x1b", "\\x9b", "\\n"])
-def test_a_format_with_a_character_that_cannot_be_seen_is_a_fault(character: str) -> None:
-    """strftime would cut the text off behind a NUL, without a word."""
+def test_a_time_format_with_an_invisible_character_is_an_error(character: str) -> None:
+    """strftime would silently cut the text off after a NUL."""
     found = sentences(file_of(f'pipeline_parameters: {{n: "{{scheduled_time:%Y{character}%m}}"}}\n{TIME}'))
 
     assert [one for one in found if "cannot be seen" in one] == found

@@ -1,4 +1,4 @@
-"""The laws of time for every zone and rule: against an oracle that walks the clocks minute by minute."""
+"""The laws of time for every zone and rule, checked against an oracle that walks the clocks minute by minute."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -43,7 +43,7 @@ CHANGING = [
 
 @st.composite
 def zone_and_moment(draw: st.DrawFn, names: list[str]) -> tuple[ZoneInfo, datetime]:
-    """A zone with a moment near one of its transitions, or anywhere where it has none."""
+    """A zone with a moment near one of its transitions, or any moment if it has none."""
     zone = ZoneInfo(draw(st.sampled_from(names)))
     found = transitions(zone, EPOCH, END, timedelta(days=20))
     anywhere = st.integers(0, 22_000).map(lambda days: EPOCH + timedelta(days=days))
@@ -52,7 +52,7 @@ def zone_and_moment(draw: st.DrawFn, names: list[str]) -> tuple[ZoneInfo, dateti
 
 @given(zone_and_moment(ALL_ZONES))
 @settings(max_examples=examples(25))
-def test_every_reading_means_one_instant_and_instants_never_decrease(found: tuple[ZoneInfo, datetime]) -> None:
+def test_every_local_time_means_one_instant_and_instants_never_decrease(found: tuple[ZoneInfo, datetime]) -> None:
     zone, moment = found
     expected = readings_to_instants(zone, moment - timedelta(days=2), moment + timedelta(days=2))
     readings = sorted(reading for reading in expected if abs(reading - moment.replace(tzinfo=None)) < timedelta(days=1))
@@ -65,7 +65,7 @@ def test_every_reading_means_one_instant_and_instants_never_decrease(found: tupl
 
 @given(zone_and_moment(ALL_ZONES), st.times())
 @settings(max_examples=examples(25))
-def test_a_daily_schedule_runs_once_for_every_day_and_equal_instants_are_one(
+def test_a_daily_schedule_runs_once_a_day_and_equal_instants_are_merged(
     found: tuple[ZoneInfo, datetime], at: time
 ) -> None:
     zone, moment = found
@@ -102,7 +102,7 @@ def recurrence(
 
 
 def names(rule: Recurrence) -> Callable[[datetime], bool]:
-    """Whether a wall-clock reading is one of the rule's, said as rules (c) to (f) say it."""
+    """Return a function that tests, by rules (c) to (f), whether a wall-clock time belongs to the rule."""
     anchor = rule.anchor
 
     def named(reading: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""When time-based schedules run: literal instants around clock changes, and the laws that hold for all of them."""
+"""When time-based schedules run: literal instants around clock changes, and laws that hold for all schedules."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
@@ -32,14 +32,14 @@ def cron(expression: str, time_zone: str = "UTC") -> TimeTrigger:
 
 
 def local(of: TimeTrigger, after: str, number: int) -> list[str]:
-    """The next local readings after a UTC time, with their offsets."""
+    """The next local times after a UTC time, with their offsets."""
     return [f"{m.astimezone(of.zone):%Y-%m-%d %H:%M%z}" for m in next_after(of, utc(after), number)]
 
 
 @pytest.mark.parametrize(
     ("expression", "time_zone", "after", "expected"),
     [
-        # Europe/Berlin, 2026-03-29: 02:00–03:00 does not exist; 2026-10-25: 02:00–03:00 comes twice.
+        # Europe/Berlin, 2026-03-29: 02:00–03:00 does not exist; 2026-10-25: 02:00–03:00 occurs twice.
         ("30 2 * * *", "Europe/Berlin", "2026-03-28T23:00", ["2026-03-29 03:00+0200", "2026-03-30 02:30+0200"]),
         ("*/15 2 * * *", "Europe/Berlin", "2026-03-28T23:00", ["2026-03-29 03:00+0200", "2026-03-30 02:00+0200"]),
         ("30 2,3 * * *", "Europe/Berlin", "2026-03-28T23:00", ["2026-03-29 03:00+0200", "2026-03-29 03:30+0200"]),
@@ -72,7 +72,7 @@ def local(of: TimeTrigger, after: str, number: int) -> list[str]:
             "2026-11-01T05:00",
             ["2026-11-01 01:30-0400", "2026-11-01 01:00-0500", "2026-11-01 01:30-0500", "2026-11-01 02:00-0500"],
         ),
-        # Tehran put its clocks forward at midnight until 2022, and no more since.
+        # Tehran put its clocks forward at midnight until 2022, and has not since.
         ("30 0 * * *", "Asia/Tehran", "2022-03-20T22:00", ["2022-03-22 01:00+0430", "2022-03-23 00:30+0430"]),
         ("30 23 * * *", "Asia/Tehran", "2022-09-21T12:00", ["2022-09-21 23:30+0430", "2022-09-22 23:30+0330"]),
         ("30 0 * * *", "Asia/Tehran", "2026-03-20T22:00", ["2026-03-22 00:30+0330", "2026-03-23 00:30+0330"]),
@@ -85,7 +85,9 @@ def local(of: TimeTrigger, after: str, number: int) -> list[str]:
         ("0 0 29 2 *", "UTC", "2026-01-01T00:00", ["2028-02-29 00:00+0000", "2032-02-29 00:00+0000"]),
     ],
 )
-def test_cron_occurrences(expression: str, time_zone: str, after: str, expected: list[str]) -> None:
+def test_cron_expressions_run_at_the_expected_local_times(
+    expression: str, time_zone: str, after: str, expected: list[str]
+) -> None:
     assert local(cron(expression, time_zone), after, len(expected)) == expected
 
 
@@ -157,7 +159,7 @@ def test_cron_occurrences(expression: str, time_zone: str, after: str, expected:
         ),
     ],
 )
-def test_recurrence_occurrences(recurrence: str, after: str, expected: list[str]) -> None:
+def test_recurrences_run_at_the_expected_local_times(recurrence: str, after: str, expected: list[str]) -> None:
     assert local(trigger(f"recurrence: {{{recurrence}}}"), after, len(expected)) == expected
 
 
@@ -176,7 +178,7 @@ def test_an_occurrence_at_a_clock_change_is_marked() -> None:
 
 
 def recurrence_of(case: dict[str, Any]) -> str:
-    """A recorded call as keys of the file; the SDK's TimeZone members become their Windows names."""
+    """A recorded call as keys of schedules.yaml, with the SDK's TimeZone members as their Windows names."""
     names = json.loads((DATA / "azureml_time_zones.json").read_text())["time_zones"]
     keys = dict(case["args"])
     if str(keys.get("time_zone", "")).startswith("TimeZone."):
@@ -190,7 +192,7 @@ def recurrence_of(case: dict[str, Any]) -> str:
     return json.dumps({key: value for key, value in keys.items() if value is not None})
 
 
-# Ours is tighter than the SDK where it lets nonsense pass, and wider where design and v2 are.
+# The app is stricter where the SDK accepts nonsense, and accepts more where the design and v2 do.
 NOW = utc("2026-06-01T00:00")
 TIGHTER = {"recur-027"}
 WIDER = {"recur-021", "recur-067"}
@@ -199,7 +201,7 @@ WIDER = {"recur-021", "recur-067"}
 @pytest.mark.parametrize(
     "case", json.loads((DATA / "azureml_recurrence_cases.json").read_text())["cases"], ids=lambda case: case["id"]
 )
-def test_what_the_sdk_refuses_is_refused_and_what_it_takes_is_taken(case: dict[str, Any]) -> None:
+def test_a_recurrence_is_accepted_if_the_sdk_accepts_it(case: dict[str, Any]) -> None:
     faults = sentences(file_of(f"recurrence: {recurrence_of(case)}"))
 
     expected = (case["valid"] and case["id"] not in TIGHTER) or case["id"] in WIDER
@@ -258,7 +260,7 @@ def test_what_the_sdk_refuses_is_refused_and_what_it_takes_is_taken(case: dict[s
             "day-of-week), found 3"),
     ],
 )  # fmt: skip
-def test_a_wrong_time_is_a_sentence(keys: str, fault: str) -> None:
+def test_an_invalid_time_rule_is_an_error(keys: str, fault: str) -> None:
     assert sentences(file_of(keys))[0] == f"schedules.s.{fault}"
 
 
@@ -269,7 +271,7 @@ def test_every_time_zone_of_the_sdk_is_known() -> None:
     assert [name for name in names.values() if zone(name) is None] == []
 
 
-def test_the_digest_changes_with_the_meaning_only() -> None:
+def test_the_digest_changes_only_with_the_meaning() -> None:
     daily = trigger("recurrence: {frequency: Day, interval: 1, hours: [4], minutes: [30], time_zone: Europe/Berlin}")
     same = trigger(
         "recurrence: {frequency: day, interval: 1, time_of_day: '04:30', time_zone: W. Europe Standard Time}"
@@ -329,14 +331,14 @@ def test_splitting_an_interval_gives_the_same_occurrences(
 
 
 @given(st.one_of(CRONS, RECURRENCES), MOMENTS)
-def test_occurrences_ascend_and_come_after_the_instant_asked_for(of: TimeTrigger, after: datetime) -> None:
+def test_occurrences_ascend_and_come_after_the_given_instant(of: TimeTrigger, after: datetime) -> None:
     found = list(islice(next_after(of, after, 20), 20))
 
     assert found == sorted(set(found))
     assert all(moment > after for moment in found)
 
 
-def test_a_reading_in_a_gap_is_the_gaps_end_and_in_a_fold_the_first() -> None:
+def test_a_local_time_in_a_gap_is_the_gaps_end_and_in_a_fold_the_first_instant() -> None:
     berlin = ZoneInfo("Europe/Berlin")
 
     assert instant(datetime(2026, 3, 29, 2, 30), berlin) == utc("2026-03-29T01:00")
@@ -354,8 +356,8 @@ def test_a_range_of_one_value_with_a_step_is_refused(field: str) -> None:
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"])
 @pytest.mark.parametrize("microseconds", [1, 500_000, 999_999])
-def test_instants_between_two_seconds_find_the_same_way_over_a_clock_change(zone: str, microseconds: int) -> None:
-    """Marks and the present moment have microseconds; readings that fall on a transition itself are the hard ones."""
+def test_microseconds_do_not_change_the_occurrences_around_a_clock_change(zone: str, microseconds: int) -> None:
+    """Marks and the current time have microseconds; times exactly on a transition are the hard cases."""
     hourly = cron("0 * * * *", zone)
     for moment in ("2026-03-29T00:30", "2026-10-25T00:30", "2026-10-03T15:15", "2026-04-04T14:45", "2011-12-30T09:15"):
         after = utc(moment)
@@ -363,7 +365,7 @@ def test_instants_between_two_seconds_find_the_same_way_over_a_clock_change(zone
         assert next_after(hourly, after + timedelta(microseconds=microseconds), 4) == next_after(hourly, after, 4)
 
 
-def test_the_days_of_an_expression_that_names_all_of_them_come_once() -> None:
+def test_an_expression_for_every_day_gives_each_day_once() -> None:
     every_day = cron("0 4 * * *")
 
     assert isinstance(every_day, Cron)
@@ -380,7 +382,7 @@ def test_the_days_of_an_expression_that_names_all_of_them_come_once() -> None:
         ("2026-11-01T00:00:00z", "2026-11-01T00:00", "2026-11-01T01:00"),
         ("2026-11-01 00:00+05:30", "2026-10-31T18:30", "2026-10-31T19:30"),
         ("2026-11-01T00:00-0800", "2026-11-01T08:00", "2026-11-01T09:00"),
-        ("2026-10-25T00:30:00Z", "2026-10-25T00:30", "2026-10-25T02:30"),  # the first of two such readings
+        ("2026-10-25T00:30:00Z", "2026-10-25T00:30", "2026-10-25T02:30"),  # the first of two equal local times
         ("2026-10-25T01:30:00Z", "2026-10-25T01:30", "2026-10-25T02:30"),  # the second
     ],
 )
@@ -394,7 +396,7 @@ def test_a_start_with_an_offset_is_converted_into_the_time_zone(written: str, st
     assert not [one for one in warnings_of(config(file_of(f"recurrence: {{{keys}}}")), NOW) if "start_time" in str(one)]
 
 
-def test_an_end_and_the_start_of_changes_are_converted_too() -> None:
+def test_an_end_time_and_the_start_time_of_changes_are_also_converted() -> None:
     ended = schedule("cron: {expression: '0 4 * * *', time_zone: Asia/Tokyo, end_time: '2026-11-01T00:00:00Z'}").trigger
     watched = schedule(CHANGE.replace("change: {", "change: {start_time: '2026-11-01T00:00:00+02:00', ")).trigger
 

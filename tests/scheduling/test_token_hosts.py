@@ -1,4 +1,4 @@
-"""Tokens go to the hosts of Azure, to those that TOKEN_HOSTS adds, and to this machine, whatever the file names."""
+"""Tokens go only to Azure's hosts, to hosts in TOKEN_HOSTS and to the local machine, whatever the file contains."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ FOREIGN = "no token is sent to this host"
 
 
 class NoTokens(Tokens):
-    """Says when it is asked, which must not be."""
+    """Records each request for a token; there must be none."""
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -71,7 +71,7 @@ def wire(tokens: Tokens, hosts: str = "") -> Wire:
         "https://other.example.com:8443/x",
     ],
 )
-def test_a_host_of_azure_a_named_one_and_this_machine_may_have_a_token(url: str) -> None:
+def test_azure_hosts_listed_hosts_and_the_local_machine_may_get_a_token(url: str) -> None:
     assert token_problem(url, {"TOKEN_HOSTS": HOSTS}) is None
 
 
@@ -107,7 +107,7 @@ def test_a_host_of_azure_a_named_one_and_this_machine_may_have_a_token(url: str)
         "https://127.0.0.1.evil.example/x",
     ],
 )
-def test_any_other_host_gets_none(url: str) -> None:
+def test_any_other_host_gets_no_token(url: str) -> None:
     assert (token_problem(url, {"TOKEN_HOSTS": HOSTS}) or "").startswith(FOREIGN)
 
 
@@ -128,21 +128,21 @@ def test_any_other_host_gets_none(url: str) -> None:
         "https://x.api.azureml.ms:65536/x",
     ],
 )
-def test_an_address_that_two_parsers_may_read_differently_gets_none(url: str) -> None:
+def test_a_url_that_parsers_may_read_differently_gets_no_token(url: str) -> None:
     assert token_problem(url, {}) is not None
 
 
 @given(st.text(alphabet="htps:/\\@?#%.[]-_x0 \t\n。ａevil.example", max_size=30))
 @example("evil.example\\")
 @example("evil.example?")
-def test_what_may_have_a_token_is_what_is_called(middle: str) -> None:
+def test_the_host_checked_for_a_token_is_the_host_that_is_called(middle: str) -> None:
     for url in (f"https://{middle}.api.azureml.ms/x", f"https://management.azure.com{middle}/x", middle):
         if token_problem(url, {}) is None:
             called = parse_url(url).host or ""
             assert called.endswith(".api.azureml.ms") or called == "management.azure.com", url
 
 
-def test_a_wire_gives_no_token_to_a_foreign_host_whoever_asks() -> None:
+def test_a_wire_never_gives_a_token_to_a_foreign_host() -> None:
     tokens = NoTokens()
 
     for audience, azureml in ((Audience.ARM, False), (Audience.AZURE_ML, False), (None, True)):
@@ -152,7 +152,7 @@ def test_a_wire_gives_no_token_to_a_foreign_host_whoever_asks() -> None:
     assert tokens.asked == []
 
 
-def test_a_webhook_may_be_anywhere_and_gets_no_token() -> None:
+def test_a_webhook_may_be_on_any_host_and_gets_no_token() -> None:
     tokens = NoTokens()
 
     wire(tokens).prepared("https://evil.example/x", b"", audience=None)
@@ -162,7 +162,7 @@ def test_a_webhook_may_be_anywhere_and_gets_no_token() -> None:
 
 @contextmanager
 def redirecting(to: str) -> Iterator[tuple[str, list[str]]]:
-    """A server that sends every caller elsewhere: its address, and the paths requested."""
+    """A server that redirects every request; yields its URL and the requested paths."""
     asked: list[str] = []
 
     class Redirect(BaseHTTPRequestHandler):
@@ -185,7 +185,7 @@ def redirecting(to: str) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-def test_a_redirect_is_not_followed_and_takes_no_token_along() -> None:
+def test_a_redirect_is_not_followed() -> None:
     with redirecting("") as (target, reached), redirecting(target) as (url, asked):
         reply = wire(NoTokens()).prepared(url, b"{}")()
 
@@ -200,7 +200,7 @@ def test_a_redirect_is_not_followed_and_takes_no_token_along() -> None:
         "{endpoint: '%ENDPOINT%'}",
     ],
 )
-def test_a_file_that_names_a_foreign_host_is_faulty_and_says_what_to_do(pipeline: str) -> None:
+def test_a_foreign_host_in_the_file_is_an_error_with_its_fix(pipeline: str) -> None:
     host = "collector.attacker.example"
     text = file_of(TIME, pipeline=pipeline)
     settings = {"ENDPOINT": f"https://{host}/x"}
@@ -213,7 +213,7 @@ def test_a_file_that_names_a_foreign_host_is_faulty_and_says_what_to_do(pipeline
     assert config(text, {**settings, "TOKEN_HOSTS": host}).faults == ()
 
 
-def test_the_workspaces_host_is_checked_too() -> None:
+def test_the_workspaces_host_is_also_checked() -> None:
     workspace = (
         "workspace: {subscription_id: s, resource_group: g, name: n, api: 'https://collector.attacker.example'}\n"
     )
@@ -229,14 +229,14 @@ def test_the_workspaces_host_is_checked_too() -> None:
     ["*", "*.com", "https://gateway.example.com", "gateway.example.com/", "a.*.com", "*a.example.com", "host:99999999",
      "user@host", "host:0", "münchen.example", "x..example", "-x.example"],
 )  # fmt: skip
-def test_an_entry_that_is_no_host_is_a_fault_and_admits_nothing(value: str) -> None:
+def test_an_entry_that_is_no_host_is_an_error_and_allows_nothing(value: str) -> None:
     assert entries_problem(value) is not None
     [fault] = read({"TOKEN_HOSTS": value}).faults
     assert (fault.path, fault.value) == ("TOKEN_HOSTS", "")
     assert token_problem("https://gateway.example.com/x", {"TOKEN_HOSTS": value}) is not None
 
 
-def test_the_setting_for_resource_manager_is_held_to_the_same_hosts() -> None:
+def test_the_resource_manager_setting_is_limited_to_the_same_hosts() -> None:
     foreign = {"AZUREML_ARM": "https://arm.attacker.example"}
 
     [fault] = read(foreign).faults

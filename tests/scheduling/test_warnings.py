@@ -1,4 +1,4 @@
-"""What `validate` says of a file that is right: what its author may not expect, with the next date concerned."""
+"""Warnings of `validate` about a valid file: what its author may not expect, with the next date concerned."""
 
 import pytest
 from builders import config, file_of, utc
@@ -33,21 +33,23 @@ RIGA_FOLD = "03:30 comes twice on 2027-10-31 (clock change in Europe/Riga): it r
             "2026-11-21T12:00",
             ["never runs again: its last occurrence is past"],
         ),
-        # Tehran keeps one offset since 2022; Lord Howe moves by half an hour.
+        # Tehran has kept one offset since 2022; Lord Howe moves by half an hour.
         (daily("00:30", "Asia/Tehran"), "2026-11-21T12:00", []),
         (
             daily("01:45", "Australia/Lord_Howe"),
             "2026-11-21T12:00",
             ["01:45 comes twice on 2027-04-04 (clock change in Australia/Lord_Howe): it runs once, the first time"],
         ),
-        # A weekly reading meets the clock change only on its own day.
+        # A weekly time meets the clock change only on its own day.
         ("cron: {expression: 30 2 * * mon-sat, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
-        # What admits every hour lives through clock changes as everybody does.
+        # An expression for every hour is not moved by clock changes.
         ("cron: {expression: 30 * * * *, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
         ("recurrence: {frequency: Hour, interval: 1, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
     ],
 )  # fmt: skip
-def test_a_time_that_falls_into_a_clock_change_is_named_with_its_date(keys: str, now: str, expected: list[str]) -> None:
+def test_a_time_that_falls_into_a_clock_change_is_a_warning_with_its_date(
+    keys: str, now: str, expected: list[str]
+) -> None:
     key = "cron.expression" if keys.startswith("cron") else "recurrence"
 
     assert warned(keys, now) == [f"schedules.s.{key}: {sentence}" for sentence in expected]
@@ -94,7 +96,7 @@ def test_a_time_that_falls_into_a_clock_change_is_named_with_its_date(keys: str,
         ("cron: {expression: 0 4 L * *}", None),
     ],
 )
-def test_a_day_that_a_month_lacks_is_named_with_the_next_such_month(keys: str, expected: str | None) -> None:
+def test_a_day_that_some_months_lack_is_a_warning_with_the_next_such_month(keys: str, expected: str | None) -> None:
     assert warned(keys) == ([f"schedules.s.{expected}"] if expected else [])
 
 
@@ -115,7 +117,7 @@ def test_a_day_that_a_month_lacks_is_named_with_the_next_such_month(keys: str, e
         ("0-30/7 * * * *", None),
     ],
 )
-def test_a_step_that_does_not_divide_is_shown_where_it_begins_anew(expression: str, expected: str | None) -> None:
+def test_a_step_that_does_not_divide_evenly_is_a_warning_with_an_example(expression: str, expected: str | None) -> None:
     key = "schedules.s.cron.expression"
 
     assert warned(f"cron: {{expression: '{expression}'}}") == ([f"{key}: {expected}"] if expected else [])
@@ -131,19 +133,19 @@ def test_a_step_that_does_not_divide_is_shown_where_it_begins_anew(expression: s
         ("include: [a/*.csv]", "include: 'a/*.csv' reaches into folders, but recursive is false"),
     ],
 )
-def test_globs_that_are_rarely_meant_are_named(keys: str, key: str) -> None:
+def test_change_keys_that_are_probably_mistakes_are_a_warning(keys: str, key: str) -> None:
     [sentence] = warned(f"change: {{datastore: d, container: ccc, {keys}}}")
 
     assert sentence.startswith(f"schedules.s.change.{key}")
 
 
-def test_an_endpoint_that_does_not_look_like_one_is_named() -> None:
+def test_an_endpoint_with_an_unusual_url_is_a_warning() -> None:
     [sentence] = warned("cron: {expression: 0 4 * * *}", pipeline="{endpoint: 'https://x.api.azureml.ms/pipelines'}")
 
     assert sentence.startswith("schedules.s.pipeline: its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID")
 
 
-def test_a_warning_is_found_in_the_file_and_does_not_fail_it() -> None:
+def test_a_warning_has_its_line_and_is_no_error() -> None:
     loaded = config(file_of("cron: {expression: '*/45 * * * *'}"))
 
     [warning] = warnings_of(loaded, utc("2026-11-21T12:00"))
@@ -151,7 +153,7 @@ def test_a_warning_is_found_in_the_file_and_does_not_fail_it() -> None:
     assert loaded.faults == ()
 
 
-def test_limits_that_have_no_effect_are_named() -> None:
+def test_limits_without_effect_are_a_warning() -> None:
     both = warned("overlap: skip\nmax_concurrent_runs: 2\ncron: {expression: 0 4 * * *}")
     batch = "{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}"
     text = file_of("overlap: cancel_other\ncron: {expression: 0 4 * * *}", pipeline=batch)
@@ -170,13 +172,13 @@ def test_limits_that_have_no_effect_are_named() -> None:
         ("cron: {expression: 0 0 29 2 *}", ["2027-02 has no day 29"]),
         ("recurrence: {frequency: Month, interval: 1, month_days: [30], start_time: 2028-02-15}", ["2028-02 has no"]),
         ("cron: {expression: '0 0 23,31 * *', end_time: 2026-11-24}", []),
-        # Steps that never meet the next hour, day or year begin nothing anew too early.
+        # Steps that never reach the next hour, day or year never restart early.
         ("cron: {expression: '*/7 9 * * *'}", []),
         ("cron: {expression: '0 */5 1 * *'}", []),
         ("cron: {expression: '*/45 9,17 * * *'}", []),
     ],
 )
-def test_only_what_really_comes_is_named(keys: str, expected: list[str]) -> None:
+def test_warnings_name_only_dates_that_really_occur(keys: str, expected: list[str]) -> None:
     said = warned(keys)
 
     assert len(said) == len(expected)

@@ -56,11 +56,11 @@ def test_plain_scalars_mean_what_yaml_1_2_core_says(written: str, meant: object)
     assert type(found["a"]) is type(meant)
 
 
-def test_a_key_that_stands_twice_is_a_fault_with_both_lines() -> None:
+def test_a_repeated_key_is_an_error_with_both_lines() -> None:
     assert faults("s:\n  a: 1\n  b: 2\n  a: 3\n") == ["f:4: s.a: the key is repeated, first in line 2; keep one"]
 
 
-def test_aliases_and_tags_are_faults_and_do_not_hide_what_follows() -> None:
+def test_aliases_and_tags_are_errors_and_do_not_hide_later_ones() -> None:
     found = faults("a: &x {b: 1}\nc: *x\nd: !!set {e: 1}\nf: !mine text\ng: 1\ng: 2\n")
 
     assert found == [
@@ -71,44 +71,44 @@ def test_aliases_and_tags_are_faults_and_do_not_hide_what_follows() -> None:
     ]
 
 
-def test_keys_that_are_no_names_are_faults() -> None:
+def test_keys_that_are_not_plain_scalars_are_errors() -> None:
     assert faults("? [a, b]\n: 1\n? *x\n: 2\nc: 3\n")[:1] == [
         "f:1: a key is a simple name, without alias, tag or structure"
     ]
     assert tree("1: a\n2026-11-01: b\n") == {"1": "a", "2026-11-01": "b"}
 
 
-def test_broken_syntax_is_one_sentence_with_its_line() -> None:
+def test_broken_syntax_is_one_error_with_its_line() -> None:
     (only,) = faults("a: [1, 2\nb: 3\n")
 
     assert only.startswith("f:2: this is not YAML: ")
 
 
-def test_control_characters_are_a_sentence() -> None:
+def test_control_characters_are_an_error() -> None:
     (only,) = faults("a: \x01\n")
 
     assert only.startswith(("f: this is not YAML: ", "f:1: this is not YAML: "))
 
 
-def test_a_second_document_is_a_fault() -> None:
+def test_a_second_document_is_an_error() -> None:
     assert faults("a: 1\n---\nb: 2\n") == ["f:2: the file holds more than one document; keep one"]
 
 
-def test_deep_nesting_is_a_fault_and_not_a_crash() -> None:
+def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
     found = faults("a: " + "[" * 100 + "]" * 100)
 
     assert found == ["f:1: " + "a" + "[0]" * 32 + ": nested deeper than 32 levels"]
     assert faults("[{a: " * 16_000)[-1] == "f:1: nested deeper than 200 levels"
 
 
-def test_brackets_in_quotes_and_comments_nest_nothing() -> None:
+def test_brackets_in_quotes_and_comments_do_not_count_as_nesting() -> None:
     lines = [f"k{number}: 'runs in [00:00, 04:00) local' # [ {{ [" for number in range(500)]
 
     assert faults("\n".join(lines)) == []
 
 
 @given(st.text(max_size=200))
-def test_any_text_gives_a_tree_or_faults_and_never_raises(text: str) -> None:
+def test_any_text_gives_a_tree_or_errors_and_never_raises(text: str) -> None:
     found, noted = parse(text, "f")
 
     assert len(noted) > 0 or not isinstance(found, BaseException)

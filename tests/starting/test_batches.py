@@ -1,4 +1,4 @@
-"""Many changes in one run: when a batch is closed, what it holds, and that no change is in two batches or in none."""
+"""Many changes in one run: when a batch is closed, what it holds, and that each change is in exactly one batch."""
 
 import json
 import time
@@ -50,7 +50,7 @@ def deliver(engine: Engine, of: ChangeSchedule, *paths: str) -> None:
 
 
 def minutes(engine: Engine, of: ChangeSchedule, number: int) -> list[int]:
-    """Let minutes pass, a reconciler's pass in each; how many runs had been sent by then."""
+    """Run one pass a minute; returns after each minute how many runs have been sent."""
     sent = []
     for _ in range(number):
         engine.clock.pass_time(timedelta(minutes=1))
@@ -59,7 +59,7 @@ def minutes(engine: Engine, of: ChangeSchedule, number: int) -> list[int]:
     return sent
 
 
-def test_a_batch_is_closed_when_nothing_came_for_a_while(engine: Engine) -> None:
+def test_a_batch_is_closed_after_a_quiet_time_without_new_files(engine: Engine) -> None:
     of = batched()
     deliver(engine, of, "incoming/a.csv")
     first = minutes(engine, of, 4)
@@ -73,7 +73,7 @@ def test_a_batch_is_closed_when_nothing_came_for_a_while(engine: Engine) -> None
     assert run.key.startswith("s~batch~")
 
 
-def test_a_batch_is_closed_when_its_first_change_has_waited_long_enough(engine: Engine) -> None:
+def test_a_batch_is_closed_when_its_first_change_has_waited_for_max_wait(engine: Engine) -> None:
     of = batched("quiet: 5m, max_wait: 10m")
     sent = []
     for number in range(12):
@@ -95,7 +95,7 @@ def test_a_batch_is_closed_when_it_is_full(engine: Engine) -> None:
     assert sorted(run.batch.count for run in engine.ledger.recent_runs("s", 10) if run.batch) == [50, 100, 100]
 
 
-def test_folders_are_gathered_apart_and_each_run_gets_its_own(engine: Engine) -> None:
+def test_with_group_by_folder_each_folder_gets_its_own_run(engine: Engine) -> None:
     of = schedule(
         "change: {datastore: blobs, container: data, recursive: true, data_path_parameter_name: input,"
         " data_path: folder, polling_interval: 0}\n"
@@ -114,7 +114,7 @@ def test_folders_are_gathered_apart_and_each_run_gets_its_own(engine: Engine) ->
     }
 
 
-def test_a_batch_of_the_whole_schedule_gets_the_watched_folder(engine: Engine) -> None:
+def test_a_batch_without_groups_gets_the_watched_folder(engine: Engine) -> None:
     of = batched("quiet: 1m, max_wait: 2m", data_path="folder")
     deliver(engine, of, "incoming/x/1.csv", "incoming/2.csv")
 
@@ -124,7 +124,7 @@ def test_a_batch_of_the_whole_schedule_gets_the_watched_folder(engine: Engine) -
     assert sent.request.datapaths["input"].path == "incoming"
 
 
-def test_the_manifest_lists_the_files_sorted_and_is_no_change_itself(engine: Engine) -> None:
+def test_the_manifest_lists_the_files_sorted_and_does_not_count_as_a_change(engine: Engine) -> None:
     of = batched("quiet: 1m, max_wait: 2m")
     deliver(engine, of, "incoming/ü b.csv", "incoming/a.csv")
 
@@ -145,7 +145,7 @@ def test_the_manifest_lists_the_files_sorted_and_is_no_change_itself(engine: Eng
     assert [run.reason for run in engine.ledger.recent_runs("s", 10) if run.blob] == ["filtered"]
 
 
-def test_a_manifest_can_be_had_for_a_single_file_too(engine: Engine) -> None:
+def test_a_schedule_without_batches_can_get_a_manifest_of_its_one_file(engine: Engine) -> None:
     of = schedule("change: {datastore: b, container: data, data_path: manifest, data_path_parameter_name: input}")
     deliver(engine, of, "a.csv")
 
@@ -166,7 +166,7 @@ def test_a_redelivered_change_is_in_one_batch(engine: Engine) -> None:
     assert [run.batch and run.batch.count for run in engine.ledger.recent_runs("s", 10)] == [1]
 
 
-def test_in_a_pause_a_batch_is_held_and_its_age_stands_still(engine: Engine) -> None:
+def test_a_pause_holds_a_batch_and_does_not_count_towards_its_age(engine: Engine) -> None:
     of = batched("quiet: 5m, max_wait: 30m")
     deliver(engine, of, "incoming/a.csv")
     before = minutes(engine, of, 3)
@@ -178,7 +178,7 @@ def test_in_a_pause_a_batch_is_held_and_its_age_stands_still(engine: Engine) -> 
     assert (before, set(held), after) == ([0, 0, 0], {0}, [0, 1, 1])
 
 
-def test_what_waits_when_batches_are_given_up_is_started_file_by_file(engine: Engine) -> None:
+def test_when_batch_is_removed_waiting_changes_start_one_by_one(engine: Engine) -> None:
     deliver(engine, batched(), "incoming/a.csv", "incoming/b.csv")
 
     minutes(engine, schedule("change: {datastore: b, container: data, polling_interval: 0}"), 2)
@@ -189,8 +189,8 @@ def test_what_waits_when_batches_are_given_up_is_started_file_by_file(engine: En
     ]
 
 
-class AwayForAWhile(MemoryBlobs):
-    """Storage that takes no manifest at first."""
+class FailsAtFirst(MemoryBlobs):
+    """Storage that fails to write a manifest at first."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -203,9 +203,9 @@ class AwayForAWhile(MemoryBlobs):
         super().write(connection, container, path, content)
 
 
-def test_a_manifest_that_cannot_be_written_costs_nothing_but_time(engine: Engine) -> None:
+def test_a_manifest_that_cannot_be_written_only_delays_the_run(engine: Engine) -> None:
     of = batched("quiet: 1m, max_wait: 2m")
-    engine.blobs = AwayForAWhile(3)
+    engine.blobs = FailsAtFirst(3)
     deliver(engine, of, "incoming/a.csv")
 
     for _ in range(3):
@@ -222,7 +222,7 @@ def test_a_manifest_that_cannot_be_written_costs_nothing_but_time(engine: Engine
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.randoms())
 @settings(max_examples=examples(30))
-def test_repeating_and_permuting_events_changes_nothing(paths: list[int], random: Random) -> None:
+def test_repeated_and_reordered_events_give_the_same_batches(paths: list[int], random: Random) -> None:
     def played(order: list[int]) -> Counter[bytes]:
         engine, of = Engine(utc("2026-11-01T04:00:00")), batched("quiet: 1m, max_wait: 30m")
         for number in set(order):
@@ -238,8 +238,8 @@ def test_repeating_and_permuting_events_changes_nothing(paths: list[int], random
     assert played(paths) == played(shuffled)
 
 
-def test_a_month_of_changes_makes_a_bounded_number_of_runs(engine: Engine) -> None:
-    """Fifteen-minute windows over two hours, 40 changes a minute: eight runs, so 2,880 in a month of thirty days."""
+def test_the_number_of_runs_is_bounded_by_time_and_not_by_the_number_of_changes(engine: Engine) -> None:
+    """Fifteen-minute windows over two hours with 40 changes a minute give eight runs, or 2,880 in thirty days."""
     of = batched("quiet: 15m, max_wait: 15m, max_items: 100000")
     for minute in range(120):
         for number in range(40):
@@ -255,14 +255,14 @@ def test_a_month_of_changes_makes_a_bounded_number_of_runs(engine: Engine) -> No
 
 
 class Counting(ScriptedEndpoint):
-    """Remembers what it was given, and refuses it: submission is not what is looked at here."""
+    """Records the submissions and refuses them, because only the batches matter here."""
 
     def submit(self, submission: object, is_fresh: Callable[[], bool]) -> Outcome:
         return Outcome(answer=Answer.UNSENT, sentence="refused")
 
 
 @pytest.mark.parametrize("total", [200, pytest.param(2000, marks=pytest.mark.proof)])
-def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azurite, total: int) -> None:
+def test_three_instances_adding_and_sealing_at_once_batch_each_change_once(azurite: Azurite, total: int) -> None:
     name = f"s{uuid4().hex[:8]}"
     limit = total * 15 // 100
     of = batched(f"quiet: 0s, max_wait: 0s, max_items: {limit}", data_path="folder", name=name)
@@ -306,7 +306,7 @@ def test_many_changes_and_three_instances_that_add_and_seal_at_once(azurite: Azu
     assert list(last.rows.all_pending(name)) == []
 
 
-def test_the_same_changes_make_the_same_bytes() -> None:
+def test_the_same_changes_give_the_same_manifest_bytes() -> None:
     changes = [found(f"b{number}", etag=str(number)).change for number in range(5)]
 
     assert manifest(changes) == manifest(reversed(changes))
@@ -315,8 +315,8 @@ def test_the_same_changes_make_the_same_bytes() -> None:
 PLAIN = "change: {datastore: blobs, container: data, path_on_datastore: incoming, recursive: true, polling_interval: 0}"
 
 
-def test_a_batch_that_is_being_made_when_batches_are_given_up_loses_nothing(engine: Engine) -> None:
-    engine.blobs = AwayForAWhile(99)
+def test_removing_batch_while_a_batch_is_being_made_loses_no_change(engine: Engine) -> None:
+    engine.blobs = FailsAtFirst(99)
     deliver(engine, batched("quiet: 1m, max_wait: 2m"), "incoming/a.csv", "incoming/b.csv")
     with pytest.raises(ExceptionGroup):
         minutes(engine, batched("quiet: 1m, max_wait: 2m"), 2)
@@ -332,7 +332,7 @@ def test_a_batch_that_is_being_made_when_batches_are_given_up_loses_nothing(engi
     assert engine.rows.heads("s") == []
 
 
-def test_what_an_edited_schedule_does_not_watch_any_more_is_skipped_with_a_row(engine: Engine) -> None:
+def test_waiting_changes_that_an_edited_schedule_no_longer_watches_are_skipped(engine: Engine) -> None:
     deliver(engine, batched("quiet: 1m, max_wait: 2m", data_path="folder"), "incoming/a.csv")
     elsewhere = schedule(
         "change: {datastore: blobs, container: data, path_on_datastore: other, data_path: folder,"
@@ -349,7 +349,7 @@ def test_what_an_edited_schedule_does_not_watch_any_more_is_skipped_with_a_row(e
     assert list(engine.rows.all_pending("s")) == []
 
 
-def test_the_same_bytes_in_another_container_are_another_blob(engine: Engine) -> None:
+def test_the_same_bytes_in_another_container_are_a_new_change(engine: Engine) -> None:
     deliver(engine, schedule(PLAIN), "incoming/a.csv")
     engine.blobs.put(found("incoming/a.csv", etag="0x9", md5="11"))
     engine.report(schedule(PLAIN), "incoming/a.csv")
@@ -362,9 +362,9 @@ def test_the_same_bytes_in_another_container_are_another_blob(engine: Engine) ->
     assert [run.reason for run in engine.ledger.recent_runs("s", 9)] == [None, None, None]
 
 
-def test_a_batch_whose_members_are_not_all_there_is_not_sent(engine: Engine) -> None:
+def test_a_batch_with_missing_members_is_not_sent(engine: Engine) -> None:
     of = batched("quiet: 1m, max_wait: 2m")
-    engine.blobs = AwayForAWhile(1)
+    engine.blobs = FailsAtFirst(1)
     deliver(engine, of, "incoming/a.csv")
     with pytest.raises(ExceptionGroup):
         minutes(engine, of, 1)

@@ -1,4 +1,4 @@
-"""Many claims of one schedule at a time, where they take turns: every one of them is decided."""
+"""Many concurrent claims of one schedule, which must take turns: every one of them is decided."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ CHANGE = "change: {datastore: blobs, container: data, data_path_parameter_name: 
 @pytest.mark.parametrize(
     ("limit", "submitted"), [("max_concurrent_runs: 100", AT_ONCE), ("overlap: buffer_all", 1)], ids=["slots", "line"]
 )
-def test_of_eighty_claims_at_once_none_fails(azurite: Azurite, limit: str, submitted: int) -> None:
+def test_eighty_concurrent_claims_all_succeed(azurite: Azurite, limit: str, submitted: int) -> None:
     name = f"burst{submitted}"
     of = config(file_of(f"{CHANGE}\n{limit}", name=name)).schedules[name]
     service = TableServiceClient.from_connection_string(azurite.connection_string)

@@ -47,11 +47,11 @@ def watching(keys: str) -> ChangeTrigger:
         ("recursive: false", "Zoë ✓ %20+#{name}\n\\.csv", True),
     ],
 )
-def test_which_blobs_a_schedule_watches(keys: str, path: str, *, watched: bool) -> None:
+def test_a_schedule_watches_the_blobs_that_match_its_keys(keys: str, path: str, *, watched: bool) -> None:
     assert (path_out_of_scope(watching(keys), path) is None) is watched
 
 
-def test_empty_blobs_and_other_containers_are_no_changes() -> None:
+def test_empty_blobs_and_blobs_of_other_containers_are_out_of_scope() -> None:
     trigger = watching("path_on_datastore: incoming")
 
     assert out_of_scope(trigger, found(size=1)) is None
@@ -60,7 +60,7 @@ def test_empty_blobs_and_other_containers_are_no_changes() -> None:
     assert out_of_scope(watching("path_on_datastore: incoming, min_size: 0"), found(size=0)) is None
 
 
-def test_the_same_version_has_one_key_however_its_etag_is_spelt() -> None:
+def test_every_spelling_of_an_etag_is_normalized_to_one() -> None:
     spellings = ['"0x8D"', "0x8D", 'W/"0x8D"']
 
     assert {normal_etag(etag) for etag in spellings} == {"0x8D"}
@@ -74,7 +74,7 @@ def test_a_change_key_is_the_digest_of_host_container_path_and_etag() -> None:
 
 
 @given(st.text(), st.text())
-def test_keys_tell_paths_and_versions_apart(path: str, etag: str) -> None:
+def test_different_paths_versions_and_schedules_have_different_keys(path: str, etag: str) -> None:
     keys = {
         change_key("s", change(path, etag)),
         change_key("s", change(path + "x", etag)),
@@ -84,7 +84,7 @@ def test_keys_tell_paths_and_versions_apart(path: str, etag: str) -> None:
     assert len(keys) == 3
 
 
-def test_a_key_tells_its_schedule() -> None:
+def test_the_schedule_can_be_read_from_a_run_key() -> None:
     key = time_key("nightly-1_x", change().last_modified)
 
     assert key == "nightly-1_x@2026-11-01T04:00:00Z"
@@ -103,11 +103,11 @@ def test_a_key_tells_its_schedule() -> None:
         ("odd{x}", "data/{name}"),
     ],
 )
-def test_the_binding_watches_the_folder_unless_its_name_is_language_of_the_binding(folder: str, path: str) -> None:
+def test_the_binding_watches_the_folder_unless_its_name_contains_binding_syntax(folder: str, path: str) -> None:
     assert binding_path(watching(f"path_on_datastore: '{folder}'")) == path
 
 
-def test_a_name_cannot_stall_the_worker() -> None:
+def test_a_malicious_file_name_cannot_stall_glob_matching() -> None:
     glob = "*_*_*_*_*_*_*_*.csv"
 
     assert path_out_of_scope(watching(f"include: ['{glob}']"), "_" * 1000) is not None
@@ -117,7 +117,7 @@ def test_a_name_cannot_stall_the_worker() -> None:
     ("glob", "problem"),
     [("[z-a]*", "[z-a]: z-a runs backwards"), ("[!]", "[!] contains no character; write one between the brackets")],
 )
-def test_a_glob_that_means_nothing_is_a_fault(glob: str, problem: str) -> None:
+def test_a_meaningless_glob_is_an_error(glob: str, problem: str) -> None:
     text = file_of(f"change: {{datastore: blobs, container: data, include: ['{glob}']}}")
 
     assert sentences(text) == [f"schedules.s.change.include[0]: {problem}"]

@@ -16,7 +16,7 @@ HOURLY = "cron: {expression: '0 * * * *'}"
 
 
 class Machine(HandClock):
-    """A machine that can sleep: which of its clocks go on then is told beforehand."""
+    """A machine that can be suspended; the test sets which of its clocks keep running meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(NOW)
@@ -38,7 +38,7 @@ def engine() -> Engine:
 
 
 @pytest.mark.parametrize("counts", ["the time of day", "time since boot"])
-def test_a_machine_that_slept_before_it_sent_sends_nothing(engine: Engine, counts: str) -> None:
+def test_an_instance_suspended_before_sending_sends_nothing(engine: Engine, counts: str) -> None:
     machine = Machine()
     engine.clock = machine
     of = watching()
@@ -54,7 +54,7 @@ def test_a_machine_that_slept_before_it_sent_sends_nothing(engine: Engine, count
     assert (run.state, engine.endpoint.keys) == (RunState.UNSENT, [])
 
 
-def test_a_stopwatch_goes_by_the_clock_that_has_moved_on_most() -> None:
+def test_a_stopwatch_uses_the_clock_that_advanced_most() -> None:
     machine = Machine()
     watch = Stopwatch(machine)
     machine.pass_time(timedelta(seconds=1))
@@ -64,7 +64,7 @@ def test_a_stopwatch_goes_by_the_clock_that_has_moved_on_most() -> None:
     assert timedelta(0) <= Stopwatch(SystemClock()).elapsed() < timedelta(minutes=1)
 
 
-def test_a_timer_that_fires_a_little_early_fires_its_occurrence_and_the_next_tick_nothing(engine: Engine) -> None:
+def test_a_timer_slightly_early_starts_its_occurrence_and_the_next_tick_starts_nothing(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.wired(of).due_occurrences.fire(of)
     engine.clock.pass_time(timedelta(minutes=59, seconds=59, milliseconds=997))
@@ -81,7 +81,7 @@ def test_a_timer_that_fires_a_little_early_fires_its_occurrence_and_the_next_tic
     assert newest.history[0].reason == "its timer fired 0.003 s early"
 
 
-def test_a_tick_that_is_more_than_two_seconds_early_fires_nothing(engine: Engine) -> None:
+def test_a_timer_more_than_two_seconds_early_starts_nothing(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.wired(of).due_occurrences.fire(of)
     engine.clock.pass_time(timedelta(minutes=59, seconds=57))
@@ -92,7 +92,7 @@ def test_a_tick_that_is_more_than_two_seconds_early_fires_nothing(engine: Engine
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_clock_a_day_ahead_decides_nothing_of_the_day(engine: Engine, *, is_first: bool) -> None:
+def test_an_instance_with_its_clock_a_day_ahead_decides_no_future_occurrence(engine: Engine, *, is_first: bool) -> None:
     of = timed(HOURLY)
     if not is_first:
         engine.wired(of).due_occurrences.fire(of)
@@ -113,7 +113,7 @@ def test_a_clock_a_day_ahead_decides_nothing_of_the_day(engine: Engine, *, is_fi
     assert engine.endpoint.keys[-2:] == ["s@2026-11-01T05:00:00Z", "s@2026-11-01T06:00:00Z"]
 
 
-def test_an_edit_read_by_a_process_a_day_ahead_loses_no_day(engine: Engine) -> None:
+def test_an_edit_first_read_by_a_process_a_day_ahead_loses_no_occurrence(engine: Engine) -> None:
     engine.wired(timed(HOURLY)).due_occurrences.fire(timed(HOURLY))
     edited = timed("cron: {expression: '30 * * * *'}")
     engine.clock._now += timedelta(days=1)
@@ -128,7 +128,7 @@ def test_an_edit_read_by_a_process_a_day_ahead_loses_no_day(engine: Engine) -> N
     assert engine.endpoint.keys[1:] == ["s@2026-11-01T04:30:00Z", "s@2026-11-01T05:30:00Z"]
 
 
-def test_a_backfill_by_a_clock_a_day_ahead_starts_nothing_of_the_future(engine: Engine) -> None:
+def test_a_backfill_with_the_clock_a_day_ahead_starts_no_future_occurrence(engine: Engine) -> None:
     of = timed(HOURLY)
     engine.clock._now += timedelta(days=1)
     body = BackfillBody(first="2026-11-01T00:00:00Z", before="2026-11-03T00:00:00Z")
@@ -138,7 +138,7 @@ def test_a_backfill_by_a_clock_a_day_ahead_starts_nothing_of_the_future(engine: 
     assert [one.key for one in answer.started] == [f"s@2026-11-01T0{hour}:00:00Z" for hour in range(5)]
 
 
-def test_what_a_clock_a_day_ahead_lets_wait_does_not_wait_for_a_day(engine: Engine) -> None:
+def test_a_run_queued_with_the_clock_a_day_ahead_does_not_wait_for_a_day(engine: Engine) -> None:
     of = timed(f"{HOURLY}\noverlap: buffer_all")
     engine.wired(of).due_occurrences.fire(of)
     engine.clock.pass_time(timedelta(hours=1))
@@ -155,7 +155,7 @@ def test_what_a_clock_a_day_ahead_lets_wait_does_not_wait_for_a_day(engine: Engi
     assert engine.endpoint.keys == ["s@2026-11-01T04:00:00Z", "s@2026-11-01T05:00:00Z", "s!1"]
 
 
-def test_an_attempt_whose_answer_a_clock_a_day_ahead_writes_is_not_the_last(engine: Engine) -> None:
+def test_an_answer_recorded_with_the_clock_a_day_ahead_does_not_end_the_retries(engine: Engine) -> None:
     of = timed(HOURLY)
 
     def ahead() -> None:
@@ -170,7 +170,7 @@ def test_an_attempt_whose_answer_a_clock_a_day_ahead_writes_is_not_the_last(engi
     assert run.state is RunState.UNSENT
 
 
-def test_batches_that_a_clock_a_day_ahead_has_sealed_supersede_no_others(engine: Engine) -> None:
+def test_batches_sealed_with_the_clock_a_day_ahead_supersede_no_others(engine: Engine) -> None:
     of = watching(
         "change: {datastore: d, container: data, data_path_parameter_name: input, data_path: folder}\n"
         "batch: {quiet: 1m, max_wait: 2m}\noverlap: buffer_one"

@@ -1,4 +1,4 @@
-"""Complete sets: a run as soon as every expected file has come, and what becomes of a set that lacks some."""
+"""Complete sets: a run starts as soon as every expected file has arrived, and what happens to incomplete sets."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -49,7 +49,7 @@ def deliver(engine: Engine, of: ChangeSchedule, *paths: str) -> None:
 
 
 def minutes(engine: Engine, of: ChangeSchedule, number: int) -> int:
-    """Let minutes pass, a reconciler's pass in each; how many runs have been sent by then."""
+    """Run one pass a minute; returns how many runs have been sent."""
     for _ in range(number):
         engine.clock.pass_time(timedelta(minutes=1))
         engine.reconcile(of)
@@ -57,7 +57,7 @@ def minutes(engine: Engine, of: ChangeSchedule, number: int) -> int:
 
 
 def minutes_away(engine: Engine, of: ChangeSchedule, number: int) -> int:
-    """As `minutes`, while the container is away and every pass says so."""
+    """Like `minutes`, but with an unreachable container, so that every pass raises an error."""
     for _ in range(number):
         engine.clock.pass_time(timedelta(minutes=1))
         with pytest.raises(ExceptionGroup, match="could not handle every schedule"):
@@ -66,7 +66,7 @@ def minutes_away(engine: Engine, of: ChangeSchedule, number: int) -> int:
 
 
 def batches(engine: Engine) -> list[Run]:
-    """The runs of batches, the oldest first."""
+    """The runs of batches, oldest first."""
     return [run for run in reversed(engine.ledger.recent_runs("s", 1000)) if run.batch is not None]
 
 
@@ -100,7 +100,7 @@ def test_a_set_is_closed_at_once_when_every_glob_has_a_file(engine: Engine) -> N
     assert sent.request.datapaths["input"].path == "incoming/a"
 
 
-def test_a_file_counts_for_one_glob_only(engine: Engine) -> None:
+def test_a_file_satisfies_only_one_glob(engine: Engine) -> None:
     of = expecting('expect: ["*.csv", "**/a*", "*.csv"]')
     deliver(engine, of, "a.csv", "b.csv")
     two = minutes(engine, of, 3)
@@ -108,11 +108,11 @@ def test_a_file_counts_for_one_glob_only(engine: Engine) -> None:
 
     engine.reconcile(of)
 
-    assert two == 0, "a.csv is for *.csv or for a*, and two files are wanted that end in .csv"
+    assert two == 0, "a.csv matches *.csv or a*, but two .csv files are expected"
     assert len(engine.endpoint.submissions) == 1
 
 
-def test_silence_must_follow_completeness_and_closes_nothing_incomplete(engine: Engine) -> None:
+def test_quiet_counts_only_after_the_set_is_complete(engine: Engine) -> None:
     of = expecting(f"{THREE}, quiet: 3m")
     deliver(engine, of, "a/orders.csv", "a/customers-1.csv")
     incomplete = minutes(engine, of, 30)
@@ -125,7 +125,7 @@ def test_silence_must_follow_completeness_and_closes_nothing_incomplete(engine: 
     assert [run.batch.count for run in batches(engine) if run.batch] == [4]
 
 
-def test_at_its_deadline_an_incomplete_set_starts_with_what_is_there(engine: Engine) -> None:
+def test_at_its_deadline_an_incomplete_set_starts_with_the_files_it_has(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 2h")
     deliver(engine, of, "a/orders.csv")
 
@@ -140,7 +140,7 @@ def test_at_its_deadline_an_incomplete_set_starts_with_what_is_there(engine: Eng
     assert run.history[0].reason == "no file had come for customers-*.csv, *.json by the deadline"
 
 
-def test_an_incomplete_set_can_be_skipped_with_a_row_that_names_what_is_missing(engine: Engine) -> None:
+def test_with_incomplete_skip_an_incomplete_set_gets_a_skipped_row_that_names_the_missing_globs(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 2h, incomplete: skip")
     deliver(engine, of, "a/orders.csv")
 
@@ -155,7 +155,7 @@ def test_an_incomplete_set_can_be_skipped_with_a_row_that_names_what_is_missing(
     assert engine.rows.heads("s") == []
 
 
-def test_what_comes_later_begins_a_new_set_and_its_row_names_the_one_it_has_missed(engine: Engine) -> None:
+def test_late_files_begin_a_new_set_whose_row_names_the_set_they_missed(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 1h")
     deliver(engine, of, "a/orders.csv")
     put(engine, "a/customers-1.csv")
@@ -170,7 +170,7 @@ def test_what_comes_later_begins_a_new_set_and_its_row_names_the_one_it_has_miss
     assert said.endswith(f"1 file came too late for {first.key}, closed at 2026-11-01T05:00:00Z")
 
 
-def test_of_a_number_of_files_exactly_the_oldest_are_taken(engine: Engine) -> None:
+def test_a_set_of_a_number_of_files_takes_exactly_the_oldest(engine: Engine) -> None:
     of = expecting("expect: 3")
     for number in range(7):
         deliver(engine, of, f"{number}.csv")
@@ -188,7 +188,7 @@ def test_of_a_number_of_files_exactly_the_oldest_are_taken(engine: Engine) -> No
     assert last.history[0].reason == "1 of 3 files had come by the deadline"
 
 
-def test_the_newest_version_of_a_file_is_in_the_set_and_older_ones_have_their_rows(engine: Engine) -> None:
+def test_a_set_has_the_newest_version_of_a_file_and_older_ones_get_superseded_rows(engine: Engine) -> None:
     of = expecting()
     deliver(engine, of, "a/orders.csv")
     engine.clock.pass_time(timedelta(seconds=5))
@@ -206,7 +206,7 @@ def test_the_newest_version_of_a_file_is_in_the_set_and_older_ones_have_their_ro
     assert list(engine.rows.all_pending("s")) == []
 
 
-def test_a_set_of_more_files_than_a_transaction_holds_is_whole(engine: Engine) -> None:
+def test_a_set_with_more_files_than_fit_a_transaction_is_complete(engine: Engine) -> None:
     of = expecting("expect: 150")
     deliver(engine, of, *(f"{number}.csv" for number in range(151)))
 
@@ -217,7 +217,7 @@ def test_a_set_of_more_files_than_a_transaction_holds_is_whole(engine: Engine) -
     assert len(list(engine.rows.all_pending("s"))) == 1
 
 
-def test_files_that_come_while_a_set_is_being_made_are_not_in_it(engine: Engine) -> None:
+def test_files_that_arrive_while_a_set_is_being_made_are_not_part_of_it(engine: Engine) -> None:
     of = expecting('expect: ["*.csv", "done"], group_by: folder')
     deliver(engine, of, *(f"a/{number}.csv" for number in range(60)), "a/done")
     [decided] = decisions(engine, of)
@@ -252,7 +252,7 @@ def test_a_set_may_be_expected_by_a_time_of_day(now: str, zone: str, closed_at: 
     assert (before, minutes(engine, of, 1)) == (0, 1)
 
 
-def test_a_reading_that_a_clock_change_skips_is_the_end_of_the_gap() -> None:
+def test_a_deadline_in_a_clock_change_gap_is_the_end_of_the_gap() -> None:
     engine = Engine(utc("2026-03-29T00:00:00"))
     of = expecting(f'{THREE}, expect_by: "02:30", time_zone: Europe/Berlin')
     deliver(engine, of, "a/orders.csv")
@@ -260,7 +260,7 @@ def test_a_reading_that_a_clock_change_skips_is_the_end_of_the_gap() -> None:
     assert (minutes(engine, of, 59), minutes(engine, of, 1)) == (0, 1)
 
 
-def test_a_file_that_comes_after_its_deadline_leaves_the_others_some_time(engine: Engine) -> None:
+def test_files_reported_after_their_deadline_still_wait_for_each_other(engine: Engine) -> None:
     of = expecting(f'{THREE}, expect_by: "06:00"')
     put(engine, "a/orders.csv", "a/customers-1.csv", "a/x.json")
     engine.clock.pass_time(timedelta(hours=5))
@@ -276,7 +276,7 @@ def test_a_file_that_comes_after_its_deadline_leaves_the_others_some_time(engine
     assert (run.batch.count, run.batch.missing) == (3, ())
 
 
-def test_a_deadline_in_a_pause_comes_at_the_resume(engine: Engine) -> None:
+def test_a_deadline_during_a_pause_takes_effect_at_the_resume(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 1h")
     deliver(engine, of, "a/orders.csv")
     minutes(engine, of, 30)
@@ -287,12 +287,12 @@ def test_a_deadline_in_a_pause_comes_at_the_resume(engine: Engine) -> None:
     assert (during, minutes(engine, of, 1)) == (0, 1)
 
 
-def test_with_sweeps_an_incomplete_set_waits_for_a_listing_that_may_find_the_rest(engine: Engine) -> None:
+def test_with_sweeps_an_incomplete_set_waits_for_the_next_listing(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 1h", polling=30)
     engine.reconcile(of)
     deliver(engine, of, "a/orders.csv", "a/customers-1.csv")
     minutes(engine, of, 59)
-    put(engine, "a/x.json")  # whose event is lost
+    put(engine, "a/x.json")  # its event is lost
 
     assert minutes(engine, of, 5) == 0, "past the deadline, with no listing since"
     minutes(engine, of, 40)
@@ -302,7 +302,7 @@ def test_with_sweeps_an_incomplete_set_waits_for_a_listing_that_may_find_the_res
     assert (run.batch.count, run.batch.missing) == (3, ())
 
 
-def test_what_was_modified_after_the_deadline_completes_no_set(engine: Engine) -> None:
+def test_a_file_modified_after_the_deadline_does_not_complete_the_set(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 1h", polling=30)
     engine.reconcile(of)
     deliver(engine, of, "a/orders.csv", "a/customers-1.csv")
@@ -329,7 +329,7 @@ def test_a_sweep_that_never_ends_holds_an_incomplete_set_for_three_intervals(eng
     assert (before, minutes_away(engine, of, 1)) == (0, 1)
 
 
-def test_an_edit_to_a_set_takes_along_what_waits(engine: Engine) -> None:
+def test_when_expect_is_added_waiting_changes_join_the_set(engine: Engine) -> None:
     plain = expecting("quiet: 1h, max_wait: 2h, group_by: folder")
     deliver(engine, plain, "a/orders.csv", "a/customers-1.csv")
     minutes(engine, plain, 5)
@@ -340,7 +340,7 @@ def test_an_edit_to_a_set_takes_along_what_waits(engine: Engine) -> None:
     assert [run.batch.count for run in batches(engine) if run.batch] == [3]
 
 
-def test_a_process_whose_file_expects_no_set_leaves_what_waits_for_one_alone_for_an_hour(engine: Engine) -> None:
+def test_a_process_with_a_file_without_expect_leaves_a_waiting_set_alone_for_an_hour(engine: Engine) -> None:
     plain = expecting("quiet: 1m, max_wait: 2m, group_by: folder")
     deliver(engine, expecting(), "a/orders.csv")
 
@@ -351,7 +351,7 @@ def test_a_process_whose_file_expects_no_set_leaves_what_waits_for_one_alone_for
     assert list(engine.rows.all_pending("s")) == []
 
 
-def test_a_set_whose_row_is_spoilt_is_closed_with_what_it_has(engine: Engine) -> None:
+def test_a_set_with_a_corrupt_row_is_closed_with_the_files_it_has(engine: Engine) -> None:
     of = expecting("expect: 3")
     deliver(engine, of, "1.csv", "2.csv", "3.csv")
     [decided] = decisions(engine, of)
@@ -365,7 +365,7 @@ def test_a_set_whose_row_is_spoilt_is_closed_with_what_it_has(engine: Engine) ->
     assert (files(engine, run), run.state.value) == (["1.csv", "2.csv", "3.csv"], "submitted")
 
 
-def test_explain_says_what_a_set_waits_for_and_until_when(engine: Engine) -> None:
+def test_explain_shows_what_a_set_waits_for_and_until_when(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 2h, incomplete: skip")
     deliver(engine, of, "a/orders.csv")
 
@@ -387,7 +387,7 @@ def test_explain_says_what_a_set_waits_for_and_until_when(engine: Engine) -> Non
         ("quiet: 5m", "1 file is there; it is closed after 0:05:00 without new ones, or at 2026-11-01T04:30:00Z"),
     ],
 )
-def test_explain_says_when_other_batches_are_closed(engine: Engine, batch: str, sentence: str) -> None:
+def test_explain_shows_when_a_batch_will_be_closed(engine: Engine, batch: str, sentence: str) -> None:
     of = expecting(batch)
     deliver(engine, of, "orders.csv")
 
@@ -396,7 +396,7 @@ def test_explain_says_when_other_batches_are_closed(engine: Engine, batch: str, 
     assert told[-1] == f"it waits for its batch to be closed: {sentence}"
 
 
-def test_a_replay_keeps_what_was_missing(engine: Engine) -> None:
+def test_a_replay_keeps_the_missing_globs(engine: Engine) -> None:
     of = expecting(f"{THREE}, max_wait: 1h, incomplete: skip")
     deliver(engine, of, "a/orders.csv")
     minutes(engine, of, 60)
@@ -415,8 +415,8 @@ PATHS = st.lists(st.text("ab.c", min_size=1, max_size=4), unique=True, max_size=
 
 @given(st.lists(GLOBS, max_size=5), PATHS)
 @settings(max_examples=examples(300))
-def test_as_many_globs_have_a_file_as_can_have_one(globs: Sequence[str], paths: Sequence[str]) -> None:
-    """Against every way of giving each glob a file of its own."""
+def test_files_are_assigned_to_as_many_globs_as_possible(globs: Sequence[str], paths: Sequence[str]) -> None:
+    """Compared with every way of assigning a separate file to each glob."""
 
     def most(number: int, left: frozenset[str]) -> int:
         if number == len(globs):
@@ -430,7 +430,7 @@ def test_as_many_globs_have_a_file_as_can_have_one(globs: Sequence[str], paths: 
 
 @given(GLOBS, st.lists(GLOBS, min_size=1, max_size=2), st.lists(GLOBS, max_size=2), PATHS)
 @settings(max_examples=examples(300))
-def test_a_glob_that_some_path_fits_can_match(
+def test_a_glob_that_matches_some_path_is_never_declared_impossible(
     glob: str, include: Sequence[str], exclude: Sequence[str], paths: Sequence[str]
 ) -> None:
     for path in paths:
@@ -451,9 +451,7 @@ def test_a_glob_that_some_path_fits_can_match(
         ("a/b", {"include": ["**"]}, False),
     ],
 )
-def test_whether_a_glob_can_match_is_known_for_sure(
-    glob: str, filters: Mapping[str, Sequence[str]], *, is_possible: bool
-) -> None:
+def test_impossible_globs_are_recognized(glob: str, filters: Mapping[str, Sequence[str]], *, is_possible: bool) -> None:
     possible = can_match(glob, filters["include"], filters.get("exclude", []), within_a_folder=True)
 
     assert possible is is_possible

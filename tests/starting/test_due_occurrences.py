@@ -1,4 +1,4 @@
-"""Which occurrences of a time-based schedule run: late timers, missed ones, edits, and the first sight."""
+"""Which occurrences of a time-based schedule run: late timers, missed ones, edits, and newly seen schedules."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,31 +30,31 @@ def wake(engine: Engine, of: TimeSchedule, at: datetime | None = None, started_a
 
 
 def keys(engine: Engine, *states: str) -> list[str]:
-    """The hours, in order, of the runs in these states."""
+    """The times of day, in order, of the runs in these states."""
     found = [key.partition("@")[2][11:16] for key, state in engine.states().items() if state in states]
     return sorted(found)
 
 
-def test_a_timer_that_is_woken_twice_starts_one_run(engine: Engine) -> None:
+def test_a_timer_that_fires_twice_starts_one_run(engine: Engine) -> None:
     fired = [wake(engine, schedule(HOURLY)) for _ in range(2)]
 
     assert (fired[1], engine.endpoint.keys) == (0, ["s@2026-11-01T04:00:00Z"])
 
 
-def test_a_schedule_that_is_first_seen_by_its_timer_starts_the_occurrence_it_was_woken_for(engine: Engine) -> None:
+def test_a_schedule_first_seen_by_its_timer_starts_the_occurrence_of_that_timer(engine: Engine) -> None:
     wake(engine, schedule(HOURLY), utc("2026-11-01T04:14"))
 
     assert engine.states() == {"s@2026-11-01T04:00:00Z": "submitted"}
 
 
-def test_older_occurrences_than_that_lie_before_its_life(engine: Engine) -> None:
+def test_a_schedule_first_seen_by_its_timer_starts_no_occurrence_older_than_15_minutes(engine: Engine) -> None:
     wake(engine, schedule(HOURLY), utc("2026-11-01T04:16"))
     wake(engine, schedule(HOURLY), utc("2026-11-01T05:00"))
 
     assert engine.states() == {"s@2026-11-01T05:00:00Z": "submitted"}
 
 
-def test_an_occurrence_before_the_registration_is_skipped_with_its_reason(engine: Engine) -> None:
+def test_an_occurrence_before_the_registration_is_skipped_as_before_first_seen(engine: Engine) -> None:
     engine.ledger.register("s", engine.clock.now())
 
     wake(engine, schedule(HOURLY), utc("2026-11-01T04:00:30"))
@@ -62,7 +62,7 @@ def test_an_occurrence_before_the_registration_is_skipped_with_its_reason(engine
     assert engine.states() == {"s@2026-11-01T04:00:00Z": "skipped before_first_seen"}
 
 
-def test_ten_minutes_late_is_on_time_whatever_catchup_says(engine: Engine) -> None:
+def test_up_to_ten_minutes_late_counts_as_on_time_with_every_catchup(engine: Engine) -> None:
     of = schedule(f"catchup: none\n{HOURLY}")
     wake(engine, of)
 
@@ -83,7 +83,7 @@ def test_ten_minutes_late_is_on_time_whatever_catchup_says(engine: Engine) -> No
         ("catchup: latest\ncatchup_window: 20m", ["04:00"], [], ["05:00", "06:00", "07:00"]),
     ],
 )
-def test_missed_occurrences(
+def test_missed_occurrences_start_as_catchup_says(
     engine: Engine, keys_of: str, started: list[str], superseded: list[str], caught: list[str]
 ) -> None:
     of = schedule(f"{keys_of}\n{HOURLY}")
@@ -105,7 +105,7 @@ def test_missed_occurrences_start_oldest_first(engine: Engine) -> None:
     assert engine.endpoint.keys == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6, 7)]
 
 
-def test_an_edited_schedule_has_no_past(engine: Engine) -> None:
+def test_occurrences_missed_before_an_edit_are_dropped(engine: Engine) -> None:
     edited, deployed = schedule("cron: {expression: '30 * * * *'}"), utc("2026-11-01T06:32:10")
     wake(engine, schedule(HOURLY))
 
@@ -116,7 +116,7 @@ def test_an_edited_schedule_has_no_past(engine: Engine) -> None:
     assert len(engine.states()) == 2
 
 
-def test_a_mark_of_version_0_1_tells_an_edit_too(engine: Engine) -> None:
+def test_an_edit_is_recognized_from_a_mark_of_version_0_1(engine: Engine) -> None:
     daily, hourly = schedule(), schedule("cron: {expression: '0 * * * *'}\ncatchup: all\ncatchup_window: 12h")
     wake(engine, daily)
     mark = engine.ledger.mark("s")
@@ -127,10 +127,10 @@ def test_a_mark_of_version_0_1_tells_an_edit_too(engine: Engine) -> None:
 
     wake(engine, hourly)
 
-    assert len(engine.endpoint.keys) == 1, "the daily one's; what the new trigger would have named is let go"
+    assert len(engine.endpoint.keys) == 1, "only the daily schedule's run: missed times of the new trigger are dropped"
 
 
-def test_the_first_occurrence_after_an_edit_runs_although_its_tick_brings_the_edit(engine: Engine) -> None:
+def test_the_first_occurrence_after_an_edit_runs_even_if_its_timer_is_the_first_to_see_the_edit(engine: Engine) -> None:
     wake(engine, schedule(HOURLY))
 
     edited = schedule("cron: {expression: '0 * * * *', end_time: 2027-01-01}")
@@ -139,7 +139,7 @@ def test_the_first_occurrence_after_an_edit_runs_although_its_tick_brings_the_ed
     assert keys(engine, "submitted") == ["04:00", "05:00"]
 
 
-def test_while_old_and_new_instances_alternate_nothing_is_lost(engine: Engine) -> None:
+def test_while_old_and_new_instances_alternate_no_occurrence_is_lost(engine: Engine) -> None:
     old, new = schedule(HOURLY), schedule("cron: {expression: '0 * * * *', end_time: 2027-01-01}")
     wake(engine, old)
 
@@ -159,7 +159,7 @@ def test_a_disabled_schedule_records_what_it_skips(engine: Engine) -> None:
     assert len(engine.states()) == 2
 
 
-def test_a_clock_that_goes_back_repeats_nothing(engine: Engine) -> None:
+def test_a_clock_that_goes_back_repeats_no_occurrence(engine: Engine) -> None:
     wake(engine, schedule(HOURLY), utc("2026-11-01T05:00:01"))
 
     wake(engine, schedule(HOURLY), utc("2026-11-01T04:30"))
@@ -168,7 +168,7 @@ def test_a_clock_that_goes_back_repeats_nothing(engine: Engine) -> None:
     assert engine.endpoint.keys == ["s@2026-11-01T05:00:00Z"]
 
 
-def test_a_long_standstill_is_noted_over_several_wakes_and_delays_no_start(engine: Engine) -> None:
+def test_a_long_downtime_is_recorded_over_several_wake_ups_and_delays_no_run(engine: Engine) -> None:
     of = schedule("catchup: latest\ncron: {expression: '* * * * *'}")
     wake(engine, of)
     later = utc("2026-11-03T04:00")
@@ -179,16 +179,18 @@ def test_a_long_standstill_is_noted_over_several_wakes_and_delays_no_start(engin
 
     states = list(engine.states().values())
     minutes = int((later - utc("2026-11-01T04:00")).total_seconds()) // 60
-    assert len(states) == minutes + 1 + 1, "each of them, the first, and the one before the schedule was seen"
+    assert len(states) == minutes + 1 + 1, (
+        "every minute, the first occurrence, and the one before the schedule was seen"
+    )
     assert wakes == 3
     on_time_and_latest = 11 + 1
     assert states.count("submitted") == 1 + on_time_and_latest
-    assert engine.endpoint.keys[1] == "s@2026-11-03T03:50:00Z", "what is on time comes first"
+    assert engine.endpoint.keys[1] == "s@2026-11-03T03:50:00Z", "punctual occurrences come first"
     assert "s@2026-11-03T03:49:00Z" in engine.endpoint.keys
 
 
 class Overtaken(MemoryTable):
-    """Something happens between the moment at which a firing reads what it decides by, and its claim."""
+    """A table where something happens after a firing has read the data for its decision and before its claim."""
 
     meanwhile: Callable[[], object] | None = None
 
@@ -202,7 +204,7 @@ class Overtaken(MemoryTable):
 
 @pytest.fixture(params=["", "overlap: buffer_all\n", "max_concurrent_runs: 9\n"])
 def overtaken(request: pytest.FixtureRequest) -> tuple[Engine, TimeSchedule, Overtaken]:
-    """With a schedule that has fired before."""
+    """An engine with this table, and a schedule that has fired before."""
     engine, of = Engine(utc("2026-11-01T04:00:02")), schedule(f"{request.param}{HOURLY}")
     table = Overtaken(engine.clock.server_now)
     engine.ledger = Ledger(table)
@@ -213,7 +215,7 @@ def overtaken(request: pytest.FixtureRequest) -> tuple[Engine, TimeSchedule, Ove
     return engine, of, table
 
 
-def test_a_claim_goes_without_a_mark_that_somebody_has_written_meanwhile(
+def test_a_claim_succeeds_although_another_instance_wrote_the_mark(
     overtaken: tuple[Engine, TimeSchedule, Overtaken],
 ) -> None:
     engine, of, table = overtaken
@@ -233,7 +235,7 @@ def test_a_claim_goes_without_a_mark_that_somebody_has_written_meanwhile(
     assert mark.until > utc("2026-11-01T05:00")
 
 
-def test_two_instances_that_decide_at_once_start_one_run(overtaken: tuple[Engine, TimeSchedule, Overtaken]) -> None:
+def test_two_instances_deciding_at_once_start_one_run(overtaken: tuple[Engine, TimeSchedule, Overtaken]) -> None:
     engine, of, table = overtaken
     table.meanwhile = lambda: wake(engine, of)
 
@@ -243,7 +245,7 @@ def test_two_instances_that_decide_at_once_start_one_run(overtaken: tuple[Engine
     assert fired == 0
 
 
-def test_the_mark_comes_with_the_last_row_and_not_before(engine: Engine) -> None:
+def test_the_mark_is_written_with_the_last_row_and_not_earlier(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 9h\n{HOURLY}")
     wake(engine, of)
     marks = []
@@ -259,7 +261,7 @@ def test_the_mark_comes_with_the_last_row_and_not_before(engine: Engine) -> None
     assert marks == [utc("2026-11-01T04:00:04")] * 2 + [utc("2026-11-01T07:00:03")]
 
 
-def test_an_instance_that_slept_after_its_decision_decides_anew(engine: Engine) -> None:
+def test_an_instance_suspended_after_its_decision_decides_again(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 1d\n{HOURLY}")
     wake(engine, of)
     engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(seconds=40))
@@ -272,7 +274,7 @@ def test_an_instance_that_slept_after_its_decision_decides_anew(engine: Engine) 
     assert engine.endpoint.keys == [f"s@2026-11-01T0{hour}:00:00Z" for hour in (4, 5, 6, 7, 8)]
 
 
-def test_occurrences_below_the_floor_start_nothing(engine: Engine) -> None:
+def test_occurrences_older_than_the_retention_start_nothing(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 300d\n{HOURLY}")
     wake(engine, of)
 
@@ -283,8 +285,8 @@ def test_occurrences_below_the_floor_start_nothing(engine: Engine) -> None:
     assert states["s@2026-11-01T06:00:00Z"] == "submitted"
 
 
-def test_half_a_year_of_minutes_is_decided_in_no_time_to_speak_of(engine: Engine) -> None:
-    """260,000 missed occurrences: quadratic work would outlast the function, and every one after it."""
+def test_a_backlog_of_months_of_minutes_is_decided_quickly(engine: Engine) -> None:
+    """115,200 missed occurrences: quadratic work would exceed the function's time limit on every call."""
     of = schedule("catchup: none\ncron: {expression: '* * * * *'}")
     wake(engine, of)
 
@@ -293,7 +295,7 @@ def test_half_a_year_of_minutes_is_decided_in_no_time_to_speak_of(engine: Engine
     assert fired == 1000 + 11
 
 
-def test_a_wake_up_for_nothing_moves_no_mark_and_loses_nothing(engine: Engine) -> None:
+def test_a_wake_up_without_a_due_occurrence_leaves_the_mark_unchanged(engine: Engine) -> None:
     of = schedule(HOURLY)
     wake(engine, of)
     before = engine.ledger.mark("s")
@@ -307,8 +309,8 @@ def test_a_wake_up_for_nothing_moves_no_mark_and_loses_nothing(engine: Engine) -
     assert keys(engine, "submitted") == ["04:00", "05:00"]
 
 
-def test_a_long_backlog_gets_on_and_starves_nothing_that_is_on_time(engine: Engine) -> None:
-    """Each submission takes 20 s, so a call has time for a few; the backlog is five hours of every minute."""
+def test_a_long_backlog_makes_progress_and_does_not_delay_punctual_occurrences(engine: Engine) -> None:
+    """Each submission takes 20 s, so a call has time for only a few of the 300 occurrences of the last five hours."""
     of = schedule("catchup: all\ncatchup_window: 9d\ncron: {expression: '* * * * *'}")
     wake(engine, of)
     engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=20))
@@ -328,14 +330,14 @@ def test_a_long_backlog_gets_on_and_starves_nothing_that_is_on_time(engine: Engi
     assert engine.clock.now() - newest < timedelta(minutes=5)
 
 
-def test_what_was_missed_is_noted_also_when_a_pause_stops_what_is_caught_up(engine: Engine) -> None:
+def test_missed_occurrences_are_recorded_even_if_a_pause_stops_the_catchup(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 2h\n{HOURLY}")
     wake(engine, of)
 
-    def somebody_pauses() -> None:
+    def pause_meanwhile() -> None:
         pause(engine.ledger, "s", engine.clock.now(), None, None)
 
-    engine.endpoint.before_the_reply = somebody_pauses
+    engine.endpoint.before_the_reply = pause_meanwhile
     wake(engine, of, utc("2026-11-01T09:30"))
 
     assert keys(engine, "skipped catchup") == ["05:00", "06:00", "07:00"]
@@ -357,7 +359,9 @@ class SlowTable(MemoryTable):
 
 
 @pytest.mark.parametrize("catchup", ["none", "latest", "all"])
-def test_slow_storage_keeps_a_thread_for_a_minute_and_a_year_of_minutes_gets_on(engine: Engine, catchup: str) -> None:
+def test_with_slow_storage_a_call_ends_within_a_minute_and_the_backlog_makes_progress(
+    engine: Engine, catchup: str
+) -> None:
     table = SlowTable(engine.clock.server_now)
     table.clock = engine.clock
     engine.ledger = Ledger(table)
@@ -375,19 +379,19 @@ def test_slow_storage_keeps_a_thread_for_a_minute_and_a_year_of_minutes_gets_on(
         assert mark is not None
         marks.append(mark.until)
 
-    assert "submitted" in set(list(engine.states().values())[1:]), "what is on time starts in the first call"
+    assert "submitted" in set(list(engine.states().values())[1:]), "punctual occurrences start in the first call"
     if catchup != "all":
         assert marks == sorted(set(marks))
 
 
-def test_a_pause_takes_hold_in_the_middle_of_a_backlog(engine: Engine) -> None:
+def test_a_pause_takes_effect_in_the_middle_of_a_backlog(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 9h\n{HOURLY}")
     wake(engine, of)
 
-    def somebody_pauses() -> None:
+    def pause_meanwhile() -> None:
         pause(engine.ledger, "s", engine.clock.now(), None, None)
 
-    engine.endpoint.before_the_reply = somebody_pauses
+    engine.endpoint.before_the_reply = pause_meanwhile
 
     wake(engine, of, utc("2026-11-01T10:00:30"))
     wake(engine, of, utc("2026-11-01T10:01:30"))
@@ -396,7 +400,7 @@ def test_a_pause_takes_hold_in_the_middle_of_a_backlog(engine: Engine) -> None:
     assert keys(engine, "skipped paused") == ["05:00", "06:00", "07:00", "08:00", "09:00"]
 
 
-def test_an_edited_schedule_whose_ledger_is_away_at_first_loses_nothing_of_its_new_life(engine: Engine) -> None:
+def test_an_edited_schedule_loses_no_occurrence_if_the_ledger_is_unreachable_at_first(engine: Engine) -> None:
     wake(engine, schedule(HOURLY))
     edited = schedule("cron: {expression: '10 4 * * *'}")
 

@@ -1,4 +1,4 @@
-"""What an edit of the file does: another schedule begins another life, and what waits is kept."""
+"""The effects of editing the file: a schedule with another trigger begins a new life, and waiting runs are kept."""
 
 from datetime import timedelta
 from itertools import islice
@@ -29,7 +29,7 @@ def engine() -> Engine:
 
 
 def of_file(keys: str, *, pipeline: str = '{endpoint: "%ENDPOINT%"}') -> Any:
-    """A schedule whose settings exist."""
+    """A schedule from a file without errors; all its settings exist."""
     settings = dict.fromkeys(("WRONG", "RIGHT"), "x") | dict.fromkeys(("ENDPOINT", "OTHER"), ADDRESS)
     loaded = config(file_of(keys, pipeline=pipeline), settings)
     assert not loaded.faults, [str(one) for one in loaded.faults]
@@ -72,7 +72,9 @@ def started(engine: Engine) -> list[str]:
     [timed(), folder("b"), watching(CHANGE.replace("container: data", "container: other"))],
     ids=["cron", "another folder", "another container"],
 )
-def test_a_schedule_that_watches_another_folder_starts_nothing_that_was_there(engine: Engine, before: Schedule) -> None:
+def test_a_schedule_that_now_watches_another_folder_starts_no_runs_for_existing_files(
+    engine: Engine, before: Schedule
+) -> None:
     passes(engine, before, minutes=3)
     engine.clock.pass_time(40 * DAY)
     old_blobs(engine, "incoming")
@@ -90,7 +92,7 @@ def test_a_schedule_that_watches_another_folder_starts_nothing_that_was_there(en
     assert [(run.error or "").split(" there ")[0] for run in rows] == ["20 blobs were"]
 
 
-def test_what_a_poll_reports_is_held_against_the_life_of_the_folder(engine: Engine) -> None:
+def test_polled_files_older_than_the_folders_life_start_nothing(engine: Engine) -> None:
     passes(engine, folder("b"), minutes=3)
     engine.clock.pass_time(40 * DAY)
     old_blobs(engine, "incoming")
@@ -103,7 +105,7 @@ def test_what_a_poll_reports_is_held_against_the_life_of_the_folder(engine: Engi
 
 
 @pytest.mark.parametrize("catchup", ["latest", "all"])
-def test_a_schedule_that_becomes_time_based_starts_nothing_of_the_past(engine: Engine, catchup: str) -> None:
+def test_a_schedule_that_becomes_time_based_starts_no_past_occurrences(engine: Engine, catchup: str) -> None:
     passes(engine, watching(), minutes=3)
     engine.clock.pass_time(20 * DAY)
     edited = engine.with_new_process()
@@ -114,7 +116,7 @@ def test_a_schedule_that_becomes_time_based_starts_nothing_of_the_past(engine: E
     assert engine.endpoint.keys == ["s@2026-11-21T05:00:00Z"]
 
 
-def test_what_comes_back_after_a_month_starts_nothing_of_the_month(engine: Engine) -> None:
+def test_a_folder_watched_again_after_a_month_starts_nothing_from_that_month(engine: Engine) -> None:
     passes(engine, watching(), minutes=10)
     passes(engine.with_new_process(), folder("b"), minutes=10)
     engine.clock.pass_time(30 * DAY)
@@ -125,7 +127,7 @@ def test_what_comes_back_after_a_month_starts_nothing_of_the_month(engine: Engin
     assert started(engine) == []
 
 
-def test_a_rollback_within_the_hour_goes_on_where_it_was(engine: Engine) -> None:
+def test_a_rollback_within_an_hour_continues_where_it_was(engine: Engine) -> None:
     passes(engine, watching(), minutes=10)
     passes(engine.with_new_process(), folder("b"), minutes=30)
     upload(engine, "incoming/meanwhile.csv")
@@ -135,7 +137,7 @@ def test_a_rollback_within_the_hour_goes_on_where_it_was(engine: Engine) -> None
     assert started(engine) == ["incoming/meanwhile.csv"]
 
 
-def test_a_downtime_of_hours_ends_no_life_although_another_one_was_there_before_it(engine: Engine) -> None:
+def test_a_downtime_of_hours_loses_no_files_even_after_an_earlier_edit(engine: Engine) -> None:
     passes(engine, folder("b"), minutes=3)
     engine.clock.pass_time(2 * DAY)
     passes(engine.with_new_process(), watching(), minutes=10)
@@ -148,7 +150,7 @@ def test_a_downtime_of_hours_ends_no_life_although_another_one_was_there_before_
     assert started(engine) == ["incoming/while-it-was-down.csv"]
 
 
-def test_old_and_new_processes_do_not_disturb_each_other(engine: Engine) -> None:
+def test_processes_with_the_old_and_the_new_file_do_not_disturb_each_other(engine: Engine) -> None:
     old, new = watching(), folder("b")
     passes(engine, old, minutes=10)
     deployed = engine.with_new_process()
@@ -166,7 +168,7 @@ def test_old_and_new_processes_do_not_disturb_each_other(engine: Engine) -> None
     "more",
     ["include: ['*.csv']", "recursive: true", "polling_interval: 1", "datastore: other"],
 )
-def test_other_keys_begin_no_life(engine: Engine, more: str) -> None:
+def test_edits_of_other_keys_begin_no_new_life(engine: Engine, more: str) -> None:
     passes(engine, watching(), minutes=10)
     key, _, _ = more.partition(":")
     edited = CHANGE.replace("datastore: blobs", more) if key == "datastore" else CHANGE.replace("}", f", {more}}}")
@@ -188,17 +190,17 @@ def test_other_keys_begin_no_life(engine: Engine, more: str) -> None:
         "account.dfs.core.windows.net",
     ],
 )
-def test_an_account_has_one_host_however_it_is_spelt(spelt: str) -> None:
+def test_every_spelling_of_an_account_is_normalized_to_one_host(spelt: str) -> None:
     assert account_host(spelt) == "account.blob.core.windows.net"
 
 
-def test_hosts_that_are_no_accounts_of_azure_stay_what_they_are() -> None:
+def test_hosts_other_than_azure_accounts_stay_unchanged() -> None:
     assert account_host("127.0.0.1:10000") == "127.0.0.1:10000"
     assert account_host("localhost:10000") == "localhost:10000"
     assert account_host("account.z12.blob.storage.azure.net") == "account.z12.blob.storage.azure.net"
 
 
-def test_an_event_of_another_life_counts_from_shortly_before_it(engine: Engine) -> None:
+def test_events_count_from_shortly_before_a_new_life_begins(engine: Engine) -> None:
     passes(engine, folder("b"), minutes=10)
     edited = engine.with_new_process()
     for minutes, path in ((5, "incoming/while-deploying.csv"), (30, "incoming/long-before.csv")):
@@ -218,7 +220,7 @@ def test_a_life_is_renewed_at_most_every_five_minutes(engine: Engine) -> None:
     assert len(seen) == 7
 
 
-def test_a_persons_file_on_a_laptop_ends_no_life(engine: Engine) -> None:
+def test_a_command_run_with_another_file_on_a_laptop_ends_no_life(engine: Engine) -> None:
     passes(engine, watching(), minutes=10)
     upload(engine, "b/a.csv")
     laptop = engine.with_new_process().wired(folder("b")).steering
@@ -250,7 +252,7 @@ def members_of_runs(engine: Engine) -> int:
     return sum(run.batch.count if run.batch else 1 for run in runs)
 
 
-def test_a_batch_whose_limit_is_made_smaller_while_it_is_made_goes_on(engine: Engine) -> None:
+def test_a_batch_continues_if_max_items_is_lowered_while_it_is_made(engine: Engine) -> None:
     deliver(engine, gathered(), 120)
     engine.clock.pass_time(timedelta(minutes=6))
     rows = engine.rows
@@ -261,10 +263,10 @@ def test_a_batch_whose_limit_is_made_smaller_while_it_is_made_goes_on(engine: En
     passes(engine.with_new_process(), gathered("quiet: 5m, max_wait: 30m, max_items: 50"), minutes=10)
 
     counts = sorted(run.batch.count for run in engine.ledger.recent_runs("s", 10) if run.batch)
-    assert (sum(counts), max(counts)) == (120, 96), "what was assigned stays together, the rest keeps to the new limit"
+    assert (sum(counts), max(counts)) == (120, 96), "assigned changes stay together, the rest follows the new limit"
 
 
-def test_what_waits_when_the_groups_change_gets_the_folder_it_was_gathered_for(engine: Engine) -> None:
+def test_changes_waiting_while_group_by_is_edited_keep_their_batch_folder(engine: Engine) -> None:
     deliver(engine, gathered(), 6)
     by_folder = gathered("quiet: 5m, max_wait: 30m, group_by: folder")
     deployed = engine.with_new_process()
@@ -297,7 +299,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_is_edited_of_a_batch_at_whatever_moment_each_change_starts_once(engine: Engine, seed: int) -> None:
+def test_each_change_starts_once_whatever_is_edited_in_batch_and_whenever(engine: Engine, seed: int) -> None:
     rng, process, total = Random(seed), engine, 0
     for _ in range(6):
         batch = rng.choice(EDITS)
@@ -307,7 +309,7 @@ def test_whatever_is_edited_of_a_batch_at_whatever_moment_each_change_starts_onc
             upload(engine, f"in/{total % 3}/{total}.csv")
             process.report(of, f"in/{total % 3}/{total}.csv")
         engine.clock.pass_time(timedelta(minutes=rng.choice((0, 1, 6))))
-        # The process ends in the middle of what it does.
+        # The process ends in the middle of its work.
         work = process.reconciliation(of).batching.see_to(of, _own(engine, of), engine.ledger.now, ())
         do_all(islice(work, rng.randrange(6)))
         process = engine.with_new_process()
@@ -325,9 +327,7 @@ def _own(engine: Engine, of: ChangeSchedule) -> Standing:
 
 
 @pytest.mark.parametrize("is_being_made", [False, True])
-def test_what_waits_when_a_schedule_becomes_time_based_is_skipped_with_rows(
-    engine: Engine, *, is_being_made: bool
-) -> None:
+def test_waiting_changes_are_skipped_if_the_schedule_becomes_time_based(engine: Engine, *, is_being_made: bool) -> None:
     passes(engine, gathered(), minutes=1)
     deliver(engine, gathered(), 3)
     if is_being_made:
@@ -341,7 +341,7 @@ def test_what_waits_when_a_schedule_becomes_time_based_is_skipped_with_rows(
     assert not list(engine.rows.all_pending("s"))
 
 
-def test_what_waits_when_a_schedule_leaves_the_file_is_skipped_after_an_hour(engine: Engine) -> None:
+def test_waiting_changes_are_skipped_an_hour_after_the_schedule_left_the_file(engine: Engine) -> None:
     other = schedule(name="other")
     passes(engine, gathered(), other, minutes=1)
     deliver(engine, gathered(), 3)
@@ -357,7 +357,7 @@ def test_what_waits_when_a_schedule_leaves_the_file_is_skipped_after_an_hour(eng
 
 @pytest.mark.parametrize("is_being_made", [False, True])
 @pytest.mark.parametrize("to", ["''", "in/1"])
-def test_what_waits_and_is_still_watched_from_another_folder_starts(
+def test_after_an_edit_of_the_folder_waiting_changes_inside_it_still_start(
     engine: Engine, to: str, *, is_being_made: bool
 ) -> None:
     passes(engine, gathered(), minutes=1)
@@ -375,10 +375,10 @@ def test_what_waits_and_is_still_watched_from_another_folder_starts(
     assert not list(engine.rows.all_pending("s"))
     assert not engine.rows.heads("s")
     folder = "in" if is_being_made else to.strip("'")
-    assert started(engine) == [folder], "a batch keeps the folder that it was begun for"
+    assert started(engine) == [folder], "a batch keeps the folder with which it was begun"
 
 
-def test_an_old_process_leaves_alone_what_a_new_one_has_gathered(engine: Engine) -> None:
+def test_a_process_with_the_old_file_leaves_changes_collected_by_a_new_one_alone(engine: Engine) -> None:
     old, new = gathered(), gathered(name="b")
     passes(engine, old, minutes=2)
     deployed = engine.with_new_process()
@@ -396,14 +396,14 @@ def test_an_old_process_leaves_alone_what_a_new_one_has_gathered(engine: Engine)
     assert started(engine) == ["b", "in"]
 
 
-# What is not sent yet
+# Runs that are not sent yet
 
 
 def refused(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="away")]
 
 
-def test_a_mended_setting_reaches_what_was_not_accepted_yet(engine: Engine) -> None:
+def test_a_fixed_schedule_applies_to_runs_that_were_not_yet_accepted(engine: Engine) -> None:
     wrong = of_file(f"{TIME}\npipeline_parameters: {{data: '%WRONG%'}}\ntags: {{of: '{{scheduled_time:%d}}'}}")
     refused(engine)
     engine.clock.pass_time(timedelta(seconds=1))
@@ -426,7 +426,7 @@ def test_a_mended_setting_reaches_what_was_not_accepted_yet(engine: Engine) -> N
 @pytest.mark.parametrize(
     "other", [folder("b", "tags: {a: b}"), schedule(f"{TIME}\ntags: {{a: b}}")], ids=["folder", "kind"]
 )
-def test_a_run_is_sent_as_decided_where_its_schedule_has_become_another_one(engine: Engine, other: Schedule) -> None:
+def test_a_run_is_sent_as_decided_if_its_schedule_has_a_new_life(engine: Engine, other: Schedule) -> None:
     upload(engine, "incoming/a.csv")
     refused(engine)
     engine.report(watching(), "incoming/a.csv")
@@ -437,7 +437,7 @@ def test_a_run_is_sent_as_decided_where_its_schedule_has_become_another_one(engi
     assert after == before
 
 
-def test_what_a_person_gave_stays_when_the_request_is_built_anew(engine: Engine) -> None:
+def test_overrides_of_a_manual_trigger_are_kept_when_the_request_is_rebuilt(engine: Engine) -> None:
     of = schedule(f"{TIME}\npipeline_parameters: {{data: a, rows: 1}}\ntrigger_overrides: any")
     refused(engine)
     engine.wired(of).steering.trigger("s", TriggerBody(pipeline_parameters={"data": "mine"}))
@@ -449,7 +449,7 @@ def test_what_a_person_gave_stays_when_the_request_is_built_anew(engine: Engine)
     assert [dict(one) for one in asked] == [{"data": "mine", "rows": "1"}, {"data": "mine", "rows": "2"}]
 
 
-def test_a_template_that_the_run_cannot_fill_rejects_it_and_stops_nothing(engine: Engine) -> None:
+def test_a_template_that_cannot_be_filled_rejects_its_run_and_blocks_no_other(engine: Engine) -> None:
     of = gathered()
     deliver(engine, of, 3)
     refused(engine)
@@ -466,7 +466,7 @@ def test_a_template_that_the_run_cannot_fill_rejects_it_and_stops_nothing(engine
     assert "its templates use blob.name" in str(runs["batch"].error)
 
 
-def test_a_mended_target_is_asked_for_its_own_hold(engine: Engine) -> None:
+def test_a_hold_of_the_old_target_does_not_apply_to_the_new_target(engine: Engine) -> None:
     of = schedule(TIME)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="429", retry_after=6 * HOUR)]
     engine.wired(of).due_occurrences.fire(of)
@@ -476,7 +476,7 @@ def test_a_mended_target_is_asked_for_its_own_hold(engine: Engine) -> None:
     assert len(engine.endpoint.submissions) == 2
 
 
-def test_a_run_that_was_canceled_meanwhile_is_not_built_anew(engine: Engine) -> None:
+def test_a_canceled_run_is_not_rebuilt(engine: Engine) -> None:
     of = schedule(TIME)
     refused(engine)
     engine.wired(of).due_occurrences.fire(of)

@@ -1,4 +1,4 @@
-"""Occurrences of excluded days in the ledger: a row that says why, and a run for what has moved, exactly one."""
+"""Occurrences on excluded days get a row with the reason in the ledger, and exactly one run if they move."""
 
 import json
 from datetime import timedelta
@@ -24,7 +24,7 @@ def engine() -> Engine:
 
 
 def go_on(engine: Engine, of: TimeSchedule, until: str, *, new_process: bool = False) -> Engine:
-    """Let the timer fire once a day, a second after six, until a moment."""
+    """Fire the timer once a day, one second after six, until a moment."""
     if new_process:
         engine = engine.with_new_process()
     while engine.clock.now() < utc(until):
@@ -55,7 +55,7 @@ def test_an_excluded_occurrence_has_a_row_that_says_why(engine: Engine) -> None:
     assert row.error == "Saturday is excluded"
 
 
-def test_what_moves_after_runs_once_and_its_rows_say_where(engine: Engine) -> None:
+def test_with_move_after_occurrences_run_once_and_their_rows_say_when(engine: Engine) -> None:
     of = excluding("dates: [2026-12-26, 2026-12-27], move: after", DAILY.replace("* * *'", "* * 0,6'"))
 
     go_on(engine, of, "2026-12-29T06:01")
@@ -70,7 +70,7 @@ def test_what_moves_after_runs_once_and_its_rows_say_where(engine: Engine) -> No
     assert run.moved_from == utc("2026-12-27T06:00")
 
 
-def test_what_moves_before_has_its_row_before_its_day(engine: Engine) -> None:
+def test_with_move_before_an_occurrence_has_its_row_before_its_original_day(engine: Engine) -> None:
     go_on(engine, excluding(f"{WEEKEND}, move: before"), "2026-12-25T06:01")
 
     assert days(engine) == {
@@ -82,7 +82,7 @@ def test_what_moves_before_has_its_row_before_its_day(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("move", ["before", "after"])
-def test_an_original_that_has_run_on_its_own_day_never_runs_again(engine: Engine, move: str) -> None:
+def test_an_occurrence_that_already_ran_is_not_run_again_when_an_edit_moves_it(engine: Engine, move: str) -> None:
     plain = timed(DAILY.replace("* * *'", "26 12 *'"))
     go_on(engine, plain, "2026-12-26T06:01")
     assert days(engine) == {"12-26": "submitted"}
@@ -93,13 +93,13 @@ def test_an_original_that_has_run_on_its_own_day_never_runs_again(engine: Engine
     assert days(engine) == {"12-26": "submitted"}
 
 
-def test_an_original_of_the_future_that_an_edit_moves_into_the_past_runs_now(engine: Engine) -> None:
+def test_a_future_occurrence_that_an_edit_moves_into_the_past_runs_at_once(engine: Engine) -> None:
     go_on(engine, timed(DAILY), "2026-12-25T12:00")
 
     edited = excluding(f"{WEEKEND}, dates: [2026-12-25], move: before")
     engine = go_on(engine, edited, "2026-12-25T12:00", new_process=True)
 
-    # Thursday's own occurrence has run already: Saturday's and Sunday's are one with it.
+    # Thursday's own occurrence has already run; Saturday's and Sunday's are merged with it.
     assert days(engine)["12-24"] == "submitted"
     assert "12-26" not in days(engine)
     monthly = DAILY.replace("* * *'", "27 12 *'")
@@ -111,7 +111,7 @@ def test_an_original_of_the_future_that_an_edit_moves_into_the_past_runs_now(eng
     assert days(engine) == {"12-25": "submitted", "12-27": "skipped excluded"}
 
 
-def test_two_instances_move_it_once(engine: Engine) -> None:
+def test_two_instances_start_a_moved_occurrence_once(engine: Engine) -> None:
     of = excluding(f"{WEEKEND}, move: after", DAILY.replace("* * *'", "* * 6'"))
     go_on(engine, of, "2026-12-28T05:59")
     engine.clock.pass_time(timedelta(minutes=2))
@@ -131,7 +131,7 @@ def test_excluded_is_decided_before_disabled_and_paused(engine: Engine) -> None:
     assert days(engine) == {"12-24": "skipped disabled", "12-25": "skipped disabled", "12-26": "skipped excluded"}
 
 
-def test_the_newest_missed_one_that_is_not_excluded_is_caught_up(engine: Engine) -> None:
+def test_the_newest_missed_occurrence_that_is_not_excluded_is_caught_up(engine: Engine) -> None:
     of = excluding(WEEKEND, DAILY.replace("catchup: all", "catchup: latest"))
     go_on(engine, of, "2026-12-24T06:01")
     engine.clock.pass_time(utc("2026-12-27T12:00") - engine.clock.now())
@@ -156,7 +156,7 @@ def test_a_moved_occurrence_of_a_paused_schedule_has_all_its_rows(engine: Engine
     assert days(engine) == {"12-26": "skipped excluded", "12-28": "skipped paused"}
 
 
-def test_a_backfill_starts_what_moved_and_never_what_is_excluded_and_a_replay_does(engine: Engine) -> None:
+def test_a_backfill_never_starts_excluded_occurrences_but_a_replay_does(engine: Engine) -> None:
     of = excluding(f"{WEEKEND}, move: none", f"{DAILY}\nstatus: Disabled")
     go_on(engine, of, "2026-12-28T06:01")
     steering = engine.wired(of).steering
@@ -168,7 +168,7 @@ def test_a_backfill_starts_what_moved_and_never_what_is_excluded_and_a_replay_do
     assert replayed.state == "submitted"
 
 
-def test_a_backfill_of_a_moved_occurrence_notes_its_original(engine: Engine) -> None:
+def test_a_backfill_of_a_moved_occurrence_records_its_original(engine: Engine) -> None:
     of = excluding(f"{WEEKEND}, move: after", DAILY.replace("* * *'", "* * 6'"))
     engine.wired(of).lives.of(of)
     engine.clock.pass_time(utc("2026-12-29T00:00") - engine.clock.now())
@@ -181,7 +181,7 @@ def test_a_backfill_of_a_moved_occurrence_notes_its_original(engine: Engine) -> 
     assert again.started == []
 
 
-def test_it_is_explained(engine: Engine) -> None:
+def test_explain_shows_excluded_and_moved_occurrences(engine: Engine) -> None:
     of = excluding(f"{WEEKEND}, move: after", DAILY.replace("* * *'", "* * 6'"))
     go_on(engine, of, "2026-12-28T06:01")
     explaining = engine.wired(of).explaining
@@ -199,7 +199,7 @@ def test_it_is_explained(engine: Engine) -> None:
     ]
 
 
-def test_the_api_tells_what_moved(engine: Engine) -> None:
+def test_the_api_shows_moved_occurrences(engine: Engine) -> None:
     of = excluding(f"{WEEKEND}, move: after", DAILY.replace("* * *'", "* * 6'"))
     told = engine.wired(of).steering.schedule("s")
 
@@ -208,7 +208,7 @@ def test_the_api_tells_what_moved(engine: Engine) -> None:
     json.dumps(told.trigger)
 
 
-def test_a_moved_run_tells_its_window_by_the_plan(engine: Engine) -> None:
+def test_the_window_of_a_moved_run_follows_the_planned_times(engine: Engine) -> None:
     of = excluding(f"{WEEKEND}, move: after", f"{DAILY}\ntags: {{since: '{{previous_time:%Y-%m-%d}}'}}")
     go_on(engine, of, "2026-12-28T06:01")
 

@@ -1,4 +1,4 @@
-"""Build → claim → submit → settle, and what happens when it stops anywhere in between."""
+"""Build → claim → submit → settle, and what happens if it stops at any point."""
 
 import itertools
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def test_a_second_delivery_of_the_same_blob_version_submits_nothing(engine: Engi
     assert len(engine.endpoint.submissions) == 2
 
 
-def test_what_is_skipped_has_a_row_that_says_why_and_starts_nothing(engine: Engine) -> None:
+def test_a_skipped_occurrence_has_a_row_with_its_reason_and_starts_nothing(engine: Engine) -> None:
     run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW), SkipReason.CATCHUP)
 
     assert run is not None
@@ -54,7 +54,7 @@ def test_what_is_skipped_has_a_row_that_says_why_and_starts_nothing(engine: Engi
     assert engine.endpoint.submissions == []
 
 
-def test_a_rejected_run_ends_with_the_services_words(engine: Engine) -> None:
+def test_a_rejected_run_ends_with_the_services_message(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="the service answered 404: gone")]
 
     run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
@@ -66,7 +66,7 @@ def test_a_rejected_run_ends_with_the_services_words(engine: Engine) -> None:
     assert engine.endpoint.keys == [KEY]
 
 
-def test_an_unsent_run_is_tried_again_with_growing_delays(engine: Engine) -> None:
+def test_an_unsent_run_is_retried_with_growing_delays(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 3
     engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     attempts = [NOW]
@@ -86,7 +86,7 @@ def test_an_unsent_run_is_tried_again_with_growing_delays(engine: Engine) -> Non
     assert len({submission.attempt for submission in engine.endpoint.submissions}) == 4
 
 
-def test_retry_after_wins_when_it_is_longer(engine: Engine) -> None:
+def test_a_longer_retry_after_takes_precedence(engine: Engine) -> None:
     asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
     engine.endpoint.next_outcomes = [asked]
 
@@ -113,7 +113,7 @@ def test_a_run_whose_retries_are_used_up_is_dead(engine: Engine, retry: str) -> 
     assert len(engine.endpoint.submissions) == (3 if "attempts" in retry else 2)
 
 
-def test_a_submitter_that_slept_past_its_claim_sends_nothing(engine: Engine) -> None:
+def test_a_submitter_whose_claim_has_expired_sends_nothing(engine: Engine) -> None:
     engine.endpoint.before_sending = lambda: engine.clock.pass_time(timedelta(seconds=61))
 
     run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
@@ -123,7 +123,7 @@ def test_a_submitter_that_slept_past_its_claim_sends_nothing(engine: Engine) -> 
     assert engine.endpoint.submissions == []
 
 
-def test_an_id_that_arrives_late_is_written_although_the_run_was_given_up_as_unknown(engine: Engine) -> None:
+def test_a_late_run_id_is_recorded_although_the_run_was_already_unknown(engine: Engine) -> None:
     def take_long() -> None:
         engine.history.away = True
         engine.clock.pass_time(timedelta(seconds=301))
@@ -144,7 +144,7 @@ class Crash(BaseException):
 
 
 class Crashing:
-    """Passes every call on, and crashes before or after the nth of them."""
+    """Passes every call on, and crashes before or after the nth call."""
 
     def __init__(self, inner: Any, crash: Callable[[], None]) -> None:
         self._inner, self._crash = inner, crash
@@ -160,8 +160,8 @@ class Crashing:
 
 
 @pytest.mark.parametrize("point", range(12))
-def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_without_a_row(point: int) -> None:
-    """Stopped before and after every call to ledger and endpoint, delivered again, and reconciled over the next run."""
+def test_a_crash_at_any_point_never_submits_twice_and_never_loses_the_row(point: int) -> None:
+    """Stopped before and after each call to ledger and endpoint, delivered again, and reconciled past the next run."""
     engine = Engine(NOW)
     countdown = iter(range(point, -1, -1))
 
@@ -197,13 +197,13 @@ def test_a_crash_anywhere_never_submits_twice_and_never_leaves_an_occurrence_wit
         engine.clock.pass_time(timedelta(minutes=1))
         engine.reconcile(schedule())
 
-    assert crashed is (point < 10), "five calls' edges: ledger_id, place, insert, submit, update"
+    assert crashed is (point < 10), "before and after five calls: ledger_id, place, insert, submit, update"
     assert after_ten_minutes == ("unknown" if point in {5, 6} else "submitted"), "unsent, but nothing proves it yet"
     assert engine.states()[KEY] == "submitted"
     assert engine.endpoint.keys.count(KEY) == 1
 
 
-def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
+def test_an_error_in_one_schedule_does_not_stop_the_others(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")] * 2
     bad, good = schedule(name="a"), schedule(name="b")
     for of in (bad, good):
@@ -217,7 +217,7 @@ def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
             raise LedgerUnavailable("this partition is away")
         return plain(name)
 
-    engine.ledger.open_work = open_work  # type: ignore[method-assign,assignment]  # a fault of the ledger, for this test
+    engine.ledger.open_work = open_work  # type: ignore[method-assign,assignment]  # the ledger fails in this test
 
     with pytest.raises(ExceptionGroup, match="could not handle every schedule") as raised:
         engine.reconcile(bad, good)
@@ -227,7 +227,7 @@ def test_one_schedules_fault_does_not_stop_the_others(engine: Engine) -> None:
     assert engine.ledger.last_pass() == engine.clock.now()
 
 
-def test_the_open_runs_of_a_removed_schedule_are_finished_too(engine: Engine) -> None:
+def test_the_open_runs_of_a_removed_schedule_are_still_sent(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused")]
     engine.ledger.register("s", NOW)
     engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
@@ -238,7 +238,7 @@ def test_the_open_runs_of_a_removed_schedule_are_finished_too(engine: Engine) ->
     assert engine.states() == {KEY: "submitted"}
 
 
-def test_a_schedules_life_begins_with_the_process_but_a_lost_ledger_brings_no_days_back(engine: Engine) -> None:
+def test_a_schedules_life_begins_with_the_process_but_at_most_two_minutes_ago(engine: Engine) -> None:
     engine.reconcile(schedule(name="at-once"))
     engine.clock.pass_time(timedelta(days=3))
     engine.reconcile(schedule(name="late"))
@@ -249,7 +249,7 @@ def test_a_schedules_life_begins_with_the_process_but_a_lost_ledger_brings_no_da
     }
 
 
-def test_retry_after_holds_back_the_whole_target_on_every_instance(engine: Engine) -> None:
+def test_retry_after_holds_the_whole_target_on_every_instance(engine: Engine) -> None:
     asked = Outcome(answer=Answer.UNSENT, sentence="slow down", retry_after=timedelta(minutes=20))
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="refused"), asked]
     first, second, third = schedule(name="a"), schedule(name="b"), schedule(name="c")
@@ -297,7 +297,7 @@ def test_a_waiting_run_is_submitted_when_it_is_due(engine: Engine) -> None:
     assert (early, engine.states()[KEY]) == ("waiting", "submitted")
 
 
-def test_an_occurrence_that_no_timer_delivered_is_fired_by_the_reconciler(engine: Engine) -> None:
+def test_an_occurrence_that_no_timer_delivered_is_started_by_the_reconciler(engine: Engine) -> None:
     of = schedule("cron: {expression: '5 4 * * *'}")
     engine.reconcile(of)
 
@@ -307,11 +307,11 @@ def test_an_occurrence_that_no_timer_delivered_is_fired_by_the_reconciler(engine
     engine.clock.pass_time(timedelta(minutes=1))
     engine.reconcile(of)
 
-    assert young == {}, "the timer's own, for another 30 seconds"
+    assert young == {}, "left to its timer for another 30 seconds"
     assert engine.states() == {"s@2026-11-01T04:05:00Z": "submitted"}
 
 
-def test_what_a_neighbours_hold_kept_from_being_sent_is_no_attempt(engine: Engine) -> None:
+def test_a_run_held_by_another_schedules_retry_after_has_made_no_attempt(engine: Engine) -> None:
     patient, once = schedule(), schedule(f"{TIME}\nretry: {{max_attempts: 1}}", name="once")
     engine.endpoint.next_outcomes = [
         Outcome(answer=Answer.UNSENT, sentence="429", retry_after=timedelta(minutes=10)),

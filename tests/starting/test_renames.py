@@ -1,4 +1,4 @@
-"""Renamed files and directories of a hierarchical namespace: each file in scope is a change, once."""
+"""Renamed files and directories of a hierarchical namespace: each file in scope counts as one change."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def put(engine: Engine, path: str, *, at: datetime = LONG_AGO, **more: Any) -> N
     engine.blobs.put(found(path, f"0x{path}", last_modified=at, **more))
 
 
-def tell(
+def report_rename(
     engine: Engine,
     of: ChangeSchedule,
     path: str,
@@ -42,7 +42,7 @@ def tell(
     at: datetime | None = None,
     account: str = "account",
 ) -> int:
-    """An event, handled by a process; how many schedules it concerned."""
+    """Handle a rename event in a process; returns the number of schedules it concerns."""
     site = f"https://{account}.dfs.core.windows.net/data/"
     return engine.wired(of).renames.note(
         DIRECTORY_RENAMED if directory else FILE_RENAMED,
@@ -65,7 +65,7 @@ def test_a_renamed_file_is_a_change_at_the_events_time(engine: Engine) -> None:
     of = watching(f"{WATCH}\ntags: {{modified: '{{blob.last_modified:%Y-%m-%d}}', at: '{{scheduled_time}}'}}")
     put(engine, "in/a.csv")
 
-    assert tell(engine, of, "in/a.csv", at=NOW - timedelta(minutes=3)) == 1
+    assert report_rename(engine, of, "in/a.csv", at=NOW - timedelta(minutes=3)) == 1
 
     [run] = runs(engine)
     [sent] = engine.endpoint.submissions
@@ -75,7 +75,7 @@ def test_a_renamed_file_is_a_change_at_the_events_time(engine: Engine) -> None:
     assert sent.request.datapaths["input"].path == "in/a.csv"
 
 
-def test_an_event_that_comes_twice_or_a_file_that_a_sweep_has_found_starts_nothing_more(engine: Engine) -> None:
+def test_a_repeated_event_and_a_file_found_by_a_sweep_start_no_second_run(engine: Engine) -> None:
     swept = watching(WATCH.replace("polling_interval: 0", "polling_interval: 5"))
     engine.reconcile(swept)
     engine.clock.pass_time(timedelta(minutes=1))
@@ -85,7 +85,7 @@ def test_an_event_that_comes_twice_or_a_file_that_a_sweep_has_found_starts_nothi
     engine.reconcile(swept)
 
     for path in ("in/a.csv", "in/b.csv", "in/b.csv"):
-        tell(engine, swept, path)
+        report_rename(engine, swept, path)
     engine.with_new_process().report(swept, "in/b.csv")
     engine.clock.pass_time(timedelta(minutes=6))
     engine.reconcile(swept)
@@ -97,33 +97,33 @@ def test_an_event_that_comes_twice_or_a_file_that_a_sweep_has_found_starts_nothi
 @pytest.mark.parametrize(
     ("path", "account"), [("out/a.csv", "account"), ("in/a.csv", "another"), ("in/_temporary/a.csv", "account")]
 )
-def test_what_is_out_of_scope_is_dropped_before_any_call(
+def test_an_event_out_of_scope_is_dropped_before_any_call(
     engine: Engine, path: str, account: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.blobs.away = "nobody asks"
     with caplog.at_level("INFO"):
-        assert tell(engine, watching(WATCH), path, account=account) == 0
+        assert report_rename(engine, watching(WATCH), path, account=account) == 0
 
     assert [getattr(one, "action", "") for one in caplog.records] == ["event_dropped"]
     assert list(engine.ledger.table.query("s", "\x20", "~")) == []
 
 
-def test_what_was_renamed_away_has_a_row_that_says_it_is_gone(engine: Engine) -> None:
-    tell(engine, watching(WATCH), "in/a.csv")
+def test_a_file_that_was_renamed_again_gets_a_row_with_reason_gone(engine: Engine) -> None:
+    report_rename(engine, watching(WATCH), "in/a.csv")
 
     assert shown(engine) == ["in/a.csv: gone"]
 
 
-def test_what_moves_within_the_watched_folder_starts_nothing(engine: Engine) -> None:
+def test_a_file_moved_within_the_watched_folder_starts_nothing(engine: Engine) -> None:
     of = watching(WATCH)
     put(engine, "in/new/a.csv", at=NOW, md5="aa", created=NOW)
     engine.report(of, "in/new/a.csv")
     engine.blobs.present.clear()
-    put(engine, "in/done/a.csv", at=NOW, md5="aa", created=NOW)  # another ETag, the same bytes of the same creation
+    put(engine, "in/done/a.csv", at=NOW, md5="aa", created=NOW)  # another ETag, but the same bytes and creation time
     engine.clock.pass_time(timedelta(minutes=1))
 
-    tell(engine, of, "in/done/a.csv", "in/new/a.csv")
-    tell(engine, of, "in/done/a.csv", "in/new/a.csv")
+    report_rename(engine, of, "in/done/a.csv", "in/new/a.csv")
+    report_rename(engine, of, "in/done/a.csv", "in/new/a.csv")
 
     assert shown(engine) == ["in/done/a.csv: content_unchanged", "in/new/a.csv: submitted"]
     [moved] = [run for run in runs(engine) if run.reason]
@@ -131,21 +131,21 @@ def test_what_moves_within_the_watched_folder_starts_nothing(engine: Engine) -> 
     assert len(engine.endpoint.submissions) == 1
 
 
-def test_a_schedule_that_starts_unchanged_versions_starts_moved_ones_too(engine: Engine) -> None:
+def test_with_unchanged_start_a_moved_file_starts_a_run(engine: Engine) -> None:
     of = watching(WATCH.replace("recursive: true", "recursive: true, unchanged: start"))
     put(engine, "in/new/a.csv", at=NOW, md5="aa", created=NOW)
     engine.report(of, "in/new/a.csv")
     put(engine, "in/done/a.csv", at=NOW, md5="aa", created=NOW)
 
-    tell(engine, of, "in/done/a.csv", "in/new/a.csv")
+    report_rename(engine, of, "in/done/a.csv", "in/new/a.csv")
 
     assert len(engine.endpoint.submissions) == 2
 
 
-def test_what_is_moved_in_from_a_place_that_is_not_watched_is_a_change(engine: Engine) -> None:
+def test_a_file_moved_in_from_an_unwatched_folder_is_a_change(engine: Engine) -> None:
     put(engine, "in/a.csv", at=NOW)
 
-    tell(engine, watching(WATCH), "in/a.csv", "in/_temporary/0/a.csv")
+    report_rename(engine, watching(WATCH), "in/a.csv", "in/_temporary/0/a.csv")
 
     assert shown(engine) == ["in/a.csv: submitted"]
 
@@ -158,8 +158,8 @@ def test_every_file_of_a_renamed_directory_is_a_change(engine: Engine) -> None:
     put(engine, "in/d/_temporary/x.csv")
     put(engine, "in/other.csv")
 
-    assert tell(engine, of, "in/d", directory=True) == 1
-    assert tell(engine, of, "in/d", directory=True) == 1
+    assert report_rename(engine, of, "in/d", directory=True) == 1
+    assert report_rename(engine, of, "in/d", directory=True) == 1
     engine.reconcile(of)
     engine.reconcile(of)
 
@@ -168,25 +168,25 @@ def test_every_file_of_a_renamed_directory_is_a_change(engine: Engine) -> None:
     assert list(engine.wired(of).rename_rows.unfinished("s")) == []
 
 
-def test_a_directory_around_the_watched_folder_is_listed_there(engine: Engine) -> None:
+def test_of_a_renamed_parent_directory_only_the_watched_folder_is_listed(engine: Engine) -> None:
     of = watching(WATCH.replace("path_on_datastore: in", "path_on_datastore: top/in"))
     put(engine, "top/in/a.csv")
     put(engine, "top/out/b.csv")
 
-    tell(engine, of, "top", directory=True)
+    report_rename(engine, of, "top", directory=True)
     engine.reconcile(of)
 
     assert shown(engine) == ["top/in/a.csv: submitted"]
 
 
-def test_a_directory_that_moves_within_the_watched_folder_starts_nothing(engine: Engine) -> None:
+def test_a_directory_moved_within_the_watched_folder_starts_nothing(engine: Engine) -> None:
     of = watching(WATCH)
     put(engine, "in/a/1.csv", at=NOW)
     engine.report(of, "in/a/1.csv")
     moved = engine.blobs.present.pop("in/a/1.csv")
     engine.blobs.put(found("in/b/1.csv", moved.change.etag, last_modified=NOW))
 
-    tell(engine, of, "in/b", "in/a", directory=True)
+    report_rename(engine, of, "in/b", "in/a", directory=True)
     engine.reconcile(of)
 
     assert shown(engine) == ["in/a/1.csv: submitted", "in/b/1.csv: content_unchanged"]
@@ -195,22 +195,22 @@ def test_a_directory_that_moves_within_the_watched_folder_starts_nothing(engine:
 def test_an_empty_directory_leaves_one_row(engine: Engine) -> None:
     of = watching(WATCH)
 
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
     engine.reconcile(of)
     engine.reconcile(of)
 
     assert shown(engine) == ["in/d/: gone"]
 
 
-def test_a_listing_goes_on_in_another_process_where_it_stopped(engine: Engine) -> None:
+def test_a_listing_continues_in_another_process_where_it_stopped(engine: Engine) -> None:
     of = watching(
         WATCH.replace("polling_interval: 0", "data_path: folder, polling_interval: 0") + "\nbatch: {quiet: 1m}"
     )
-    blobs = StopsAfter(pages=2)
+    blobs = FailsAfterPages(pages=2)
     engine.blobs = blobs
     for number in range(1000):
         put(engine, f"in/d/{number:04d}.csv")
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
     for _ in range(4):
         blobs.pages = 2
         with pytest.raises(ExceptionGroup):
@@ -226,8 +226,8 @@ def test_a_listing_goes_on_in_another_process_where_it_stopped(engine: Engine) -
     assert sum(run.batch.count for run in runs(engine) if run.batch) == 1000
 
 
-class StopsAfter(MemoryBlobs):
-    """A container in memory that is away after some pages."""
+class FailsAfterPages(MemoryBlobs):
+    """A container in memory that becomes unreachable after some pages."""
 
     def __init__(self, pages: int) -> None:
         super().__init__(page_size=100)
@@ -242,8 +242,8 @@ class StopsAfter(MemoryBlobs):
         return page
 
 
-def test_an_expired_continuation_begins_the_listing_anew(engine: Engine) -> None:
-    class Expires(StopsAfter):
+def test_an_expired_continuation_restarts_the_listing(engine: Engine) -> None:
+    class Expires(FailsAfterPages):
         def page(self, *of: Any, **how: Any) -> Page:
             if how["continuation"] and self.pages == 5:
                 self.pages -= 1
@@ -254,7 +254,7 @@ def test_an_expired_continuation_begins_the_listing_anew(engine: Engine) -> None
     engine.blobs = Expires(pages=6)
     for number in range(250):
         put(engine, f"in/d/{number:04d}.csv")
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
 
     for _ in range(3):
         engine.blobs.pages += 9
@@ -263,17 +263,17 @@ def test_an_expired_continuation_begins_the_listing_anew(engine: Engine) -> None
     assert len(runs(engine)) == 250
 
 
-def test_another_event_while_a_directory_is_listed_lists_it_once_more(engine: Engine) -> None:
+def test_another_event_during_a_listing_lists_the_directory_again(engine: Engine) -> None:
     of = watching(WATCH)
-    engine.blobs = StopsAfter(pages=1)
+    engine.blobs = FailsAfterPages(pages=1)
     for number in range(150):
         put(engine, f"in/d/{number:04d}.csv")
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
     with pytest.raises(ExceptionGroup):
         engine.reconcile(of)
     put(engine, "in/d/0000-late.csv")
     engine.clock.pass_time(timedelta(minutes=1))
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
 
     engine.blobs.pages = 99
     for _ in range(2):
@@ -282,14 +282,14 @@ def test_another_event_while_a_directory_is_listed_lists_it_once_more(engine: En
     assert len(runs(engine)) == 151
 
 
-def test_without_batches_a_directory_starts_5000_runs_and_the_rest_is_one_row(
+def test_without_batches_a_directory_starts_5000_runs_and_one_row_counts_the_rest(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     of = watching(WATCH)
     for number in range(5_230):
         put(engine, f"in/d/{number:05d}.csv")
 
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
     engine.reconcile(of)
 
     assert len(engine.endpoint.submissions) == 5000
@@ -300,7 +300,7 @@ def test_without_batches_a_directory_starts_5000_runs_and_the_rest_is_one_row(
     assert "rename_limit" in [getattr(one, "action", "") for one in caplog.records]
 
 
-def test_pauses_start_times_and_lives_go_by_the_events_time(engine: Engine) -> None:
+def test_the_events_time_decides_about_pauses_start_times_and_lives(engine: Engine) -> None:
     of = watching(WATCH)
     later = watching(
         WATCH.replace("recursive: true", 'recursive: true, start_time: "2026-11-01T05:00:00Z"'), name="later"
@@ -312,19 +312,19 @@ def test_pauses_start_times_and_lives_go_by_the_events_time(engine: Engine) -> N
     resume(engine.ledger, "s", NOW + timedelta(minutes=20), None, None)
     engine.clock.pass_time(timedelta(hours=1))
 
-    tell(engine, of, "in/a.csv", at=NOW + timedelta(minutes=15))
-    tell(engine, of, "in/b.csv", at=NOW + timedelta(minutes=25))
-    tell(engine, of, "in/old.csv", at=NOW + timedelta(minutes=25))
-    tell(engine, later, "in/a.csv", at=NOW + timedelta(minutes=15))
+    report_rename(engine, of, "in/a.csv", at=NOW + timedelta(minutes=15))
+    report_rename(engine, of, "in/b.csv", at=NOW + timedelta(minutes=25))
+    report_rename(engine, of, "in/old.csv", at=NOW + timedelta(minutes=25))
+    report_rename(engine, later, "in/a.csv", at=NOW + timedelta(minutes=15))
 
     assert shown(engine) == ["in/a.csv: paused", "in/b.csv: submitted", "in/old.csv: forgotten"]
     [before] = engine.ledger.recent_runs("later", 9)
     assert before.reason == "before_start"
 
 
-def test_an_edited_schedule_lets_go_of_a_listing_that_is_none_of_its_business(engine: Engine) -> None:
+def test_an_edited_schedule_drops_a_listing_out_of_its_scope(engine: Engine) -> None:
     put(engine, "in/d/a.csv")
-    tell(engine, watching(WATCH), "in/d", directory=True)
+    report_rename(engine, watching(WATCH), "in/d", directory=True)
     elsewhere = watching(WATCH.replace("path_on_datastore: in", "path_on_datastore: out"))
 
     engine.reconcile(elsewhere)
@@ -333,19 +333,19 @@ def test_an_edited_schedule_lets_go_of_a_listing_that_is_none_of_its_business(en
     assert runs(engine) == []
 
 
-def test_a_set_waits_for_the_listing_of_a_directory_that_covers_it(engine: Engine) -> None:
+def test_a_set_waits_for_the_listing_of_a_directory_that_contains_it(engine: Engine) -> None:
     of = watching(
         WATCH.replace("polling_interval: 0", "data_path: folder, polling_interval: 0")
         + "\nbatch: {group_by: folder, expect: 2, max_wait: 1h}"
     )
-    engine.blobs = StopsAfter(pages=1)
+    engine.blobs = FailsAfterPages(pages=1)
     for number in range(102):
         put(engine, f"in/d/{number:04d}.csv")
     put(engine, "in/other/1.csv")
     put(engine, "in/other/2.csv")
     for path in ("in/other/1.csv", "in/other/2.csv"):
         engine.report(of, path)
-    tell(engine, of, "in/d", directory=True)
+    report_rename(engine, of, "in/d", directory=True)
     with pytest.raises(ExceptionGroup):
         engine.reconcile(of)
     before = [run.batch.group for run in runs(engine) if run.batch]
@@ -361,12 +361,12 @@ def test_a_set_waits_for_the_listing_of_a_directory_that_covers_it(engine: Engin
     assert len([run for run in runs(engine) if run.batch and run.batch.group == "in/d"]) == 50
 
 
-def test_health_says_that_renames_are_known_from_events_alone(engine: Engine) -> None:
+def test_health_warns_that_renames_are_known_only_from_events(engine: Engine) -> None:
     of = watching(WATCH)
     put(engine, "in/a.csv")
     assert with_open_runs(EMPTY_HEALTH, engine.wired(of)).warnings == []
 
-    tell(engine, of, "in/a.csv")
+    report_rename(engine, of, "in/a.csv")
 
     [said] = with_open_runs(EMPTY_HEALTH, engine.wired(of)).warnings
     assert said == (

@@ -1,4 +1,4 @@
-"""From a reported blob to its run: properties from real storage, what is skipped and why."""
+"""From a reported blob to its run: properties from real storage, and what is skipped and why."""
 
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +85,9 @@ def test_an_uploaded_blob_starts_a_run_with_its_path(
     assert submission.request.datapaths["input"].path == "a b%%20c/ü+#.csv"
 
 
-def test_a_listing_and_the_properties_name_the_same_version(reporter: Reporter, container: ContainerClient) -> None:
+def test_a_listing_and_the_blob_properties_give_the_same_version(
+    reporter: Reporter, container: ContainerClient
+) -> None:
     container.upload_blob("a.csv", b"1")
 
     name = container.container_name
@@ -119,7 +121,7 @@ def test_an_overwritten_blob_is_a_new_version_and_a_repeated_report_is_not(
         ("", "status: Disabled", "disabled"),
     ],
 )
-def test_what_starts_nothing_has_a_row_that_says_why(
+def test_a_change_that_starts_nothing_has_a_row_with_its_reason(
     reporter: Reporter, container: ContainerClient, engine: Engine, keys: str, more: str, reason: str
 ) -> None:
     container.upload_blob("a.csv", b"1")
@@ -131,7 +133,7 @@ def test_what_starts_nothing_has_a_row_that_says_why(
     assert engine.endpoint.submissions == []
 
 
-def test_a_blob_that_is_gone_has_a_row(reporter: Reporter, engine: Engine) -> None:
+def test_a_blob_that_is_gone_gets_a_row(reporter: Reporter, engine: Engine) -> None:
     run = reporter.report(reporter.watch(), "a.csv")
 
     assert run is not None
@@ -139,7 +141,7 @@ def test_a_blob_that_is_gone_has_a_row(reporter: Reporter, engine: Engine) -> No
     assert (run.state.value, run.reason, run.blob.path) == ("skipped", "gone", "a.csv")
 
 
-def test_what_a_poll_finds_from_before_the_schedule_was_seen_starts_nothing(
+def test_polled_blobs_from_before_the_schedule_was_first_seen_start_nothing(
     reporter: Reporter, container: ContainerClient, engine: Engine
 ) -> None:
     of = reporter.watch()
@@ -156,10 +158,10 @@ def test_what_a_poll_finds_from_before_the_schedule_was_seen_starts_nothing(
     assert (polled.reason, pushed.state.value) == ("before_first_seen", "submitted")
 
 
-def test_a_blob_of_the_second_in_which_the_schedule_was_seen_is_ours(
+def test_a_blob_from_the_second_in_which_the_schedule_was_first_seen_starts_a_run(
     reporter: Reporter, container: ContainerClient
 ) -> None:
-    """Storage tells times in whole seconds: what was uploaded at .9 s reads as .0 s."""
+    """Storage reports times in whole seconds: an upload at .9 s is shown as .0 s."""
     of = reporter.watch()
     container.upload_blob("a.csv", b"1")
     modified = container.get_blob_client("a.csv").get_blob_properties().last_modified
@@ -170,7 +172,7 @@ def test_a_blob_of_the_second_in_which_the_schedule_was_seen_is_ours(
     assert run.state.value == "submitted"
 
 
-def test_storage_that_cannot_be_reached_is_the_hosts_to_try_again() -> None:
+def test_unreachable_storage_raises_an_error_so_that_the_host_retries() -> None:
     nobody = Azurite(None, free_ports(3))  # type: ignore[arg-type]  # never started
     blobs = StorageBlobs(
         lambda connection: BlobServiceClient.from_connection_string(nobody.connection_string, retry_total=0)
@@ -180,8 +182,8 @@ def test_storage_that_cannot_be_reached_is_the_hosts_to_try_again() -> None:
         blobs.of("AzureWebJobsStorage", "ccc", "a.csv")
 
 
-def test_no_content_is_read_however_large_the_blob(reporter: Reporter, container: ContainerClient) -> None:
-    """10 GiB, which Azurite keeps as a sparse page blob."""
+def test_the_content_of_a_blob_is_never_read(reporter: Reporter, container: ContainerClient) -> None:
+    """The blob has 10 GiB, which Azurite stores as a sparse page blob."""
     large = container.get_blob_client("large.bin")
     large.create_page_blob(10 * 2**30)
     reporter.report(reporter.watch(), "warm-up.bin")
@@ -199,7 +201,7 @@ def test_no_content_is_read_however_large_the_blob(reporter: Reporter, container
 
 
 @pytest.mark.parametrize("more", ["", "\nbatch: {quiet: 1m}"])
-def test_of_twenty_deliveries_of_one_version_at_once_one_is_recorded(
+def test_of_twenty_concurrent_deliveries_of_one_version_one_is_recorded(
     azurite: Azurite, service: BlobServiceClient, container: ContainerClient, more: str
 ) -> None:
     name = f"s{uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""What a report comes to: whether it was new, whatever became of it, and which times count."""
+"""The result of a report: whether the change was new, also if it was skipped, and which times count."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +34,7 @@ def test_a_first_report_is_new_and_a_second_one_is_not(engine: Engine, path: str
     assert list(engine.states().values()) == [state]
 
 
-def test_a_blob_that_is_gone_again_is_new_again(engine: Engine) -> None:
+def test_a_blob_that_is_gone_twice_is_reported_as_new_twice(engine: Engine) -> None:
     reports = []
     for _ in range(2):
         reports.append(engine.report(watching(), "incoming/a.csv"))
@@ -56,7 +56,7 @@ def test_a_change_at_the_start_time_counts_and_one_before_it_does_not(engine: En
     assert sorted(engine.states().values()) == ["skipped before_start", "submitted"]
 
 
-def test_a_schedule_whose_account_cannot_be_told_has_no_life_and_its_runs_end_all_the_same(engine: Engine) -> None:
+def test_a_schedule_with_an_unusable_connection_has_no_life(engine: Engine) -> None:
     def unusable(connection: str) -> str:
         raise StoreUnavailable("the app setting X does not exist")
 

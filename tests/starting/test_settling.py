@@ -1,4 +1,4 @@
-"""What is written once a submission has been answered, and what the log says of it."""
+"""What is written to the ledger and to the log when a submission has been answered."""
 
 import logging
 from dataclasses import replace
@@ -26,7 +26,7 @@ def run_in(state: RunState, **more: str) -> Run:
     return replace(one, **more)  # type: ignore[arg-type]  # texts, by their names
 
 
-def test_what_was_never_tried_waits_as_long_as_after_a_first_attempt(engine: Engine) -> None:
+def test_a_run_that_was_never_tried_waits_for_the_first_retry_delay(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="too late", is_untried=True)]
 
     run = engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
@@ -35,7 +35,7 @@ def test_what_was_never_tried_waits_as_long_as_after_a_first_attempt(engine: Eng
     assert (run.attempts, run.next_attempt_at) == (0, NOW + timedelta(seconds=30))
 
 
-def test_an_answer_with_the_id_that_was_adopted_meanwhile_is_no_second_start(
+def test_a_late_answer_with_the_adopted_run_id_is_no_duplicate(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     def slow() -> None:
@@ -54,7 +54,7 @@ def test_an_answer_with_the_id_that_was_adopted_meanwhile_is_no_second_start(
     assert "duplicate_run" not in caplog.text
 
 
-def test_a_hold_counts_from_when_the_answer_came(engine: Engine) -> None:
+def test_retry_after_counts_from_the_time_of_the_answer(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="429", retry_after=timedelta(minutes=5))]
     engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(seconds=40))
 
@@ -63,7 +63,7 @@ def test_a_hold_counts_from_when_the_answer_came(engine: Engine) -> None:
     assert list(engine.ledger.holds().values()) == [NOW + timedelta(minutes=5, seconds=40)]
 
 
-def test_a_run_of_a_person_that_the_reconciler_has_sent_first_is_told_as_it_is_now(engine: Engine) -> None:
+def test_a_manual_run_already_sent_by_the_reconciler_is_returned_in_its_current_state(engine: Engine) -> None:
     of = schedule()
     run = engine.firing.wait(of, time_occurrence(of, NOW), Asked())
     assert run is not None
@@ -75,8 +75,8 @@ def test_a_run_of_a_person_that_the_reconciler_has_sent_first_is_told_as_it_is_n
     assert engine.endpoint.keys == [KEY]
 
 
-def test_a_request_that_cannot_be_filled_is_rejected_with_the_name_that_is_missing(engine: Engine) -> None:
-    """The file refuses such templates; here a change goes alone whose schedule makes batches."""
+def test_a_request_that_cannot_be_filled_is_rejected_with_the_missing_name(engine: Engine) -> None:
+    """The file refuses such templates. Here, a single change is fired although its schedule makes batches."""
     change_by_folder = CHANGE.replace("}", ", data_path: folder}")
     of = schedule(f"{change_by_folder}\nbatch: {{quiet: 1m}}\npipeline_parameters: {{number: '{{batch.count}}'}}")
 
@@ -91,7 +91,7 @@ def test_a_request_that_cannot_be_filled_is_rejected_with_the_name_that_is_missi
 @pytest.mark.parametrize(
     ("state", "level"), [(RunState.DEAD, logging.WARNING), (RunState.SUBMITTED, logging.INFO)], ids=str
 )
-def test_the_log_line_of_a_run_is_a_warning_where_somebody_should_look(
+def test_the_log_line_of_a_run_is_a_warning_if_it_needs_attention(
     state: RunState, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -109,5 +109,5 @@ def test_the_log_line_of_a_run_is_a_warning_where_somebody_should_look(
 @pytest.mark.parametrize(
     ("state", "said"), [(RunState.UNKNOWN, "may have accepted it"), (RunState.SUBMITTED, "has accepted it")]
 )
-def test_what_nobody_can_follow_says_whether_it_is_known_to_be_accepted(state: RunState, said: str) -> None:
+def test_a_run_that_cannot_be_followed_says_if_it_was_accepted(state: RunState, said: str) -> None:
     assert said in str(beyond_reach(run_in(state), NOW).error)

@@ -1,4 +1,4 @@
-"""The sweep finds what no event has told, asks the ledger about nothing old, and goes on where another one stopped."""
+"""A sweep finds changes without event, looks up no old blobs in the ledger, and continues an interrupted one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -51,7 +51,7 @@ def started(engine: Engine) -> list[str]:
     return sorted(one.request.datapaths["input"].path for one in engine.endpoint.submissions)
 
 
-def test_a_change_that_no_event_told_is_found_within_the_interval_and_counted(engine: Engine) -> None:
+def test_a_change_without_event_is_found_within_the_interval_and_counted(engine: Engine) -> None:
     of = watch()
     passes(engine, of, 1)
     put(engine, "lost.csv")
@@ -78,7 +78,7 @@ def test_a_change_that_could_not_be_recorded_is_found_by_the_next_pass(engine: E
             raise LedgerUnavailable("the storage is away")
         return plain(run, beside)
 
-    engine.ledger.insert = away_once  # type: ignore[method-assign]  # a moment in which the storage is away
+    engine.ledger.insert = away_once  # type: ignore[method-assign]  # storage is unreachable for a moment
     failed = 0
     for _ in range(9):
         engine.clock.pass_time(timedelta(minutes=1))
@@ -91,7 +91,7 @@ def test_a_change_that_could_not_be_recorded_is_found_by_the_next_pass(engine: E
     assert started(engine) == ["a.csv", "b.csv", "c.csv"]
 
 
-def test_what_is_young_is_left_to_its_event(engine: Engine) -> None:
+def test_a_recent_blob_is_left_to_its_event(engine: Engine) -> None:
     of = watch()
     put(engine, "a.csv")
 
@@ -102,7 +102,7 @@ def test_what_is_young_is_left_to_its_event(engine: Engine) -> None:
     assert (young, started(engine)) == ([], ["a.csv"])
 
 
-def test_blobs_older_than_the_schedule_start_nothing_and_get_one_row_with_their_number(engine: Engine) -> None:
+def test_blobs_older_than_the_schedule_start_nothing_and_get_one_row_with_their_count(engine: Engine) -> None:
     for number in range(30):
         put(engine, f"{number}.csv", START - timedelta(days=1))
 
@@ -116,7 +116,7 @@ def test_blobs_older_than_the_schedule_start_nothing_and_get_one_row_with_their_
     assert started(engine) == []
 
 
-def test_only_what_is_newer_than_the_mark_is_looked_up(engine: Engine) -> None:
+def test_only_blobs_newer_than_the_mark_are_looked_up(engine: Engine) -> None:
     of = watch()
     for number in range(50):
         put(engine, f"{number}.csv", START + timedelta(seconds=1))
@@ -128,7 +128,7 @@ def test_only_what_is_newer_than_the_mark_is_looked_up(engine: Engine) -> None:
         asked.append(row_key)
         return get(partition, row_key)
 
-    engine.ledger.table.get = counted  # type: ignore[method-assign]  # counts what the sweep asks
+    engine.ledger.table.get = counted  # type: ignore[method-assign]  # counts the sweep's look-ups
     put(engine, "new.csv")
     passes(engine, of, 6)
 
@@ -136,7 +136,7 @@ def test_only_what_is_newer_than_the_mark_is_looked_up(engine: Engine) -> None:
     assert len({key for key in asked if key.startswith("v:")}) == 1
 
 
-def test_a_paused_and_a_disabled_schedule_skip_what_is_found(engine: Engine) -> None:
+def test_a_paused_schedule_skips_the_blobs_it_finds(engine: Engine) -> None:
     pause(engine.ledger, "s", START, None, None)
     put(engine, "a.csv")
     passes(engine, watch(), 7)
@@ -147,7 +147,7 @@ def test_a_paused_and_a_disabled_schedule_skip_what_is_found(engine: Engine) -> 
     ]
 
 
-def test_a_metadata_write_is_no_change_and_an_overwrite_is_one(engine: Engine) -> None:
+def test_a_metadata_write_is_no_change_but_an_overwrite_is(engine: Engine) -> None:
     of = watch()
     put(engine, "a.csv", md5="11")
     engine.report(of, "a.csv")
@@ -163,8 +163,8 @@ def test_a_metadata_write_is_no_change_and_an_overwrite_is_one(engine: Engine) -
     assert reasons == {"0x1": None, "0x2": "content_unchanged", "0x3": None, "0x4": None}
 
 
-def test_a_marker_that_was_deleted_and_written_anew_is_a_change(engine: Engine) -> None:
-    """The second night of a folder with `_SUCCESS`: all is deleted, new parts come, and an empty marker again."""
+def test_a_marker_file_that_was_deleted_and_written_again_is_a_change(engine: Engine) -> None:
+    """The second night of a folder with `_SUCCESS`: all files are deleted, then new parts and a new marker arrive."""
     of = watch(", min_size: 0")
     first, second = START + timedelta(minutes=1), START + timedelta(days=1)
     put(engine, "_SUCCESS", md5="00", size=0, created=first)
@@ -180,7 +180,7 @@ def test_a_marker_that_was_deleted_and_written_anew_is_a_change(engine: Engine) 
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, START), (START, None), (START, START)])
-def test_a_creation_time_that_nobody_knows_compares_as_equal(
+def test_an_unknown_creation_time_compares_as_equal(
     engine: Engine, before: datetime | None, after: datetime | None
 ) -> None:
     put(engine, "a.csv", md5="11", created=before)
@@ -192,7 +192,7 @@ def test_a_creation_time_that_nobody_knows_compares_as_equal(
     assert reasons == {"0x1": None, "0x2": "content_unchanged"}
 
 
-def test_every_upload_may_start_a_run_but_only_when_an_event_tells_it(engine: Engine) -> None:
+def test_with_unchanged_start_each_upload_with_an_event_starts_a_run(engine: Engine) -> None:
     of = watch(", unchanged: start")
     put(engine, "a.csv", md5="11")
     engine.report(of, "a.csv")
@@ -208,7 +208,7 @@ def test_every_upload_may_start_a_run_but_only_when_an_event_tells_it(engine: En
     assert reasons == {"0x1": None, "0x2": None}
 
 
-def test_without_a_checksum_another_etag_is_a_change(engine: Engine) -> None:
+def test_without_a_checksum_a_new_etag_is_a_change(engine: Engine) -> None:
     of = watch()
     for etag in ("0x1", "0x2"):
         put(engine, "a.csv", etag=etag)
@@ -217,7 +217,7 @@ def test_without_a_checksum_another_etag_is_a_change(engine: Engine) -> None:
     assert started(engine) == ["a.csv", "a.csv"]
 
 
-def test_a_copy_under_way_is_left_for_later_however_long_it_takes(engine: Engine) -> None:
+def test_a_pending_copy_is_postponed_until_it_is_complete(engine: Engine) -> None:
     of = watch()
     passes(engine, of, 1)
     blob = put(engine, "copied.csv")
@@ -233,7 +233,7 @@ def test_a_copy_under_way_is_left_for_later_however_long_it_takes(engine: Engine
     assert started(engine) == ["copied.csv"]
 
 
-def test_a_copy_that_failed_has_a_row(engine: Engine) -> None:
+def test_a_failed_copy_gets_a_row(engine: Engine) -> None:
     blob = put(engine, "copied.csv")
     engine.blobs.put(FoundBlob(change=blob.change, content_md5=None, copy_status=CopyStatus.FAILED, is_folder=False))
 
@@ -242,7 +242,7 @@ def test_a_copy_that_failed_has_a_row(engine: Engine) -> None:
     assert [run.reason for run in engine.ledger.recent_runs("s", 9)] == ["copy_failed"]
 
 
-def test_without_a_sweep_a_copy_under_way_is_the_hosts_to_try_again(engine: Engine) -> None:
+def test_without_sweeps_a_pending_copy_raises_an_error_so_that_the_host_retries(engine: Engine) -> None:
     blob = put(engine, "copied.csv")
     engine.blobs.put(FoundBlob(change=blob.change, content_md5=None, copy_status=CopyStatus.PENDING, is_folder=False))
 
@@ -262,7 +262,7 @@ def test_a_directory_of_a_hierarchical_namespace_is_no_change(engine: Engine) ->
     ]
 
 
-def test_polling_interval_zero_sweeps_never(engine: Engine) -> None:
+def test_with_polling_interval_0_nothing_is_swept(engine: Engine) -> None:
     put(engine, "lost.csv")
 
     of = watch(", polling_interval: 0")
@@ -273,7 +273,7 @@ def test_polling_interval_zero_sweeps_never(engine: Engine) -> None:
 
 
 class Broken(MemoryBlobs):
-    """A listing that breaks off at its third page, once; or whose continuations nobody knows any more."""
+    """A listing that fails once, at its third page, or whose continuations have expired."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(page_size=10)
@@ -288,7 +288,7 @@ class Broken(MemoryBlobs):
         return super().page(connection, container, folder, recursive=recursive, continuation=continuation)
 
 
-def test_another_instance_goes_on_where_a_sweep_has_broken_off(engine: Engine) -> None:
+def test_another_instance_continues_an_interrupted_sweep(engine: Engine) -> None:
     of, blobs = watch(), Broken(BlobUnavailable("the storage is away"))
     engine.blobs = blobs
     for number in range(100):
@@ -304,7 +304,7 @@ def test_another_instance_goes_on_where_a_sweep_has_broken_off(engine: Engine) -
     assert (blobs.pages, len(started(engine))) == (11, 100)
 
 
-def test_a_schedule_that_is_edited_in_the_middle_of_a_listing_begins_it_anew(engine: Engine) -> None:
+def test_a_schedule_edited_during_a_listing_restarts_it(engine: Engine) -> None:
     engine.blobs = Broken(BlobUnavailable("the storage is away"))
     for number in range(50):
         put(engine, f"in/{number:03}.csv", START)
@@ -319,7 +319,7 @@ def test_a_schedule_that_is_edited_in_the_middle_of_a_listing_begins_it_anew(eng
     assert len(started(engine)) == 70
 
 
-def test_a_listing_whose_continuation_has_expired_begins_anew(engine: Engine) -> None:
+def test_a_listing_whose_continuation_has_expired_restarts(engine: Engine) -> None:
     of = watch()
     engine.blobs = Broken(ListingExpired("what was that?"))
     for number in range(50):
@@ -329,7 +329,7 @@ def test_a_listing_whose_continuation_has_expired_begins_anew(engine: Engine) ->
     assert len(started(engine)) == 50
 
 
-def test_rows_that_somebody_has_spoilt_stop_nothing(engine: Engine) -> None:
+def test_corrupt_rows_do_not_stop_sweeps(engine: Engine) -> None:
     of = watch()
     put(engine, "a.csv")
     passes(engine, of, 7)
@@ -348,7 +348,7 @@ def test_rows_that_somebody_has_spoilt_stop_nothing(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("total", [100, pytest.param(3000, marks=pytest.mark.proof)])
-def test_a_sweep_over_many_blobs(azurite: Azurite, total: int) -> None:
+def test_listings_return_every_blob_of_a_folder(azurite: Azurite, total: int) -> None:
     service = BlobServiceClient.from_connection_string(azurite.connection_string)
     container = service.create_container(f"c{uuid4().hex[:12]}")
     with ThreadPoolExecutor(8) as threads:
@@ -382,7 +382,7 @@ def container(azurite: Azurite) -> ContainerClient:
         "&<>\"'.csv",
     ],
 )
-def test_odd_names_are_listed_as_their_properties_tell_them(
+def test_unusual_names_are_listed_as_in_their_properties(
     azurite: Azurite, container: ContainerClient, path: str
 ) -> None:
     service = BlobServiceClient.from_connection_string(azurite.connection_string)
@@ -396,7 +396,9 @@ def test_odd_names_are_listed_as_their_properties_tell_them(
     assert page.blobs[0].change.path == stored
 
 
-def test_metadata_deletes_and_renames_on_real_storage(azurite: Azurite, container: ContainerClient) -> None:
+def test_metadata_writes_deletes_and_renames_are_handled_on_real_storage(
+    azurite: Azurite, container: ContainerClient
+) -> None:
     service = BlobServiceClient.from_connection_string(azurite.connection_string)
     engine = Engine(container.get_container_properties().last_modified)
     engine.blobs = StorageBlobs(lambda connection: service)  # type: ignore[assignment]  # the real one
@@ -424,8 +426,10 @@ def test_metadata_deletes_and_renames_on_real_storage(azurite: Azurite, containe
     ]
 
 
-def test_creation_times_and_folder_markers_on_real_storage(azurite: Azurite, container: ContainerClient) -> None:
-    """Azurite: an upload in place is created anew; metadata, and blocks of what is there, leave the creation time."""
+def test_creation_times_and_folder_markers_are_read_on_real_storage(
+    azurite: Azurite, container: ContainerClient
+) -> None:
+    """In Azurite, overwriting a blob resets its creation time; writing metadata or committing blocks keeps it."""
     service = BlobServiceClient.from_connection_string(azurite.connection_string)
     blobs, name = StorageBlobs(lambda connection: service), container.container_name
     blob = container.get_blob_client("a.csv")
@@ -437,7 +441,7 @@ def test_creation_times_and_folder_markers_on_real_storage(azurite: Azurite, con
         lambda: (blob.stage_block("MQ==", b"1"), blob.commit_block_list([BlobBlock("MQ==")])),
         lambda: blob.upload_blob(b"1", overwrite=True),
     ):
-        sleep(1.1)  # the service tells whole seconds
+        sleep(1.1)  # the service reports whole seconds
         write()
         found_blob = blobs.of("x", name, "a.csv")
         assert found_blob is not None
@@ -450,7 +454,7 @@ def test_creation_times_and_folder_markers_on_real_storage(azurite: Azurite, con
     assert [one.is_folder for one in page.blobs] == [False, True]
 
 
-def test_a_container_that_is_missing_and_one_that_is_closed_are_a_sentence_each(
+def test_a_missing_container_and_an_inaccessible_one_are_reported_clearly(
     azurite: Azurite, container: ContainerClient
 ) -> None:
     service = BlobServiceClient.from_connection_string(azurite.connection_string)
@@ -468,7 +472,7 @@ def test_a_container_that_is_missing_and_one_that_is_closed_are_a_sentence_each(
     StorageBlobs(lambda connection: service).reach("x", name)
 
 
-def test_a_path_that_is_gone_once_more_has_a_row_of_its_own(engine: Engine) -> None:
+def test_a_path_that_is_gone_a_second_time_gets_its_own_row(engine: Engine) -> None:
     of = watch()
     for minute in (0, 1):
         engine.clock.pass_time(timedelta(minutes=minute))

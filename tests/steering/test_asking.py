@@ -1,4 +1,4 @@
-"""What people ask for, when something goes wrong in between: nothing starts twice, nothing is given up in vain."""
+"""Manual requests when something fails in between: nothing starts twice, and no run is given up without a replay."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -64,7 +64,7 @@ def triggered(engine: Engine, request_id: str, *, outcome: Outcome, one: Schedul
     return run
 
 
-def test_a_run_that_ended_while_a_pass_reads_the_open_ones_is_left_alone(engine: Engine) -> None:
+def test_a_run_that_ended_while_the_open_runs_are_read_is_left_out(engine: Engine) -> None:
     first, second = (triggered(engine, name, outcome=UNSENT) for name in ("a", "b"))
     reading = open_runs(engine.ledger, "s")
     next(reading)
@@ -74,14 +74,14 @@ def test_a_run_that_ended_while_a_pass_reads_the_open_ones_is_left_alone(engine:
     assert first.state is RunState.UNSENT
 
 
-def test_an_illegal_transition_raises_also_where_assertions_are_off(engine: Engine) -> None:
+def test_an_illegal_transition_raises_even_if_assertions_are_disabled(engine: Engine) -> None:
     run = triggered(engine, "a", outcome=UNSENT)
 
     with pytest.raises(AssertionError):
         run.to(RunState.FINISHED, NOW)
 
 
-def test_the_replay_of_an_unknown_run_gives_it_up_in_the_same_transaction(engine: Engine) -> None:
+def test_replaying_an_unknown_run_cancels_it_in_the_same_transaction(engine: Engine) -> None:
     unknown = triggered(engine, "a", outcome=UNKNOWN)
 
     replay = asking(engine).replay(schedule(), unknown, ReplayBody())
@@ -90,9 +90,9 @@ def test_the_replay_of_an_unknown_run_gives_it_up_in_the_same_transaction(engine
     assert engine.states() == {"s!a": "canceled", "s!a.r1": "submitted"}
 
 
-def test_when_the_replay_cannot_be_claimed_the_unknown_run_stays_unknown(engine: Engine) -> None:
+def test_if_its_replay_cannot_be_claimed_an_unknown_run_stays_unknown(engine: Engine) -> None:
     unknown = triggered(engine, "a", outcome=UNKNOWN)
-    engine.ledger.update(unknown, unknown)  # the reconciler has written meanwhile
+    engine.ledger.update(unknown, unknown)  # the reconciler has written the row in the meantime
 
     with pytest.raises(WrongState, match="has changed, or was replayed by someone else meanwhile"):
         asking(engine).replay(schedule(), unknown, ReplayBody())
@@ -100,7 +100,7 @@ def test_when_the_replay_cannot_be_claimed_the_unknown_run_stays_unknown(engine:
     assert engine.states() == {"s!a": "unknown"}
 
 
-def test_a_replay_that_the_edited_schedule_cannot_build_is_refused_and_changes_nothing(engine: Engine) -> None:
+def test_a_replay_that_an_edited_schedule_cannot_build_is_refused_and_changes_nothing(engine: Engine) -> None:
     unknown = triggered(engine, "a", outcome=UNKNOWN)
     edited = schedule(f"{CHANGE}\npipeline_parameters: {{p: '{{blob.path}}'}}")
 
@@ -110,7 +110,7 @@ def test_a_replay_that_the_edited_schedule_cannot_build_is_refused_and_changes_n
     assert engine.states() == {"s!a": "unknown"}
 
 
-def test_an_old_attempt_is_not_replayed_where_only_the_newest_shall_be(engine: Engine) -> None:
+def test_with_unless_replayed_a_run_is_not_replayed_twice(engine: Engine) -> None:
     first = triggered(engine, "a", outcome=Outcome(answer=Answer.REJECTED, sentence="no"))
     asking(engine).replay(schedule(), first, ReplayBody())
 
@@ -118,13 +118,13 @@ def test_an_old_attempt_is_not_replayed_where_only_the_newest_shall_be(engine: E
         asking(engine).replay(schedule(), first, ReplayBody(unless_replayed=True))
 
 
-def test_a_run_that_was_claimed_is_answered_though_the_ledger_goes_away_then(engine: Engine) -> None:
+def test_a_claimed_run_is_returned_even_if_the_ledger_then_fails(engine: Engine) -> None:
     plain = engine.ledger.ledger_id
 
     def away() -> str:
         raise LedgerUnavailable("away")
 
-    engine.ledger.ledger_id = away  # type: ignore[method-assign]  # a fault of the ledger, for this test
+    engine.ledger.ledger_id = away  # type: ignore[method-assign]  # the ledger fails in this test
     run, is_new = asking(engine).trigger(schedule(), TriggerBody(request_id="a"))
     engine.ledger.ledger_id = plain  # type: ignore[method-assign]
     engine.reconcile(schedule())
@@ -134,20 +134,20 @@ def test_a_run_that_was_claimed_is_answered_though_the_ledger_goes_away_then(eng
 
 
 @pytest.mark.parametrize("request_id", ["a.r1", "build.r12", "a\n"])
-def test_a_request_id_that_could_be_a_replays_key_is_refused(engine: Engine, request_id: str) -> None:
+def test_a_request_id_that_looks_like_a_replay_is_refused(engine: Engine, request_id: str) -> None:
     with pytest.raises(BadInput, match="request_id"):
         triggered(engine, request_id, outcome=UNSENT)
 
 
 @pytest.mark.parametrize("path", ["raw/../../secret/x.csv", "..", "a/./b", "raw\\..\\x", "a\x00b"])
-def test_a_blobs_path_does_not_leave_its_container(engine: Engine, path: str) -> None:
+def test_a_blob_path_that_would_leave_its_container_is_refused(engine: Engine, path: str) -> None:
     one = schedule(f"{CHANGE}\ntrigger_overrides: any")
 
     with pytest.raises(BadInput, match="blob"):
         triggered(engine, "a", outcome=UNSENT, one=one, blob=path)
 
 
-def test_the_same_request_is_answered_after_its_schedule_was_narrowed(engine: Engine) -> None:
+def test_a_repeated_request_is_answered_even_if_its_overrides_are_no_longer_allowed(engine: Engine) -> None:
     body = {"pipeline_parameters": {"epochs": 1}}
     wide, narrow = schedule(f"{TIME}\ntrigger_overrides: any"), schedule(f"{TIME}\ntrigger_overrides: none")
     first = triggered(engine, "a", outcome=UNSENT, one=wide, **body)
@@ -157,7 +157,7 @@ def test_the_same_request_is_answered_after_its_schedule_was_narrowed(engine: En
     assert (again.key, is_new) == (first.key, False)
 
 
-def test_a_schedule_that_leaves_the_file_while_it_is_paused_has_its_open_runs_finished(engine: Engine) -> None:
+def test_the_open_runs_of_a_paused_schedule_are_sent_after_it_left_the_file(engine: Engine) -> None:
     engine.endpoint.next_outcomes = [UNSENT]
     engine.firing.fire(schedule(), time_occurrence(schedule(), NOW))
     pause(engine.ledger, "s", NOW, "for ever", None)
@@ -170,7 +170,7 @@ def test_a_schedule_that_leaves_the_file_while_it_is_paused_has_its_open_runs_fi
     assert list(engine.states().values()) == ["submitted"]
 
 
-def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engine: Engine) -> None:
+def test_a_webhook_whose_answer_never_ends_is_called_once_and_abandoned(engine: Engine) -> None:
     let_go = Event()
 
     class Dripping(ScriptedHook):
@@ -195,12 +195,12 @@ def test_a_webhook_whose_answer_never_ends_is_waited_for_once_and_not_long(engin
             deliveries.see_to(delivery, engine.clock.server_now())
         engine.clock.pass_time(timedelta(minutes=10))
 
-    assert len(hook.told) == 1
+    assert len(hook.received) == 1
     let_go.set()
 
 
 @pytest.mark.parametrize(("seconds_each", "answers"), [(1, 1), (40, 3), (1000, 9)])
-def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_each: int, answers: int) -> None:
+def test_a_long_backfill_is_continued_where_its_answer_ended(engine: Engine, seconds_each: int, answers: int) -> None:
     one = schedule("recurrence: {frequency: Hour, interval: 1}")
     backfilling = engine.wired().backfilling
     steering = Steering(
@@ -232,7 +232,7 @@ def test_a_long_backfill_goes_on_where_its_answer_ended(engine: Engine, seconds_
     assert what == [f"2026-10-31T0{hour}:00:00Z" for hour in range(8)]
 
 
-def test_a_listing_with_nothing_in_it_ends_with_its_time_too(engine: Engine) -> None:
+def test_a_backfill_that_finds_nothing_also_ends_at_its_time_limit(engine: Engine) -> None:
     of = schedule(CHANGE)
     engine.blobs = SlowBlobs(engine)
     for number in range(9):
@@ -246,7 +246,7 @@ def test_a_listing_with_nothing_in_it_ends_with_its_time_too(engine: Engine) -> 
 
 
 class SlowBlobs(MemoryBlobs):
-    """Takes its time for each page of one blob."""
+    """Lists pages of one blob, slowly."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(page_size=1)
@@ -259,7 +259,7 @@ class SlowBlobs(MemoryBlobs):
         return super().page(connection, container, folder, recursive=recursive, continuation=continuation)
 
 
-def test_backfills_share_their_places_with_long_polls(engine: Engine) -> None:
+def test_backfills_and_long_polls_share_one_limit(engine: Engine) -> None:
     waiters = BoundedSemaphore(1)
     steering = replace(
         engine.wired(schedule("recurrence: {frequency: Hour, interval: 1}")).steering,
@@ -275,7 +275,7 @@ def test_backfills_share_their_places_with_long_polls(engine: Engine) -> None:
     assert steering.backfill("s", body).started_count == 2
 
 
-def test_a_run_whose_status_was_noted_meanwhile_is_canceled_all_the_same(engine: Engine) -> None:
+def test_a_run_whose_status_changed_in_the_meantime_can_still_be_canceled(engine: Engine) -> None:
     run = triggered(engine, "a", outcome=Outcome(answer=Answer.SUBMITTED, run_id="run-1"))
     assert engine.ledger.update(run, replace(run, azureml_status="Running")) is not None
     able = replace(asking(engine), service=engine.service)

@@ -1,4 +1,4 @@
-"""A backfill starts what has no row or was in vain, shows it first when asked to, and never starts anything twice."""
+"""A backfill starts occurrences without a row or without effect, shows them first on request, and none twice."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,14 +33,14 @@ def engine() -> Engine:
 def backfill(
     engine: Engine, of: Schedule, first: str, before: str, *, dry_run: bool = False, force: bool = False
 ) -> dict[str, bool]:
-    """What it says of each occurrence: whether it starts."""
+    """Run a backfill; returns for each occurrence whether it starts."""
     backfilling = engine.wired().backfilling
     asked = Asked(by="ann", note="lost week")
     items = backfilling.backfill(of, utc(first), utc(before), asked, dry_run=dry_run, force=force)
     return {item.key: item.starts for item in items}
 
 
-def test_occurrences_without_a_row_are_started_from_inclusive_to_exclusive(engine: Engine) -> None:
+def test_occurrences_without_a_row_are_started_including_from_and_excluding_to(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.ledger.register("s", engine.clock.now())
 
@@ -55,7 +55,7 @@ def test_occurrences_without_a_row_are_started_from_inclusive_to_exclusive(engin
     assert run.nominal_time == utc("2026-11-01T04:00")
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(engine: Engine) -> None:
+def test_a_dry_run_gives_the_same_answer_and_changes_nothing(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T05:00")))
 
@@ -68,7 +68,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(engine: Engine) -> None:
     assert list(dry.values()) == [True, False, True]
 
 
-def test_what_was_skipped_or_in_vain_is_replayed_and_the_rest_is_left(engine: Engine) -> None:
+def test_skipped_and_rejected_runs_are_replayed_and_others_are_left_alone(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T04:00")), SkipReason.CATCHUP)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404"), Outcome(answer=Answer.UNKNOWN)]
@@ -89,7 +89,7 @@ def test_what_was_skipped_or_in_vain_is_replayed_and_the_rest_is_left(engine: En
     assert (replay.kind, replay.replay_of) == (RunKind.REPLAY, "s@2026-11-01T04:00:00Z")
 
 
-def test_a_replay_that_was_in_vain_too_is_replayed_once_more(engine: Engine) -> None:
+def test_a_rejected_replay_is_replayed_again(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.ledger.register("s", engine.clock.now())
     engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T04:00")), SkipReason.PAUSED)
@@ -102,13 +102,13 @@ def test_a_replay_that_was_in_vain_too_is_replayed_once_more(engine: Engine) -> 
     assert said == {"s@2026-11-01T04:00:00Z.r2": True}
 
 
-def test_what_is_not_due_yet_is_left_to_its_time(engine: Engine) -> None:
+def test_occurrences_that_are_not_due_yet_are_not_backfilled(engine: Engine) -> None:
     said = backfill(engine, schedule(HOURLY), "2026-11-01T10:00", "2026-11-02T00:00")
 
     assert list(said) == ["s@2026-11-01T10:00:00Z"]
 
 
-def test_people_may_backfill_a_paused_schedule(engine: Engine) -> None:
+def test_a_paused_schedule_can_be_backfilled(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.ledger.register("s", engine.clock.now())
     pause(engine.ledger, "s", utc("2026-11-01T00:00"), None, None)
@@ -158,7 +158,7 @@ def test_blobs_of_a_batched_schedule_wait_for_a_batch(engine: Engine) -> None:
     assert [run.batch and run.batch.count for run in engine.ledger.recent_runs("s", 9)] == [2]
 
 
-def test_a_batch_in_vain_is_gathered_once_more(engine: Engine) -> None:
+def test_the_changes_of_a_rejected_batch_are_batched_again(engine: Engine) -> None:
     of = schedule(BATCHED)
     engine.ledger.register("s", engine.clock.now())
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="404")]
@@ -174,7 +174,7 @@ def test_a_batch_in_vain_is_gathered_once_more(engine: Engine) -> None:
     assert len(set(engine.endpoint.keys)) == len(engine.endpoint.keys) == 2
 
 
-def test_what_is_gathered_once_more_is_started_file_by_file_when_batches_are_given_up(engine: Engine) -> None:
+def test_backfilled_changes_start_one_by_one_if_batch_is_removed(engine: Engine) -> None:
     of = schedule(BATCHED)
     engine.ledger.register("s", engine.clock.now())
     engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
@@ -190,7 +190,7 @@ def test_what_is_gathered_once_more_is_started_file_by_file_when_batches_are_giv
     assert (skipped.reason, started.key, started.state.value) == ("paused", f"{skipped.key}.r1", "submitted")
 
 
-def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
+def test_the_backfill_command_starts_runs_once(azurite: Azurite, tmp_path: Path) -> None:
     name = f"nightly-{tmp_path.name.replace('_', '-')}"[:60]
     (tmp_path / "s.yaml").write_text(
         "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/PipelineRuns/PipelineSubmit/1'}}\n"
@@ -220,7 +220,7 @@ def test_on_the_command_line(azurite: Azurite, tmp_path: Path) -> None:
     assert datetime.fromisoformat("2026-01-01T04:00:00+00:00") in {run.nominal_time for run in open_runs(ledger, name)}
 
 
-def test_what_ran_before_batches_were_made_or_given_up_is_not_started_again(engine: Engine) -> None:
+def test_changes_that_ran_before_batch_was_added_or_removed_are_not_started_again(engine: Engine) -> None:
     plain, gathered = schedule(CHANGE.replace("input}", "input, polling_interval: 0}")), schedule(BATCHED)
     engine.ledger.register("s", engine.clock.now())
     for hour, of in ((4, plain), (5, gathered)):
@@ -235,7 +235,7 @@ def test_what_ran_before_batches_were_made_or_given_up_is_not_started_again(engi
     assert [list(one.values()) for one in said] == [[False, False]] * 2
 
 
-def test_what_waits_for_a_batch_is_left_to_it_when_batches_are_given_up(engine: Engine) -> None:
+def test_a_change_waiting_for_a_batch_is_not_backfilled_when_batch_is_removed(engine: Engine) -> None:
     plain = schedule(CHANGE.replace("input}", "input, polling_interval: 0}"))
     engine.ledger.register("s", engine.clock.now())
     engine.blobs.put(found("incoming/4.csv", last_modified=utc("2026-11-01T04:00")))
@@ -249,11 +249,11 @@ def test_what_waits_for_a_batch_is_left_to_it_when_batches_are_given_up(engine: 
     assert len(engine.endpoint.submissions) == 1
 
 
-# Beyond the ledger's memory
+# Beyond the ledger's retention
 
 
 def forgotten(engine: Engine, keys: str = HOURLY) -> Any:
-    """A schedule that ran 100 days ago, and whose rows of that time are pruned."""
+    """A schedule that ran 100 days ago, whose rows from that time have been pruned."""
     of = schedule(keys)
     engine.blobs.put(found("incoming/old.csv", last_modified=engine.clock.now()))
     engine.clock.pass_time(timedelta(days=100))
@@ -265,7 +265,7 @@ DAY_BEFORE = "2026-11-01T10:00"
 
 @pytest.mark.parametrize("keys", [HOURLY, CHANGE])
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_what_is_older_than_the_ledgers_rows_is_refused(engine: Engine, keys: str, *, dry_run: bool) -> None:
+def test_a_backfill_beyond_the_ledgers_retention_is_refused(engine: Engine, keys: str, *, dry_run: bool) -> None:
     of = forgotten(engine, keys)
 
     with pytest.raises(
@@ -276,7 +276,7 @@ def test_what_is_older_than_the_ledgers_rows_is_refused(engine: Engine, keys: st
     assert engine.states() == {}
 
 
-def test_with_force_it_starts_under_a_key_of_its_own_and_a_repetition_starts_nothing(engine: Engine) -> None:
+def test_with_force_a_forgotten_occurrence_starts_once_under_its_own_key(engine: Engine) -> None:
     of = forgotten(engine)
     since_1970 = int(engine.clock.now().timestamp())
 
@@ -291,7 +291,7 @@ def test_with_force_it_starts_under_a_key_of_its_own_and_a_repetition_starts_not
     assert (run.kind, run.replay_of) == (RunKind.REPLAY, "s@2026-11-01T10:00:00Z")
 
 
-def test_with_force_a_blob_of_a_batch_schedule_starts_once(engine: Engine) -> None:
+def test_with_force_a_blob_of_a_batched_schedule_starts_once(engine: Engine) -> None:
     of = forgotten(engine, BATCHED)
     first, before = DAY_BEFORE, "2026-11-02T00:00"
 
@@ -305,7 +305,7 @@ def test_with_force_a_blob_of_a_batch_schedule_starts_once(engine: Engine) -> No
     assert len(engine.endpoint.submissions) == 1
 
 
-def test_a_range_that_holds_nothing_forgotten_needs_no_force(engine: Engine) -> None:
+def test_a_range_without_forgotten_occurrences_needs_no_force(engine: Engine) -> None:
     of = schedule("recurrence: {frequency: Day, interval: 1, start_time: 2027-01-01T04:00:00}")
     engine.clock.pass_time(timedelta(days=100))
 
@@ -314,7 +314,7 @@ def test_a_range_that_holds_nothing_forgotten_needs_no_force(engine: Engine) -> 
     assert list(said) == ["s@2027-01-01T04:00:00Z", "s@2027-01-02T04:00:00Z"]
 
 
-def test_a_replay_is_numbered_behind_the_highest_that_is_present(engine: Engine) -> None:
+def test_a_replay_gets_the_number_after_the_highest_existing_one(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.firing.fire(of, time_occurrence(of, utc("2026-11-01T04:00")), SkipReason.PAUSED)
     steering = engine.wired(of).steering

@@ -1,4 +1,4 @@
-"""Why did this start nothing? Each reason by itself, as a person reads it who knows only the time or the file."""
+"""Why did this start nothing? Each reason, explained to a user who knows only the time or the file."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ def upload(engine: Engine, of: Schedule, etag: str, at: datetime, md5: str | Non
     return change_key("s", blob.change)
 
 
-def test_a_file_that_was_overwritten_is_told_with_every_version(engine: Engine) -> None:
+def test_every_version_of_an_overwritten_file_is_shown(engine: Engine) -> None:
     of = watching(CHANGE)
     keys = [upload(engine, of, f"0x{number}", NOW + timedelta(minutes=number)) for number in range(3)]
 
@@ -64,7 +64,7 @@ def test_a_file_that_was_overwritten_is_told_with_every_version(engine: Engine) 
     assert told.sentence == "'incoming/a.csv': Azure ML has accepted it, and its end is polled"
 
 
-def test_a_file_that_is_gone_is_told_from_the_ledger(engine: Engine) -> None:
+def test_a_file_that_is_gone_is_explained_from_the_ledger(engine: Engine) -> None:
     of = watching(CHANGE)
     first, second = (upload(engine, of, etag, NOW) for etag in ("0x1", "0x2"))
     engine.blobs.present.clear()
@@ -82,14 +82,14 @@ def test_a_file_that_is_gone_is_told_from_the_ledger(engine: Engine) -> None:
     assert told.run.key == second
 
 
-def test_a_file_that_nobody_has_seen_is_told_as_such(engine: Engine) -> None:
+def test_a_file_without_any_record_is_reported_as_unknown(engine: Engine) -> None:
     told = explain(engine, watching(CHANGE), blob=FILE)
 
     assert told.sentence == ("'incoming/a.csv': no version of it is known: no event or sweep has recorded it")
     assert (told.run, told.versions) == (None, [])
 
 
-def test_a_copy_that_is_running_is_told(engine: Engine) -> None:
+def test_a_running_copy_is_reported(engine: Engine) -> None:
     of = watching(CHANGE)
     engine.blobs.put(replace(found(FILE), copy_status=CopyStatus.PENDING))
 
@@ -101,7 +101,7 @@ def test_a_copy_that_is_running_is_told(engine: Engine) -> None:
     )
 
 
-def test_a_version_that_no_event_has_reported_stands_first(engine: Engine) -> None:
+def test_a_version_that_no_event_has_reported_is_listed_first(engine: Engine) -> None:
     of = watching(CHANGE)
     before = upload(engine, of, "0x1", NOW)
     engine.blobs.put(found(FILE, "0x2", last_modified=NOW))
@@ -130,7 +130,7 @@ def test_the_version_with_the_same_bytes_is_named(engine: Engine) -> None:
     assert told.versions[0].reason == "content_unchanged"
 
 
-def test_the_run_that_was_in_the_way_is_named(engine: Engine) -> None:
+def test_the_run_that_blocked_an_occurrence_is_named(engine: Engine) -> None:
     of = minutely("overlap: skip")
     before = fire(engine, of, 0)
     fire(engine, of, 1)
@@ -143,7 +143,7 @@ def test_the_run_that_was_in_the_way_is_named(engine: Engine) -> None:
     )
 
 
-def test_of_many_runs_in_the_way_some_are_named(engine: Engine) -> None:
+def test_of_many_blocking_runs_some_are_named(engine: Engine) -> None:
     of = minutely("overlap: skip")
     engine.endpoint.next_outcomes = [UNSENT]
     for minute in range(6):
@@ -156,7 +156,7 @@ def test_of_many_runs_in_the_way_some_are_named(engine: Engine) -> None:
     assert told.sentence.endswith(" and 3 more")
 
 
-def test_the_occurrence_that_took_its_place_in_the_line_is_named(engine: Engine) -> None:
+def test_the_occurrence_that_replaced_it_in_the_queue_is_named(engine: Engine) -> None:
     of = minutely("overlap: buffer_one")
     for minute in range(3):
         last = fire(engine, of, minute)
@@ -181,7 +181,7 @@ def test_the_occurrence_that_superseded_it_is_named(engine: Engine) -> None:
     assert told.sentence.endswith("s@2026-11-01T10:00:00Z starts in its place (catchup: latest)")
 
 
-def test_a_late_occurrence_tells_the_rule_that_left_it_out(engine: Engine) -> None:
+def test_a_late_occurrence_shows_the_rule_that_skipped_it(engine: Engine) -> None:
     of = timed("recurrence: {frequency: Hour, interval: 1}\ncatchup: none")
     engine.wired(of).lives.of(of)
     engine.clock.pass_time(timedelta(hours=3, minutes=30))
@@ -192,7 +192,7 @@ def test_a_late_occurrence_tells_the_rule_that_left_it_out(engine: Engine) -> No
     assert told.sentence.endswith("nothing decided it until 2h 30m after its time, and catchup is none")
 
 
-def test_an_unsent_run_tells_its_next_attempt_and_its_last(engine: Engine) -> None:
+def test_an_unsent_run_shows_its_next_and_last_attempt(engine: Engine) -> None:
     of = minutely("retry: {max_age: 2h}")
     engine.endpoint.next_outcomes = [UNSENT]
     fire(engine, of, 0)
@@ -208,7 +208,7 @@ def test_an_unsent_run_tells_its_next_attempt_and_its_last(engine: Engine) -> No
     ]
 
 
-def test_an_unsent_run_of_a_paused_schedule_tells_that_the_pause_holds_it(engine: Engine) -> None:
+def test_an_unsent_run_of_a_paused_schedule_is_shown_as_held_by_the_pause(engine: Engine) -> None:
     of = minutely("")
     engine.endpoint.next_outcomes = [UNSENT]
     fire(engine, of, 0)
@@ -219,7 +219,7 @@ def test_an_unsent_run_of_a_paused_schedule_tells_that_the_pause_holds_it(engine
     assert "  it is sent after the schedule is resumed" in told.decisions
 
 
-def test_a_waiting_run_names_those_that_hold_the_slots(engine: Engine) -> None:
+def test_a_waiting_run_names_the_runs_that_hold_the_slots(engine: Engine) -> None:
     of = minutely("max_concurrent_runs: 1")
     before = fire(engine, of, 0)
     fire(engine, of, 1)
@@ -229,7 +229,7 @@ def test_a_waiting_run_names_those_that_hold_the_slots(engine: Engine) -> None:
     assert told.decisions[-1] == f"  no slot is free; in the way: {before} (submitted)"
 
 
-def test_a_run_with_jitter_tells_when_it_is_due(engine: Engine) -> None:
+def test_a_run_with_jitter_shows_when_it_is_due(engine: Engine) -> None:
     of = minutely("jitter: 5m")
     fire(engine, of, 0)
 
@@ -238,7 +238,7 @@ def test_a_run_with_jitter_tells_when_it_is_due(engine: Engine) -> None:
     assert told.decisions[-1].startswith("  it is due at 2026-11-01T04:0")
 
 
-def test_a_version_in_a_batch_is_told_with_the_batch(engine: Engine) -> None:
+def test_a_version_in_a_batch_is_shown_with_the_batch(engine: Engine) -> None:
     of = watching(f"{CHANGE[:-1]}, data_path: folder}}\nbatch: {{quiet: 1m, max_wait: 2m}}")
     upload(engine, of, "0x1", NOW)
     waiting = explain(engine, of, blob=FILE)
@@ -267,7 +267,7 @@ def test_a_version_in_a_batch_is_told_with_the_batch(engine: Engine) -> None:
         ),
     ],
 )
-def test_storage_is_not_asked_about_a_file_out_of_scope(engine: Engine, path: str, because: str) -> None:
+def test_storage_is_not_queried_about_a_file_out_of_scope(engine: Engine, path: str, because: str) -> None:
     engine.blobs.put(found(path))
     of = watching(CHANGE)
     asked: list[str] = []
@@ -284,7 +284,7 @@ def test_storage_is_not_asked_about_a_file_out_of_scope(engine: Engine, path: st
     assert (told.decisions, told.run, asked) == ([because], None, [])
 
 
-def test_without_storage_the_ledger_still_tells(engine: Engine) -> None:
+def test_without_storage_the_answer_comes_from_the_ledger(engine: Engine) -> None:
     of = watching(CHANGE)
     key = upload(engine, of, "0x1", NOW)
     engine.blobs.away = "the account does not answer"
@@ -296,7 +296,7 @@ def test_without_storage_the_ledger_still_tells(engine: Engine) -> None:
     assert told.run is not None
 
 
-def test_a_version_that_was_made_up_for_shows_the_newest_attempt(engine: Engine) -> None:
+def test_a_backfilled_occurrence_shows_its_run(engine: Engine) -> None:
     of = timed(TIME)
     engine.wired(of).lives.of(of)
     body = BackfillBody(first="2026-10-31", before="2026-11-01", by="ann")
@@ -318,6 +318,6 @@ def test_a_version_that_was_made_up_for_shows_the_newest_attempt(engine: Engine)
         ({"upstream": "s@2026-11-01T04:00:00Z"}, "s is time-based: it follows no run"),
     ],
 )
-def test_a_question_that_cannot_be_meant_is_refused(engine: Engine, query: dict[str, str], sentence: str) -> None:
+def test_an_invalid_question_is_refused(engine: Engine, query: dict[str, str], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         explain(engine, schedule(TIME), **query)

@@ -1,4 +1,4 @@
-"""Schedules that only people and programs start."""
+"""Schedules that start only when a user or a program triggers them."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def of() -> ManualSchedule:
     return found
 
 
-def test_it_starts_when_a_person_says_so_and_only_then(engine: Engine, of: ManualSchedule) -> None:
+def test_a_manual_schedule_starts_only_when_it_is_triggered(engine: Engine, of: ManualSchedule) -> None:
     steering = engine.wired(of).steering
     engine.reconcile(of)
 
@@ -39,7 +39,7 @@ def test_it_starts_when_a_person_says_so_and_only_then(engine: Engine, of: Manua
     assert engine.endpoint.submissions[0].request.pipeline_parameters == {"day": "2026-11-01"}
 
 
-def test_a_run_of_it_that_was_not_accepted_is_sent_again_by_the_reconciler(engine: Engine, of: ManualSchedule) -> None:
+def test_an_unsent_manual_run_is_resent_by_the_reconciler(engine: Engine, of: ManualSchedule) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNSENT, sentence="no DNS")]
     engine.wired(of).steering.trigger("s", TriggerBody(request_id="one"))
     assert engine.states() == {"s!one": "unsent"}
@@ -50,13 +50,13 @@ def test_a_run_of_it_that_was_not_accepted_is_sent_again_by_the_reconciler(engin
     assert engine.states() == {"s!one": "submitted"}
 
 
-def test_it_is_told_as_what_it_is(engine: Engine, of: ManualSchedule) -> None:
+def test_a_manual_schedule_is_shown_as_manual(engine: Engine, of: ManualSchedule) -> None:
     told = engine.wired(of).steering.schedule("s")
 
     assert (told.kind, told.trigger, told.next) == ("manual", {"manual": {}}, [])
 
 
-def test_there_is_nothing_to_pause_to_backfill_or_to_explain(engine: Engine, of: ManualSchedule) -> None:
+def test_a_manual_schedule_cannot_be_paused_backfilled_or_explained(engine: Engine, of: ManualSchedule) -> None:
     wired = engine.wired(of)
     with pytest.raises(BadInput, match="s is manual: nothing but people and programs starts it"):
         wired.steering.pause("s", HeldBody())
@@ -71,7 +71,7 @@ def test_there_is_nothing_to_pause_to_backfill_or_to_explain(engine: Engine, of:
         wired.steering.trigger("s", TriggerBody(blob="a.csv"))
 
 
-def test_a_batch_that_waited_when_the_schedule_became_manual_is_told_off(engine: Engine, of: ManualSchedule) -> None:
+def test_a_waiting_batch_is_skipped_if_the_schedule_becomes_manual(engine: Engine, of: ManualSchedule) -> None:
     batched = watching("change: {datastore: d, container: data, data_path: folder}\nbatch: {quiet: 30m, max_wait: 60m}")
     engine.reconcile(batched)
     engine.blobs.put(found("a.csv", last_modified=engine.clock.now()))
@@ -87,7 +87,7 @@ def test_a_batch_that_waited_when_the_schedule_became_manual_is_told_off(engine:
     )
 
 
-def test_an_occurrence_that_waited_when_the_schedule_became_manual_is_sent_as_decided(
+def test_an_unsent_occurrence_is_sent_as_decided_if_the_schedule_becomes_manual(
     engine: Engine, of: ManualSchedule
 ) -> None:
     hourly = timed("cron: {expression: '0 * * * *'}")

@@ -1,4 +1,4 @@
-"""What a call may give in place of what the file says, who may give it, and how it reaches Azure ML."""
+"""What a call may override, which overrides a schedule allows, and what Azure ML receives."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def sent(engine: Engine, one: Schedule, **body: Any) -> RunRequest:
     return request
 
 
-def test_a_call_can_give_what_a_request_can_hold_and_its_values_are_text(engine: Engine) -> None:
+def test_a_call_can_override_every_field_and_its_values_are_not_expanded(engine: Engine) -> None:
     request = sent(engine, schedule(KEYS), **ALL)
 
     assert request.experiment_name == "mine %%HOME%% {run_key}"
@@ -55,7 +55,7 @@ def test_a_call_can_give_what_a_request_can_hold_and_its_values_are_text(engine:
     assert request.parent_run_id == "p1"
 
 
-def test_what_was_sent_is_shown_with_the_run_and_settings_are_not_put_in(engine: Engine) -> None:
+def test_the_sent_request_is_shown_with_the_run_without_setting_values(engine: Engine) -> None:
     one = schedule(f"{KEYS}\nparent_run_id: '%ENDPOINT%'")
 
     run, _ = engine.wired(one).steering.trigger("s", convert({**ALL, "parent_run_id": None}, TriggerBody))
@@ -65,10 +65,10 @@ def test_what_was_sent_is_shown_with_the_run_and_settings_are_not_put_in(engine:
     assert run.request.parent_run_id == "%ENDPOINT%"
     assert run.request.datapaths == {"input": {"datastore": "blobs", "path": "other/a b%20c"}}
     assert run.request.datasets == {"train": {"name": "taxi", "version": "2"}}
-    assert engine.ledger.recent_answers("s", 1)[0].request is None, "a list says less"
+    assert engine.ledger.recent_answers("s", 1)[0].request is None, "lists omit the request"
 
 
-def test_a_replay_and_a_later_attempt_give_it_again(engine: Engine) -> None:
+def test_a_replay_keeps_the_overrides(engine: Engine) -> None:
     one = schedule(KEYS)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.REJECTED, sentence="no")]
     engine.wired(one).steering.trigger("s", convert({**ALL, "request_id": "a"}, TriggerBody))
@@ -95,9 +95,7 @@ def test_a_replay_and_a_later_attempt_give_it_again(engine: Engine) -> None:
         ({"continue_on_step_failure": True}, "continue_on_step_failure may not be given: trigger_overrides listed"),
     ],
 )  # fmt: skip
-def test_listed_lets_callers_change_what_the_schedule_names(
-    engine: Engine, body: dict[str, Any], sentence: str
-) -> None:
+def test_listed_refuses_what_the_schedule_does_not_name(engine: Engine, body: dict[str, Any], sentence: str) -> None:
     with pytest.raises(NotAllowed, match="s: ") as refused:
         sent(engine, schedule(KEYS), **body)
 
@@ -106,14 +104,14 @@ def test_listed_lets_callers_change_what_the_schedule_names(
 
 
 @pytest.mark.parametrize("key", sorted(ALL))
-def test_none_lets_nothing_be_given_and_any_everything(engine: Engine, key: str) -> None:
+def test_none_allows_no_overrides_and_any_allows_all(engine: Engine, key: str) -> None:
     with pytest.raises(NotAllowed):
         sent(engine, schedule(f"{KEYS}\ntrigger_overrides: none"), **{key: ALL[key]})
 
     assert sent(engine, schedule(f"{KEYS}\ntrigger_overrides: any"), **{key: ALL[key]})
 
 
-def test_any_lets_new_names_and_other_datastores_be_given(engine: Engine) -> None:
+def test_any_allows_new_names_and_other_datastores(engine: Engine) -> None:
     request = sent(
         engine,
         schedule(f"{KEYS}\ntrigger_overrides: any"),
@@ -138,7 +136,7 @@ def test_any_lets_new_names_and_other_datastores_be_given(engine: Engine) -> Non
         ({"description": "x" * 4999, "tags": {f"t{n}": "x" * 4999 for n in range(11)}}, "more than 50,000 characters"),
     ],
 )
-def test_what_cannot_be_meant_is_a_400_for_everybody(
+def test_an_invalid_override_is_refused_whatever_is_allowed(
     engine: Engine, allowed: str, body: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(BadInput) as refused:
@@ -147,13 +145,13 @@ def test_what_cannot_be_meant_is_a_400_for_everybody(
     assert sentence in str(refused.value)
 
 
-def test_one_name_is_one_kind_of_parameter(engine: Engine) -> None:
+def test_a_name_belongs_to_one_kind_of_parameter(engine: Engine) -> None:
     with pytest.raises(BadInput, match="pipeline_parameters: 'input' is one of datapaths; give it there"):
         sent(engine, schedule(f"{KEYS}\ntrigger_overrides: any"), pipeline_parameters={"input": "x"})
 
 
 @pytest.mark.parametrize("body", [{"datasets": {"a": {"id": "x"}}}, {"parent_run_id": "x"}, {"description": "x"}])
-def test_what_a_kind_of_target_has_no_place_for_is_a_400(engine: Engine, body: dict[str, Any]) -> None:
+def test_an_override_that_the_target_does_not_support_is_refused(engine: Engine, body: dict[str, Any]) -> None:
     one = schedule(
         f"{TIME}\ntrigger_overrides: any", pipeline="{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}"
     )
@@ -162,7 +160,7 @@ def test_what_a_kind_of_target_has_no_place_for_is_a_400(engine: Engine, body: d
         sent(engine, one, **body)
 
 
-def test_a_datastore_in_a_setting_is_kept_whatever_the_caller_calls_it(engine: Engine) -> None:
+def test_a_datastore_from_a_setting_is_kept_whatever_the_caller_gives(engine: Engine) -> None:
     one = schedule(KEYS.replace("datastore: blobs", "datastore: '%ENDPOINT%'"))
 
     request = sent(engine, one, datapaths={"input": {"datastore": "workspaceblobstore", "path": "x"}})
@@ -170,7 +168,7 @@ def test_a_datastore_in_a_setting_is_kept_whatever_the_caller_calls_it(engine: E
     assert (request.datapaths["input"].datastore, request.datapaths["input"].path) == ("%ENDPOINT%", "x")
 
 
-def test_a_change_based_schedule_takes_the_path_of_its_parameter_in_place_of_a_blob(engine: Engine) -> None:
+def test_a_change_based_schedule_accepts_a_path_for_its_parameter_instead_of_a_blob(engine: Engine) -> None:
     one = schedule(CHANGE)
     name = one.trigger.data_path_parameter_name
     datastore = one.trigger.datastore
@@ -182,7 +180,7 @@ def test_a_change_based_schedule_takes_the_path_of_its_parameter_in_place_of_a_b
         sent(engine, one)
 
 
-def test_another_digest_means_another_request(engine: Engine) -> None:
+def test_the_same_request_id_with_another_body_is_a_conflict(engine: Engine) -> None:
     one = schedule(KEYS)
     steering = engine.wired(one).steering
     first, is_new = steering.trigger("s", convert({**ALL, "request_id": "a"}, TriggerBody))

@@ -1,4 +1,4 @@
-"""Pause and jitter: what is decided, what is held, and what people may do meanwhile."""
+"""Pause and jitter: what is skipped, what is held, and what users may still do."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def hours(engine: Engine) -> dict[str, str]:
     return {key.partition("@")[2][11:16]: state for key, state in sorted(engine.states().items())}
 
 
-def test_what_is_decided_in_a_pause_is_skipped_and_not_saved_up(engine: Engine) -> None:
+def test_paused_occurrences_are_not_saved_up(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 6h\n{HOURLY}")
     wake(engine, of, "2026-11-01T04:00:02")
 
@@ -40,7 +40,7 @@ def test_what_is_decided_in_a_pause_is_skipped_and_not_saved_up(engine: Engine) 
     assert hours(engine) == {"04:00": "submitted", "05:00": "skipped paused", "06:00": "submitted"}
 
 
-def test_what_passed_in_a_pause_is_skipped_also_when_it_is_decided_after_it(engine: Engine) -> None:
+def test_paused_occurrences_are_skipped_even_if_decided_after_the_pause(engine: Engine) -> None:
     of = schedule(f"catchup: all\ncatchup_window: 6h\n{HOURLY}")
     wake(engine, of, "2026-11-01T04:00:02")
     pause(engine.ledger, "s", utc("2026-11-01T05:30"), None, None)
@@ -78,7 +78,7 @@ def report(engine: Engine, path: str, modified: str) -> None:
     engine.report(schedule("change: {datastore: d, container: data}"), path)
 
 
-def test_a_change_that_is_reported_in_a_pause_or_was_made_in_one_is_skipped(engine: Engine) -> None:
+def test_a_change_reported_or_made_during_a_pause_is_skipped(engine: Engine) -> None:
     pause(engine.ledger, "s", utc("2026-11-01T04:00"), None, None)
     report(engine, "a.csv", "2026-11-01T03:59")
     resume(engine.ledger, "s", utc("2026-11-01T05:00"), None, None)
@@ -90,7 +90,7 @@ def test_a_change_that_is_reported_in_a_pause_or_was_made_in_one_is_skipped(engi
     assert reasons == {"a.csv": "paused", "b.csv": "paused", "c.csv": None}
 
 
-def test_a_run_that_is_claimed_already_is_held_and_its_age_stands_still(engine: Engine) -> None:
+def test_a_run_claimed_before_the_pause_is_held_and_does_not_age(engine: Engine) -> None:
     of = schedule(f"retry: {{max_age: 1h}}\n{HOURLY}")
     engine.endpoint.next_outcomes = [UNSENT, UNSENT]
     wake(engine, of, "2026-11-01T04:00:02")
@@ -111,7 +111,7 @@ def test_a_run_that_is_claimed_already_is_held_and_its_age_stands_still(engine: 
     assert hours(engine)["04:00"] == "submitted"
 
 
-def test_an_unknown_run_is_looked_up_in_a_pause_too(engine: Engine) -> None:
+def test_an_unknown_run_is_looked_up_even_during_a_pause(engine: Engine) -> None:
     of = schedule(HOURLY)
     engine.endpoint.next_outcomes = [Outcome(answer=Answer.UNKNOWN, sentence="no reply")]
     wake(engine, of, "2026-11-01T04:00:02")
@@ -124,7 +124,7 @@ def test_an_unknown_run_is_looked_up_in_a_pause_too(engine: Engine) -> None:
     assert hours(engine) == {"04:00": "submitted"}
 
 
-def test_pause_and_resume_may_be_said_twice(engine: Engine) -> None:
+def test_pause_and_resume_may_be_repeated(engine: Engine) -> None:
     now = engine.clock.now()
 
     assert not resume(engine.ledger, "s", now, None, None)
@@ -137,7 +137,7 @@ def test_pause_and_resume_may_be_said_twice(engine: Engine) -> None:
     )
 
 
-def test_the_newest_pauses_are_remembered(engine: Engine) -> None:
+def test_only_the_newest_pauses_are_kept(engine: Engine) -> None:
     now = engine.clock.now()
     for hour in range(KEPT + 5):
         pause(engine.ledger, "s", now + timedelta(hours=2 * hour), None, None)
@@ -148,7 +148,7 @@ def test_the_newest_pauses_are_remembered(engine: Engine) -> None:
     ]
 
 
-def test_a_pause_that_lasts_counts_although_the_clock_of_who_asked_for_it_was_ahead() -> None:
+def test_a_lasting_pause_counts_even_if_it_was_requested_with_a_clock_ahead() -> None:
     ahead = utc("2026-11-01T04:05")
 
     assert is_paused([Pause(begin=ahead)], utc("2026-11-01T04:00"))
@@ -156,7 +156,7 @@ def test_a_pause_that_lasts_counts_although_the_clock_of_who_asked_for_it_was_ah
     assert not is_paused([], utc("2026-11-01T04:00"))
 
 
-def test_a_pause_begins_with_its_instant_and_ends_before_its_end() -> None:
+def test_a_pause_includes_its_beginning_and_excludes_its_end() -> None:
     first, last = utc("2026-11-01T04:00"), utc("2026-11-01T05:00")
     pauses = (Pause(begin=first, end=last), Pause(begin=utc("2026-11-01T06:00")))
 
@@ -190,7 +190,7 @@ def test_with_jitter_a_run_is_claimed_at_once_and_sent_when_it_is_due(engine: En
     assert hours(engine) == {"04:00": "submitted"}
 
 
-def test_jitter_is_one_offset_a_schedule_and_differs_between_schedules() -> None:
+def test_jitter_is_constant_for_a_schedule_and_differs_between_schedules() -> None:
     offsets = {}
     for name in ("a", "b", "c"):
         found = set()
@@ -207,7 +207,7 @@ def test_jitter_is_one_offset_a_schedule_and_differs_between_schedules() -> None
     assert all(timedelta(0) <= offset < timedelta(hours=1) for offset in offsets.values())
 
 
-def test_a_run_that_waits_for_its_jitter_is_held_by_a_pause(engine: Engine) -> None:
+def test_a_pause_holds_a_run_that_waits_for_its_jitter(engine: Engine) -> None:
     of = schedule(f"jitter: 10m\n{HOURLY}")
     wake(engine, of, "2026-11-01T04:00:02")
     pause(engine.ledger, "s", engine.clock.now(), None, None)
@@ -220,7 +220,7 @@ def test_a_run_that_waits_for_its_jitter_is_held_by_a_pause(engine: Engine) -> N
     assert (held, hours(engine)) == (0, {"04:00": "submitted"})
 
 
-def test_the_age_of_a_run_with_jitter_counts_from_when_it_is_due(engine: Engine) -> None:
+def test_the_age_of_a_run_with_jitter_counts_from_its_due_time(engine: Engine) -> None:
     of = schedule(f"jitter: 2d\nretry: {{max_age: 1h}}\n{HOURLY}", name="c")
     wake(engine, of, "2026-11-01T04:00:02")
     [run] = engine.ledger.recent_runs("c", 9)

@@ -1,4 +1,4 @@
-"""The articles' callers and the SDK's requests, sent to another URL: what Azure ML gets is the same."""
+"""The articles' samples and the SDK's requests, sent to the app's URL, reach Azure ML unchanged."""
 
 import json
 from pathlib import Path
@@ -13,15 +13,15 @@ from triggers.web.routes import SUBMIT
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "azureml_submit_cases.json").read_text())["cases"]
 OF_THE_APP = {"DisplayName", "tags"}
-"""What every request of the app has beside what its caller gave."""
+"""Fields that the app adds to every request."""
 OF_THE_SDK = {"RunType", "Properties"}
-"""What the SDK sends beside what its caller gave, always the same; the articles' callers do not."""
+"""Constant fields that the SDK adds to every request; the articles' samples do not."""
 EMPTY: dict[str, Any] = {"ParameterAssignments": {}, "DataPathAssignments": {}, "DataSetDefinitionValueAssignments": {}}
 MANUAL = "manual: {}\ntrigger_overrides: any"
 
 
 def sent(body: dict[str, Any]) -> dict[str, Any]:
-    """What Azure ML gets when a program sends this body to a schedule that lets everything be given."""
+    """The body that Azure ML receives when a program sends this body to a schedule that allows all overrides."""
     engine, of = Engine(utc("2026-11-01T04:00")), schedule(MANUAL)
     asked = SUBMIT.asked("s", json.dumps(body).encode(), {})
     told, _ = engine.wired(of).steering.submit("s", asked.body, None)
@@ -39,7 +39,7 @@ def sent(body: dict[str, Any]) -> dict[str, Any]:
     [one for one in RECORDED if "expected" in one and one["id"].startswith(("submit", "endpoint"))],
     ids=lambda one: one["id"],
 )
-def test_the_body_that_the_sdk_sends_arrives_byte_by_byte(case: dict[str, Any]) -> None:
+def test_the_body_that_the_sdk_sends_reaches_azure_ml_unchanged(case: dict[str, Any]) -> None:
     body = {key: value for key, value in case["expected"]["body"].items() if key not in OF_THE_SDK}
     tags = {"tags": body.pop("tags")} if "tags" in body else {}
 
@@ -135,11 +135,11 @@ def test_the_body_that_the_sdk_sends_arrives_byte_by_byte(case: dict[str, Any]) 
         ),
     ],
 )
-def test_each_sample_of_the_articles_starts_the_run_that_it_would_have_started(
+def test_each_sample_of_the_articles_starts_the_same_run_as_without_the_app(
     body: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert sent(body) == expected
 
 
-def test_the_key_for_failed_steps_is_spelled_as_the_service_spells_it() -> None:
+def test_continue_on_step_failure_is_spelled_as_the_service_expects() -> None:
     assert sent({"ContinueRunOnStepFailure": False})["ContinueRunOnStepFailure"] is False

@@ -1,4 +1,4 @@
-"""The same request id with the same request is one run, whichever version of the app took it first."""
+"""The same request id with the same request is one run, whichever version of the app received it first."""
 
 import pytest
 
@@ -56,17 +56,17 @@ def everything(token: str = "token") -> TriggerBody:
         ),
     ],
 )
-def test_the_digests_of_this_version_and_of_0_1(body: TriggerBody, digest: str, digest_0_1: str) -> None:
+def test_request_digests_are_stable_and_include_the_one_of_0_1(body: TriggerBody, digest: str, digest_0_1: str) -> None:
     assert request_digest(body) == digest
     assert request_digests(body) == {digest, digest_0_1}
 
 
-def test_the_token_of_a_task_is_another_one_in_each_attempt() -> None:
+def test_the_token_of_a_task_does_not_change_the_digest() -> None:
     assert request_digest(everything("one")) == request_digest(everything("two"))
     assert request_digests(everything("one")) == request_digests(everything("two"))
 
 
-def test_the_order_of_parameters_says_nothing() -> None:
+def test_the_order_of_parameters_does_not_change_the_digest() -> None:
     ordered = TriggerBody(request_id="1", pipeline_parameters={"a": 1, "b": 2})
     turned = TriggerBody(request_id="1", pipeline_parameters={"b": 2, "a": 1})
 

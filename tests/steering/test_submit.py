@@ -1,4 +1,4 @@
-"""The published pipeline's own call with another URL: the same body, the same answer, and no run twice."""
+"""Calls for a published pipeline, sent to the app's URL: same body, same answer, and no run starts twice."""
 
 import json
 import time
@@ -57,7 +57,7 @@ def submit(
     return steering(engine, one or schedule(KEYS)).submit("s", asked.body, request_id)
 
 
-def test_the_body_of_a_published_pipelines_callers_starts_the_run_that_they_meant(engine: Engine) -> None:
+def test_the_body_for_a_published_pipeline_starts_the_run_it_describes(engine: Engine) -> None:
     answer, is_accepted = submit(engine, BODY)
 
     [sent] = engine.endpoint.submissions
@@ -70,7 +70,7 @@ def test_the_body_of_a_published_pipelines_callers_starts_the_run_that_they_mean
     assert (request.run_source, request.parent_run_id) == ("SDK", "p")
 
 
-def test_keys_are_taken_in_either_case_and_null_is_absent(engine: Engine) -> None:
+def test_keys_are_accepted_in_either_case_and_null_counts_as_absent(engine: Engine) -> None:
     body = {"experimentName": "x", "tags": None, "parameterAssignments": {"pipeline_arg": None}, "RunSource": None}
 
     _, is_accepted = submit(engine, body)
@@ -91,7 +91,7 @@ def test_keys_are_taken_in_either_case_and_null_is_absent(engine: Engine) -> Non
         ({"ExperimentName": ""}, "length >= 1"),
     ],
 )
-def test_what_cannot_be_read_is_a_sentence(engine: Engine, body: dict[str, Any], sentence: str) -> None:
+def test_an_invalid_body_is_one_error_message(engine: Engine, body: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput) as refused:
         submit(engine, body)
 
@@ -99,12 +99,12 @@ def test_what_cannot_be_read_is_a_sentence(engine: Engine, body: dict[str, Any],
     assert engine.ledger.recent_runs("s", 9) == []
 
 
-def test_what_the_schedule_does_not_let_be_given_is_refused(engine: Engine) -> None:
+def test_an_override_that_the_schedule_does_not_allow_is_refused(engine: Engine) -> None:
     with pytest.raises(NotAllowed):
         submit(engine, {"ParameterAssignments": {"other": "x"}})
 
 
-def test_the_same_idempotency_key_is_the_same_run_and_without_one_each_call_is_its_own(engine: Engine) -> None:
+def test_calls_with_the_same_idempotency_key_are_one_run_and_calls_without_are_separate(engine: Engine) -> None:
     first, again = submit(engine, BODY, "build-7"), submit(engine, BODY, "build-7")
     submit(engine, BODY)
     submit(engine, BODY)
@@ -117,7 +117,7 @@ def test_the_same_idempotency_key_is_the_same_run_and_without_one_each_call_is_i
         submit(engine, {}, "not an id")
 
 
-def test_a_trigger_of_the_same_id_and_meaning_is_the_same_run(engine: Engine) -> None:
+def test_a_trigger_with_the_same_id_and_meaning_is_the_same_run(engine: Engine) -> None:
     one = schedule(KEYS)
     answer, _ = submit(engine, {"ParameterAssignments": {"pipeline_arg": 20}, "Tags": {"a": "b"}}, "7", one)
 
@@ -128,7 +128,7 @@ def test_a_trigger_of_the_same_id_and_meaning_is_the_same_run(engine: Engine) ->
 
 
 @pytest.mark.parametrize("outcome", [Answer.UNSENT, Answer.UNKNOWN])
-def test_while_azure_ml_has_not_accepted_it_the_answer_is_that_it_has_not(engine: Engine, outcome: Answer) -> None:
+def test_a_run_not_yet_accepted_by_azure_ml_is_reported_as_not_accepted(engine: Engine, outcome: Answer) -> None:
     engine.endpoint.next_outcomes = [Outcome(answer=outcome, sentence="away")]
 
     answer, is_accepted = submit(engine, BODY, "7")
@@ -159,7 +159,7 @@ def test_a_run_that_will_never_be_accepted_is_a_409_with_its_key_and_state(
         submit(engine, BODY, "7")
 
 
-def test_where_overlap_says_skip_a_second_call_is_a_409(engine: Engine) -> None:
+def test_with_overlap_skip_a_second_call_is_a_409(engine: Engine) -> None:
     one = schedule(f"{KEYS}\noverlap: skip")
     submit(engine, BODY, "7", one)
 
@@ -167,7 +167,7 @@ def test_where_overlap_says_skip_a_second_call_is_a_409(engine: Engine) -> None:
         submit(engine, BODY, "8", one)
 
 
-def test_a_pause_holds_a_call_and_a_person_is_not_held(engine: Engine) -> None:
+def test_a_pause_holds_submitted_calls_but_not_manual_triggers(engine: Engine) -> None:
     one = schedule(KEYS)
     pause(engine.ledger, "s", engine.clock.now(), None, None)
 

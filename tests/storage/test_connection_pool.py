@@ -1,4 +1,4 @@
-"""As many connections to storage as threads: none is opened, used once and thrown away."""
+"""There are as many storage connections as threads, so none is opened, used once and discarded."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,9 @@ THREADS = 24
 
 
 @pytest.mark.parametrize("store", ["the ledger", "blobs"])
-def test_the_pool_is_never_full(azurite: Azurite, tmp_path: Path, caplog: pytest.LogCaptureFixture, store: str) -> None:
+def test_the_connection_pool_is_never_full(
+    azurite: Azurite, tmp_path: Path, caplog: pytest.LogCaptureFixture, store: str
+) -> None:
     caplog.set_level(logging.WARNING, "urllib3.connectionpool")
     app = App(read({"AzureWebJobsStorage": azurite.connection_string}), tmp_path)
     ledger, blobs = app.engine.ledger, app.blobs

@@ -14,7 +14,7 @@ SERVICES = pytest.mark.parametrize(
 
 
 class Identity(TokenCredential):
-    """An identity that is never asked, as no client is made."""
+    """An identity that is never used, because no client is created."""
 
     def get_token(self, *scopes: str, **options: object) -> AccessToken:
         raise AssertionError(f"asked for {scopes}")
@@ -22,7 +22,9 @@ class Identity(TokenCredential):
 
 @SERVICES
 @pytest.mark.parametrize("held", ["s3cret", "AccountKey=s3cret", "AccountName=s3cret;AccountKey", "a=s3cret;;=;"])
-def test_a_setting_that_is_no_connection_string(open_service: Callable[..., object], service: str, held: str) -> None:
+def test_a_setting_that_is_no_connection_string_is_reported_without_its_value(
+    open_service: Callable[..., object], service: str, held: str
+) -> None:
     with pytest.raises(UnusableConnection) as raised:
         open_service("Data", {"Data": held}, Identity())
 
@@ -32,7 +34,9 @@ def test_a_setting_that_is_no_connection_string(open_service: Callable[..., obje
 
 @SERVICES
 @pytest.mark.parametrize("held", ["http://[s3cret", "https://"])
-def test_a_setting_that_is_no_uri(open_service: Callable[..., object], service: str, held: str) -> None:
+def test_a_setting_that_is_no_uri_is_reported_without_its_value(
+    open_service: Callable[..., object], service: str, held: str
+) -> None:
     name = f"Data__{service}ServiceUri"
 
     with pytest.raises(UnusableConnection) as raised:

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, over the host stand-in, Azurite and the Azure ML stand-in."""
+"""The dashboard in a real browser, with the host stand-in, Azurite and the Azure ML stand-in."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ schedules:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Machine]:
-    """Asked for after the browser: without one, nothing else need be started."""
+    """Depends on the browser, so that nothing else is started if there is no browser."""
     folder = tmp_path_factory.mktemp("dashboard")
     (folder / "schedules.yaml").write_text(FILE)
     ports = free_ports(5)
@@ -53,17 +53,17 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         "RECONCILE_SCHEDULE": "*/2 * * * * *",
         "BLOB_TRIGGER_SOURCE": "EventGrid",
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
-        "LEDGER_RETENTION_DAYS": "3650",  # what is backfilled here lies further back than the usual 90
+        "LEDGER_RETENTION_DAYS": "3650",  # the backfills here go further back than the default of 90 days
     }
-    with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
+    with Machine(folder, ports, settings, run_seconds=3600) as running:  # no run ends during a test
         running.upload("inbox", HOSTILE, b"1,2")
         running.wait_until_registered("nightly")
         yield running
 
 
 @pytest.fixture(scope="module")
-def told(browser: Browser, machine: Machine) -> Iterator[Page]:
-    """One page for all that only ask it for words."""
+def shared_page(browser: Browser, machine: Machine) -> Iterator[Page]:
+    """One page, shared by the tests that only call its functions."""
     page = browser.new_page()
     page.goto(f"{machine.url}/api/dashboard")
     yield page
@@ -78,7 +78,7 @@ def unfold(page: Page, schedule: str) -> None:
     page.get_by_role("button", name=schedule, exact=True).click()
 
 
-def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> None:
+def test_every_schedule_is_described_in_words_with_its_next_times(page: Page) -> None:
     rows = page.locator("#plans > li")
 
     expect(rows).to_have_count(10)
@@ -141,11 +141,11 @@ def test_it_shows_every_schedule_in_words_with_what_comes_next(page: Page) -> No
         ),
     ],
 )
-def test_a_trigger_is_said_in_words(told: Page, trigger: Any, words: str) -> None:
-    assert told.evaluate("(trigger) => inWords({ trigger })", trigger) == words
+def test_a_trigger_is_described_in_words(shared_page: Page, trigger: Any, words: str) -> None:
+    assert shared_page.evaluate("(trigger) => inWords({ trigger })", trigger) == words
 
 
-def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) -> None:
+def test_a_timeline_can_be_navigated_with_the_keyboard(page: Page, machine: Machine) -> None:
     run = post(machine, "schedules/walked/trigger", request_id="once", by="ann")
     page.get_by_role("button", name="Refresh").click()
     strip = page.get_by_role("group", name="walked, last 24 hours: 1 submitted")
@@ -158,7 +158,7 @@ def test_a_timeline_is_walked_with_the_keyboard(page: Page, machine: Machine) ->
     expect(strip).to_be_focused()
 
 
-def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page: Page, machine: Machine) -> None:
+def test_a_run_is_triggered_with_a_changed_parameter_and_its_details_are_shown(page: Page, machine: Machine) -> None:
     page.get_by_role("button", name="Trigger nightly").click()
     page.get_by_label("Value of epochs").fill("3")
     page.get_by_label("Note").fill("a <b>try</b>")
@@ -175,13 +175,13 @@ def test_a_run_is_triggered_with_a_parameter_of_its_own_and_its_story_told(page:
     [run] = [one for one in found if one["requested_by"] == "ann"]
     [sent] = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == run["key"]]
     assert sent["ParameterAssignments"]["epochs"] == "3"
-    assert sent["ParameterAssignments"]["since"].startswith("20")  # not the template, which nobody has touched
+    assert sent["ParameterAssignments"]["since"].startswith("20")  # not the template, which was not edited
     page.keyboard.press("Escape")
     expect(story).to_be_hidden()
     expect(page.locator("#rows")).to_contain_text("manual by ann")
 
 
-def test_a_manual_schedule_can_be_triggered_and_has_nothing_to_pause_or_to_backfill(page: Page) -> None:
+def test_a_manual_schedule_can_be_triggered_but_not_paused_or_backfilled(page: Page) -> None:
     row = page.locator("#plans > li").filter(has_text="Only by hand")
     expect(row).to_contain_text("by hand")
 
@@ -193,7 +193,7 @@ def test_a_manual_schedule_can_be_triggered_and_has_nothing_to_pause_or_to_backf
     expect(page.get_by_role("dialog")).to_contain_text("The run is submitted")
 
 
-def test_what_validate_warns_of_is_folded_up(page: Page) -> None:
+def test_the_warnings_of_validate_are_collapsed_at_first(page: Page) -> None:
     warnings = page.locator("#warnings")
 
     expect(warnings.locator("summary")).to_have_text(re.compile(r"\d+ warnings"))
@@ -204,7 +204,7 @@ def test_what_validate_warns_of_is_folded_up(page: Page) -> None:
     )
 
 
-def test_what_the_file_lets_nobody_change_cannot_be_typed_over(page: Page) -> None:
+def test_a_parameter_that_may_not_be_overridden_is_disabled(page: Page) -> None:
     page.get_by_role("button", name="Trigger fixed").click()
 
     expect(page.get_by_label("Value of epochs")).to_be_disabled()
@@ -228,7 +228,7 @@ def test_a_schedule_is_paused_with_a_note_and_resumed(page: Page, machine: Machi
     assert requests.get(f"{machine.url}/api/schedules/held", timeout=60).json()["paused"] is False
 
 
-def test_a_rejected_run_stands_first_and_is_replayed(page: Page, machine: Machine) -> None:
+def test_a_rejected_run_needs_attention_and_can_be_replayed(page: Page, machine: Machine) -> None:
     run = post(machine, "schedules/wrong/trigger", request_id="r")
     assert run["state"] == "rejected"
 
@@ -281,7 +281,7 @@ def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machi
     expect(answer).to_contain_text("2 runs wait to be sent")
 
 
-def test_names_that_would_be_markup_are_shown_as_text(page: Page, machine: Machine) -> None:
+def test_names_that_look_like_markup_are_shown_as_text(page: Page, machine: Machine) -> None:
     page.get_by_role("button", name="Trigger uploads").click()
     page.get_by_label("Blob").fill(HOSTILE)
     page.get_by_role("button", name="Trigger", exact=True).last.click()
@@ -299,7 +299,7 @@ def test_names_that_would_be_markup_are_shown_as_text(page: Page, machine: Machi
     assert [page.evaluate(shown, url) for url in urls] == [1, 0, 0]
 
 
-def test_its_policy_lets_nothing_else_run(browser: Browser, machine: Machine) -> None:
+def test_the_content_security_policy_blocks_every_other_script(browser: Browser, machine: Machine) -> None:
     headers = requests.get(f"{machine.url}/api/dashboard", timeout=60).headers
     rules = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
     page = browser.new_page()
@@ -319,7 +319,7 @@ def test_its_policy_lets_nothing_else_run(browser: Browser, machine: Machine) ->
     assert (refused, title) == ("refused", "Pipeline triggers")
 
 
-def test_no_name_of_its_script_is_one_of_the_browser(browser: Browser) -> None:
+def test_no_global_name_of_the_script_is_one_of_the_browsers(browser: Browser) -> None:
     declared = r"^(?:async function|function|class|const|let) ([\w$]+)"
     names = re.findall(declared, dashboard().get_body().decode(), re.MULTILINE)
     page = browser.new_page()
@@ -330,7 +330,7 @@ def test_no_name_of_its_script_is_one_of_the_browser(browser: Browser) -> None:
     assert found == []
 
 
-def test_an_update_keeps_the_place(page: Page, machine: Machine) -> None:
+def test_an_update_keeps_scroll_position_focus_and_open_details(page: Page, machine: Machine) -> None:
     for number in range(21):
         post(machine, "schedules/nightly/trigger", request_id=f"place-{number}")
     page.get_by_role("button", name="Refresh").click()
@@ -338,7 +338,7 @@ def test_an_update_keeps_the_place(page: Page, machine: Machine) -> None:
     unfold(page, "clocks")
     expect(page.locator("li[data-name=clocks] .times li")).to_have_count(10)
     details = page.locator("li[data-name=clocks] .more").element_handle()
-    page.locator("#rows .run a").nth(20).focus()  # far enough down that the page is scrolled
+    page.locator("#rows .run a").nth(20).focus()  # far enough down to scroll the page
     focused = page.evaluate("document.activeElement.href")
     there = page.evaluate("document.activeElement.getBoundingClientRect().top")
     post(machine, "schedules/nightly/trigger", request_id="later")
@@ -361,7 +361,7 @@ def test_an_update_keeps_the_place(page: Page, machine: Machine) -> None:
     expect(page.get_by_role("button", name="Trigger nightly")).to_be_focused()
 
 
-def test_it_says_when_the_app_cannot_be_reached_and_comes_back(page: Page, machine: Machine) -> None:
+def test_an_unreachable_app_is_reported_until_it_can_be_reached_again(page: Page, machine: Machine) -> None:
     page.context.set_offline(offline=True)
     page.get_by_role("button", name="Refresh").click()
 
@@ -374,7 +374,7 @@ def test_it_says_when_the_app_cannot_be_reached_and_comes_back(page: Page, machi
     expect(page.locator("#live")).to_contain_text("Live")
 
 
-def test_a_host_that_wants_a_key_gets_it_in_a_header_and_only_for_this_tab(
+def test_a_function_key_is_sent_in_a_header_and_kept_for_this_tab_only(
     new_page: NewPage, machine: Machine, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
@@ -406,7 +406,7 @@ def requests_of(machine: Machine, schedule: str) -> list[dict[str, Any]]:
     return [one for one in found if one["kind"] == "request"]
 
 
-def test_a_trigger_whose_answer_was_lost_never_starts_a_second_run(page: Page, machine: Machine) -> None:
+def test_a_trigger_whose_answer_was_lost_starts_no_second_run(page: Page, machine: Machine) -> None:
     before = len(requests_of(machine, "held"))
 
     def lose(route: Route) -> None:
@@ -429,7 +429,7 @@ def test_a_trigger_whose_answer_was_lost_never_starts_a_second_run(page: Page, m
     assert len(requests_of(machine, "held")) == before + 1
 
 
-def test_a_trigger_that_never_arrived_is_sent_with_the_same_id(page: Page, machine: Machine) -> None:
+def test_a_trigger_that_never_arrived_is_resent_with_the_same_id(page: Page, machine: Machine) -> None:
     before = len(requests_of(machine, "held"))
     page.route("**/trigger", lambda route: route.abort(), times=1)
     sent: list[Any] = []
@@ -448,7 +448,7 @@ def test_a_trigger_that_never_arrived_is_sent_with_the_same_id(page: Page, machi
     ]
 
 
-def test_a_held_enter_starts_no_backfill(page: Page, machine: Machine) -> None:
+def test_holding_down_enter_starts_no_backfill(page: Page, machine: Machine) -> None:
     asked: list[Any] = []
     page.on("request", lambda one: asked.append(one.post_data_json) if one.url.endswith("/backfill") else None)
     unfold(page, "hours")
@@ -460,7 +460,7 @@ def test_a_held_enter_starts_no_backfill(page: Page, machine: Machine) -> None:
     start = page.get_by_role("button", name="Start 3 runs")
     expect(start).to_be_disabled()  # for a moment
     expect(start).to_be_enabled()
-    page.keyboard.press("Enter")  # in the field still
+    page.keyboard.press("Enter")  # while still in the field
     start.focus()
     held = "{ key: 'Enter', repeat: true, bubbles: true, cancelable: true }"
     assert start.evaluate(f"(node) => node.dispatchEvent(new KeyboardEvent('keydown', {held}))") is False
@@ -470,7 +470,7 @@ def test_a_held_enter_starts_no_backfill(page: Page, machine: Machine) -> None:
     expect(page.locator("#ask .answer")).to_contain_text("3 runs wait to be sent")
 
 
-def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
+def test_the_result_of_an_action_is_shown_even_if_the_dialog_is_closed(page: Page) -> None:
     held: list[Route] = []
     page.route("**/pause", lambda route: held.append(route))  # noqa: PLW0108
     unfold(page, "fixed")
@@ -481,7 +481,7 @@ def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     expect(page.locator("#ask")).to_be_visible()
-    page.evaluate("document.getElementById('ask').close()")  # as the back button of a phone may
+    page.evaluate("document.getElementById('ask').close()")  # as the back button of a phone might
     while not held:
         page.wait_for_timeout(50)
     held[0].fulfill(status=409, json={"error": "not just now"})
@@ -489,7 +489,7 @@ def test_what_comes_of_it_is_told_whoever_tries_to_leave(page: Page) -> None:
     expect(page.locator("#toast")).to_have_text("Pause fixed: not just now.")
 
 
-def test_one_bad_run_does_not_stop_the_page(page: Page, machine: Machine) -> None:
+def test_one_malformed_run_does_not_break_the_page(page: Page, machine: Machine) -> None:
     post(machine, "schedules/fixed/trigger", request_id="good")
 
     def spoil(route: Route) -> None:
@@ -512,7 +512,7 @@ def test_one_bad_run_does_not_stop_the_page(page: Page, machine: Machine) -> Non
 
 
 @pytest.mark.parametrize("path", ["schedules", "runs"])
-def test_an_answer_of_another_shape_is_told(new_page: NewPage, machine: Machine, path: str) -> None:
+def test_a_malformed_answer_is_reported(new_page: NewPage, machine: Machine, path: str) -> None:
     page = new_page()
     page.route(f"**/api/{path}?*", lambda route: route.fulfill(json={}))
     page.goto(f"{machine.url}/api/dashboard")
@@ -524,7 +524,7 @@ def test_an_answer_of_another_shape_is_told(new_page: NewPage, machine: Machine,
     expect(page.locator("#live")).to_contain_text("Live")
 
 
-def test_a_dialog_says_what_it_cannot_do_and_goes_on(page: Page) -> None:
+def test_a_dialog_reports_an_error_and_stays_usable(page: Page) -> None:
     unfold(page, "hours")
     page.get_by_role("button", name="Backfill").click()
     page.locator("#ask form").evaluate("(form) => { form.noValidate = true; form.from.value = '12026-01-01T01:00' }")
@@ -538,7 +538,7 @@ def test_a_dialog_says_what_it_cannot_do_and_goes_on(page: Page) -> None:
     expect(page.get_by_role("button", name="Dry run")).to_be_enabled()
 
 
-def test_a_cancel_that_was_agreed_to_for_another_state_is_asked_again(page: Page, machine: Machine) -> None:
+def test_cancel_must_be_confirmed_again_if_the_state_has_changed(page: Page, machine: Machine) -> None:
     run = post(machine, "schedules/stuck/trigger", request_id="moved")
     page.get_by_role("button", name="Refresh").click()
     page.locator("#rows .run a[href='#run/stuck!moved']").click()
@@ -554,7 +554,7 @@ def test_a_cancel_that_was_agreed_to_for_another_state_is_asked_again(page: Page
     assert sent == []
 
 
-def test_a_value_without_a_name_and_a_name_twice_are_refused(page: Page) -> None:
+def test_a_parameter_without_name_and_a_repeated_name_are_refused(page: Page) -> None:
     page.evaluate("plans.find((one) => one.name === 'nightly').trigger_overrides = 'any'")
     page.get_by_role("button", name="Trigger nightly").click()
     page.get_by_role("button", name="Add a parameter").click()
@@ -568,7 +568,7 @@ def test_a_value_without_a_name_and_a_name_twice_are_refused(page: Page) -> None
     expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs is there twice")
 
 
-def test_text_of_others_keeps_to_its_place(page: Page, machine: Machine) -> None:
+def test_text_from_outside_cannot_disturb_the_layout(page: Page, machine: Machine) -> None:
     post(machine, "schedules/fixed/trigger", request_id="theirs")
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator("#rows .run a[href='#run/fixed!theirs']")).to_be_attached()
@@ -584,7 +584,7 @@ def test_text_of_others_keeps_to_its_place(page: Page, machine: Machine) -> None
     assert badge["x"] + badge["width"] <= box["x"] + box["width"]
 
 
-def test_a_link_to_a_run_opens_after_a_first_load_that_failed(new_page: NewPage, machine: Machine) -> None:
+def test_a_link_to_a_run_opens_even_if_the_first_load_failed(new_page: NewPage, machine: Machine) -> None:
     run = post(machine, "schedules/held/trigger", request_id="linked")
     page = new_page()
     page.route("**/api/schedules?*", lambda route: route.abort())

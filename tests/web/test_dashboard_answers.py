@@ -1,4 +1,4 @@
-"""What the dashboard answers: why, what a sign means, what would be sent, what is folded up."""
+"""Questions the dashboard answers: why nothing started, what a symbol means, what would be sent."""
 
 import re
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def invented(**other: Any) -> str:
     return repr(run | other).replace("None", "null")
 
 
-def test_why_a_file_started_nothing_is_asked_again_and_again(page: Page, machine: Machine) -> None:
+def test_why_a_file_started_nothing_can_be_asked_repeatedly(page: Page, machine: Machine) -> None:
     unfold(page, "files")
     page.get_by_role("button", name="Why did this file start nothing?").click()
     ask = page.locator("#ask")
@@ -87,7 +87,7 @@ def test_why_a_file_started_nothing_is_asked_again_and_again(page: Page, machine
     assert run["state"] == "submitted"
 
 
-def test_why_a_time_started_nothing(page: Page) -> None:
+def test_why_a_time_started_nothing_is_explained(page: Page) -> None:
     unfold(page, "nightly")
     page.get_by_role("button", name="Why did this time start nothing?").click()
     page.get_by_label("When it should have run").fill("2049-01-01T04:30:00")
@@ -96,7 +96,7 @@ def test_why_a_time_started_nothing(page: Page) -> None:
     expect(page.locator("#ask .answer b")).to_have_text("2049-01-01T03:30:00Z of nightly: it is not due yet")
 
 
-def test_a_question_that_fails_leaves_nothing_in_doubt(page: Page) -> None:
+def test_a_failed_question_is_reported_as_an_error(page: Page) -> None:
     unfold(page, "score")
     page.get_by_role("button", name="Why did this run start nothing?").click()
     page.route("**/explain?*", lambda route: route.abort())
@@ -117,7 +117,7 @@ def test_the_rules_of_a_schedule_are_shown(page: Page) -> None:
             expect(page.locator(f"#plans > li[data-name={name}] .pairs")).to_contain_text(one)
 
 
-def test_the_states_are_explained_one_click_away(page: Page) -> None:
+def test_the_states_are_explained_after_one_click(page: Page) -> None:
     table = page.locator("#meanings")
     expect(table.get_by_text("It may have been started")).to_be_hidden()
 
@@ -128,7 +128,7 @@ def test_the_states_are_explained_one_click_away(page: Page) -> None:
     expect(page.locator("#legend")).to_contain_text("Times: Europe/Berlin")
 
 
-def test_a_schedule_that_is_left_out_is_a_red_row(page: Page) -> None:
+def test_a_schedule_that_is_left_out_is_shown_with_its_error(page: Page) -> None:
     fault = "{ file: 'schedules.yaml', path: 'schedules.broken.cron', value: 'x', message: 'x: expected five fields' }"
     page.evaluate(f"health.faults = [{fault}]; void draw()")
 
@@ -138,7 +138,9 @@ def test_a_schedule_that_is_left_out_is_a_red_row(page: Page) -> None:
     expect(row).to_contain_text("expected five fields")
 
 
-def test_the_trigger_dialog_shows_what_a_template_is_now_and_asks_about_braces(page: Page, machine: Machine) -> None:
+def test_the_trigger_dialog_shows_a_templates_current_value_and_warns_about_braces(
+    page: Page, machine: Machine
+) -> None:
     page.get_by_role("button", name="Trigger nightly").click()
     expect(page.locator("#ask .now")).to_have_text(re.compile(r"now 20\d\d-\d\d-\d\d"))
     page.get_by_label("Value of since").fill("{scheduled_time}")
@@ -161,7 +163,7 @@ def test_the_trigger_dialog_shows_what_a_template_is_now_and_asks_about_braces(p
     assert run["request"]["pipeline_parameters"]["since"] == "{scheduled_time}"
 
 
-def test_what_was_sent_stays_when_the_list_is_loaded_anew(page: Page, machine: Machine) -> None:
+def test_the_sent_request_stays_visible_when_the_list_is_reloaded(page: Page, machine: Machine) -> None:
     run = requests.post(f"{machine.url}/api/schedules/files/trigger", json={"blob": "a.csv"}, timeout=60).json()
     page.goto(f"{machine.url}/api/dashboard#run/{run['key']}")
     expect(page.get_by_text("What was sent")).to_be_visible()
@@ -171,7 +173,7 @@ def test_what_was_sent_stays_when_the_list_is_loaded_anew(page: Page, machine: M
     expect(page.get_by_text("What was sent")).to_be_visible()
 
 
-def test_equal_neighbours_are_folded_up_and_unfolded(page: Page) -> None:
+def test_consecutive_equal_runs_are_collapsed_and_can_be_expanded(page: Page) -> None:
     many = ", ".join(
         invented(key=f"nightly@{number}", created_at=f"2026-11-01T04:{number:02}:00Z") for number in range(9)
     )
@@ -185,7 +187,7 @@ def test_equal_neighbours_are_folded_up_and_unfolded(page: Page) -> None:
     expect(rows).to_have_count(9)
 
 
-def test_what_needs_somebody_is_never_folded_up(page: Page) -> None:
+def test_runs_that_need_attention_are_never_collapsed(page: Page) -> None:
     many = ", ".join(invented(key=f"nightly@{number}", state="failed", reason=None) for number in range(9))
     page.evaluate(f"keep([{many}]); void draw()")
     page.get_by_label("State").select_option("failed")
@@ -193,7 +195,7 @@ def test_what_needs_somebody_is_never_folded_up(page: Page) -> None:
     expect(page.locator("#rows .run")).to_have_count(9)
 
 
-def test_an_unknown_run_is_looked_for_in_the_studio_first(page: Page) -> None:
+def test_the_first_action_for_an_unknown_run_is_to_find_it_in_the_studio(page: Page) -> None:
     now = "new Date().toISOString()"
     url = "https://ml.azure.com/runs/1?wsid=/subscriptions/s/resourcegroups/g/workspaces/w"
     known = invented(key="nightly@1", state="finished", reason=None, studio_url=url)
@@ -213,7 +215,7 @@ def test_an_unsent_run_shows_its_next_attempt_in_the_list(page: Page) -> None:
     expect(page.locator("#rows .run .why")).to_have_text("Next attempt Fri 1 Jan 2049, 04:30: 503")
 
 
-def test_an_hour_can_be_looked_at(page: Page) -> None:
+def test_the_timeline_can_show_one_hour(page: Page) -> None:
     page.get_by_text("1 hour").click()
 
     labels = page.locator("#axis text")
@@ -222,7 +224,7 @@ def test_an_hour_can_be_looked_at(page: Page) -> None:
     expect(page.locator("#plans .strip").first).to_have_attribute("aria-label", re.compile("last hour"))
 
 
-def test_a_card_stays_below_the_pointer_when_a_graver_one_comes(page: Page) -> None:
+def test_a_card_stays_under_the_pointer_when_a_more_serious_one_arrives(page: Page) -> None:
     now = "new Date().toISOString()"
     failed = invented(key="files~1", schedule="files", state="failed", reason=None)
     page.evaluate(f"keep([{{...{failed}, created_at: {now}}}]); void draw()")

@@ -1,4 +1,4 @@
-"""The files of the dashboard, and how they become one answer."""
+"""The dashboard's files, and how they are combined into one answer."""
 
 import base64
 import hashlib
@@ -18,13 +18,13 @@ MODULES = sorted(FILES.glob("*.js"))
 
 
 def joined(folder: Path, **modules: str) -> str:
-    """The script of main.js and of what it imports."""
+    """The script made of main.js and its imports."""
     for name, text in modules.items():
         (folder / f"{name}.js").write_text(text)
     return one_script(folder, "main.js")
 
 
-def test_what_is_imported_comes_first_and_once(tmp_path: Path) -> None:
+def test_imported_modules_come_first_and_only_once(tmp_path: Path) -> None:
     script = joined(
         tmp_path,
         main='import { b } from "./b.js";\nimport {\n  c,\n  d,\n} from "./c.js";\nb(c, d);\n',
@@ -58,12 +58,12 @@ def test_what_is_imported_comes_first_and_once(tmp_path: Path) -> None:
         "/* Not here. */ export const b = 1;",
     ],
 )
-def test_another_way_to_import_or_export_is_refused(tmp_path: Path, line: str) -> None:
+def test_other_forms_of_import_and_export_are_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(ValueError, match=r"^main\.js: "):
         joined(tmp_path, main=f"{line}\n", b="export const b = 1;\n")
 
 
-def test_what_only_comments_say_is_no_import(tmp_path: Path) -> None:
+def test_imports_in_comments_are_ignored(tmp_path: Path) -> None:
     comments = '// To import is to know.\n/** @import { B } from "./b.js" */\n/*\n * export const b = 1;\n */\n'
 
     assert joined(tmp_path, main=comments) == comments
@@ -74,7 +74,7 @@ def test_a_name_that_is_not_exported_cannot_be_imported(tmp_path: Path) -> None:
         joined(tmp_path, main='import { a, b, c } from "./b.js";\n', b="export let a = 1;\nconst b = 1;\n")
 
 
-def test_a_name_under_another_name_cannot_be_imported(tmp_path: Path) -> None:
+def test_an_import_that_renames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"which b\.js does not export"):
         joined(tmp_path, main='import { b as c } from "./b.js";\n', b="export const b = 1;\n")
 
@@ -119,7 +119,7 @@ def test_the_policy_names_the_script_and_the_style_that_are_served() -> None:
     ]
 
 
-def test_what_the_page_shares_with_the_app_is_put_in_as_data() -> None:
+def test_tables_shared_with_the_app_are_embedded_as_data() -> None:
     content = page().get_body().decode()
     [text] = re.findall('<script type="application/json" id="tables">(.*?)</script>', content)
 
@@ -128,23 +128,23 @@ def test_what_the_page_shares_with_the_app_is_put_in_as_data() -> None:
     assert re.findall(r"@property \{.*\} (\w+)", (FILES / "tables.js").read_text()) == list(tables())
 
 
-def test_the_page_has_words_for_all_that_the_app_says() -> None:
+def test_the_page_has_words_for_every_state_reason_and_kind() -> None:
     assert set(tables()["states"]) == {one.value for one in RunState}
     assert set(tables()["reasons"]) == {one.value for one in SkipReason} | {TIMEOUT}
     assert set(tables()["kinds"]) == {one.value for one in RunKind}
 
 
-def test_every_state_has_a_colour() -> None:
+def test_every_state_has_a_color() -> None:
     style = (FILES / "style.css").read_text()
 
     assert [one.value for one in RunState if not re.search(rf"\.s-{one.value}\b[^{{]*\{{ --c:", style)] == []
 
 
-def test_the_types_of_the_api_are_those_of_the_app() -> None:
-    assert (FILES / "api_types.js").read_text() == api_types(), "python -m local.api_types writes them anew"
+def test_the_api_types_of_the_page_match_the_app() -> None:
+    assert (FILES / "api_types.js").read_text() == api_types(), "python -m local.api_types regenerates them"
 
 
-def test_every_module_is_a_part_of_the_script_or_holds_types_alone() -> None:
+def test_every_module_is_part_of_the_script_or_contains_only_types() -> None:
     content = page().get_body().decode()
     left_out = [one.name for one in MODULES if one.read_text().partition("\n")[0] not in content]
 
@@ -163,7 +163,7 @@ def test_every_export_is_imported() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
-def test_a_module_is_short_and_says_what_it_is_about(module: Path) -> None:
+def test_a_module_is_short_and_begins_with_its_purpose(module: Path) -> None:
     lines = module.read_text().splitlines()
 
     assert len(lines) <= 300

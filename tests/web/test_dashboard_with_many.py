@@ -1,4 +1,4 @@
-"""The dashboard with 200 schedules and 1,000 runs: what it asks for, how much it draws, and what an update touches."""
+"""The dashboard with 200 schedules and 1,000 runs: its requests, how much it draws, and what an update changes."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
     lines = [f'  {name(number)}: {{pipeline: score, cron: {{expression: "0 0 1 1 *"}}}}' for number in range(SCHEDULES)]
     head = 'pipelines: {score: {endpoint: "%PIPELINE_ENDPOINT%"}}\nschedules:'
     (folder / "schedules.yaml").write_text("\n".join([head, *lines]))
-    # The reconciler sleeps: what is asked of the table is the page's affair alone.
+    # The reconciler does not run, so all requests to the table come from the page.
     settings = {"SCHEDULES_FILE": str(folder / "schedules.yaml"), "RECONCILE_SCHEDULE": "0 0 0 1 1 *"}
     with Machine(folder, free_ports(5), settings) as running:
         service = TableServiceClient.from_connection_string(running.azurite.connection_string)
@@ -62,14 +62,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
 
 @dataclass
 class Opened:
-    """The page, its first drawing done, and what its main thread has spent."""
+    """The page after its first drawing, and the time its main thread has spent."""
 
     page: Page
     session: CDPSession
     asked: list[str]
 
     def spent(self) -> float:
-        """Seconds of tasks since the page was opened."""
+        """Seconds spent on tasks since the page was opened."""
         metrics = self.session.send("Performance.getMetrics")["metrics"]
         return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
@@ -107,15 +107,15 @@ def opened(new_page: NewPage, machine: Machine) -> Opened:
     return found
 
 
-def test_it_draws_all_schedules_and_the_first_hundred_runs(opened: Opened) -> None:
+def test_all_schedules_and_the_first_hundred_runs_are_drawn(opened: Opened) -> None:
     page = opened.page
     expect(page.locator("#rows .run")).to_have_count(100)
     page.get_by_role("button", name="Show 100 more").click()
     expect(page.locator("#rows .run")).to_have_count(200)
 
     marks = page.evaluate("[...document.querySelectorAll('#plans .strip')].flatMap(marksOf).length")
-    assert marks >= RUNS * 0.9  # of a day; what falls into one slot is one mark
-    rounds = opened.asked.count("health")  # one, unless the load took longer than the pause between two
+    assert marks >= RUNS * 0.9  # within a day; runs in the same slot share one mark
+    rounds = opened.asked.count("health")  # one, unless loading took longer than the time between two refreshes
     assert 1 <= opened.asked.count("schedules?last_runs=0&details=true") <= rounds
     assert len(opened.asked) <= 12 * rounds
 
@@ -125,7 +125,7 @@ def test_it_draws_all_schedules_and_the_first_hundred_runs(opened: Opened) -> No
     expect(page.locator("#runs-count")).to_have_text("100 of 1,000")
 
 
-def test_nothing_moves_under_a_pressed_pointer(opened: Opened) -> None:
+def test_nothing_moves_while_the_pointer_is_pressed(opened: Opened) -> None:
     page, more = opened.page, opened.page.get_by_role("button", name="Show 100 more")
     new = page.locator("#rows .run a[href*='under-a-press']")
     more.hover()
@@ -143,7 +143,7 @@ def test_nothing_moves_under_a_pressed_pointer(opened: Opened) -> None:
     expect(new).to_have_count(1)
 
 
-def test_rows_take_the_same_place_before_they_are_drawn(opened: Opened) -> None:
+def test_rows_take_the_same_space_before_they_are_drawn(opened: Opened) -> None:
     page = opened.page
     height = "document.documentElement.scrollHeight"
     before = page.evaluate(height)
@@ -154,10 +154,10 @@ def test_rows_take_the_same_place_before_they_are_drawn(opened: Opened) -> None:
     assert abs(page.evaluate(height) - before) <= 2
 
 
-def test_an_update_without_news_asks_touches_and_costs_little(opened: Opened) -> None:
+def test_an_update_without_changes_needs_few_requests_and_little_work(opened: Opened) -> None:
     page, first, asked = opened.page, opened.spent(), len(opened.asked)
 
-    # Once a minute the timelines move on; in between nothing does.
+    # The timelines move once a minute; otherwise nothing changes.
     touched = min(page.evaluate(WATCHED_UPDATE) for _ in range(UPDATES))
     update = (opened.spent() - first) / UPDATES
     nodes = page.evaluate("document.querySelectorAll('main *').length")
@@ -168,15 +168,15 @@ def test_an_update_without_news_asks_touches_and_costs_little(opened: Opened) ->
     assert {one.partition("?")[0] for one in opened.asked[asked:]} == {"health", "runs", "schedules"}
     assert len(opened.asked) - asked <= UPDATES * 4
     assert update < first / 2, seen
-    # The work is cut up: no piece of it is a large part of all.
+    # The work is split up: no piece takes a large part of the total time.
     assert longest < first / 2, seen
 
 
 def long_list(state: str | None, back: timedelta) -> Callable[[Route], None]:
-    """3,000 newer runs within half a day, and one of the state so far back."""
+    """3,000 newer runs within half a day, and one run in the given state before them."""
     now = datetime.now(UTC)
 
-    def told(number: int, state: str, at: datetime) -> dict[str, object]:
+    def listed_run(number: int, state: str, at: datetime) -> dict[str, object]:
         names = ("reason", "nominal_time", "due_at", "blob", "batch", "run_id", "studio_url", "azureml_status", "note")
         more = ("next_attempt_at", "submitted_at", "ended_at", "replay_of", "request_id", "requested_by", "error")
         at_text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -191,9 +191,9 @@ def long_list(state: str | None, back: timedelta) -> Callable[[Route], None]:
             "history": [],
         }
 
-    every = [told(number, "skipped", now - timedelta(seconds=15 * number)) for number in range(3000)]
+    every = [listed_run(number, "skipped", now - timedelta(seconds=15 * number)) for number in range(3000)]
     if state is not None:
-        every.append(told(3000, state, now - back))
+        every.append(listed_run(3000, state, now - back))
 
     def answer(route: Route) -> None:
         asked = {key: values[0] for key, values in parse_qs(urlsplit(route.request.url).query).items()}
@@ -210,7 +210,9 @@ def long_list(state: str | None, back: timedelta) -> Callable[[Route], None]:
 
 
 @pytest.mark.parametrize(("state", "back"), [("dead", timedelta(hours=20)), ("rejected", timedelta(days=6))])
-def test_trouble_behind_a_long_list_is_found(new_page: NewPage, machine: Machine, state: str, back: timedelta) -> None:
+def test_a_run_that_needs_attention_is_found_behind_a_long_list(
+    new_page: NewPage, machine: Machine, state: str, back: timedelta
+) -> None:
     page = new_page()
     page.route("**/api/runs?*", long_list(state, back))
     page.goto(f"{machine.url}/api/dashboard")
@@ -219,7 +221,7 @@ def test_trouble_behind_a_long_list_is_found(new_page: NewPage, machine: Machine
     assert page.evaluate("newest.length") < 3001
 
 
-def test_that_nothing_needs_anybody_says_of_what_time_that_is(new_page: NewPage, machine: Machine) -> None:
+def test_the_message_nothing_needs_you_states_the_period_that_was_checked(new_page: NewPage, machine: Machine) -> None:
     page, answer = new_page(), long_list(None, timedelta())
     page.route("**/api/runs?*", lambda route: route.abort() if "state=dead" in route.request.url else answer(route))
     page.goto(f"{machine.url}/api/dashboard")

@@ -1,4 +1,4 @@
-"""What GET /api/health costs: a few requests to the ledger, however much is open."""
+"""GET /api/health makes few requests to the ledger, however many runs are open."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from triggers.web.health import with_open_runs
 
 
 class Counting(MemoryTable):
-    """A table that counts what it is asked."""
+    """A table that counts its requests."""
 
     asked = 0
 
@@ -28,7 +28,7 @@ class Counting(MemoryTable):
         return super().query(partition, first, before, limit, columns)
 
 
-def test_health_makes_five_requests_whatever_is_open() -> None:
+def test_health_makes_at_most_five_requests_whatever_is_open() -> None:
     engine = Engine(utc("2026-11-01T04:00"))
     table = Counting(engine.clock.server_now)
     engine.ledger = Ledger(table)

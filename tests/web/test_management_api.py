@@ -57,12 +57,12 @@ KEY = "the-key"
 class Hook(http.server.BaseHTTPRequestHandler):
     """A webhook that fails the first time."""
 
-    told: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
+    received: ClassVar[list[tuple[dict[str, str], dict[str, Any]]]] = []
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.told.append((dict(self.headers), body))
-        self.send_response(500 if len(self.told) == 1 else 204)
+        self.received.append((dict(self.headers), body))
+        self.send_response(500 if len(self.received) == 1 else 204)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -92,9 +92,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory, hook: str) -> Iterator[Mac
         "HOOK": hook,
         "TYPO_ENDPOINT": f"http://127.0.0.1:{ports[1]}/no/such/path",
         "PYTHON_THREADPOOL_THREAD_COUNT": "6",
-        "LEDGER_RETENTION_DAYS": "3650",  # what is backfilled here lies further back than the usual 90
+        "LEDGER_RETENTION_DAYS": "3650",  # the backfills here go further back than the default of 90 days
     }
-    with Machine(folder, ports, settings, run_seconds=3600) as running:  # none ends beneath a test
+    with Machine(folder, ports, settings, run_seconds=3600) as running:  # no run ends during a test
         running.upload("inbox", "raw/a.csv", b"1,2")
         running.upload("inbox", "elsewhere/b.csv", b"1,2")
         running.wait_until_registered("nightly")
@@ -121,7 +121,7 @@ def until_run(machine: Machine, key: str, state: str) -> dict[str, Any]:
     return dict(run)
 
 
-def test_schedules_tell_what_they_are_and_what_comes_next(machine: Machine) -> None:
+def test_schedules_are_shown_with_their_trigger_and_next_times(machine: Machine) -> None:
     answer = get(machine, "schedules").json()
 
     names = [one["name"] for one in answer["schedules"]]
@@ -140,7 +140,7 @@ def test_schedules_tell_what_they_are_and_what_comes_next(machine: Machine) -> N
     assert get(machine, "schedules/off").json()["status"] == "Disabled"
 
 
-def test_schedules_come_with_as_many_of_their_last_runs_as_wanted(machine: Machine) -> None:
+def test_last_runs_limits_the_runs_returned_per_schedule(machine: Machine) -> None:
     for number in range(2):
         post(machine, "schedules/free/trigger", {"request_id": f"last-{number}"})
 
@@ -154,7 +154,7 @@ def test_schedules_come_with_as_many_of_their_last_runs_as_wanted(machine: Machi
     assert get(machine, "schedules", last_runs="6").status_code == 400
 
 
-def test_the_published_pipelines_own_call_starts_a_run(machine: Machine) -> None:
+def test_a_call_for_a_published_pipeline_starts_a_run(machine: Machine) -> None:
     body = {"ExperimentName": "My_Pipeline", "ParameterAssignments": {"pipeline_arg": 20}}
     header = {"Idempotency-Key": "build-7"}
 
@@ -172,7 +172,7 @@ def test_the_published_pipelines_own_call_starts_a_run(machine: Machine) -> None
     }  # fmt: skip
 
 
-def test_a_call_that_azure_ml_has_not_accepted_says_where_to_ask_and_when(machine: Machine) -> None:
+def test_a_call_not_yet_accepted_by_azure_ml_gets_location_and_retry_after(machine: Machine) -> None:
     post(machine, "schedules/held/pause")
     try:
         answer = post(machine, "schedules/held/submit", {}, headers={"Idempotency-Key": "held"})
@@ -195,7 +195,7 @@ def test_a_call_that_is_never_sent_is_a_409_with_its_row(machine: Machine) -> No
     assert (unknown.status_code, "unknown keys ExperimentNam" in unknown.json()["error"]) == (400, True)
 
 
-def test_schedules_tell_on_request_what_a_trigger_may_change(machine: Machine) -> None:
+def test_with_details_schedules_show_what_a_trigger_may_override(machine: Machine) -> None:
     plain, detailed = (get(machine, "schedules", **query).json() for query in ({}, {"details": "true"}))
 
     assert "pipeline_parameters" not in plain["schedules"][0]
@@ -204,7 +204,7 @@ def test_schedules_tell_on_request_what_a_trigger_may_change(machine: Machine) -
     assert (one["trigger_overrides"], one["description"]) == ("listed", None)
 
 
-def test_a_schedule_that_is_not_there_or_is_faulty_is_told_apart(machine: Machine) -> None:
+def test_a_missing_schedule_is_a_404_and_a_faulty_one_a_409(machine: Machine) -> None:
     unknown, faulty = get(machine, "schedules/nightli"), get(machine, "schedules/faulty")
 
     assert (unknown.status_code, unknown.json()) == (404, {"error": "no schedule 'nightli'; did you mean 'nightly'?"})
@@ -212,7 +212,7 @@ def test_a_schedule_that_is_not_there_or_is_faulty_is_told_apart(machine: Machin
     assert "faulty is left out because of the errors" in faulty.json()["error"]
 
 
-def test_a_trigger_starts_a_run_at_once_and_says_who_and_why(machine: Machine) -> None:
+def test_a_trigger_starts_a_run_at_once_and_records_who_and_why(machine: Machine) -> None:
     body = {
         "pipeline_parameters": {"epochs": 3},
         "scheduled_time": "2026-01-02T03:04:05Z",
@@ -232,7 +232,7 @@ def test_a_trigger_starts_a_run_at_once_and_says_who_and_why(machine: Machine) -
     assert get(machine, key_path(run["key"])).json() == run
 
 
-def test_the_same_request_is_one_run_and_another_body_is_a_conflict(machine: Machine) -> None:
+def test_a_repeated_request_is_one_run_and_another_body_is_a_conflict(machine: Machine) -> None:
     body = {"request_id": "once", "pipeline_parameters": {"epochs": 3}}
 
     first = post(machine, "schedules/nightly/trigger", body)
@@ -244,7 +244,7 @@ def test_the_same_request_is_one_run_and_another_body_is_a_conflict(machine: Mac
     assert "use another request_id" in other.json()["error"]
 
 
-def test_twenty_identical_requests_at_once_are_one_run(machine: Machine) -> None:
+def test_twenty_concurrent_identical_requests_are_one_run(machine: Machine) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(machine, "schedules/free/trigger", {"request_id": "crowd"}), range(20)))
 
@@ -277,11 +277,11 @@ def test_twenty_identical_requests_at_once_are_one_run(machine: Machine) -> None
         ("faulty", {}, 409, "left out because of the errors"),
     ],
 )
-def test_what_may_not_be_triggered_is_refused_with_a_sentence(
+def test_a_trigger_that_is_not_allowed_is_refused_with_an_error_message(
     machine: Machine, schedule: str, body: Any, status: int, sentence: str
 ) -> None:
     def triggered() -> set[str]:
-        """What was started by request; passes send other runs meanwhile."""
+        """The manually triggered runs; passes send other runs in the meantime."""
         names = (str(one["body"]["DisplayName"]) for one in machine.submissions())
         return {name for name in names if name.startswith(f"{schedule}!")}
 
@@ -294,7 +294,7 @@ def test_what_may_not_be_triggered_is_refused_with_a_sentence(
     assert triggered() == before
 
 
-def test_overrides_of_any_kind_are_let_where_the_file_says_so(machine: Machine) -> None:
+def test_with_trigger_overrides_any_every_override_is_accepted(machine: Machine) -> None:
     answer = post(machine, "schedules/free/trigger", {"pipeline_parameters": {"new": "%KEY% {run_key} é"}})
 
     [sent] = [one["body"] for one in machine.submissions() if one["body"]["DisplayName"] == answer.json()["key"]]
@@ -309,7 +309,7 @@ def test_a_blob_is_started_again_by_its_path(machine: Machine) -> None:
     assert sent["DataPathAssignments"]["input"]["RelativePath"] == "raw/a.csv"
 
 
-def test_a_blob_of_a_schedule_with_batches_is_a_batch_of_one_with_its_manifest(machine: Machine) -> None:
+def test_triggering_a_blob_of_a_batched_schedule_starts_a_batch_of_one_with_a_manifest(machine: Machine) -> None:
     run = post(machine, "schedules/gathered/trigger", {"blob": "raw/a.csv", "request_id": "one"}).json()
 
     assert run["batch"]["count"] == 1
@@ -317,7 +317,7 @@ def test_a_blob_of_a_schedule_with_batches_is_a_batch_of_one_with_its_manifest(m
     assert sent["DataPathAssignments"]["input"]["RelativePath"] == run["batch"]["manifest"]
 
 
-def test_a_paused_schedule_says_why_and_starts_only_what_people_ask_for(machine: Machine) -> None:
+def test_a_paused_schedule_shows_its_note_and_can_still_be_triggered(machine: Machine) -> None:
     first = post(machine, "schedules/held/pause", {"note": "inventory", "by": "ann"}).json()
     again = post(machine, "schedules/held/pause", {"note": "another"}).json()
     asked = post(machine, "schedules/held/trigger", {}).json()
@@ -329,7 +329,7 @@ def test_a_paused_schedule_says_why_and_starts_only_what_people_ask_for(machine:
     assert (resumed["paused"], resumed["pause_note"]) == (False, None)
 
 
-def test_a_backfill_is_shown_then_started_then_already_there(machine: Machine) -> None:
+def test_a_backfill_can_be_previewed_then_started_and_starts_nothing_when_repeated(machine: Machine) -> None:
     body = {"from": "2026-01-01", "to": "2026-01-01T03:00:00Z"}
 
     shown = post(machine, "schedules/filled/backfill", {**body, "dry_run": True}).json()
@@ -352,7 +352,7 @@ def test_a_backfill_is_shown_then_started_then_already_there(machine: Machine) -
         ({"from": "never", "to": "2026-01-01"}, "from: 'never' is not a time"),
     ],
 )
-def test_a_backfill_of_nothing_is_refused(machine: Machine, body: Any, sentence: str) -> None:
+def test_an_invalid_backfill_is_refused(machine: Machine, body: Any, sentence: str) -> None:
     answer = post(machine, "schedules/filled/backfill", body)
 
     assert answer.status_code == 400
@@ -409,14 +409,14 @@ def test_runs_of_all_schedules_are_merged_by_time_and_filtered(machine: Machine)
         ({"oops": "1"}, "unknown field `oops`"),
     ],
 )
-def test_a_wrong_question_for_runs_is_refused(machine: Machine, query: dict[str, str], sentence: str) -> None:
+def test_an_invalid_query_for_runs_is_refused(machine: Machine, query: dict[str, str], sentence: str) -> None:
     answer = get(machine, "runs", **query)
 
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]
 
 
-def test_a_rejected_run_is_replayed_when_its_cause_is_mended_or_not(machine: Machine) -> None:
+def test_a_rejected_run_can_be_replayed_repeatedly(machine: Machine) -> None:
     run = post(machine, "schedules/wrong/trigger", {"request_id": "r"}).json()
     assert run["state"] == "rejected"
 
@@ -433,7 +433,7 @@ def test_a_rejected_run_is_replayed_when_its_cause_is_mended_or_not(machine: Mac
     assert replay.json()["requested_by"] == "ann"
 
 
-def test_a_replay_gives_the_persons_parameters_again(machine: Machine) -> None:
+def test_a_replay_keeps_the_parameters_of_the_trigger(machine: Machine) -> None:
     body = {"request_id": "again", "pipeline_parameters": {"epochs": 7}}
     post(machine, "schedules/stuck/pause")
     key = "nightly!again"
@@ -447,7 +447,7 @@ def test_a_replay_gives_the_persons_parameters_again(machine: Machine) -> None:
     assert sent["ParameterAssignments"]["epochs"] == "7"
 
 
-def test_cancel_asks_azure_ml_for_what_it_runs(machine: Machine) -> None:
+def test_canceling_a_submitted_run_cancels_it_in_azure_ml(machine: Machine) -> None:
     run = post(machine, "schedules/free/trigger", {}).json()
 
     canceled = post(machine, f"{key_path(run['key'])}/cancel").json()
@@ -459,7 +459,7 @@ def test_cancel_asks_azure_ml_for_what_it_runs(machine: Machine) -> None:
     assert (again.status_code, again.json()["error"]) == (409, f"{run['key']} has ended: canceled")
 
 
-def test_a_run_that_waits_for_its_next_attempt_is_canceled_and_stays_so(machine: Machine) -> None:
+def test_a_run_waiting_for_its_next_attempt_can_be_canceled_for_good(machine: Machine) -> None:
     post(machine, "schedules/stuck/resume")
     run = post(machine, "schedules/stuck/trigger", {"request_id": "c"}).json()
     assert run["state"] == "unsent"
@@ -471,7 +471,7 @@ def test_a_run_that_waits_for_its_next_attempt_is_canceled_and_stays_so(machine:
     assert get(machine, key_path(run["key"])).json()["state"] == "canceled"
 
 
-def test_only_what_has_failed_is_replayed(machine: Machine) -> None:
+def test_a_submitted_run_cannot_be_replayed(machine: Machine) -> None:
     run = post(machine, "schedules/free/trigger", {}).json()
 
     answer = post(machine, f"{key_path(run['key'])}/replay", {"force": True})
@@ -491,7 +491,7 @@ def test_keys_are_percent_encoded_and_decoded_once(machine: Machine) -> None:
         assert get(machine, key_path(odd)).status_code == 404, odd
 
 
-def test_a_long_poll_ends_with_the_run_and_waiters_are_few(machine: Machine) -> None:
+def test_a_long_poll_ends_with_the_run_and_the_number_of_waiters_is_limited(machine: Machine) -> None:
     run = post(machine, "schedules/stuck/trigger", {"request_id": "w"}).json()
     path = key_path(run["key"])
     started = time.monotonic()
@@ -513,28 +513,28 @@ def test_a_long_poll_ends_with_the_run_and_waiters_are_few(machine: Machine) -> 
 
 
 @pytest.mark.parametrize("wait", ["-1", "201", "a"])
-def test_a_wrong_wait_is_refused(machine: Machine, wait: str) -> None:
+def test_an_invalid_wait_is_refused(machine: Machine, wait: str) -> None:
     run = post(machine, "schedules/free/trigger", {}).json()
 
     assert get(machine, key_path(run["key"]), wait=wait).status_code == 400
 
 
-def test_a_webhook_is_told_of_an_end_until_it_listens(machine: Machine) -> None:
+def test_an_end_is_sent_to_the_webhook_until_it_is_accepted(machine: Machine) -> None:
     run = post(machine, "schedules/wrong/trigger", {"request_id": "told"}).json()
     assert run["state"] == "rejected"
 
-    def told() -> list[tuple[dict[str, str], dict[str, Any]]]:
-        return [one for one in Hook.told if one[1]["subject"] == run["key"]]
+    def events_of_the_run() -> list[tuple[dict[str, str], dict[str, Any]]]:
+        return [one for one in Hook.received if one[1]["subject"] == run["key"]]
 
     def attempts_of_the_first() -> int:
-        ids = [one[1]["id"] for one in Hook.told]
+        ids = [one[1]["id"] for one in Hook.received]
         return ids.count(ids[0]) if ids else 0
 
     end = time.monotonic() + 60
-    while not told() or attempts_of_the_first() < 2:  # the first was answered 500
+    while not events_of_the_run() or attempts_of_the_first() < 2:  # the first attempt was answered with 500
         assert time.monotonic() < end
         time.sleep(0.2)
-    headers, event = told()[-1]
+    headers, event = events_of_the_run()[-1]
     assert headers["Content-Type"] == "application/cloudevents+json"
     assert "Authorization" not in headers
     assert (event["specversion"], event["type"]) == ("1.0", "azureml-triggers.run.ended")
@@ -543,7 +543,7 @@ def test_a_webhook_is_told_of_an_end_until_it_listens(machine: Machine) -> None:
     assert attempts_of_the_first() == 2
 
 
-def test_health_is_as_pinned(machine: Machine) -> None:
+def test_health_has_exactly_the_documented_fields(machine: Machine) -> None:
     health = get(machine, "health")
 
     assert health.status_code == 503  # one schedule is faulty
@@ -556,7 +556,7 @@ def test_health_is_as_pinned(machine: Machine) -> None:
     assert set(health.json()["faults"][0]) == {"file", "path", "value", "message"}
 
 
-def test_bodies_that_are_too_large_or_no_json_are_refused(machine: Machine) -> None:
+def test_bodies_that_are_too_large_or_not_json_are_refused(machine: Machine) -> None:
     path = f"{machine.url}/api/schedules/free/trigger"
 
     large = requests.post(path, data=b'{"note": "' + b"x" * 100_000 + b'"}', timeout=60)
@@ -572,7 +572,7 @@ def test_wrong_methods_are_refused(machine: Machine, method: str) -> None:
     assert requests.request(method, f"{machine.url}/api/schedules", timeout=60).status_code == 405
 
 
-def test_no_answer_may_be_read_by_other_pages_or_kept(machine: Machine) -> None:
+def test_answers_allow_no_other_origin_and_no_caching(machine: Machine) -> None:
     answer = get(machine, "schedules")
 
     assert "Access-Control-Allow-Origin" not in answer.headers
@@ -592,9 +592,7 @@ def test_no_answer_may_be_read_by_other_pages_or_kept(machine: Machine) -> None:
     ],
     ids=str,
 )
-def test_the_host_stand_in_has_no_key_and_refuses_pages_of_other_sites(
-    machine: Machine, headers: dict[str, str]
-) -> None:
+def test_the_host_stand_in_refuses_requests_from_other_sites(machine: Machine, headers: dict[str, str]) -> None:
     texts = {"Content-Type": "text/plain", **headers}
     answers = [
         requests.post(f"{machine.url}/{path}", data="{}", headers=texts, timeout=60)
@@ -604,7 +602,7 @@ def test_the_host_stand_in_has_no_key_and_refuses_pages_of_other_sites(
     assert [answer.status_code for answer in answers] == [403, 403]
 
 
-def test_the_description_is_valid_and_names_every_function(machine: Machine) -> None:
+def test_the_openapi_description_is_valid_and_contains_every_function(machine: Machine) -> None:
     document = get(machine, "openapi.json").json()
 
     operations = {one["operationId"] for path in document["paths"].values() for one in path.values()}
@@ -617,14 +615,14 @@ def test_the_description_is_valid_and_names_every_function(machine: Machine) -> 
 
 
 @pytest.mark.parametrize("examples", ["3", pytest.param("100", marks=pytest.mark.proof)])
-def test_schemathesis_finds_no_answer_that_the_description_does_not_tell(
+def test_schemathesis_finds_no_answer_outside_the_openapi_description(
     machine: Machine, tmp_path: Path, examples: str
 ) -> None:
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     document = get(machine, "openapi.json").json()
     wait = document["paths"]["/api/runs/{key}"]["get"]["parameters"][1]
     assert (wait["name"], wait["schema"].pop("maximum")) == ("wait", 200)
-    wait["schema"]["maximum"] = 1  # longer than that nobody waits here
+    wait["schema"]["maximum"] = 1  # the test must not wait longer
     (tmp_path / "openapi.json").write_text(json.dumps(document))
 
     done = subprocess.run(

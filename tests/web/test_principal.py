@@ -1,4 +1,4 @@
-"""Who is signed in, as App Service authentication tells it: whatever else stands in the header is nobody."""
+"""The signed-in user from App Service authentication; anything else in the header means no user."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ NAMED: dict[str, Any] = {"name_typ": "upn", "claims": [{"typ": "upn", "val": "an
 
 
 def requested_by(header: bytes) -> str | None:
-    """Who a trigger says has asked, when this is what the host has put into the header."""
+    """The `requested_by` of a run that is triggered with this header from the host."""
     engine = Engine(utc("2026-11-01T04:00")).wired(schedule())
     app: Any = SimpleNamespace(engine=engine, settings=SimpleNamespace(has_app_service_authentication=True))
     functions = func.FunctionApp()
@@ -31,7 +31,7 @@ def requested_by(header: bytes) -> str | None:
     return found
 
 
-def test_the_name_of_whoever_is_signed_in_counts() -> None:
+def test_the_name_of_the_signed_in_user_is_recorded() -> None:
     assert requested_by(json.dumps(NAMED).encode()) == "ann@contoso.example"
 
 
@@ -56,5 +56,5 @@ def test_the_name_of_whoever_is_signed_in_counts() -> None:
     ],
     ids=lambda header: repr(header[:40]),
 )
-def test_anything_else_is_nobody_and_never_an_error(header: bytes) -> None:
+def test_a_malformed_header_means_no_user_and_never_raises(header: bytes) -> None:
     assert requested_by(header) is None
