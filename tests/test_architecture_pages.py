@@ -453,7 +453,10 @@ def test_every_file_and_test_that_a_page_names_exists(page: str) -> None:
     quoted = set(re.findall(r"`([^`\n]+)`", text))
     paths = {one for one in quoted if re.fullmatch(r"[\w./-]+(?:\.(?:py|md|json|toml|bicep|js|yaml|zip|env)|/)", one)}
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    roots = (ROOT, ROOT / "triggers")
+    folders = ("triggers", "tests", "infra", "local", "docs", "bench")
+    there = [f"/{path.relative_to(ROOT).as_posix()}" for folder in folders for path in (ROOT / folder).rglob("*")]
+    there += [f"/{path.name}" for path in ROOT.iterdir()]
+    there += [f"{path}/" for path in there]
 
-    assert [one for one in sorted(paths) if not any((root / one).exists() for root in roots)] == []
+    assert [one for one in sorted(paths) if not any(path.endswith(f"/{one}") for path in there)] == []
     assert [one for one in quoted if one.startswith("test_") and "." not in one and f"def {one}(" not in sources] == []
