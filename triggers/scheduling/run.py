@@ -101,9 +101,7 @@ TOLD_STATES = ENDED_STATES - {RunState.SKIPPED}
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.WAITING: frozenset({RunState.SUBMITTING, RunState.SKIPPED, RunState.CANCELED}),
-    RunState.SUBMITTING: frozenset(
-        {RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.UNKNOWN, RunState.DEAD}
-    ),
+    RunState.SUBMITTING: frozenset({RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.UNKNOWN}),
     RunState.UNSENT: frozenset({RunState.SUBMITTING, RunState.SUBMITTED, RunState.DEAD, RunState.CANCELED}),
     RunState.UNKNOWN: frozenset(
         {RunState.SUBMITTED, RunState.UNSENT, RunState.REJECTED, RunState.CANCELED, RunState.UNTRACKED}
