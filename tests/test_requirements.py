@@ -104,7 +104,7 @@ def test_what_bench_alone_measures_against_is_listed_there() -> None:
     assert set(PEERS.values()) == set(pinned("bench/peers.txt"))
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev", "requirements-site"])
 def test_the_lock_has_what_is_listed_and_a_hash_for_everything(name: str) -> None:
     locked = pinned(f"{name}.txt")
     blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / f"{name}.txt").read_text())[1:]
