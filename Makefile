@@ -7,6 +7,8 @@ STORAGE := .local/.azurite-$(AZURITE)-installed
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --dist loadgroup
 DASHBOARD_CHECKS := .local/dashboard-checks
+SITE_TOOLS := .local/site-tools
+SITE := .local/site
 
 # The Python of this shell if it fits, else the first that does.
 fits = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -14,7 +16,7 @@ version = import sys; print("%d.%d" % sys.version_info[:2])
 CANDIDATES := python3 python3.12 python3.13 python3.11 python
 PYTHON ?= $(shell for one in $(CANDIDATES); do $$one -c '$(fits)' 2>/dev/null && echo $$one && break; done)
 
-.PHONY: help docs demo run upload unit integration test proof mutants screenshots check format schema lock bench bench-quick setup setup-python clean
+.PHONY: help docs site demo run upload unit integration test proof mutants screenshots check format schema lock bench bench-quick setup setup-python clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
@@ -36,7 +38,7 @@ unit: $(VENV) ## run the tests that start no process: the fast loop
 integration: setup ## run the unit tests and those that need the storage emulator
 	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs
 
-test: setup ## run every test but the proof, on all cores, and list what was skipped and why
+test: setup $(SITE_TOOLS)/.installed ## run every test but the proof, on all cores, and list what was skipped and why
 	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
 
 proof: setup ## run the long tests: every seed, large batches, long fuzzing; then the mutants
@@ -62,9 +64,15 @@ format: $(VENV) $(DASHBOARD_CHECKS)/.installed ## format the code and fix what t
 	$(BIN)/ruff check --fix .
 	$(DASHBOARD_CHECKS)/node_modules/.bin/biome check --write --config-path=local/dashboard-checks/lint.json triggers/web/dashboard
 
-docs: $(VENV) ## write the generated parts of docs/
+docs: $(VENV) ## write the generated parts of docs/, then build the site of all pages
 	$(BIN)/python -m local.pages
 	$(BIN)/python -m local.pictures
+	@$(MAKE) --no-print-directory site
+
+site: $(SITE_TOOLS)/.installed ## build the site of all pages; a warning is an error
+	@rm -rf $(SITE)
+	@$(SITE_TOOLS)/bin/python -m sphinx --fail-on-warning --quiet --conf-dir local/site --doctree-dir $(SITE)/read . $(SITE)/html
+	@echo "Open $(SITE)/html/index.html"
 
 schema: $(VENV) ## write schedules.schema.json and the dashboard's types
 	$(BIN)/python -m local.schema > schedules.schema.json
@@ -75,6 +83,7 @@ lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes fo
 	$(BIN)/uv pip compile $(LOCK) requirements.in --output-file requirements.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-local.in --output-file requirements-local.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/uv pip compile $(LOCK) requirements-site.in --output-file requirements-site.txt
 LOCK := --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command 'make lock'
 
 screenshots: setup ## write docs/images from the dashboard itself; needs Chromium
@@ -113,12 +122,14 @@ ifneq ($(shell $(PYTHON) -c '$(version)' 2>/dev/null),$(shell $(BIN)/python -c '
 endif
 endif
 
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
+INSTALL := -m pip install --disable-pip-version-check --quiet --require-hashes
+PIP := $(BIN)/python $(INSTALL)
+CHECK_PYTHON = $(or $(PYTHON),false) -c '$(fits)' 2>/dev/null || { \
+	echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),$(firstword $(CANDIDATES))) is not one:" \
+		"install one, and name it if it is not found: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
 
 $(APP): requirements-local.txt
-	@$(or $(PYTHON),false) -c '$(fits)' 2>/dev/null || { \
-		echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),$(firstword $(CANDIDATES))) is not one:" \
-			"install one, and name it if it is not found: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+	@$(CHECK_PYTHON)
 	@$(PYTHON) -c 'import sys; print("Using Python", sys.version.split()[0], "from", sys.executable)'
 	@$(PYTHON) -m venv --clear .venv
 	@echo "Installing Python packages into .venv (80 MB) …"
@@ -144,6 +155,14 @@ $(DASHBOARD_CHECKS)/.installed: local/dashboard-checks/package.json local/dashbo
 	@mkdir -p $(DASHBOARD_CHECKS)
 	@cp local/dashboard-checks/package.json local/dashboard-checks/package-lock.json $(DASHBOARD_CHECKS)
 	cd $(DASHBOARD_CHECKS) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Sphinx and its theme are no part of what is tested or deployed.
+$(SITE_TOOLS)/.installed: requirements-site.txt
+	@$(CHECK_PYTHON)
+	@$(PYTHON) -m venv --clear $(SITE_TOOLS)
+	@echo "Installing the tools for the documentation's site into $(SITE_TOOLS) (120 MB) …"
+	@$(SITE_TOOLS)/bin/python $(INSTALL) -r requirements-site.txt
 	@touch $@
 
 clean: ## delete .venv and .local

@@ -104,7 +104,7 @@ def test_the_peers_of_the_benchmarks_are_listed_in_bench() -> None:
     assert set(PEERS.values()) == set(pinned("bench/peers.txt"))
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev", "requirements-site"])
 def test_each_lock_has_every_requirement_and_a_hash_for_every_package(name: str) -> None:
     locked = pinned(f"{name}.txt")
     blocks = re.split(r"\n(?=[A-Za-z])", (ROOT / f"{name}.txt").read_text())[1:]

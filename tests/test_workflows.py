@@ -123,3 +123,15 @@ def test_every_make_target_of_a_workflow_exists(path: Path) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert set(re.findall(r"\bmake ([a-z-]+)", path.read_text(encoding="utf-8"))) <= set(targets)
+
+
+def test_the_site_is_built_for_every_pull_request_and_published_without_one() -> None:
+    build, publish = jobs("site.yml")["build"], jobs("site.yml")["publish"]
+    no_pull_request = "github.event_name != 'pull_request'"
+    upload = next(step for step in build["steps"] if "upload-pages-artifact" in step.get("uses", ""))
+
+    assert set(triggers("site.yml")) == {"pull_request", "push", "workflow_dispatch"}
+    assert triggers("site.yml")["push"] == {"tags": ["v*"]}
+    assert (upload["if"], publish["if"]) == (no_pull_request, no_pull_request)
+    assert build["permissions"] == {"contents": "read"}
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
