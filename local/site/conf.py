@@ -26,7 +26,7 @@ NAVIGATION = {
     "Deploying": ["docs/deploy", "docs/deploy-reference", "docs/security"],
     "Operating": ["docs/operations", "docs/dashboard", "docs/performance"],
     "Reference": ["docs/settings", "docs/cli", "docs/cli-commands", "docs/http-api", "docs/http-api-answers"],
-    "Architecture": ["docs/architecture"],
+    "Architecture": ["docs/architecture", "docs/sequences", "docs/rows", "docs/decisions"],
     "Project": ["CONTRIBUTING", "CHANGELOG", "SECURITY"],
 }
 """The pages of each part, without `.md`."""

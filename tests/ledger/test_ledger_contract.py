@@ -223,7 +223,7 @@ def test_slots_are_read_again_after_a_claim_unless_it_was_the_latest_to_take_one
     assert len(ledger.slots_after(name, known, taken).open_runs) == 3, "the same run was claimed again in the meantime"
     present = ledger.get(first.key)
     assert present is not None
-    ended = ledger.update(present, present.to(RunState.DEAD, NOW, ended_at=NOW))
+    ended = ledger.update(present, present.to(RunState.REJECTED, NOW, ended_at=NOW))
     assert ended is not None
     assert first.key not in {one.key for one in ledger.slots_after(name, known, ended).open_runs}
 
