@@ -173,6 +173,8 @@ class App:
     @built_once
     def _storage_session(self) -> "Session":
         """The HTTP session for storage: one connection per thread, with a shared TLS context."""
+        from urllib.request import getproxies
+
         from .azureml.connection_pool import new_session
         from .azureml.wire import MAX_IDLE
 
@@ -180,7 +182,9 @@ class App:
             session = new_session(self._most_threads, self.settings.ca_bundle, MAX_IDLE)
         except OSError as error:
             raise UnusableConnection(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
-        session.trust_env = True  # use the environment's proxies, as the storage clients do by default
+        # Use the environment's proxies, as the storage clients do by default. Without any, requests would search the
+        # environment for them at each request, which costs a tenth of it.
+        session.trust_env = bool(getproxies())
         return session
 
     @property

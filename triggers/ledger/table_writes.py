@@ -25,6 +25,10 @@ from .ports import Create, Delete, Merge, Operation
 _JSON: Final = {"Content-Type": "application/json", "Accept": "application/json", "DataServiceVersion": "3.0"}
 _PART: Final = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
 _CODE: Final = re.compile(r'"code"\s*:\s*"(\w+)"|<(?:\w+:)?code>(\w+)<', re.IGNORECASE)
+_DONE: Final = re.compile(
+    rb"HTTP/1\.1 2\d\d [^\r\n]*\r\n(?:(?!etag:)[^\r\n]+\r\n)*etag: *([^\r\n]+)\r\n", re.IGNORECASE
+)
+"""A part of an answer to a transaction that was carried out, with its ETag."""
 _SAID: Final = re.compile(r'"value"\s*:\s*"((?:[^"\\]|\\.)*)"|<(?:\w+:)?message[^>]*>([^<]*)<', re.IGNORECASE)
 
 
@@ -112,8 +116,18 @@ def _body(calls: Sequence[_Call], batch: str, changes: str) -> str:
     return f"{head}{''.join(parts)}--{changes}--\r\n\r\n--{batch}--\r\n"
 
 
-def _etags(response: HttpResponse, number: int) -> list[str | None]:
+def _etags(response: HttpResponse, number: int) -> Sequence[str | None]:
     """The ETags in the answer to a transaction; raises the error of the part that was refused."""
+    content_type = response.headers.get("Content-Type", "")
+    if response.content.rstrip().endswith(f"--{content_type.partition('boundary=')[2]}--".encode()):
+        found = [etag.decode() for etag in _DONE.findall(response.content)]
+        if len(found) == number:
+            return found
+    return _parsed_etags(response, number)
+
+
+def _parsed_etags(response: HttpResponse, number: int) -> Sequence[str | None]:
+    """As `_etags`, for every answer that is not a plain success: it parses the answer as a whole."""
     kind = f"Content-Type: {response.headers.get('Content-Type', '')}\r\n\r\n"
     message = message_from_bytes(kind.encode() + response.content)
     parts = [str(one.get_payload()) for one in message.walk() if one.get_content_type() == "application/http"]
