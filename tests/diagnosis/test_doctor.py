@@ -636,6 +636,10 @@ def test_malformed_answers_and_settings_are_reported_in_sentences(
     findings = {(verdict, subject): sentence for verdict, subject, sentence, _ in wrong(capsys)}
     assert code == 1
     assert findings == {
+        ("fault", "settings"): (
+            "app settings: DataStorage: DataStorage__queueServiceUri does not begin with https://; "
+            "write https://ACCOUNT.queue.core.windows.net"
+        ),
         ("not checked", "workspace ws1"): "the service did not send a list",
         ("fault", "datastore blobs"): "the check itself failed: AttributeError",
         ("fault", "storage DataStorage/inbox"): (
