@@ -61,7 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     values: Mapping[str, str]
     faults: tuple[Fault, ...]
     warnings: tuple[str, ...]
-    """What is allowed, and rarely meant."""
+    """Values that are allowed but rarely meant."""
     schedules_file: str
     reconcile_threads: int
     """Threads of a reconciler pass, in addition to those that functions run on."""
