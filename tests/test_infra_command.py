@@ -204,7 +204,7 @@ def test_many_timers_raise_the_maximum_instance_count() -> None:
 def test_schedules_without_a_timer_need_no_room_for_one() -> None:
     manual = "".join(f"  m{n}: {{pipeline: p, manual: {{}}}}\n" for n in range(60))
 
-    found = told(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{manual}")
+    found = infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{manual}")
 
     assert found["maximumInstanceCount"] == 40
 
