@@ -201,6 +201,13 @@ def test_health_warns_of_values_meant_for_tests(tmp_path: Path) -> None:
     assert of_settings == ["UNKNOWN_SETTLE_SECONDS is 2: values below 60 are for tests"]
 
 
+def test_health_warns_of_a_time_zone_of_the_host(tmp_path: Path) -> None:
+    _, body = health(tmp_path, BOTH, WEBSITE_TIME_ZONE="Europe/Berlin")
+
+    of_settings = [one for one in body["warnings"] if not one.startswith("schedules.yaml:")]
+    assert [one.partition(":")[0] for one in of_settings] == ["WEBSITE_TIME_ZONE is set"]
+
+
 def test_health_shows_the_warnings_of_validate_without_folder_names(tmp_path: Path) -> None:
     _, body = health(tmp_path, BOTH.replace("0 4 * * *", "0 4 1-7 * 0"))
 

@@ -201,6 +201,14 @@ def test_many_timers_raise_the_maximum_instance_count() -> None:
     )
 
 
+def test_schedules_without_a_timer_need_no_room_for_one() -> None:
+    manual = "".join(f"  m{n}: {{pipeline: p, manual: {{}}}}\n" for n in range(60))
+
+    found = infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{manual}")
+
+    assert found["maximumInstanceCount"] == 40
+
+
 def test_long_or_unusual_schedule_names_become_valid_event_grid_names() -> None:
     text = "pipelines: {p: {endpoint: https://x.api.azureml.ms/1}}\nschedules:\n" + "".join(
         f"  {name}: {{pipeline: p, change: {{datastore: d, container: one}}}}\n"

@@ -216,8 +216,9 @@ def watched_connections(config: Config) -> dict[str, tuple[str, ...]]:
 def connection_faults(wanted: Mapping[str, tuple[str, ...]], settings: Settings) -> Iterator[Fault]:
     """Yield a fault for each connection whose settings do not suffice to reach its services."""
     for prefix, services in wanted.items():
-        if sentence := connections.problem(prefix, settings.values, services):
-            yield Fault(file="app settings", path=prefix, value="", message=sentence)
+        for problem in (connections.problem, connections.bare_address):
+            if sentence := problem(prefix, settings.values, services):
+                yield Fault(file="app settings", path=prefix, value="", message=sentence)
 
 
 def _spread() -> float:

@@ -40,6 +40,8 @@ DEPLOYED: Final = frozenset(
 )
 """The settings that an environment's parameters may contain; the template sets the others."""
 _THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
+_HOSTS_ZONE: Final = "WEBSITE_TIME_ZONE"
+"""The zone in which the Functions host reads NCRONTAB; the timers' are written for UTC."""
 _SHORTEST_RETENTION = 7
 _MOST_RECONCILE_THREADS = 64
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
@@ -59,7 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     values: Mapping[str, str]
     faults: tuple[Fault, ...]
     warnings: tuple[str, ...]
-    """Values that are allowed but meant only for tests."""
+    """Values that are allowed but rarely meant."""
     schedules_file: str
     reconcile_threads: int
     """Threads of a reconciler pass, in addition to those that functions run on."""
@@ -150,11 +152,15 @@ def read(values: Mapping[str, str]) -> Settings:
 
 
 def _warnings(values: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(
+    low = tuple(
         f"{name} is {values[name]}: values below {least} are for tests"
         for name, least in _LEAST_IN_PRODUCTION.items()
         if values.get(name) and not _seconds_problem(values[name]) and float(values[name]) < least
     )
+    if not values.get(_HOSTS_ZONE):
+        return low
+    sentence = f"{_HOSTS_ZONE} is set: timers fire at other times than in UTC, and their runs start minutes late"
+    return (*low, f"{sentence}; remove it, each schedule has its own time_zone")
 
 
 def _seconds_problem(value: str) -> str | None:

@@ -636,6 +636,10 @@ def test_malformed_answers_and_settings_are_reported_in_sentences(
     findings = {(verdict, subject): sentence for verdict, subject, sentence, _ in wrong(capsys)}
     assert code == 1
     assert findings == {
+        ("fault", "settings"): (
+            "app settings: DataStorage: DataStorage__queueServiceUri does not begin with https://; "
+            "write https://ACCOUNT.queue.core.windows.net"
+        ),
         ("not checked", "workspace ws1"): "the service did not send a list",
         ("fault", "datastore blobs"): "the check itself failed: AttributeError",
         ("fault", "storage DataStorage/inbox"): (
@@ -709,14 +713,29 @@ class Refusing(BaseHTTPRequestHandler):
         pass
 
 
+class WithPoison(Refusing):
+    """One that lets the identity do everything, and has three messages in its poison queue."""
+
+    def do_GET(self) -> None:
+        body = b"<?xml version='1.0'?><EnumerationResults><Blobs/><Containers/><Queues/></EnumerationResults>"
+        self.send_response(200)
+        if "/webjobs-blobtrigger-poison?" in self.path:
+            self.send_header("x-ms-approximate-messages-count", "3")
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 @pytest.fixture
-def refusing(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def refusing(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
     """The URL of such an account, and its certificate."""
+    handler: type[Refusing] = getattr(request, "param", Refusing)
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     openssl += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(openssl, check=True, capture_output=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -747,6 +766,23 @@ def test_for_an_identity_without_roles_each_missing_role_is_named(
         ("storage DataStorage/inbox", "the identity needs the role Storage Blob Data Owner"),
         ("storage DataStorage", "the identity needs the role Storage Queue Data Contributor"),
     ]
+
+
+@pytest.mark.parametrize("refusing", [WithPoison], indirect=True)
+def test_what_lies_in_the_poison_queue_is_a_warning(
+    doctor: Doctor, refusing: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, certificate = refusing
+    uris = {f"DataStorage__{service}ServiceUri": url for service in ("blob", "queue")}
+
+    doctor("--json", DataStorage="", REQUESTS_CA_BUNDLE=str(certificate), **uris)
+
+    [(verdict, sentence, remedy)] = [(one[0], *one[2:]) for one in wrong(capsys) if one[1] == "storage DataStorage"]
+    assert (verdict, sentence) == (
+        "warning",
+        "the queue webjobs-blobtrigger-poison holds about 3 events that failed five times",
+    )
+    assert "az storage message clear --queue-name webjobs-blobtrigger-poison" in str(remedy)
 
 
 def test_doctor_checks_the_demo_in_its_own_process(azureml: AzureMl, storage: Azurite) -> None:

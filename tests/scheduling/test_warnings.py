@@ -183,3 +183,22 @@ def test_warnings_name_only_dates_that_really_occur(keys: str, expected: list[st
 
     assert len(said) == len(expected)
     assert all(part in sentence for part, sentence in zip(expected, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("taxi_2026-11", None),
+        ("{scheduled_time:%Y-%m}-%ENDPOINT%", None),
+        ("my exp/2026?", "' '"),
+        ("nightly.train", "'.'"),
+        ("{scheduled_time:%Y}/a", "'/'"),
+    ],
+)
+def test_an_experiment_that_the_sdk_would_refuse_is_named(name: str, odd: str | None) -> None:
+    said = [
+        one.partition(": Azure ML's")[0]
+        for one in warned(f"cron: {{expression: 0 4 * * *}}\nexperiment_name: '{name}'")
+    ]
+
+    assert said == ([f"schedules.s.experiment_name: has {odd}"] if odd else [])

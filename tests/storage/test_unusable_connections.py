@@ -1,11 +1,13 @@
 """An unusable connection is reported in one sentence that does not reveal the setting's value."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from azure.core.credentials import AccessToken, TokenCredential
 
-from triggers.settings import UnusableConnection
+from triggers.app import App
+from triggers.settings import UnusableConnection, read
 from triggers.storage.connections import blob_service, table_service
 
 SERVICES = pytest.mark.parametrize(
@@ -46,3 +48,39 @@ def test_a_setting_that_is_no_uri_is_reported_without_its_value(
         f"the app setting {name} is not the URI of a service, as https://ACCOUNT.{service}.core.windows.net"
     )
     assert raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"serviceUri": "https://a.blob.core.windows.net"},
+            "Data__serviceUri alone is not enough here; add Data__blobServiceUri and Data__queueServiceUri",
+        ),
+        (
+            {"accountName": "a"},
+            "Data__accountName alone is not enough here; add Data__blobServiceUri and Data__queueServiceUri",
+        ),
+        (
+            {"blobServiceUri": "https://a.blob.core.windows.net"},
+            "the app setting Data (a connection string) does not exist, nor Data__queueServiceUri; add one of them",
+        ),
+        (
+            {"blobServiceUri": "https://a.blob.core.windows.net", "queueServiceUri": "a.queue.core.windows.net"},
+            "Data__queueServiceUri does not begin with https://; write https://ACCOUNT.queue.core.windows.net",
+        ),
+        ({"blobServiceUri": "https://a.blob.core.windows.net", "queueServiceUri": "https://a.queue/"}, None),
+    ],
+)
+def test_half_of_a_connection_by_identity_is_an_error_before_the_host_meets_it(
+    tmp_path: Path, settings: dict[str, str], sentence: str | None
+) -> None:
+    (tmp_path / "schedules.yaml").write_text(
+        "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/y'}}\n"
+        "schedules: {s: {pipeline: p, change: {datastore: d, connection: Data, container: ccc}}}\n"
+    )
+    given = {f"Data__{name}": value for name, value in settings.items()}
+
+    faults = App(read({"AzureWebJobsStorage": "UseDevelopmentStorage=true", **given}), tmp_path).faults()
+
+    assert [fault.message for fault in faults] == ([] if sentence is None else [sentence])

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..scheduling.change import MANIFESTS
-from ..scheduling.config import ChangeSchedule, ChangeTrigger
+from ..scheduling.config import ChangeSchedule, ChangeTrigger, TimeSchedule
 from ..scheduling.file.loading import load
 from ..scheduling.file.yaml_text import Tree, parse
 from ..scheduling.globs import literal_ends
@@ -49,7 +49,7 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
     """
     config = load(text, file, {name: _resolved(value) for name, value in environment.items()})
     changes = {name: one.trigger for name, one in config.schedules.items() if isinstance(one, ChangeSchedule)}
-    timers = len(config.schedules) - len(changes)
+    timers = sum(isinstance(one, TimeSchedule) for one in config.schedules.values())
     instances = max(_LEAST_INSTANCES, timers + _OTHER_INSTANCES)
     watched: dict[str, set[str]] = {}
     for trigger in changes.values():

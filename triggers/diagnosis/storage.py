@@ -124,7 +124,7 @@ def check_container(account: Account, container: str, *, writes_manifests: bool)
 
 
 def check_poison_queue(account: Account) -> Findings:
-    """Check the queue for blobs whose function failed five times; the host creates it when it first needs it."""
+    """Check the queue of blobs whose function failed five times; the host creates it when needed, never empties it."""
     if not account.lacks("queue"):
         yield from _queues(
             account, f"storage {account.connection}", f"/{_POISON}?comp=metadata", f"the queue {_POISON}"
@@ -152,12 +152,20 @@ def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
         yield not_checked(subject, f"{account.connection} names no queue service", remedy)
         return
     with _asked(account, subject, what, QUEUE_ROLE) as findings:
-        status = _queue_status(uri.rstrip("/") + query, account.credential)
-        findings.append(ok(subject, f"{what} can be queried{'; there is none yet' if status == 404 else ''}"))
+        status, held = _queue_status(uri.rstrip("/") + query, account.credential)
+        if held:
+            remedy = (
+                "sweeps start these files, or, with polling_interval 0, a backfill; then "
+                f"az storage message clear --queue-name {_POISON} --account-name ACCOUNT --auth-mode login"
+            )
+            findings.append(warning(subject, f"{what} holds about {held} events that failed five times", remedy))
+        else:
+            findings.append(ok(subject, f"{what} can be queried{'; there is none yet' if status == 404 else ''}"))
     yield from findings
 
 
-def _queue_status(url: str, credential: "TokenCredential") -> int:
+def _queue_status(url: str, credential: "TokenCredential") -> tuple[int, int]:
+    """200 or 404, and how many messages a queue says that it holds."""
     from azure.core import PipelineClient
     from azure.core.exceptions import HttpResponseError
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, HeadersPolicy, RetryPolicy
@@ -172,7 +180,7 @@ def _queue_status(url: str, credential: "TokenCredential") -> int:
         response = client.send_request(HttpRequest("GET", url), connection_timeout=5, read_timeout=10)
     if response.status_code not in {200, 404}:
         raise HttpResponseError(response=response)
-    return int(response.status_code)
+    return int(response.status_code), int(response.headers.get("x-ms-approximate-messages-count", "0"))
 
 
 @contextmanager

@@ -24,11 +24,23 @@ def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...])
     missing = [name for name in (f"{prefix}__{service}ServiceUri" for service in services) if not settings.get(name)]
     if not missing:
         return None
-    if settings.get(f"{prefix}__accountName"):
-        return f"{prefix}__accountName alone is not enough here; add {' and '.join(missing)}"
+    for given in (f"{prefix}__accountName", f"{prefix}__serviceUri"):
+        if settings.get(given):
+            return f"{given} alone is not enough here; add {' and '.join(missing)}"
     return (
         f"the app setting {prefix} (a connection string) does not exist, nor {' and '.join(missing)}; add one of them"
     )
+
+
+def bare_address(prefix: str, settings: Mapping[str, str], services: tuple[str, ...]) -> str | None:
+    """Which address lacks its https://, which our clients would put before it and the Functions host does not."""
+    if settings.get(prefix):
+        return None
+    for service in services:
+        name = f"{prefix}__{service}ServiceUri"
+        if not settings.get(name, "https://").lower().startswith("https://"):
+            return f"{name} does not begin with https://; write https://ACCOUNT.{service}.core.windows.net"
+    return None
 
 
 def blob_service(

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..config import AfterSchedule, ChangeSchedule, Config, Overlap, Schedule, Target
 from ..faults import Fault, FaultList
-from ..templates import MissingSetting, expand, names_in
+from ..templates import MissingSetting, expand, names_in, tokens
 from .foreign_templates import foreign_templates
 from .foresight import foreseen
 from .glob_warnings import glob_warnings
@@ -15,6 +15,9 @@ from .target_rules import RULES, cannot_be_canceled, cannot_be_followed
 
 _WITHOUT_AN_END: Final = frozenset({"untracked", "dead", "rejected"})
 """The end states of runs that cannot be polled in Azure ML."""
+
+_OF_EXPERIMENTS: Final = r"[A-Za-z0-9_-]+"
+"""https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"""
 
 
 def warnings_of(config: Config, now: datetime) -> list[Fault]:
@@ -68,6 +71,12 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
         yield (
             "overlap",
             "a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait",
+        )
+    written = "".join(one for one in tokens(schedule.request.experiment_name) if isinstance(one, str))
+    if odd := re.sub(_OF_EXPERIMENTS, "", written):
+        yield (
+            "experiment_name",
+            f"has {odd[0]!r}: Azure ML's SDK takes letters, digits, _ and - only, and the service may refuse the run",
         )
     if not isinstance(schedule, ChangeSchedule):
         return
