@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from builders import Outside
 
+from bench.measuring import LIMIT, Range, Report
 from bench.reconciler import Nobody, seconds
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
@@ -44,7 +45,8 @@ LATENCY = 0.3
 class Slow(Nobody):
     """An endpoint that accepts everything after a delay; accepted runs never end."""
 
-    def __init__(self) -> None:
+    def __init__(self, latency: float = LATENCY) -> None:
+        self._latency = latency
         self._lock = Lock()
         self.keys: list[str] = []
         self.under_way = self.most = 0
@@ -53,7 +55,7 @@ class Slow(Nobody):
         with self._lock:
             self.under_way += 1
             self.most = max(self.most, self.under_way)
-        time.sleep(LATENCY)
+        time.sleep(self._latency)
         with self._lock:
             self.under_way -= 1
             self.keys.append(submission.run_key)
@@ -68,7 +70,7 @@ class Slow(Nobody):
 
 def main() -> None:
     runs, threads, targets = (int(text) for text in [*sys.argv[1:], "5000", "16", "4"][:3])
-    config = load(file_with(targets), "bench", {})
+    config, report = load(file_with(targets), "bench", {}), Report("backlog", 1)
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
         service = TableServiceClient.from_connection_string(azurite.connection_string)
         ledger, endpoint = Ledger(AzureTable(lambda: service)), Slow()
@@ -76,8 +78,14 @@ def main() -> None:
         sample = rate(ledger, config, endpoint, 1)
         fill(ledger, config, runs)
         everything = rate(ledger, config, endpoint, threads)
-    print(f"1 thread: {sample:.1f} runs a second; {threads} threads: {everything:.1f}, {everything / sample:.1f} x")
-    print(f"{len(endpoint.keys)} sent, {len(set(endpoint.keys))} different ones, at most {endpoint.most} at a time")
+    assert len(endpoint.keys) == len(set(endpoint.keys)), "each run is sent once"
+    minutes = runs / everything / 60
+    columns = ["", "runs a second"]
+    rows = [["1 thread", sample], [f"{threads} threads, {targets} pipelines", everything]]
+    report.table("backlog", columns, rows)
+    held_back = f"Minutes for {runs:,} held-back runs, {LATENCY * 1000:.0f} ms each"
+    report.figure(held_back, LIMIT, Range(minutes, minutes, minutes), 4)
+    report.close()
 
 
 def file_with(targets: int) -> str:

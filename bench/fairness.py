@@ -17,6 +17,7 @@ from pathlib import Path
 from azure.data.tables import TableServiceClient
 
 from bench.backlog import Slow, engine_of, held_back
+from bench.measuring import Report
 from bench.reconciler import seconds
 from local.azurite import Azurite, free_ports
 from triggers.ledger.azure_table import AzureTable
@@ -54,11 +55,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
         service = TableServiceClient.from_connection_string(azurite.connection_string)
         ledger = Ledger(AzureTable(lambda: service))
-        starvation(ledger, hanging)
-        burst(ledger)
+        report = Report("fairness", 1)
+        report.table("fairness", ["", "seconds"], [*starvation(ledger, hanging), *burst(ledger)])
+        report.close()
 
 
-def starvation(ledger: Ledger, hanging: int) -> None:
+def starvation(ledger: Ledger, hanging: int) -> list[list[object]]:
     names = [*(f"a{number}" for number in range(hanging)), "zz"]
     config, endpoint = file_of(names), Hanging()
     for name in names:
@@ -68,10 +70,13 @@ def starvation(ledger: Ledger, hanging: int) -> None:
     engine.reconciliation.run_pass(Pool(16))
     assert endpoint.sent_at is not None, "the healthy schedule had its turn in the first pass"
     took, one_by_one = endpoint.sent_at - started, hanging * RUNS * HANGS_FOR
-    print(f"behind {hanging} hanging schedules: sent after {took:.1f} s, one by one after {one_by_one:.0f} s at least")
+    return [
+        [f"a healthy schedule's run, behind {hanging} schedules that hang, is sent after", took],
+        ["one by one, it would be sent after", one_by_one],
+    ]
 
 
-def burst(ledger: Ledger) -> None:
+def burst(ledger: Ledger) -> list[list[object]]:
     config = file_of(["burst"], f"max_concurrent_runs: {AT_ONCE}, ")
     engine, of = engine_of(config, ledger, Slow()), config.schedules["burst"]
     assert isinstance(of, TimeSchedule)
@@ -83,7 +88,8 @@ def burst(ledger: Ledger) -> None:
     states: Counter[str] = Counter()
     with ThreadPoolExecutor(AT_ONCE) as threads:
         taken = seconds(lambda: states.update(threads.map(fire, range(AT_ONCE))))
-    print(f"{AT_ONCE} claims at once: {dict(states)} after {taken:.1f} s")
+    assert states["submitted"] == AT_ONCE, states
+    return [[f"{AT_ONCE} claims of one schedule at once are all submitted after", taken]]
 
 
 def file_of(names: list[str], more: str = "") -> Config:

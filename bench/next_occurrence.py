@@ -2,17 +2,16 @@
 
     python -m bench.peers bench.next_occurrence [rounds]
 
-The bar: at most 100 µs. Rounds are interleaved; what is shown are medians with their ranges, of CPU time. "Right" are
-the next five firings before, in and after each clock change of 2026, counted against a walk along the zone's clocks
-minute by minute (a time in a gap fires when the gap ends, one that comes twice fires the first time).
+"Right" are the next five firings before, in and after each clock change of 2026, counted against a walk along the
+zone's clocks minute by minute (a time in a gap fires when the gap ends, one that comes twice fires the first time).
 """
 
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -24,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from time_oracle import moved_by_clock_changes
 
+from bench.measuring import LIMIT, Range, Report, Spent, argument, in_turn, ratio, spent
 from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.times.occurrences import next_after
@@ -34,10 +34,11 @@ RULES: Mapping[str, tuple[str, Callable[[datetime], bool]]] = {
     "every day at 02:30": ("30 2 * * *", lambda at: (at.hour, at.minute) == (2, 30)),
     "every day at 03:00": ("0 3 * * *", lambda at: (at.hour, at.minute) == (3, 0)),
 }
+Rule: TypeAlias = Callable[[datetime, int], list[datetime]]
 CHANGES = (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC))
 
 
-def ours(expression: str) -> Callable[[datetime, int], list[datetime]]:
+def ours(expression: str) -> Rule:
     rule = f"cron: {{expression: '{expression}', time_zone: Europe/Berlin}}"
     text = f"pipelines: {{p: {{endpoint: 'https://x.api.azureml.ms/y'}}}}\nschedules: {{s: {{pipeline: p, {rule}}}}}"
     found = load(text, "bench", {}).schedules["s"]
@@ -46,7 +47,7 @@ def ours(expression: str) -> Callable[[datetime, int], list[datetime]]:
     return lambda after, number: list(next_after(trigger, after, number))
 
 
-def by_cronsim(expression: str) -> Callable[[datetime, int], list[datetime]]:
+def by_cronsim(expression: str) -> Rule:
     def found(after: datetime, number: int) -> list[datetime]:
         times = CronSim(expression, after.astimezone(ZONE))
         return [next(times).astimezone(UTC) for _ in range(number)]
@@ -54,7 +55,7 @@ def by_cronsim(expression: str) -> Callable[[datetime, int], list[datetime]]:
     return found
 
 
-def by_croniter(expression: str) -> Callable[[datetime, int], list[datetime]]:
+def by_croniter(expression: str) -> Rule:
     def found(after: datetime, number: int) -> list[datetime]:
         times = croniter(expression, after.astimezone(ZONE))
         return [times.get_next(datetime).astimezone(UTC) for _ in range(number)]
@@ -62,7 +63,7 @@ def by_croniter(expression: str) -> Callable[[datetime, int], list[datetime]]:
     return found
 
 
-def by_apscheduler(expression: str) -> Callable[[datetime, int], list[datetime]]:
+def by_apscheduler(expression: str) -> Rule:
     trigger = CronTrigger.from_crontab(expression, timezone=ZONE)
 
     def found(after: datetime, number: int) -> list[datetime]:
@@ -78,7 +79,7 @@ def by_apscheduler(expression: str) -> Callable[[datetime, int], list[datetime]]
     return found
 
 
-def by_dateutil(expression: str) -> Callable[[datetime, int], list[datetime]]:
+def by_dateutil(expression: str) -> Rule:
     minute, hour = expression.split()[:2]
     frequency = HOURLY if hour == "*" else DAILY
     hours = {} if hour == "*" else {"byhour": int(hour)}
@@ -106,26 +107,28 @@ WAYS = {
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rounds = argument(1, 9)
+    report = Report("next_occurrence", rounds)
     made = {name: [way(expression) for expression, _ in RULES.values()] for name, way in WAYS.items()}
     moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=29 * number) for number in range(CALLS)]
-    spent: dict[str, list[float]] = {name: [] for name in made}
-    for _ in range(rounds):
-        for name, rules in made.items():
-            started = time.process_time()
-            for moment in moments:
-                for rule in rules:
-                    rule(moment, 1)
-            spent[name].append((time.process_time() - started) / (CALLS * len(rules)) * 1e6)
-    print("| | µs, median | range | right at clock changes |")
-    print("| --- | ---: | ---: | ---: |")
+
+    def asked(rules: list[Rule]) -> Spent:
+        return spent(lambda: [rule(moment, 1) for moment in moments for rule in rules])
+
+    found = in_turn({name: partial(asked, rules) for name, rules in made.items()}, rounds)
+    cpus = {name: [one.cpu / (CALLS * len(RULES)) * 1e6 for one in each] for name, each in found.items()}
+    rows = []
     for name, rules in made.items():
-        right, asked = correctness(rules)
-        low, high = min(spent[name]), max(spent[name])
-        print(f"| {name} | {statistics.median(spent[name]):.0f} | {low:.0f} to {high:.0f} | {right} of {asked} |")
+        right, of = correctness(rules)
+        rows.append([name, Range.of(cpus[name]), f"{right} of {of}"])
+    report.figure("The next occurrence, in µs", LIMIT, Range.of(cpus["this app"]), 100)
+    report.table("occurrences", ["", "CPU, µs", "right at clock changes"], rows)
+    for name in ("croniter", "cronsim"):
+        report.figure("The next occurrence", name, ratio(cpus["this app"], cpus[name]))
+    report.close()
 
 
-def correctness(rules: list[Callable[[datetime, int], list[datetime]]]) -> tuple[int, int]:
+def correctness(rules: list[Rule]) -> tuple[int, int]:
     """How many of the answers around clock changes are right."""
     right = asked = 0
     for rule, (_, names) in zip(rules, RULES.values(), strict=True):

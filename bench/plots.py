@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import costs
-from bench.shown import ROOT, ratio, results
+from bench.measuring import ROOT, short
+from bench.results import figures, is_ratio, results
 
 THEMES: Final = {
     "light": ("#1f2328", "#d0d7de", "#0969da", "#8c959f"),
@@ -26,8 +27,13 @@ def main() -> None:
     for theme, (ink, grid, accent, muted) in THEMES.items():
         colors = {"text.color": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink}
         with mpl.rc_context({**colors, "axes.edgecolor": grid, "grid.color": grid, "legend.labelcolor": ink}):
-            _draw(f"performance-{theme}", partial(_ratios, accent=accent, muted=muted), 3.6)
+            ratios = sum(is_ratio(figure) for figure, _, _ in figures(results()))
+            _draw(f"performance-{theme}", partial(_ratios, accent=accent, muted=muted), 0.8 + 0.38 * ratios)
             _draw(f"costs-{theme}", partial(_costs, accent=accent, muted=muted), 4.2)
+
+            figure = Figure(figsize=(8.4, 6), layout="constrained")
+            _curves(figure, accent, muted)
+            _save(figure, f"growth-{theme}")
 
 
 def _draw(name: str, drawn: Callable[[Axes], None], height: float) -> None:
@@ -35,23 +41,49 @@ def _draw(name: str, drawn: Callable[[Axes], None], height: float) -> None:
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     drawn(axes)
+    _save(figure, name)
+
+
+def _save(figure: Figure, name: str) -> None:
     figure.savefig(ROOT / "docs" / "images" / f"{name}.svg", transparent=True, metadata={"Date": None})
 
 
 def _ratios(axes: Axes, accent: str, muted: str) -> None:
-    figures = results()["figures"][::-1]
-    names = [f"{one['named'].split(', ')[0]}\nbeside {one['beside']}" for one in figures]
-    numbers = [one["ratio"] for one in figures]
+    shown = [(figure, spread) for figure, spread, _ in figures(results()) if is_ratio(figure)][::-1]
+    names = [f"{figure['named']}\nbeside {figure['beside']}" for figure, _ in shown]
+    numbers = [spread.median for _, spread in shown]
     axes.barh(names, numbers, color=[accent if one < 1 else muted for one in numbers], height=0.55)
-    for at, one in enumerate(figures):
-        axes.annotate(ratio(one["ratio"]), (one["ratio"], at), (4, 0), textcoords="offset points", va="center")
+    for at, (_, spread) in enumerate(shown):
+        axes.plot([spread.low, spread.high], [at, at], color=axes.yaxis.label.get_color(), linewidth=1)
+        axes.annotate(short(spread.median), (spread.high, at), (5, 0), textcoords="offset points", va="center")
     axes.axvline(1, color=muted, linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlim(0.015, 3)
+    axes.set_xlim(0.015, 5)
     axes.set_xticks([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
     axes.minorticks_off()
     axes.tick_params(axis="y", labelsize=8, length=0)
-    axes.set_xlabel("CPU here ÷ CPU there (below 1 is cheaper here)")
+    axes.set_xlabel("here ÷ there (below 1 is cheaper here); lines: from the lowest to the highest round")
+
+
+def _curves(figure: Figure, accent: str, muted: str) -> None:
+    """What grows with the number of things, and what does not."""
+    curves = [(name, curve) for one in results().values() for name, curve in one["curves"].items()]
+    for axes, (name, curve) in zip(figure.subplots(2, 2).flat, curves, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        for line, points in curve["series"].items():
+            theirs = line.startswith("list_")
+            axes.plot(
+                *zip(*points, strict=True), label=line, color=muted if theirs else accent, marker="o", markersize=3
+            )
+            axes.lines[-1].set_linestyle("--" if len(axes.lines) > 1 else "-")
+        axes.set_title({"reconciler": "a pass"}.get(name, name), fontsize=10)
+        axes.set_xlabel(curve["across"])
+        axes.set_ylabel(curve["up"])
+        axes.set_xscale("symlog", linthresh=10)
+        axes.set_ylim(bottom=0)
+        axes.grid(linewidth=0.5)
+        if len(curve["series"]) > 1:
+            axes.legend(frameon=False, fontsize=8)
 
 
 def _costs(axes: Axes, accent: str, muted: str) -> None:

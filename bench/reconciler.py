@@ -1,9 +1,9 @@
-"""What a pass of the reconciler costs beside a past of ended runs, on Azurite: what is open counts, not what is past.
+"""What a pass of the reconciler, a page of runs and the health report cost, beside ended and open runs, on Azurite.
 
-Counted are the requests to the storage service and the rows in its answers; the time of the same pass is shown beside
-the time of a single read by its full key, since the emulator itself becomes slower the more it holds.
+    python -m bench.reconciler [most ended] [most open]     default: 100000 20000; filling takes some minutes
 
-python -m bench.reconciler [ended runs]
+Counted are the requests to the storage service and the rows in its answers. Open runs are not due. The emulator itself
+becomes slower the more it holds, so the clock says less than the counts and the CPU of this process do.
 """
 
 import statistics
@@ -11,9 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import requests
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from builders import Outside
 
+from bench.measuring import Report, argument, spent
 from local.azurite import Azurite, free_ports
 from triggers.clock import SystemClock
 from triggers.engine import Engine
@@ -44,7 +46,7 @@ FILE = (
     "pipelines: {p: {endpoint: 'https://x.api.azureml.ms/y'}}\n"
     "schedules: {s: {pipeline: p, cron: {expression: 0 4 * * *}}}"
 )
-OPEN = 50
+ROUNDS = 5
 
 
 class Nobody:
@@ -80,60 +82,75 @@ class CountedSession(requests.Session):
             self.rows += len(response.json().get("value", [None]))
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one pass, and of one read by its full key, in seconds (medians)."""
+def main() -> None:
+    ended, opened = argument(1, 100_000), argument(2, 20_000)
+    report = Report("reconciler", ROUNDS)
+    rows: list[list[object]] = []
+    passes: dict[str, dict[float, float]] = {"beside ended runs": {}, "with open runs": {}}
+    for beside, waiting in ((0, 0), (1_000, 0), (ended, 0), (0, 1_000), (0, opened)):
+        with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
+            found = costs(azurite.connection_string, beside, waiting)
+        rows.append([f"{beside:,} ended, {waiting:,} open", *(str(one) for one in found)])
+        if not waiting:
+            passes["beside ended runs"][beside] = found[0].cpu
+        if not beside:
+            passes["with open runs"][waiting] = found[0].cpu
+    report.table("reconciler", ["requests, rows read, CPU", *ASKED], rows)
+    report.curve("reconciler", "runs", "CPU of a pass, ms", passes)
+    report.close()
 
+
+class Cost(NamedTuple):
     sent: int
     rows: int
-    pass_time: float
-    read_time: float
+    cpu: float
+    """Milliseconds, the median of the rounds."""
 
     def __str__(self) -> str:
-        times = f"{self.pass_time * 1000:.0f} ms, a single read {self.read_time * 1000:.1f} ms"
-        return f"{self.sent} requests, {self.rows} rows, {times}"
+        return f"{self.sent}, {self.rows:,}, {self.cpu:.0f} ms"
 
 
-def main() -> None:
-    ended = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder), free_ports(3), in_memory=True) as azurite:
-        session = CountedSession()
-        transport = RequestsTransport(session=session, session_owner=False)
-        service = TableServiceClient.from_connection_string(azurite.connection_string, transport=transport)
-        ledger = Ledger(AzureTable(lambda: service))
-        ledger.register("s", datetime.now(UTC))
-        reconciliation = wired(ledger)
-        now = datetime.now(UTC)
-        for number in range(OPEN):
-            run = one(f"s!open-{number}", RunState.UNSENT, now, next_attempt_at=now + timedelta(days=1))
-            request = build_request(load(FILE, "bench", {}).schedules["s"], replace(run, nominal_time=now))
-            ledger.insert(replace(run, request=request).first(now))
-        empty = cost(reconciliation, ledger, session)
-        fill(ledger.table, ended, now)
-        full = cost(reconciliation, ledger, session)
-        pages = [paged(ledger, session, wanted) for wanted in (Wanted(), Wanted(state=RunState.DEAD))]
-    print(f"{OPEN} open runs alone: {empty}")
-    print(f"beside {ended} ended: {full}")
-    for title, (sent, rows, taken) in zip(("newest runs", "dead ones, of which there are none"), pages, strict=True):
-        print(f"a page of the {title}: {sent} requests, {rows} rows, {taken * 1000:.0f} ms")
-    print(f"a pass took {full.pass_time / empty.pass_time:.2f} x, a read {full.read_time / empty.read_time:.2f} x")
+def costs(connection_string: str, ended: int, opened: int) -> list[Cost]:
+    """What each of the questions costs in a ledger with so many ended and open runs."""
+    session = CountedSession()
+    transport = RequestsTransport(session=session, session_owner=False)
+    service = TableServiceClient.from_connection_string(connection_string, transport=transport)
+    ledger = Ledger(AzureTable(lambda: service))
+    now = datetime.now(UTC)
+    ledger.register("s", now)
+    fill(ledger.table, ended, now)
+    fill_open(ledger, opened, now)
+    reconciliation = wired(ledger)
+    asked = (
+        reconciliation.run_pass,
+        lambda: page(ledger, Wanted()),
+        lambda: page(ledger, Wanted(state=RunState.DEAD)),
+        lambda: (ledger.open_summary(), ledger.last_pass()),
+    )
+    return [cost(call, session) for call in asked]
 
 
-def paged(ledger: Ledger, session: CountedSession, wanted: Wanted) -> tuple[int, int, float]:
-    """Requests, rows and seconds of a page of runs."""
+ASKED = ("a pass", "the newest runs", "the dead runs, of which there are none", "health")
+
+
+def cost(call: Callable[[], object], session: CountedSession) -> Cost:
+    call()
     session.sent, session.rows = 0, 0
-    taken = seconds(lambda: page(ledger, wanted))
-    return session.sent, session.rows, taken
-
-
-def cost(reconciliation: Reconciliation, ledger: Ledger, session: CountedSession) -> Cost:
-    reconciliation.run_pass()
-    session.sent, session.rows = 0, 0
-    reconciliation.run_pass()
+    call()
     sent, rows = session.sent, session.rows
-    passes = statistics.median(seconds(reconciliation.run_pass) for _ in range(7))
-    reads = statistics.median(seconds(lambda: ledger.get("s!open-7")) for _ in range(100))
-    return Cost(sent, rows, passes, reads)
+    return Cost(sent, rows, statistics.median(spent(call).cpu for _ in range(ROUNDS)) * 1e3)
+
+
+def fill_open(ledger: Ledger, number: int, now: datetime) -> None:
+    """Runs that wait for their next attempt tomorrow, thirty a transaction."""
+    schedule = load(FILE, "bench", {}).schedules["s"]
+    for start in range(0, number, 30):
+        operations: list[Operation] = []
+        for position in range(start, min(start + 30, number)):
+            run = one(f"s!open-{position}", RunState.UNSENT, now, next_attempt_at=now + timedelta(days=1))
+            request = build_request(schedule, replace(run, nominal_time=now))
+            operations += ledger.insert_operations(replace(run, request=request).first(now))
+        assert ledger.table.write("s", operations) is not None
 
 
 def wired(ledger: Ledger) -> Reconciliation:

@@ -1,28 +1,19 @@
-"""The tables and plots of docs/performance.md, out of results.toml and the model of costs.
+"""The tables and plots of docs/performance.md, out of bench/results/ and the model of costs.
 
 python -m bench.shown            writes the tables
 python -m bench.peers bench.plots    draws the plots
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final
 
 from bench import costs
+from bench.measuring import ROOT, markdown, short
+from bench.results import ORDER, figures, is_ratio, results
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "performance.md"
-ASKED: Final = 24
-"""How many answers around clock changes `bench.next_occurrence` asks for."""
-
-Results: TypeAlias = Mapping[str, Any]
-
-
-def results() -> Results:
-    """What was measured, as the file has it."""
-    return tomllib.loads((Path(__file__).parent / "results.toml").read_text())
 
 
 def main() -> None:
@@ -41,30 +32,28 @@ def with_tables(page: str) -> str:
 
 
 def _figures() -> Iterator[str]:
-    yield "| | here | beside it | ratio | command |"
-    yield "| --- | ---: | --- | ---: | --- |"
-    for one in results()["figures"]:
-        spread = " [{}..{}]".format(*map(ratio, one["range"])) if "range" in one else ""
-        there = f"{one['beside']}{': ' + one['there'] if 'there' in one else ''}"
-        measured = f"{ratio(one['ratio'])}{spread}"
-        yield f"| {one['named']} | {one.get('here', '')} | {there} | {measured} | `{one['command']}` |"
+    rows = []
+    for figure, spread, command in figures(results()):
+        bar = "" if figure["most"] is None else f"at most {short(figure['most'])}"
+        missed = figure["most"] is not None and spread.median > figure["most"]
+        beside = figure["beside"] if is_ratio(figure) else ""
+        rows.append([figure["named"], beside, str(spread), f"{bar}, **missed**" if missed else bar, f"`{command}`"])
+    yield from markdown(["", "beside", "here ÷ there", "bar", "command"], rows)
 
 
-def ratio(number: float) -> str:
-    """A ratio with two figures that say something."""
-    return f"{number:.3f}" if number < 0.03 else f"{number:.2f}"
-
-
-def _occurrences() -> Iterator[str]:
-    yield "| | µs, median | right at clock changes |"
-    yield "| --- | ---: | ---: |"
-    for one in results()["occurrences"]:
-        yield f"| {one['named']} | {one['microseconds']} | {one['right']} of {ASKED} |"
+def _measured(name: str) -> Iterator[str]:
+    one: Mapping[str, Any] = results()[name]
+    for table in one["tables"].values():
+        yield from markdown(table["columns"], table["rows"])
+        yield ""
+    rounds = f"{one['rounds']} rounds, " if one["rounds"] > 1 else ""
+    low, high = one["load"]
+    yield f"`{one['command']}`: {rounds}{one['machine']}, load {low:.1f} to {high:.1f}, {one['day']}."
 
 
 TABLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
     "figures": _figures,
-    "occurrences": _occurrences,
+    **{name: partial(_measured, name) for name in ORDER},
     "costs": lambda: costs.table(costs.prices()),
 }
 
