@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from local.site.sequence import drawn
+
 ROOT = Path(__file__).resolve().parents[2]
 START = "README"
 NAVIGATION = {
@@ -31,6 +33,7 @@ NAVIGATION = {
 }
 """The pages of each part, without `.md`."""
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_MERMAID = re.compile(r"\A```mermaid\n(.*)```\Z", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s#:]+)\)")
 _PICTURE = re.compile(r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img src="([^"]+)" (alt="[^"]+")>\s*</picture>')
 _PICTURES = {".png", ".svg"}
@@ -67,6 +70,7 @@ def page(text: str, folder: Path, files: str = "") -> str:
     """The text of a page in this folder, with the changes that Sphinx needs; code blocks stay as they are.
 
     A `<picture>` becomes two images, which follow the reader's choice of light or dark. A link to a picture opens it.
+    A block of Mermaid becomes the HTML of its diagram.
     Links to other files lead to the same files below `files`; where that is empty, the site has a copy to download.
     """
 
@@ -82,6 +86,7 @@ def page(text: str, folder: Path, files: str = "") -> str:
 
     parts = _FENCE.split(text)
     parts[::2] = [_LINK.sub(link, _PICTURE.sub(picture, part)) for part in parts[::2]]
+    parts[1::2] = [_MERMAID.sub(lambda found: drawn(found[1]), part) for part in parts[1::2]]
     return "".join(parts)
 
 
