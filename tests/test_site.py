@@ -15,7 +15,7 @@ import pytest
 from dashboard_pages import NewPage, browser, new_page
 from playwright.sync_api import Page, expect
 
-from local.site.conf import NAVIGATION, START, navigation, page
+from local.site.conf import NAVIGATION, START, narrower, navigation, page
 from local.site.sequence import drawn
 
 __all__ = ["browser", "new_page"]  # fixtures
@@ -212,6 +212,15 @@ def test_a_line_that_the_site_does_not_draw_is_an_error(line: str) -> None:
         drawn(f"{DIAGRAM}    {line}\n")
 
 
+def test_a_long_name_in_a_table_is_broken_where_a_part_of_it_begins() -> None:
+    code = '<code class="docutils literal"><span class="pre">{}</span></code>'
+    cell = f"<p>a/b {code.format('tests/a_b/test_c.py')} {code.format('_LIVES')} {code.format('&lt;a&gt;/')}</p>"
+
+    assert narrower(f"{cell}<td>{cell}</td>") == (
+        f"{cell}<td>{cell.replace('tests/a_b/test_c', 'tests/<wbr>a_<wbr>b/<wbr>test_<wbr>c')}</td>"
+    )
+
+
 def test_another_kind_of_diagram_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"^flowchart LR: the site draws only Mermaid's sequenceDiagram"):
         drawn("flowchart LR\n    A --> B\n")
@@ -358,3 +367,15 @@ def colors(page: Page) -> list[float]:
     assert len(contrasts) > 100
     assert min(contrasts) >= 4.5
     return contrasts
+
+
+@SITE
+@pytest.mark.parametrize("name", ["architecture", "rows", "sequences", "schedules"])
+def test_on_a_wide_page_no_table_has_to_be_scrolled(new_page: NewPage, address: str, name: str) -> None:
+    page = new_page()
+    page.goto(f"{address}/docs/{name}.html")
+
+    tables = page.locator(".table-wrapper")
+
+    assert tables.count() > 0
+    assert tables.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
