@@ -13,9 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from dashboard_pages import NewPage, browser, new_page
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from local.site.conf import NAVIGATION, START, navigation, page
+from local.site.conf import NAVIGATION, START, narrower, navigation, page
+from local.site.sequence import drawn
 
 __all__ = ["browser", "new_page"]  # fixtures
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,57 @@ PICTURE = """<picture>
   <img src="images/a-light.svg" alt="What it shows">
 </picture>
 """
+DIAGRAM = """sequenceDiagram
+    participant A as instance
+    participant T as table
+    participant M as Azure ML
+    A->>T: create k:, replace <mark>
+    T-->>A: refused
+    Note over A: is it fresh?
+    Note over T: busy
+    M->>T: ask
+"""
+SEQUENCES = re.findall(
+    r"^```mermaid\n(.*?)^```$", (ROOT / "docs/sequences.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+)
+DRAWN = """diagrams => diagrams.map(diagram => {
+  const middles = [...diagram.querySelectorAll("ul li")].map(head => {
+    const { left, right } = head.getBoundingClientRect();
+    return { name: head.innerText, at: (left + right) / 2 };
+  });
+  const nearest = x => middles.toSorted((a, b) => Math.abs(a.at - x) - Math.abs(b.at - x))[0];
+  return [...diagram.querySelectorAll("ol li")].map(step => {
+    const { left, right } = step.getBoundingClientRect();
+    const text = step.querySelector(".text").innerText;
+    if (step.classList.contains("note")) {
+      return middles.filter(({ at }) => left < at && at < right).map(({ name }) => `Note over ${name}: ${text}`).join();
+    }
+    const ends = [left, right].map(nearest);
+    if (ends.some(({ at }, index) => Math.abs(at - [left, right][index]) > 1)) return `${text}: ends beside a line`;
+    const [from, to] = step.classList.contains("right") ? ends : ends.toReversed();
+    return `${from.name}${step.classList.contains("answer") ? "-->>" : "->>"}${to.name}: ${text}`;
+  });
+})"""
+"""Each diagram's steps, as they are seen: an arrow's ends are the participants whose lines it touches."""
+CONTRASTS = """diagrams => diagrams.flatMap(diagram => {
+  const parts = color => color.match(/[\\d.]+/g).map(Number);
+  const light = color => parts(color).slice(0, 3).map(one => one / 255)
+    .map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, index) => sum + one * [0.2126, 0.7152, 0.0722][index], 0);
+  const behind = element => {
+    const color = getComputedStyle(element).backgroundColor;
+    return parts(color)[3] === 0 ? behind(element.parentElement) : color;
+  };
+  return [...diagram.querySelectorAll("ul li, .text")].map(element => {
+    const both = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => a - b);
+    return (both[1] + 0.05) / (both[0] + 0.05);
+  });
+})"""
+"""The contrast of each text in the diagrams, as WCAG computes it."""
+CUT_OFF = """diagrams => diagrams.flatMap(diagram => [...diagram.querySelectorAll("li")].filter(element => {
+  const { left, right } = element.getBoundingClientRect();
+  return left < 0 || right > innerWidth || element.scrollWidth > element.clientWidth + 1;
+}).map(element => element.innerText))"""
 
 
 class Html(HTMLParser):
@@ -122,8 +174,56 @@ def test_a_link_to_a_picture_opens_it() -> None:
 
 def test_code_blocks_stay_as_they_are() -> None:
     code = f"```html\n{PICTURE}[a](images/a.png)\n```\n"
+    markdown = f"````markdown\n```mermaid\n{DIAGRAM}```\n````\n"
 
     assert page(code, ROOT / "docs") == code
+    assert page(markdown, ROOT / "docs") == markdown
+
+
+def test_a_sequence_diagram_is_a_list_of_its_steps() -> None:
+    said = '<span class="visually-hidden">{}: </span><span class="text">{}</span></li>'
+
+    assert page(f"Before.\n\n```mermaid\n{DIAGRAM}```\n\nAfter.\n", ROOT / "docs").splitlines() == [
+        *("Before.", ""),
+        '<div class="sequence" style="--participants: 3">',
+        "<ul>",
+        '<li style="--at: 0">instance</li>',
+        '<li style="--at: 1">table</li>',
+        '<li style="--at: 2">Azure ML</li>',
+        "</ul>",
+        "<ol>",
+        '<li class="request right" style="--at: 0; --span: 1">'
+        + said.format("instance to table", "create k:, replace &lt;mark&gt;"),
+        '<li class="answer left" style="--at: 0; --span: 1">' + said.format("table to instance", "refused"),
+        '<li class="note first" style="--at: 0">' + said.format("instance", "is it fresh?"),
+        '<li class="note" style="--at: 1">' + said.format("table", "busy"),
+        '<li class="request left" style="--at: 1; --span: 1">' + said.format("Azure ML to table", "ask"),
+        "</ol>",
+        "</div>",
+        *("", "After."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["A->>A: think", "A->>B: ask", "A-xT: lost", "loop every minute", "Note over A,T: both"]
+)
+def test_a_line_that_the_site_does_not_draw_is_an_error(line: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}: the site draws only `participant"):
+        drawn(f"{DIAGRAM}    {line}\n")
+
+
+def test_a_long_name_in_a_table_is_broken_where_a_part_of_it_begins() -> None:
+    code = '<code class="docutils literal"><span class="pre">{}</span></code>'
+    cell = f"<p>a/b {code.format('tests/a_b/test_c.py')} {code.format('_LIVES')} {code.format('&lt;a&gt;/')}</p>"
+
+    assert narrower(f"{cell}<td>{cell}</td>") == (
+        f"{cell}<td>{cell.replace('tests/a_b/test_c', 'tests/<wbr>a_<wbr>b/<wbr>test_<wbr>c')}</td>"
+    )
+
+
+def test_another_kind_of_diagram_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"^flowchart LR: the site draws only Mermaid's sequenceDiagram"):
+        drawn("flowchart LR\n    A --> B\n")
 
 
 def test_no_picture_of_the_pages_is_left_as_it_is() -> None:
@@ -220,3 +320,62 @@ def test_pictures_change_with_the_reader_s_choice(new_page: NewPage, address: st
     expect(light).to_be_visible()
     expect(dark).to_be_hidden()
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
+
+
+@SITE
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_arrows_of_a_sequence_lead_where_its_page_says(new_page: NewPage, address: str, width: int) -> None:
+    page = new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{address}/docs/sequences.html")
+
+    shown = page.locator(".sequence").evaluate_all(DRAWN)
+
+    assert len(SEQUENCES) == 9
+    assert shown == [in_names(diagram) for diagram in SEQUENCES]
+
+
+def in_names(diagram: str) -> list[str]:
+    """The steps of a diagram in Mermaid, with the participants' names for their letters."""
+    names = dict(re.findall(r"participant (\w+) as (.+)", diagram))
+    steps = [line.strip() for line in diagram.splitlines() if ": " in line]
+    return [re.sub(r"\b[A-Z]\b(?=-|:)", lambda found: names[found[0]], line) for line in steps]
+
+
+@SITE
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_sequence_is_readable_in_light_and_dark(new_page: NewPage, address: str, width: int) -> None:
+    page, asked = new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{address}/docs/sequences.html")
+
+    dark = colors(page)
+    page.locator(".theme-toggle:visible").first.click()
+    expect(page.locator("body")).to_have_attribute("data-theme", "light")
+
+    assert colors(page) != dark
+    assert page.locator(".sequence").evaluate_all(CUT_OFF) == []
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
+
+
+def colors(page: Page) -> list[float]:
+    """The contrasts of all texts in the page's diagrams; each has to be that of readable text."""
+    contrasts: list[float] = page.locator(".sequence").evaluate_all(CONTRASTS)
+
+    assert len(contrasts) > 100
+    assert min(contrasts) >= 4.5
+    return contrasts
+
+
+@SITE
+@pytest.mark.parametrize("name", ["architecture", "rows", "sequences", "schedules"])
+def test_on_a_wide_page_no_table_has_to_be_scrolled(new_page: NewPage, address: str, name: str) -> None:
+    page = new_page()
+    page.goto(f"{address}/docs/{name}.html")
+
+    tables = page.locator(".table-wrapper")
+
+    assert tables.count() > 0
+    assert tables.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0

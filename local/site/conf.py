@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from local.site.sequence import drawn
+
 ROOT = Path(__file__).resolve().parents[2]
 START = "README"
 NAVIGATION = {
@@ -31,8 +33,12 @@ NAVIGATION = {
 }
 """The pages of each part, without `.md`."""
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+_MERMAID = re.compile(r"\A```mermaid\n(.*)```\Z", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s#:]+)\)")
 _PICTURE = re.compile(r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img src="([^"]+)" (alt="[^"]+")>\s*</picture>')
+_CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+_CODE = re.compile(r'(?<=<span class="pre">)[^<]+')
+_BREAK = re.compile(r"(?<=[^\W_][/_])(?=[\w.])")
 _PICTURES = {".png", ".svg"}
 
 project = html_title = "Azure ML Pipeline Triggers"
@@ -43,6 +49,7 @@ include_patterns = ["*.md", "docs/*.md"]
 exclude_patterns = sorted(one.name for one in ROOT.iterdir() if one.is_dir() and one.name != "docs")
 nitpicky = True
 smartquotes = False
+highlight_language = "none"  # a block that names no language has none
 
 # What GitHub renders, and no syntax of MyST's own.
 myst_enable_extensions = ["gfm_autolink", "html_image", "strikethrough"]
@@ -67,6 +74,7 @@ def page(text: str, folder: Path, files: str = "") -> str:
     """The text of a page in this folder, with the changes that Sphinx needs; code blocks stay as they are.
 
     A `<picture>` becomes two images, which follow the reader's choice of light or dark. A link to a picture opens it.
+    A block of Mermaid becomes the HTML of its diagram.
     Links to other files lead to the same files below `files`; where that is empty, the site has a copy to download.
     """
 
@@ -82,7 +90,13 @@ def page(text: str, folder: Path, files: str = "") -> str:
 
     parts = _FENCE.split(text)
     parts[::2] = [_LINK.sub(link, _PICTURE.sub(picture, part)) for part in parts[::2]]
+    parts[1::2] = [_MERMAID.sub(lambda found: drawn(found[1]), part) for part in parts[1::2]]
     return "".join(parts)
+
+
+def narrower(body: str) -> str:
+    """The HTML of a page in whose tables a long name in code may be broken where a part of it begins."""
+    return _CELL.sub(lambda cell: _CODE.sub(lambda code: _BREAK.sub("<wbr>", code[0]), cell[0]), body)
 
 
 def navigation() -> str:
@@ -95,12 +109,15 @@ def navigation() -> str:
 
 
 def setup(app: Any) -> None:
-    """Called by Sphinx: change each page before it is parsed, and in the end add index.html and the pictures."""
+    """Called by Sphinx: change each page before it is parsed and written; in the end add index.html and pictures."""
 
     def read(_: Any, name: str, source: list[str]) -> None:
         source[0] = page(source[0], (ROOT / name).parent, FILES)
         if name == START:
             source[0] += f"\n{navigation()}\n"
+
+    def written(_: Any, name: str, template: str, context: dict[str, Any], tree: Any) -> None:
+        context["body"] = narrower(context.get("body", ""))
 
     def finished(_: Any, error: Exception | None) -> None:
         if not error:
@@ -108,4 +125,5 @@ def setup(app: Any) -> None:
             shutil.copytree(ROOT / "docs/images", Path(app.outdir, "docs/images"))
 
     app.connect("source-read", read)
+    app.connect("html-page-context", written)
     app.connect("build-finished", finished)
