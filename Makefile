@@ -89,26 +89,27 @@ LOCK := --universal --generate-hashes --python-version 3.11 --quiet --custom-com
 screenshots: setup ## write docs/images from the dashboard itself; needs Chromium
 	$(BIN)/python -m local.screenshots
 
-bench: setup ## measure
-	$(BIN)/python -m bench.indexing
+bench: setup ## measure everything beside its alternatives, in about 40 minutes, and say what got worse
 	$(BIN)/python -m bench.submission
-	$(BIN)/python -m bench.time_rules
+	$(BIN)/python -m bench.fire
+	$(BIN)/python -m bench.functions
+	$(BIN)/python -m bench.cold_start
 	$(BIN)/python -m bench.sweep
+	$(BIN)/python -m bench.changes
 	$(BIN)/python -m bench.reconciler
-	$(BIN)/python -m bench.transaction
-	$(BIN)/python -m bench.timer
-	$(BIN)/python -m bench.first_post
 	$(BIN)/python -m bench.page
-	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.backlog
+	$(BIN)/python -m bench.fairness
 	$(BIN)/python -m bench.peers bench.next_occurrence
 	$(BIN)/python -m bench.costs
+	-$(BIN)/python -m bench.results worse
 
-bench-quick: setup ## measure the shortest, in less than a minute
-	$(BIN)/python -m bench.submission
-	$(BIN)/python -m bench.transaction
+bench-quick: setup ## measure the shortest, in two minutes
+	$(BIN)/python -m bench.submission 2
+	$(BIN)/python -m bench.fire 3
+	$(BIN)/python -m bench.page 3
 	$(BIN)/python -m bench.time_rules next
-	$(BIN)/python -m bench.peers bench.next_occurrence
+	$(BIN)/python -m bench.peers bench.next_occurrence 3
 	$(BIN)/python -m bench.costs
 
 setup: $(VENV) $(STORAGE) ## install everything into .venv and .local

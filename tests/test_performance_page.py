@@ -1,42 +1,71 @@
-"""docs/performance.md and the README show only figures that the benchmarks measured."""
+"""docs/performance.md and the README's figures: what bench has measured, and nothing else."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import costs
-from bench.shown import PAGE, ROOT, ratio, results, with_tables
+from bench.measuring import ROOT, Range, in_turn, ratio, short
+from bench.results import ORDER, figures, is_ratio, results, worse
+from bench.shown import PAGE, with_tables
 
 README = (ROOT / "README.md").read_text()
+FIGURES = list(figures(results()))
+MISSED = [(figure, spread) for figure, spread, _ in FIGURES if figure["most"] and spread.median > figure["most"]]
 
 
 def test_the_tables_match_the_results_and_the_cost_model() -> None:
     assert with_tables(PAGE.read_text()) == PAGE.read_text()
 
 
-@pytest.mark.parametrize("figure", results()["figures"], ids=lambda one: str(one["named"]))
-def test_a_figure_is_within_its_range_and_names_an_existing_command(figure: dict[str, Any]) -> None:
-    [*_, module] = re.findall(r"bench\.(\w+)", str(figure["command"]))
+def test_every_measurement_has_a_committed_result_and_make_bench_runs_it() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nbench: ")[2].partition("\n\n")[0]
 
-    low, high = figure.get("range", (figure["ratio"], figure["ratio"]))
-    assert low <= figure["ratio"] <= high
-    assert (ROOT / "bench" / f"{module}.py").is_file()
+    assert tuple(results()) == ORDER
+    assert [name for name in ORDER if not re.search(rf"bench\.{name}$", recipe, re.MULTILINE)] == []
+    assert [one for one in results().values() if one["rounds"] not in (1, *range(5, 100))] == []
 
 
-def test_the_figures_in_the_readme_match_the_results() -> None:
+@pytest.mark.parametrize(("figure", "spread", "command"), FIGURES, ids=[one["named"] for one, _, _ in FIGURES])
+def test_a_figure_is_within_its_range_and_names_an_existing_command(
+    figure: Mapping[str, Any], spread: Range, command: str
+) -> None:
+    [*_, module] = re.findall(r"bench\.(\w+)", command)
+
+    assert spread.low <= spread.median <= spread.high
+    assert (ROOT / "bench" / f"{module}.py").is_file(), figure["named"]
+
+
+def test_the_page_explains_each_figure_that_misses_its_bar_and_no_other() -> None:
+    section = PAGE.read_text().partition("## What is missed, and why")[2].partition("\n## ")[0]
+    explained = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
+
+    assert sorted(explained) == sorted(figure["named"] for figure, _ in MISSED)
+
+
+def test_the_readmes_figures_are_measured() -> None:
     section = README.partition("## What it costs")[2].partition("\n## ")[0]
-    told = re.findall(r"- (.+?): ([\d.]+) of .*\(`(.+?)`\)", section)
-    measured = {(str(one["named"]), ratio(one["ratio"]), str(one["command"])) for one in results()["figures"]}
+    shown = re.findall(r"^- (.+?): ([\d.]+) of .*\(`(.+?)`\)", section, re.MULTILINE)
+    measured = {(str(figure["named"]), short(spread.median), command) for figure, spread, command in FIGURES}
 
-    assert len(told) == 4
-    assert [one for one in told if one not in measured] == []
-    occurrences = sorted(one["right"] for one in results()["occurrences"])
-    assert f"24 of 24 clock changes tested, where the others get {occurrences[0]} to {occurrences[-2]}" in section
+    assert len(shown) == 3
+    assert [one for one in shown if one not in measured] == []
 
 
-def test_the_prices_in_the_readme_match_the_cost_model() -> None:
+def test_the_readmes_losses_are_measured() -> None:
+    section = README.partition("## What it costs")[2].partition("\n## ")[0]
+    rows = {row[0]: row[1:] for row in results()["functions"]["tables"]["losses"]["rows"]}
+    files, _, _, lost, twice = rows["the ten lines"]
+    ours = rows["this app"]
+
+    assert (ours[0], ours[3], ours[4]) == (files, "0", "0")
+    assert f"{lost} of {files} are lost and {twice} runs start twice" in section
+
+
+def test_the_readmes_prices_match_the_model() -> None:
     section = README.partition("## What it costs")[2].partition("\n## ")[0]
     of = costs.prices()
     paid = {name: way(of, 1_000_000) for name, way in costs.WAYS.items()}
@@ -46,16 +75,23 @@ def test_the_prices_in_the_readme_match_the_cost_model() -> None:
     assert f"Data Factory ${paid['Data Factory']:,.0f}" in section
 
 
-def test_each_plot_exists_in_a_light_and_a_dark_theme() -> None:
-    for name in ("performance", "costs"):
-        light, dark = ((ROOT / "docs/images" / f"{name}-{theme}.svg").read_text() for theme in ("light", "dark"))
-        assert light != dark
-        assert re.findall(r">([^<]+)</text>", light) == re.findall(r">([^<]+)</text>", dark)
+@pytest.mark.parametrize("name", ["performance", "growth", "costs"])
+def test_each_plot_has_a_light_and_a_dark_version(name: str) -> None:
+    light, dark = ((ROOT / "docs/images" / f"{name}-{theme}.svg").read_text() for theme in ("light", "dark"))
+
+    assert light != dark
+    assert re.findall(r">([^<]+)</text>", light) == re.findall(r">([^<]+)</text>", dark)
+
+
+def test_the_plot_shows_every_ratio() -> None:
     texts = re.findall(r">([^<]+)</text>", Path(ROOT / "docs/images/performance-light.svg").read_text())
-    assert [one for one in results()["figures"] if ratio(one["ratio"]) not in texts] == []
+
+    assert [
+        figure["named"] for figure, spread, _ in FIGURES if is_ratio(figure) and short(spread.median) not in texts
+    ] == []
 
 
-def test_a_change_never_costs_more_than_with_the_other_services() -> None:
+def test_no_number_of_changes_costs_more_here_than_elsewhere() -> None:
     of = costs.prices()
 
     for changes in costs.CHANGES:
@@ -64,7 +100,52 @@ def test_a_change_never_costs_more_than_with_the_other_services() -> None:
         assert paid["this app, batched"] <= paid["this app, a run for each file"]
 
 
-def test_there_are_never_more_batches_than_changes_or_windows() -> None:
+def test_batches_never_outnumber_changes_or_windows() -> None:
     of = costs.prices()
 
     assert [costs.batches(of, number) for number in (0, 1, 2_880, 1_000_000)] == [0, 1, 2_880, 2_880]
+
+
+def result(median: float, low: float, high: float, most: float | None = None) -> dict[str, Any]:
+    figure = {"named": "A fire", "beside": "by hand", "median": median, "low": low, "high": high, "most": most}
+    return {"fire": {"figures": [figure], "command": "python -m bench.fire"}}
+
+
+def test_a_figure_is_worse_only_if_all_its_rounds_are_beyond_the_committed_ones() -> None:
+    committed = result(0.4, 0.3, 0.5)
+
+    assert worse(committed, result(0.6, 0.54, 0.7)) == []
+    [sentence] = worse(committed, result(0.6, 0.56, 0.7))
+    assert sentence == "A fire, beside by hand: 0.60 [0.56..0.70], committed 0.40 [0.30..0.50] (`python -m bench.fire`)"
+    assert worse(committed, {}) == []
+    assert worse({}, result(0.6, 0.56, 0.7)) == [], "nothing to compare it with"
+
+
+def test_a_bar_that_was_met_and_is_missed_in_every_round_is_worse() -> None:
+    committed = result(0.49, 0.45, 0.55, most=0.5)
+
+    assert worse(committed, result(0.52, 0.51, 0.53, most=0.5)) == [
+        "A fire: 0.52 [0.51..0.53] misses its bar of 0.50, which was met"
+    ]
+    assert worse(committed, result(0.52, 0.49, 0.53, most=0.5)) == []
+
+
+def test_rounds_are_taken_in_turn_and_each_begins_with_another_way() -> None:
+    order: list[str] = []
+    ways = {name: (lambda name=name: order.append(name)) for name in "abc"}
+
+    found = in_turn(ways, 3)
+
+    assert "".join(order) == "abc" + "abc" + "bca" + "cab", "once unmeasured, then the rounds"
+    assert {name: len(each) for name, each in found.items()} == {"a": 3, "b": 3, "c": 3}
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    assert ratio([1.0, 4.0, 3.0], [2.0, 4.0, 12.0]) == Range(0.5, 0.25, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0.0221, "0.022"), (0.0999, "0.10"), (0.5, "0.50"), (12.34, "12.3"), (1234.5, "1,234")]
+)
+def test_a_number_has_as_many_digits_as_it_needs(number: float, shown: str) -> None:
+    assert short(number) == shown
