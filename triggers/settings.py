@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from .scheduling.faults import Fault
+from .scheduling.replacing import replace
 from .scheduling.token_hosts import SETTING as TOKEN_HOSTS
 from .scheduling.token_hosts import entries_problem, token_problem
 
@@ -104,7 +105,7 @@ def from_environment(folder: Path) -> Settings:
     """Settings from the environment, then from the folder's local.settings.json, which exists on laptops only."""
     local, faults = _local_values(folder / "local.settings.json")
     found = read({**local, **os.environ})
-    return structs.replace(found, faults=(*faults, *found.faults))
+    return replace(found, faults=(*faults, *found.faults))
 
 
 def read(values: Mapping[str, str]) -> Settings:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, Self
 from uuid import uuid4
 
 from ..scheduling.pauses import Pause, later
+from ..scheduling.replacing import replace
 from .lives import LIFE, Life, life_columns, life_key, life_of
 from .open_summary import OpenOf
 from .ports import ROWS_A_TRANSACTION, Create, Merge, Operation, Replace, StoredRow, Table, following
