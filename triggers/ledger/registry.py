@@ -49,7 +49,9 @@ class Registry:
         """A GUID created with the ledger; keeps the runs of dev and prod apart if they share a workspace."""
         self._forget_a_table_that_is_gone()
         if self._id is None:
-            row = self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())})
+            # Read first: only the first process of a ledger has to create it.
+            row = self.table.get(REGISTRY, "ledger")
+            row = row or self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())})
             self._id = readable_or(_ledger_id_of, row, None) or self._copy_of_id(row)
         return self._id
 
