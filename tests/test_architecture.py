@@ -14,7 +14,7 @@ PACKAGE = [path for path in SOURCES if path.is_relative_to(ROOT / "triggers")]
 
 FLOORS = (
     ("scheduling",),
-    ("settings", "clock", "log_lines", "version", "built_once", "pace"),
+    ("settings", "clock", "log_lines", "version", "built_once", "pace", "collection"),
     ("ledger", "azureml", "storage"),
     ("starting",),
     ("reconciling",),

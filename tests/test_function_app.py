@@ -119,6 +119,19 @@ def test_indexing_imports_no_module_that_only_runs_need(tmp_path: Path) -> None:
     assert late == []
 
 
+def test_indexing_collects_no_garbage_and_leaves_the_collector_on(tmp_path: Path) -> None:
+    code = """
+import gc
+from function_app import app
+app.get_functions()
+print(gc.isenabled(), gc.get_freeze_count() > 20_000, gc.get_stats()[2]["collections"])
+"""
+
+    done = python(code, tmp_path, BOTH)
+
+    assert done.stdout == "True True 0\n", done.stderr
+
+
 def test_a_token_of_the_managed_identity_needs_no_other_credential(tmp_path: Path) -> None:
     code = """
 import sys
