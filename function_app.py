@@ -1,27 +1,30 @@
 """The Azure Functions app: builds the objects and registers the functions."""
 
-import logging
-from pathlib import Path
+from triggers.collection import left_uncollected
 
-import azure.functions as func
+with left_uncollected():
+    import logging
+    from pathlib import Path
 
-from triggers import blob_schedules, management_api, reconciler, run_events, storage_events, timer_schedules
-from triggers.app import App
-from triggers.log_lines import logger
-from triggers.settings import from_environment
-from triggers.version import NAME, VERSION
+    import azure.functions as func
 
-# The worker's root logger is at INFO, the level at which the Azure SDK logs the headers of every request.
-logging.getLogger("azure").setLevel(logging.WARNING)
-logger("triggers").info("%s %s starts", NAME, VERSION, extra={"action": "app_started", "version": VERSION})
+    from triggers import blob_schedules, management_api, reconciler, run_events, storage_events, timer_schedules
+    from triggers.app import App
+    from triggers.log_lines import logger
+    from triggers.settings import from_environment
+    from triggers.version import NAME, VERSION
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-folder = Path(__file__).parent
-objects = App(from_environment(folder), folder)
+    # The worker's root logger is at INFO, the level at which the Azure SDK logs the headers of every request.
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    logger("triggers").info("%s %s starts", NAME, VERSION, extra={"action": "app_started", "version": VERSION})
 
-timer_schedules.register(app, objects)
-blob_schedules.register(app, objects)
-reconciler.register(app, objects)
-storage_events.register(app, objects)
-run_events.register(app, objects)
-management_api.register(app, objects)
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    folder = Path(__file__).parent
+    objects = App(from_environment(folder), folder)
+
+    timer_schedules.register(app, objects)
+    blob_schedules.register(app, objects)
+    reconciler.register(app, objects)
+    storage_events.register(app, objects)
+    run_events.register(app, objects)
+    management_api.register(app, objects)

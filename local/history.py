@@ -7,7 +7,6 @@ changes nothing.
 import random
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -17,6 +16,7 @@ from triggers.ledger.ledger import Ledger
 from triggers.scheduling.batch import BatchFacts, batch_key
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_keys import change_key, replay_key, request_key, time_key
 from triggers.scheduling.run_request import build_request

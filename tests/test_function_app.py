@@ -119,6 +119,34 @@ def test_indexing_imports_no_module_that_only_runs_need(tmp_path: Path) -> None:
     assert late == []
 
 
+def test_indexing_collects_no_garbage_and_leaves_the_collector_on(tmp_path: Path) -> None:
+    code = """
+import gc
+from function_app import app
+app.get_functions()
+print(gc.isenabled(), gc.get_freeze_count() > 20_000, gc.get_stats()[2]["collections"])
+"""
+
+    done = python(code, tmp_path, BOTH)
+
+    assert done.stdout == "True True 0\n", done.stderr
+
+
+def test_a_token_of_the_managed_identity_needs_no_other_credential(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from triggers.azureml.tokens import Tokens
+from triggers.settings import from_environment
+Tokens(None, is_of_app_service=from_environment(Path()).has_managed_identity).credential
+print([name for name in ("azure.identity", "cryptography") if name in sys.modules])
+"""
+
+    done = python(code, tmp_path, None, IDENTITY_ENDPOINT="http://127.0.0.1:9", IDENTITY_HEADER="h")
+
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_indexing_does_not_read_the_dashboard(tmp_path: Path) -> None:
     done = python(INDEX + "print('triggers.web.dashboard' in sys.modules)", tmp_path, BOTH)
 

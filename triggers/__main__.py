@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from msgspec.structs import replace
-
 from .commands.command_line import command_line
 from .commands.levers import Refused
 from .commands.table import Run
 from .commands.terminal import shown_harmlessly
+from .scheduling.replacing import replace
 from .settings import environment, from_environment
 
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent

@@ -3,12 +3,12 @@
 The app, the simulator, the tests and the benchmarks all use it, so that what is proved is what runs.
 """
 
-from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from .built_once import built_once
 from .clock import LeftAlone
+from .scheduling.replacing import replace
 from .starting_engine import StartingEngine
 
 if TYPE_CHECKING:

@@ -95,10 +95,11 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
 
 def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: bool) -> "Asked[Body, Query]":
     """The parts of a request, checked; raises BadInput and TooLarge."""
-    from dataclasses import replace
     from urllib.parse import unquote
 
     from msgspec import structs
+
+    from .scheduling.replacing import replace
 
     names, params = list(req.route_params.values()), dict(req.params)
     params.pop("code", None)  # a key in the URL is for the host

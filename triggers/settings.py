@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from .scheduling.faults import Fault
+from .scheduling.replacing import replace
 from .scheduling.token_hosts import SETTING as TOKEN_HOSTS
 from .scheduling.token_hosts import entries_problem, token_problem
 
@@ -42,6 +43,17 @@ DEPLOYED: Final = frozenset(
 _THREADS: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
 _HOSTS_ZONE: Final = "WEBSITE_TIME_ZONE"
 """The zone in which the Functions host reads NCRONTAB; the timers' are written for UTC."""
+_OF_APP_SERVICE: Final = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")
+_OF_OTHER_CREDENTIALS: Final = (
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_PASSWORD",
+    "AZURE_TOKEN_CREDENTIALS",
+    "AZURE_USERNAME",
+    "IDENTITY_SERVER_THUMBPRINT",
+)
+"""Each lets azure-identity (1.27) try another credential first, or only that one."""
 _SHORTEST_RETENTION = 7
 _MOST_RECONCILE_THREADS = 64
 _SOURCES = ("EventGrid", "LogsAndContainerScan")
@@ -93,6 +105,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """True if App Service authentication identifies the caller."""
     ca_bundle: str | None
     """The path of the root certificates to trust; None for certifi's."""
+    has_managed_identity: bool = False
+    """True if tokens come from the managed identity of App Service or Functions, and from no other credential."""
 
 
 def environment() -> Mapping[str, str]:
@@ -104,7 +118,13 @@ def from_environment(folder: Path) -> Settings:
     """Settings from the environment, then from the folder's local.settings.json, which exists on laptops only."""
     local, faults = _local_values(folder / "local.settings.json")
     found = read({**local, **os.environ})
-    return structs.replace(found, faults=(*faults, *found.faults))
+    identity = _is_managed_identity(os.environ)  # without local.settings.json, which MSAL and azure-identity never read
+    return replace(found, faults=(*faults, *found.faults), has_managed_identity=identity)
+
+
+def _is_managed_identity(values: Mapping[str, str]) -> bool:
+    """True if DefaultAzureCredential would take the credential for App Service, and no other."""
+    return all(map(values.get, _OF_APP_SERVICE)) and not any(name in values for name in _OF_OTHER_CREDENTIALS)
 
 
 def read(values: Mapping[str, str]) -> Settings:

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import pytest
 from builders import CHANGE, TIME, change, config, file_of, schedule, sentences, utc
-from msgspec.structs import replace
 
 from local.azureml import AzureMl
 from local.azureml_calls import WORKSPACE
@@ -33,6 +32,7 @@ from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, LookUp, Outcome, Seen
 from triggers.scheduling.overrides import with_overrides
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_keys import job_name
 from triggers.scheduling.run_request import RunRequest, Submission, build_request

@@ -13,10 +13,10 @@ import pytest
 from builders import Engine, schedule, utc
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from triggers.__main__ import main
 from triggers.commands.terminal import one_line, print_table, shown_harmlessly
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.shown import run_answer
 from triggers.starting.occurrence import time_occurrence
 from triggers.steering.answers import RunsAnswer

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from builders import Engine, schedule, utc
-from msgspec.structs import replace
 
 from triggers.commands.remote import Unreachable
 from triggers.commands.waiting import code_of, until_its_end
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.shown import RerunsAnswer, RunAnswer, run_answer
 from triggers.starting.occurrence import time_occurrence
 from triggers.steering.declined import NotKnown

@@ -4,7 +4,6 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 from types import SimpleNamespace
@@ -28,6 +27,7 @@ from triggers.ledger.records import Mark, Pauses
 from triggers.scheduling.batch import Member
 from triggers.scheduling.change import BlobChange, change_digest
 from triggers.scheduling.pauses import Pause
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_keys import change_key
 from triggers.scheduling.run_request import build_request

@@ -4,7 +4,6 @@ Version 0.1.0 wrote data/rows_0_1_0.json: every kind of row, and a run in every 
 """
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from triggers.ledger.records import Delivery, Mark, delivery_columns
 from triggers.ledger.rows import columns_of
 from triggers.ledger.sweeps import Sweeps
 from triggers.scheduling.pauses import Pause
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import OPEN_STATES, RunState
 from triggers.scheduling.shown import RunAnswer, run_answer
 from triggers.steering.questions import HeldBody
@@ -51,8 +51,9 @@ def columns(of: Table, key: str, partition: str = "nightly") -> dict[str, Any]:
 
 def without_what_is_new(found: dict[str, Any]) -> dict[str, Any]:
     """A run's document as version 0.1.0 would write it, without the fields that it did not have."""
-    if found["batch"] is not None:
-        assert found["batch"].pop("path", None) is None
+    for part, names in {"batch": ("path", "missing"), "blob": ("renamed_at",)}.items():
+        for name in names if found[part] is not None else ():
+            assert found[part].pop(name, None) is None
     return found
 
 

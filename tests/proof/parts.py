@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from builders import MemoryBlobs
+from msgspec import Struct
 
 from triggers.ledger.ports import LedgerUnavailable, Operation, RowsRead, StoredRow, Table, Written
 from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunState
 from triggers.scheduling.run_keys import schedule_of
 from triggers.scheduling.run_request import RunRequest, Submission
@@ -109,8 +111,7 @@ def _shown(operations: Sequence[Operation]) -> str:
     return f"{first.row_key} {first.columns.get('state', '')} {len(operations)} rows"
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A run that Azure ML started."""
 
     at: float

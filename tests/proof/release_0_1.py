@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from builders import SETTINGS
+from msgspec import Struct
 
 from triggers.ledger import ports
 from triggers.ledger.ports import LedgerUnavailable
@@ -52,14 +53,19 @@ def rebuilt(value: Any, known: dict[str, Any]) -> Any:
     other = known.get(type(value).__name__)
     if other is not None and isinstance(value, Enum):
         return other[value.name]
-    if other is not None and is_dataclass(value):
-        names = [one.name for one in fields(other) if one.init and hasattr(value, one.name)]
+    if other is not None and (is_dataclass(value) or isinstance(value, Struct)):
+        names = [name for name in names_in(other) if hasattr(value, name)]
         return other(**{name: rebuilt(getattr(value, name), known) for name in names})
     if isinstance(value, list | tuple):
         return type(value)(rebuilt(one, known) for one in value)
     if isinstance(value, Iterator):
         return iter([rebuilt(one, known) for one in value])
     return value
+
+
+def names_in(kind: Any) -> list[str]:
+    """The names of a class's fields: ours are structs, the release's are dataclasses."""
+    return list(kind.__struct_fields__) if issubclass(kind, Struct) else [one.name for one in fields(kind) if one.init]
 
 
 class AsSeen:

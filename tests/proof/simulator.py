@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ from triggers.scheduling.overlap import slots_of
 from triggers.scheduling.pauses import pause_at
 from triggers.scheduling.policies import ON_TIME
 from triggers.scheduling.renames import DIRECTORY_RENAMED
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.reruns import REQUESTED_BY
 from triggers.scheduling.run import (
     FIRST_EVENTS,

@@ -4,7 +4,7 @@ It runs in simulated time, with the app's number of threads, so a minute of wait
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -18,6 +18,7 @@ from triggers.pace import Pace
 from triggers.scheduling.change import change_digest
 from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission, build_request
 from triggers.starting.occurrence import Occurrence

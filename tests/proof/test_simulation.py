@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -26,6 +25,7 @@ from triggers.scheduling.batch import Arrival, Member
 from triggers.scheduling.config import ChangeSchedule, Schedule
 from triggers.scheduling.outcome import LookUp, Outcome, Seen
 from triggers.scheduling.pauses import Pause
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, SkipReason, is_rerun
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.starting.firing import Firing
@@ -220,7 +220,7 @@ class RunsNeverEnd(SimService):
         return Seen(status="Running")
 
 
-class ForgetsEdits(Lives):
+class ForgetsEdits(Lives, frozen=True):
     """Treats an edited schedule as if it had never been edited."""
 
     def of(self, schedule: Schedule, *, is_timer: bool = False) -> Life:

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Protocol
 
 from greenlet import getcurrent, greenlet
+from msgspec import Struct
 
 from triggers.ledger.ports import Operation
 
@@ -35,8 +36,7 @@ class Crash(BaseException):
     """The instance ends here; none of its code runs afterwards, as after kill -9."""
 
 
-@dataclass
-class Rates:
+class Rates(Struct):
     """Chances of faults per step (a call of the engine) and per message."""
 
     crash: float = 0.003
@@ -64,7 +64,7 @@ class Rates:
 
     def none(self) -> "Rates":
         """A world in which everything works."""
-        return Rates(**dict.fromkeys(self.__dataclass_fields__, 0.0))
+        return Rates(**dict.fromkeys(self.__struct_fields__, 0.0))
 
 
 @dataclass(eq=False)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Operation, Replace, RowsRead, StoredRow, Written
 from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import RunState, SkipReason
 from triggers.starting.occurrence import Asked, time_occurrence
 from triggers.steering.pausing import pause

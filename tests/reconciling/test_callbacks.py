@@ -1,7 +1,6 @@
 """Azure DevOps tasks that wait: who is called back, with what and how often, and what happens to their token."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -17,6 +16,7 @@ from triggers.ledger.records import Delivery
 from triggers.reconciling.callbacks import Callbacks
 from triggers.scheduling.azure_devops import AzureDevOps, callback_problem
 from triggers.scheduling.outcome import Answer, Outcome, Seen
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunState
 from triggers.scheduling.shown import run_answer
 from triggers.starting.occurrence import time_occurrence

@@ -1,12 +1,12 @@
 """Runs that take too long are canceled in Azure ML, and release their slot only when Azure ML confirms."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from builders import TIME, Engine, file_of, sentences, timed, utc
 
 from triggers.scheduling.outcome import Seen
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunState
 
 KEY = "s@2026-11-01T04:00:00Z"

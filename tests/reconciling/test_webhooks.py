@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 from builders import Engine, schedule, utc
-from msgspec import structs
 
 from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import RunState
 from triggers.starting.occurrence import time_occurrence
 
@@ -155,7 +155,7 @@ def test_an_end_is_sent_again_if_its_deletion_from_the_ledger_failed(engine: Eng
 @pytest.mark.parametrize("url", ["http://hook.example/ended", "%ENDPOINT%", "ftp://x"])
 def test_a_url_that_is_not_called_is_logged(engine: Engine, caplog: pytest.LogCaptureFixture, url: str) -> None:
     # The file would be refused, but a row may hold an older URL, or a setting that has changed since.
-    one = structs.replace(TOLD, webhook=url)
+    one = replace(TOLD, webhook=url)
     engine.endpoint.next_outcomes = [REJECTED]
     engine.firing.fire(one, time_occurrence(one, NOW))
 

@@ -1,7 +1,6 @@
 """Which occurrences of a time-based schedule run: late timers, missed ones, edits, and newly seen schedules."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from triggers.ledger.ledger import Ledger
 from triggers.ledger.memory import MemoryTable
 from triggers.ledger.ports import Operation, RowsRead, StoredRow, Written
 from triggers.scheduling.config import TimeSchedule
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import RunState
 from triggers.steering.pausing import pause
 

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from builders import CHANGE, TIME, Engine, change, schedule, utc
 
 from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState, SkipReason
 from triggers.scheduling.run_request import build_request
 from triggers.starting.occurrence import Occurrence, change_occurrence, time_occurrence

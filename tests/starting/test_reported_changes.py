@@ -2,7 +2,6 @@
 
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from uuid import uuid4
@@ -18,6 +17,7 @@ from triggers.ledger.change_ledger import ChangeLedger
 from triggers.ledger.ledger import Ledger
 from triggers.scheduling.change import BlobChange
 from triggers.scheduling.config import ChangeSchedule
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run
 from triggers.storage.blobs import BlobUnavailable, StorageBlobs
 

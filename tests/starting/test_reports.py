@@ -1,12 +1,12 @@
 """The result of a report: whether the change was new, also if it was skipped, and which times count."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from builders import Engine, found, utc, watching
 from msgspec.structs import replace as with_fields
 
+from triggers.scheduling.replacing import replace
 from triggers.settings import StoreUnavailable
 from triggers.starting.lives import Lives
 

@@ -1,13 +1,13 @@
 """What is written to the ledger and to the log when a submission has been answered."""
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from builders import CHANGE, Engine, change, schedule, utc
 
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
 from triggers.starting.settling import beyond_reach, log_run

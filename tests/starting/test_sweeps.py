@@ -1,7 +1,6 @@
 """A sweep finds changes without event, looks up no old blobs in the ledger, and continues an interrupted one."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from time import sleep
 from typing import Any
@@ -16,6 +15,7 @@ from triggers.ledger.change_records import SweepState
 from triggers.ledger.ports import LedgerUnavailable, Replace, StoredRow
 from triggers.scheduling.change import CopyStatus, FoundBlob
 from triggers.scheduling.config import ChangeSchedule, Schedule
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run
 from triggers.steering.pausing import pause
 from triggers.storage.blobs import BlobUnavailable, ListingExpired, Page, StorageBlobs

@@ -1,7 +1,6 @@
 """Manual requests when something fails in between: nothing starts twice, and no run is given up without a replay."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from threading import BoundedSemaphore, Event
 from typing import Any
@@ -20,7 +19,6 @@ from builders import (
     schedule,
     utc,
 )
-from msgspec import structs
 
 from triggers.azureml.wire import Reply
 from triggers.ledger.ports import LedgerUnavailable
@@ -28,6 +26,7 @@ from triggers.ledger.records import Delivery
 from triggers.reconciling.webhooks import Webhooks
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunState
 from triggers.starting.occurrence import time_occurrence
 from triggers.steering.asking import Asking
@@ -270,7 +269,7 @@ def test_backfills_and_long_polls_share_one_limit(engine: Engine) -> None:
     with waiters, pytest.raises(WrongState, match="too many backfills and long polls are running"):
         steering.backfill("s", body)
     with pytest.raises(WrongState, match="may have run already"):
-        steering.backfill("s", structs.replace(body, first="2020-01-01"))
+        steering.backfill("s", replace(body, first="2020-01-01"))
 
     assert steering.backfill("s", body).started_count == 2
 

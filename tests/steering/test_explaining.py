@@ -1,6 +1,5 @@
 """Why did this start nothing? Each reason, explained to a user who knows only the time or the file."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from builders import CHANGE, TIME, Engine, found, schedule, timed, utc, watching
 from triggers.scheduling.change import CopyStatus
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run_keys import change_key, time_key
 from triggers.starting.occurrence import time_occurrence
 from triggers.steering.answers import ExplainAnswer

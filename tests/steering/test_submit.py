@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from msgspec import convert
 
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.steering.answers import SubmitAnswer
 from triggers.steering.declined import BadInput, NotAllowed, NotStarted, WrongState
 from triggers.steering.pausing import pause, resume

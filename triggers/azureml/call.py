@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from .clouds import Audience
 from .wire import Reply, Wire
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """A request to send; `headers` exclude Authorization, Accept and Content-Type."""
 
     url: str

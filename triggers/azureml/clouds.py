@@ -4,10 +4,11 @@ Hosts and audiences as in azureml-core 1.61 (_project/_commands.py, core/authent
 (_azure_environments.py).
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 
 class Audience(Enum):
@@ -19,8 +20,7 @@ class Audience(Enum):
     """Azure Machine Learning; batch endpoints accept no other."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cloud:
+class Cloud(Struct, frozen=True, kw_only=True):
     """One cloud: the scope of each audience, and two addresses."""
 
     scopes: dict[Audience, str]

@@ -5,16 +5,16 @@ three start pipeline runs (`pipeline_runs`), the others v2 jobs (`jobs`); `kinds
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..scheduling.config import Target
 from ..scheduling.run_request import RunRequest, Submission
 from .call import Call
 
 
-@dataclass(frozen=True)
-class ByTags:
+class ByTags(Struct, frozen=True):
     """Look up the runs of an experiment by tags, in run history."""
 
     url: str
@@ -23,8 +23,7 @@ class ByTags:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class ByName:
+class ByName(Struct, frozen=True):
     """Look up a job by the name that we gave it."""
 
     call: Call

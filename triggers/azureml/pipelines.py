@@ -9,9 +9,10 @@ service.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from msgspec import Struct
 
 from ..scheduling.run_service import run_service
 from .reading import Reader, Unread
@@ -32,8 +33,7 @@ _ENDPOINT_KEYS: Final = (
 """The keys of the SDK's PipelineEndpointEntity, which its PUT of a whole endpoint sends."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Address:
+class Address(Struct, frozen=True, kw_only=True):
     """The target of a submit URL: a published pipeline, or a pipeline endpoint by id or name."""
 
     root: str
@@ -47,8 +47,7 @@ class Address:
     """The version of the endpoint; None for its default."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True, kw_only=True):
     """A published pipeline."""
 
     id: str
@@ -59,8 +58,7 @@ class Pipeline:
     datasets: frozenset[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """A pipeline endpoint; `entity` is the service's reply, which is sent back to change the status."""
 
     id: str
@@ -72,8 +70,7 @@ class Endpoint:
     entity: Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interface:
+class Interface(Struct, frozen=True, kw_only=True):
     """The names of a graph's parameters, separated by kind."""
 
     parameters: frozenset[str]

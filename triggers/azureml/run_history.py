@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ..scheduling.outcome import FoundRun, LookUp
 from ..scheduling.run_request import ATTEMPT_TAG, RunRequest
@@ -100,8 +101,7 @@ def _time(text: object) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-@dataclass(frozen=True)
-class RunsPage:
+class RunsPage(Struct, frozen=True):
     """One page of run history's reply."""
 
     runs: list[Mapping[str, Any]]

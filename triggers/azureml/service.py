@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from ..scheduling.config import Target
 from ..scheduling.outcome import Outcome
+from ..scheduling.replacing import replace
 from ..scheduling.run_request import RunRequest, Submission
 from ..scheduling.templates import MissingSetting
 from .addresses import UnfitAddress, job_url, studio_url

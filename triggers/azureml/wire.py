@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from ..clock import LeftAlone, SystemClock
+from ..scheduling.replacing import replace
 from ..scheduling.token_hosts import token_problem
 from ..scheduling.web_address import host_of
 from ..version import USER_AGENT
@@ -42,8 +44,7 @@ class CutOff(Exception):
         self.is_silence = is_silence
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A reply of the service; if it broke off, `body` is the part that was received."""
 
     status: int

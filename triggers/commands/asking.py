@@ -5,8 +5,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from msgspec.structs import replace
-
+from ..scheduling.replacing import replace
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings
 from ..steering.questions import HeldBody, ReplayBody, TriggerBody

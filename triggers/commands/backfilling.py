@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from ..app import App
+from ..scheduling.replacing import replace
 from ..settings import Settings, StoreUnavailable
 from ..starting.occurrence import Asked
 from ..steering.answers import ItemAnswer

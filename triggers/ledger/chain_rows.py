@@ -5,9 +5,11 @@ A row does not name the followers: each process finds them in its own file, and 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from ..scheduling.chain import upstream_of
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, is_repeated, previous_of
 from ..scheduling.upstream import Upstream
 from .ports import Delete, Merge, Operation, Replace, StoredRow, Table
@@ -16,8 +18,7 @@ from .rows import after_prefix, columns_of, document_of, readable
 ENDS = "e:"
 
 
-@dataclass(frozen=True, kw_only=True)
-class End:
+class End(Struct, frozen=True, kw_only=True):
     """The end of a run, with the followers that have been handled."""
 
     row_key: str

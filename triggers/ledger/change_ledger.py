@@ -18,7 +18,6 @@ Row keys contain digests of paths, groups and run keys.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Final, TypeAlias
@@ -27,6 +26,7 @@ from uuid import uuid4
 from ..scheduling.batch import Arrival, Member, Waiting, batch_key, group_id, waiting_of
 from ..scheduling.change import BlobChange, FoundBlob, change_digest
 from ..scheduling.complete_sets import Closed, next_members, outdated
+from ..scheduling.replacing import replace
 from .change_pruning import Pruned, prune
 from .change_records import (
     FOR_SETS,

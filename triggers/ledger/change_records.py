@@ -1,20 +1,21 @@
 """The contents of the ledger's rows about changes: versions, batches being made, and sweeps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from ..scheduling.batch import Arrival, Member, group_id
 from ..scheduling.change import FoundBlob
 from ..scheduling.complete_sets import Closed
 from ..scheduling.instants import Instant
+from ..scheduling.replacing import replace
 from .ports import StoredRow
 from .rows import CorruptRow, document_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class EarlierVersion:
+class EarlierVersion(Struct, frozen=True, kw_only=True):
     """A version of a blob that was followed by another."""
 
     etag: str
@@ -22,8 +23,7 @@ class EarlierVersion:
     """Or the time of its rename."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Version:
+class Version(Struct, frozen=True, kw_only=True):
     """The properties that distinguish one version of a blob from the next."""
 
     etag: str
@@ -62,8 +62,7 @@ UNREADABLE: Final = Version(etag="", size=-1, content_md5=None, last_modified=da
 """Replaces an unreadable row: every version differs from it, so the next one overwrites the row."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """A batch that is being made."""
 
     group: str
@@ -82,8 +81,7 @@ class Head:
     """How the set was closed, complete or not; None for a plain batch."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SweepState:
+class SweepState(Struct, frozen=True, kw_only=True):
     """The progress of a life's sweep; times are on the ledger's clock."""
 
     mark: Instant | None = None
@@ -172,8 +170,7 @@ def head_of(row: StoredRow) -> Head:
     return replace(head, row=row.etag)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Incomplete:
+class Incomplete(Struct, frozen=True, kw_only=True):
     """The newest set of a group that was closed incomplete."""
 
     run_key: str

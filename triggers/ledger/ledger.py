@@ -4,13 +4,13 @@ Every method raises LedgerUnavailable. Writes are conditional: the store, not th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
 from uuid import uuid4
 
 from ..scheduling.overlap import OpenRun
+from ..scheduling.replacing import replace
 from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState
 from ..scheduling.run_keys import nominal_time_in, schedule_of
 from ..scheduling.shown import RunAnswer, run_answer

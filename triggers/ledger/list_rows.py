@@ -3,9 +3,10 @@
 A field added to RunAnswer must not have a default: rows without it are then shown from the run itself.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_keys import is_run_key
@@ -20,8 +21,7 @@ _END_OF_TIME: Final = 253_402_300_800_000
 """The year 10000 in milliseconds; times are subtracted from it, so that later ones sort first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """A run as found by a list, without reading the run."""
 
     place: str
@@ -31,8 +31,7 @@ class Listed:
     row: StoredRow
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """One page of a list."""
 
     runs: list[Listed]

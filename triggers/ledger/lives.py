@@ -1,8 +1,9 @@
 """The row of a schedule's life in the registry."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from .ports import Columns, StoredRow
 from .rows import CorruptRow, readable_or, time_of
@@ -10,8 +11,7 @@ from .rows import CorruptRow, readable_or, time_of
 LIFE: Final = "life:"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Life:
+class Life(Struct, frozen=True, kw_only=True):
     """A period in which a schedule keeps its kind and watched folder; what is older starts nothing."""
 
     schedule: str

@@ -1,11 +1,11 @@
 """A table in memory, for tests and the simulator."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 
+from ..scheduling.replacing import replace
 from .ports import Create, Delete, Merge, Operation, Replace, RowsRead, StoredRow, Written
 
 

@@ -1,9 +1,10 @@
 """The interface of the ledger's store of rows (Azure Table Storage or memory), and its error."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from ..settings import StoreUnavailable
 
@@ -16,8 +17,7 @@ class LedgerUnavailable(StoreUnavailable):
     """The ledger cannot be reached or denies access; the operation may or may not have happened."""
 
 
-@dataclass(frozen=True)
-class StoredRow:
+class StoredRow(Struct, frozen=True):
     """A row as it was read."""
 
     row_key: str
@@ -27,16 +27,14 @@ class StoredRow:
     """On the store's clock."""
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(Struct, frozen=True):
     """Insert a row that does not exist yet."""
 
     row_key: str
     columns: Columns
 
 
-@dataclass(frozen=True)
-class Replace:
+class Replace(Struct, frozen=True):
     """Write a whole row: with an ETag, one that is unchanged since it was read; without, whatever is there."""
 
     row_key: str
@@ -44,16 +42,14 @@ class Replace:
     etag: str | None = None
 
 
-@dataclass(frozen=True)
-class Merge:
+class Merge(Struct, frozen=True):
     """Write some columns of an existing row."""
 
     row_key: str
     columns: Columns
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """Delete an existing row; with an ETag, one that is unchanged since it was read."""
 
     row_key: str
@@ -69,8 +65,7 @@ def following(row_key: str, columns: Columns, etag: str | None) -> Operation:
     return Create(row_key, columns) if etag is None else Replace(row_key, columns, etag)
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Struct, frozen=True):
     """The result of a write."""
 
     etag: str
@@ -79,8 +74,7 @@ class Written:
     """On the store's clock."""
 
 
-@dataclass(frozen=True)
-class RowsRead:
+class RowsRead(Struct, frozen=True):
     """The rows of one response."""
 
     rows: Sequence[StoredRow]

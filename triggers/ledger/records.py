@@ -1,7 +1,8 @@
 """The ledger's records other than runs, and how they are read from rows. Every reader raises CorruptRow."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun, is_made_up_for, ranks_at
@@ -22,16 +23,14 @@ from .rows import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Registration:
+class Registration(Struct, frozen=True, kw_only=True):
     """A schedule that has been seen; occurrences before `first_seen` start nothing."""
 
     schedule: str
     first_seen: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """A run's end that still has to be reported: to the run's webhook, or to a waiting Azure DevOps task."""
 
     schedule: str
@@ -48,8 +47,7 @@ class Delivery:
     """On the ledger's clock: when the task registered, or when the webhook was first tried; None if not yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mark:
+class Mark(Struct, frozen=True, kw_only=True):
     """The instant up to which every occurrence of a time-based schedule has a row."""
 
     until: datetime
@@ -61,8 +59,7 @@ class Mark:
     """ETag of the row that was read; None if it is not stored yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TimerState:
+class TimerState(Struct, frozen=True, kw_only=True):
     """The data by which the occurrences of a time-based schedule are decided."""
 
     mark: Mark | None
@@ -71,8 +68,7 @@ class TimerState:
     """On the ledger's clock."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pauses:
+class Pauses(Struct, frozen=True, kw_only=True):
     """A schedule's pauses, oldest first."""
 
     intervals: tuple[Pause, ...] = ()

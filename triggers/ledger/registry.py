@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, Self
 from uuid import uuid4
 
 from ..scheduling.pauses import Pause, later
+from ..scheduling.replacing import replace
 from .lives import LIFE, Life, life_columns, life_key, life_of
 from .open_summary import OpenOf
 from .ports import ROWS_A_TRANSACTION, Create, Merge, Operation, Replace, StoredRow, Table, following
@@ -49,7 +49,9 @@ class Registry:
         """A GUID created with the ledger; keeps the runs of dev and prod apart if they share a workspace."""
         self._forget_a_table_that_is_gone()
         if self._id is None:
-            row = self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())})
+            # Read first: only the first process of a ledger has to create it.
+            row = self.table.get(REGISTRY, "ledger")
+            row = row or self._created_or_present(REGISTRY, "ledger", {"ledger_id": str(uuid4())})
             self._id = readable_or(_ledger_id_of, row, None) or self._copy_of_id(row)
         return self._id
 

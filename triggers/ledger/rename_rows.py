@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from msgspec import Struct
+
 from ..scheduling.instants import Instant
+from ..scheduling.replacing import replace
 from .ledger import Ledger
 from .ports import Create, Delete, LedgerUnavailable, Replace, StoredRow
 from .rows import REGISTRY, after_prefix, columns_of, document_of, readable, readable_or, time_of
@@ -19,8 +21,7 @@ _NOTED_EVERY: Final = timedelta(hours=1)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RenamedDirectory:
+class RenamedDirectory(Struct, frozen=True, kw_only=True):
     """The progress of listing a renamed directory."""
 
     host: str

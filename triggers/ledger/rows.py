@@ -32,7 +32,6 @@ filters and for people who look at the table.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -41,6 +40,7 @@ import msgspec
 from ..log_lines import logger
 from ..scheduling.overlap import ranks_at
 from ..scheduling.pauses import Pause
+from ..scheduling.replacing import replace
 from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown, is_rerun
 from ..scheduling.run_keys import kind_in, schedule_of
 from .ports import LedgerUnavailable, StoredRow

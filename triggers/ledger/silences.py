@@ -4,17 +4,18 @@
 webhook has been notified.
 """
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from msgspec import Struct, field
+
+from ..scheduling.replacing import replace
 from .ports import Columns, Replace, StoredRow, Table, following
 from .rows import number_of, readable_or, text_of, time_of
 
 _LAST, _SILENCE = "last_change", "silence"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Silence:
+class Silence(Struct, frozen=True, kw_only=True):
     """A period without changes, identified by the last change before it."""
 
     last: str
@@ -26,8 +27,7 @@ class Silence:
     version: str | None = None
 
 
-@dataclass(frozen=True)
-class Silences:
+class Silences(Struct, frozen=True):
     """Reads and writes these rows; what was last written is cached, so that not every change costs a write."""
 
     table: Table

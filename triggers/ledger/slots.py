@@ -1,8 +1,9 @@
 """Limits how many runs of a schedule are open, by the row `slots` and the rows of open runs."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from ..scheduling.overlap import OpenRun, newest_in_flight, ranks_at
 from ..scheduling.run import Run
@@ -13,8 +14,7 @@ from .rows import number_of, readable_or, time_of
 _NEWEST: Final = "newest_started"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slots:
+class Slots(Struct, frozen=True, kw_only=True):
     """The open runs of a schedule, and the row that lets only one claim at a time take a slot."""
 
     open_runs: tuple[OpenRun, ...]

@@ -1,8 +1,8 @@
 """The progress of every life's sweep, one row of the registry each."""
 
 from collections import Counter
-from dataclasses import replace
 
+from ..scheduling.replacing import replace
 from .change_records import SWEEP, SWEEP_0_1, SweepState, missed_of, sweep_key, sweep_of
 from .ledger import Ledger
 from .ports import following

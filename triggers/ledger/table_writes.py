@@ -8,7 +8,6 @@ plain request; several writes are one transaction.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from email import message_from_bytes
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from azure.core.exceptions import HttpResponseError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.data.tables import TableClient
 from azure.data.tables._serialize import _add_entity_properties
+from msgspec import Struct
 
 from .calls import ServerTime
 from .ports import Create, Delete, Merge, Operation
@@ -32,8 +32,7 @@ _DONE: Final = re.compile(
 _SAID: Final = re.compile(r'"value"\s*:\s*"((?:[^"\\]|\\.)*)"|<(?:\w+:)?message[^>]*>([^<]*)<', re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """One write as an HTTP request."""
 
     method: str

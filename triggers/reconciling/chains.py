@@ -1,10 +1,11 @@
 """Starts runs of schedules that follow others: once for each ended run, whichever process recorded its end."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
 
 from ..clock import Clock
 from ..ledger.chain_rows import ChainLedger, End
@@ -30,8 +31,7 @@ _SETTLED: Final = timedelta(minutes=2)
 _PAGE: Final = 1000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chains:
+class Chains(Struct, frozen=True, kw_only=True):
     """Starts runs of the schedules that follow other schedules."""
 
     config: Config

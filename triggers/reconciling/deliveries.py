@@ -5,9 +5,10 @@ deleted once it is accepted or given up. There are two senders, `webhooks` and `
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from ..clock import LeftAlone
 from ..ledger.ledger import Ledger
@@ -23,8 +24,7 @@ _REST: Final = timedelta(seconds=20)
 """How long a receiver is left alone after a failed delivery, so that it does not hold up a pass."""
 
 
-@dataclass(frozen=True)
-class Untaken:
+class Untaken(Struct, frozen=True):
     """Why a delivery was not accepted."""
 
     sentence: str
@@ -56,8 +56,7 @@ class Sender(Protocol):
         """Notify the receiver; None if it accepted."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deliveries:
+class Deliveries(Struct, frozen=True, kw_only=True):
     """Sends due deliveries, postpones those that were not accepted, and gives up in the end."""
 
     ledger: Ledger

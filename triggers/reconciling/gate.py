@@ -1,10 +1,9 @@
 """Decides when an open run may be sent, from the holds, the pauses and the ledger's clock."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
+from msgspec import Struct, field
 
 from ..clock import Clock
 from ..ledger.open_summary import OpenOf, total
@@ -13,13 +12,13 @@ from ..scheduling.config import DEFAULT_RETRY, Retry, Schedule, Target
 from ..scheduling.identities import target_id, target_id_0_1
 from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause, pause_at, paused_within
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, is_rerun
 
 log = logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pass:
+class Pass(Struct, frozen=True, kw_only=True):
     """What one pass of the reconciler reads at its start, and what its threads find out."""
 
     server_now: Callable[[], datetime]
@@ -65,8 +64,7 @@ class Pass:
         log.info("a pass has ended, with %d open runs", sum(counts.values()), extra=extra)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """Decides which open runs of one schedule may be sent."""
 
     schedule: Schedule | None

@@ -1,10 +1,11 @@
 """Processes the open runs of a schedule: sends, looks up and follows them, and marks stale claims as unknown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -24,8 +25,7 @@ from .unknown_runs import UnknownRuns
 from .waiting_line import WaitingLine
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenRuns:
+class OpenRuns(Struct, frozen=True, kw_only=True):
     """Sends, looks up and follows the open runs of one schedule."""
 
     ledger: Ledger

@@ -1,9 +1,10 @@
 """Notices when a change-based schedule has received no change for longer than expected."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from ..ledger.lives import Life
 from ..ledger.silences import Silence, Silences
@@ -12,6 +13,7 @@ from ..scheduling.config import ChangeSchedule
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, pause_at
 from ..scheduling.policies import retry_delay
+from ..scheduling.replacing import replace
 from ..scheduling.silence import expectation, is_overdue
 from .deliveries import Untaken
 from .gate import Pass
@@ -30,8 +32,7 @@ class Hook(Protocol):
         """Send an event; None if it was accepted."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Overdue:
+class Overdue(Struct, frozen=True, kw_only=True):
     """Records and reports overdue changes, called silences."""
 
     rows: Silences

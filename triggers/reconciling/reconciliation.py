@@ -1,11 +1,12 @@
 """One bounded pass over what is open in the ledger; safe on several instances at once: every write is conditional."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from zlib import crc32
+
+from msgspec import Struct, field
 
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
@@ -45,8 +46,7 @@ _PRUNED_A_PASS: Final = 480
 _CHANGES_PRUNED_A_PASS: Final = 5000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reconciliation:
+class Reconciliation(Struct, frozen=True, kw_only=True):
     """Runs the passes; `retention` is LEDGER_RETENTION_DAYS."""
 
     config: Config

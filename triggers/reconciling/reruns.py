@@ -1,14 +1,14 @@
 """Writes the ends of runs; if the schedule has `rerun`, with the rerun that follows in the same transaction."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
 from ..scheduling.config import Rerun, Schedule
+from ..scheduling.replacing import replace
 from ..scheduling.reruns import REQUESTED_BY, Previous, Reruns
 from ..scheduling.run import Run, RunKind, RunState
 from ..scheduling.run_keys import replay_key
@@ -32,8 +32,7 @@ _KEPT: Final = (
 """The fields that a rerun takes over from the run that ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ends:
+class Ends(Struct, frozen=True, kw_only=True):
     """Writes the ends of runs."""
 
     ledger: Ledger
@@ -80,7 +79,7 @@ class Ends:
             state=RunState.WAITING,
             created_at=self.clock.now(),
             due_at=ended.ended_at + delay,
-            request=structs.replace(ended.request, display_name=escaped(key)),
+            request=replace(ended.request, display_name=escaped(key)),
             replay_of=root,
             requested_by=REQUESTED_BY,
             reruns=Reruns(number=number, attempts=rule.attempts, tells_each=rule.tells_each, previous=previous),
@@ -110,4 +109,4 @@ def _end_of(run: Run) -> str:
 def _followed_by(ended: Run, again: Run) -> Run:
     assert again.reruns is not None
     own = ended.reruns or Reruns(number=0, attempts=again.reruns.attempts, tells_each=again.reruns.tells_each)
-    return replace(ended, reruns=structs.replace(own, next_key=again.key, next_at=again.due_at))
+    return replace(ended, reruns=replace(own, next_key=again.key, next_at=again.due_at))

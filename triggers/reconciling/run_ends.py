@@ -1,10 +1,11 @@
 """Follows submitted runs to their end by polling Azure ML: often at first, less often the longer a run takes."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from zlib import crc32
+
+from msgspec import Struct, field
 
 from ..clock import Clock, LeftAlone
 from ..ledger.ledger import Ledger
@@ -12,6 +13,7 @@ from ..log_lines import logger
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import Seen
 from ..scheduling.overlap import OpenRun
+from ..scheduling.replacing import replace
 from ..scheduling.run import TIMEOUT, Run, RunState
 from ..scheduling.run_keys import schedule_of
 from ..scheduling.run_request import RunRequest
@@ -45,8 +47,7 @@ class Statuses(Protocol):
         """The ids among `run_ids`, all of one experiment, that are known to be ours and still running; never raises."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunEnds:
+class RunEnds(Struct, frozen=True, kw_only=True):
     """Follows submitted runs to their end."""
 
     ledger: Ledger

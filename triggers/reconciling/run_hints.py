@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -20,8 +21,7 @@ from .open_runs import OpenRuns
 log = logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunHints:
+class RunHints(Struct, frozen=True, kw_only=True):
     """Checks the runs that events refer to."""
 
     config: Config

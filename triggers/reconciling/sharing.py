@@ -8,10 +8,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from threading import Condition
 from typing import Final, Protocol
 
+from msgspec import Struct, field
+
+from ..scheduling.replacing import replace
 from ..starting.pieces import Piece, Work
 
 MOST_TO_A_TARGET: Final = 8
@@ -43,8 +45,7 @@ class Threads(Protocol):
         """A condition that these threads can wait on."""
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """Separate threads for each pass, so that it takes none from the functions."""
 
     number: int
@@ -63,8 +64,7 @@ class Pool:
         return Condition()
 
 
-@dataclass(eq=False)
-class _Source:
+class _Source(Struct, eq=False):
     """The work of one schedule, and how many of its pieces are being processed."""
 
     name: str
@@ -74,8 +74,7 @@ class _Source:
     """True while it waits at a barrier until all its pieces have finished."""
 
 
-@dataclass
-class Sharing:
+class Sharing(Struct, dict=True):
     """The work of one pass."""
 
     threads: Threads

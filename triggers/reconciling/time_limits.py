@@ -1,14 +1,16 @@
 """Cancels runs that exceed their schedule's `timeout`, and waits until Azure ML reports how they ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..log_lines import logger
 from ..scheduling.config import Schedule
 from ..scheduling.overlap import OpenRun
+from ..scheduling.replacing import replace
 from ..scheduling.run import TIMEOUT, Run, RunState
 from .waiting_line import Service
 
@@ -17,8 +19,7 @@ log = logger(__name__)
 _CONFIRMED_WITHIN: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TimeLimits:
+class TimeLimits(Struct, frozen=True, kw_only=True):
     """Enforces the timeouts of submitted runs."""
 
     schedules: Mapping[str, Schedule]

@@ -16,7 +16,6 @@ that has waited longest is looked up next.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, Protocol
@@ -27,6 +26,7 @@ from ..log_lines import logger
 from ..scheduling.config import Schedule
 from ..scheduling.identities import target_id
 from ..scheduling.outcome import FoundRun, LookUp
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_request import RunRequest
 from ..starting.settling import accepted, beyond_reach, log_run

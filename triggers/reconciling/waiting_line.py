@@ -1,10 +1,11 @@
 """Starts runs that wait for a free slot, in the order of their occurrences, and applies `overlap` to the others."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -29,8 +30,7 @@ class Service(Protocol):
         """Request the cancellation of a submitted run; None if it is accepted, otherwise why not."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WaitingLine:
+class WaitingLine(Struct, frozen=True, kw_only=True):
     """Starts the waiting runs of one schedule."""
 
     ledger: Ledger

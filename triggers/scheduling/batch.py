@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from .change import MANIFESTS, BlobChange, change_digest
 from .gathering import Batch
 from .pauses import Pause, paused_within
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A change that waits for its batch, or is in one."""
 
     digest: str
@@ -23,8 +23,7 @@ class Member:
     """The life of its schedule in which it was reported; None if version 0.1.0 wrote it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """A pending change in the ledger."""
 
     member: Member
@@ -39,8 +38,7 @@ class Arrival:
         return self.member.change.changed_at
 
 
-@dataclass(frozen=True, kw_only=True)
-class BatchFacts:
+class BatchFacts(Struct, frozen=True, kw_only=True):
     """The data about a batch that its run has."""
 
     group: str
@@ -54,8 +52,7 @@ class BatchFacts:
     """The globs of an incomplete set for which no file had come; None if no globs are expected."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """The pending changes of one group."""
 
     group: str

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from .config import ChangeTrigger
 from .globs import matches
@@ -14,8 +15,7 @@ MANIFESTS = "pipeline-trigger-manifests"
 """The folder of a container that manifests are written to; nothing in it counts as a change."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BlobChange:
+class BlobChange(Struct, frozen=True, kw_only=True):
     """A version of a blob, by its properties; `path` is the name below the container, byte for byte."""
 
     host: str
@@ -54,8 +54,7 @@ class CopyStatus(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FoundBlob:
+class FoundBlob(Struct, frozen=True, kw_only=True):
     """A blob as shown by its properties or by a listing."""
 
     change: BlobChange

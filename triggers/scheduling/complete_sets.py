@@ -1,9 +1,10 @@
 """Complete sets: batches that wait until every file they expect has come, or until their deadline."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from .batch import Arrival, BatchFacts, Member, group_of
 from .change import BlobChange
@@ -18,8 +19,7 @@ LISTINGS: Final = 3
 """How many polling intervals an incomplete set waits at most for a sweep to end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Closed:
+class Closed(Struct, frozen=True, kw_only=True):
     """How a set was closed, so that every process that continues it assigns the same members."""
 
     until: Instant
@@ -36,8 +36,7 @@ class Closed:
     """When it was closed incomplete; None if it was complete."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """A set that has to be closed now."""
 
     group: str
@@ -45,8 +44,7 @@ class Decision:
     members: frozenset[Member]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """How far sweeps have found every file; an incomplete set waits until they have passed its deadline."""
 
     until: datetime | None

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from msgspec import structs
-
 from .config import ChangeTrigger, Target
+from .replacing import replace
 from .times.cron import Cron
 from .times.cron_list import CronList
 from .times.excluding import Excluding
@@ -148,7 +147,7 @@ def target_id_0_1(target: Target) -> str:
 
 def watched_0_1(trigger: ChangeTrigger) -> frozenset[str]:
     """The values of a sweep's `of`, in version 0.1.0 and for a while after it, that mean the same folder."""
-    watched = (structs.replace(trigger, recursive=recursive) for recursive in (True, False))
+    watched = (replace(trigger, recursive=recursive) for recursive in (True, False))
     return frozenset(name for one in watched for name in (listed_0_1(one), watched_digest(one)))
 
 

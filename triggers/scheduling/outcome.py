@@ -1,8 +1,9 @@
 """Azure ML's answers: about a submission, a run that is looked up, and a run that it has accepted."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+
+from msgspec import Struct
 
 from .run import RunState
 
@@ -19,8 +20,7 @@ class Answer(Enum):
     """May have been accepted: must be looked up, never simply sent again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """The answer and its sentence; `run_id` only with SUBMITTED, `retry_after` if the service sent one."""
 
     answer: Answer
@@ -36,8 +36,7 @@ class Outcome:
     """It was accepted, but there is no address to poll for its end."""
 
 
-@dataclass(frozen=True)
-class FoundRun:
+class FoundRun(Struct, frozen=True):
     """A run with our key and ledger in Azure ML."""
 
     run_id: str
@@ -47,8 +46,7 @@ class FoundRun:
     """The claim that sent it; None if not reported."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LookUp:
+class LookUp(Struct, frozen=True, kw_only=True):
     """The result of a lookup. An empty one means something only if it is `complete`: history was read to its end."""
 
     complete: bool = False
@@ -72,8 +70,7 @@ class LookUp:
         return tuple(one.run_id for one in self.runs)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """The result of a status query: a status, or why there is none."""
 
     status: str | None = None

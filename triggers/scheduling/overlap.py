@@ -5,17 +5,17 @@ slot for each earlier run that is being retried or waits in line.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from .config import Overlap, Schedule
 from .run import Run, RunKind, RunState
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenRun:
+class OpenRun(Struct, frozen=True, kw_only=True):
     """The data of an open run that matters for slots."""
 
     key: str

@@ -1,17 +1,16 @@
 """The caller's values for a single run, in place of its schedule's; plain text, in which nothing is filled in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from msgspec.structs import replace
+from msgspec import Struct, field
 
 from .config import Datapath, Dataset
+from .replacing import replace
 from .run_request import RunRequest
 from .templates import escaped
 
 
-@dataclass(frozen=True, kw_only=True)
-class Overrides:
+class Overrides(Struct, frozen=True, kw_only=True):
     """A caller's values, by the keys of the file; what is absent stays the schedule's."""
 
     experiment_name: str | None = None

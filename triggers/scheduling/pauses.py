@@ -1,14 +1,15 @@
 """Pauses: intervals in which a schedule starts nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct
+
 from .instants import Instant
+from .replacing import replace
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pause:
+class Pause(Struct, frozen=True, kw_only=True):
     """One pause, [begin, end), with who requested it and why."""
 
     begin: Instant

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from .config import Catchup, Retry, TimeSchedule
 from .pauses import Pause, is_paused, pause_at
@@ -22,8 +23,7 @@ def floor(now: datetime, retention: timedelta) -> datetime:
     return now - retention + timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What happens to one occurrence: it starts if `skip` is None."""
 
     nominal_time: datetime

@@ -6,10 +6,11 @@ properties of a file are read from the storage account that the app's own settin
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from .config import ChangeTrigger
 
@@ -23,8 +24,7 @@ _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST: Final = 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rename:
+class Rename(Struct, frozen=True, kw_only=True):
     """The rename of a file or directory."""
 
     account: str

@@ -16,15 +16,18 @@ A claim writes `submitting`; a settle writes the outcome of the submission. `uns
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from .batch import BatchFacts
 from .change import BlobChange
 from .instants import Instant
 from .overrides import Overrides
+from .replacing import replace
 from .reruns import Previous, Reruns
 from .run_request import RunRequest
 from .upstream import Upstream
@@ -115,8 +118,7 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
 """The allowed transitions; a state that is not a key is final. An id that arrives late leads to SUBMITTED."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One line of a run's history."""
 
     at: Instant
@@ -124,8 +126,7 @@ class Event:
     reason: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unknown:
+class Unknown(Struct, frozen=True, kw_only=True):
     """Data that a newer version of the app has added to a run's row; kept when the row is rewritten."""
 
     columns: Mapping[str, Any]
@@ -133,8 +134,10 @@ class Unknown:
     """Of the document, as a tree: by name in an object, by index in an array."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+_NOT_COMPARED: Final = frozenset({"written_at", "unknown"})
+
+
+class Run(Struct, frozen=True, kw_only=True):  # noqa: PLW1641  its mappings have no hash
     """One occurrence and what became of it; times are UTC, and None means not yet or not at all."""
 
     key: str
@@ -188,10 +191,10 @@ class Run:
     by_person: bool = False
     """True if a person requested it: a pause does not hold it."""
     error: str | None = None
-    history: tuple[Event, ...] = field(default=())
+    history: tuple[Event, ...] = ()
     version: str | None = None
     """ETag of the row that was read, for conditional updates; None if it is not stored yet."""
-    written_at: Instant | None = field(default=None, compare=False)
+    written_at: Instant | None = None
     """When this row was written, on the ledger's clock, if the ledger reports it; not part of the row."""
     life: str | None = None
     """The life of its schedule in which it was decided; None if unknown: the present file does not apply to it."""
@@ -211,7 +214,7 @@ class Run:
     """For a chained run: the run after which it starts."""
     overrides: Overrides | None = None
     """The caller's values other than parameters; a replay uses them again."""
-    unknown: Unknown | None = field(default=None, compare=False)
+    unknown: Unknown | None = None
     """None if all of the row is understood."""
 
     def to(self, state: RunState, at: datetime, remark: str | None = None, **changes: object) -> "Run":
@@ -225,7 +228,14 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.error is not None and len(self.error) > LONGEST_SENTENCE:
-            object.__setattr__(self, "error", f"{self.error[:LONGEST_SENTENCE]}…")
+            force_setattr(self, "error", f"{self.error[:LONGEST_SENTENCE]}…")
+
+    def __eq__(self, other: object) -> bool:
+        """True if both mean the same: neither when the row was written nor what of it is unknown counts."""
+        if not isinstance(other, Run):
+            return NotImplemented
+        names = (name for name in self.__struct_fields__ if name not in _NOT_COMPARED)
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def claimed(self, claim_id: str) -> "Run":
         """The run with one more claim, which is not written yet."""

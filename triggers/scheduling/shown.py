@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from .batch import BatchFacts
 from .instants import iso_utc, iso_utc_or_none
+from .replacing import replace
 from .run import FIRST_EVENTS, Run
 from .run_request import RunRequest
 from .templates import readable

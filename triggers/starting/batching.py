@@ -5,9 +5,10 @@ continues where the last one stopped, and every change is in exactly one batch.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger, Fits
@@ -22,6 +23,7 @@ from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.gathering import Batch, Expect
 from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import Pause, is_paused
+from ..scheduling.replacing import replace
 from ..scheduling.run import RunKind, SkipReason
 from ..storage.blobs import Blobs
 from .closing_sets import ClosingSets
@@ -32,8 +34,7 @@ from .pieces import Piece, Work, target_of
 from .reported_changes import Changes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batching:
+class Batching(Struct, frozen=True, kw_only=True):
     """Makes batches and starts their runs."""
 
     changes: Changes

@@ -1,9 +1,10 @@
 """Decides which complete sets to close, and describes incomplete ones."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from ..ledger.change_ledger import ChangeLedger, Fits
 from ..ledger.change_records import Head
@@ -18,8 +19,7 @@ from ..scheduling.instants import iso_utc
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClosingSets:
+class ClosingSets(Struct, frozen=True, kw_only=True):
     """Decides which sets to close, and writes the remarks about them."""
 
     rows: ChangeLedger

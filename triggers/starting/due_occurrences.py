@@ -1,8 +1,9 @@
 """Decides on a time-based schedule's occurrences since its mark, and starts or skips them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from ..clock import Clock, Stopwatch
 from ..ledger.ledger import Ledger, moved
@@ -14,6 +15,7 @@ from ..scheduling.instants import in_units
 from ..scheduling.overlap import slots_of
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.policies import ON_TIME, Decision, decide, floor
+from ..scheduling.replacing import replace
 from ..scheduling.run import SkipReason
 from ..scheduling.run_keys import time_key
 from ..scheduling.times.occurrences import TimeTrigger, between, excluded_at, moved_back
@@ -32,8 +34,7 @@ _FRESH = timedelta(seconds=60)
 """An older decision is made again, because it compared the catch-up window with an earlier time."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DueOccurrences:
+class DueOccurrences(Struct, frozen=True, kw_only=True):
     """Starts or skips the due occurrences of time-based schedules."""
 
     ledger: Ledger

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from ..scheduling.config import Retry, Schedule
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, is_made_up_for, ranks_at, slots_of, turn_of
 from ..scheduling.overrides import with_overrides
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import build_request, too_large
 from .never_sent import in_the_way_of, newer_has_started, rejected, skipped, unfillable

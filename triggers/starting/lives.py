@@ -6,9 +6,10 @@ so that files from the time between start nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from msgspec import Struct, field
 
 from ..clock import Clock
 from ..ledger.change_records import SWEEP_0_1, SweepState, sweep_key, sweep_of
@@ -26,6 +27,7 @@ from ..scheduling.identities import (
     watched_0_1,
     watched_digest,
 )
+from ..scheduling.replacing import replace
 from ..scheduling.times.occurrences import between
 from ..settings import StoreUnavailable
 
@@ -47,8 +49,7 @@ _LIVES: Final[Mapping[type[Schedule], Callable[[], str]]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """The life of a schedule in this process, and the lives that belong to other processes."""
 
     own: str | None
@@ -72,8 +73,7 @@ def standing(own: Life | None, lives: Iterable[Life], server_now: datetime) -> S
     return Standing(own=None if own is None else own.id, others=others)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lives:
+class Lives(Struct, frozen=True, kw_only=True):
     """The lives of the schedules in one process's file; safe to share between threads."""
 
     ledger: Ledger

@@ -1,12 +1,14 @@
 """Occurrences moved from excluded days to other days: each runs once, on its own day or the other."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
 
 from ..ledger.ledger import Ledger
 from ..ledger.ports import Operation
 from ..scheduling.config import TimeSchedule
 from ..scheduling.instants import iso_utc
+from ..scheduling.replacing import replace
 from ..scheduling.run import SkipReason
 from ..scheduling.run_keys import time_key
 from ..scheduling.times.occurrences import excluded_at, planned_at
@@ -14,8 +16,7 @@ from .firing import Firing
 from .occurrence import Occurrence, time_occurrence
 
 
-@dataclass(frozen=True, kw_only=True)
-class MovedOccurrences:
+class MovedOccurrences(Struct, frozen=True, kw_only=True):
     """Writes the rows of moved occurrences in the transaction of the occurrence that they moved to."""
 
     ledger: Ledger

@@ -1,13 +1,13 @@
 """Runs that are decided but never sent: skipped or rejected."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from ..ledger.slots import Slots
 from ..scheduling.config import Schedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.overlap import OpenRun, in_the_way, ordered
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.templates import names_in
 

@@ -1,8 +1,9 @@
 """What a run is for: a time, a version of a blob, a batch of them, the end of a run, or a request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from ..ledger.ports import Operation
 from ..scheduling.batch import BatchFacts
@@ -16,8 +17,7 @@ from ..scheduling.times.occurrences import moved_from, previous
 from ..scheduling.upstream import Upstream
 
 
-@dataclass(frozen=True, kw_only=True)
-class Occurrence:
+class Occurrence(Struct, frozen=True, kw_only=True):
     """What a run is for."""
 
     key: str
@@ -40,8 +40,7 @@ class Occurrence:
     """Writes of the schedule in the claim's transaction; the claim fails if one of their conditions does."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """Who requested a run (unverified) and why."""
 
     by: str | None = None

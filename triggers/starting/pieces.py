@@ -1,15 +1,15 @@
 """The work of a schedule, split into pieces that several threads can process at once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ..scheduling.config import Schedule
 from ..scheduling.identities import target_id
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One call. If it raises, only this piece fails."""
 
     do: Callable[[], object]

@@ -1,10 +1,9 @@
 """Rebuilds the request of a run that waits, so that a fixed address or setting in the file reaches it too."""
 
-from dataclasses import replace
-
 from ..scheduling.batch import manifest_path
 from ..scheduling.config import ChangeSchedule, DataPathKind, Schedule
 from ..scheduling.overrides import with_overrides
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run
 from ..scheduling.run_request import build_request, too_large
 

@@ -6,10 +6,11 @@ lets the reconciler list it piece by piece, so that the next pass continues wher
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from ..ledger.ledger import Ledger
 from ..ledger.rename_rows import RenamedDirectory, RenameLedger
@@ -19,6 +20,7 @@ from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.overlap import slots_of
 from ..scheduling.renames import Rename, UnfitEvent, clamped, listed_folder, rename_of
+from ..scheduling.replacing import replace
 from ..scheduling.run import SkipReason
 from ..settings import StoreUnavailable
 from ..storage.blobs import ListingExpired, Page
@@ -33,8 +35,7 @@ _PIECE: Final = 100
 """Number of files after which the row records the progress."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Renames:
+class Renames(Struct, frozen=True, kw_only=True):
     """Handles events about renames, and lists renamed directories."""
 
     schedules: Mapping[str, Schedule]

@@ -1,10 +1,11 @@
 """Decides whether a blob that was reported or found starts a run, joins a batch or is skipped, and records that."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
@@ -19,6 +20,7 @@ from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.instants import iso_utc
 from ..scheduling.pauses import Pause, is_paused, pause_at
 from ..scheduling.policies import floor
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
 from ..scheduling.run_keys import change_key
 from ..scheduling.silence import expects_changes
@@ -34,8 +36,7 @@ _BEFORE_AN_EDIT: Final = timedelta(minutes=10)
 _TRIES: Final = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(Struct, frozen=True, kw_only=True):
     """Reads changes, decides on them and records them."""
 
     blobs: Blobs

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -12,13 +13,13 @@ from ..log_lines import logger
 from ..scheduling.config import Retry
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.policies import is_used_up, retry_delay
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState
 
 log = logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settling:
+class Settling(Struct, frozen=True, kw_only=True):
     """Writes the outcomes of submissions."""
 
     ledger: Ledger

@@ -5,10 +5,11 @@ handled by earlier sweeps and are skipped without a query to the ledger.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
 
 from ..clock import Clock
 from ..ledger.change_records import SweepState
@@ -20,6 +21,7 @@ from ..scheduling.config import ChangeSchedule, ChangeTrigger
 from ..scheduling.identities import watched_digest
 from ..scheduling.instants import iso_utc
 from ..scheduling.overlap import slots_of
+from ..scheduling.replacing import replace
 from ..scheduling.run import SkipReason
 from ..storage.blobs import ListingExpired, Page
 from .pieces import Piece, Work, target_of
@@ -36,8 +38,7 @@ LEFT_TO_EVENTS: Final = timedelta(seconds=90)
 """A change younger than this is left to its event; the next sweep sees it again. Less than MARGIN."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sweeping:
+class Sweeping(Struct, frozen=True, kw_only=True):
     """Sweeps the folders that schedules watch."""
 
     changes: Changes

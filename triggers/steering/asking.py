@@ -5,10 +5,11 @@ As with every run, the claim comes first. Then the run is submitted at once; if 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
@@ -23,6 +24,7 @@ from ..scheduling.chain import upstream_of
 from ..scheduling.change import BlobChange
 from ..scheduling.complete_sets import batch_of_one
 from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule
+from ..scheduling.replacing import replace
 from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState, SkipReason, is_rerun
 from ..scheduling.run_keys import is_run_key, replay_key, request_key
 from ..scheduling.times.occurrences import previous
@@ -55,8 +57,7 @@ _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCI
 _TRIES: Final = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asking:
+class Asking(Struct, frozen=True, kw_only=True):
     """Triggers, replays and cancels runs."""
 
     ledger: Ledger

@@ -4,9 +4,10 @@ Nothing is submitted here: the runs wait in the ledger, and the reconciler sends
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.change_ledger import OWN_RUN, ChangeLedger
@@ -17,6 +18,7 @@ from ..scheduling.change import FoundBlob, change_digest, out_of_scope
 from ..scheduling.config import AfterSchedule, ChangeSchedule, ChangeTrigger, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.instants import iso_utc
 from ..scheduling.policies import floor
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunKind, RunState
 from ..scheduling.run_keys import change_key, replay_key, schedule_of, time_key
 from ..scheduling.times.occurrences import between
@@ -32,8 +34,7 @@ _STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTE
 _MEANWHILE: Final = "started by someone else meanwhile"
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """One occurrence of a backfill."""
 
     key: str
@@ -44,8 +45,7 @@ class Item:
     """The state of its row, or that it has none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backfilling:
+class Backfilling(Struct, frozen=True, kw_only=True):
     """Runs backfills."""
 
     changes: Changes

@@ -1,9 +1,10 @@
 """Explains what happened to each known version of a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct, field
 
 from ..ledger.change_ledger import OWN_RUN, ChangeLedger
 from ..ledger.change_records import EarlierVersion
@@ -14,6 +15,7 @@ from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, change_digest
 from ..scheduling.complete_sets import waits_for
 from ..scheduling.config import ChangeSchedule
 from ..scheduling.instants import in_units, iso_utc
+from ..scheduling.replacing import replace
 from ..scheduling.run import Run
 from ..scheduling.run_keys import change_key
 from ..starting.lives import Lives
@@ -23,8 +25,7 @@ from .explained_runs import ExplainedRuns, verdict
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownVersion:
+class KnownVersion(Struct, frozen=True, kw_only=True):
     """A version of a file that storage shows or the ledger remembers."""
 
     change: BlobChange
@@ -48,8 +49,7 @@ class KnownVersion:
         return f"it waits for its batch: {self.waits}" if self.waits else "no event or sweep has recorded it"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExplainedFile:
+class ExplainedFile(Struct, frozen=True, kw_only=True):
     """What the ledger and storage know of a file."""
 
     seen: list[str]
@@ -76,8 +76,7 @@ class ExplainedFile:
             yield from self.how_found
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExplainedFiles:
+class ExplainedFiles(Struct, frozen=True, kw_only=True):
     """Explains files from the ledger and storage."""
 
     runs: ExplainedRuns

@@ -1,8 +1,9 @@
 """Explains a run: its history, what it waits for and until when, and what to do."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -32,8 +33,7 @@ _STATES: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExplainedRuns:
+class ExplainedRuns(Struct, frozen=True, kw_only=True):
     """Explains runs from the ledger."""
 
     ledger: Ledger

@@ -1,9 +1,10 @@
 """Explains why something did or did not start: the decisions in the order in which they are made, a sentence each."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -23,8 +24,7 @@ from .questions import ExplainQuery, asked_instant, checked_path
 _SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """The explanation of one occurrence."""
 
     sentence: str
@@ -37,8 +37,7 @@ class Explanation:
     """The known versions of a file, newest first; empty for anything else."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explaining:
+class Explaining(Struct, frozen=True, kw_only=True):
     """Explains occurrences."""
 
     ledger: Ledger

@@ -3,10 +3,11 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import Final
+
+from msgspec import Struct
 
 from ..ledger.ledger import Ledger
 from ..ledger.list_rows import Listed
@@ -20,8 +21,7 @@ _SEARCHED: Final = 500
 _PLACE: Final = re.compile(r"t:\d{15}(:[A-Za-z0-9_.:@~!-]{1,400})?\Z", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """Which runs to list. `since` (inclusive) and `until` (exclusive) are creation times of their rows."""
 
     schedule: str | None = None

@@ -5,9 +5,10 @@ The claim comes first, and the submission runs in another thread. So a run is no
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import BoundedSemaphore, Thread
 from typing import Final
+
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -27,8 +28,7 @@ _PENDING: Final = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNS
 _REFUSED: Final = frozenset({RunState.SKIPPED, RunState.REJECTED, RunState.DEAD, RunState.CANCELED})
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProgramCalls:
+class ProgramCalls(Struct, frozen=True, kw_only=True):
     """Handles such calls."""
 
     ledger: Ledger

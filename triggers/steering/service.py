@@ -3,12 +3,11 @@
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct
 
 from ..clock import Clock
 from ..ledger.ledger import Ledger
@@ -17,6 +16,7 @@ from ..scheduling.config import AfterSchedule, Config, ManualSchedule, Schedule,
 from ..scheduling.faults import nearest
 from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
+from ..scheduling.replacing import replace
 from ..scheduling.reruns import REQUESTED_BY
 from ..scheduling.run import ENDED_STATES, Run, RunKind
 from ..scheduling.run_keys import chain_key, is_run_key
@@ -53,8 +53,7 @@ _LAST: Final = 5
 _LOOK_EVERY: Final = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Steering:
+class Steering(Struct, frozen=True, kw_only=True):
     """Serves the HTTP API and the command line."""
 
     config: Config
@@ -179,7 +178,7 @@ class Steering:
         followers = followers_of(run.schedule, self.config.schedules.values())
         keys = (chain_key(one.name, run.key) for one in followers)
         downstream = [key for key in keys if self.ledger.has(key)]
-        return structs.replace(whole_answer(run), downstream=downstream)
+        return replace(whole_answer(run), downstream=downstream)
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """Start another run for the same occurrence."""
@@ -255,7 +254,7 @@ def upcoming(schedule: TimeSchedule, after: datetime, number: int) -> list[NextA
 def _detailed(told: ScheduleAnswer, one: Schedule, now: datetime) -> ScheduleAnswer:
     before = previous(one.trigger, now) if isinstance(one, TimeSchedule) else None
     present = Occurrence(key="", kind=RunKind.REQUEST, nominal_time=now, previous_time=before)
-    return structs.replace(
+    return replace(
         told,
         description=one.request.description,
         pipeline_parameters=dict(one.request.pipeline_parameters),

@@ -3,7 +3,6 @@
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -11,6 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
+
+from msgspec import Struct
 
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, normal_etag
 from ..settings import StoreUnavailable, UnusableConnection
@@ -30,8 +31,7 @@ class ListingExpired(Exception):
     """The service no longer knows the continuation: the listing has to start over."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page of a listing."""
 
     blobs: list[FoundBlob]

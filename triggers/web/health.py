@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from msgspec import structs
-
 from ..app import App
 from ..engine import Engine
 from ..ledger.open_summary import total
 from ..ledger.ports import LedgerUnavailable
 from ..scheduling.instants import iso_utc, iso_utc_or_none
+from ..scheduling.replacing import replace
 from ..steering.answers import FaultAnswer, HealthAnswer
 from ..version import VERSION
 
@@ -23,7 +22,7 @@ def health(app: App) -> HealthAnswer:
         status="faulty" if faults else "ok",
         version=VERSION,
         faults=faults,
-        warnings=[*app.settings.warnings, *(str(structs.replace(one, file=_name(one.file))) for one in app.warnings())],
+        warnings=[*app.settings.warnings, *(str(replace(one, file=_name(one.file))) for one in app.warnings())],
         ledger="ok",
         oldest_open=None,
         last_reconcile=None,
@@ -33,7 +32,7 @@ def health(app: App) -> HealthAnswer:
     try:
         return with_open_runs(answer, app.engine)
     except LedgerUnavailable as error:
-        return structs.replace(answer, status="faulty", ledger=str(error))
+        return replace(answer, status="faulty", ledger=str(error))
 
 
 def _name(file: str) -> str:
@@ -55,7 +54,7 @@ def with_open_runs(answer: HealthAnswer, engine: Engine) -> HealthAnswer:
         for name, one in of_schedules.items()
         if one.overdue is not None and name in engine.config.schedules
     }
-    return structs.replace(
+    return replace(
         answer,
         status="faulty" if unreachable else answer.status,
         faults=[*answer.faults, *unreachable],

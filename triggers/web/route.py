@@ -1,7 +1,6 @@
 """A route of the HTTP API: its path, the types of its request and answer, and the function that answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -19,8 +18,7 @@ _LARGEST_BODY = 65_536
 """In bytes. A run's row holds the request, more than once."""
 
 
-@dataclass(frozen=True)
-class Asked(Generic[Body, Query]):
+class Asked(msgspec.Struct, Generic[Body, Query], frozen=True):
     """A request, parsed and checked."""
 
     name: str
@@ -31,8 +29,7 @@ class Asked(Generic[Body, Query]):
     """The header Idempotency-Key."""
 
 
-@dataclass(frozen=True)
-class Answered(Generic[Answer]):
+class Answered(msgspec.Struct, Generic[Answer], frozen=True):
     """An answer and its status."""
 
     body: Answer
@@ -41,8 +38,7 @@ class Answered(Generic[Answer]):
     """Where to poll, below /api/."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Route(Generic[Body, Query, Answer]):
+class Route(msgspec.Struct, Generic[Body, Query, Answer], frozen=True, kw_only=True):
     """One function: a route and a method."""
 
     function: str
@@ -93,8 +89,7 @@ def _sentence(error: Exception) -> str:
     return text[:1].lower() + text[1:]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Described:
+class Described(msgspec.Struct, frozen=True, kw_only=True):
     """A route that is answered without `Steering`, so that it works even if that cannot be built."""
 
     function: str

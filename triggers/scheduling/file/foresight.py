@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
-from msgspec.structs import replace
-
 from ..config import Catchup, Overlap, Schedule, TimeSchedule
+from ..replacing import replace
 from ..templates import names_in
 from ..times.alarm import count_between
 from ..times.cron import Cron

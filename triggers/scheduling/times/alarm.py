@@ -10,8 +10,7 @@ from datetime import date, datetime, timedelta
 from math import gcd
 from typing import Final, NamedTuple
 
-from msgspec.structs import replace
-
+from ..replacing import replace
 from .cron import Cron
 from .cron_list import CronList
 from .excluding import Excluding

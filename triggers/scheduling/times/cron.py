@@ -9,13 +9,16 @@ from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from msgspec import Struct
 
-from .dialects import Advice, advice_for
 from .time_zones import LAST_YEAR, instant, next_transition, offset_at, wall_clock
+
+if TYPE_CHECKING:
+    from .dialects import Advice
 
 _SECOND = timedelta(seconds=1)
 _ANY_TIME = datetime(2024, 1, 1)
@@ -131,7 +134,11 @@ def fault_in(expression: str) -> str | None:
     if len(expression) > _MAX_LENGTH:
         return f"longer than {_MAX_LENGTH} characters"
     fault = _plain_fault(fields)
-    advice = None if fault is None else advice_for(expression)
+    if fault is None:
+        return None
+    from .dialects import advice_for
+
+    advice = advice_for(expression)
     return fault if advice is None else _advised(advice)
 
 
@@ -151,7 +158,7 @@ def _plain_fault(fields: list[str]) -> str | None:
     return None
 
 
-def _advised(advice: Advice) -> str:
+def _advised(advice: "Advice") -> str:
     """A hint at what to write instead of another system's line; never a line that would also be refused."""
     if advice.line is None:
         return f"this is {advice.dialect}, which five fields cannot say{advice.remark}"

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-from msgspec.structs import replace
-
+from ..replacing import replace
 from .cron import Cron
 from .cron_list import CronList
 from .recurrence import ELAPSED, Recurrence
