@@ -1,4 +1,4 @@
-"""Keeps Python's garbage collector away from what is imported and built once, and stays until the process ends."""
+"""Keeps Python's garbage collector away from objects that live until the process ends."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def left_uncollected() -> Iterator[None]:
-    """Collect nothing within, and ignore afterwards what was made: it would be searched in vain, again and again."""
+    """Switch garbage collection off, and exclude everything that exists at the end from later collections."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -154,9 +154,9 @@ def test_a_failure_that_stays_is_tried_again_three_times_and_reported(endpoint: 
         ({"statusCode": 400, "message": "Unable to load the proper Managed Identity."},
          "refused: 400, Unable to load the proper Managed Identity."),
         ({"error": "?"}, "refused: it gave no reason"),
-        (b"<html>", "sent something else: JSONDecodeError"),
-        ([], "sent something else: AttributeError"),
-        ({"access_token": "t", "expires_on": "soon"}, "sent something else: ValueError"),
+        (b"<html>", "sent no usable answer: JSONDecodeError"),
+        ([], "sent no usable answer: AttributeError"),
+        ({"access_token": "t", "expires_on": "soon"}, "sent no usable answer: ValueError"),
     ],
 )  # fmt: skip
 def test_an_answer_without_a_token_is_not_tried_again(

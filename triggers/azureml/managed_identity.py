@@ -35,7 +35,7 @@ _RETRIES: Final = Retry(
 _PATIENCE: Final = (10.0, 60.0)
 """Seconds to connect, and to wait for an answer, which comes from the machine itself."""
 _TURN: Final = 5.0
-"""Seconds that a thread waits for the token that another one is asking for."""
+"""Seconds that a thread waits for the token that another one requests."""
 _DEFAULT: Final = "/.default"
 _NO_REASON: Final = "None, None"
 
@@ -43,8 +43,8 @@ _NO_REASON: Final = "None, None"
 class ManagedIdentity:
     """A credential as azure-core expects it; safe to share between threads. MSAL caches its tokens.
 
-    MSAL finds the endpoint in the environment (IDENTITY_ENDPOINT and IDENTITY_HEADER), and asks it again when half of a
-    token's life is over, or 5 minutes before its end.
+    MSAL finds the endpoint in the environment (IDENTITY_ENDPOINT and IDENTITY_HEADER), and requests a new token when
+    half of the old one's life is over, at the latest 5 minutes before its end.
     """
 
     def __init__(self, client_id: str | None) -> None:
@@ -67,7 +67,7 @@ class ManagedIdentity:
             sentence = f"the managed identity's endpoint does not answer: {type(error).__name__}"
             raise ClientAuthenticationError(sentence) from error
         except (ValueError, TypeError, AttributeError) as error:
-            sentence = f"the managed identity's endpoint sent something else: {type(error).__name__}"
+            sentence = f"the managed identity's endpoint sent no usable answer: {type(error).__name__}"
             raise ClientAuthenticationError(sentence) from error
         if "access_token" not in answer:
             raise ClientAuthenticationError(f"the managed identity's endpoint refused: {_reason(answer)}")
@@ -75,7 +75,7 @@ class ManagedIdentity:
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """Let one thread ask, so that the others find its token; if it waits too long, they ask as well."""
+        """Let one thread request a token, which the others then find; those that wait too long request it as well."""
         is_alone = self._lock.acquire(timeout=_TURN)
         try:
             yield
@@ -85,7 +85,7 @@ class ManagedIdentity:
 
 
 class _Endpoint:
-    """The HTTP client that MSAL asks with."""
+    """The HTTP client that MSAL uses."""
 
     def __init__(self) -> None:
         self._session = Session()

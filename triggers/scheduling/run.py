@@ -231,7 +231,7 @@ class Run(Struct, frozen=True, kw_only=True):  # noqa: PLW1641  its mappings hav
             force_setattr(self, "error", f"{self.error[:LONGEST_SENTENCE]}…")
 
     def __eq__(self, other: object) -> bool:
-        """True if both mean the same: neither when the row was written nor what of it is unknown counts."""
+        """Compare all fields except `written_at` and `unknown`."""
         if not isinstance(other, Run):
             return NotImplemented
         names = (name for name in self.__struct_fields__ if name not in _NOT_COMPARED)
