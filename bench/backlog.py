@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import uniform
@@ -34,6 +33,7 @@ from triggers.reconciling.sharing import Pool
 from triggers.scheduling.config import Config, Schedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, Outcome, Seen
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission, build_request
 from triggers.starting.occurrence import Occurrence

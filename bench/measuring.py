@@ -118,12 +118,12 @@ def short(number: float) -> str:
 class Report:
     """The tables, figures and curves of one measurement."""
 
-    def __init__(self, name: str, rounds: int) -> None:
-        """`name` is the module of bench that measures."""
+    def __init__(self, name: str, rounds: int, through: str = "") -> None:
+        """`name` is the module of bench that measures, `through` the one that has to start it."""
         self._name = name
         self._load_before = os.getloadavg()[0]
         self._found: dict[str, Any] = {
-            "command": "python -m bench." + name,
+            "command": f"python -m {through}bench.{name}",
             "rounds": rounds,
             "tables": {},
             "figures": [],

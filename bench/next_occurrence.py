@@ -108,7 +108,7 @@ WAYS = {
 
 def main() -> None:
     rounds = argument(1, 9)
-    report = Report("next_occurrence", rounds)
+    report = Report("next_occurrence", rounds, through="bench.peers ")
     made = {name: [way(expression) for expression, _ in RULES.values()] for name, way in WAYS.items()}
     moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=29 * number) for number in range(CALLS)]
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +37,7 @@ from triggers.pace import Pace
 from triggers.reconciling.reconciliation import Reconciliation
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, LookUp, Outcome
+from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
 from triggers.scheduling.run_request import RunRequest, Submission, build_request
 from triggers.steering.pages import Wanted, page
