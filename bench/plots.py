@@ -62,7 +62,8 @@ def _ratios(axes: Axes, accent: str, muted: str) -> None:
     axes.set_xticks([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
     axes.minorticks_off()
     axes.tick_params(axis="y", labelsize=8, length=0)
-    axes.set_xlabel("here ÷ there (below 1 is cheaper here); lines: from the lowest to the highest round")
+    axes.set_xlabel("here ÷ there (below 1 is cheaper here)")
+    axes.margins(y=0.01)
 
 
 def _curves(figure: Figure, accent: str, muted: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables and plots of docs/performance.md, out of bench/results/ and the model of costs.
+"""The tables of docs/performance.md and docs/measurements.md, out of bench/results/ and the model of costs.
 
 python -m bench.shown            writes the tables
 python -m bench.peers bench.plots    draws the plots
@@ -7,25 +7,30 @@ python -m bench.peers bench.plots    draws the plots
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 from bench import costs
 from bench.measuring import ROOT, markdown, short
 from bench.results import ORDER, figures, is_ratio, results
 
+Lines: TypeAlias = Callable[[], Iterator[str]]
+
 PAGE: Final = ROOT / "docs" / "performance.md"
+DETAILS: Final = ROOT / "docs" / "measurements.md"
 
 
 def main() -> None:
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    for page, tables in TABLES.items():
+        page.write_text(with_tables(page.read_text(), tables))
 
 
-def with_tables(page: str) -> str:
+def with_tables(page: str, tables: Mapping[str, Lines]) -> str:
     """A page with what stands between its marks written anew."""
-    for name, lines in TABLES.items():
+    for name, lines in tables.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         parts = marks.split(page)
-        assert len(parts) == 4, f"{PAGE.name} has one place for {name}"
+        assert len(parts) == 4, f"the page has one place for {name}"
         before, begin, end, behind = parts
         page = before + begin + "".join(f"{line}\n" for line in lines()) + end + behind
     return page
@@ -51,10 +56,9 @@ def _measured(name: str) -> Iterator[str]:
     yield f"`{one['command']}`: {rounds}{one['machine']}, load {low:.1f} to {high:.1f}, {one['day']}."
 
 
-TABLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
-    "figures": _figures,
-    **{name: partial(_measured, name) for name in ORDER},
-    "costs": lambda: costs.table(costs.prices()),
+TABLES: Final[Mapping[Path, Mapping[str, Lines]]] = {
+    PAGE: {"figures": _figures, "costs": lambda: costs.table(costs.prices())},
+    DETAILS: {name: partial(_measured, name) for name in ORDER},
 }
 
 

@@ -10,15 +10,16 @@ import pytest
 from bench import costs
 from bench.measuring import ROOT, Range, in_turn, ratio, short
 from bench.results import ORDER, figures, is_ratio, results, worse
-from bench.shown import PAGE, with_tables
+from bench.shown import PAGE, TABLES, with_tables
 
 README = (ROOT / "README.md").read_text()
 FIGURES = list(figures(results()))
 MISSED = [(figure, spread) for figure, spread, _ in FIGURES if figure["most"] and spread.median > figure["most"]]
 
 
-def test_the_tables_match_the_results_and_the_cost_model() -> None:
-    assert with_tables(PAGE.read_text()) == PAGE.read_text()
+@pytest.mark.parametrize("page", TABLES, ids=lambda page: page.name)
+def test_the_tables_match_the_results_and_the_cost_model(page: Path) -> None:
+    assert with_tables(page.read_text(), TABLES[page]) == page.read_text()
 
 
 def test_every_measurement_has_a_committed_result_and_make_bench_runs_it() -> None:

@@ -26,7 +26,7 @@ NAVIGATION = {
         "docs/coming-from",
     ],
     "Deploying": ["docs/deploy", "docs/deploy-reference", "docs/security"],
-    "Operating": ["docs/operations", "docs/complaints", "docs/dashboard", "docs/performance"],
+    "Operating": ["docs/operations", "docs/complaints", "docs/dashboard", "docs/performance", "docs/measurements"],
     "Reference": ["docs/settings", "docs/cli", "docs/cli-commands", "docs/http-api", "docs/http-api-answers"],
     "Architecture": ["docs/architecture", "docs/sequences", "docs/rows", "docs/decisions"],
     "Project": ["CONTRIBUTING", "CHANGELOG", "SECURITY"],
