@@ -66,6 +66,7 @@ def test_the_readmes_losses_are_measured() -> None:
     ours = rows["this app"]
 
     assert (ours[0], ours[3], ours[4]) == (files, "0", "0")
+    assert f"none is lost or starts twice, and {ours[2]} are kept as `unknown`" in section
     assert f"{lost} of {files} are lost and {twice} runs start twice" in section
 
 
