@@ -275,6 +275,8 @@ def test_each_picture_has_both_its_themes(site: Path, built: dict[Path, Html]) -
     assert shown == [
         ("only-light", "performance-light.svg"),
         ("only-dark", "performance-dark.svg"),
+        ("only-light", "growth-light.svg"),
+        ("only-dark", "growth-dark.svg"),
         ("only-light", "costs-light.svg"),
         ("only-dark", "costs-dark.svg"),
     ]
