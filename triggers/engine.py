@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .reconciling.reconciliation import Reconciliation
     from .reconciling.run_hints import RunHints
     from .reconciling.unknown_runs import UnknownRuns
+    from .reconciling.webhooks import Webhooks
     from .steering.backfilling import Backfilling
     from .steering.explaining import Explaining
     from .steering.service import Steering
@@ -50,7 +51,6 @@ class Engine(StartingEngine):
         from .reconciling.run_ends import RunEnds
         from .reconciling.time_limits import TimeLimits
         from .reconciling.waiting_line import WaitingLine
-        from .reconciling.webhooks import Webhooks
 
         ledger, clock, outside = self.ledger, self.clock, self.outside
         return OpenRuns(
@@ -69,7 +69,7 @@ class Engine(StartingEngine):
             waiting_line=WaitingLine(ledger=ledger, firing=self.firing, service=outside.cancellation, clock=clock),
             deliveries=Deliveries(
                 ledger=ledger,
-                webhooks=Webhooks(outside.webhook_wire, self.config.settings),
+                webhooks=self.webhooks,
                 callbacks=Callbacks(outside.callback_wire, self._callback_hosts),
                 left_alone=LeftAlone(clock),
                 first_delay=self.pace.retry_first_delay,
@@ -131,14 +131,20 @@ class Engine(StartingEngine):
         )
 
     @built_once
+    def webhooks(self) -> "Webhooks":
+        """Calls webhooks, of each schedule one at a time."""
+        from .reconciling.webhooks import Webhooks
+
+        return Webhooks(self.outside.webhook_wire, self.config.settings)
+
+    @built_once
     def overdue(self) -> "Overdue":
         """Notices when expected changes stop coming."""
         from .reconciling.overdue import Overdue
-        from .reconciling.webhooks import Webhooks
 
         return Overdue(
             rows=self.silences,
-            hook=Webhooks(self.outside.webhook_wire, self.config.settings),
+            hook=self.webhooks,
             first_delay=self.pace.retry_first_delay,
             spread=self._spread,
         )
@@ -153,7 +159,6 @@ class Engine(StartingEngine):
     @built_once
     def backfilling(self) -> "Backfilling":
         """Starts occurrences and files that have no run."""
-        from .starting.moved_occurrences import MovedOccurrences
         from .steering.backfilling import Backfilling
 
         return Backfilling(
@@ -161,7 +166,7 @@ class Engine(StartingEngine):
             ledger=self.ledger,
             rows=self.change_ledger,
             firing=self.firing,
-            moved=MovedOccurrences(ledger=self.ledger, firing=self.firing),
+            moved=self.moved_occurrences,
             clock=self.clock,
         )
 

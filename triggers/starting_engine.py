@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .starting.due_occurrences import DueOccurrences
     from .starting.firing import Firing
     from .starting.lives import Lives
+    from .starting.moved_occurrences import MovedOccurrences
     from .starting.renames import Renames
     from .starting.reported_changes import Changes
 
@@ -142,16 +143,22 @@ class StartingEngine:
         )
 
     @built_once
+    def moved_occurrences(self) -> "MovedOccurrences":
+        """Fires occurrences that an exclusion has moved to another day."""
+        from .starting.moved_occurrences import MovedOccurrences
+
+        return MovedOccurrences(ledger=self.ledger, firing=self.firing)
+
+    @built_once
     def due_occurrences(self) -> "DueOccurrences":
         """Fires the occurrences of time-based schedules."""
         from .starting.due_occurrences import DueOccurrences
-        from .starting.moved_occurrences import MovedOccurrences
 
         return DueOccurrences(
             ledger=self.ledger,
             lives=self.lives,
             firing=self.firing,
-            moved=MovedOccurrences(ledger=self.ledger, firing=self.firing),
+            moved=self.moved_occurrences,
             clock=self.clock,
             started_at=self.started_at,
             retention=self.pace.retention,
