@@ -1,18 +1,6 @@
 """The ledger's rows about changes: the newest version of each path, batches, and the progress of sweeps.
 
-    partition = schedule    v:<blob>                   the newest recorded version: shows if only metadata changed
-                            c:<change>                 a change in a batch, with its run key once it has one; stays
-                            p:<group>:<change>         exists while the change waits for its batch
-                            q:<group>:<change>         the same, if the batch has to be a complete set
-                            b:<group>                  exists while a batch of the group is made, open or sealed
-                            qb:<group>                 the same for a set
-                            qi:<group>                 the group's newest set that was closed incomplete
-                            m:<run>:<number>           the members of a batch, 48 per row
-    partition = registry    sweep:<schedule>:<life>    a sweep's mark, and where an unfinished listing continues
-                            w:<schedule>               the same in version 0.1.0, which has no lives
-                            x:<schedule>               where pruning continues
-
-Row keys contain digests of paths, groups and run keys.
+docs/rows.md lists them. Row keys contain digests of paths, groups and run keys.
 """
 
 import hashlib

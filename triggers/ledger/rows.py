@@ -1,25 +1,8 @@
 """The layout of the ledger's rows: keys and columns, but not how they are stored.
 
-    partition = schedule    k:<key>                    the run
-                            o:<key>                    exists while the run is open; the reconciler reads these
-                            n:<key>:<state>            an end that has not been reported to the run's webhook yet
-                            n:<key>:callback           a task that waits for the run's end, with its token
-                            e:<key>:<state>            an end that other schedules follow
-                            slots                      changes with every claim that takes a slot
-                            t:<inverted time>:<key>    newest first: the run as lists show it
-                            mark                       until when a time-based schedule's occurrences have rows
-                            pause                      a copy of p:<schedule>; the later event of the two counts
-    partition = registry    s:<schedule>               first_seen
-                            ledger                     the ledger's id
-                            reconcile                  when the reconciler's newest pass ended
-                            open                       the open runs that this pass found, by schedule
-                            cursor                     the schedule whose turn came last
-                            p:<schedule>               its pauses
-                            clock                      written for its timestamp, if no response has a Date
-                            h:<target>                 until when a target is on hold (Retry-After)
-                            life:<schedule>:<life>     when a life of the schedule began, and was last seen
+docs/rows.md lists every kind of row: who writes it, who reads it, and when it is deleted.
 
-An older version of the app may read, rewrite and delete all of these while a
+An older version of the app may read, rewrite and delete any of them while a
 newer one runs, in a rolling deployment or after a rollback. So rows that it would
 misread get a new prefix; in k: rows it keeps columns and keys that it does not
 know; and a column that an o: or t: row lacks means "read the run", never "due" or

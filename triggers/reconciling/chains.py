@@ -12,7 +12,7 @@ from ..ledger.chain_rows import ChainLedger, End
 from ..ledger.ledger import Ledger
 from ..scheduling.chain import followers_of, upstream_of
 from ..scheduling.config import AfterSchedule, Config
-from ..scheduling.pauses import Pause, is_paused, pause_at
+from ..scheduling.pauses import Pause, is_left_out
 from ..scheduling.run import SkipReason, is_repeated
 from ..scheduling.run_keys import chain_key
 from ..scheduling.upstream import Upstream, chain_problem
@@ -93,7 +93,7 @@ class Chains(Struct, frozen=True, kw_only=True):
             skip = SkipReason.FILTERED
         elif not schedule.enabled:
             skip = SkipReason.DISABLED
-        elif is_paused(pauses, self.clock.now()) or pause_at(pauses, upstream.ended_at):
+        elif is_left_out(pauses, upstream.ended_at, self.clock.now()):
             skip = SkipReason.PAUSED
         self.firing.fire(schedule, occurrence, skip, because)
 

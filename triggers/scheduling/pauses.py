@@ -31,6 +31,11 @@ def is_paused(pauses: Sequence[Pause], now: datetime) -> bool:
     return pause_at(pauses, now) is not None or bool(pauses and pauses[-1].end is None)
 
 
+def is_left_out(pauses: Sequence[Pause], happened_at: datetime, now: datetime) -> bool:
+    """True if a pause keeps an event from starting anything: one that lasts, or one in which it happened."""
+    return is_paused(pauses, now) or pause_at(pauses, happened_at) is not None
+
+
 def paused_within(pauses: Sequence[Pause], since: datetime, until: datetime) -> timedelta:
     """How much of an interval was paused; ages do not grow in that time."""
     spans = (min(one.end or until, until) - max(one.begin, since) for one in pauses)

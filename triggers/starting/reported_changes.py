@@ -18,7 +18,7 @@ from ..scheduling.batch import manifest, manifest_path, member_of
 from ..scheduling.change import BlobChange, CopyStatus, FoundBlob, out_of_scope, path_out_of_scope
 from ..scheduling.config import ChangeSchedule, ChangeTrigger, DataPathKind
 from ..scheduling.instants import iso_utc
-from ..scheduling.pauses import Pause, is_paused, pause_at
+from ..scheduling.pauses import Pause, is_left_out
 from ..scheduling.policies import floor
 from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunKind, RunState, SkipReason
@@ -261,4 +261,4 @@ def _is_unchanged(found: FoundBlob, newest: Version) -> bool:
 
 
 def _paused(pauses: Sequence[Pause], change: BlobChange, now: datetime) -> SkipReason | None:
-    return SkipReason.PAUSED if is_paused(pauses, now) or pause_at(pauses, change.changed_at) else None
+    return SkipReason.PAUSED if is_left_out(pauses, change.changed_at, now) else None
