@@ -639,9 +639,11 @@ class Simulation:
             found.append(f"{run.key} has a file twice: {paths}")
         if missing != list(run.batch.missing or ()):
             found.append(f"{run.key} says that {run.batch.missing} are missing, and has {sorted(names)}")
-        # An older version that was superseded when the set was closed also waited for it.
+        # An older version that was superseded when the set was closed also waited for it. Frozen instances may take
+        # hours from there to the run.
         made = self.world.states[run.key][0][0]
-        replaced = [one.blob for one in older if 0 <= made - self.world.states[one.key][0][0] < _LONGEST_CLOSING]
+        closed = made if run.nominal_time is None else min(made, (run.nominal_time - START).total_seconds())
+        replaced = [one.blob for one in older if closed - _LONGEST_CLOSING < self.world.states[one.key][0][0] <= made]
         versions = [member.change for member in members] + [one for one in replaced if one and one.path in paths]
         first = min(one.last_modified for one in versions)
         if missing and run.nominal_time is not None and run.nominal_time - first < timedelta(minutes=39):
@@ -749,7 +751,7 @@ def _watching(path: str) -> str:
 
 _BATCHED = frozenset({"gathered", "complete"})
 _LONGEST_CLOSING = 3600
-"""Seconds, from a set's older versions being skipped to its run."""
+"""Seconds, from a set's older versions being skipped to its closing."""
 _CHAINS_BEGUN = timedelta(minutes=30)
 """Ends count for a chain once the chain was first seen, by any instance's clock."""
 _BEFORE_A_LIFE = 600 + 900

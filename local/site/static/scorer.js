@@ -1,6 +1,6 @@
 // Read by Sphinx's search. Pages that mention everything come after the page that explains it.
 var Scorer = {
-  score: ([page, , , , score]) => (/CHANGELOG|CONTRIBUTING|README|architecture|coming-from|migrate-/.test(page) ? score - 3 : score),
+  score: ([page, , , , score]) => (/CHANGELOG|CONTRIBUTING|README|architecture|coming-from|complaints|decisions|measurements|migrate-|rows|sequences/.test(page) ? score - 3 : score),
 
   // As Sphinx has them by default.
   objNameMatch: 11,
