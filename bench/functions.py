@@ -27,7 +27,7 @@ from typing import Any
 from azure.storage.blob import ContainerClient
 
 from bench.cold_start import identity
-from bench.measuring import ROOT, Range, Report, Spent, argument, compiled, in_turn, ratio
+from bench.measuring import ROOT, LineProcess, Range, Report, Spent, argument, compiled, in_turn, ratio
 from bench.server import served
 from local.azureml import AzureMl
 from local.azureml_service import Fault, Service
@@ -67,11 +67,8 @@ class Worker:
     """A worker's process."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "bench.worker", str(folder)]
-        given = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=given, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        self._process = LineProcess(
+            "bench.worker", str(folder), environment={**environment, "PYTHONPATH": str(ROOT)}, quiet=True
         )
         assert "uploads" in str(self._answer()), f"the app in {folder} is not indexed"
 
@@ -89,22 +86,18 @@ class Worker:
 
     def calls(self, calls: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         """What the worker reports, line by line; ends early when the process does."""
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps({"calls": calls}) + "\n")
-        self._process.stdin.flush()
+        self._process.say(json.dumps({"calls": calls}))
         while answer := self._answer():
             yield answer
             if "wall" in answer:
                 return
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._process.stop()
 
     def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        return json.loads(line) if line.endswith("\n") else {}
+        line = self._process.heard()
+        return json.loads(line) if line else {}
 
 
 def main() -> None:

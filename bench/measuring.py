@@ -82,6 +82,45 @@ def fresh_process(code: str, python: Path | str = sys.executable, **environment:
     return FreshProcess(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, size)
 
 
+class LineProcess:
+    """A module of bench in a process of its own, which answers lines with lines."""
+
+    def __init__(
+        self,
+        *words: str,
+        python: Path | str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """`quiet`: what it writes to stderr is dropped."""
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [str(python), "-m", *words],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdin=pipe,
+            stdout=pipe,
+            stderr=subprocess.DEVNULL if quiet else None,
+            text=True,
+        )
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def heard(self) -> str:
+        """The next line; empty once the process has ended, also for a line that it did not finish."""
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        return line.strip() if line.endswith("\n") else ""
+
+    def stop(self) -> None:
+        """Kill it; what it has written can still be heard."""
+        self._process.kill()
+        self._process.wait()
+
+
 def compiled() -> None:
     """Compile the app's bytecode, as a deployment does: otherwise each fresh process compiles it anew."""
     for folder in ("triggers", "bench"):

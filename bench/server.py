@@ -17,7 +17,7 @@ from pathlib import Path
 
 import certifi
 
-from bench.measuring import ROOT
+from bench.measuring import LineProcess
 
 ANSWER = b"""HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"Id": "run"}"""
 PIPELINE = (
@@ -65,26 +65,17 @@ class Server:
 
     def __init__(self, delay: float, certificate: list[str], bundle: str) -> None:
         """`certificate`: the paths of the certificate and of its key, or none of them."""
-        command = [sys.executable, "-m", "bench.server", str(delay), *certificate]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        self._process = LineProcess("bench.server", str(delay), *certificate)
         self.bundle = bundle
-        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._answer()}{PIPELINE}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._process.heard()}{PIPELINE}"
 
     def connections(self) -> int:
         """How many were opened so far."""
-        assert self._process.stdin
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return int(self._answer())
+        self._process.say("")
+        return int(self._process.heard())
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def _answer(self) -> str:
-        assert self._process.stdout
-        return self._process.stdout.readline().strip()
+        self._process.stop()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ writes the bytes and reads the answer, and parses nothing.
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.clients import WAYS
-from bench.measuring import ROOT, Range, Report, Spent, argument, compiled, in_turn, ratio
+from bench.measuring import LineProcess, Range, Report, Spent, argument, compiled, in_turn, ratio
 from bench.server import Server, served
 
 NAIVE, SIZED = "requests.post for each", "requests.Session, sized pool"
@@ -29,19 +28,15 @@ class Client:
     """A way's process."""
 
     def __init__(self, name: str, python: Path | str, server: Server, threads: int) -> None:
-        command = [str(python), "-m", "bench.clients", name, server.url, server.bundle, str(threads)]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        self._process = LineProcess("bench.clients", name, server.url, server.bundle, str(threads), python=python)
         self._server, self._connections, self._calls = server, 0, 0
-        assert self._answer() == "ready", f"{name} does not start"
+        assert self._process.heard() == "ready", f"{name} does not start"
 
     def spent(self, calls: int) -> Spent:
         """What one of so many calls took."""
         before = self._server.connections()
-        assert self._process.stdin
-        self._process.stdin.write(f"{calls}\n")
-        self._process.stdin.flush()
-        found = Spent(*json.loads(self._answer()))
+        self._process.say(str(calls))
+        found = Spent(*json.loads(self._process.heard()))
         self._connections += self._server.connections() - before
         self._calls += calls
         return found
@@ -50,12 +45,7 @@ class Client:
         return self._connections / self._calls * 100
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def _answer(self) -> str:
-        assert self._process.stdout
-        return self._process.stdout.readline().strip()
+        self._process.stop()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The Functions host stand-in: runs function_app.py through its bindings, and offers no more than the real host.
+"""The Functions host stand-in: runs function_app.py through its bindings, and does nothing that the real host does not.
 
 /api/…                                                    HTTP functions
 POST /admin/functions/NAME                                wakes a function ({"input": "container/blob"})

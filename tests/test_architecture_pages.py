@@ -87,7 +87,7 @@ class TracedTable:
 
 
 class TracedEndpoint(ScriptedEndpoint):
-    """Azure ML, as far as it accepts runs."""
+    """Accepts runs as Azure ML does."""
 
     def __init__(self, name: str, trace: list[str]) -> None:
         super().__init__()

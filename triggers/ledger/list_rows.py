@@ -36,7 +36,7 @@ class Listing(Struct, frozen=True, kw_only=True):
 
     runs: list[Listed]
     end: str | None
-    """The place of the last row that was read; None if there are no more."""
+    """The place of the last row that was read; None if the listing is complete."""
 
 
 def list_key(created_at: datetime) -> str:

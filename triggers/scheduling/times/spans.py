@@ -63,7 +63,7 @@ def spans(trigger: WallClock, first: datetime, last: datetime) -> Iterator[Span]
     If the trigger follows clock changes, there are no gaps, and the readings of a fold are in both of its spans.
     """
     begin, end = seconds_of(first), seconds_of(last) + 1
-    for start, stop, span in _of_zone(trigger.zone, follows_wall_clock(trigger)):
+    for start, stop, span in zone_spans(trigger.zone, follows_wall_clock(trigger)):
         if begin <= start and stop <= end:
             yield span
         elif not span.is_gap and (start := max(start, begin)) < (stop := min(stop, end)):
@@ -71,7 +71,7 @@ def spans(trigger: WallClock, first: datetime, last: datetime) -> Iterator[Span]
 
 
 @cache
-def _of_zone(zone: ZoneInfo, moved: bool) -> list[tuple[int, int, Span]]:  # noqa: FBT001  as `cache` wants it
+def zone_spans(zone: ZoneInfo, moved: bool) -> list[tuple[int, int, Span]]:  # noqa: FBT001  as `cache` wants it
     """Every span that is foreseen, with the UTC seconds of its start and its end; a gap is one second long.
 
     `moved`: clock times that a change skips move to the gap's end, and of a fold's two readings the first counts.
