@@ -21,9 +21,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
-import requests
 import urllib3
-from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient, TableServiceClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -35,9 +33,10 @@ from bench.measuring import Range, Report, argument, in_turn, ratio, spent
 from bench.reconciler import Nobody
 from bench.server import Server, served
 from local.azurite import Azurite, free_ports
+from triggers.azureml.connection_pool import Connections
 from triggers.azureml.service import AzureMl
 from triggers.azureml.tokens import Tokens
-from triggers.azureml.wire import Wire
+from triggers.azureml.wire import MAX_IDLE, Wire
 from triggers.engine import Engine
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.calls import ServerTime
@@ -47,6 +46,7 @@ from triggers.ledger.table_writes import written
 from triggers.pace import Pace
 from triggers.scheduling.config import TimeSchedule
 from triggers.scheduling.file.loading import load
+from triggers.storage.connections import pooled_transport
 
 FIRINGS = 40
 SCHEDULES = 60
@@ -197,9 +197,7 @@ class Timer:
         self._schedules = cycle([one for one in config.schedules.values() if isinstance(one, TimeSchedule)])
         patience = timedelta(seconds=60)
         wire = Wire(tokens=NoTokens(None), scope="x", patience=patience, threads=8, ca_bundle=server.bundle)
-        session = requests.Session()
-        session.trust_env = False  # as the app's session where the environment has no proxies
-        transport = RequestsTransport(session=session, session_owner=False)
+        transport = pooled_transport(Connections(8, None, MAX_IDLE))
         service = TableServiceClient.from_connection_string(connection_string, transport=transport)
         nobody = Nobody()
         self._engine = Engine(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .azureml.tokens import LateCredential, Tokens
 from .built_once import built_once
@@ -19,10 +19,11 @@ from .settings import Settings, UnusableConnection
 from .storage import connections
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import HttpTransport
     from azure.storage.blob import BlobServiceClient
-    from requests import Session
 
     from .azureml.cancellation import Cancellation
+    from .azureml.connection_pool import Connections
     from .azureml.run_history import RunHistory
     from .azureml.run_status import RunStatus
     from .azureml.service import AzureMl
@@ -79,7 +80,7 @@ class App:
             ledger=Ledger(
                 AzureTable(
                     lambda: connections.table_service(
-                        prefix, settings.values, credential, session=self._storage_session
+                        prefix, settings.values, credential, transport=self._ledger_transport
                     )
                 )
             ),
@@ -171,21 +172,30 @@ class App:
         )
 
     @built_once
-    def _storage_session(self) -> "Session":
-        """The HTTP session for storage: one connection per thread, with a shared TLS context."""
-        from urllib.request import getproxies
+    def _ledger_transport(self) -> "HttpTransport[Any, Any]":
+        """The ledger's way to its table: past requests, if no proxy is in the way."""
+        return self._blob_transport if _has_proxies() else connections.pooled_transport(self._storage_connections)
 
+    @built_once
+    def _blob_transport(self) -> "HttpTransport[Any, Any]":
         from .azureml.connection_pool import new_session
+
+        session = new_session(self._storage_connections)
+        # Use the environment's proxies, as the storage clients do by default. Without any, requests would search the
+        # environment for them at each request, which costs a tenth of it.
+        session.trust_env = _has_proxies()
+        return connections.session_transport(session)
+
+    @built_once
+    def _storage_connections(self) -> "Connections":
+        """Those to storage: one for each thread, with a shared TLS context."""
+        from .azureml.connection_pool import Connections
         from .azureml.wire import MAX_IDLE
 
         try:
-            session = new_session(self._most_threads, self.settings.ca_bundle, MAX_IDLE)
+            return Connections(self._most_threads, self.settings.ca_bundle, MAX_IDLE)
         except OSError as error:
             raise UnusableConnection(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
-        # Use the environment's proxies, as the storage clients do by default. Without any, requests would search the
-        # environment for them at each request, which costs a tenth of it.
-        session.trust_env = bool(getproxies())
-        return session
 
     @property
     def _most_threads(self) -> int:
@@ -196,7 +206,7 @@ class App:
             if connection not in self._blob_services:
                 credential = LateCredential(self._tokens)
                 service = connections.blob_service(
-                    connection, self.settings.values, credential, session=self._storage_session
+                    connection, self.settings.values, credential, transport=self._blob_transport
                 )
                 self._blob_services[connection] = service
             return self._blob_services[connection]
@@ -204,6 +214,13 @@ class App:
     def _connection_faults(self) -> Iterator[Fault]:
         wanted = {self.settings.ledger_connection: ("table",), **watched_connections(self.config)}
         yield from connection_faults(wanted, self.settings)
+
+
+def _has_proxies() -> bool:
+    """True if the environment names proxies."""
+    from urllib.request import getproxies
+
+    return bool(getproxies())
 
 
 def watched_connections(config: Config) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,11 @@
-"""The HTTP session that all submissions share: pooled connections, one TLS context, no redirects, no retries.
+"""The connections that all submissions share: pooled, with one TLS context; no redirects, no retries.
 
 How urllib3 and requests behave by default, and why it is changed here:
-- requests parses the root certificates again for every new connection (measured: 30 of 35 ms of a call). The adapter
-  gives all connections one context.
+- requests parses the root certificates again for every new connection (measured: 30 of 35 ms of a call). Here
+  all connections have one context.
+- A requests session prepares each request again and gives its response a cookie jar. Requests therefore go to urllib3's
+  pools directly; a session is there for clients that need one.
+- The head of a request and its body are two writes, over TLS two records. Here they are one.
 - A load balancer may silently drop a connection that was idle for minutes. A POST on it would end in a read timeout,
   which looks the same as an accepted run. So a connection that was idle too long is replaced.
 - After an error, what matters is whether the request can have reached the service. Everything that fails while
@@ -12,16 +15,18 @@ How urllib3 and requests behave by default, and why it is changed here:
 import os
 import ssl
 import time
+from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 
 class _Connecting:
@@ -30,6 +35,8 @@ class _Connecting:
     max_idle = 0.0
     """Seconds."""
     _used_at = 0.0
+    _body_follows = False
+    _head = b""
 
     @property
     def is_connected(self) -> bool:
@@ -44,6 +51,18 @@ class _Connecting:
         except (OSError, HTTPError) as error:
             raise NewConnectionError(self, f"{_reason(error)}") from error  # type: ignore[arg-type]
         self._used_at = time.monotonic()
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        self._body_follows = isinstance(body, bytes) and len(body) > 0
+        super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        """Send the head of a request together with its body: one system call and one TLS record instead of two."""
+        if self._body_follows:
+            self._body_follows, self._head = False, data
+            return
+        head, self._head = self._head, b""
+        super().send(head + data if head else data)  # type: ignore[misc]
 
     def getresponse(self) -> Any:
         response = super().getresponse()  # type: ignore[misc]
@@ -68,15 +87,52 @@ def _pool_classes(max_idle: timedelta) -> dict[str, type[HTTPConnectionPool]]:
     }
 
 
-class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext, size: int, max_idle: timedelta) -> None:
-        self._context = context
-        self._max_idle = max_idle
-        super().__init__(pool_connections=16, pool_maxsize=size, max_retries=0)
+class Connections:
+    """A pool of connections for each host, with one TLS context for all of them."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._max_idle)
+    def __init__(self, threads: int, ca_bundle: str | None, max_idle: timedelta) -> None:
+        """For `threads` concurrent threads; trusts the bundle, or certifi's roots if it is None. Raises OSError."""
+        self.threads = threads
+        self.context = _context(ca_bundle or certifi.where())
+        self.pools = PoolManager(num_pools=16, maxsize=threads, ssl_context=self.context)
+        self.pools.pool_classes_by_scheme = _pool_classes(max_idle)
+
+    def sent(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
+    ) -> BaseHTTPResponse:
+        """Send a request once, without a proxy, and return the response, unread. Raises urllib3's errors."""
+        pool, target = self._pool_of(url)
+        return pool.urlopen(
+            method,
+            target,
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=timeout,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool_of(self, url: str) -> tuple[HTTPConnectionPool, str]:
+        """The pool of a URL's host, and what is to be requested there."""
+        try:
+            parts = urlsplit(url)
+            pool = self.pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
+        except ValueError as error:
+            raise LocationValueError(str(error)) from error
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return pool, target
+
+
+class _Adapter(HTTPAdapter):
+    """Gives a requests session these connections."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._context = connections.context
+        super().__init__(pool_maxsize=connections.threads, max_retries=0)
+        self.poolmanager = connections.pools
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
@@ -88,16 +144,23 @@ class _Adapter(HTTPAdapter):
         """Do nothing: the TLS context verifies."""
 
 
-def new_session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> requests.Session:
-    """A session for `threads` concurrent threads that trusts the bundle, or certifi's roots if it is None."""
+def new_session(connections: Connections) -> requests.Session:
+    """A session over these connections; its caller decides whether it reads the environment."""
     session = requests.Session()
     # The environment could add proxies, replace our token by a .netrc password, and name a bundle to read at each
     # request.
     session.trust_env = False
-    adapter = _Adapter(_context(ca_bundle or certifi.where()), threads, max_idle)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    session.mount("https://", _Adapter(connections))
+    session.mount("http://", _Adapter(connections))
     return session
+
+
+@lru_cache(1024)
+def quoted_url(url: str) -> str:
+    """The URL as it is sent; raises requests' errors."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return str(request.url)
 
 
 @cache
@@ -107,25 +170,18 @@ def _context(bundle: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
 
 
-def was_never_sent(error: requests.RequestException) -> str | None:
+def was_never_sent(error: HTTPError) -> str | None:
     """The reason why no byte of the request can have reached the service; None if some may have."""
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    if isinstance(error, LocationValueError):
         return "its address is not a URL that can be called"  # the library's message would quote it
-    reason = _reason_of(error)
-    if not isinstance(reason, NewConnectionError):
+    if not isinstance(error, NewConnectionError):
         return None
-    return f"no connection to the service: {str(reason).partition(': ')[2] or reason}"
+    return f"no connection to the service: {str(error).partition(': ')[2] or error}"
 
 
-def has_not_connected_in_time(error: requests.RequestException) -> bool:
+def has_not_connected_in_time(error: HTTPError) -> bool:
     """True if connecting to the host timed out; the next caller would wait just as long in vain."""
-    reason = _reason_of(error)
-    return isinstance(reason, NewConnectionError) and isinstance(reason.__cause__, TimeoutError | ConnectTimeoutError)
-
-
-def _reason_of(error: requests.RequestException) -> object:
-    cause = error.args[0] if error.args else None
-    return cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(error, NewConnectionError) and isinstance(error.__cause__, TimeoutError | ConnectTimeoutError)
 
 
 def _reason(error: Exception) -> str:

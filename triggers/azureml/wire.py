@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -18,14 +17,15 @@ from .clouds import Audience, cloud_of
 from .tokens import Tokens
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import BaseHTTPResponse
+
+    from .connection_pool import Connections
 
 MAX_IDLE: Final = timedelta(seconds=30)
 """Azure's load balancers silently drop idle flows after 4 minutes. A server that closes earlier says so."""
 
 _UNREACHABLE_FOR: Final = timedelta(seconds=45)
 _MOST_UNFINISHED: Final = 16
-_WITH_TOKENS: Final = ("Authorization", "x-azureml-token")
 _MASK: Final = "…".encode()
 _MAX_REPLY: Final = 1_000_000
 """In bytes. A real reply has about 2,000; anything longer is not from the service."""
@@ -51,6 +51,15 @@ class Reply(Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     is_whole: bool = True
+
+
+class _Request(Struct, frozen=True):
+    """A request with its tokens."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    data: bytes | None
 
 
 class Wire:
@@ -82,11 +91,11 @@ class Wire:
         self._settings = settings or {}
         self._scope = scope
         self._patience = patience.total_seconds()
-        self._new_session: Callable[[], requests.Session] = lambda: _session(threads, ca_bundle, max_idle)
+        self._open: Callable[[], Connections] = lambda: _opened(threads, ca_bundle, max_idle)
         self._lock = Lock()
         self._unfinished: list[Thread] = []
         """Calls that timed out while their replies still trickle in."""
-        self._session: requests.Session | None = None
+        self._connections: Connections | None = None
 
     def is_unreachable(self, url: str) -> bool:
         """True if connecting to its host timed out recently."""
@@ -108,19 +117,27 @@ class Wire:
         Without an audience no token is sent. Raises NoToken and NeverSent; the call raises NeverSent and CutOff.
         """
         from requests import RequestException
+        from requests.utils import check_header_validity
 
-        session = self._shared_session()
+        from .connection_pool import quoted_url
+
+        connections = self._shared_connections()
         sent = {"Content-Type": content_type, "Accept": "application/json", "User-Agent": USER_AGENT, **(headers or {})}
+        secrets = []
         try:
-            request = _request(method, url, sent, data)
+            url = quoted_url(url)
+            if audience is not None:
+                secrets.append(self._token(url, audience))
+                sent["Authorization"] = f"Bearer {secrets[-1]}"
+            if with_azureml_token:
+                secrets.append(self._token(url, Audience.AZURE_ML))
+                sent["x-azureml-token"] = secrets[-1]
+            for header in sent.items():
+                check_header_validity(header)
         except RequestException as error:
             raise NeverSent(f"the request cannot be built: {type(error).__name__}") from None
-        if audience is not None:
-            request.headers["Authorization"] = f"Bearer {self._token(str(request.url), audience)}"
-        if with_azureml_token:
-            request.headers["x-azureml-token"] = self._token(str(request.url), Audience.AZURE_ML)
-        secrets = [request.headers[name].rpartition(" ")[2] for name in _WITH_TOKENS if name in request.headers]
-        return lambda: _without(self._send(session, request), secrets)
+        request = _Request(method, url, sent, data or None)
+        return lambda: _without(self._send(connections, request), secrets)
 
     def in_time(self, call: Callable[[], Reply]) -> Reply:
         """Return a complete reply, or give up when `patience` ends; raises NeverSent and CutOff.
@@ -160,67 +177,44 @@ class Wire:
         own = self._scope if audience is Audience.ARM else None
         return self._tokens.bearer(own or cloud_of(url).scopes[audience])
 
-    def _send(self, session: "requests.Session", request: "requests.PreparedRequest") -> Reply:
-        from requests import ReadTimeout, RequestException
+    def _send(self, connections: "Connections", request: _Request) -> Reply:
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
 
         from .connection_pool import has_not_connected_in_time, was_never_sent
 
-        host = host_of(str(request.url))
+        host = host_of(request.url)
         if self._spares and (rest := self._unreachable.still(host)):
             raise NeverSent(f"connecting to {host} timed out; not trying again for {rest.total_seconds():.0f} s")
         until = time.monotonic() + self._patience
         connect = min(10.0, self._patience / 6)
         # The connect timeout also bounds sending, so connecting, sending and reading add up to the patience.
-        timeout = (connect, self._patience - 2 * connect)
+        timeout = Timeout(connect=connect, read=self._patience - 2 * connect)
         try:
-            # Only the adapter: it follows no redirects, keeps no cookies, and takes a third less time than
-            # Session.post.
-            with session.get_adapter(str(request.url)).send(request, stream=True, timeout=timeout) as reply:
+            with connections.sent(request.method, request.url, request.headers, request.data, timeout) as reply:
                 self._unreachable.has_answered(host)
                 body, is_whole = _body(reply, until)
-                if not 200 <= reply.status_code < 300:
+                if not 200 <= reply.status < 300:
                     # More of this reply may follow; it must not be read as part of the next one.
                     reply.close()
-                return Reply(reply.status_code, reply.headers, body, is_whole)
-        except RequestException as error:
+                return Reply(reply.status, reply.headers, body, is_whole)
+        except HTTPError as error:
             if has_not_connected_in_time(error):
                 self._unreachable.did_not_answer(host, _UNREACHABLE_FOR)
             sentence = was_never_sent(error)
             if sentence is not None:
                 raise NeverSent(sentence) from error
             sentence = f"the connection ended before the service answered: {_brief(error)}"
-            raise CutOff(sentence, is_silence=isinstance(error, ReadTimeout)) from error
+            raise CutOff(sentence, is_silence=isinstance(error, ReadTimeoutError)) from error
 
-    def _shared_session(self) -> "requests.Session":
+    def _shared_connections(self) -> "Connections":
         with self._lock:
-            if self._session is None:
+            if self._connections is None:
                 try:
-                    self._session = self._new_session()
+                    self._connections = self._open()
                 except OSError as error:  # ssl.SSLError is one too
                     raise NeverSent(f"the root certificates (REQUESTS_CA_BUNDLE) cannot be read: {error}") from error
-            return self._session
-
-
-def _request(method: str, url: str, headers: Mapping[str, str], data: bytes) -> "requests.PreparedRequest":
-    """The request without what `Request.prepare` adds for others: cookies, authentication, hooks."""
-    from requests import PreparedRequest
-
-    request = PreparedRequest()
-    request.prepare_method(method)
-    request.url = _prepared_url(url)
-    request.prepare_headers(headers)
-    request.prepare_body(data, None)
-    return request
-
-
-@lru_cache(1024)
-def _prepared_url(url: str) -> str:
-    """The URL as it is sent; raises RequestException."""
-    from requests import PreparedRequest
-
-    request = PreparedRequest()
-    request.prepare_url(url, None)
-    return str(request.url)
+            return self._connections
 
 
 def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
@@ -231,19 +225,19 @@ def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
     return replace(reply, body=body)
 
 
-def _session(threads: int, ca_bundle: str | None, max_idle: timedelta) -> "requests.Session":
-    from .connection_pool import new_session
+def _opened(threads: int, ca_bundle: str | None, max_idle: timedelta) -> "Connections":
+    from .connection_pool import Connections
 
-    return new_session(threads, ca_bundle, max_idle)
+    return Connections(threads, ca_bundle, max_idle)
 
 
-def _body(reply: "requests.Response", until: float) -> tuple[bytes, bool]:
+def _body(reply: "BaseHTTPResponse", until: float) -> tuple[bytes, bool]:
     """The body and whether it is complete; an incomplete one is kept, because the status alone says much."""
     from urllib3.exceptions import HTTPError
 
     body = b""
     try:
-        while chunk := reply.raw.read1(65_536, decode_content=True):
+        while chunk := reply.read1(65_536, decode_content=True):
             body += chunk
             if len(body) > _MAX_REPLY or time.monotonic() > until:
                 reply.close()
@@ -256,6 +250,5 @@ def _body(reply: "requests.Response", until: float) -> tuple[bytes, bool]:
 
 def _brief(error: Exception) -> str:
     """The innermost reason only: the messages around it contain the URL, whose query may contain a signature."""
-    cause = error.args[0] if error.args else error
-    reason = getattr(cause, "reason", None) or cause
+    reason = error.args[1] if len(error.args) > 1 else error
     return " ".join(f"{type(reason).__name__}: {reason}".split())[:300]

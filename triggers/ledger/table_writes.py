@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from email import message_from_bytes
 from typing import Any, Final
 from urllib.parse import quote
-from uuid import uuid4
 
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
@@ -23,6 +22,9 @@ from .calls import ServerTime
 from .ports import Create, Delete, Merge, Operation
 
 _JSON: Final = {"Content-Type": "application/json", "Accept": "application/json", "DataServiceVersion": "3.0"}
+_BATCH: Final = "batch_rows"
+_CHANGES: Final = "changeset_rows"
+"""The boundaries. No row can contain one: a row is JSON in one line, and a boundary has its own."""
 _PART: Final = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
 _CODE: Final = re.compile(r'"code"\s*:\s*"(\w+)"|<(?:\w+:)?code>(\w+)<', re.IGNORECASE)
 _DONE: Final = re.compile(
@@ -49,14 +51,13 @@ def written(
     calls = [_call(f"{place}/{table.table_name}", partition, one) for one in operations]
     if len(calls) == 1:
         return [_single(table, calls[0], answered)]
-    batch, changes = f"batch_{uuid4()}", f"changeset_{uuid4()}"
     response = _sent(
         table,
         HttpRequest(
             "POST",
             f"{place}/$batch",
-            headers={**_common(table), "Content-Type": f"multipart/mixed; boundary={batch}"},
-            content=_body(calls, batch, changes).encode(),
+            headers={**_common(table), "Content-Type": f"multipart/mixed; boundary={_BATCH}"},
+            content=_body(calls).encode(),
         ),
         answered,
     )
@@ -104,15 +105,15 @@ def _quoted(key: str) -> str:
     return quote(key.replace("'", "''"), safe="")
 
 
-def _body(calls: Sequence[_Call], batch: str, changes: str) -> str:
+def _body(calls: Sequence[_Call]) -> str:
     parts = [
-        f"--{changes}\r\n{_PART}{call.method} {call.url} HTTP/1.1\r\n"
+        f"--{_CHANGES}\r\n{_PART}{call.method} {call.url} HTTP/1.1\r\n"
         + "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
         + f"Content-Length: {len(call.body)}\r\n\r\n{call.body}\r\n"
         for call in calls
     ]
-    head = f"--{batch}\r\nContent-Type: multipart/mixed; boundary={changes}\r\n\r\n"
-    return f"{head}{''.join(parts)}--{changes}--\r\n\r\n--{batch}--\r\n"
+    head = f"--{_BATCH}\r\nContent-Type: multipart/mixed; boundary={_CHANGES}\r\n\r\n"
+    return f"{head}{''.join(parts)}--{_CHANGES}--\r\n\r\n--{_BATCH}--\r\n"
 
 
 def _etags(response: HttpResponse, number: int) -> Sequence[str | None]:

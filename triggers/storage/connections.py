@@ -8,13 +8,17 @@ from ..version import USER_AGENT
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.transport import HttpTransport
     from azure.data.tables import TableServiceClient
     from azure.storage.blob import BlobServiceClient
     from requests import Session
 
+    from .pooled_transport import Pools
+
 
 # In seconds. The clients' default of 300 would exceed the deadline of a claim.
-_PATIENCE: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 20, "retry_total": 3}
+_TIMES: Final[dict[str, Any]] = {"connection_timeout": 10, "read_timeout": 20}
+_PATIENCE: Final[dict[str, Any]] = {**_TIMES, "retry_total": 3}
 
 
 def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...]) -> str | None:
@@ -48,16 +52,16 @@ def blob_service(
     settings: Mapping[str, str],
     credential: "TokenCredential",
     patience: Mapping[str, Any] = _PATIENCE,
-    session: "Session | None" = None,
+    transport: "HttpTransport[Any, Any] | None" = None,
 ) -> "BlobServiceClient":
     """A client for the account's blobs, by connection string or identity; raises UnusableConnection.
 
-    `session` provides its own connections; without one, the client keeps ten.
+    Without a transport it makes one of its own, which keeps ten connections.
     """
     from azure.storage.blob import BlobServiceClient
 
     client: BlobServiceClient = _client(
-        BlobServiceClient, "account_url", "blob", prefix, settings, credential, _options(patience, session)
+        BlobServiceClient, "account_url", "blob", prefix, settings, credential, _options(patience, transport)
     )
     return client
 
@@ -67,24 +71,34 @@ def table_service(
     settings: Mapping[str, str],
     credential: "TokenCredential",
     patience: Mapping[str, Any] = _PATIENCE,
-    session: "Session | None" = None,
+    transport: "HttpTransport[Any, Any] | None" = None,
 ) -> "TableServiceClient":
     """A client for the account's tables, by connection string or identity; raises UnusableConnection."""
     from azure.data.tables import TableServiceClient
 
     client: TableServiceClient = _client(
-        TableServiceClient, "endpoint", "table", prefix, settings, credential, _options(patience, session)
+        TableServiceClient, "endpoint", "table", prefix, settings, credential, _options(patience, transport)
     )
     return client
 
 
-def _options(patience: Mapping[str, Any], session: "Session | None") -> Mapping[str, Any]:
-    if session is None:
-        return patience
+def session_transport(session: "Session") -> "HttpTransport[Any, Any]":
+    """A transport over a session that is shared with others."""
     from azure.core.pipeline.transport import RequestsTransport
 
-    times = {name: patience[name] for name in ("connection_timeout", "read_timeout") if name in patience}
-    return {**patience, "transport": RequestsTransport(session=session, session_owner=False, **times)}
+    transport: HttpTransport[Any, Any] = RequestsTransport(session=session, session_owner=False, **_TIMES)
+    return transport
+
+
+def pooled_transport(pools: "Pools") -> "HttpTransport[Any, Any]":
+    """A transport for tables; it knows no proxies."""
+    from .pooled_transport import PooledTransport
+
+    return PooledTransport(pools, **_TIMES)
+
+
+def _options(patience: Mapping[str, Any], transport: "HttpTransport[Any, Any] | None") -> Mapping[str, Any]:
+    return patience if transport is None else {**patience, "transport": transport}
 
 
 def _client(

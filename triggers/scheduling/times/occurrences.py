@@ -14,6 +14,7 @@ from .time_zones import ClockChange, clock_change, wall_clock
 TimeTrigger: TypeAlias = Rules | Excluding
 
 _FIRST_LOOK_BACK = timedelta(minutes=1)
+_GROWTH = 8
 _LOOK_BACK = timedelta(hours=1)
 """From here on, a span that has occurrences in it is long enough."""
 
@@ -38,7 +39,7 @@ def newest_first(trigger: TimeTrigger, after: datetime, until: datetime) -> Iter
         start = max(after, until - span)
         found = list(between(trigger, start, until))
         yield from reversed(found)
-        until, span = start, span if found and span >= _LOOK_BACK else 2 * span
+        until, span = start, span if found and span >= _LOOK_BACK else _GROWTH * span
 
 
 def previous(trigger: TimeTrigger, moment: datetime) -> datetime | None:

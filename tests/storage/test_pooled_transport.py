@@ -1,0 +1,149 @@
+"""The ledger's transport: one write for each request, the errors of azure-core's own transport, proxies where named."""
+
+import gzip
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from azure.core.exceptions import (
+    AzureError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.core.rest import HttpRequest, HttpResponse
+
+from triggers.app import App
+from triggers.azureml.connection_pool import Connections
+from triggers.ledger.ports import LedgerUnavailable
+from triggers.settings import read
+from triggers.storage.pooled_transport import PooledTransport
+
+EMPTY = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"
+
+
+@contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The address of a server that gives every connection to `serve`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with suppress(OSError):  # the listener was closed
+                while True:
+                    Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
+
+        Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def answering(answer: bytes) -> Callable[[socket.socket], None]:
+    """Answers one request with these bytes and closes the connection."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(answer)
+
+    return serve
+
+
+def sent(url: str, content: bytes | None = None) -> HttpResponse:
+    connections = Connections(1, None, timedelta(seconds=30))
+    transport = PooledTransport(connections, connection_timeout=0.5, read_timeout=0.5)
+    return transport.send(HttpRequest("GET" if content is None else "POST", url, content=content))
+
+
+def test_a_request_and_its_body_are_one_write() -> None:
+    received: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            while data := connection.recv(65_536):
+                received.append(data)
+                connection.sendall(EMPTY)
+
+    transport = PooledTransport(Connections(1, None, timedelta(seconds=30)), connection_timeout=5, read_timeout=5)
+    with serving(serve) as url:
+        for number in range(20):
+            transport.send(HttpRequest("POST", f"{url}/rows", content=f"row {number}".encode()))
+            transport.send(HttpRequest("GET", f"{url}/rows?number={number}"))
+
+    posts, gets = received[::2], received[1::2]
+    assert [one.rpartition(b"\r\n\r\n")[2] for one in posts] == [f"row {number}".encode() for number in range(20)]
+    assert [one.split(b"\r\n")[0] for one in gets] == [
+        f"GET /rows?number={number} HTTP/1.1".encode() for number in range(20)
+    ]
+
+
+def test_a_response_is_read_whole_and_decompressed() -> None:
+    body = gzip.compress(json.dumps({"value": [1]}).encode())
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}"
+
+    with serving(answering(head.encode() + b"\r\n\r\n" + body)) as url:
+        response = sent(url)
+
+    assert (response.status_code, response.content_type, response.json()) == (200, "application/json", {"value": [1]})
+
+
+def silent(connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        while connection.recv(65_536):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("serve", "raised"),
+    [
+        (silent, ServiceResponseTimeoutError),
+        (answering(b""), ServiceResponseError),
+        (answering(b"no HTTP at all\r\n\r\n"), ServiceResponseError),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbroke"), ServiceResponseError),
+        (answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbroke\r\n"), ServiceResponseError),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nraw"), ServiceResponseError),
+    ],
+    ids=["silent", "closed", "garbled", "broken off", "a chunk missing", "not gzip"],
+)
+def test_what_goes_wrong_after_connecting_may_have_been_received(
+    serve: Callable[[socket.socket], None], raised: type[AzureError]
+) -> None:
+    with serving(serve) as url, pytest.raises(AzureError) as found:
+        sent(url, b"row")
+
+    assert type(found.value) is raised
+
+
+def test_what_goes_wrong_before_a_connection_was_never_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    with pytest.raises(ServiceRequestError, match="refused"):
+        sent(f"http://127.0.0.1:{port}/")
+    with serving(silent) as url, pytest.raises(ServiceRequestTimeoutError, match="in time while connecting"):
+        sent(url.replace("http://", "https://"))
+
+
+def test_the_ledger_goes_through_the_proxy_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            lines.append(connection.recv(65_536).split(b"\r\n")[0])
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    account = "AccountName=a;AccountKey=a2V5;TableEndpoint=http://tables.invalid/a;BlobEndpoint=http://blobs.invalid/a"
+    with serving(serve) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        app = App(read({"AzureWebJobsStorage": account}), tmp_path)
+        with pytest.raises(LedgerUnavailable, match="Storage Table Data Contributor"):
+            app.engine.ledger.ledger_id()
+
+    assert lines
+    assert all(line.split()[1].startswith(b"http://tables.invalid/a/") for line in lines)
