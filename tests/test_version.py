@@ -132,7 +132,7 @@ def test_the_pages_show_the_version() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     api = (ROOT / "docs/http-api.md").read_text(encoding="utf-8")
 
-    assert re.findall(r"pre-release \(([\d.]+)\)", readme) == [VERSION]
+    assert re.findall(r"release candidate \((\S+)\)", readme) == [VERSION]
     assert re.findall(r'"version":"([^"]+)"', api) == [VERSION]
 
 
@@ -143,11 +143,17 @@ def test_pyproject_has_the_version() -> None:
     assert f"{project['name']}/{project['version']}" == USER_AGENT
 
 
+def _precedence(version: str) -> tuple[list[int], bool, str]:
+    """A key that orders versions, a candidate before its release; candidates up to the ninth."""
+    numbers, _, candidate = version.partition("-")
+    return [int(number) for number in numbers.split(".")], not candidate, candidate
+
+
 def test_the_changelog_begins_with_unreleased_and_its_newest_release_is_the_version() -> None:
     versions = [version for version, _ in RELEASES]
     dates = [date.fromisoformat(day) for _, day in RELEASES[1:]]
 
     assert versions[:2] == ["Unreleased", VERSION]
-    assert versions[1:] == sorted(versions[1:], key=lambda text: tuple(map(int, text.split("."))), reverse=True)
+    assert versions[1:] == sorted(versions[1:], key=_precedence, reverse=True)
     assert dates == sorted(dates, reverse=True)
     assert not RELEASES[0][1]

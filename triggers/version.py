@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = "0.1.0"
+VERSION: Final = "1.0.0-rc.1"
 """Semantic versioning, https://semver.org; `version` in pyproject.toml is the same."""
 
 NAME: Final = "azureml-pipeline-triggers"

@@ -25,7 +25,7 @@ NAVIGATION = {
         "docs/migrate-job-schedules",
         "docs/coming-from",
     ],
-    "Deploying": ["docs/deploy", "docs/deploy-reference", "docs/security"],
+    "Deploying": ["docs/deploy", "docs/deploy-reference", "docs/verification", "docs/security"],
     "Operating": ["docs/operations", "docs/complaints", "docs/dashboard", "docs/performance", "docs/measurements"],
     "Reference": ["docs/settings", "docs/cli", "docs/cli-commands", "docs/http-api", "docs/http-api-answers"],
     "Architecture": ["docs/architecture", "docs/sequences", "docs/rows", "docs/decisions"],
