@@ -21,8 +21,9 @@ from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
-from triggers.scheduling.run import OPEN_STATES, Run
+from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
+from triggers.scheduling.run_states import OPEN_STATES
 from triggers.starting.reported_changes import Changes
 from triggers.steering.answers import HealthAnswer
 from triggers.storage.blobs import BlobUnavailable, Page

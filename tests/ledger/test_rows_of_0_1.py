@@ -21,7 +21,8 @@ from triggers.ledger.rows import columns_of
 from triggers.ledger.sweeps import Sweeps
 from triggers.scheduling.pauses import Pause
 from triggers.scheduling.replacing import replace
-from triggers.scheduling.run import OPEN_STATES, RunState
+from triggers.scheduling.run import RunState
+from triggers.scheduling.run_states import OPEN_STATES
 from triggers.scheduling.shown import RunAnswer, run_answer
 from triggers.steering.questions import HeldBody
 

@@ -32,13 +32,13 @@ from triggers.scheduling.reruns import REQUESTED_BY
 from triggers.scheduling.run import (
     FIRST_EVENTS,
     LAST_EVENTS,
-    OPEN_STATES,
     Run,
     RunKind,
     RunState,
     is_repeated,
 )
 from triggers.scheduling.run_keys import chain_key, change_key, schedule_of, time_key
+from triggers.scheduling.run_states import OPEN_STATES
 from triggers.scheduling.times.occurrences import between
 from triggers.starting.firing import Firing
 from triggers.starting.lives import Lives

@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import Path
 
 from ..scheduling.replacing import replace
+from ..scheduling.run import RunState
+from ..scheduling.run_states import REFUSED_OR_CANCELED
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings
 from ..steering.questions import HeldBody, ReplayBody, TriggerBody
@@ -109,12 +111,12 @@ def cancel(options: argparse.Namespace, settings: Settings, folder: Path) -> int
     return 0
 
 
-_NOT_STARTED = frozenset({"skipped", "rejected", "dead", "failed", "canceled"})
+_ENDED_BADLY = frozenset(state.value for state in REFUSED_OR_CANCELED | {RunState.FAILED})
 
 
 def _code(run: RunAnswer) -> int:
     """The exit code: 1 for a run that ended badly, or was not accepted and will not be retried."""
-    return int(run.state in _NOT_STARTED)
+    return int(run.state in _ENDED_BADLY)
 
 
 def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:

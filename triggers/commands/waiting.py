@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ..scheduling.run import ENDED_STATES, RunState
+from ..scheduling.run import RunState
+from ..scheduling.run_states import ENDED_STATES
 from ..scheduling.shown import RunAnswer
 from ..settings import Settings, StoreUnavailable
 from .levers import Levers, levers, refusals

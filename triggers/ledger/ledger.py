@@ -11,8 +11,9 @@ from uuid import uuid4
 
 from ..scheduling.overlap import OpenRun
 from ..scheduling.replacing import replace
-from ..scheduling.run import ENDED_STATES, OPEN_STATES, Run, RunState
+from ..scheduling.run import Run, RunState
 from ..scheduling.run_keys import nominal_time_in, schedule_of
+from ..scheduling.run_states import ENDED_STATES, OPEN_STATES
 from ..scheduling.shown import RunAnswer, run_answer
 from .chain_rows import ends_of
 from .list_rows import LIST, Listed, Listing, answer_of, list_columns, list_key, listed_key, listed_of

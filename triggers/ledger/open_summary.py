@@ -7,9 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from ..scheduling.overlap import OpenRun
-from ..scheduling.run import RunState
-
-_ACCEPTED = frozenset({RunState.SUBMITTED, RunState.UNREADABLE})
+from ..scheduling.run_states import TO_BE_ACCEPTED
 
 
 class OpenOf(Struct, frozen=True, kw_only=True):
@@ -31,7 +29,7 @@ def summed(open_runs: Iterable[OpenRun]) -> OpenOf:
     oldest: datetime | None = None
     for one in open_runs:
         counts[one.state.value] += 1
-        if one.created_at is not None and one.state not in _ACCEPTED:
+        if one.created_at is not None and one.state in TO_BE_ACCEPTED:
             oldest = min(oldest or one.created_at, one.created_at)
     return OpenOf(counts=dict(counts), oldest=oldest)
 

@@ -7,7 +7,8 @@ from msgspec import Struct
 from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun, is_made_up_for, ranks_at
 from ..scheduling.pauses import Pause
-from ..scheduling.run import TOLD_STATES, Run, RunKind, RunState, is_repeated, is_rerun, previous_of
+from ..scheduling.run import Run, RunKind, RunState, is_repeated, is_rerun, previous_of
+from ..scheduling.run_states import TOLD_STATES
 from .ports import Columns, Operation, Replace, StoredRow
 from .rows import (
     CorruptRow,

@@ -24,8 +24,9 @@ from ..log_lines import logger
 from ..scheduling.overlap import ranks_at
 from ..scheduling.pauses import Pause
 from ..scheduling.replacing import replace
-from ..scheduling.run import OPEN_STATES, Run, RunState, Unknown, is_rerun
+from ..scheduling.run import Run, RunState, Unknown, is_rerun
 from ..scheduling.run_keys import kind_in, schedule_of
+from ..scheduling.run_states import OPEN_STATES
 from .ports import LedgerUnavailable, StoredRow
 
 Row: TypeAlias = dict[str, Any]

@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from ..azureml.wire import CutOff, NeverSent, Reply
 from ..ledger.records import Delivery
 from ..scheduling.azure_devops import callback_problem, event_of, event_url
-from ..scheduling.run import ENDED_STATES, Run, RunState
+from ..scheduling.run import Run, RunState
+from ..scheduling.run_states import ENDED_STATES
 from ..scheduling.web_address import host_of
 from .deliveries import Untaken
 

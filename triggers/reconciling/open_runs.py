@@ -15,6 +15,7 @@ from ..scheduling.config import Schedule
 from ..scheduling.overlap import OpenRun, slots_of
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run, RunState
+from ..scheduling.run_states import TO_BE_ACCEPTED, TO_BE_SENT
 from ..starting.firing import Firing
 from ..starting.pieces import Piece, Work, guarded, target_of
 from ..starting.settling import log_run
@@ -47,7 +48,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
         """
         gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
         limited = schedule is not None and slots_of(schedule) is not None
-        left_alone = {RunState.SUBMITTED, RunState.UNKNOWN} | (_TO_BE_SENT if limited or is_faulty else set())
+        left_alone = {RunState.SUBMITTED, RunState.UNKNOWN} | (TO_BE_SENT if limited or is_faulty else set())
         target = name if schedule is None else target_of(schedule)
         submitted: list[OpenRun] = []
         unknown: list[OpenRun] = []
@@ -61,7 +62,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
             elif one.state not in left_alone:
                 if not self._needs_something(one, gate):
                     continue
-                yield Piece(partial(self._one, one, gate), to=target if one.state in _TO_BE_SENT else None)
+                yield Piece(partial(self._one, one, gate), to=target if one.state in TO_BE_SENT else None)
             elif one.state is RunState.SUBMITTED:
                 submitted.append(one)
             elif one.state is RunState.UNKNOWN:
@@ -84,9 +85,9 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
 
     def _needs_something(self, one: OpenRun, gate: Gate) -> bool:
         """True if this pass must read the run. Its open row is enough to skip a run that is not due."""
-        if one.state in _TO_BE_ACCEPTED:
+        if one.state in TO_BE_ACCEPTED:
             gate.note(one)
-        if one.state in _TO_BE_SENT:
+        if one.state in TO_BE_SENT:
             return gate.is_due(one)
         return one.state is not RunState.SUBMITTING or self._is_stale(one.written_at, gate.during.server_now())
 
@@ -103,7 +104,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
         elif run.state is RunState.SUBMITTING:
             self._give_up_if_stale(run, gate.during.server_now())
         elif (
-            run.state in _TO_BE_SENT
+            run.state in TO_BE_SENT
             and gate.is_due(open_run_of(run))
             and not gate.is_held(present := self.firing.as_in_file(run, gate.schedule))
             and not self.firing.is_left_alone(present)
@@ -129,5 +130,3 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
 
 _MANY: Final = 20
 """From this number of submitted runs on, a bulk query comes first."""
-_TO_BE_SENT: Final = frozenset({RunState.WAITING, RunState.UNSENT})
-_TO_BE_ACCEPTED: Final = _TO_BE_SENT | {RunState.SUBMITTING, RunState.UNKNOWN}

@@ -10,7 +10,7 @@ from ..ledger.ledger import Ledger
 from ..scheduling.config import Rerun, Schedule
 from ..scheduling.replacing import replace
 from ..scheduling.reruns import REQUESTED_BY, Previous, Reruns
-from ..scheduling.run import Run, RunKind, RunState
+from ..scheduling.run import Run, RunKind, RunState, never_ran
 from ..scheduling.run_keys import replay_key
 from ..scheduling.templates import escaped
 
@@ -92,13 +92,10 @@ def last_attempt(ledger: Ledger, run: Run) -> Run:
     while run.reruns is not None and run.reruns.next_key is not None and run.reruns.next_key not in seen:
         seen.add(run.reruns.next_key)
         following = next(ledger.runs([run.reruns.next_key]), None)
-        if following is None or (following.state in _NEVER_RAN and following.run_id is None):
+        if following is None or never_ran(following):
             return run
         run = following
     return run
-
-
-_NEVER_RAN: Final = frozenset({RunState.SKIPPED, RunState.CANCELED})
 
 
 def _end_of(run: Run) -> str:

@@ -29,6 +29,7 @@ from ..scheduling.outcome import FoundRun, LookUp
 from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState
 from ..scheduling.run_request import RunRequest
+from ..scheduling.run_states import ACCEPTED_OR_CANCELED
 from ..starting.settling import accepted, beyond_reach, log_run
 from .turns import Turns
 
@@ -38,9 +39,6 @@ _WITNESSES: Final = 20
 """How many of a schedule's newest accepted runs may serve as proof."""
 _LISTED: Final = 1000
 """How many of its newest rows are searched for them: many may be waiting or skipped."""
-_WITNESS_STATES: Final = frozenset(
-    {RunState.SUBMITTED, RunState.FINISHED, RunState.FAILED, RunState.CANCELED, RunState.UNTRACKED}
-)
 
 _OTHERS: Final = 3
 """How many runs of other experiments are looked up if a run's own experiment is reported not to exist."""
@@ -181,7 +179,7 @@ class UnknownRuns:
         others = [name for name, one in self._schedules.items() if one.target == target and name != run.schedule]
         for name in (run.schedule, *others):
             listed = self._ledger.listed(name, limit=_LISTED).runs
-            keys = [one.key for one in listed if one.state in _WITNESS_STATES][:_WITNESSES]
+            keys = [one.key for one in listed if one.state in ACCEPTED_OR_CANCELED][:_WITNESSES]
             for witness in self._ledger.runs(keys):
                 if witness.request is not None and witness.request.target == target and witness.sent_to == run.sent_to:
                     yield witness

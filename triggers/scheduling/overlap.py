@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from .config import Overlap, Schedule
 from .run import Run, RunKind, RunState
+from .run_states import IN_FLIGHT
 
 
 class OpenRun(Struct, frozen=True, kw_only=True):
@@ -64,7 +65,6 @@ KEEPS_NEWEST: Final = frozenset({Overlap.BUFFER_ONE, Overlap.CANCEL_OTHER})
 _IN_A_ROW: Final = 3
 """Runs of the first line that start before the second line gets a slot."""
 _AT_LAST: Final = datetime.max.replace(tzinfo=UTC)
-_IN_FLIGHT: Final = frozenset({RunState.SUBMITTING, RunState.UNKNOWN, RunState.SUBMITTED})
 _DENIED_FOR: Final = timedelta(hours=1)
 
 
@@ -96,7 +96,7 @@ def in_the_way(open_runs: Iterable[OpenRun], now: datetime) -> list[OpenRun]:
         for one in open_runs
         if _is_in_line(one, now)
         or one.state is RunState.UNSENT
-        or (one.state in _IN_FLIGHT and not _is_denied(one, now))
+        or (one.state in IN_FLIGHT and not _is_denied(one, now))
     ]
 
 
@@ -141,7 +141,7 @@ def newest_in_flight(open_runs: Iterable[OpenRun]) -> datetime | None:
 
 
 def _is_own_start(one: OpenRun) -> bool:
-    return one.state in _IN_FLIGHT and one.is_own
+    return one.state in IN_FLIGHT and one.is_own
 
 
 def _held(open_runs: Iterable[OpenRun], now: datetime) -> int:
@@ -150,7 +150,7 @@ def _held(open_runs: Iterable[OpenRun], now: datetime) -> int:
     An unknown run that history has denied for an hour no longer holds one. Otherwise, if only one run may be open, it
     would block the very run that proves that history has caught up.
     """
-    return sum(one.state in _IN_FLIGHT and not _is_denied(one, now) for one in open_runs)
+    return sum(one.state in IN_FLIGHT and not _is_denied(one, now) for one in open_runs)
 
 
 def _is_denied(one: OpenRun, now: datetime) -> bool:

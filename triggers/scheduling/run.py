@@ -1,15 +1,14 @@
 """A run: the row that records what became of one occurrence.
 
-          jitter, a free slot                            2xx with an id
-    ┌──────── waiting ────────┐              ┌────────────── submitted ──→ finished | failed | canceled | untracked
-    │                         ▼              │
-  (new) ───────────────→ submitting ─────────┼─ unsent ──→ submitting (backoff, Retry-After) … → dead
-    │                                        ├─ rejected   3xx, other 4xx
-    └──→ skipped (why)                       └─ unknown    may have been accepted, or no settle within the deadline
-                                                  │
-                                                  ├─→ submitted   run history knows the key, or the id arrived late
-                                                  └─→ unsent      two look-ups found nothing, and the second saw a run
-                                                                  that was accepted after the unknown one was sent
+    (new)      → waiting | submitting | skipped | rejected   rejected: no request can be built
+    waiting    → submitting | skipped | canceled             for its time, for a free slot, or a person's run at first
+    submitting → submitted | unsent | rejected | unknown     2xx with an id | not accepted | 3xx, other 4xx | unclear
+    unsent     → submitting | dead | canceled                a retry (backoff, Retry-After), until none is left
+    unknown    → submitted | unsent                          history knows the key | two look-ups found nothing, and the
+                                                             second saw a run accepted after the unknown one was sent
+    unknown    → rejected | untracked | canceled             a late answer | no way to look it up | a person gives it up
+    submitted  → finished | failed | canceled | untracked    untracked: Azure ML does not say what became of it
+    unsent, dead, rejected, canceled, untracked → submitted  the id arrived late, after the submitter was given up
 
 A claim writes `submitting`; a settle writes the outcome of the submission. `unsent` was certainly not accepted.
 `unknown` may have been: it is looked up, never simply sent again.
@@ -92,15 +91,6 @@ class RunKind(Enum):
     REPLAY = "replay"
     CHAIN = "chain"
 
-
-OPEN_STATES = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
-"""The states that the reconciler still has to work on."""
-
-ENDED_STATES = frozenset(set(RunState) - OPEN_STATES - {RunState.UNREADABLE})
-"""The states in which nothing more happens to a run by itself."""
-
-TOLD_STATES = ENDED_STATES - {RunState.SKIPPED}
-"""The ends that a webhook is notified of; a skipped occurrence never was a run."""
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.WAITING: frozenset({RunState.SUBMITTING, RunState.SKIPPED, RunState.CANCELED}),
@@ -265,9 +255,12 @@ def is_repeated(run: Run) -> bool:
 
 def previous_of(run: Run) -> Previous | None:
     """If a rerun was dropped before it was sent: the end that it was to repeat, which then is the last one."""
-    if run.reruns is None or run.run_id is not None or run.state not in (RunState.SKIPPED, RunState.CANCELED):
-        return None
-    return run.reruns.previous
+    return run.reruns.previous if run.reruns is not None and never_ran(run) else None
+
+
+def never_ran(run: Run) -> bool:
+    """True if it was dropped before it was sent."""
+    return run.run_id is None and run.state in (RunState.SKIPPED, RunState.CANCELED)
 
 
 def _within_bounds(run: Run) -> Run:

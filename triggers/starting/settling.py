@@ -15,6 +15,7 @@ from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.policies import is_used_up, retry_delay
 from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState
+from ..scheduling.run_states import UNSETTLED, WORRYING
 
 log = logger(__name__)
 
@@ -32,7 +33,7 @@ class Settling(Struct, frozen=True, kw_only=True):
         """Write the outcome of a submission, even if the reconciler has marked the run as unknown meanwhile."""
         present = claimed
         for _ in range(_SETTLE_TRIES):
-            if present.claim_id == claimed.claim_id and present.state in _UNSETTLED:
+            if present.claim_id == claimed.claim_id and present.state in UNSETTLED:
                 settled = self._settled(present, outcome, retry)
             elif outcome.run_id is not None and outcome.run_id not in (present.run_id, present.duplicate_run_id):
                 settled = with_late_id(present, outcome.run_id, outcome.studio_url, self.clock.now())
@@ -73,10 +74,6 @@ class Settling(Struct, frozen=True, kw_only=True):
 _LONGEST_ATTEMPT = timedelta(minutes=15)
 """The longest time from a claim to its answer: longer than a function may run."""
 _SETTLE_TRIES = 10
-_UNSETTLED = frozenset({RunState.SUBMITTING, RunState.UNKNOWN})
-_WORRYING = frozenset(
-    {RunState.UNSENT, RunState.UNKNOWN, RunState.REJECTED, RunState.DEAD, RunState.FAILED, RunState.UNTRACKED}
-)
 
 
 def accepted(run: Run, run_id: str, studio_url: str | None, now: datetime) -> Run:
@@ -114,7 +111,7 @@ def with_late_id(run: Run, run_id: str, studio_url: str | None, now: datetime) -
 
 def log_run(run: Run) -> None:
     """Log the state of a run, with its reason and error, as one line."""
-    level = logging.WARNING if run.state in _WORRYING else logging.INFO
+    level = logging.WARNING if run.state in WORRYING else logging.INFO
     because = ": ".join(part for part in (run.reason, run.error) if part)
     what = f" ({run.blob.path!r})" if run.blob else ""
     extra = {

@@ -25,8 +25,9 @@ from ..scheduling.change import BlobChange
 from ..scheduling.complete_sets import batch_of_one
 from ..scheduling.config import AfterSchedule, ChangeSchedule, DataPathKind, Schedule, TimeSchedule
 from ..scheduling.replacing import replace
-from ..scheduling.run import ENDED_STATES, Run, RunKind, RunState, SkipReason, is_rerun
+from ..scheduling.run import Run, RunKind, RunState, SkipReason, is_rerun
 from ..scheduling.run_keys import is_run_key, replay_key, request_key
+from ..scheduling.run_states import CANCELABLE, ENDED_STATES, REPLAYABLE, WITH_FORCE
 from ..scheduling.times.occurrences import previous
 from ..scheduling.upstream import Upstream
 from ..starting.firing import Firing
@@ -40,19 +41,6 @@ from .request_digests import request_digest, request_digests
 
 log = logger(__name__)
 
-REPLAYABLE: Final = frozenset(
-    {
-        RunState.SKIPPED,
-        RunState.REJECTED,
-        RunState.DEAD,
-        RunState.UNKNOWN,
-        RunState.FAILED,
-        RunState.CANCELED,
-    }
-)
-WITH_FORCE: Final = frozenset({RunState.FINISHED, RunState.UNTRACKED})
-"""States in which a replay may duplicate work: needs `force`."""
-CANCELABLE: Final = frozenset({RunState.WAITING, RunState.UNSENT, RunState.UNKNOWN, RunState.SUBMITTED})
 _REQUEST_ID: Final = re.compile(r"(?!.*\.r\d+\Z)[A-Za-z0-9._-]{1,64}\Z", re.ASCII)
 _TRIES: Final = 5
 

@@ -19,8 +19,9 @@ from ..scheduling.config import AfterSchedule, ChangeSchedule, ChangeTrigger, Ma
 from ..scheduling.instants import iso_utc
 from ..scheduling.policies import floor
 from ..scheduling.replacing import replace
-from ..scheduling.run import Run, RunKind, RunState
+from ..scheduling.run import Run, RunKind
 from ..scheduling.run_keys import change_key, replay_key, schedule_of, time_key
+from ..scheduling.run_states import NEVER_ACCEPTED
 from ..scheduling.times.occurrences import between
 from ..scheduling.times.rules import INSTANT
 from ..starting.due_occurrences import AHEAD
@@ -30,7 +31,6 @@ from ..starting.occurrence import Asked, Occurrence, change_occurrence, time_occ
 from ..starting.reported_changes import Changes
 from .declined import WrongState
 
-_STARTABLE: Final = frozenset({RunState.SKIPPED, RunState.DEAD, RunState.REJECTED})
 _MEANWHILE: Final = "started by someone else meanwhile"
 
 
@@ -210,7 +210,7 @@ def _digest_in(key: str) -> str:
 
 
 def _item(run: Run) -> Item:
-    return Item(run.key, "", starts=run.state in _STARTABLE, why=_in_words(run))
+    return Item(run.key, "", starts=run.state in NEVER_ACCEPTED, why=_in_words(run))
 
 
 def _in_words(run: Run) -> str:

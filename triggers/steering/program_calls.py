@@ -15,6 +15,7 @@ from ..ledger.ledger import Ledger
 from ..scheduling.config import Schedule
 from ..scheduling.pauses import is_paused
 from ..scheduling.run import Run, RunState
+from ..scheduling.run_states import REFUSED_OR_CANCELED, TO_BE_ACCEPTED
 from .asking import Asking
 from .declined import NotStarted
 from .questions import SubmittedBody
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 PATIENCE: Final = 20.0
 """Maximum seconds until the caller gets an answer; if the run is still pending, the caller has to poll it."""
 _LOOK_EVERY: Final = 0.5
-_PENDING: Final = frozenset({RunState.WAITING, RunState.SUBMITTING, RunState.UNSENT, RunState.UNKNOWN})
-_REFUSED: Final = frozenset({RunState.SKIPPED, RunState.REJECTED, RunState.DEAD, RunState.CANCELED})
 
 
 class ProgramCalls(Struct, frozen=True, kw_only=True):
@@ -43,14 +42,14 @@ class ProgramCalls(Struct, frozen=True, kw_only=True):
         paused = is_paused(self.ledger.present_pauses(schedule.name), self.clock.now())
         if is_new and run.state is RunState.WAITING and not paused:
             Thread(target=self._send, args=(schedule, run), daemon=True).start()
-        if run.state in _PENDING and not paused and self.waiters.acquire(blocking=False):
+        if run.state in TO_BE_ACCEPTED and not paused and self.waiters.acquire(blocking=False):
             try:
                 run = self._answered(run)
             finally:
                 self.waiters.release()
-        if run.state in _REFUSED:
+        if run.state in REFUSED_OR_CANCELED:
             raise NotStarted(run.key, run.state.value, run.error or run.reason)
-        return run, run.state not in _PENDING
+        return run, run.state not in TO_BE_ACCEPTED
 
     def _send(self, schedule: Schedule, run: Run) -> None:
         try:
@@ -60,7 +59,7 @@ class ProgramCalls(Struct, frozen=True, kw_only=True):
 
     def _answered(self, run: Run) -> Run:
         until = self.clock.monotonic() + PATIENCE
-        while run.state in _PENDING and self.clock.monotonic() < until:
+        while run.state in TO_BE_ACCEPTED and self.clock.monotonic() < until:
             self.sleep(_LOOK_EVERY)
             run = self.ledger.get(run.key) or run
         return run

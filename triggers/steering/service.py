@@ -18,9 +18,10 @@ from ..scheduling.instants import iso_utc, iso_utc_or_none
 from ..scheduling.pauses import Pause, is_paused
 from ..scheduling.replacing import replace
 from ..scheduling.reruns import REQUESTED_BY
-from ..scheduling.run import ENDED_STATES, Run, RunKind
+from ..scheduling.run import Run, RunKind
 from ..scheduling.run_keys import chain_key, is_run_key
 from ..scheduling.run_request import filled_parameters
+from ..scheduling.run_states import ENDED_STATES
 from ..scheduling.shown import RunAnswer, whole_answer
 from ..scheduling.times.occurrences import change_at, expression_at, moved_from, next_after, previous
 from ..starting.occurrence import Occurrence

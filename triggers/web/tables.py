@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..scheduling.run import OPEN_STATES, RunKind, RunState
-from ..steering.asking import CANCELABLE, REPLAYABLE, WITH_FORCE
+from ..scheduling.run import RunKind, RunState
+from ..scheduling.run_states import CANCELABLE, OPEN_STATES, REPLAYABLE, TROUBLE, WITH_FORCE
 from ..steering.words import REASONS
 
 _STATES: Final = {
@@ -43,6 +43,7 @@ def tables() -> dict[str, Any]:
         "replayable": _gravest_first(REPLAYABLE | WITH_FORCE),
         "with_force": _gravest_first(WITH_FORCE),
         "cancelable": _gravest_first(CANCELABLE),
+        "trouble": _gravest_first(TROUBLE),
     }
 
 

@@ -2,18 +2,15 @@
 
 import { generation, getHealth, getRun, getRuns, getSchedules, isNotFound, iso } from "./api.js";
 import { dropBefore, keep, keepSchedules, lacks, loaded, newest, runs, searched, WEEK } from "./known.js";
-import { OPEN } from "./tables.js";
+import { OPEN, TROUBLE } from "./tables.js";
 import { MINUTE } from "./times.js";
 
-/** @import { RunAnswer, RunState, RunsAnswer, RunsQuery } from "./api_types.js" */
+/** @import { RunAnswer, RunsAnswer, RunsQuery } from "./api_types.js" */
 
 const PAGE = 200;
 const ENOUGH = 1000;
 const ONE_BY_ONE = 8;
 const MARGIN = 2 * MINUTE; // instances' clocks differ, and a row may become visible a little late
-
-/** @type {RunState[]} The states that need somebody. */
-export const TROUBLE = ["unknown", "dead", "rejected", "failed", "untracked"];
 
 /** @type {Map<string, number>} When each open run was last asked for. */
 const looked = new Map();

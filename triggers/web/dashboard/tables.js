@@ -12,6 +12,7 @@ import { $ } from "./elements.js";
  * @property {RunState[]} replayable
  * @property {RunState[]} with_force Replayable, but only with force.
  * @property {RunState[]} cancelable
+ * @property {RunState[]} trouble The states that need attention.
  */
 
 /** @type {Tables} */
@@ -26,3 +27,4 @@ export const OPEN = new Set(TABLES.open);
 export const REPLAYABLE = new Set(TABLES.replayable);
 export const WITH_FORCE = new Set(TABLES.with_force);
 export const CANCELABLE = new Set(TABLES.cancelable);
+export const TROUBLE = TABLES.trouble;

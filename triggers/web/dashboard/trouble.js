@@ -13,14 +13,13 @@ import {
   troubleSince,
   WEEK,
 } from "./known.js";
-import { TROUBLE } from "./loading.js";
 import { openStory } from "./run_address.js";
 import { askReplay } from "./run_dialogs.js";
 import { filterRuns } from "./run_list.js";
 import { headline } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
 import { jobsPage } from "./studio.js";
-import { GRAVITY, OPEN, SENTENCES } from "./tables.js";
+import { GRAVITY, OPEN, SENTENCES, TROUBLE } from "./tables.js";
 import { many } from "./texts.js";
 import { DAYLONG, HOUR, local, relative, time } from "./times.js";
 
