@@ -140,6 +140,13 @@ def test_only_what_the_command_line_imports_makes_dataclasses() -> None:
     assert makers <= {"commands", "deployment", "diagnosis", "migrate"}
 
 
+def test_only_the_ledger_makes_rows() -> None:
+    operations = {f"triggers.ledger.ports.{name}" for name in ("Create", "Replace", "Merge", "Delete")}
+    makers = {path for path in PACKAGE if operations & imports(path)}
+
+    assert {path.relative_to(ROOT / "triggers").parts[0] for path in makers} == {"ledger"}
+
+
 def test_deployed_code_imports_nothing_that_is_not_deployed() -> None:
     for path in [*PACKAGE, ROOT / "function_app.py"]:
         assert not {name.partition(".")[0] for name in imports(path)} & {"local", "tests", "bench", "pytest"}, path

@@ -1,14 +1,17 @@
-"""The row of a schedule's life in the registry."""
+"""The row of a schedule's life in the registry, and the rows of version 0.1.0 that show what a schedule was."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from msgspec import Struct
 
-from .ports import Columns, StoredRow
-from .rows import CorruptRow, readable_or, time_of
+from ..scheduling.run import RunKind
+from .change_records import SWEEP_0_1, SweepState, sweep_of
+from .ports import Columns, StoredRow, Table
+from .rows import REGISTRY, CorruptRow, readable_or, time_of
 
 LIFE: Final = "life:"
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Life(Struct, frozen=True, kw_only=True):
@@ -61,3 +64,15 @@ def life_of(row: StoredRow) -> Life:
         is_first=row.columns.get("is_first") is True,
         version=row.etag,
     )
+
+
+def left_by_0_1(table: Table, schedule: str) -> SweepState | RunKind | None:
+    """What version 0.1.0 knew of a schedule: the progress of its sweep, or RunKind.TIME; None if it wrote neither.
+
+    The row that was written last shows the kind of the schedule. Progress that cannot be read is that of no folder.
+    """
+    mark, sweep = table.get(schedule, "mark"), table.get(REGISTRY, f"{SWEEP_0_1}{schedule}")
+    newest = max((row for row in (sweep, mark) if row), key=lambda row: row.written_at or _LONG_AGO, default=None)
+    if newest is None:
+        return None
+    return RunKind.TIME if newest is mark else readable_or(sweep_of, newest, SweepState())

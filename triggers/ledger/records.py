@@ -9,7 +9,7 @@ from ..scheduling.overlap import OpenRun, is_made_up_for, ranks_at
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run, RunKind, RunState, is_repeated, is_rerun, previous_of
 from ..scheduling.run_states import TOLD_STATES
-from .ports import Columns, Operation, Replace, StoredRow
+from .ports import Columns, Create, Operation, Replace, StoredRow
 from .rows import (
     CorruptRow,
     columns_of,
@@ -85,6 +85,11 @@ def registration_of(row: StoredRow) -> Registration:
     return Registration(schedule=row.row_key[2:], first_seen=first_seen)
 
 
+def registration_columns(first_seen: datetime) -> Columns:
+    """The columns of a registration's row."""
+    return {"first_seen": first_seen.isoformat()}
+
+
 def mark_of(row: StoredRow) -> Mark:
     """The mark in a row."""
 
@@ -128,9 +133,11 @@ def deliveries_of(before: Run | None, after: Run) -> list[Operation]:
     return [Replace(row_key, delivery_columns(owed))]
 
 
-def callback_key(run_key: str) -> str:
-    """The row key of a task that waits for a run's end."""
-    return f"n:{run_key}:callback"
+def callback_of(schedule: str, run_key: str, task: AzureDevOps, since: datetime) -> Operation:
+    """The delivery of a new run's end to the task that waits for it."""
+    row_key = f"n:{run_key}:callback"
+    owed = Delivery(schedule=schedule, row_key=row_key, run_key=run_key, task=task, since=since)
+    return Create(row_key, delivery_columns(owed))
 
 
 def delivery_columns(delivery: Delivery) -> Columns:

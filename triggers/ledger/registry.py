@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from ..scheduling.pauses import Pause, later
 from ..scheduling.replacing import replace
+from .change_records import SweepState, sweep_key
 from .lives import LIFE, Life, life_columns, life_key, life_of
 from .open_summary import OpenOf
-from .ports import ROWS_A_TRANSACTION, Create, Merge, Operation, Replace, StoredRow, Table, following
-from .records import Pauses, Registration, pauses_in, registration_of
+from .ports import ROWS_A_TRANSACTION, Columns, Create, Merge, Replace, StoredRow, Table, following
+from .records import Pauses, Registration, pauses_in, registration_columns, registration_of
 from .rows import REGISTRY, CorruptRow, after_prefix, columns_of, document_of, readable, readable_or, text_of, time_of
 
 _TRIES: Final = 5
@@ -66,7 +67,7 @@ class Registry:
         """Note a schedule before its first claim; a repeat changes nothing and returns the first registration."""
         self._forget_a_table_that_is_gone()
         if schedule not in self._registered:
-            row = self._created_or_present(REGISTRY, f"s:{schedule}", {"first_seen": first_seen.isoformat()})
+            row = self._created_or_present(REGISTRY, f"s:{schedule}", registration_columns(first_seen))
             self._registered[schedule] = registration_of(row)
         return self._registered[schedule]
 
@@ -83,13 +84,18 @@ class Registry:
         row = self.table.get(REGISTRY, f"s:{schedule}")
         return None if row is None else registration_of(row)
 
-    def begin_life(self, life: Life, beside: Sequence[Operation] = ()) -> Life | None:
+    def begin_life(self, life: Life, swept: SweepState | None, *, registers: bool) -> Life | None:
         """Replace the life that was read; returns it as written, or None if another caller was first.
 
-        `beside` are other rows of the registry in the same transaction; None also if a condition of theirs fails.
+        In the same transaction: the progress of its sweep, if it has one, and, with `registers`, the registration of
+        its schedule, which then must not exist yet.
         """
-        one = following(life.row_key, life_columns(life), life.version)
-        written = self.table.write(REGISTRY, [one, *beside])
+        rows = [following(life.row_key, life_columns(life), life.version)]
+        if registers:
+            rows.append(Create(f"s:{life.schedule}", registration_columns(life.first_seen)))
+        if swept is not None:
+            rows.append(Replace(sweep_key(life.schedule, life.id), columns_of(replace(swept, row=None))))
+        written = self.table.write(REGISTRY, rows)
         return None if written is None else replace(life, version=written.etag)
 
     def renew_lives(self, lives: Sequence[Life], seen_at: datetime) -> None:
@@ -200,7 +206,7 @@ class Registry:
         """The time on the ledger's clock, which all instances share; costs a call."""
         return self.table.now()
 
-    def _created_or_present(self, partition: str, row_key: str, columns: dict[str, str]) -> StoredRow:
+    def _created_or_present(self, partition: str, row_key: str, columns: Columns) -> StoredRow:
         """Insert a row, or read the one that exists."""
         written = self.table.write(partition, [Create(row_key, columns)])
         if written is not None:

@@ -6,17 +6,16 @@ so that files from the time between start nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct, field
 
 from ..clock import Clock
-from ..ledger.change_records import SWEEP_0_1, SweepState, sweep_key, sweep_of
+from ..ledger.change_records import SweepState
 from ..ledger.ledger import Ledger
-from ..ledger.lives import Life
-from ..ledger.ports import Create, LedgerUnavailable, Operation, Replace
-from ..ledger.rows import REGISTRY, columns_of, readable_or
+from ..ledger.lives import Life, left_by_0_1
+from ..ledger.ports import LedgerUnavailable
 from ..scheduling.config import AfterSchedule, ChangeSchedule, ManualSchedule, Schedule, TimeSchedule
 from ..scheduling.identities import (
     life_of_chains,
@@ -39,7 +38,6 @@ LINGERS: Final = timedelta(hours=1)
 
 WOKEN_WITHIN: Final = timedelta(minutes=15)
 """How old an occurrence may be if its timer is the first to see the schedule."""
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _RENEWED_EVERY: Final = timedelta(minutes=5)
 _TRIES: Final = 5
 _LIVES: Final[Mapping[type[Schedule], Callable[[], str]]] = {
@@ -153,32 +151,26 @@ class Lives(Struct, frozen=True, kw_only=True):
                 return self._written(schedule, replace(life, first_seen=registration.first_seen), before)
             life = replace(life, is_first=False)
         elif not is_known:
-            first = Create(f"s:{life.schedule}", {"first_seen": first_seen.isoformat()})
-            return self._written(schedule, life, SweepState(), first)
+            return self._written(schedule, life, SweepState(), registers=True)
         return self._written(schedule, life, SweepState())
 
-    def _written(self, schedule: Schedule, life: Life, swept: SweepState, *beside: Operation) -> Life | None:
-        """Write the life and, for a change-based schedule, its sweep."""
-        sweeps = isinstance(schedule, ChangeSchedule)
-        own = [Replace(sweep_key(life.schedule, life.id), columns_of(replace(swept, row=None)))] if sweeps else []
-        return self.ledger.begin_life(life, [*beside, *own])
+    def _written(self, schedule: Schedule, life: Life, swept: SweepState, *, registers: bool = False) -> Life | None:
+        own = swept if isinstance(schedule, ChangeSchedule) else None
+        return self.ledger.begin_life(life, own, registers=registers)
 
     def _of_0_1(self, schedule: Schedule) -> SweepState | None:
         """The progress of this life's sweep in version 0.1.0; None if its rows are about another life."""
-        table = self.ledger.table
-        mark, sweep = table.get(schedule.name, "mark"), table.get(REGISTRY, f"{SWEEP_0_1}{schedule.name}")
-        # The row that was written last shows the kind of the schedule.
-        kinds = sorted((row for row in (mark, sweep) if row), key=lambda row: row.written_at or _LONG_AGO)
-        newest = kinds[-1] if kinds else None
+        left = left_by_0_1(self.ledger.table, schedule.name)
+        if isinstance(schedule, TimeSchedule):
+            return None if isinstance(left, SweepState) else SweepState()
         if not isinstance(schedule, ChangeSchedule):
-            return SweepState() if newest is mark and isinstance(schedule, TimeSchedule) else None
-        if newest is None:
-            return SweepState()
-        swept = None if newest is mark else readable_or(sweep_of, newest, None)
-        if swept is None or swept.of not in watched_0_1(schedule.trigger):
             return None
-        is_present = swept.of in (watched_digest(schedule.trigger), listed_0_1(schedule.trigger))
-        return replace(swept, of=watched_digest(schedule.trigger) if is_present else "")
+        if left is None:
+            return SweepState()
+        if not isinstance(left, SweepState) or left.of not in watched_0_1(schedule.trigger):
+            return None
+        is_present = left.of in (watched_digest(schedule.trigger), listed_0_1(schedule.trigger))
+        return replace(left, of=watched_digest(schedule.trigger) if is_present else "")
 
     def _first_seen(self, schedule: Schedule, *, is_timer: bool) -> datetime:
         """When a life begins: when this process started, but at most two minutes ago.

@@ -14,8 +14,8 @@ from msgspec import Struct
 from ..clock import Clock
 from ..ledger.change_ledger import ChangeLedger
 from ..ledger.ledger import Ledger
-from ..ledger.ports import Create, LedgerUnavailable, Operation
-from ..ledger.records import Delivery, callback_key, delivery_columns
+from ..ledger.ports import LedgerUnavailable, Operation
+from ..ledger.records import callback_of
 from ..log_lines import logger
 from ..reconciling.waiting_line import Service
 from ..scheduling.azure_devops import callback_problem
@@ -207,9 +207,7 @@ class Asking(Struct, frozen=True, kw_only=True):
         task = body.callback.azure_devops
         if problem := callback_problem(task, self.callback_hosts):
             raise BadInput(f"callback: {problem}")
-        row_key = callback_key(key)
-        owed = Delivery(schedule=schedule.name, row_key=row_key, run_key=key, task=task, since=self.ledger.now())
-        return [Create(row_key, delivery_columns(owed))]
+        return [callback_of(schedule.name, key, task, self.ledger.now())]
 
     def _requested(self, schedule: Schedule, key: str, at: datetime, body: TriggerBody) -> Occurrence:
         """The occurrence of a requested run: a time, or a blob as it is now."""
