@@ -188,6 +188,7 @@ class Engine(StartingEngine):
         """Serves the requests of people and programs."""
         from .steering.asking import Asking
         from .steering.service import Steering
+        from .steering.waiting import Waiting
 
         return Steering(
             config=self.config,
@@ -205,5 +206,5 @@ class Engine(StartingEngine):
             backfilling=self.backfilling,
             explaining=self.explaining,
             clock=self.clock,
-            waiters=BoundedSemaphore(self._most_waiters),
+            waiting=Waiting(clock=self.clock, threads=BoundedSemaphore(self._most_waiters)),
         )

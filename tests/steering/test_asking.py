@@ -34,6 +34,7 @@ from triggers.steering.declined import BadInput, WrongState
 from triggers.steering.pausing import pause
 from triggers.steering.questions import BackfillBody, HeldBody, ReplayBody, TriggerBody
 from triggers.steering.service import Steering
+from triggers.steering.waiting import Waiting
 from triggers.storage.blobs import Page
 
 NOW = utc("2026-11-01T04:00")
@@ -209,7 +210,7 @@ def test_a_long_backfill_is_continued_where_its_answer_ended(engine: Engine, sec
         backfilling=backfilling,
         explaining=engine.wired().explaining,
         clock=engine.clock,
-        waiters=BoundedSemaphore(1),
+        waiting=Waiting(clock=engine.clock, threads=BoundedSemaphore(1)),
     )
     plain = engine.ledger.insert
 
@@ -259,14 +260,14 @@ class SlowBlobs(MemoryBlobs):
 
 
 def test_backfills_and_long_polls_share_one_limit(engine: Engine) -> None:
-    waiters = BoundedSemaphore(1)
+    threads = BoundedSemaphore(1)
     steering = replace(
         engine.wired(schedule("recurrence: {frequency: Hour, interval: 1}")).steering,
-        waiters=waiters,
+        waiting=Waiting(clock=engine.clock, threads=threads),
     )
     body = BackfillBody(first="2026-10-31", before="2026-10-31T02:00:00Z", dry_run=True)
 
-    with waiters, pytest.raises(WrongState, match="too many backfills and long polls are running"):
+    with threads, pytest.raises(WrongState, match="too many backfills and long polls are running"):
         steering.backfill("s", body)
     with pytest.raises(WrongState, match="may have run already"):
         steering.backfill("s", replace(body, first="2020-01-01"))

@@ -47,7 +47,8 @@ def steering(engine: Engine, one: Schedule) -> Steering:
         time.sleep(0.02)
         engine.clock.sleep(seconds)
 
-    return replace(engine.wired(one).steering, sleep=sleep)
+    steering = engine.wired(one).steering
+    return replace(steering, waiting=replace(steering.waiting, sleep=sleep))
 
 
 def submit(

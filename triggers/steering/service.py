@@ -1,10 +1,9 @@
 """Everything that people and programs can read and request. Its methods raise Declined and StoreUnavailable."""
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from threading import BoundedSemaphore
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -47,6 +46,7 @@ from .program_calls import ProgramCalls
 from .published_body import PublishedBody, submitted
 from .questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
 from .rules import rules_of
+from .waiting import Waiting
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
 _NEXT: Final = 10
@@ -63,9 +63,8 @@ class Steering(Struct, frozen=True, kw_only=True):
     backfilling: Backfilling
     explaining: Explaining
     clock: Clock
-    waiters: BoundedSemaphore
-    """Limits long polls, waiting calls and backfills: they occupy threads that functions need."""
-    sleep: Callable[[float], None] = time.sleep
+    waiting: Waiting
+    """For long polls and waiting calls; backfills share its limit."""
 
     def schedules(self, last_runs: int = _LAST, *, details: bool = False) -> SchedulesAnswer:
         """Every schedule of the file; with `last_runs` = 0 it costs only one request to the ledger."""
@@ -91,9 +90,7 @@ class Steering(Struct, frozen=True, kw_only=True):
 
     def submit(self, name: str, body: PublishedBody, request_id: str | None) -> tuple[SubmitAnswer, bool]:
         """The run of a program's call, and True if Azure ML has accepted it; raises NotStarted if it never will."""
-        calls = ProgramCalls(
-            ledger=self.ledger, asking=self.asking, clock=self.clock, waiters=self.waiters, sleep=self.sleep
-        )
+        calls = ProgramCalls(ledger=self.ledger, asking=self.asking, clock=self.clock, waiting=self.waiting)
         run, is_accepted = calls.submit(self.named(name), submitted(body, request_id))
         answer = SubmitAnswer(id=run.run_id, key=run.key, state=run.state.value, studio_url=run.studio_url)
         return answer, is_accepted
@@ -125,12 +122,12 @@ class Steering(Struct, frozen=True, kw_only=True):
         first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
         if before <= first:
             raise BadInput("to must be later than from")
-        if not self.waiters.acquire(blocking=False):
+        if not self.waiting.threads.acquire(blocking=False):
             raise WrongState("too many backfills and long polls are running; try again in a minute or two")
         try:
             return backfilled(self.backfilling, self.clock, schedule, first, before, body)
         finally:
-            self.waiters.release()
+            self.waiting.threads.release()
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
         """A page of runs, newest first."""
@@ -150,18 +147,9 @@ class Steering(Struct, frozen=True, kw_only=True):
     def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
         """The run, and False if it has not ended: the wait (in seconds) timed out, or no thread was free to wait."""
         run = self._shown(key)
-        if not wait or run.state in ENDED_STATES:
-            return self._answer(run), True
-        if not self.waiters.acquire(blocking=False):
-            return self._answer(run), False
-        try:
-            until = self.clock.monotonic() + wait
-            while run.state not in ENDED_STATES and self.clock.monotonic() < until:
-                self.sleep(min(_LOOK_EVERY, max(0.0, until - self.clock.monotonic())))
-                run = self._shown(key)
-        finally:
-            self.waiters.release()
-        return self._answer(run), run.state in ENDED_STATES
+        if wait:
+            run = self.waiting.reached(run, ENDED_STATES, wait, partial(self._shown, key), _LOOK_EVERY)
+        return self._answer(run), not wait or run.state in ENDED_STATES
 
     def explain(self, name: str, query: ExplainQuery) -> ExplainAnswer:
         """Explain why something did or did not start."""
