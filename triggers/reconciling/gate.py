@@ -8,10 +8,11 @@ from msgspec import Struct, field
 from ..clock import Clock
 from ..ledger.open_summary import OpenOf, total
 from ..log_lines import logger
-from ..scheduling.config import DEFAULT_RETRY, Retry, Schedule, Target
+from ..scheduling.config import Schedule, Target
 from ..scheduling.identities import target_id, target_id_0_1
 from ..scheduling.overlap import OpenRun
 from ..scheduling.pauses import Pause, pause_at, paused_within
+from ..scheduling.policies import tried_since
 from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, is_rerun
 
@@ -98,16 +99,10 @@ class Gate(Struct, frozen=True, kw_only=True):
             return due is None or due <= self.clock.now()
         return self.during.server_now() - one.written_at >= due - one.decided_at
 
-    def patience(self, run: Run) -> Retry:
-        """How long to keep trying the run; time spent paused does not count."""
-        retry = self.schedule.retry if self.schedule else DEFAULT_RETRY
-        held = paused_within(self.pauses, run.created_at, self.clock.now())
-        return Retry(max_age=retry.max_age + held, max_attempts=retry.max_attempts)
-
     def note(self, one: OpenRun) -> None:
         """Record how long a run has been overdue. Paused time and time before it is due do not count."""
         if one.created_at is None:
             return  # not readable
         now = self.clock.now()
-        due = max(one.created_at, one.due_at or one.created_at)
-        self.during.ages.append(now - due - paused_within(self.pauses, due, now))
+        since = tried_since(one.created_at, one.due_at)
+        self.during.ages.append(now - since - paused_within(self.pauses, since, now))

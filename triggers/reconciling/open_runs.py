@@ -109,7 +109,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
             and not gate.is_held(present := self.firing.as_in_file(run, gate.schedule))
             and not self.firing.is_left_alone(present)
         ):
-            self.firing.submit_open(run, gate.schedule, gate.patience(run))
+            self.firing.submit_open(run, gate.schedule, gate.pauses)
 
     def _follow(self, key: str, gate: Gate) -> None:
         for run in self.ledger.open_runs([key]):

@@ -88,7 +88,7 @@ class WaitingLine(Struct, frozen=True, kw_only=True):
             return
         present = self._now(run, gate)
         if not gate.is_held(present) and not self.firing.is_left_alone(present):
-            sent.append(self.firing.submit_open(run, schedule, gate.patience(run), slots))
+            sent.append(self.firing.submit_open(run, schedule, gate.pauses, slots))
 
     def _push(self, schedule: Schedule, newest: OpenRun, open_runs: Iterable[OpenRun], gate: Gate) -> Work:
         """Cancel open runs to make way for the newest and start it; cancel nothing if it cannot be sent now."""

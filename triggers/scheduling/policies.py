@@ -1,4 +1,4 @@
-"""Policies: what happens to missed occurrences, and when an unsent run is retried."""
+"""Policies: what happens to missed occurrences, and when and how long an unsent run is retried."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from .config import Catchup, Retry, TimeSchedule
-from .pauses import Pause, is_paused, pause_at
-from .run import SkipReason
+from .config import DEFAULT_RETRY, Catchup, Retry, Schedule, TimeSchedule
+from .pauses import Pause, is_paused, pause_at, paused_within
+from .replacing import replace
+from .run import Run, SkipReason
 from .times.occurrences import excluded_at
 
 ON_TIME = timedelta(minutes=10)
@@ -107,6 +108,18 @@ def retry_delay(attempts: int, first: timedelta, retry_after: timedelta | None, 
     return max(doubled * (1 + spread / 5), retry_after or timedelta(0))
 
 
-def is_used_up(retry: Retry, attempts: int, created_at: datetime, next_attempt_at: datetime) -> bool:
+def retry_of(schedule: Schedule | None, run: Run, pauses: Sequence[Pause], now: datetime) -> Retry:
+    """How long to try a run, which time spent paused prolongs; `schedule` is None if it has left the file."""
+    retry = DEFAULT_RETRY if schedule is None else schedule.retry
+    return replace(retry, max_age=retry.max_age + paused_within(pauses, run.created_at, now))
+
+
+def tried_since(created_at: datetime, due_at: datetime | None) -> datetime:
+    """The beginning of the time in which a run is tried: its creation, or the end of its wait."""
+    return max(created_at, due_at or created_at)
+
+
+def is_used_up(run: Run, retry: Retry, next_attempt_at: datetime) -> bool:
     """True if the next attempt would be one too many or too late."""
-    return attempts >= retry.max_attempts or next_attempt_at - created_at > retry.max_age
+    since = tried_since(run.created_at, run.due_at)
+    return run.attempts >= retry.max_attempts or next_attempt_at - since > retry.max_age

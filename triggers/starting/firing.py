@@ -1,6 +1,6 @@
 """Build → claim → submit → settle; the only module that defines this order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -13,6 +13,8 @@ from ..scheduling.config import Retry, Schedule
 from ..scheduling.outcome import Answer, Outcome
 from ..scheduling.overlap import KEEPS_NEWEST, Turn, has_a_slot, is_made_up_for, ranks_at, slots_of, turn_of
 from ..scheduling.overrides import with_overrides
+from ..scheduling.pauses import Pause
+from ..scheduling.policies import retry_of
 from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import build_request, too_large
@@ -141,7 +143,7 @@ class Firing:
 
     def submit_at_once(self, schedule: Schedule, run: Run) -> Run:
         """Submit a run that was just claimed for a person; returns its state, even if the reconciler was first."""
-        return self.submit_open(run, schedule, schedule.retry) or self._ledger.get(run.key) or run
+        return self.submit_open(run, schedule) or self._ledger.get(run.key) or run
 
     def as_in_file(self, run: Run, schedule: Schedule | None) -> Run:
         """The run as an attempt would send it now; as it was decided if the file's templates do not fit it."""
@@ -151,12 +153,12 @@ class Firing:
             return run
 
     def submit_open(
-        self, run: Run, schedule: Schedule | None, retry: Retry, known_slots: Slots | None = None
+        self, run: Run, schedule: Schedule | None, pauses: Sequence[Pause] = (), known_slots: Slots | None = None
     ) -> Run | None:
         """Submit a run that waits or is unsent; None if another process has done so, or no slot is free for it.
 
-        `schedule` is None if it has left the file; it then has no limits. `known_slots` are not read again: if another
-        run has taken a slot meanwhile, the claim fails.
+        `schedule` is None if it has left the file; it then has no limits. Time in `pauses` does not use up its retries.
+        `known_slots` are not read again: if another run has taken a slot meanwhile, the claim fails.
         """
         slots = None
         due_at = run.due_at
@@ -174,6 +176,7 @@ class Firing:
         ledger_id = self._ledger.ledger_id()
         claimed_at = Stopwatch(self._clock)
         now = self._clock.now()
+        retry = retry_of(schedule, run, pauses, now)
         claim = run.claimed(str(uuid4())).to(
             RunState.SUBMITTING,
             now,

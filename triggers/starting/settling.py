@@ -66,7 +66,7 @@ class Settling(Struct, frozen=True, kw_only=True):
             return known.to(RunState.REJECTED, now, error=outcome.sentence, ended_at=now)
         again = now + retry_delay(max(known.attempts, 1), self.retry_first_delay, outcome.retry_after, self.spread())
         unsent = known.to(RunState.UNSENT, now, error=outcome.sentence, next_attempt_at=again)
-        if is_used_up(retry, known.attempts, max(run.created_at, run.due_at or run.created_at), again):
+        if is_used_up(known, retry, again):
             return unsent.to(RunState.DEAD, now, next_attempt_at=None, ended_at=now)
         return unsent
 

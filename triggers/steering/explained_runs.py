@@ -11,6 +11,7 @@ from ..scheduling.config import Schedule
 from ..scheduling.instants import in_units, iso_utc
 from ..scheduling.overlap import has_a_slot, slots_of
 from ..scheduling.pauses import is_paused
+from ..scheduling.policies import tried_since
 from ..scheduling.run import Run, RunState, is_rerun
 from ..scheduling.run_keys import replay_key
 from ..scheduling.shown import history_of
@@ -89,7 +90,7 @@ def verdict(run: Run) -> str:
 
 
 def _next_attempt(schedule: Schedule, run: Run) -> Iterator[str]:
-    retry, since = schedule.retry, max(run.created_at, run.due_at or run.created_at)
+    retry, since = schedule.retry, tried_since(run.created_at, run.due_at)
     if run.next_attempt_at is not None:
         yield f"attempt {run.attempts + 1} of at most {retry.max_attempts} is made at {iso_utc(run.next_attempt_at)}"
     yield f"attempts go on until {iso_utc(since + retry.max_age)}, {in_units(retry.max_age)} after the first"
