@@ -8,7 +8,7 @@ import { askCancel, askReplay } from "./run_dialogs.js";
 import { drawRuns } from "./run_list.js";
 import { headline, inFull, kindInWords, lasted } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
-import { isWebAddress, jobsPage } from "./studio.js";
+import { findLink, openLink } from "./studio.js";
 import { CANCELABLE, OPEN, REPLAYABLE } from "./tables.js";
 import { capital, many } from "./texts.js";
 import { localWithSeconds, relative, time } from "./times.js";
@@ -218,15 +218,14 @@ const eventItem = ({ at, state, reason }) =>
 
 /** @param {Run} run */
 function storyActs(run) {
-  const { key, state, studio_url: url } = run;
+  const { key, state } = run;
   const last = lastOf(run);
-  const studio = { class: "button", href: url, target: "_blank", rel: "noopener noreferrer", "data-f": "studio" };
   const cancel = { class: "stop", "data-f": "cancel", onclick: () => askCancel(run) };
   const later = { "data-f": "later", onclick: () => openStory(last.key) };
   const replay = { class: state === "unknown" ? "" : "main", "data-f": "replay", onclick: () => askReplay(run) };
   return [
-    state === "unknown" && h("a", { ...studio, class: "button main", href: jobsPage(run) }, "Find it in the studio ↗"),
-    url && isWebAddress(url) && h("a", studio, "Open in the studio ↗"),
+    findLink(run, "button main"),
+    openLink(run),
     CANCELABLE.has(state) && h("button", cancel, "Cancel run"),
     last.key !== key && h("button", later, "Show its newest replay"),
     last.key === key && REPLAYABLE.has(state) && h("button", replay, "Replay"),

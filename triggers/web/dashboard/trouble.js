@@ -18,7 +18,7 @@ import { askReplay } from "./run_dialogs.js";
 import { filterRuns } from "./run_list.js";
 import { headline } from "./run_words.js";
 import { badge, sign } from "./state_signs.js";
-import { jobsPage } from "./studio.js";
+import { findLink } from "./studio.js";
 import { GRAVITY, OPEN, SENTENCES, TROUBLE } from "./tables.js";
 import { many } from "./texts.js";
 import { DAYLONG, HOUR, local, relative, time } from "./times.js";
@@ -84,8 +84,6 @@ function updateCard({ node }, group) {
   refill(node, card(group));
 }
 
-const STUDIO_LINK = { class: "button", target: "_blank", rel: "noopener noreferrer", "data-f": "studio" };
-
 /** @param {Run[]} group */
 function card(group) {
   const [run] = group;
@@ -104,7 +102,7 @@ function card(group) {
     h(
       "div",
       { class: "acts" },
-      run.state === "unknown" && h("a", { ...STUDIO_LINK, href: jobsPage(run) }, "Find it in the studio ↗"),
+      findLink(run),
       h("button", { "data-f": "open", onclick: () => openStory(run.key) }, isMany ? "Show the newest" : "Show"),
       isMany && h("button", { "data-f": "all", onclick: showAll }, `All ${group.length}`),
       h("button", { "data-f": "replay", onclick: () => askReplay(run) }, isMany ? "Replay the newest" : "Replay"),
