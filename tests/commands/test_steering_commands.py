@@ -329,7 +329,7 @@ def test_run_shows_the_history_the_sent_request_and_the_replays(run: Command) ->
     lines = [" ".join(line.split()) for line in out.splitlines()]
 
     assert (code, err, lines[0]) == (0, "", f"nightly!{request}")
-    assert "asked for by ann" in lines
+    assert "requested by ann" in lines
     assert "parameter epochs = 3" in lines
     assert "tag why = tried" in lines
     assert [line.partition(":")[0] for line in lines if line.startswith(f"nightly!{request}.r1: ")] != []

@@ -71,7 +71,7 @@ def lines_of(run: RunAnswer, replays: list[RunAnswer]) -> Iterator[str]:
         "created": run.created_at,
         "submitted": run.submitted_at,
         "ended": run.ended_at,
-        "asked for by": run.requested_by,
+        "requested by": run.requested_by,
         "note": run.note,
         "replay of": run.replay_of,
         "after": run.upstream and run.upstream.key,
