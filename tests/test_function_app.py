@@ -138,7 +138,7 @@ import sys
 from pathlib import Path
 from triggers.azureml.tokens import Tokens
 from triggers.settings import from_environment
-Tokens(None, is_of_app_service=from_environment(Path()).has_managed_identity).credential
+Tokens(None, has_managed_identity=from_environment(Path()).has_managed_identity).credential
 print([name for name in ("azure.identity", "cryptography") if name in sys.modules])
 """
 

@@ -46,7 +46,7 @@ class App:
         self.lock = RLock()
         self._unreachable = LeftAlone(self.clock)
         """Hosts that timed out while connecting."""
-        self._tokens = Tokens(settings.client_id, is_of_app_service=settings.has_managed_identity)
+        self._tokens = Tokens(settings.client_id, has_managed_identity=settings.has_managed_identity)
         self._warnings: tuple[date | None, list[Fault]] = None, []
         """The date of the last check, and its warnings."""
         self._blob_services: dict[str, BlobServiceClient] = {}

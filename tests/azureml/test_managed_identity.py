@@ -79,7 +79,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 @pytest.fixture
 def tokens(endpoint: Endpoint) -> Tokens:
-    return Tokens(None, is_of_app_service=True)
+    return Tokens(None, has_managed_identity=True)
 
 
 def refusal(tokens: Tokens) -> str:
@@ -100,8 +100,8 @@ def test_a_token_is_requested_once_for_each_resource(endpoint: Endpoint, tokens:
 
 @pytest.mark.parametrize("client_id", [None, "11111111-2222-3333-4444-555555555555"])
 def test_the_request_is_the_one_that_azure_identity_sends(endpoint: Endpoint, client_id: str | None) -> None:
-    for is_of_app_service in (True, False):
-        Tokens(client_id, is_of_app_service=is_of_app_service).bearer(SCOPE)
+    for has_managed_identity in (True, False):
+        Tokens(client_id, has_managed_identity=has_managed_identity).bearer(SCOPE)
 
     (path, query, headers), (other_path, other_query, other_headers) = endpoint.asked
     assert (path, query) == (other_path, other_query)
@@ -257,4 +257,4 @@ def test_where_the_managed_identity_is_used_azure_identity_would_use_it_too(endp
 
     assert type(chosen._successful_credential).__name__ == "ManagedIdentityCredential"
     assert type(vars(chosen._successful_credential)["_credential"]).__name__ == "AppServiceCredential"
-    assert isinstance(Tokens(None, is_of_app_service=True).credential, ManagedIdentity)
+    assert isinstance(Tokens(None, has_managed_identity=True).credential, ManagedIdentity)

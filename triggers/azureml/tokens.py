@@ -16,13 +16,13 @@ class NoToken(Exception):
 class Tokens:
     """One credential per process, built on first use; it caches its tokens."""
 
-    def __init__(self, client_id: str | None, *, is_of_app_service: bool = False) -> None:
+    def __init__(self, client_id: str | None, *, has_managed_identity: bool = False) -> None:
         """`client_id` is that of a user-assigned identity.
 
-        `is_of_app_service`: DefaultAzureCredential would choose the managed identity of App Service or Functions.
+        `has_managed_identity` is that of the settings: DefaultAzureCredential would choose the managed identity, too.
         """
         self._client_id = client_id
-        self._is_of_app_service = is_of_app_service
+        self._has_managed_identity = has_managed_identity
         self._lock = Lock()
         self._credential: TokenCredential | None = None
 
@@ -44,7 +44,7 @@ class Tokens:
             return self._credential
 
     def _new_credential(self) -> "TokenCredential":
-        if self._is_of_app_service:
+        if self._has_managed_identity:
             from .managed_identity import ManagedIdentity
 
             return ManagedIdentity(self._client_id)

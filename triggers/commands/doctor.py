@@ -49,7 +49,7 @@ def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int
 
 def _examination(settings: Settings, folder: Path) -> Examination:
     app = App(settings, folder)
-    tokens = AskedOnce(settings.client_id, is_of_app_service=settings.has_managed_identity)
+    tokens = AskedOnce(settings.client_id, has_managed_identity=settings.has_managed_identity)
     wire = Wire(
         tokens=tokens,
         scope=settings.token_scope,

@@ -49,7 +49,7 @@ def fetch_schedules(options: argparse.Namespace, settings: Settings, folder: Pat
 
 def _reader(settings: Settings) -> Reader:
     wire = Wire(
-        tokens=AskedOnce(settings.client_id, is_of_app_service=settings.has_managed_identity),
+        tokens=AskedOnce(settings.client_id, has_managed_identity=settings.has_managed_identity),
         scope=settings.token_scope,
         patience=_PATIENCE,
         threads=1,

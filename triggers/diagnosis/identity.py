@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class AskedOnce(Tokens):
     """Tokens that are requested once per scope, even if that fails: without an identity, a failure takes seconds."""
 
-    def __init__(self, client_id: str | None, *, is_of_app_service: bool = False) -> None:
-        super().__init__(client_id, is_of_app_service=is_of_app_service)
+    def __init__(self, client_id: str | None, *, has_managed_identity: bool = False) -> None:
+        super().__init__(client_id, has_managed_identity=has_managed_identity)
         self._asked: _Remembering | None = None
 
     @property
