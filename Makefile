@@ -22,34 +22,34 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1 \2/' | \
 		while read -r make target text; do printf 'make %-13s %s\n' "$$target" "$$text"; done
 
-demo: $(APP) $(STORAGE) ## run the main job on this machine, then stop
+demo: $(STORAGE) $(APP) ## run the main job on this machine, then stop
 	$(BIN)/python -m local.demo
 
-run: $(APP) $(STORAGE) ## like demo, but keeps running
+run: $(STORAGE) $(APP) ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
-upload: $(APP) ## upload FILE=… into the folder that make run watches, or TO=container/folder
+upload: $(APP) ## upload FILE=… to the watched folder, or TO=container/folder
 	@test -n "$(FILE)" || { echo "name a file: make upload FILE=a.csv [TO=container/folder]" >&2; exit 1; }
 	@$(BIN)/python -m local.upload $(FILE) $(if $(TO),--to $(TO))
 
 unit: $(VENV) ## run the tests that start no process: the fast loop
 	$(PYTEST) -m 'not azurite and not machine and not browser and not simulation and not proof' $(PARALLEL)
 
-integration: setup ## run the unit tests and those that need the storage emulator
+integration: $(STORAGE) $(VENV) ## run the unit tests and those that need the storage emulator
 	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs
 
-test: setup $(SITE_TOOLS)/.installed ## run every test but the proof, on all cores, and list what was skipped and why
+test: $(STORAGE) $(VENV) $(SITE_TOOLS)/.installed ## run every test but the proof; list what was skipped and why
 	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
 
-proof: setup ## run the long tests: every seed, large batches, long fuzzing; then the mutants
+proof: $(STORAGE) $(VENV) ## run the long tests: every seed, long fuzzing, the mutants
 	$(PYTEST) -m 'proof or hypothesis' --hypothesis-profile proof $(PARALLEL) -rs
 	$(MUTANTS)
 
-mutants: $(VENV) ## change the engine's code in 200 places, one at a time: tests or the simulator have to notice
+mutants: $(VENV) ## change the engine in 200 places: some test has to notice
 	$(MUTANTS)
 MUTANTS := $(BIN)/python tests/proof/mutants.py
 
-check: $(VENV) $(DASHBOARD_CHECKS)/.installed ## check format, lint, types, templates and pipelines: what CI checks before the tests
+check: $(DASHBOARD_CHECKS)/.installed $(VENV) ## check format, lint, types, templates, pipelines, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -59,12 +59,12 @@ check: $(VENV) $(DASHBOARD_CHECKS)/.installed ## check format, lint, types, temp
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.azure-pipelines --regex-variant python infra/azure-devops/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
-format: $(VENV) $(DASHBOARD_CHECKS)/.installed ## format the code and fix what the linters can fix
+format: $(DASHBOARD_CHECKS)/.installed $(VENV) ## format the code and fix what the linters can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(DASHBOARD_CHECKS)/node_modules/.bin/biome check --write --config-path=local/dashboard-checks/lint.json triggers/web/dashboard
 
-docs: $(VENV) ## write the generated parts of docs/, then build the site of all pages
+docs: $(VENV) ## write the generated parts of docs/, then build the site
 	$(BIN)/python -m local.pages
 	$(BIN)/python -m local.pictures
 	@$(MAKE) --no-print-directory site
@@ -79,17 +79,17 @@ schema: $(VENV) ## write schedules.schema.json and the dashboard's types
 	$(BIN)/python -m local.holiday_codes > triggers/scheduling/times/holiday_codes.json
 	$(BIN)/python -m local.api_types > triggers/web/dashboard/api_types.js
 
-lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes for every platform
+lock: $(VENV) ## resolve requirements*.in into requirements*.txt, with hashes
 	$(BIN)/uv pip compile $(LOCK) requirements.in --output-file requirements.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-local.in --output-file requirements-local.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-site.in --output-file requirements-site.txt
 LOCK := --universal --generate-hashes --python-version 3.11 --quiet --custom-compile-command 'make lock'
 
-screenshots: setup ## write docs/images from the dashboard itself; needs Chromium
+screenshots: $(STORAGE) $(VENV) ## write docs/images from the dashboard itself; needs Chromium
 	$(BIN)/python -m local.screenshots
 
-bench: setup ## measure everything beside its alternatives, in about 40 minutes, and say what got worse
+bench: $(STORAGE) $(VENV) ## measure everything beside its alternatives, in 40 minutes
 	$(BIN)/python -m bench.submission
 	$(BIN)/python -m bench.fire
 	$(BIN)/python -m bench.functions
@@ -104,7 +104,7 @@ bench: setup ## measure everything beside its alternatives, in about 40 minutes,
 	$(BIN)/python -m bench.costs
 	-$(BIN)/python -m bench.results worse
 
-bench-quick: setup ## measure the shortest, in two minutes
+bench-quick: $(STORAGE) $(VENV) ## measure the shortest, in two minutes
 	$(BIN)/python -m bench.submission 2
 	$(BIN)/python -m bench.fire 3
 	$(BIN)/python -m bench.page 3
@@ -112,9 +112,9 @@ bench-quick: setup ## measure the shortest, in two minutes
 	$(BIN)/python -m bench.peers bench.next_occurrence 3
 	$(BIN)/python -m bench.costs
 
-setup: $(VENV) $(STORAGE) ## install everything into .venv and .local
+setup: $(STORAGE) $(DASHBOARD_CHECKS)/.installed $(VENV) $(SITE_TOOLS)/.installed ## install everything into .venv and .local, to work offline
 
-setup-python: $(APP) ## install what the command line and a deployment need: Python packages alone
+setup-python: $(APP) ## install Python packages alone: command line, deployment
 
 # A Python that is asked for replaces another one.
 ifneq ($(filter command environment,$(origin PYTHON)),)
@@ -128,6 +128,10 @@ PIP := $(BIN)/python $(INSTALL)
 CHECK_PYTHON = $(or $(PYTHON),false) -c '$(fits)' 2>/dev/null || { \
 	echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),$(firstword $(CANDIDATES))) is not one:" \
 		"install one, and name it if it is not found: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+
+CHECK_NODE = { command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null 2>&1 || { \
+	echo "$(1) needs Node.js 20 or newer, with npm: install it (https://nodejs.org)." \
+		"make setup-python and make unit need no Node.js." >&2; exit 1; }
 
 $(APP): requirements-local.txt
 	@$(CHECK_PYTHON)
@@ -145,17 +149,18 @@ $(VENV): $(APP) requirements-dev.txt
 
 # What only debuggers, compilers and people read is half of it.
 $(STORAGE):
-	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for Azurite" >&2; exit 1; }
+	@$(call CHECK_NODE,Azurite)
 	@echo "Installing Azurite, the storage emulator, into .local (150 MB, of which 70 MB are downloaded) …"
 	@npm install --prefix .local --no-save --no-audit --no-fund --loglevel=error --prefer-dedupe --omit=optional azurite@$(AZURITE)
 	@find .local/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.md' \) -delete
 	@touch $@
 
 $(DASHBOARD_CHECKS)/.installed: local/dashboard-checks/package.json local/dashboard-checks/package-lock.json
-	@command -v npm >/dev/null || { echo "Node.js 20 or newer, with npm, is needed for the dashboard's checks" >&2; exit 1; }
+	@$(call CHECK_NODE,The check of the dashboard)
 	@mkdir -p $(DASHBOARD_CHECKS)
 	@cp local/dashboard-checks/package.json local/dashboard-checks/package-lock.json $(DASHBOARD_CHECKS)
-	cd $(DASHBOARD_CHECKS) && npm ci --no-audit --no-fund --loglevel=error
+	@echo "Installing the checks of the dashboard into $(DASHBOARD_CHECKS) (120 MB) …"
+	@cd $(DASHBOARD_CHECKS) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Sphinx and its theme are no part of what is tested or deployed.

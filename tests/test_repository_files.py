@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,46 @@ def test_the_makefile_pins_no_other_version_of_azurite() -> None:
 
     assert re.fullmatch(r"\d+\.\d+\.\d+", wanted["azurite"])
     assert set(re.findall(r"^AZURITE := ([\d.]+)$", makefile, re.MULTILINE)) <= {wanted["azurite"]}
+
+
+def test_the_list_of_targets_fits_80_columns() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):.*## (.*)$", makefile, re.MULTILINE)
+
+    assert len(targets) > 20
+    assert [name for name, text in targets if len(f"make {name:<13} {text}") > 80] == []
+
+
+def made(target: str, folder: Path, **programs: str) -> subprocess.CompletedProcess[str]:
+    """Run a target as if nothing were installed, with only these shell scripts and a few programs on the path."""
+    for name in ("make", "sh", "sed", "find", "touch"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    for name, script in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    command = ["make", target, f"STORAGE={folder / 'azurite'}", f"APP={folder / 'app'}", f"VENV={folder / 'venv'}"]
+    return subprocess.run(command, cwd=ROOT, env={"PATH": str(folder)}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("programs", [{}, {"npm": "exit 0", "node": "exit 1"}], ids=["no Node.js", "an old Node.js"])
+@pytest.mark.parametrize("target", ["demo", "run", "setup", "test"])
+def test_without_node_a_target_says_so_before_it_installs_anything(
+    tmp_path: Path, target: str, programs: dict[str, str]
+) -> None:
+    done = made(target, tmp_path, **programs)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Azurite needs Node.js 20 or newer, with npm: install it (https://nodejs.org).")
+
+
+@pytest.mark.machine
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js on this machine")
+def test_with_node_azurite_is_installed_first(tmp_path: Path) -> None:
+    done = made("demo", tmp_path, node=f'exec {shutil.which("node")} "$@"', npm="echo no network >&2; exit 1")
+
+    assert done.stdout.startswith("Installing Azurite, the storage emulator, into .local (150 MB,")
+    assert done.stderr.startswith("no network\n")
 
 
 def test_the_dev_container_sets_up_what_make_run_needs() -> None:
