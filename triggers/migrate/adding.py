@@ -20,7 +20,7 @@ def added(present: str, imported: str) -> str:
 
 
 def _entries(text: str, section: str) -> list[str]:
-    lines = text.split("\n")
+    lines = text.rstrip("\n").split("\n")
     start = lines.index(f"{section}:") + 1 if f"{section}:" in lines else len(lines)
     end = next((at for at in range(start, len(lines)) if _SECTION.match(lines[at])), len(lines))
     return lines[start:end]
@@ -44,7 +44,7 @@ def _with(text: str, section: str, entries: list[str]) -> str:
     while end > start + 1 and not lines[end - 1].strip():
         end -= 1
     indent = next((len(line) - len(line.lstrip()) for line in lines[start + 1 : end] if _is_entry(line)), 2)
-    moved = [f"{' ' * indent}{line[2:]}" for line in entries]
+    moved = [f"{' ' * indent}{line[2:]}".rstrip() for line in entries]
     return "\n".join([*lines[:end], *moved, *lines[end:]]) + "\n"
 
 
