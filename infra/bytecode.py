@@ -44,4 +44,4 @@ def _interpreter(version: str) -> str | None:
 
 
 if __name__ == "__main__":
-    end(lambda: compile_code(ROOT))
+    end(lambda: compile_code(ROOT), __doc__)

@@ -153,4 +153,4 @@ def _in_place(there: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    end(main)
+    end(main, __doc__)

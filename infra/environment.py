@@ -1,5 +1,6 @@
 """The environment of a deployment: the variables in infra/parameters, and the outputs of Bicep."""
 
+import argparse
 import json
 import os
 import re
@@ -69,8 +70,15 @@ def pause_seconds() -> float:
     return float(os.environ.get("PAUSE_SECONDS", "10"))
 
 
-def end(main: Callable[[], None]) -> None:
-    """Run a program; AzureRefused and CannotDeploy are printed to stderr, with exit code 1."""
+def end(main: Callable[[], None], about: str | None = None) -> None:
+    """Run a program; AzureRefused and CannotDeploy are printed to stderr, with exit code 1.
+
+    `about` is the help of a program that takes no arguments: it refuses them before it does anything.
+    """
+    if about is not None:
+        program = f"python -m infra.{Path(sys.argv[0]).stem}"
+        raw = argparse.RawDescriptionHelpFormatter
+        argparse.ArgumentParser(prog=program, description=about, formatter_class=raw).parse_args()
     try:
         main()
     except (AzureRefused, CannotDeploy) as error:

@@ -1,13 +1,13 @@
 """Builds the package to deploy: every tracked file that .funcignore does not exclude, and bytecode for the code."""
 
+import argparse
 import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
 from .bytecode import DEPLOYED, compile_code
-from .environment import ROOT, CannotDeploy
+from .environment import ROOT, CannotDeploy, end
 
 
 def packaged(root: Path = ROOT) -> list[str]:
@@ -37,5 +37,12 @@ def write(target: Path, root: Path = ROOT, python: str = DEPLOYED) -> None:
             archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
+def main() -> None:
+    """Write the package to the file that the caller names."""
+    parser = argparse.ArgumentParser(prog="python -m infra.package", description=__doc__)
+    parser.add_argument("target", metavar="FILE", type=Path, help="the zip file to write")
+    write(parser.parse_args().target)
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    end(main)

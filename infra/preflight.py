@@ -110,4 +110,4 @@ def _shown(subscription: str, group: str, kind: str, name: str) -> Any:
 
 
 if __name__ == "__main__":
-    end(main)
+    end(main, __doc__)

@@ -99,4 +99,4 @@ def _base() -> str:
 
 
 if __name__ == "__main__":
-    end(main)
+    end(main, __doc__)

@@ -284,6 +284,18 @@ def test_stages_before_the_approval_use_a_separate_service_connection() -> None:
     assert connections == (["planServiceConnection"], ["serviceConnection"])
 
 
+@pytest.mark.machine
+@pytest.mark.parametrize("name", ["bytecode", "connect_events", "deploy", "package", "preflight", "smoke_test"])
+def test_a_deployment_program_asked_for_help_does_nothing_else(name: str) -> None:
+    command = [sys.executable, "-m", f"infra.{name}", "--help"]
+
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python -m infra.{name} [-h]")
+    assert not (ROOT / "--help").exists()
+
+
 def test_the_service_and_the_hooks_of_azd_exist() -> None:
     azd = yaml.safe_load((ROOT / "azure.yaml").read_text())
     modules = re.findall(r"-m (infra\.\w+)", json.dumps(azd["hooks"]))
