@@ -38,12 +38,17 @@ class Azurite:
         self.folder = folder
         self._place = ["--inMemoryPersistence"] if in_memory else ["--location", str(folder)]
         self.ports = tuple(ports)
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def connection_string(self) -> str:
         """The connection string for all clients and for AzureWebJobsStorage."""
         return connection_string(self.ports)
+
+    @property
+    def log(self) -> Path:
+        """The file of its output."""
+        return self.folder / "azurite.log"
 
     def __enter__(self) -> Self:
         if not INSTALLED.exists() or shutil.which("node") is None:
@@ -53,15 +58,15 @@ class Azurite:
         command = [str(INSTALLED), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
         command += [*self._place, "--blobPort", blob, "--queuePort", queue, "--tablePort", table]
         environment = {**os.environ, "NODE_NO_WARNINGS": "1"}
-        with (self.folder / "azurite.log").open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         for port in self.ports:
-            wait_for(port, self._process, f"Azurite (see {self.folder / 'azurite.log'})")
+            wait_for(port, self.process, f"Azurite (see {self.log})")
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            stop(self._process)
+        if self.process is not None:
+            stop(self.process)
 
 
 def free_ports(number: int) -> list[int]:

@@ -6,18 +6,20 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from azure.core.exceptions import AzureError
 from azure.data.tables import TableServiceClient
 
 from triggers.app import read_config
 from triggers.ledger.azure_table import AzureTable
 from triggers.ledger.ledger import Ledger
+from triggers.ledger.ports import LedgerUnavailable
 from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.run import Run, RunState
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             machine.forget()  # otherwise a demo would begin with occurrences missed since the last one
         if options.stay and not (CHECKOUT / file).exists():
             raise NotStarted(f"there is no file {file}: SCHEDULES_FILE names it")
-        with machine, ExitStack() as stack:
+        with machine, explained(machine), ExitStack() as stack:
             if options.stay:
                 stack.enter_context(sourced(machine))
             print(f"Azurite, the Azure ML stand-in and the host are up. Health: {machine.url}/api/health")
@@ -73,6 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped.")
     return 0
+
+
+@contextmanager
+def explained(machine: Machine) -> Iterator[None]:
+    """Report the process that has ended, instead of what failed because of it."""
+    try:
+        yield
+    except (AzureError, LedgerUnavailable, OSError) as error:
+        raise NotStarted(machine.ended() or str(error)) from error
 
 
 def folder_of(file: str) -> Path:
@@ -138,14 +149,14 @@ def _stay(machine: Machine) -> None:
     print(f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')}; DELETE takes it back)", flush=True)
     ledger = _ledger(machine)
     known = {run.key: run.state for one in ledger.registrations() for run in ledger.recent_runs(one.schedule, 100)}
-    while machine.is_up():
+    while (ended := machine.ended()) is None:
         for registration in ledger.registrations():
             for run in reversed(ledger.recent_runs(registration.schedule, 20)):
                 if known.get(run.key) is not run.state:
                     known[run.key] = run.state
                     _tell(run)
         time.sleep(1)
-    raise NotStarted(f"a process ended by itself; see {machine.folder}")
+    raise NotStarted(ended)
 
 
 def _tell(run: Run) -> None:

@@ -52,6 +52,7 @@ class Machine:
         """Containers to create before the host starts."""
         self._processes = ExitStack()
         self._host: subprocess.Popen[bytes] | None = None
+        self._azureml: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -93,9 +94,10 @@ class Machine:
             self._processes.enter_context(self.azurite)
             for container in self.containers:
                 self.make_container(container)
-            azureml = self._start("local.azureml", "--port", str(self.azureml_port), "--run-seconds", self._run_seconds)
-            self._processes.callback(stop, azureml)
-            wait_for(self.azureml_port, azureml, "the Azure ML stand-in")
+            port = str(self.azureml_port)
+            self._azureml = self._start("local.azureml", "--port", port, "--run-seconds", self._run_seconds)
+            self._processes.callback(stop, self._azureml)
+            wait_for(self.azureml_port, self._azureml, "the Azure ML stand-in")
             self.start_host()
         except BaseException:
             self.__exit__()
@@ -128,9 +130,17 @@ class Machine:
         finally:
             stop(host)
 
-    def is_up(self) -> bool:
-        """True while the host runs."""
-        return self._host is not None and self._host.poll() is None
+    def ended(self) -> str | None:
+        """The process that has ended by itself, with the file of its output; None while all run."""
+        host, azureml = self.folder / "local.host.log", self.folder / "local.azureml.log"
+        for name, process, log in (
+            ("Azurite, the storage emulator,", self.azurite.process, self.azurite.log),
+            ("the Azure ML stand-in", self._azureml, azureml),
+            ("the host", self._host, host),
+        ):
+            if process is not None and process.poll() is not None:
+                return f"{name} has ended by itself; start again, or look into {log} for the reason"
+        return None
 
     def kill_host(self) -> None:
         """Kill the host and its worker, like `kill -9`."""

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from azure.data.tables import TableServiceClient
 
-from local.azurite import CHECKOUT, free_ports
-from local.demo import folder_of
+from local.azurite import CHECKOUT, NotStarted, free_ports
+from local.demo import explained, folder_of
 from local.env import sourced, write_env
 from local.machine import Machine
 from local.ncrontab import Ncrontab
@@ -257,13 +257,31 @@ def test_the_stand_ins_timers_follow_ncrontab(expression: str, moment: str, *, f
 
 
 def test_the_demo_needs_free_ports(tmp_path: Path, machine: Machine) -> None:
-    from local.azurite import NotStarted
-
     with (
         pytest.raises(NotStarted, match=f"port {machine.host_port} is in use"),
         Machine(tmp_path, [machine.host_port, *free_ports(4)]),
     ):
         pass
+
+
+@pytest.mark.azurite
+def test_if_azurite_ends_the_demo_names_it_and_the_file_of_its_output(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, free_ports(5))
+    with machine.azurite as azurite:
+        ledger = ledger_of(machine)
+        assert (list(ledger.registrations()), machine.ended()) == ([], None)
+        assert azurite.process is not None
+        azurite.process.kill()
+        azurite.process.wait()
+
+        with pytest.raises(NotStarted) as stopped, explained(machine):
+            list(ledger.registrations())
+
+    assert str(stopped.value) == machine.ended()
+    assert str(stopped.value) == (
+        "Azurite, the storage emulator, has ended by itself; "
+        f"start again, or look into {tmp_path / 'azurite' / 'azurite.log'} for the reason"
+    )
 
 
 @pytest.mark.parametrize(
@@ -299,8 +317,6 @@ def test_each_schedules_file_has_its_own_ledger() -> None:
 
 
 def test_the_demo_clears_the_ledger_unless_the_app_is_running(tmp_path: Path, machine: Machine) -> None:
-    from local.azurite import NotStarted
-
     running = Machine(tmp_path, [machine.host_port, *free_ports(4)])
     free = Machine(tmp_path, free_ports(5))
     (tmp_path / "azurite").mkdir()
