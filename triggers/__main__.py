@@ -22,8 +22,9 @@ _INTERRUPTED: Final = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    # Commands print their own results. Without a handler, Python would also print our log warnings.
-    logging.getLogger("triggers").addHandler(logging.NullHandler())
+    # Commands print their own results. Without a handler, Python would also print the warnings of these logs.
+    for name in ("triggers", "azure"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     with shown_harmlessly():
         return _run(command_line().parse_args(arguments))
 

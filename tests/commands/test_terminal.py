@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import re
 import sys
 from contextlib import redirect_stdout
@@ -11,11 +12,13 @@ from threading import Thread
 import msgspec
 import pytest
 from builders import Engine, schedule, utc
+from command_line import run_command
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.__main__ import main
-from triggers.commands.terminal import one_line, print_table, shown_harmlessly
+from triggers.commands.table import COMMANDS
+from triggers.commands.terminal import one_line, print_table, print_wrapped, shown_harmlessly
 from triggers.scheduling.replacing import replace
 from triggers.scheduling.shown import run_answer
 from triggers.starting.occurrence import time_occurrence
@@ -105,7 +108,59 @@ def test_a_table_fits_the_width_of_the_terminal(columns: int, monkeypatch: pytes
     lines = screen.getvalue().splitlines()
     assert max(map(len, lines)) <= columns
     assert " ".join(screen.getvalue().split()).endswith("away away")
-    assert lines[0].startswith("key" if columns == 200 else "score~")
+    assert lines[0].startswith("key")
+
+
+def test_on_a_narrow_terminal_the_headings_are_stacked_like_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with redirect_stdout(Screen()) as screen:
+        print_table(ROWS)
+
+    assert screen.getvalue().splitlines()[:5] == [
+        "key",
+        "  state  created  for  by",
+        "  run id, or why not",
+        "score~0123456789abcdef0123456789abcdef",
+        "  dead  2026-11-01T04:00:00Z  in/a.csv  ann",
+    ]
+
+
+LONG = "  run  5a7de2cf, at https://ml.azure.com/runs/5a7de2cf-82a1-4f73-ad84-6024e4a97338?wsid=/x-y-z of this week"
+
+
+def test_a_long_line_is_wrapped_below_itself_without_breaking_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    with redirect_stdout(Screen()) as screen:
+        print_wrapped(LONG, 7)
+
+    assert screen.getvalue().splitlines() == [
+        "  run  5a7de2cf, at",
+        "       https://ml.azure.com/runs/5a7de2cf-82a1-4f73-ad84-6024e4a97338?wsid=/x-y-z",
+        "       of this week",
+    ]
+
+
+def test_a_long_line_in_a_pipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_wrapped(LONG, 7)
+
+    assert capsys.readouterr().out == f"{LONG}\n"
+
+
+@pytest.mark.parametrize("command", ["", *(one.name for one in COMMANDS)])
+def test_the_help_fits_80_columns(command: str) -> None:
+    done = run_command(*command.split(), "--help", settings={"COLUMNS": "80"})
+
+    usage, _, texts = done.out.partition("\n\n")  # argparse does not wrap inside a group of the usage
+    texts, _, _ = texts.partition("\nexample:\n")  # a command stays one line, to be copied
+    assert (done.code, usage[:6]) == (0, "usage:")
+    assert [line for line in texts.splitlines() if len(line) > 80] == []
+
+
+def test_warnings_of_azures_libraries_are_not_printed_beside_a_commands_own_error() -> None:
+    run_command("--version", settings={})
+
+    handlers = logging.getLogger("azure").handlers
+    assert [one for one in handlers if isinstance(one, logging.NullHandler)] != []
 
 
 def test_a_table_printed_to_a_pipe_has_one_line_per_row(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,8 +50,14 @@ def _add(parser: argparse.ArgumentParser, one: Command) -> None:
 
 
 def _grouped() -> str:
-    """The commands by group, a line each."""
+    """The commands by group."""
     return "\n\n".join(
-        "\n".join([f"{group}:", *(f"  {one.name:<{_WIDTH}}  {one.summary}" for one in commands)])
+        "\n".join([f"{group}:", *map(_in_the_list, commands)])
         for group, commands in groupby(COMMANDS, lambda one: one.group)
     )
+
+
+def _in_the_list(one: Command) -> str:
+    start = f"  {one.name:<{_WIDTH}}  "
+    below = " " * len(start)
+    return textwrap.fill(f"{start}{one.summary}", _columns() - 2, subsequent_indent=below, break_on_hyphens=False)

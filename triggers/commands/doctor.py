@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..scheduling.faults import nearest
 from ..scheduling.templates import MissingSetting, expand
 from ..settings import Settings
 from .levers import Refused
+from .terminal import print_wrapped
 
 _PATIENCE: Final = timedelta(seconds=20)
 """How long one request may take; connecting may take a sixth of it."""
@@ -30,7 +30,6 @@ _WIDTH: Final = max(len(verdict.value) for verdict in Verdict)
 
 def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Check everything without changing anything; or only enable or disable one pipeline."""
-    logging.getLogger("azure").addHandler(logging.NullHandler())  # its messages are in the findings
     examination = _examination(settings, folder)
     name = options.disable if options.enable is None else options.enable
     if name is not None:
@@ -97,8 +96,8 @@ def _switched(name: str, examination: Examination, *, enable: bool) -> int:
 
 
 def _print(finding: Finding) -> None:
-    print(f"{finding.verdict.value:<{_WIDTH}}  {finding.subject}: {finding.sentence}", flush=True)
-    if finding.remedy is not None:
+    print_wrapped(f"{finding.verdict.value:<{_WIDTH}}  {finding.subject}: {finding.sentence}", _WIDTH + 2)
+    if finding.remedy is not None:  # a command in it must stay one line, to be copied
         print(f"{'':<{_WIDTH}}  → {finding.remedy}", flush=True)
 
 

@@ -17,6 +17,7 @@ from ..scheduling.file.warnings import warnings_of
 from ..scheduling.times.alarm import alarm_of, count_between
 from ..settings import Settings, environment, read
 from .levers import Refused
+from .terminal import print_wrapped
 
 _YEAR: Final = 365
 
@@ -25,7 +26,7 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     """Print all errors and warnings; returns 1 if there is an error."""
     config = read_config(folder, settings)
     for warning in warnings_of(config, SystemClock().now()):
-        print(f"{warning} (warning)")
+        print_wrapped(f"{warning} (warning)", 2)
     if options.no_settings:
         return _told(settings, config, [fault for fault in config.faults if fault.lacks is None])
     # If the resource id of an account is set, the deployment creates its connection settings.
@@ -45,9 +46,9 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
 
 def _told(settings: Settings, config: Config, faults: Sequence[Fault], notes: Sequence[Fault] = ()) -> int:
     for fault in faults:
-        print(fault)
+        print_wrapped(str(fault), 2)
     for note in notes:
-        print(f"{note} (note)")
+        print_wrapped(f"{note} (note)", 2)
     print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
     if faults and config.left_out:
         print(f"left out until they are fixed: {', '.join(config.left_out)}")
@@ -66,9 +67,10 @@ def functions(options: argparse.Namespace, settings: Settings, folder: Path) -> 
     if options.json:
         print(json.dumps(table, indent=2))
     else:
+        width = max(len(row["name"]) for row in table) + 2
         for row in table:
             cost = _cost(objects.config.schedules.get(row["name"]), objects.clock.now())
-            print(f"{row['name']:<40} {_binding_in_words(row['bindings'][0])}{cost}")
+            print_wrapped(f"{row['name']:<{width}}{_binding_in_words(row['bindings'][0])}{cost}", width)
     for fault in objects.faults():
         print(fault, file=sys.stderr)
     return 0

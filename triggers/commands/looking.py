@@ -11,8 +11,8 @@ from ..scheduling.shown import RunAnswer
 from ..settings import Settings
 from ..steering.questions import ExplainQuery, RunsQuery
 from .levers import Levers, levers, levers_of_schedule, refusals
-from .showing import as_json, is_for, lines_of, replays_of, why_not
-from .terminal import clear_screen, one_line, print_table
+from .showing import INDENT, as_json, is_for, lines_of, replays_of, why_not
+from .terminal import clear_screen, one_line, print_table, print_wrapped
 
 _A_PAGE = 200
 _WATCHED_EVERY = 5.0
@@ -65,7 +65,8 @@ def run(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
             print(as_json(found))
             return 0
         replays = [one for one in replays_of(acting, found.replay_of or found.key) if one.key != found.key]
-    print("\n".join(lines_of(found, replays)))
+    for line in lines_of(found, replays):
+        print_wrapped(line, INDENT + 1 if line.startswith(" ") else 2)
     return 0
 
 
@@ -78,7 +79,7 @@ def explain(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         print(as_json(told))
         return 0
     for sentence in told.decisions:
-        print(one_line(sentence))
+        print_wrapped(one_line(sentence), 4)
     return 0
 
 

@@ -12,7 +12,7 @@ from ..steering.declined import NotKnown
 from .levers import Levers
 from .terminal import one_line
 
-_INDENT = 14
+INDENT = 14
 
 
 def print_run(run: RunAnswer, *, json: bool, before: str = "") -> None:
@@ -102,7 +102,7 @@ def _request(request: RequestAnswer) -> Iterator[str]:
         ("dataset", {name: ":".join(one.values()) for name, one in request.datasets.items()}),
         ("tag", request.tags),
     ):
-        yield from (one_line(f"  {title:<{_INDENT - 2}} {name} = {value}") for name, value in values.items())
+        yield from (one_line(f"  {title:<{INDENT - 2}} {name} = {value}") for name, value in values.items())
 
 
 def _event(at: str | None, state: str | None, reason: str | None) -> str:
@@ -111,7 +111,7 @@ def _event(at: str | None, state: str | None, reason: str | None) -> str:
 
 
 def _facts(facts: Mapping[str, str | None]) -> Iterator[str]:
-    yield from (one_line(f"  {name:<{_INDENT - 2}} {text}") for name, text in facts.items())
+    yield from (one_line(f"  {name:<{INDENT - 2}} {text}") for name, text in facts.items())
 
 
 def _listed(title: str, lines: list[str]) -> Iterator[str]:

@@ -38,14 +38,23 @@ def clear_screen(*, watched: bool) -> None:
         print("\x1b[H\x1b[2J", end="", file=drawing(sys.stdout), flush=True)
 
 
+def print_wrapped(text: str, indent: int) -> None:
+    """Print a text; on a terminal, what does not fit continues after `indent` spaces. No address or path is broken."""
+    columns = _columns()
+    if columns is not None and len(text) > columns:
+        below = " " * indent
+        text = textwrap.fill(text, columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+    print(text, flush=True)
+
+
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows below their headings (the first row); on a narrow terminal, print each row on several lines."""
+    """Print rows below their headings (the first row); on a narrow terminal, print each on several lines."""
     lines = [tuple(map(one_line, row)) for row in rows]
     widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = _columns()
     indent = sum(widths[:-1]) + len(_BETWEEN) * (len(widths) - 1)
     if columns is not None and indent + min(widths[-1], _NARROWEST) > columns:
-        for row in lines[1:]:
+        for row in lines:
             _print_stacked(row, columns)
     else:
         for row in lines:
@@ -55,6 +64,11 @@ def print_table(rows: Sequence[tuple[str, ...]]) -> None:
             print("".join(f"{'':<{indent}}{more}\n" for more in last[1:]), end="")
     if len(rows) == 1:
         print("none", file=sys.stderr)
+
+
+def _columns() -> int | None:
+    """The width of the terminal; None for a pipe or a file, whose lines have any length."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _print_stacked(row: tuple[str, ...], columns: int) -> None:
