@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 own = "" if own_file else " (SCHEDULES_FILE=my.yaml make run takes a file of your own)"
                 print(f"The schedules: {file}{own}", flush=True)
             if own_file is None and options.stay:
-                print(f"{lively(machine, file)} runs of a made-up week were written for it.", flush=True)
+                print(f"New runs of a made-up week of history: {lively(machine, file)}", flush=True)
             if own_file is None:
                 _show(machine, _both_halves(machine, TIMERS[file]))
             if options.stay:

@@ -249,6 +249,10 @@ WATCHING = change_file("connection: DataStorage")
         ({"AZUREML_WORKSPACE_NAME": ""}, "AZUREML_WORKSPACE_NAME is not set"),
         ({"AZUREML_WORKSPACE_NAME": "w" * 34}, "AZUREML_WORKSPACE_NAME is 34 characters long; 33 are the most"),
         (
+            {"AZURE_SUBSCRIPTION_ID": "", "AZUREML_SUBSCRIPTION_ID": ELSEWHERE},
+            "AZURE_SUBSCRIPTION_ID is not set",
+        ),
+        (
             {"AZUREML_SUBSCRIPTION_ID": ELSEWHERE},
             f"the workspace mlw is in the subscription {ELSEWHERE}, the app goes into {HERE}: "
             "deploy the app into the workspace's subscription",

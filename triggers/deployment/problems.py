@@ -59,7 +59,7 @@ def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
         )
     target = environment.get("AZURE_SUBSCRIPTION_ID", "")
     workspace = environment.get("AZUREML_SUBSCRIPTION_ID", target)
-    if workspace.lower() != target.lower():
+    if target and workspace.lower() != target.lower():
         yield (
             f"the workspace {environment.get('AZUREML_WORKSPACE_NAME')} is in the subscription {workspace}, "
             f"the app goes into {target}: deploy the app into the workspace's subscription"
