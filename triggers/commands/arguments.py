@@ -149,7 +149,9 @@ def fetch_arguments(parser: Parser) -> None:
     parser.add_argument("--subscription-id", metavar="ID", help="default: AZUREML_SUBSCRIPTION_ID")
     parser.add_argument("--resource-group", metavar="NAME", help="default: AZUREML_RESOURCE_GROUP")
     parser.add_argument("--workspace", metavar="NAME", help="default: AZUREML_WORKSPACE_NAME")
-    parser.add_argument("--api", metavar="URL", help="https://REGION.api.azureml.ms; default: AZUREML_API")
+    parser.add_argument(
+        "--api", metavar="URL", help="the region's address, https://REGION.api.azureml.ms; default: AZUREML_API"
+    )
 
 
 def runs_arguments(parser: Parser) -> None:
