@@ -158,6 +158,20 @@ def test_a_timeline_can_be_navigated_with_the_keyboard(page: Page, machine: Mach
     expect(strip).to_be_focused()
 
 
+def test_escape_hides_the_tip_of_the_pointer_too(page: Page, machine: Machine) -> None:
+    post(machine, "schedules/walked/trigger", request_id="pointed")
+    page.get_by_role("button", name="Refresh").click()
+    strip = page.get_by_role("group", name=re.compile(r"walked, last 24 hours: \d+ submitted"))
+    strip.scroll_into_view_if_needed()
+    (x,) = strip.evaluate("(svg) => marksOf(svg).slice(-1).map((mark) => mark.x)")
+    strip.hover(position={"x": x, "y": 17})
+    expect(page.locator("#tip")).to_be_visible()
+
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#tip")).to_be_hidden()
+
+
 def test_a_run_is_triggered_with_a_changed_parameter_and_its_details_are_shown(page: Page, machine: Machine) -> None:
     page.get_by_role("button", name="Trigger nightly").click()
     page.get_by_label("Value of epochs").fill("3")

@@ -33,6 +33,7 @@ function listenToPage() {
   addEventListener("hashchange", followAddress);
   addEventListener("resize", draw);
   addEventListener("scroll", pointAtNothing, { passive: true });
+  addEventListener("keydown", ({ key }) => key === "Escape" && pointAtNothing());
   document.addEventListener("visibilitychange", followVisibility);
   setInterval(() => document.hidden || tick(), 10_000);
 }

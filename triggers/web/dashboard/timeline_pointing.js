@@ -80,7 +80,6 @@ export function listenToStrip(svg, schedule) {
   svg.addEventListener("keydown", (event) => {
     const marks = marksOf(svg);
     if (event.key === "Enter") showRuns(marks[chosen], schedule);
-    if (event.key === "Escape") pointAtNothing();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || !marks.length) return;
     event.preventDefault();
