@@ -52,10 +52,12 @@ def test_every_text_file_has_the_line_ends_set_in_gitattributes() -> None:
 def test_dependabot_covers_everything_that_is_pinned() -> None:
     updates = yaml.safe_load(DEPENDABOT.read_text(encoding="utf-8"))["updates"]
 
-    looked_at = {one["package-ecosystem"]: ROOT / one["directory"].strip("/") for one in updates}
+    looked_at = {one["package-ecosystem"]: one.get("directories") or [one["directory"]] for one in updates}
     assert set(looked_at) == {"uv", "npm", "github-actions"}
-    assert (looked_at["uv"] / "requirements.txt").is_file()
-    assert (looked_at["npm"] / "package.json").is_file()
+    assert looked_at["uv"] == ["/"]
+    assert looked_at["npm"] == sorted(
+        f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("local/**/package.json")
+    )
     assert [one for one in updates if one["schedule"] != {"interval": "weekly"} or len(one["groups"]) != 1] == []
 
 
