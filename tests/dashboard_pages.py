@@ -7,6 +7,7 @@ from typing import TypeAlias
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from local.azurite import CHECKOUT
 from local.browser import chromium, started
 from local.machine import Machine
 
@@ -15,6 +16,18 @@ expect.set_options(timeout=60_000)  # next to other load
 NewPage: TypeAlias = Callable[[], Page]
 
 LEFT_OUT = "there is no Chromium on this machine: the dashboard's tests are left out (Debian: apt-get install chromium)"
+
+AXE = CHECKOUT / ".local/dashboard-checks/node_modules/axe-core/axe.min.js"
+NO_AXE = "axe-core is not installed: its tests are left out (make test and make check install it, with npm)"
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core's script. If it is missing, tests are skipped, or fail if BROWSER_TESTS is `required`, as in CI."""
+    if not AXE.is_file():
+        assert os.environ.get("BROWSER_TESTS") != "required", NO_AXE
+        pytest.skip(NO_AXE)
+    return AXE.read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
