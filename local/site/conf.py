@@ -38,7 +38,7 @@ _LINK = re.compile(r"\]\(([^)\s#:]+)\)")
 _PICTURE = re.compile(r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img src="([^"]+)" (alt="[^"]+")>\s*</picture>')
 _CELL = re.compile(r"<td.*?</td>", re.DOTALL)
 _CODE = re.compile(r'(?<=<span class="pre">)[^<]+')
-_BREAK = re.compile(r"(?<=[^\W_][/_])(?=[\w.])")
+_BREAK = re.compile(r"((?<=[^\W_][/_])|(?<=\W__))(?=[\w.])")
 _PICTURES = {".png", ".svg"}
 
 project = html_title = "Azure ML Pipeline Triggers"
