@@ -182,16 +182,6 @@ class Machine:
             time.sleep(0.2)
         raise NotStarted(f"{schedule} was not registered within {seconds:.0f} s")
 
-    def wait_for_submissions(self, number: int, seconds: float = 60.0) -> list[dict[str, Any]]:
-        """Wait for at least `number` submissions and return all; raises NotStarted after `seconds`."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            found = self.submissions()
-            if len(found) >= number:
-                return found
-            time.sleep(0.1)
-        raise NotStarted(f"expected {number} submissions within {seconds:.0f} s, saw {len(self.submissions())}")
-
     @staticmethod
     def get(url: str, key: str | None = None) -> Any:
         """The JSON from a URL of this machine, whatever the status."""

@@ -21,6 +21,7 @@ from triggers.scheduling.change import BlobChange, FoundBlob
 from triggers.scheduling.config import ChangeSchedule, Config, Schedule, TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.outcome import Answer, FoundRun, LookUp, Outcome, Seen
+from triggers.scheduling.overlap import OpenRun
 from triggers.scheduling.run import Run
 from triggers.scheduling.run_request import RunRequest, Submission
 from triggers.scheduling.run_states import OPEN_STATES
@@ -146,7 +147,7 @@ def found(
 
 def open_runs(ledger: Ledger, schedule: str) -> Iterator[Run]:
     """The open runs of a schedule, read one after the other."""
-    keys = [one.key for one in ledger.open_rows(schedule)]
+    keys = [one.key for one in ledger.open_work(schedule) if isinstance(one, OpenRun)]
     return (run for key in keys for run in ledger.runs([key]) if run.state in OPEN_STATES)
 
 

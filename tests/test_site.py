@@ -21,7 +21,6 @@ from local.site.sequence import drawn
 __all__ = ["browser", "new_page"]  # fixtures
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-STATIC = ROOT / "local/site/static"
 SITE = pytest.mark.xdist_group("test_site")
 """The site is built once, for all tests of one worker."""
 LICENSED = "See [the license](../LICENSE), [its page](schedules.md#targets) and [it](https://example.com/a.txt).\n"

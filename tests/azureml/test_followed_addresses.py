@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from builders import ADDRESS, TIME, Engine, config, file_of, schedule, utc
+from builders import ADDRESS, TIME, Engine, config, file_of, open_runs, schedule, utc
 from test_targets import Line, line, submission
 
 from local.azureml import PIPELINES, AzureMl
@@ -162,7 +162,7 @@ def test_a_run_that_cannot_be_followed_ends_as_untracked_at_once_and_holds_no_sl
     assert "add pipelines.p.workspace to schedules.yaml" in str(first.error)
     assert second is not None
     assert second.state is RunState.SUBMITTED
-    assert [one.key for one in engine.ledger.open_rows("s")] == [second.key]
+    assert [one.key for one in open_runs(engine.ledger, "s")] == [second.key]
 
 
 def test_a_submitted_run_that_can_no_longer_be_followed_ends_in_the_next_pass() -> None:

@@ -235,7 +235,7 @@ def test_the_http_callback_carries_the_tasks_token_and_none_of_ours(engine: Engi
     engine.ledger.update(run, run.to(RunState.CANCELED, NOW, ended_at=NOW))
     for minutes in (1, 9):
         engine.clock.pass_time(timedelta(minutes=minutes))
-        for delivery in list(engine.ledger.open_work("s", "n:")):
+        for delivery in list(engine.ledger.open_work("s")):
             if isinstance(delivery, Delivery):
                 deliveries.see_to(delivery, engine.clock.server_now())
     server.shutdown()

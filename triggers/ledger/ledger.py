@@ -144,13 +144,9 @@ class Ledger(Registry):
         """The numbers of an occurrence's replays that have a row, in ascending order."""
         return numbers_behind(f"k:{root}.r", self.table.query(schedule_of(root), *replays_of("k:", root)))
 
-    def open_rows(self, schedule: str) -> Iterator[OpenRun]:
-        """The open runs of a schedule; a run itself is read only if its open row lacks something."""
-        return (one for one in self.open_work(schedule, "o:") if isinstance(one, OpenRun))
-
-    def open_work(self, schedule: str, first: str = "n:") -> Iterator[Delivery | OpenRun]:
+    def open_work(self, schedule: str) -> Iterator[Delivery | OpenRun]:
         """The reconciler's work for a schedule: ends that are to be reported, then open runs; one query."""
-        for row in self.table.query(schedule, first, after_prefix("o:")):
+        for row in self.table.query(schedule, "n:", after_prefix("o:")):
             if row.row_key.startswith("o:"):
                 yield self._open(schedule, row)
             else:

@@ -2,7 +2,7 @@
 
 import re
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from ..scheduling.templates import Field, Setting, tokens
 
@@ -23,11 +23,6 @@ def literal(text: str) -> str:
     if any(isinstance(one, Field | Setting) for one in found) or "".join(map(str, found)) != text:
         raise ValueError(f"{text!r} cannot be written as text")
     return escaped
-
-
-def literals(value: Any) -> Any:
-    """A value escaped for the file if it is a text; numbers and booleans stay as they are."""
-    return literal(value) if isinstance(value, str) else value
 
 
 def setting_name(*parts: str) -> str:
