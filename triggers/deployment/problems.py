@@ -37,6 +37,18 @@ _OFTEN_ENOUGH: Final = re.compile(r"\S+ (\*|\*/[1-5]) \* \* \* \*")
 
 def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
     """Problems with the names and places of the app and its workspace, and with its sizes."""
+    yield from _name_problems(environment)
+    yield from _value_problems(environment)
+    target = environment.get("AZURE_SUBSCRIPTION_ID", "")
+    workspace = environment.get("AZUREML_SUBSCRIPTION_ID", target)
+    if target and workspace.lower() != target.lower():
+        yield (
+            f"the workspace {environment.get('AZUREML_WORKSPACE_NAME')} is in the subscription {workspace}, "
+            f"the app goes into {target}: deploy the app into the workspace's subscription"
+        )
+
+
+def _name_problems(environment: Mapping[str, str]) -> Iterator[str]:
     for name, longest, allowed, in_words in _NAMES:
         value = environment.get(name)
         if not value:
@@ -45,6 +57,9 @@ def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is {len(value)} characters long; {longest} are the most"
         elif not re.fullmatch(allowed, value):
             yield f"{name}: {value!r}: expected {in_words}"
+
+
+def _value_problems(environment: Mapping[str, str]) -> Iterator[str]:
     for name, words in _WORDS.items():
         if (value := environment.get(name)) and value not in words:
             yield f"{name}: {value!r}: this template offers {' or '.join(words)}"
@@ -56,13 +71,6 @@ def target_problems(environment: Mapping[str, str]) -> Iterator[str]:
         yield (
             f"RECONCILE_SCHEDULE: {often!r}: expected an NCRONTAB of at least every five minutes, such as "
             "0 */2 * * * *: an alert fires after ten minutes without a pass"
-        )
-    target = environment.get("AZURE_SUBSCRIPTION_ID", "")
-    workspace = environment.get("AZUREML_SUBSCRIPTION_ID", target)
-    if target and workspace.lower() != target.lower():
-        yield (
-            f"the workspace {environment.get('AZUREML_WORKSPACE_NAME')} is in the subscription {workspace}, "
-            f"the app goes into {target}: deploy the app into the workspace's subscription"
         )
 
 

@@ -51,17 +51,8 @@ def target_of(address: str, headers: Any) -> dict[str, Any] | None:
 
 def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = None) -> None:
     """Put a body's values into the draft's keys; `parameters` is for parameters that have another syntax."""
-    draft, given = texts.draft, unwrapped(body)
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            draft.lost(place, "the body is a text that is not JSON")
-            draft.decide.append(f"{place}: write what it gives")
-            return
-    if not isinstance(given, Mapping):
-        if given is not None:
-            draft.lost(place, "the body is no object")
+    draft, given = texts.draft, _body_of(texts.draft, body, place)
+    if given is None:
         return
     if "batch_endpoint" in draft.pipeline:
         _read_batch_body(texts, given, place)
@@ -90,6 +81,23 @@ def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = No
     )
     read_datapaths(texts, found.get("datapathassignments"), f"{place}.datapathassignments")
     _read_datasets(texts, found.get("datasetdefinitionvalueassignments"), f"{place}.datasetdefinitionvalueassignments")
+
+
+def _body_of(draft: Draft, body: Any, place: str) -> Mapping[str, Any] | None:
+    """The body as an object; None, with a note unless there is no body, if it is none."""
+    given = unwrapped(body)
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            draft.lost(place, "the body is a text that is not JSON")
+            draft.decide.append(f"{place}: write what it gives")
+            return None
+    if isinstance(given, Mapping):
+        return given
+    if given is not None:
+        draft.lost(place, "the body is no object")
+    return None
 
 
 def read_datapaths(texts: Texts, values: Any, place: str) -> None:

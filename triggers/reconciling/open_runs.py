@@ -70,15 +70,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
                 unknown.append(one)
         for one in sorted(unknown, key=lambda one: self.unknown_runs.asked_before(one.key)):
             yield Piece(partial(self._one, one, gate))
-        self.run_ends.forget_others(name, submitted)
-        due = [one for one in submitted if self.run_ends.is_due(one, self.clock.now())]
-        if len(due) >= _MANY:
-            rest: list[OpenRun] = []
-            yield Piece(partial(self.run_ends.sift, name, due, rest))
-            yield None
-            due = rest
-        for sent in sorted(due, key=self.run_ends.asked_before):
-            yield Piece(partial(self._follow, sent.key, gate))
+        yield from self._follow_due(name, submitted, gate)
         if limited and schedule is not None:
             yield None
             yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
@@ -110,6 +102,18 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
             and not self.firing.is_left_alone(present)
         ):
             self.firing.submit_open(run, gate.schedule, gate.pauses)
+
+    def _follow_due(self, name: str, submitted: Sequence[OpenRun], gate: Gate) -> Work:
+        """Ask Azure ML about the submitted runs that are due, with one query first if there are many."""
+        self.run_ends.forget_others(name, submitted)
+        due = [one for one in submitted if self.run_ends.is_due(one, self.clock.now())]
+        if len(due) >= _MANY:
+            rest: list[OpenRun] = []
+            yield Piece(partial(self.run_ends.sift, name, due, rest))
+            yield None
+            due = rest
+        for sent in sorted(due, key=self.run_ends.asked_before):
+            yield Piece(partial(self._follow, sent.key, gate))
 
     def _follow(self, key: str, gate: Gate) -> None:
         for run in self.ledger.open_runs([key]):
