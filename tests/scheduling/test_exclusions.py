@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -191,7 +192,7 @@ def test_exclusions_agree_with_a_day_by_day_calculation(
 
     assert list(between(trigger, first, last)) == sorted(expected)
     assert count_between(trigger, first + timedelta(microseconds=1), last) == len(expected)
-    planned = {one.at: one for one in trigger.plan(first) if one.at <= last} if expected else {}
+    planned = {one.at: one for one in takewhile(lambda one: one.at <= last, trigger.plan(first))}
     for at, originals in expected.items():
         assert set(planned[at].moved_from) | ({at} if planned[at].is_own else set()) == originals
     fields = alarm_of(trigger)
