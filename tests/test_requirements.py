@@ -59,12 +59,12 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 @cache
 def owners() -> dict[str, str]:
     """Installed file → its distribution."""
-    return {
-        str(Path(str(one.locate_file(file))).resolve()): canonical(one.metadata["Name"])
-        for one in distributions()
-        for file in one.files or ()
-        if str(file).endswith((".py", ".so", ".pyd"))
-    }
+    found: dict[str, str] = {}
+    for one in distributions():
+        folder, name = Path(str(one.locate_file(""))).resolve(), canonical(one.metadata["Name"])
+        files = (str(file) for file in one.files or ())
+        found |= {str(folder / file): name for file in files if file.endswith((".py", ".so", ".pyd"))}
+    return found
 
 
 def distribution_of(module: str) -> str:

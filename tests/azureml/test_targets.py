@@ -558,7 +558,7 @@ def test_an_answer_with_a_lone_surrogate_is_still_settled(azureml: AzureMl, line
 def test_an_answer_that_trickles_in_is_abandoned_after_the_timeout(part: str) -> None:
     with dripping(part) as url:
         settings = {"API": url, "AZUREML_ARM": url}
-        wire = Wire(tokens=Given(None), scope=None, patience=timedelta(seconds=1), threads=2, ca_bundle=None)
+        wire = Wire(tokens=Given(None), scope=None, patience=timedelta(seconds=0.3), threads=2, ca_bundle=None)
         one = submission(loaded_schedule(TIME, COMPONENT, settings))
         started = time.monotonic()
         seen = RunStatus(wire, settings).of(submitted(one, "x"))

@@ -28,7 +28,7 @@ from triggers.scheduling.config import Config, TimeSchedule
 from triggers.scheduling.file.loading import load
 from triggers.scheduling.file.yaml_text import parse
 from triggers.scheduling.templates import expand, fill
-from triggers.scheduling.times.occurrences import next_after
+from triggers.scheduling.times.occurrences import between
 
 FILES = {
     "logic_app_blobs.json": "logic-app",
@@ -640,7 +640,7 @@ def test_an_imported_recurrence_fires_at_the_same_times_as_its_source(
     first = datetime.fromisoformat(rule["startTime"]) - timedelta(days=1)
     moments = [first + timedelta(minutes=30 * number) for number in range(48 * 100)]
     there = [at for at in moments if fires(rule, at)]
-    here = [at for at in next_after(schedule.trigger, first, 5000) if at <= moments[-1]]
+    here = list(between(schedule.trigger, first, moments[-1]))
 
     assert here == there
     assert result.schedules[0].firings is None
