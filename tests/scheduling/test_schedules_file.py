@@ -164,6 +164,11 @@ def test_a_faulty_default_is_reported_once_and_stops_every_schedule() -> None:
             "for plain braces write {{schedule_time}}",
         ),
         ("tags: {a: '{run_key:%Y}'}", "schedules.s.tags.a: {run_key} is no time and takes no format"),
+        ("tags: {a: '{scheduled_time:%Q}'}", "schedules.s.tags.a: %Q is no part of a strftime format"),
+        (
+            "tags: {a: '{scheduled_time:}'}",
+            "schedules.s.tags.a: {scheduled_time:} lacks its format, as in {scheduled_time:%Y-%m-%d}",
+        ),
         (
             "cron: {expression: '* * * * *'}\n    change: {datastore: b, container: ccc}",
             "schedules.s: expected exactly one of recurrence, cron, change, manual, after; found cron, change",
@@ -190,6 +195,43 @@ def test_an_invalid_key_is_one_error(keys: str, fault: str) -> None:
 )
 def test_an_invalid_value_in_change_is_one_error(change: str, fault: str) -> None:
     assert sentences(file_of(f"change: {{datastore: d, {change}}}")) == [f"schedules.s.change.{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "fault"),
+    [
+        ("", "batch: {quiet: 5m}", "batch: needs change.data_path folder or manifest"),
+        (
+            ", data_path: folder",
+            f"batch: {{expect: {[f'{number}.csv' for number in range(201)]}}}",
+            "batch.expect: 201 globs are more than 200; expect their number",
+        ),
+        (
+            ", data_path_parameter_name: x",
+            "datapaths: {x: {datastore: b, path: c}}",
+            "datapaths.x: is set by change.data_path_parameter_name already; keep one of them",
+        ),
+    ],
+)
+def test_keys_that_contradict_the_change_are_one_error(change: str, more: str, fault: str) -> None:
+    keys = f"change: {{datastore: d, container: ddd{change}}}\n{more}"
+
+    assert sentences(file_of(keys)) == [f"schedules.s.{fault}"]
+
+
+def test_a_schedule_without_a_pipeline_is_an_error() -> None:
+    assert sentences(file_of(TIME).replace("pipeline: p\n", "status: Enabled\n")) == [
+        "schedules.s.pipeline: the key is missing"
+    ]
+
+
+def test_defaults_that_are_no_mapping_are_an_error_and_every_schedule_is_read() -> None:
+    loaded = config(file_of(TIME, top="defaults: [a]"))
+
+    assert [str(fault) for fault in loaded.faults] == [
+        'schedules.yaml:1: defaults: ["a"]: expected a mapping of keys to values'
+    ]
+    assert list(loaded.schedules) == ["s"]
 
 
 @pytest.mark.parametrize(
