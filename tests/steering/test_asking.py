@@ -284,3 +284,49 @@ def test_a_run_whose_status_changed_in_the_meantime_can_still_be_canceled(engine
 
     assert (canceled.state, engine.service.canceled) == (RunState.CANCELED, ["s!a"])
     assert engine.states() == {"s!a": "canceled"}
+
+
+def test_a_run_that_is_being_submitted_is_not_canceled(engine: Engine) -> None:
+    refused: list[str] = []
+
+    def cancel() -> None:
+        run = engine.ledger.get("s!a")
+        assert run is not None
+        with pytest.raises(WrongState) as declined:
+            asking(engine).cancel(run, HeldBody())
+        refused.append(str(declined.value))
+
+    engine.endpoint.before_the_reply = cancel
+    triggered(engine, "a", outcome=Outcome(answer=Answer.SUBMITTED, run_id="r"))
+
+    assert refused == ["s!a is being submitted at this moment; try again"]
+    assert engine.states() == {"s!a": "submitted"}
+
+
+def test_a_run_that_another_caller_has_canceled_is_canceled_once(engine: Engine) -> None:
+    run = triggered(engine, "a", outcome=UNSENT)
+
+    first, second = (asking(engine).cancel(run, HeldBody(by=by)) for by in ("ann", "bob"))
+
+    assert first == second
+    assert first.error == "canceled by ann"
+
+
+def test_a_run_that_ended_before_it_could_be_canceled_stays_as_it_is(engine: Engine) -> None:
+    run = triggered(engine, "a", outcome=UNSENT)
+    engine.ledger.update(run, run.to(RunState.DEAD, NOW, error="tried often"))
+
+    with pytest.raises(WrongState, match=r"^s!a has changed meanwhile; check it again$"):
+        asking(engine).cancel(run, HeldBody())
+
+    assert engine.states() == {"s!a": "dead"}
+
+
+def test_a_run_whose_schedule_left_the_file_cannot_be_replayed(engine: Engine) -> None:
+    run = triggered(engine, "a", outcome=UNKNOWN)
+    engine.config = config("")
+
+    with pytest.raises(WrongState, match=r"^s is no longer in the file: there is nothing to build a run from$"):
+        engine.wired().steering.replay(run.key, ReplayBody(force=True))
+
+    assert engine.states() == {"s!a": "unknown"}
