@@ -318,10 +318,10 @@ def test_a_schedule_that_had_another_kind_in_0_1_begins_a_new_life(engine: Engin
     assert (life.first_seen, life.is_first) == (NOW, False)
 
 
-def test_a_time_based_schedule_without_a_mark_of_0_1_begins_a_new_life(engine: Engine) -> None:
+def test_a_time_based_schedule_that_0_1_only_registered_keeps_its_life(engine: Engine) -> None:
     engine.ledger.register("s", NOW - timedelta(days=40))
 
     engine.reconcile(schedule("cron: {expression: '*/5 * * * *'}"))
 
     (life,) = engine.ledger.lives("s")
-    assert (life.first_seen, life.is_first) == (NOW, False)
+    assert (life.first_seen, life.is_first) == (NOW - timedelta(days=40), True)

@@ -324,7 +324,6 @@ def test_a_run_that_ended_before_it_could_be_canceled_stays_as_it_is(engine: Eng
 
 def test_a_run_whose_schedule_left_the_file_cannot_be_replayed(engine: Engine) -> None:
     run = triggered(engine, "a", outcome=UNKNOWN)
-    engine.config = config("")
 
     with pytest.raises(WrongState, match=r"^s is no longer in the file: there is nothing to build a run from$"):
         engine.wired().steering.replay(run.key, ReplayBody(force=True))

@@ -27,7 +27,6 @@ from ..scheduling.identities import (
     watched_digest,
 )
 from ..scheduling.replacing import replace
-from ..scheduling.run import RunKind
 from ..scheduling.times.occurrences import between
 from ..settings import StoreUnavailable
 
@@ -163,7 +162,7 @@ class Lives(Struct, frozen=True, kw_only=True):
         """The progress of this life's sweep in version 0.1.0; None if its rows are about another life."""
         left = left_by_0_1(self.ledger.table, schedule.name)
         if isinstance(schedule, TimeSchedule):
-            return SweepState() if left is RunKind.TIME else None
+            return None if isinstance(left, SweepState) else SweepState()
         if not isinstance(schedule, ChangeSchedule):
             return None
         if left is None:
