@@ -53,7 +53,7 @@ def answering(answer: bytes) -> Callable[[socket.socket], None]:
     return serve
 
 
-def sent(url: str, content: bytes | None = None) -> HttpResponse:
+def sent(url: str, content: str | bytes | None = None) -> HttpResponse:
     connections = Connections(1, None, timedelta(seconds=30))
     transport = PooledTransport(connections, connection_timeout=0.5, read_timeout=0.5)
     return transport.send(HttpRequest("GET" if content is None else "POST", url, content=content))
@@ -79,6 +79,21 @@ def test_a_request_and_its_body_are_one_write() -> None:
     assert [one.split(b"\r\n")[0] for one in gets] == [
         f"GET /rows?number={number} HTTP/1.1".encode() for number in range(20)
     ]
+
+
+def test_the_length_of_a_text_is_that_of_its_bytes() -> None:
+    received: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            received.append(connection.recv(65_536))
+            connection.sendall(EMPTY)
+
+    with serving(serve) as url:
+        sent(url, "Zürich")
+
+    assert b"Content-Length: 7\r\n" in received[0]
+    assert received[0].endswith("\r\n\r\nZürich".encode())
 
 
 def test_a_response_is_read_whole_and_decompressed() -> None:

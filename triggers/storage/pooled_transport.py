@@ -55,8 +55,10 @@ class PooledTransport(HttpTransport[HttpRequest, HttpResponse]):
         timeout = Timeout(connect=connection_timeout or times.timeout, read=read_timeout or times.read_timeout)
         content: Any = request.content
         body = content.encode() if isinstance(content, str) else content
+        # The length that azure-core gives is that of the text; the pools find that of the bytes.
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
         try:
-            with self._pools.sent(request.method, request.url, dict(request.headers), body or None, timeout) as reply:
+            with self._pools.sent(request.method, request.url, headers, body or None, timeout) as reply:
                 return _Response(request, reply, reply.read(decode_content=True))
         except HTTPError as error:
             raise _as_azure_error(error) from error
