@@ -159,9 +159,9 @@ def test_a_timeline_can_be_navigated_with_the_keyboard(page: Page, machine: Mach
 
 
 def test_escape_hides_the_tip_of_the_pointer_too(page: Page, machine: Machine) -> None:
-    post(machine, "schedules/walked/trigger", request_id="pointed")
+    post(machine, "schedules/fixed/trigger", request_id="pointed")
     page.get_by_role("button", name="Refresh").click()
-    strip = page.get_by_role("group", name=re.compile(r"walked, last 24 hours: \d+ submitted"))
+    strip = page.get_by_role("group", name=re.compile(r"fixed, last 24 hours: \d+ submitted"))
     strip.scroll_into_view_if_needed()
     (x,) = strip.evaluate("(svg) => marksOf(svg).slice(-1).map((mark) => mark.x)")
     strip.hover(position={"x": x, "y": 17})
