@@ -217,7 +217,7 @@ def test_health_lists_every_error_in_file_and_settings(tmp_path: Path) -> None:
         "file": "schedules.yaml",
         "path": "schedules.nightly.cron.expression",
         "value": "'0 44 * * *'",
-        "message": "hour '44' is not made of 0-23, lists, ranges and steps",
+        "message": "hour '44': expected 0-23, or lists, ranges and steps of them",
     }
     assert "AzureWebJobsStorage" in body["ledger"]
 

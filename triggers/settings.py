@@ -179,7 +179,7 @@ def _warnings(values: Mapping[str, str]) -> tuple[str, ...]:
     )
     if not values.get(_HOSTS_ZONE):
         return low
-    sentence = f"{_HOSTS_ZONE} is set: timers fire at other times than in UTC, and their runs start minutes late"
+    sentence = f"{_HOSTS_ZONE} is set: timers fire by another clock than UTC, so their runs start minutes late"
     return (*low, f"{sentence}; remove it, each schedule has its own time_zone")
 
 

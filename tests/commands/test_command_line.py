@@ -67,8 +67,8 @@ def test_validate_of_a_valid_file_prints_its_warnings_and_a_summary(run: Run) ->
     assert warnings == {
         f"{run.file}:6: schedules.nightly.recurrence: 02:30 does not exist (clock change in Europe/Berlin): it runs "
         "when the gap ends, at 03:00 (warning)",
-        f"{run.file}:6: schedules.nightly.recurrence: 02:30 comes twice (clock change in Europe/Berlin): it runs once, "
-        "the first time (warning)",
+        f"{run.file}:6: schedules.nightly.recurrence: 02:30 occurs twice (clock change in Europe/Berlin): it runs "
+        "once, the first time (warning)",
     }
     assert out.splitlines()[-1] == f"{run.file}: 3 schedules, no faults"
 
@@ -82,7 +82,7 @@ def test_validate_prints_every_error_with_its_line(run: Run) -> None:
     assert out.splitlines() == [
         f"{run.file}:5: schedules.nightly.recurrence.time_of_day: '25:30': expected hh:mm from 00:00 to 23:59",
         f"{run.file}:6: schedules.uploads.change.container: 'D': "
-        "a container's name has 3 to 63 lower-case letters, digits and single hyphens",
+        "a container's name consists of 3 to 63 lower-case letters, digits and single hyphens",
         f"{run.file}:7: schedules.later.pipeline: 'b': no such entry in pipelines",
         f"{run.file}: no schedules, 3 faults",
         "left out until they are fixed: nightly, uploads, later",
@@ -112,7 +112,7 @@ def test_validate_finds_placeholders_left_over_from_an_example(run: Run, word: s
     code, out, _ = run("validate", ENDPOINT=address)
 
     assert code == 1
-    assert f"{word} is a placeholder; put your own value in its place; look at the app setting ENDPOINT" in out
+    assert f"{word} is a placeholder; replace it with your own value; look at the app setting ENDPOINT" in out
 
 
 def test_validate_of_a_missing_file_shows_where_it_was_expected(run: Run, tmp_path: Path) -> None:
@@ -184,8 +184,7 @@ def test_next_starts_strictly_after_from_and_reads_a_time_without_offset_as_utc(
 
     assert json.loads(out)[0]["nominal_time"] == "2026-10-26T01:30:00Z"
     assert (
-        fold
-        == "2026-10-25T00:30:00Z  Sun 2026-10-25T02:30:00+02:00  (clock change: this reading comes twice that day)\n"
+        fold == "2026-10-25T00:30:00Z  Sun 2026-10-25T02:30:00+02:00  (clock change: this time occurs twice that day)\n"
     )
 
 

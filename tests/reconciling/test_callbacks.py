@@ -162,13 +162,25 @@ def test_the_same_task_with_a_newer_token_is_the_same_run_and_another_task_is_a_
     ("other", "sentence"),
     [
         ({"plan_url": "http://dev.azure.com/org"}, "never sent over plain http"),
-        ({"plan_url": "https://evil.example/"}, "evil.example is neither dev.azure.com nor NAME.visualstudio.com"),
-        ({"plan_url": "https://dev.azure.com.evil.example/"}, "neither dev.azure.com"),
-        ({"plan_url": "https://evil.example/.visualstudio.com"}, "neither dev.azure.com"),
-        ({"plan_url": "https://a.b.visualstudio.com/"}, "neither dev.azure.com"),
+        (
+            {"plan_url": "https://evil.example/"},
+            "evil.example is not dev.azure.com, NAME.visualstudio.com or one of CALLBACK_HOSTS",
+        ),
+        (
+            {"plan_url": "https://dev.azure.com.evil.example/"},
+            "is not dev.azure.com, NAME.visualstudio.com or one of CALLBACK_HOSTS",
+        ),
+        (
+            {"plan_url": "https://evil.example/.visualstudio.com"},
+            "is not dev.azure.com, NAME.visualstudio.com or one of CALLBACK_HOSTS",
+        ),
+        (
+            {"plan_url": "https://a.b.visualstudio.com/"},
+            "is not dev.azure.com, NAME.visualstudio.com or one of CALLBACK_HOSTS",
+        ),
         ({"plan_url": "https://x@dev.azure.com/org"}, "user name or password"),
-        ({"plan_url": "https://dev.azure.com/org?x=1"}, "collection's address alone"),
-        ({"auth_token": "a\nb"}, "contains characters that no token has"),
+        ({"plan_url": "https://dev.azure.com/org?x=1"}, "only the collection's address"),
+        ({"auth_token": "a\nb"}, "contains characters that are not allowed in a token"),
     ],
 )
 def test_callbacks_to_other_hosts_are_refused(engine: Engine, other: dict[str, Any], sentence: str) -> None:
@@ -195,7 +207,7 @@ def test_callbacks_to_visualstudio_com_and_to_allowed_hosts_are_accepted() -> No
     assert problem("https://dev.azure.com:443/org/") is None
     assert problem("https://devops.example:8443/tfs/", "devops.example") is None
     for address in ("https://dev.azure.com:22/org/", "https://dev.azure.com:8443/", "https://a.visualstudio.com:444/"):
-        assert "on port 443 only" in str(problem(address)), address
+        assert "only over https, on port 443" in str(problem(address)), address
 
 
 def test_a_skipped_run_fails_the_task(engine: Engine) -> None:

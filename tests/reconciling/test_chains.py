@@ -369,18 +369,18 @@ def test_a_chain_that_is_too_long_or_circular_ends_with_a_skipped_row(engine: En
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
-        ("after: {schedule: s}", "schedules.s.after.schedule: a circle, which would never end: s → s"),
+        ("after: {schedule: s}", "schedules.s.after.schedule: these schedules would start one another forever: s → s"),
         ("after: {schedule: trian}", "schedules.s.after.schedule: no such schedule"),
         ("after: {schedule: []}", "schedules.s.after.schedule: an empty list starts nothing; write at least one"),
         ("after: {schedule: s2, states: []}", "schedules.s.after.states: an empty list starts nothing"),
         ("after: {schedule: s2, states: [skipped]}", "schedules.s.after.states[0]: expected one of finished, failed,"),
         ("after: s2", "schedules.s.after: expected a mapping of keys to values; write after: {schedule: s2}"),
         ("after: {}", "schedules.s.after.schedule: the key is missing"),
-        ("after: {schedule: s2}\ncatchup: all", "schedules.s.catchup: goes with time-based schedules only"),
-        ("after: {schedule: s2}\nbatch: {}", "schedules.s.batch: goes with change-based schedules only"),
+        ("after: {schedule: s2}\ncatchup: all", "schedules.s.catchup: is valid only in time-based schedules"),
+        ("after: {schedule: s2}\nbatch: {}", "schedules.s.batch: is valid only in change-based schedules"),
         (
             "after: {schedule: s2}\ntags: {a: '{blob.path}'}",
-            "schedules.s.tags.a: {blob.path} means nothing",
+            "schedules.s.tags.a: {blob.path} is not a template name",
         ),
         (
             "cron: {expression: '0 4 * * *'}\ntags: {a: '{upstream.run_id}'}",
@@ -399,9 +399,9 @@ def test_a_circle_is_an_error_of_each_of_its_schedules() -> None:
     found = sentences(f"pipelines: {{p: {{endpoint: '%ENDPOINT%'}}}}\nschedules:\n{text}")
 
     assert found == [
-        "schedules.a.after.schedule: a circle, which would never end: a → c → b → a",
-        "schedules.b.after.schedule: a circle, which would never end: b → a → c → b",
-        "schedules.c.after.schedule: a circle, which would never end: c → b → a → c",
+        "schedules.a.after.schedule: these schedules would start one another forever: a → c → b → a",
+        "schedules.b.after.schedule: these schedules would start one another forever: b → a → c → b",
+        "schedules.c.after.schedule: these schedules would start one another forever: c → b → a → c",
     ]
 
 
@@ -412,8 +412,8 @@ def test_a_parent_run_in_another_experiment_is_a_warning() -> None:
     found = [f"{one.path}: {one.message}" for one in warnings_of(loaded, START) if "experiment" in one.path]
 
     assert found == [
-        "schedules.score.experiment_name: 'x' is not 'train', and Azure ML wants parent and child in one experiment; "
-        "write '{upstream.experiment_name}'"
+        "schedules.score.experiment_name: 'x' differs from 'train', but Azure ML expects parent and child in one "
+        "experiment; write '{upstream.experiment_name}'"
     ]
 
 

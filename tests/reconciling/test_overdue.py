@@ -155,7 +155,7 @@ def test_a_day_with_a_pause_does_not_make_a_set_overdue(engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("value", "fault"),
-    [("0s", "every moment would be a silence; write 25h or so"), ("daily", "expected a duration"), ("25", "expected")],
+    [("0s", "must be longer than 0s; write 25h, for example"), ("daily", "expected a duration"), ("25", "expected")],
 )
 def test_an_invalid_expected_every_is_one_error(value: str, fault: str) -> None:
     [one] = sentences(file_of(EXPECTED.replace("25h", value)))
@@ -166,4 +166,4 @@ def test_an_invalid_expected_every_is_one_error(value: str, fault: str) -> None:
 def test_expected_every_is_a_key_of_change_only() -> None:
     [one] = sentences(file_of("cron: {expression: '0 4 * * *'}\nexpected_every: 25h"))
 
-    assert one == "schedules.s.expected_every: unknown key; it goes into change"
+    assert one == "schedules.s.expected_every: unknown key; it belongs in change"

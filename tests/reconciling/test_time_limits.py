@@ -142,19 +142,23 @@ def test_of_many_runs_only_those_over_the_timeout_are_polled_one_by_one(engine: 
 @pytest.mark.parametrize(
     ("keys", "pipeline", "fault"),
     [
-        ("timeout: 0s", FOLLOWED, "timeout: lets no run take any time; leave the key out for no limit"),
-        ("timeout: 30d", FOLLOWED, "timeout: a run is followed for 30 days only (RUN_TRACKING_DAYS)"),
+        ("timeout: 0s", FOLLOWED, "timeout: must be longer than 0s; leave the key out for no limit"),
+        (
+            "timeout: 30d",
+            FOLLOWED,
+            "timeout: must be less than 30 days, because runs are not polled longer (RUN_TRACKING_DAYS)",
+        ),
         ("timeout: soon", FOLLOWED, "timeout: expected a duration"),
         ("timeout: 12", FOLLOWED, "timeout: expected a duration"),
         (
             "timeout: 2h",
             "{endpoint: 'https://old.example/api/v1.0/x'}",
-            "timeout: its runs can be neither followed nor canceled; add pipelines.p.workspace",
+            "timeout: its runs can be neither polled nor canceled; add pipelines.p.workspace",
         ),
         (
             "timeout: 2h",
             "{batch_endpoint: 'https://e.westeurope.inference.ml.azure.com/jobs'}",
-            "timeout: its runs can be neither followed nor canceled; add pipelines.p.workspace",
+            "timeout: its runs can be neither polled nor canceled; add pipelines.p.workspace",
         ),
     ],
 )

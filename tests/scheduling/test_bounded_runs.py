@@ -79,7 +79,7 @@ def test_validate_reports_a_request_that_is_too_large_for_the_ledger() -> None:
     (sentence,) = sentences(file_of(keys))
 
     assert sentence.startswith("schedules.s: its request has 150,0")
-    assert sentence.endswith("characters, and the ledger keeps at most 100,000")
+    assert sentence.endswith("characters, but the ledger can store at most 100,000")
     assert config(file_of(keys)).schedules == {}
 
 
@@ -95,7 +95,7 @@ def test_a_request_that_templates_make_too_large_is_rejected_and_blocks_no_other
     states = {run.blob.path[:5]: (run.state, run.error) for run in engine.ledger.recent_runs("s", 9) if run.blob}
     assert states["short"] == (RunState.SUBMITTED, None)
     assert states["xxxxx"][0] is RunState.REJECTED
-    assert "the ledger keeps at most 200,000" in str(states["xxxxx"][1])
+    assert "the ledger can store at most 200,000" in str(states["xxxxx"][1])
 
 
 def test_parameters_of_a_manual_trigger_that_are_too_large_are_refused(engine: Engine) -> None:

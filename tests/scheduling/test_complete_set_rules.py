@@ -33,21 +33,22 @@ def test_a_complete_set_has_other_defaults_than_a_plain_batch() -> None:
         ("expect: '3'", 'batch.expect: expected a whole number or a list; write ["3"]'),
         ("expect: {a: b}", "batch.expect: expected a whole number or a list"),
         ('expect: ["[b-a]"]', "batch.expect[0]: [b-a]: b-a runs backwards"),
-        ("expect: 3, max_items: 5", "batch.max_items: does not go with expect, which says when the batch is full"),
+        ("expect: 3, max_items: 5",
+            "batch.max_items: cannot be combined with expect, which says when the batch is complete"),
         ("expect: 3, max_wait: 1h, expect_by: '06:00'",
             "batch.expect_by: and max_wait are both deadlines; keep one of them"),
         ("expect: 3, max_wait: 0s", "batch.max_wait: leaves no time for the other files of a set"),
         ("expect: 3, expect_by: '6 am'", "batch.expect_by: expected hh:mm from 00:00 to 23:59"),
         ("expect: 3, time_zone: Europe/Riga",
-            "batch.time_zone: is the zone of expect_by, which is not there"),
+            "batch.time_zone: goes with expect_by, which is missing"),
         ("expect: 3, incomplete: wait", "batch.incomplete: expected one of start, skip"),
-        ("expect_by: '06:00'", "batch.expect_by: needs expect: which files make the batch complete"),
-        ("incomplete: skip", "batch.incomplete: needs expect: which files make the batch complete"),
+        ("expect_by: '06:00'", "batch.expect_by: needs the key expect, which says which files complete the batch"),
+        ("incomplete: skip", "batch.incomplete: needs the key expect, which says which files complete the batch"),
         ("expect: 3, quiet: 7h", "batch.max_wait: is shorter than quiet (7h)"),
-        ("expect: [a/b.csv], group_by: folder", "batch.expect[0]: is matched against names in one folder "
-            "(group_by: folder), and no name has a slash"),
-        ("expect: [_SUCCESS]", "batch.expect[0]: is an empty file, and min_size 1 lets none through; "
-            "write min_size: 0 into change"),
+        ("expect: [a/b.csv], group_by: folder", "batch.expect[0]: is matched against file names in one folder "
+            "(group_by: folder), which contain no slash"),
+        ("expect: [_SUCCESS]", "batch.expect[0]: is an empty file, but min_size 1 excludes it; "
+            "write min_size: 0 in change"),
     ],
 )  # fmt: skip
 def test_an_invalid_expect_is_one_error(batch: str, fault: str) -> None:
@@ -57,7 +58,7 @@ def test_an_invalid_expect_is_one_error(batch: str, fault: str) -> None:
 
 
 def test_an_expected_glob_that_the_filters_exclude_is_an_error() -> None:
-    sentence = "batch.expect[1]: can never come: change.include and change.exclude let no such file through"
+    sentence = "batch.expect[1]: can never match: change.include and change.exclude leave out every such file"
 
     assert faults("expect: [a.csv, b.json]", ", include: ['**/*.csv']")[0].startswith(sentence)
     assert faults("expect: [a.csv, b.json], group_by: folder", ", exclude: ['**/*.json']")[0].startswith(sentence)
@@ -68,7 +69,7 @@ def test_without_recursive_an_expected_glob_in_a_subfolder_is_an_error() -> None
     keys = FOLDER.replace("recursive: true", "recursive: false")
     [said] = sentences(file_of(f"{keys}}}\nbatch: {{expect: ['a/*.csv']}}"))
 
-    assert said.startswith("schedules.s.batch.expect[0]: can never come:")
+    assert said.startswith("schedules.s.batch.expect[0]: can never match:")
     assert "and recursive is false" in said
 
 
@@ -78,14 +79,14 @@ def test_batch_missing_is_available_only_if_globs_are_expected() -> None:
     assert faults("expect: [a.csv]", more=text) == []
     for batch in ("expect: 3", "quiet: 1m"):
         [said] = faults(batch, more=text)
-        assert said.startswith("tags.lacks: {batch.missing} means nothing in this kind of schedule")
+        assert said.startswith("tags.lacks: {batch.missing} is not a template name in this kind of schedule")
 
 
 @pytest.mark.parametrize(
     ("keys", "where"),
     [
-        (f"{CHANGE}\nexpect: 3", "schedules.s.expect: unknown key; it goes into batch"),
-        (f"{TIME}\nmax_items: 3", "schedules.s.max_items: unknown key; it goes into batch"),
+        (f"{CHANGE}\nexpect: 3", "schedules.s.expect: unknown key; it belongs in batch"),
+        (f"{TIME}\nmax_items: 3", "schedules.s.max_items: unknown key; it belongs in batch"),
         (f"{FOLDER}, expect_by: '06:00'}}", "schedules.s.change.expect_by: unknown key"),
     ],
 )

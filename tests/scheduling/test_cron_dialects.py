@@ -37,18 +37,18 @@ def advised(expression: str) -> str | None:
         ("0 */5 * * * *", "NCRONTAB", "write '*/5 * * * *'"),
         ("0 0 6 * * 1-5", "NCRONTAB", "write '0 6 * * 1-5'"),
         ("30 0 6 * * *", "NCRONTAB", "write '0 6 * * *'; it then runs at second 0 instead of 30"),
-        ("0 0 4 15 * MON", "NCRONTAB", "cannot say: its day-of-month and its day-of-week both have to match"),
-        ("*/30 * * * * *", "NCRONTAB", "cannot say: its seconds '*/30' mean more often than once a minute"),
+        ("0 0 4 15 * MON", "NCRONTAB", "cannot express: its day-of-month and its day-of-week both have to match"),
+        ("*/30 * * * * *", "NCRONTAB", "cannot express: its seconds '*/30' would run it more often than once a minute"),
         ("0 0 6 * * 6/2", "NCRONTAB", "write '0 6 * * 6'"),
         ("0 5/1 6 * * 3/2", "NCRONTAB", "write '5 6 * * 3-6/2'"),
-        ("0 0 22-2 * * *", "NCRONTAB", "a range that wraps around is written as two, 22-23,0-2"),
+        ("0 0 22-2 * * *", "NCRONTAB", "write a range that wraps around as two, 22-23,0-2"),
         ("0 0 12 ? * MON-FRI", "Quartz", "write '0 12 * * mon-fri'"),
         ("0 0 12 ? * 2-6", "Quartz", "write '0 12 * * mon-fri'"),
         ("0 15 10 ? * 6L", "Quartz", "write '15 10 * * 5L'"),
         ("0 15 10 ? * 6#3", "Quartz", "write '15 10 * * fri#3'"),
         ("0 0 12 1/5 * ?", "Quartz", "write '0 12 1/5 * *'"),
         ("0 0 12 ? * FRI-MON", "Quartz", "write '0 12 * * fri,sat,sun,mon'"),
-        ("0 0 12 15W * ?", "Quartz", "which five fields cannot say"),
+        ("0 0 12 15W * ?", "Quartz", "which five fields cannot express"),
         ("0 0 12 * * ? 2027", "Quartz", "write '0 12 * * *'; its year 2027 belongs in start_time and end_time"),
         ("0 10 * * ? *", "EventBridge", "write '0 10 * * *'"),
         ("cron(15 12 * * ? *)", "EventBridge", "write '15 12 * * *'"),
@@ -59,13 +59,13 @@ def advised(expression: str) -> str | None:
         ("TZ=Europe/Berlin 0 6 * * *", "its time zone in front", "write '0 6 * * *' with time_zone: Europe/Berlin"),
         ("CRON_TZ=UTC 0 0 6 * * 1-5", "its time zone in front", "write '0 6 * * 1-5' with time_zone: UTC"),
         ("@daily", "the name @daily", "write '0 0 * * *'"),
-        ("@reboot", "the name @reboot", "cannot say"),
+        ("@reboot", "the name @reboot", "cannot express"),
         ("Mon..Fri 06:00", "systemd", "write '0 6 * * mon-fri'"),
         ("*-*-01 04:30:00", "systemd", "write '30 4 1 * *'"),
         ("weekly", "systemd", "write '0 0 * * mon'"),
         ("0 6 ? * 2-6", "Quartz or EventBridge", "write '0 6 * * mon-fri'"),
-        ("10 * * ? *", "month '?'", "is not made of 1-12 or jan-dec"),
-        ("? ? ? ? ?", "minute '?'", "is not made of 0-59"),
+        ("10 * * ? *", "month '?'", "expected 1-12 or jan-dec"),
+        ("? ? ? ? ?", "minute '?'", "expected 0-59"),
         ("99 0 6 * * *", "expected five fields", "found 6"),
         ("every day at six", "expected five fields", "found 4"),
     ],
@@ -94,7 +94,7 @@ def test_the_error_advises_the_expression_shown_on_the_page(written: str, line: 
     if line:
         assert line in fault
     else:
-        assert "which five fields cannot say" in fault
+        assert "which five fields cannot express" in fault
 
 
 def numbers(low: int, high: int, *, names: list[str] | None = None, base: int = 0) -> st.SearchStrategy[str]:

@@ -94,11 +94,11 @@ def test_a_list_of_one_expression_equals_that_expression() -> None:
         ("cron: ['0 6 * * *', '0 7 * * *']", "cron: expected a mapping of keys to values; write cron: {expression: ["),
         (
             cron_list("0 6 * * *", "0 0 29 2 *", more=", start_time: 2026-03-01T00:00:00, end_time: 2026-04-01T00:00"),
-            "cron.expression[1]: never runs: no occurrence lies between start_time and end_time",
+            "cron.expression[1]: never runs: no occurrence is between start_time and end_time",
         ),
         (
             cron_list("0 6 * * *", "1 6 * * *", more=", start_time: 2026-03-01T00:00:00, end_time: 2026-02-01T00:00"),
-            "cron.end_time: lies before start_time",
+            "cron.end_time: is before start_time",
         ),
     ],
 )

@@ -248,9 +248,9 @@ def test_the_digest_depends_on_the_exclusion(exclude: str) -> None:
         ("{week_days: [Sunnday]}", "exclude.week_days[0]: "),
         (f"{{week_days: {ALL}}}", "exclude.week_days: excludes every day"),
         (f"{{week_days: {ALL}, move: after}}", "exclude.week_days: excludes every day"),
-        ("{holidays: DE-BX}", "exclude.holidays: no such part of DE; did you mean 'DE-"),
+        ("{holidays: DE-BX}", "exclude.holidays: no such subdivision of DE; did you mean 'DE-"),
         ("{holidays: DEU}", "exclude.holidays: no such country; did you mean 'DE'"),
-        ("{holidays: US-BY}", "exclude.holidays: no such part of US"),
+        ("{holidays: US-BY}", "exclude.holidays: no such subdivision of US"),
         ("{holidays: Germany}", "exclude.holidays: no such country"),
         ("{holidays: DE, move: later}", "exclude.move: expected one of none, before, after"),
         ("{holiday: DE}", "exclude.holiday: unknown key; did you mean 'holidays'?"),
@@ -284,14 +284,14 @@ def test_excluded_dates_that_are_all_past_are_a_warning() -> None:
     [warning] = [one for one in warnings_of(loaded, utc("2026-11-01T00:00")) if "exclude" in one.path]
     assert (warning.path, warning.message) == (
         "schedules.s.exclude.dates",
-        "are all past, the last one was 2025-12-26",
+        "are all in the past; the last one was 2025-12-26",
     )
 
 
 @pytest.mark.parametrize("keys", [CHANGE, "manual: {}"])
 def test_exclude_goes_with_time_based_schedules_only(keys: str) -> None:
     assert sentences(file_of(f"{keys}\nexclude: {{holidays: DE}}")) == [
-        "schedules.s.exclude: goes with time-based schedules only"
+        "schedules.s.exclude: is valid only in time-based schedules"
     ]
     assert schedule(keys, top="defaults: {exclude: {holidays: DE}}").trigger if keys == CHANGE else True
 

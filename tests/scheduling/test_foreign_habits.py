@@ -23,7 +23,7 @@ def warned(keys: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{scheduled_time:yyyy-MM-dd}", "has no part of a strftime format; write {scheduled_time:%Y-%m-%d}"),
+        ("{scheduled_time:yyyy-MM-dd}", "contains no strftime directive; write {scheduled_time:%Y-%m-%d}"),
         ("{scheduled_time:yyyy/MM/dd/HH-mm-ss}", "write {scheduled_time:%Y/%m/%d/%H-%M-%S}"),
         ("{scheduled_time:ISO}", "write {scheduled_time:%Y-%m-%d}"),
         ("{ scheduled_time }", "{ scheduled_time } is plain text; write {scheduled_time}"),
@@ -42,12 +42,15 @@ def test_a_misspelled_placeholder_of_ours_is_an_error(text: str, sentence: str) 
     ("text", "sentence"),
     [
         ("@{formatDateTime(utcNow(), yyyy)}", "is sent as text: expressions of Data Factory and Logic Apps are not"),
-        ("@utcNow()", "@utcNow() is sent as text: expressions of Data Factory and Logic Apps are not read"),
+        ("@utcNow()", "@utcNow() is sent as text: expressions of Data Factory and Logic Apps are not supported"),
         ("${{parent.inputs.x}}", "${{parent.inputs.x}} is sent as text: expressions of Azure ML jobs and of Azure Pip"),
-        ("{{ ds }}", "{{ ds }} is sent as text: expressions in double braces are not read"),
+        ("{{ ds }}", "{{ ds }} is sent as text: expressions in double braces are not supported"),
         ("{{scheduled_time}}", "{{scheduled_time}} is sent as the text {scheduled_time}; for its value, write {sch"),
-        ("$(Build.BuildId)", "$(Build.BuildId) is sent as text: variables are not read; for an app setting, write %N"),
-        ("raw/%Y/%m/%d", "%Y/%m/%d is sent as text: formats of a time go into braces, {scheduled_time:%Y/%m/%d}"),
+        (
+            "$(Build.BuildId)",
+            "$(Build.BuildId) is sent as text: variables are not supported; for an app setting, write %N",
+        ),
+        ("raw/%Y/%m/%d", "%Y/%m/%d is sent as text: put time formats into braces, {scheduled_time:%Y/%m/%d}"),
     ],
 )
 @pytest.mark.parametrize("key", ["tags: {{a: '{}'}}", "datapaths: {{a: {{datastore: d, path: '{}'}}}}"])
@@ -68,17 +71,17 @@ def test_plain_text_gives_no_warning(text: str) -> None:
 @pytest.mark.parametrize(
     ("include", "sentence"),
     [
-        (".csv", "'.csv' is the name of one file; for all that end so, write '*.csv'"),
-        ("csv", "'csv' is the name of one file; for all that end so, write '*.csv'"),
-        ("./a.csv", ": . and .. are no folders here; leave them out"),
-        ("../*.csv", ": . and .. are no folders here"),
-        ("a//b.csv", ": a folder between two slashes has no name; write one slash"),
-        (" *.csv", " begins or ends with a blank; leave it out"),
-        ("a /*.csv", ": a folder begins or ends with a blank; leave it out"),
-        ("in/", ": no blob's name ends with /; for all files below it, write it with ** at the end"),
-        ("**/", ": no blob's name ends with /"),
-        ("incoming/*.csv", " is matched below path_on_datastore, which is 'incoming' already; write '*.csv'"),
-        ("incoming", " is matched below path_on_datastore, which is 'incoming' already; write '**'"),
+        (".csv", "'.csv' matches only a file of exactly this name; for all files with this ending, write '*.csv'"),
+        ("csv", "'csv' matches only a file of exactly this name; for all files with this ending, write '*.csv'"),
+        ("./a.csv", ": . and .. have no meaning here; remove them"),
+        ("../*.csv", ": . and .. have no meaning here"),
+        ("a//b.csv", ": two slashes in a row; write one"),
+        (" *.csv", " begins or ends with a space; remove it"),
+        ("a /*.csv", ": a folder begins or ends with a space; remove it"),
+        ("in/", ": no file name ends with /; for all files in the folder, add **"),
+        ("**/", ": no file name ends with /"),
+        ("incoming/*.csv", " is matched below path_on_datastore, which is already 'incoming'; write '*.csv'"),
+        ("incoming", " is matched below path_on_datastore, which is already 'incoming'; write '**'"),
         ("a\\*.csv", ": folders are separated by /"),
     ],
 )
@@ -93,7 +96,7 @@ def test_an_exclude_that_leaves_nothing_is_a_warning() -> None:
     change = CHANGE[:-1]
 
     assert warned(f"{change}, include: ['*.csv'], exclude: ['*.tmp', '*.csv']}}") == [
-        "schedules.s.change.exclude: leaves nothing of what include lets pass"
+        "schedules.s.change.exclude: excludes everything that include matches"
     ]
     assert warned(f"{change}, include: ['*.csv', '*.txt'], exclude: ['*.csv']}}") == []
 
@@ -101,11 +104,14 @@ def test_an_exclude_that_leaves_nothing_is_a_warning() -> None:
 @pytest.mark.parametrize(
     ("folder", "sentence"),
     [
-        ("./in", "'./in': . and .. are no folders here; leave them out"),
-        ("in/../x", "'in/../x': . and .. are no folders here; leave them out"),
-        ("in//x", "'in//x': a folder between two slashes has no name; write one slash"),
-        (" in", "' in' begins or ends with a blank; leave it out"),
-        ("data/in", "'data/in' begins with the container's own name: it would have to lie in itself; leave it out"),
+        ("./in", "'./in': . and .. have no meaning here; remove them"),
+        ("in/../x", "'in/../x': . and .. have no meaning here; remove them"),
+        ("in//x", "'in//x': two slashes in a row; write one"),
+        (" in", "' in' begins or ends with a space; remove it"),
+        (
+            "data/in",
+            "'data/in' begins with the container's name, but the path starts below the container; remove the name",
+        ),
         ("/in/", None),
         ("in/x", None),
     ],
@@ -165,7 +171,7 @@ def test_the_error_for_an_offset_as_time_zone_shows_both_readings(zone: str, sen
     [fault] = sentences(file_of(f"cron: {{expression: 0 4 * * *, time_zone: '{zone}'}}"))
 
     assert "did you mean" not in fault
-    assert "expected a city such as Europe/Berlin, which knows summer time" in fault
+    assert "expected a city such as Europe/Berlin, which has daylight saving time" in fault
     assert fault.endswith(sentence)
 
 
@@ -181,12 +187,12 @@ def test_the_warning_for_a_zone_with_a_fixed_offset_shows_the_offset(zone: str, 
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        ("hours: [0, 12], start_time: 2026-01-01T12:25:00", "has no minutes: it runs at minute 0, where Data Factory, "
-            "Logic Apps and Azure ML's v2 schedules take the minute of start_time; write minutes: [25]"),
-        ("minutes: [30], start_time: 2026-01-01T12:25:00", "has no hours: it runs in hour 0 only, where Data Factory, "
-            "Logic Apps and Azure ML's v2 schedules take the hour of start_time; write hours: [12], or all that are "
-            "meant"),
-        ("minutes: [30]", "has no hours: it runs in hour 0 only; write hours: [0], or all that are meant"),
+        ("hours: [0, 12], start_time: 2026-01-01T12:25:00", "has no minutes, so it runs at minute 0 (Data Factory, "
+            "Logic Apps and Azure ML's v2 schedules take the minute of start_time); write minutes: [25]"),
+        ("minutes: [30], start_time: 2026-01-01T12:25:00", "has no hours, so it runs only in hour 0 (Data Factory, "
+            "Logic Apps and Azure ML's v2 schedules take the hour of start_time); write hours: [12], or list "
+            "all hours"),
+        ("minutes: [30]", "has no hours, so it runs only in hour 0; write hours: [0], or list all hours"),
         ("hours: [4], start_time: 2026-01-01T12:00:00", None),
         ("hours: [4]", None),
         ("hours: [4], minutes: [5], start_time: 2026-01-01T12:25:00", None),
@@ -203,9 +209,9 @@ def test_hours_without_minutes_are_a_warning(keys: str, sentence: str | None) ->
     ("expression", "sentence"),
     [
         ("0 4 25-31 * *", None),
-        ("0 4 25-31,30 * *", "2027-02 has no day 30: it is left out there; L is every month's last day"),
-        ("0 4 29-31 * *", "2026-11 has no day 31: it is left out there; L is every month's last day"),
-        ("48 14 31,1 jun *", "no month of 'jun' has a day 31: it never comes"),
+        ("0 4 25-31,30 * *", "2027-02 has no day 30: it is skipped; for the last day of every month, write L"),
+        ("0 4 29-31 * *", "2026-11 has no day 31: it is skipped; for the last day of every month, write L"),
+        ("48 14 31,1 jun *", "no month of 'jun' has a day 31, so it never runs"),
     ],
 )
 def test_a_short_month_is_a_warning_only_if_it_lacks_a_listed_day(expression: str, sentence: str | None) -> None:

@@ -47,9 +47,9 @@ PIPELINES = "pipelines:\n  p: {endpoint: '%ENDPOINT%'}\n"
         (f"{TIME}\nstatus: true", "status: expected one of Enabled, Disabled"),
         (f"{TIME}\nexperiment_name: true", "experiment_name: expected text; put it in quotes: 'true'"),
         ("cron:\nexpression: 0 4 * * *\ntime_zone: UTC",
-            "cron: is empty, and expression, time_zone stand at its own indentation; indent by two more spaces"),
+            "cron: is empty, and expression, time_zone are at the same indentation; indent them by two more spaces"),
         (f"{TIME}\ntags:\nteam: ml",
-            "tags: is empty, and team stands at its own indentation; indent by two more spaces"),
+            "tags: is empty, and team is at the same indentation; indent it by two more spaces"),
     ],
 )  # fmt: skip
 def test_the_error_shows_the_corrected_line(keys: str, fault: str) -> None:
@@ -60,18 +60,18 @@ def test_the_error_shows_the_corrected_line(keys: str, fault: str) -> None:
     ("text", "faults"),
     [
         (f"{PIPELINES}schedules:\n  nightly:\n  pipeline: p\n  cron: {{expression: 0 4 * * *}}\n  status: Enabled\n",
-            ["schedules.yaml:4: schedules.nightly: is empty, and pipeline, cron, status stand at its own "
-             "indentation; indent by two more spaces"]),
+            ["schedules.yaml:4: schedules.nightly: is empty, and pipeline, cron, status are at the same "
+             "indentation; indent them by two more spaces"]),
         ("pipelines:\np: {endpoint: '%ENDPOINT%'}\nschedules:\nnightly: {pipeline: p}\n",
-            ["schedules.yaml:1: pipelines: is empty, and p stands at its own indentation; indent by two more spaces",
-             "schedules.yaml:3: schedules: is empty, and nightly stands at its own indentation; "
-             "indent by two more spaces"]),
+            ["schedules.yaml:1: pipelines: is empty, and p is at the same indentation; indent it by two more spaces",
+             "schedules.yaml:3: schedules: is empty, and nightly is at the same indentation; "
+             "indent it by two more spaces"]),
         ("pipelines:\n  p:\n  endpoint: '%ENDPOINT%'\nschedules: {}\n",
-            ["schedules.yaml:2: pipelines.p: is empty, and endpoint stands at its own indentation; "
-             "indent by two more spaces"]),
+            ["schedules.yaml:2: pipelines.p: is empty, and endpoint is at the same indentation; "
+             "indent it by two more spaces"]),
         ("workspace:\nname: w\napi: a\npipelines: {}\nschedules: {}\n",
-            ["schedules.yaml:1: workspace: is empty, and name, api stand at its own indentation; "
-             "indent by two more spaces"]),
+            ["schedules.yaml:1: workspace: is empty, and name, api are at the same indentation; "
+             "indent them by two more spaces"]),
         (f"{PIPELINES}schedules:\n- name: nightly\n  pipeline: p\n",
             ['schedules.yaml:3: schedules: [{"name": "nightly", "pipeline": "p"}]: expected a mapping of names to '
              "values; a name is a key here: write nightly: {pipeline: p}, without the dash"]),

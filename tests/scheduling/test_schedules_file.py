@@ -106,10 +106,10 @@ def test_a_default_that_does_not_fit_the_kind_of_schedule_is_ignored() -> None:
 
 
 def test_a_key_that_does_not_fit_the_kind_of_schedule_is_an_error() -> None:
-    assert sentences(file_of(f"batch: {{}}\n{TIME}")) == ["schedules.s.batch: goes with change-based schedules only"]
+    assert sentences(file_of(f"batch: {{}}\n{TIME}")) == ["schedules.s.batch: is valid only in change-based schedules"]
     assert sentences(file_of(f"catchup: all\njitter: 5s\n{CHANGE}")) == [
-        "schedules.s.catchup: goes with time-based schedules only",
-        "schedules.s.jitter: goes with time-based schedules only",
+        "schedules.s.catchup: is valid only in time-based schedules",
+        "schedules.s.jitter: is valid only in time-based schedules",
     ]
 
 
@@ -144,26 +144,30 @@ def test_a_faulty_default_is_reported_once_and_stops_every_schedule() -> None:
         ("max_concurrent_runs: true", "schedules.s.max_concurrent_runs: expected a whole number, 1 or more"),
         (
             "catchup_window: 1 hour",
-            "schedules.s.catchup_window: expected a duration, a number and s, m, h or d, as in 90s, 15m, 2h, 1d",
+            "schedules.s.catchup_window: expected a duration: a number followed by s, m, h or d, "
+            "such as 90s, 15m, 2h or 1d",
         ),
         ("datapaths: {a: {datastore: b}}", "schedules.s.datapaths.a.path: the key is missing"),
         ("datasets: {a: {}}", "schedules.s.datasets.a: expected exactly one of id and name"),
-        ("datasets: {a: {id: x, version: '1'}}", "schedules.s.datasets.a.version: goes with name; an id has its own"),
+        (
+            "datasets: {a: {id: x, version: '1'}}",
+            "schedules.s.datasets.a.version: is valid only with name; an id already names one version",
+        ),
         (
             "pipeline_parameters: {a: 1}\n    datapaths: {a: {datastore: b, path: c}}",
             "schedules.s.pipeline_parameters.a: is also a data path or dataset; keep one of them",
         ),
         (
             "tags: {a: '{blob.path}'}",
-            "schedules.s.tags.a: {blob.path} means nothing in this kind of schedule; "
-            "for plain braces write {{blob.path}}",
+            "schedules.s.tags.a: {blob.path} is not a template name in this kind of schedule; "
+            "for literal braces, write {{blob.path}}",
         ),
         (
             "tags: {a: '{schedule_time}'}",
-            "schedules.s.tags.a: {schedule_time} means nothing; did you mean 'scheduled_time'?; "
-            "for plain braces write {{schedule_time}}",
+            "schedules.s.tags.a: {schedule_time} is not a template name; did you mean 'scheduled_time'?; "
+            "for literal braces, write {{schedule_time}}",
         ),
-        ("tags: {a: '{run_key:%Y}'}", "schedules.s.tags.a: {run_key} is no time and takes no format"),
+        ("tags: {a: '{run_key:%Y}'}", "schedules.s.tags.a: {run_key} is not a time, so it takes no format"),
         ("tags: {a: '{scheduled_time:%Q}'}", "schedules.s.tags.a: %Q is no part of a strftime format"),
         (
             "tags: {a: '{scheduled_time:}'}",
@@ -184,7 +188,10 @@ def test_an_invalid_key_is_one_error(keys: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ("container: Data", "container: a container's name has 3 to 63 lower-case letters, digits and single hyphens"),
+        (
+            "container: Data",
+            "container: a container's name consists of 3 to 63 lower-case letters, digits and single hyphens",
+        ),
         ("container: ddd, min_size: -1", "min_size: expected a whole number, 0 or more"),
         ("container: ddd, include: []", "include: an empty list includes nothing; leave the key out"),
         ("container: ddd, include: '*.csv'", 'include: expected a list; write include: ["*.csv"]'),
@@ -242,14 +249,15 @@ def test_defaults_that_are_no_mapping_are_an_error_and_every_schedule_is_read() 
         ("{endpoint: 'https://x.aether.ms', component: y}",
                 "pipelines.p: expected exactly one of endpoint, published_pipeline, "
                "pipeline_endpoint, batch_endpoint, component; found endpoint, component"),
-        ("{endpoint: 'https://x.aether.ms', version: '1'}", "pipelines.p.version: goes with pipeline_endpoint only"),
+        ("{endpoint: 'https://x.aether.ms', version: '1'}",
+               "pipelines.p.version: is valid only with pipeline_endpoint"),
         ("{published_pipeline: 1-2}", "pipelines.p: a pipeline named by published_pipeline needs the key `workspace` "
                "at the top of the file"),
         ("{endpoint: 'http://example.org/x'}",
          "pipelines.p.endpoint: a token is never sent over plain http; expected https://"),
         ("{endpoint: 'ftp://example.org/x'}", "pipelines.p.endpoint: expected a URL that begins with https://"),
         ("{endpoint: 'https://u:p@example.org/x'}",
-         "pipelines.p.endpoint: a user name or password in a URL is not sent; leave it out"),
+         "pipelines.p.endpoint: a user name or password in a URL is not sent; remove it"),
         ("{endpoint: '%NOPE%'}", "pipelines.p.endpoint: the app setting NOPE does not exist; add it"),
     ],
 )  # fmt: skip
@@ -267,7 +275,7 @@ def test_an_unknown_pipeline_is_an_error_with_the_nearest_name() -> None:
     "name", ["host", "Reconcile", "Registry", "run_status_changed", "storage_renamed", "api_x", "API_y"]
 )
 def test_the_names_of_the_apps_own_functions_are_reserved(name: str) -> None:
-    fault = f"schedules.{name}: this name is taken by a function of the app; choose another"
+    fault = f"schedules.{name}: a function of the app already has this name; choose another"
 
     assert sentences(file_of(TIME, name=name)) == [fault]
 
@@ -276,14 +284,14 @@ def test_the_names_of_the_apps_own_functions_are_reserved(name: str) -> None:
 def test_invalid_function_names_are_errors(name: str) -> None:
     (only,) = sentences(file_of(TIME, name=name))
 
-    assert only.endswith("a schedule's name starts with a letter, has letters, digits, - and _ only, "
-                         "and at most 100 of them")  # fmt: skip
+    assert only.endswith("a schedule's name starts with a letter, contains only letters, digits, - and _, "
+                         "and has at most 100 characters")  # fmt: skip
 
 
 def test_names_that_differ_only_in_case_are_an_error() -> None:
     text = file_of(TIME) + f"  S:\n    pipeline: p\n    {TIME}\n"
 
-    assert sentences(text) == ["schedules.S: differs from 's' in upper and lower case only; choose another"]
+    assert sentences(text) == ["schedules.S: differs from 's' only in upper and lower case; choose another"]
 
 
 def test_one_faulty_schedule_does_not_stop_the_others() -> None:
@@ -309,7 +317,7 @@ def test_a_setting_in_the_trigger_is_filled_in_at_load_and_must_exist() -> None:
         "schedules.s.cron.expression: the app setting CRON does not exist; add it, or write the value here"
     ]
     assert sentences(text, {**SETTINGS, "CRON": "0 25 * * *"}) == [
-        "schedules.s.cron.expression: hour '…' is not made of 0-23, lists, ranges and steps"
+        "schedules.s.cron.expression: hour '…': expected 0-23, or lists, ranges and steps of them"
     ]
     assert sentences(text, {**SETTINGS, "CRON": "0 5 * * *"}) == []
 
@@ -362,7 +370,7 @@ schedules:
         ("change: {datastore: d, container: ccc, polling_interval: 1000000}", "change.polling_interval: expected"),
         ("recurrence: {frequency: Minute, interval: 9999999999999}", "recurrence.interval: expected a whole number"),
         ("recurrence: {frequency: Month, interval: 100001}", None),
-        ("cron: {expression: '* * \u00b2 * *'}", "cron.expression: day-of-month '\u00b2' is not made of"),
+        ("cron: {expression: '* * \u00b2 * *'}", "cron.expression: day-of-month '\u00b2': expected"),
     ],
 )
 def test_an_absurdly_large_number_does_not_affect_other_schedules(keys: str, fault: str | None) -> None:

@@ -82,19 +82,19 @@ def test_a_blobs_modification_time_can_be_shifted() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{scheduled_time-1y:%Y}", "1y is no time to shift by; write a number and one of m, h, d, w or mo"),
-        ("{scheduled_time-1M}", "1M is no time to shift by"),
-        ("{scheduled_time-1}", "1 is no time to shift by"),
-        ("{scheduled_time-1d2h}", "1d2h is no time to shift by"),
+        ("{scheduled_time-1y:%Y}", "1y is not a valid shift; write a number and one of m, h, d, w or mo"),
+        ("{scheduled_time-1M}", "1M is not a valid shift"),
+        ("{scheduled_time-1}", "1 is not a valid shift"),
+        ("{scheduled_time-1d2h}", "1d2h is not a valid shift"),
         ("{scheduled_time-99999999999d}", "99999999999d is more than 100 years"),
         ("{scheduled_time-1300mo}", "-1300mo is more than 100 years"),
-        ("{run_key-1d}", "{run_key} is no time and takes no shift"),
-        ("{schedule_time-1d}", "{schedule_time} means nothing; did you mean 'scheduled_time'?"),
+        ("{run_key-1d}", "{run_key} is not a time, so it takes no shift"),
+        ("{schedule_time-1d}", "{schedule_time} is not a template name; did you mean 'scheduled_time'?"),
         ("{scheduled_time - 1d:%Y}", "{scheduled_time - 1d:%Y} is plain text; write {scheduled_time-1d:%Y}"),
         ("{scheduled_time -1d}", "{scheduled_time -1d} is plain text; write {scheduled_time-1d}"),
         (
             "{scheduled_time-1d:yyyy}",
-            "{scheduled_time-1d:yyyy} has no part of a strftime format; write {scheduled_time-1d:%Y}",
+            "{scheduled_time-1d:yyyy} contains no strftime directive; write {scheduled_time-1d:%Y}",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_an_invalid_time_shift_is_one_error(text: str, sentence: str) -> None:
 def test_only_time_based_schedules_have_a_previous_time(keys: str) -> None:
     [fault] = sentences(file_of(f"{keys}\ntags: {{a: '{{previous_time}}'}}"))
 
-    assert "{previous_time} means nothing in this kind of schedule" in fault
+    assert "{previous_time} is not a template name in this kind of schedule" in fault
 
 
 def test_a_default_with_previous_time_applies_to_time_based_schedules_only() -> None:
@@ -216,11 +216,11 @@ def test_a_skipped_row_names_the_window_that_no_run_covers() -> None:
 @pytest.mark.parametrize(
     ("policy", "sentences_of"),
     [
-        ("", ["catchup latest starts no run for the windows of missed occurrences; write catchup: all"]),
+        ("", ["catchup latest starts no run for the time windows of missed occurrences; write catchup: all"]),
         ("catchup: all", []),
         (
             "catchup: all\noverlap: skip",
-            ["overlap skip starts no run for the windows of skipped occurrences; write overlap: buffer_all"],
+            ["overlap skip starts no run for the time windows of skipped occurrences; write overlap: buffer_all"],
         ),
         ("catchup: all\noverlap: buffer_all", []),
     ],

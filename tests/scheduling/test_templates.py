@@ -79,5 +79,5 @@ def test_a_time_format_with_an_invisible_character_is_an_error(character: str) -
     """strftime would silently cut the text off after a NUL."""
     found = sentences(file_of(f'pipeline_parameters: {{n: "{{scheduled_time:%Y{character}%m}}"}}\n{TIME}'))
 
-    assert [one for one in found if "cannot be seen" in one] == found
+    assert [one for one in found if "has an invisible character" in one] == found
     assert len(found) == 1

@@ -217,7 +217,7 @@ def test_a_recurrence_is_accepted_if_the_sdk_accepts_it(case: dict[str, Any]) ->
         ),
         (
             "recurrence: {frequency: Day, interval: 1, start_time: not a date}",
-            "recurrence.start_time: expected a wall-clock reading such as 2026-11-01T00:00:00",
+            "recurrence.start_time: expected a date and time such as 2026-11-01T00:00:00",
         ),
         (
             "recurrence: {frequency: Day, interval: 1, start_time: 2026-02-30}",
@@ -229,11 +229,11 @@ def test_a_recurrence_is_accepted_if_the_sdk_accepts_it(case: dict[str, Any]) ->
         ),
         (
             "recurrence: {frequency: Hour, interval: 1, minutes: []}",
-            "recurrence.minutes: goes with Day, Week and Month; Hour counts elapsed time",
+            "recurrence.minutes: is valid only with Day, Week and Month; Hour counts elapsed time",
         ),
         (
             "recurrence: {frequency: Day, interval: 1, month_days: [1]}",
-            "recurrence.month_days: goes with frequency Month only",
+            "recurrence.month_days: is valid only with frequency Month",
         ),
         (
             "recurrence: {frequency: Month, interval: 1, month_days: [32, Last, true]}",
@@ -241,11 +241,11 @@ def test_a_recurrence_is_accepted_if_the_sdk_accepts_it(case: dict[str, Any]) ->
         ),
         (
             "recurrence: {frequency: Month, interval: 12, month_days: [30], start_time: 2026-02-01T00:00:00}",
-            "recurrence: never runs: no occurrence lies between start_time and end_time",
+            "recurrence: never runs: no occurrence is between start_time and end_time",
         ),
         (
             "cron: {expression: '* * * * *', start_time: 2026-02-01, end_time: 2026-01-01}",
-            "cron.end_time: lies before start_time (2026-02-01)",
+            "cron.end_time: is before start_time (2026-02-01)",
         ),
         ("cron: {expression: '* * * * *', time_zone: Europe/Berln}", "cron.time_zone: no such time zone; "
             "did you mean 'Europe/Berlin'?; expected a name such as America/New_York or UTC"),
@@ -253,8 +253,8 @@ def test_a_recurrence_is_accepted_if_the_sdk_accepts_it(case: dict[str, Any]) ->
             "cron.expression: this is NCRONTAB; write '30 4 * * *'"),
         ("cron: {expression: '@daily'}",
             "cron.expression: this is the name @daily; write '0 0 * * *'"),
-        ("cron: {expression: '0 22-2 * * *'}", "cron.expression: hour '22-2' is not made of 0-23, lists, ranges and "
-            "steps; a range that wraps around is written as two, 22-23,0-2"),
+        ("cron: {expression: '0 22-2 * * *'}", "cron.expression: hour '22-2': expected 0-23, or lists, ranges and "
+            "steps of them; write a range that wraps around as two, 22-23,0-2"),
         ("cron: {expression: '0 0 30 2 *'}", "cron.expression: day-of-month '30': no month of '2' has that day"),
         ("cron: {expression: '* * *'}", "cron.expression: expected five fields (minute hour day-of-month month "
             "day-of-week), found 3"),

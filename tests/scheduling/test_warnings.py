@@ -18,7 +18,7 @@ def daily(at: str, zone: str, **other: str) -> str:
 
 
 RIGA_GAP = "03:30 does not exist on 2027-03-28 (clock change in Europe/Riga): it runs when the gap ends, at 04:00"
-RIGA_FOLD = "03:30 comes twice on 2027-10-31 (clock change in Europe/Riga): it runs once, the first time"
+RIGA_FOLD = "03:30 occurs twice on 2027-10-31 (clock change in Europe/Riga): it runs once, the first time"
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ RIGA_FOLD = "03:30 comes twice on 2027-10-31 (clock change in Europe/Riga): it r
         (
             daily("03:30", "Europe/Riga", end_time="2026-01-01"),
             "2026-11-21T12:00",
-            ["never runs again: its last occurrence is past"],
+            ["never runs again: its last occurrence is in the past"],
         ),
         # Tehran has kept one offset since 2022; Lord Howe moves by half an hour.
         (daily("00:30", "Asia/Tehran"), "2026-11-21T12:00", []),
         (
             daily("01:45", "Australia/Lord_Howe"),
             "2026-11-21T12:00",
-            ["01:45 comes twice on 2027-04-04 (clock change in Australia/Lord_Howe): it runs once, the first time"],
+            ["01:45 occurs twice on 2027-04-04 (clock change in Australia/Lord_Howe): it runs once, the first time"],
         ),
         # A weekly time meets the clock change only on its own day.
         ("cron: {expression: 30 2 * * mon-sat, time_zone: Europe/Berlin}", "2026-11-21T12:00", []),
@@ -60,11 +60,11 @@ def test_a_time_that_falls_into_a_clock_change_is_a_warning_with_its_date(
     [
         (
             "recurrence: {frequency: Month, interval: 1, month_days: [29, 31]}",
-            "recurrence: 2026-11 has no day 31: it is left out there; last is every month's last day",
+            "recurrence: 2026-11 has no day 31: it is skipped; for the last day of every month, write last",
         ),
         (
             "recurrence: {frequency: Month, interval: 3, month_days: [30], start_time: 2026-11-01T04:00:00}",
-            "recurrence: 2027-02 has no day 30: it is left out there; last is every month's last day",
+            "recurrence: 2027-02 has no day 30: it is skipped; for the last day of every month, write last",
         ),
         (
             "recurrence: {frequency: Month, interval: 2, start_time: 2026-12-31T04:00:00}",
@@ -77,19 +77,18 @@ def test_a_time_that_falls_into_a_clock_change_is_a_warning_with_its_date(
         ),
         (
             "cron: {expression: 0 0 15 * fri, start_time: 2028-01-01}",
-            "cron.expression: runs 62 times a year: on days that match 15 or fri; "
-            "five fields cannot say that both must match",
+            "cron.expression: runs 62 times a year: on days that match 15 or fri; five fields cannot require both",
         ),
         ("cron: {expression: '0 0 */2 * fri'}", None),
         (
             "cron: {expression: 0 4 30 * *}",
-            "cron.expression: 2027-02 has no day 30: it is left out there; L is every month's last day",
+            "cron.expression: 2027-02 has no day 30: it is skipped; for the last day of every month, write L",
         ),
         ("recurrence: {frequency: Month, interval: 1, month_days: [31, last]}", None),
         ("recurrence: {frequency: Month, interval: 1, month_days: [28]}", None),
         (
             "recurrence: {frequency: Month, interval: 1, month_days: [31], end_time: 2026-11-01T00:00:00}",
-            "recurrence: never runs again: its last occurrence is past",
+            "recurrence: never runs again: its last occurrence is in the past",
         ),
         ("cron: {expression: 0 4 31 1 *}", None),
         ("cron: {expression: 0 4 1-31 * *}", None),
@@ -103,14 +102,14 @@ def test_a_day_that_some_months_lack_is_a_warning_with_the_next_such_month(keys:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("*/45 * * * *", "*/45 begins anew with every hour: after 2026-11-21 12:45 comes 2026-11-21 13:00"),
-        ("7/25 * * * *", "7/25 begins anew with every hour: after 2026-11-21 12:57 comes 2026-11-21 13:07"),
-        ("0 */5 * * *", "*/5 begins anew with every day: after 2026-11-21 20:00 comes 2026-11-22 00:00"),
-        ("0 4 */2 * *", "*/2 begins anew with every month: after 2026-12-31 04:00 comes 2027-01-01 04:00"),
-        ("0 4 1 */5 *", "*/5 begins anew with every year: after 2027-11-01 04:00 comes 2028-01-01 04:00"),
-        ("0 4 * * */2", "*/2 begins anew with every week: after 2026-11-21 04:00 comes 2026-11-22 04:00"),
-        ("*/90 * * * *", "*/90 runs once every hour: a step counts within its field only"),
-        ("0 */36 * * *", "*/36 runs once every day: a step counts within its field only"),
+        ("*/45 * * * *", "*/45 starts over every hour: after 2026-11-21 12:45 comes 2026-11-21 13:00"),
+        ("7/25 * * * *", "7/25 starts over every hour: after 2026-11-21 12:57 comes 2026-11-21 13:07"),
+        ("0 */5 * * *", "*/5 starts over every day: after 2026-11-21 20:00 comes 2026-11-22 00:00"),
+        ("0 4 */2 * *", "*/2 starts over every month: after 2026-12-31 04:00 comes 2027-01-01 04:00"),
+        ("0 4 1 */5 *", "*/5 starts over every year: after 2027-11-01 04:00 comes 2028-01-01 04:00"),
+        ("0 4 * * */2", "*/2 starts over every week: after 2026-11-21 04:00 comes 2026-11-22 04:00"),
+        ("*/90 * * * *", "*/90 runs once every hour: a step counts only within its field"),
+        ("0 */36 * * *", "*/36 runs once every day: a step counts only within its field"),
         ("*/15 */6 * */3 *", None),
         ("5/20 * * * *", None),
         ("*/1 */1 */1 */1 */1", None),
@@ -126,11 +125,11 @@ def test_a_step_that_does_not_divide_evenly_is_a_warning_with_an_example(express
 @pytest.mark.parametrize(
     ("keys", "key"),
     [
-        ("path_on_datastore: '*.csv'", "path_on_datastore: is a folder's plain name"),
-        ("polling_interval: 0", "polling_interval: 0: no sweep, so an upload whose event is lost or dropped"),
+        ("path_on_datastore: '*.csv'", "path_on_datastore: is a plain folder path"),
+        ("polling_interval: 0", "polling_interval: 0: sweeps are off, so an upload whose event is lost starts nothing"),
         ("include: ['*.{csv,txt}']", "include: '*.{csv,txt}': braces are plain characters here"),
-        ("include: [/a.csv]", "include: '/a.csv': globs are matched below path_on_datastore"),
-        ("include: [a/*.csv]", "include: 'a/*.csv' reaches into folders, but recursive is false"),
+        ("include: [/a.csv]", "include: '/a.csv': globs are matched against the path below path_on_datastore"),
+        ("include: [a/*.csv]", "include: 'a/*.csv' matches files in subfolders, but recursive is false"),
     ],
 )
 def test_change_keys_that_are_probably_mistakes_are_a_warning(keys: str, key: str) -> None:
@@ -159,9 +158,10 @@ def test_limits_without_effect_are_a_warning() -> None:
     text = file_of("overlap: cancel_other\ncron: {expression: 0 4 * * *}", pipeline=batch)
     unreachable = [str(warning) for warning in warnings_of(config(text), utc("2026-11-21T12:00"))]
 
-    assert both == ["schedules.s.max_concurrent_runs: has no effect: overlap skip lets one run be open at a time"]
+    assert both == ["schedules.s.max_concurrent_runs: has no effect: overlap skip allows only one open run"]
     assert [sentence.partition(" schedules.s.")[2] for sentence in unreachable] == [
-        "overlap: a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait"
+        "overlap: runs of a batch endpoint can be canceled only with the key `workspace`, which is missing: "
+        "new runs wait"
     ]
 
 
@@ -201,4 +201,4 @@ def test_an_experiment_that_the_sdk_would_refuse_is_named(name: str, odd: str | 
         for one in warned(f"cron: {{expression: 0 4 * * *}}\nexperiment_name: '{name}'")
     ]
 
-    assert said == ([f"schedules.s.experiment_name: has {odd}"] if odd else [])
+    assert said == ([f"schedules.s.experiment_name: contains {odd}"] if odd else [])

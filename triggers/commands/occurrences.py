@@ -42,7 +42,7 @@ from .levers import Refused, named_schedule
 
 _CLOCK_CHANGES: Final = {
     ClockChange.GAP.value: "  (clock change: its time does not exist that day, it runs when the gap ends)",
-    ClockChange.FOLD.value: "  (clock change: this reading comes twice that day)",
+    ClockChange.FOLD.value: "  (clock change: this time occurs twice that day)",
 }
 
 

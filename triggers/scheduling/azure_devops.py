@@ -37,13 +37,13 @@ def callback_problem(callback: AzureDevOps, allowed: Sequence[str]) -> str | Non
     host = address.hostname or ""
     if host not in allowed:
         if host != _DEV_AZURE and not _VISUAL_STUDIO.match(host):
-            return f"plan_url: {host} is neither dev.azure.com nor NAME.visualstudio.com, nor among CALLBACK_HOSTS"
+            return f"plan_url: {host} is not dev.azure.com, NAME.visualstudio.com or one of CALLBACK_HOSTS"
         if address.scheme != "https" or address.port not in {None, 443}:
-            return f"plan_url: {host} is called over https and on port 443 only"
+            return f"plan_url: {host} is called only over https, on port 443"
     if "?" in callback.plan_url or "#" in callback.plan_url:
-        return "plan_url: expected the collection's address alone, https://dev.azure.com/ORGANIZATION/"
+        return "plan_url: expected only the collection's address, https://dev.azure.com/ORGANIZATION/"
     if not (callback.auth_token.isascii() and callback.auth_token.isprintable()):
-        return "auth_token: contains characters that no token has"
+        return "auth_token: contains characters that are not allowed in a token"
     return None
 
 

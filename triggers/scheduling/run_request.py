@@ -75,7 +75,7 @@ def too_large(request: RunRequest) -> str | None:
     size = len(json.encode(request).decode())
     if size <= LARGEST_REQUEST:
         return None
-    return f"the request has {size:,} characters, and the ledger keeps at most {LARGEST_REQUEST:,}"
+    return f"the request has {size:,} characters, but the ledger can store at most {LARGEST_REQUEST:,}"
 
 
 RUN_KEY_TAG: Final = "trigger_run_key"

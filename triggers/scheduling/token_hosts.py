@@ -43,7 +43,7 @@ def _problem(url: str, listed: str) -> str | None:
     if _HOST.match(host) and any(_admits(entry, host, port) for entry in (*_AZURE, *_entries(listed))):
         return None
     return (
-        "no token is sent to this host, or this port of it: it is not Azure's; "
+        "no token is sent to this host or port, because it is not Azure's; "
         f"if you trust it, add it to the app setting {SETTING}"
     )
 

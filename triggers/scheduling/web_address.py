@@ -15,9 +15,9 @@ def url_problem(url: str) -> str | None:
     if parts.scheme not in ("https", "http") or not host or re.search(r"[\s\x00-\x1f\\]", url):
         return "expected a URL that begins with https://"
     if parts.fragment or url.endswith("#"):
-        return "what follows a # is never sent; leave it out"
+        return "the part after # is never sent; remove it"
     if parts.username is not None:
-        return "a user name or password in a URL is not sent; leave it out"
+        return "a user name or password in a URL is not sent; remove it"
     if parts.scheme == "http" and not is_loopback(host):
         return "a token is never sent over plain http; expected https://"
     return None

@@ -26,7 +26,7 @@ def without_broken_chains(
                 faults.add(path, upstream, f"no such schedule{nearest(upstream, others)}")
                 broken.add(name)
         if way := _circle(follows, name):
-            faults.add(path, None, f"a circle, which would never end: {' → '.join(reversed(way))}")
+            faults.add(path, None, f"these schedules would start one another forever: {' → '.join(reversed(way))}")
             broken.add(name)
     return {name: one for name, one in schedules.items() if name not in broken}
 

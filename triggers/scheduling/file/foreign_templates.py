@@ -10,10 +10,16 @@ from .texts import ALL_NAMES
 
 _TIME: Final = "for the time, write {scheduled_time:%Y-%m-%d}"
 _FOREIGN: Final = (
-    (re.compile(r"\$\{\{[^{}]*\}\}"), f"expressions of Azure ML jobs and of Azure Pipelines are not read; {_TIME}"),
-    (re.compile(r"@\{[^{}]*\}|\A@\w+\(.*\)"), f"expressions of Data Factory and Logic Apps are not read; {_TIME}"),
-    (re.compile(r"\{\{\s[^{}]*\}\}|\{\{[^{}]*\s\}\}"), f"expressions in double braces are not read; {_TIME}"),
-    (re.compile(r"\$\(\w[\w.]*\)|\$\{\w+\}|\$env:\w+"), "variables are not read; for an app setting, write %NAME%"),
+    (
+        re.compile(r"\$\{\{[^{}]*\}\}"),
+        f"expressions of Azure ML jobs and of Azure Pipelines are not supported; {_TIME}",
+    ),
+    (re.compile(r"@\{[^{}]*\}|\A@\w+\(.*\)"), f"expressions of Data Factory and Logic Apps are not supported; {_TIME}"),
+    (re.compile(r"\{\{\s[^{}]*\}\}|\{\{[^{}]*\s\}\}"), f"expressions in double braces are not supported; {_TIME}"),
+    (
+        re.compile(r"\$\(\w[\w.]*\)|\$\{\w+\}|\$env:\w+"),
+        "variables are not supported; for an app setting, write %NAME%",
+    ),
 )
 _TIME_FORMAT: Final = re.compile(r"(?<!\w)%[YmdHM](?:[-_/.: ]?%[YmdHMS])*(?!\w)")
 
@@ -33,7 +39,7 @@ def _about(text: str) -> str | None:
         if not isinstance(token, str):
             continue
         if found := _TIME_FORMAT.search(token):
-            return f"{found[0]} is sent as text: formats of a time go into braces, {{scheduled_time:{found[0]}}}"
+            return f"{found[0]} is sent as text: put time formats into braces, {{scheduled_time:{found[0]}}}"
         if token.startswith("{") and token[1:-1] in ALL_NAMES:
             return f"{{{token}}} is sent as the text {token}; for its value, write {token}"
     return None

@@ -71,14 +71,14 @@ def _never_again(trigger: TimeTrigger, now: datetime) -> str:
     rules = trigger.rules if isinstance(trigger, Excluding) else trigger
     if next_after(rules, now, 1):
         return "never runs again: all of its occurrences are on excluded days"
-    return "never runs again: its last occurrence is past"
+    return "never runs again: its last occurrence is in the past"
 
 
 def _past_dates(trigger: TimeTrigger, now: datetime) -> Iterator[tuple[str, str]]:
     """Warn if all dates are past: they belong to one year, and are easily forgotten in the next."""
     dates = trigger.exclusion.dates if isinstance(trigger, Excluding) else ()
     if dates and max(dates) < wall_clock(now, trigger.zone).date():
-        yield "exclude.dates", f"are all past, the last one was {max(dates)}"
+        yield "exclude.dates", f"are all in the past; the last one was {max(dates)}"
 
 
 def _of_rule(rule: Rule, now: datetime, *, clock_changes: bool) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _clock_changes(trigger: WallClock, now: datetime) -> Iterator[str]:
             if is_gap:
                 yield f"{met % 'does not exist'}: it runs when the gap ends, at {_clock(end % DAY)}"
             else:
-                yield f"{met % 'comes twice'}: it runs once, the first time"
+                yield f"{met % 'occurs twice'}: it runs once, the first time"
 
 
 def _short_months(trigger: Rule, now: datetime) -> Iterator[str]:
@@ -124,10 +124,11 @@ def _short_months(trigger: Rule, now: datetime) -> Iterator[str]:
         if isinstance(trigger, Recurrence) and not trigger.month_days:
             what = "it runs on the month's last day, since the day comes from start_time"
         elif isinstance(trigger, Cron) and _never_comes(trigger, missing[0]):
-            yield f"no month of {trigger.expression.split()[3]!r} has a day {missing[0]}: it never comes"
+            yield f"no month of {trigger.expression.split()[3]!r} has a day {missing[0]}, so it never runs"
             return
         else:
-            what = f"it is left out there; {'L' if isinstance(trigger, Cron) else 'last'} is every month's last day"
+            last = "L" if isinstance(trigger, Cron) else "last"
+            what = f"it is skipped; for the last day of every month, write {last}"
         yield f"{year}-{month:02} has no day {missing[0]}: {what}"
         return
 
@@ -149,11 +150,11 @@ def _half_clock_time(schedule: TimeSchedule) -> Iterator[str]:
         begins = reading(start, schedule.zone)
     elsewhere = "Data Factory, Logic Apps and Azure ML's v2 schedules take the %s of start_time"
     if written.get("hours") and begins is not None and begins.minute:
-        yield f"has no minutes: it runs at minute 0, where {elsewhere % 'minute'}; write minutes: [{begins.minute}]"
+        yield f"has no minutes, so it runs at minute 0 ({elsewhere % 'minute'}); write minutes: [{begins.minute}]"
     if written.get("minutes"):
         hours = f"[{begins.hour}]" if begins is not None else "[0]"
-        where = f", where {elsewhere % 'hour'}" if begins is not None and begins.hour else ""
-        yield f"has no hours: it runs in hour 0 only{where}; write hours: {hours}, or all that are meant"
+        where = f" ({elsewhere % 'hour'})" if begins is not None and begins.hour else ""
+        yield f"has no hours, so it runs only in hour 0{where}; write hours: {hours}, or list all hours"
 
 
 def _windows(schedule: TimeSchedule) -> Iterator[tuple[str, str]]:
@@ -162,10 +163,10 @@ def _windows(schedule: TimeSchedule) -> Iterator[tuple[str, str]]:
     if key is None:
         return
     if schedule.catchup is not Catchup.ALL:
-        left_out = f"catchup {schedule.catchup.value} starts no run for the windows of missed occurrences"
+        left_out = f"catchup {schedule.catchup.value} starts no run for the time windows of missed occurrences"
         yield key, f"{left_out}; write catchup: all"
     if schedule.overlap not in (Overlap.ALLOW, Overlap.BUFFER_ALL):
-        left_out = f"overlap {schedule.overlap.value} starts no run for the windows of skipped occurrences"
+        left_out = f"overlap {schedule.overlap.value} starts no run for the time windows of skipped occurrences"
         yield key, f"{left_out}; write overlap: buffer_all"
 
 
@@ -176,7 +177,7 @@ def _fixed_offset(trigger: TimeTrigger, now: datetime) -> Iterator[str]:
         return
     offset = now.astimezone(trigger.zone).strftime("%z")
     shown = f"UTC{offset[:3]}:{offset[3:]}"
-    yield f"time_zone {name} is {shown} all year; a city, such as America/New_York, knows summer time"
+    yield f"time_zone {name} is {shown} all year; for daylight saving time, name a city, such as America/New_York"
 
 
 def _either_day(trigger: Cron, now: datetime) -> Iterator[str]:
@@ -188,7 +189,7 @@ def _either_day(trigger: Cron, now: datetime) -> Iterator[str]:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     number = count_between(replace(trigger, start=None, end=None), today, today + timedelta(days=365))
     both = both_days(fields)
-    instead = f"for days that match both, write {both!r}" if both else "five fields cannot say that both must match"
+    instead = f"for days that match both, write {both!r}" if both else "five fields cannot require both"
     yield f"runs {number} times a year: on days that match {day_of_month} or {day_of_week}; {instead}"
 
 
@@ -201,7 +202,7 @@ def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:
         if field.size and field.size % int(step) == 0:
             continue
         if span == "*" and field.size and int(step) >= field.size:
-            yield f"{text} runs once every {field.anew}: a step counts within its field only"
+            yield f"{text} runs once every {field.anew}: a step counts only within its field"
             continue
         begin = max(now, trigger.start or now)
         readings = _readings(trigger, begin) if position < _DAY_FIELDS else _first_readings(trigger, begin)
@@ -209,7 +210,7 @@ def _uneven_steps(trigger: Cron, now: datetime) -> Iterator[str]:
             is_anew = field.value(other) < field.value(one)
             if is_anew and other - one < field.unit * int(step) and not _is_after_end(trigger, other):
                 pair = f"after {one:%Y-%m-%d %H:%M} comes {other:%Y-%m-%d %H:%M}"
-                yield f"{text} begins anew with every {field.anew}: {pair}"
+                yield f"{text} starts over every {field.anew}: {pair}"
                 break
 
 

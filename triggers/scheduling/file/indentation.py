@@ -73,8 +73,12 @@ def _note(mapping: dict[str, Tree], path: str, belongs: Callable[[str, str], boo
         else:
             owner = key if value is None else None
     for owner, keys in misplaced.items():
-        said = f"is empty, and {', '.join(keys)} {'stands' if len(keys) == 1 else 'stand'} at its own indentation"
-        faults.add(f"{path}.{owner}" if path else owner, None, f"{said}; indent by two more spaces")
+        said = f"is empty, and {', '.join(keys)} {'is' if len(keys) == 1 else 'are'} at the same indentation"
+        faults.add(
+            f"{path}.{owner}" if path else owner,
+            None,
+            f"{said}; indent {'it' if len(keys) == 1 else 'them'} by two more spaces",
+        )
         mapping[owner] = INVALID
         for key in keys:
             del mapping[key]

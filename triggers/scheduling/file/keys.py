@@ -85,14 +85,17 @@ class PipelineKeys(Keys, frozen=True, kw_only=True):
     endpoint: Annotated[OptionalText, Meta(description="the REST endpoint, as the studio shows it")] = None
     published_pipeline: Annotated[OptionalText, Meta(description="the id of a published pipeline")] = None
     pipeline_endpoint: Annotated[OptionalText, Meta(description="the name or id of a pipeline endpoint")] = None
-    version: Annotated[OptionalVersion, Meta(description="of the pipeline endpoint; absent: its default version")] = (
-        None
-    )
+    version: Annotated[
+        OptionalVersion, Meta(description="the version of the pipeline endpoint; default: its default version")
+    ] = None
     batch_endpoint: Annotated[OptionalText, Meta(description="the scoring URI of a v2 batch endpoint")] = None
-    deployment: Annotated[OptionalText, Meta(description="of the batch endpoint; absent: its default")] = None
+    deployment: Annotated[
+        OptionalText, Meta(description="the deployment of the batch endpoint; default: its default deployment")
+    ] = None
     component: Annotated[OptionalText, Meta(description="a v2 pipeline component, azureml:NAME:VERSION")] = None
     workspace: Annotated[
-        WorkspaceKeys | None, Meta(description="where its runs are polled; default: the workspace of the file")
+        WorkspaceKeys | None,
+        Meta(description="the workspace in which its runs are polled; default: the key workspace of the file"),
     ] = None
 
 
@@ -184,8 +187,10 @@ class ChangeKeys(Keys, frozen=True, kw_only=True):
     data_path_parameter_name: OptionalText = None
     data_path: Annotated[str, _one_of(DataPathKind)] = DataPathKind.FILE.value
     unchanged: Annotated[str, _one_of(("skip", "start"))] = "skip"
-    expected_every: Annotated[Duration | None, Meta(description="a longer time without a change is reported")] = None
-    polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0 = never")] = 5
+    expected_every: Annotated[
+        Duration | None, Meta(description="a longer time without a change is reported as overdue")
+    ] = None
+    polling_interval: Annotated[int, Meta(ge=0, le=525_600, description="minutes between sweeps; 0: no sweeps")] = 5
     start_time: WallClock | None = None
 
 
@@ -209,7 +214,9 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
     may_be_empty = True
 
     quiet: Annotated[Duration | None, Meta(description="time without a new file; default: 5m, with expect 0s")] = None
-    max_wait: Annotated[Duration | None, Meta(description="for the first file; default: 30m, with expect 6h")] = None
+    max_wait: Annotated[
+        Duration | None, Meta(description="the longest time after the first file; default: 30m, with expect 6h")
+    ] = None
     max_items: Annotated[Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="default: 5000")] = None
     group_by: Annotated[str, _one_of(("folder", "schedule"))] = "schedule"
     expect: Annotated[
@@ -217,7 +224,7 @@ class BatchKeys(Keys, frozen=True, kw_only=True):
         Meta(description="what makes a set complete: a number of files, or a glob for each"),
     ] = None
     expect_by: Annotated[TimeOfDay | None, Meta(description="the deadline, instead of max_wait")] = None
-    time_zone: Annotated[ZoneName | None, Meta(description="of expect_by; default: UTC")] = None
+    time_zone: Annotated[ZoneName | None, Meta(description="the zone of expect_by; default: UTC")] = None
     incomplete: Annotated[str, _one_of(("start", "skip"))] | None = None
 
 
@@ -251,9 +258,9 @@ class CommonKeys(Keys, frozen=True, kw_only=True):
     pipeline_parameters: dict[str, Annotated[Scalar, Meta(extra={"request_text": True})]] | None = None
     datapaths: dict[str, DatapathKeys] | None = None
     datasets: dict[str, DatasetKeys] | None = None
-    continue_on_step_failure: Annotated[bool | None, Meta(description="absent: the pipeline's own setting")] = None
+    continue_on_step_failure: Annotated[bool | None, Meta(description="default: the pipeline's own setting")] = None
     parent_run_id: OptionalText = None
-    run_source: Annotated[OptionalText, Meta(description="RunSource, which the studio shows; default: API")] = None
+    run_source: Annotated[OptionalText, Meta(description="the RunSource that the studio shows; default: API")] = None
     status: Annotated[str, _one_of(("Enabled", "Disabled"), either_case=True)] = "Enabled"
     catchup_window: Duration = "1h"
     catchup: Annotated[str, _one_of(Catchup)] = Catchup.LATEST.value

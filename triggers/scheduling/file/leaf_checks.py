@@ -27,7 +27,11 @@ def duration(text: str) -> timedelta:
 
 def duration_problem(text: str) -> str | None:
     """None for a valid duration."""
-    return None if _DURATION.match(text) else "expected a duration, a number and s, m, h or d, as in 90s, 15m, 2h, 1d"
+    return (
+        None
+        if _DURATION.match(text)
+        else "expected a duration: a number followed by s, m, h or d, such as 90s, 15m, 2h or 1d"
+    )
 
 
 def reading(text: str, in_zone: ZoneInfo) -> datetime:
@@ -61,7 +65,7 @@ def has_offset(text: str) -> bool:
 def reading_problem(text: str) -> str | None:
     """None for a wall-clock reading, with or without an offset; unlike the SDK, we reject `not a date`."""
     if not _READING.match(text):
-        return "expected a wall-clock reading such as 2026-11-01T00:00:00"
+        return "expected a date and time such as 2026-11-01T00:00:00"
     try:
         year = reading(text, UTC_ZONE).year
     except (ValueError, OverflowError) as error:
@@ -118,7 +122,7 @@ def _about_offset(sign: str, hours: int) -> str:
     one, other = ("ahead of", "behind") if sign == "+" else ("behind", "ahead of")
     turned = "-" if sign == "+" else "+"
     return (
-        "no such time zone; expected a city such as Europe/Berlin, which knows summer time. Fixed offsets: "
+        "no such time zone; expected a city such as Europe/Berlin, which has daylight saving time. Fixed offsets: "
         f"Etc/GMT{turned}{hours} is {hours} h {one} UTC, Etc/GMT{sign}{hours} is {hours} h {other} UTC"
     )
 
@@ -131,7 +135,7 @@ def version_problem(version: object) -> str | None:
 
 def container_problem(name: str) -> str | None:
     """None for a container name that Azure Storage accepts."""
-    rule = "a container's name has 3 to 63 lower-case letters, digits and single hyphens"
+    rule = "a container's name consists of 3 to 63 lower-case letters, digits and single hyphens"
     return None if _CONTAINER.match(name) else rule
 
 

@@ -129,7 +129,11 @@ def _schedules(
             try:
                 schedule = checked_schedule(name, tree, defaults, targets, converter.fresh())
             except Exception as error:  # noqa: BLE001  an error of ours must affect only this schedule
-                faults.add(f"schedules.{name}", None, f"checking it failed, please report this: {place_of(error)}")
+                faults.add(
+                    f"schedules.{name}",
+                    None,
+                    f"this could not be checked because of a bug in the app; please report it: {place_of(error)}",
+                )
                 schedule = None
             if schedule is not None and free:
                 found[name] = schedule
@@ -142,12 +146,12 @@ def _is_free(name: str, taken: Mapping[str, str], faults: FaultList) -> bool:
     """True if the name can be used for a function; otherwise an error is added."""
     path, folded = f"schedules.{name}", name.casefold()
     if not _NAME.match(name):
-        rule = "starts with a letter, has letters, digits, - and _ only, and at most 100 of them"
+        rule = "starts with a letter, contains only letters, digits, - and _, and has at most 100 characters"
         faults.add(path, name, f"a schedule's name {rule}")
     elif folded in _RESERVED or folded.startswith("api_"):
-        faults.add(path, name, "this name is taken by a function of the app; choose another")
+        faults.add(path, name, "a function of the app already has this name; choose another")
     elif folded in taken:
-        faults.add(path, name, f"differs from {taken[folded]!r} in upper and lower case only; choose another")
+        faults.add(path, name, f"differs from {taken[folded]!r} only in upper and lower case; choose another")
     else:
         return True
     return False

@@ -32,10 +32,10 @@ def private_problem(text: str, settings: Mapping[str, str], connections: Collect
         if not isinstance(token, Setting):
             continue
         if _is_private(token.name, connections):
-            return f"the app setting {token.name} belongs to the app itself and is not sent to anyone; take it out"
+            return f"the app setting {token.name} belongs to the app itself and must not be sent; remove it"
         if _SECRET.search(settings.get(token.name, "")):
-            holds = "holds a connection string or a signature"
-            return f"the app setting {token.name} {holds} and is not sent to anyone; take it out"
+            holds = "contains a connection string or a signature"
+            return f"the app setting {token.name} {holds} and must not be sent; remove it"
     return None
 
 

@@ -41,11 +41,11 @@ def checked_schedule(
     unfit = _unfit(kind)
     for key in [key for key in own if key in unfit and kind]:
         fitting = "time" if key in TIME_ONLY else "change"
-        faults.add(f"{path}.{key}", None, f"goes with {fitting}-based schedules only")
+        faults.add(f"{path}.{key}", None, f"is valid only in {fitting}-based schedules")
     target = targets.get(str(own.get("pipeline", defaults.keys.get("pipeline"))))
     refused = {} if target is None else RULES[target.kind].refused
     for key in [key for key in own if key in refused]:
-        faults.add(f"{path}.{key}", None, f"goes with {refused[key]} only")
+        faults.add(f"{path}.{key}", None, f"is valid only with {refused[key]}")
     unfit |= refused.keys()
     names = _names(kind, own, defaults)
     merged, inherited = defaults.under(own, unfit if _takes_batches(own) else unfit | CHANGE_ONLY, names)
@@ -81,7 +81,7 @@ def _is_too_large(parts: Mapping[str, Any], path: str, faults: FaultList) -> boo
     """True, with an error, if the request is too large for a row of the ledger."""
     size = len(json.encode({key: parts[key] for key in _SENT if key in parts}).decode())
     if size > _LARGEST:
-        faults.add(path, None, f"its request has {size:,} characters, and the ledger keeps at most {_LARGEST:,}")
+        faults.add(path, None, f"its request has {size:,} characters, but the ledger can store at most {_LARGEST:,}")
     return size > _LARGEST
 
 
@@ -137,7 +137,7 @@ def _change(keys: ChangeKeys, path: str, faults: FaultList) -> ChangeTrigger | N
         faults.add(f"{path}.include", keys.include, "an empty list includes nothing; leave the key out")
         return None
     if keys.expected_every is not None and not duration(keys.expected_every):
-        faults.add(f"{path}.expected_every", keys.expected_every, "every moment would be a silence; write 25h or so")
+        faults.add(f"{path}.expected_every", keys.expected_every, "must be longer than 0s; write 25h, for example")
         return None
     return ChangeTrigger(
         datastore=keys.datastore,
@@ -174,10 +174,14 @@ def _check_parameters(parts: dict[str, Any], path: str, faults: FaultList) -> No
         if (dataset.id is None) == (dataset.name is None):
             faults.add(f"{path}.datasets.{name}", None, "expected exactly one of id and name")
         elif dataset.id is not None and dataset.version is not None:
-            faults.add(f"{path}.datasets.{name}.version", dataset.version, "goes with name; an id has its own")
+            faults.add(
+                f"{path}.datasets.{name}.version",
+                dataset.version,
+                "is valid only with name; an id already names one version",
+            )
     change = parts.get("change")
     if change is not None and change.data_path_parameter_name in datapaths:
-        sentence = "is set by change.data_path_parameter_name already; keep one of them"
+        sentence = "is already set by change.data_path_parameter_name; keep one of them"
         faults.add(f"{path}.datapaths.{change.data_path_parameter_name}", None, sentence)
     changed = None if change is None else change.data_path_parameter_name
     for name in parts.get("pipeline_parameters") or {}:
@@ -194,12 +198,16 @@ def _check_timeout(
         return
     days = settings.get("RUN_TRACKING_DAYS", "30")
     if not duration(timeout):
-        faults.add(f"{path}.timeout", timeout, "lets no run take any time; leave the key out for no limit")
+        faults.add(f"{path}.timeout", timeout, "must be longer than 0s; leave the key out for no limit")
     elif days.isdigit() and duration(timeout) >= duration(f"{days}d"):
-        faults.add(f"{path}.timeout", timeout, f"a run is followed for {days} days only (RUN_TRACKING_DAYS)")
+        faults.add(
+            f"{path}.timeout",
+            timeout,
+            f"must be less than {days} days, because runs are not polled longer (RUN_TRACKING_DAYS)",
+        )
     elif target is not None and (cannot_be_followed(target, settings) or cannot_be_canceled(target)):
         where = f"pipelines.{parts.get('pipeline')}.workspace"
-        faults.add(f"{path}.timeout", timeout, f"its runs can be neither followed nor canceled; add {where}")
+        faults.add(f"{path}.timeout", timeout, f"its runs can be neither polled nor canceled; add {where}")
 
 
 def _check_rerun(

@@ -207,7 +207,7 @@ def _elsewhere(key: str, tree: Mapping[str, Tree], known: Mapping[str, types.Fie
     """A hint at the keys below which an unknown key would be known; those that are present come first."""
     fitting = [name for name, one in known.items() if key in _keys_of(one.type)]
     present = [name for name in fitting if name in tree]
-    return f"; it goes into {' or '.join(present or fitting)}" if fitting else ""
+    return f"; it belongs in {' or '.join(present or fitting)}" if fitting else ""
 
 
 def _keys_of(kind: types.Type) -> set[str]:

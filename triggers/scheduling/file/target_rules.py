@@ -20,7 +20,7 @@ _NOT_OF_BATCHES: Final = "published pipelines, pipeline endpoints and components
 def placeholder_problem(text: str) -> str | None:
     """Report a placeholder of an example: `<region>`, SUBSCRIPTION or PIPELINE_ID, which no address contains."""
     found = _PLACEHOLDER.search(text)
-    return f"{found[0]} is a placeholder; put your own value in its place" if found else None
+    return f"{found[0]} is a placeholder; replace it with your own value" if found else None
 
 
 def segment_problem(text: str) -> str | None:
@@ -31,13 +31,13 @@ def segment_problem(text: str) -> str | None:
 def _endpoint_name_problem(text: str) -> str | None:
     """None for a valid name; names of pipeline endpoints often contain spaces."""
     is_name = _SEGMENT.match(text.replace(" ", "_")) and text == text.strip()
-    return None if is_name else "expected a name or id, without slashes, and without blanks at its ends"
+    return None if is_name else "expected a name or id, without slashes, and without spaces at its ends"
 
 
 def _component_problem(text: str) -> str | None:
     if _COMPONENT.match(text):
         return None
-    hint = "; a label is resolved by the SDK only, so write the version" if "@" in text else ""
+    hint = "; only the SDK resolves labels, so write the version" if "@" in text else ""
     return f"expected azureml:NAME:VERSION{hint}"
 
 
@@ -67,7 +67,7 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
         shape=r"(?i)/PipelineRuns/Pipeline(Endpoint)?Submit/|/Experiments/\w*Submit/",
         misshapen=(
             "its endpoint does not look like …/PipelineRuns/PipelineSubmit/ID, as the studio shows it: "
-            "runs may start, but their ends cannot be polled there"
+            "runs may start, but the app may not be able to poll them"
         ),
     ),
     PipelineKind.PUBLISHED_PIPELINE: TargetRules(),

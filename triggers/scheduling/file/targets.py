@@ -72,7 +72,7 @@ def _extras_fit(path: str, keys: PipelineKeys, kind: PipelineKind, faults: Fault
     for owner, rules in RULES.items():
         key = rules.extra
         if key is not None and getattr(keys, key) is not None and kind is not owner:
-            faults.add(f"{path}.{key}", getattr(keys, key), f"goes with {owner.value} only")
+            faults.add(f"{path}.{key}", getattr(keys, key), f"is valid only with {owner.value}")
             whole = False
     return whole
 

@@ -103,18 +103,18 @@ def _as_strftime(token: Field) -> str:
 def _problem(token: Field, names: AbstractSet[str]) -> str | None:
     if token.name not in names:
         elsewhere = " in this kind of schedule" if token.name in ALL_NAMES else nearest(token.name, sorted(names))
-        return f"{{{token.name}}} means nothing{elsewhere}; for plain braces write {{{{{token.name}}}}}"
+        return f"{{{token.name}}} is not a template name{elsewhere}; for literal braces, write {{{{{token.name}}}}}"
     if token.name not in TIME_VALUED and (token.shift or token.format is not None):
-        return f"{{{token.name}}} is no time and takes {'no shift' if token.shift else 'no format'}"
+        return f"{{{token.name}}} is not a time, so it takes {'no shift' if token.shift else 'no format'}"
     if problem := shift_problem(token.shift):
         return problem
     if _CONTROLS.search(token.format or ""):
-        return f"{{{token.name}:…}} has a character in its format that cannot be seen; leave it out"
+        return f"{{{token.name}:…}} has an invisible character in its format; remove it"
     if token.format and "%" not in token.format:
-        return f"{{{token.name}{token.shift}:{token.format}}} has no part of a strftime format; {_as_strftime(token)}"
+        return f"{{{token.name}{token.shift}:{token.format}}} contains no strftime directive; {_as_strftime(token)}"
     _, percent, rest = re.sub(_DIRECTIVES, "", token.format or "").partition("%")
     if percent:
-        return f"%{rest[:1]} is no part of a strftime format"
+        return f"%{rest[:1]} is not a strftime directive"
     if token.format == "":
-        return f"{{{token.name}:}} lacks its format, as in {{{token.name}:%Y-%m-%d}}"
+        return f"{{{token.name}:}} has an empty format; write, for example, {{{token.name}:%Y-%m-%d}}"
     return None

@@ -88,13 +88,15 @@ def _fits(keys: RecurrenceKeys, frequency: Frequency, path: str, faults: FaultLi
     for key in ("hours", "minutes", "time_of_day"):
         value = getattr(keys, key)
         if value is not None and frequency in ELAPSED:
-            faults.add(f"{path}.{key}", value, f"goes with Day, Week and Month; {frequency.value} counts elapsed time")
+            faults.add(
+                f"{path}.{key}", value, f"is valid only with Day, Week and Month; {frequency.value} counts elapsed time"
+            )
         elif value is not None and key != "time_of_day" and keys.time_of_day is not None:
-            faults.add(f"{path}.{key}", value, "says the same as time_of_day; keep one of them")
+            faults.add(f"{path}.{key}", value, "sets the same as time_of_day; keep one of them")
     if keys.week_days is not None and frequency is not Frequency.WEEK:
-        faults.add(f"{path}.week_days", keys.week_days, "goes with frequency Week only")
+        faults.add(f"{path}.week_days", keys.week_days, "is valid only with frequency Week")
     if keys.month_days is not None and frequency is not Frequency.MONTH:
-        faults.add(f"{path}.month_days", keys.month_days, "goes with frequency Month only")
+        faults.add(f"{path}.month_days", keys.month_days, "is valid only with frequency Month")
     return len(faults) == before
 
 
@@ -123,9 +125,9 @@ def _bounds(keys: CronKeys | RecurrenceKeys, in_zone: ZoneInfo) -> tuple[datetim
 
 def _ever_runs(rule: Rule, keys: CronKeys | RecurrenceKeys, path: str, faults: FaultList, rule_path: str) -> bool:
     if rule.start and rule.end and rule.end < rule.start:
-        faults.add(f"{path}.end_time", keys.end_time, f"lies before start_time ({keys.start_time})")
+        faults.add(f"{path}.end_time", keys.end_time, f"is before start_time ({keys.start_time})")
         return False
     if not next_after(rule, _LONG_AGO, 1):
-        faults.add(rule_path, None, "never runs: no occurrence lies between start_time and end_time")
+        faults.add(rule_path, None, "never runs: no occurrence is between start_time and end_time")
         return False
     return True

@@ -42,12 +42,15 @@ def _about_chain(schedule: Schedule, config: Config) -> Iterator[tuple[str, str]
     for one in upstreams:
         if cannot_be_followed(one.target, config.settings) and not schedule.trigger.states & _WITHOUT_AN_END:
             states = ", ".join(sorted(schedule.trigger.states))
-            yield "after.states", f"{one.name}'s runs become untracked as soon as they are accepted, never {states}"
+            yield (
+                "after.states",
+                f"runs of {one.name} become untracked as soon as they are accepted, so they never end as {states}",
+            )
     parent, own = schedule.request.parent_run_id or "", schedule.request.experiment_name
     if "upstream.run_id" in names_in(parent) and "upstream.experiment_name" not in names_in(own):
         others = [one.request.experiment_name for one in upstreams if one.request.experiment_name != own]
         if others:
-            sentence = f"{own!r} is not {others[0]!r}, and Azure ML wants parent and child in one experiment"
+            sentence = f"{own!r} differs from {others[0]!r}, but Azure ML expects parent and child in one experiment"
             yield "experiment_name", f"{sentence}; write '{{upstream.experiment_name}}'"
 
 
@@ -66,17 +69,17 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
             ),
         )
     if schedule.overlap is not Overlap.ALLOW and (schedule.max_concurrent_runs or 1) > 1:
-        yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} lets one run be open at a time"
+        yield "max_concurrent_runs", f"has no effect: overlap {schedule.overlap.value} allows only one open run"
     if schedule.overlap is Overlap.CANCEL_OTHER and cannot_be_canceled(schedule.target):
         yield (
             "overlap",
-            "a batch endpoint's runs are canceled through `workspace`, which the file lacks: they wait",
+            "runs of a batch endpoint can be canceled only with the key `workspace`, which is missing: new runs wait",
         )
     written = "".join(one for one in tokens(schedule.request.experiment_name) if isinstance(one, str))
     if odd := re.sub(_OF_EXPERIMENTS, "", written):
         yield (
             "experiment_name",
-            f"has {odd[0]!r}: Azure ML's SDK takes letters, digits, _ and - only, and the service may refuse the run",
+            f"contains {odd[0]!r}: Azure ML's SDK allows only letters, digits, _ and -; the service may reject the run",
         )
     if not isinstance(schedule, ChangeSchedule):
         return
@@ -84,11 +87,11 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
     if not trigger.polling_interval:
         yield (
             "change.polling_interval",
-            "0: no sweep, so an upload whose event is lost or dropped starts nothing" + _asleep(settings),
+            "0: sweeps are off, so an upload whose event is lost starts nothing" + _asleep(settings),
         )
     if trigger.starts_unchanged:
         sentence = (
-            "start: a pipeline that writes its own input again, to mark it for instance, starts itself without end"
+            "start: a pipeline that rewrites its own input, for instance to mark it, starts itself again and again"
         )
         yield "change.unchanged", sentence
     for key, sentence in glob_warnings(trigger):
@@ -103,7 +106,7 @@ def _asleep(settings: Mapping[str, str]) -> str:
     ):
         return ""
     return (
-        "; on Flex Consumption the first event after a quiet time may be refused for good while the app wakes up: "
+        "; on Flex Consumption the first event after an idle time may be lost while the app starts: "
         "deploy with ALWAYS_READY_INSTANCES=1"
     )
 

@@ -129,11 +129,11 @@ class _Builder:
     def _node(self, event: yaml.Event, path: str, depth: int) -> Tree:
         self._lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
-            self._fault(path, f"aliases (*{event.anchor}) are not read; write the value out", event)
+            self._fault(path, f"aliases (*{event.anchor}) are not allowed; write the value out", event)
             return INVALID
         faulty = False
         if tag := getattr(event, "tag", None):
-            self._fault(path, f"tags ({tag}) are not read; leave it out", event)
+            self._fault(path, f"tags ({tag}) are not allowed; remove it", event)
             faulty = True
         if depth > _MAX_DEPTH:
             self._fault(path, f"nested deeper than {_MAX_DEPTH} levels", event)
@@ -163,7 +163,7 @@ class _Builder:
             inner = f"{path}.{key}" if path else str(key)
             if key in items:
                 first = self._lines[inner]
-                self._fault(inner, f"the key is repeated, first in line {first}; keep one", event)
+                self._fault(inner, f"the key is repeated (first in line {first}); keep one", event)
                 items[key] = INVALID
                 self._node(next(self._events), inner, depth + 1)
                 continue
@@ -178,7 +178,7 @@ class _Builder:
         """The key's text; None, with an error, if it is anything but a plain name."""
         if isinstance(event, yaml.ScalarEvent) and not event.tag:
             return str(event.value)
-        self._fault(path, "a key is a simple name, without alias, tag or structure", event)
+        self._fault(path, "a key must be plain text, without alias, tag or structure", event)
         if not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
             self._content(event, path, depth + 1)
         return None

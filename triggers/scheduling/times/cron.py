@@ -154,14 +154,14 @@ def _plain_fault(fields: list[str]) -> str | None:
     except CronSimError as error:
         return _explained(str(error), fields)
     except StopIteration:
-        return "no date ever fits this expression"
+        return "no date ever matches this expression"
     return None
 
 
 def _advised(advice: "Advice") -> str:
     """A hint at what to write instead of another system's line; never a line that would also be refused."""
     if advice.line is None:
-        return f"this is {advice.dialect}, which five fields cannot say{advice.remark}"
+        return f"this is {advice.dialect}, which five fields cannot express{advice.remark}"
     if (fault := _plain_fault(advice.line.split())) is not None:
         return f"this is {advice.dialect}; of the five fields that are read here ({', '.join(_FIELDS)}), {fault}"
     return f"this is {advice.dialect}; write {advice.line!r}{advice.remark}"
@@ -173,10 +173,10 @@ def _explained(problem: str, fields: list[str]) -> str:
         if problem.endswith(name):
             found = fields[number]
             halves = _unwrapped(found, allowed)
-            hint = f"; a range that wraps around is written as two, {halves}" if "-" in found else ""
+            hint = f"; write a range that wraps around as two, {halves}" if "-" in found else ""
             if name == "day-of-month" and found.isascii() and found.isdigit() and 1 <= int(found) <= 31:
                 return f"{name} {found!r}: no month of {fields[3]!r} has that day"
-            return f"{name} {found!r} is not made of {allowed}, lists, ranges and steps{hint}"
+            return f"{name} {found!r}: expected {allowed}, or lists, ranges and steps of them{hint}"
     return problem
 
 

@@ -111,7 +111,7 @@ def _with_seconds(fields: list[str], *, is_quartz: bool) -> Advice | None:
     """The line without the seconds, which come first."""
     dialect, seconds = "Quartz" if is_quartz else "NCRONTAB", fields[0]
     if _SEVERAL.match(seconds):
-        return Advice(dialect, None, f": its seconds {seconds!r} mean more often than once a minute")
+        return Advice(dialect, None, f": its seconds {seconds!r} would run it more often than once a minute")
     if not _NUMBER.match(seconds):
         return None
     line = _of_quartz(fields[1:6]) if is_quartz else _of_ncrontab(fields[1:])

@@ -78,7 +78,7 @@ def holidays_problem(code: str) -> str | None:
         return f"no such country{nearest(country, list(known))}; expected a code such as DE, US or US-CA"
     if hyphen and part not in known[country]:
         near = nearest(code, [f"{country}-{one}" for one in known[country]])
-        return f"no such part of {country}{near}; known are {', '.join(known[country]) or 'none'}"
+        return f"no such subdivision of {country}{near}; known are {', '.join(known[country]) or 'none'}"
     return None
 
 

@@ -26,7 +26,7 @@ def shift_problem(shift: str) -> str | None:
     for _, number, unit in _TERM.findall(shift):
         one = (_REAL | _WALL_CLOCK).get(unit)
         if one is None:
-            return f"{number}{unit} is no time to shift by; write a number and one of {UNITS}"
+            return f"{number}{unit} is not a valid shift; write a number and one of {UNITS}"
         if len(number) > 9:
             return f"{number}{unit} is more than 100 years"
         total += int(number) * one
