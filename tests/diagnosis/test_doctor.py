@@ -193,14 +193,14 @@ def test_if_everything_is_right_all_checks_are_ok_and_the_exit_code_is_0(
     said = capsys.readouterr()
     assert (code, said.err) == (0, "")
     assert said.out.splitlines() == [
-        "ok           settings: my.yaml, the app settings and the connections have no faults",
+        "ok           settings: my.yaml, the app settings and the connections have no errors",
         "ok           identity: there is a token for https://management.azure.com/.default",
-        "ok           workspace ws1: it is there",
+        "ok           workspace ws1: the workspace exists",
         "ok           workspace ws1: the identity may submit runs",
-        f"ok           pipeline score: the pipeline {DEMO_PIPELINE} is there and Active",
+        f"ok           pipeline score: the pipeline {DEMO_PIPELINE} exists and is Active",
         "ok           schedule uploads: the pipeline has input_datapath",
-        f"ok           pipeline train: the endpoint {DEMO_ENDPOINT_NAME} is there and Active",
-        f"ok           pipeline train: the pipeline {DEMO_PIPELINE} is there and Active",
+        f"ok           pipeline train: the endpoint {DEMO_ENDPOINT_NAME} exists and is Active",
+        f"ok           pipeline train: the pipeline {DEMO_PIPELINE} exists and is Active",
         "ok           schedule nightly: the pipeline has epochs, train_ds",
         "ok           datastore blobs: it is devstoreaccount1/inbox, which uploads watches",
         "ok           ledger AzureWebJobsStorage: the table pipelinetriggers can be read and written",
@@ -209,8 +209,8 @@ def test_if_everything_is_right_all_checks_are_ok_and_the_exit_code_is_0(
         "ok           storage DataStorage/inbox: manifests can be written",
         "ok           events uploads: the event subscription app-uploads calls Host.Functions.uploads at "
         "app.azurewebsites.net, with the right filter",
-        "ok           renames DataStorage: the event subscription app-storage-renamed calls storage_renamed; no sweep "
-        "finds what it does not tell",
+        "ok           renames DataStorage: the event subscription app-storage-renamed calls storage_renamed; if it "
+        "misses a rename, the sweep does not find it either",
         "16 ok, 0 warning, 0 fault, 0 not checked",
     ]
     assert doctor.azureml.service.received == []
@@ -264,7 +264,7 @@ def test_a_data_path_given_as_a_plain_parameter_is_a_warning(
         (
             "warning",
             "schedule nightly",
-            "'input_datapath' is a data path of the pipeline, and is given as a plain parameter",
+            "'input_datapath' is a data path of the pipeline, but is given as a plain parameter",
             "schedules.nightly.pipeline_parameters.input_datapath in my.yaml: give it under `datapaths`",
         )
     ]
@@ -291,7 +291,7 @@ def test_a_disabled_pipeline_is_an_error_that_enable_fixes(doctor: Doctor, capsy
         (
             "fault",
             subject,
-            f"the {what} is Disabled: no run of it can be started",
+            f"the {what} is Disabled: it cannot be started",
             f"python -m triggers doctor --enable {subject.removeprefix('pipeline ')}",
         )
         for subject, what in (
@@ -308,7 +308,7 @@ def test_a_disabled_pipeline_is_an_error_that_enable_fixes(doctor: Doctor, capsy
     assert doctor.state.puts[0]["EntityStatus"] == "Active"
     assert doctor.state.puts[0]["PipelineVersionList"] == [{"Version": "1", "PipelineId": DEMO_PIPELINE}]
     assert doctor("--enable", "score") == 0
-    assert capsys.readouterr().out == f"the pipeline {DEMO_PIPELINE} was Active already\n"
+    assert capsys.readouterr().out == f"the pipeline {DEMO_PIPELINE} was already Active\n"
     assert doctor("--json") == 0
     assert wrong(capsys) == []
 
@@ -333,11 +333,11 @@ def test_disable_changes_only_the_target_of_the_entry(doctor: Doctor, capsys: py
             "b",
             "b is a batch endpoint, which ",
         ),
-        ("  c: {component: 'azureml:taxi:1'}", "c", "c is a component, which has no status"),
+        ("  c: {component: 'azureml:taxi:1'}", "c", "c is a component, which cannot be enabled or disabled"),
         (
             "  e: {endpoint: 'https://x.api.azureml.ms/y'}",
             "e",
-            "e: its address is none of …/PipelineRuns/PipelineSubmit/ID",
+            "e: its address is not like …/PipelineRuns/PipelineSubmit/ID",
         ),
         ("  g: {published_pipeline: gone}", "g", "what it names does not exist in the workspace ws1"),
     ],
@@ -367,7 +367,7 @@ def test_a_missing_pipeline_and_a_missing_version_are_errors(
             "pipeline score",
             "the pipeline gone does not exist in the workspace ws1 (the service answered 404: UserError: Pipeline gone "
             "not found)",
-            "correct pipelines.score.endpoint in my.yaml, or publish it anew",
+            "correct pipelines.score.endpoint in my.yaml, or publish the pipeline again",
         ),
         (
             "fault",
@@ -391,7 +391,7 @@ def test_without_a_token_the_checks_that_need_none_still_run(
     assert [one["subject"] for one in faults] == ["identity"]
     assert faults[0]["sentence"].startswith("no token for https://management.azure.com/.default: ")
     assert "az login" in faults[0]["remedy"]
-    unknown = {one["subject"] for one in findings if one["sentence"] == "there is no token, see above"}
+    unknown = {one["subject"] for one in findings if one["sentence"] == "there is no token (see above)"}
     assert unknown == {"workspace ws1", "pipeline score", "pipeline train", "datastore blobs", "events uploads"}
     assert "ledger AzureWebJobsStorage" in {one["subject"] for one in findings if one["verdict"] == "ok"}
 
@@ -399,7 +399,7 @@ def test_without_a_token_the_checks_that_need_none_still_run(
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [
-        (401, "the token is not accepted: check AZUREML_TOKEN_SCOPE"),
+        (401, "Azure ML rejects the token: check AZUREML_TOKEN_SCOPE"),
         (403, "the identity needs the role AzureML "),
     ],
 )
@@ -456,13 +456,13 @@ def test_what_resource_manager_does_not_show_is_reported_as_not_checked(
         (None, "the workspace ws1 has no datastore blobs"),
         (
             blob_datastore(ACCOUNT, "elsewhere"),
-            "it is devstoreaccount1/elsewhere, and uploads watches devstoreaccount1/inbox: a run would look for the "
-            "changed blob where it is not",
+            "it is devstoreaccount1/elsewhere, but uploads watches devstoreaccount1/inbox: runs would look for the "
+            "changed file in the wrong place",
         ),
         (
             blob_datastore("other", "inbox"),
-            "it is other/inbox, and uploads watches devstoreaccount1/inbox: a run would look for the changed blob "
-            "where it is not",
+            "it is other/inbox, but uploads watches devstoreaccount1/inbox: runs would look for the changed file "
+            "in the wrong place",
         ),
     ],
 )
@@ -520,8 +520,8 @@ def test_a_wrong_account_key_is_reported_for_the_container_that_it_opens(
     assert doctor("--json", DataStorage=strange) == 1
     ((verdict, subject, sentence, remedy),) = wrong(capsys)
     assert (verdict, subject) == ("fault", "storage DataStorage/inbox")
-    assert sentence.startswith("the container inbox may not be used: the service answered 403: ")
-    assert remedy == "the account's key in the app setting DataStorage is not, or no longer, the right one"
+    assert sentence.startswith("the identity may not use the container inbox: the service answered 403: ")
+    assert remedy == "the account's key in the app setting DataStorage is wrong or no longer valid"
 
 
 def test_a_missing_container_is_an_error(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -556,17 +556,17 @@ def test_an_event_subscription_with_a_wrong_filter_or_function_is_an_error(
         assert doctor("--json") == 1
         ((verdict, subject, sentence, remedy),) = wrong(capsys)
         assert (verdict, subject) == ("fault", "events uploads")
-        assert remedy.startswith("azd hooks run postdeploy")
+        assert remedy.startswith("run azd hooks run postdeploy")
         return sentence
 
     subscribe(doctor.state, begins="/blobServices/default/containers/inbox/raw/")
     assert events() == (
-        "the event subscription app-uploads lets pass what begins with /blobServices/default/containers/inbox/raw/, "
-        f"and the schedule watches {BEGINS}; those uploads are found only by the sweep"
+        "the event subscription app-uploads filters on the prefix /blobServices/default/containers/inbox/raw/, "
+        f"but the schedule watches {BEGINS}; the affected uploads are found only by the sweep"
     )
     subscribe(doctor.state, WEBHOOK.replace("Host.Functions.", ""))
     assert events() == (
-        "the event subscription app-uploads calls the function uploads, but it is Host.Functions.uploads"
+        "the event subscription app-uploads calls the function uploads instead of Host.Functions.uploads"
     )
     subscribe(doctor.state, WEBHOOK.replace("/blobs?", "/eventgrid?"))
     assert events() == (
@@ -574,7 +574,7 @@ def test_an_event_subscription_with_a_wrong_filter_or_function_is_an_error(
         "/runtime/webhooks/blobs"
     )
     subscribe(doctor.state, WEBHOOK.replace("uploads", "others"), name="app-others")
-    assert events() == "no event subscription reports uploads to it: they wait for the sweep"
+    assert events() == "no event subscription reports uploads to this function, so they are found only by the sweep"
 
 
 def test_a_wider_filter_is_accepted_and_a_hidden_function_is_not_checked(
@@ -586,20 +586,23 @@ def test_a_wider_filter_is_accepted_and_a_hidden_function_is_not_checked(
     assert doctor("--json") == 0
     ((verdict, _, sentence, _),) = wrong(capsys)
     assert verdict == "not checked"
-    assert sentence == "the event subscription app-uploads has the right filter; the function it calls is not shown"
+    assert (
+        sentence == "the event subscription app-uploads has the right filter; the function that it calls is not visible"
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        (None, "no event subscription reports renamed files and directories to storage_renamed: on a hierarchical "
-            "namespace they start nothing, and no sweep finds them"),
-        ({"provisioningState": "Failed"}, "the event subscription app-storage-renamed is Failed; no sweep finds what "
-            "was renamed"),
+        (None, "no event subscription reports renamed files and directories to storage_renamed: in a hierarchical "
+            "namespace, they start nothing, and the sweep does not find them either"),
+        ({"provisioningState": "Failed"}, "the event subscription app-storage-renamed is in the state "
+            "Failed; the sweep does not find renamed files"),
         ({"filter": {"includedEventTypes": ["Microsoft.Storage.BlobRenamed"]}}, "the event subscription "
-            "app-storage-renamed lets no Microsoft.Storage.DirectoryRenamed pass; no sweep finds what was renamed"),
+            "app-storage-renamed filters out Microsoft.Storage.DirectoryRenamed; the sweep does not find renamed "
+            "files"),
         ({"filter": {"subjectBeginsWith": "/blobServices/default/containers/other/"}}, "the event subscription "
-            "app-storage-renamed leaves out the container inbox; no sweep finds what was renamed"),
+            "app-storage-renamed filters out the container inbox; the sweep does not find renamed files"),
     ],
 )  # fmt: skip
 def test_the_event_subscription_for_renames_is_checked(
@@ -615,7 +618,7 @@ def test_the_event_subscription_for_renames_is_checked(
     ((verdict, subject, told, remedy),) = wrong(capsys)
     assert (verdict, code) == (("warning", 0) if changed is None else ("fault", 1))
     assert (subject, told) == ("renames DataStorage", sentence)
-    assert remedy.startswith("azd hooks run postdeploy")
+    assert remedy.startswith("run azd hooks run postdeploy")
 
 
 def test_a_topic_that_is_not_visible_is_a_warning(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -641,13 +644,16 @@ def test_malformed_answers_and_settings_are_reported_in_sentences(
             "write https://ACCOUNT.queue.core.windows.net"
         ),
         ("not checked", "workspace ws1"): "the service did not send a list",
-        ("fault", "datastore blobs"): "the check itself failed: AttributeError",
+        ("fault", "datastore blobs"): "this check failed because of a bug: AttributeError",
         ("fault", "storage DataStorage/inbox"): (
             "the app setting DataStorage__blobServiceUri is not the URI of a service, "
             "as https://ACCOUNT.blob.core.windows.net"
         ),
         ("fault", "storage DataStorage"): findings["fault", "storage DataStorage"],
-        ("not checked", "events uploads"): "neither the file nor the settings name the account and the subscription",
+        (
+            "not checked",
+            "events uploads",
+        ): "neither the file nor the settings say in which account and subscription it is",
     }
 
 
@@ -691,7 +697,7 @@ def test_components_and_batch_endpoints_are_checked(doctor: Doctor, capsys: pyte
     assert doctor("--json", **workspace) == 1
     assert [one[1:3] for one in wrong(capsys)] == [
         ("schedule rides", "the pipeline has no parameter 'citi'; did you mean 'city'? it has: city, year"),
-        ("schedule rides", "it gives no city, which the component has no default for"),
+        ("schedule rides", "it sets no city, for which the component has no default"),
         ("pipeline batch", "the batch endpoint scores or its deployment blue does not exist"),
     ]
 

@@ -23,10 +23,10 @@ _WEBHOOK: Final = "/runtime/webhooks/blobs"
 _OTHER_WEBHOOK: Final = "/runtime/webhooks/eventgrid"
 """The webhook of Event Grid triggers, which does not call blob functions."""
 _CREATED: Final = "Microsoft.Storage.BlobCreated"
-MEND: Final = "azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT, sets it right"
+FIX: Final = "run azd hooks run postdeploy, or python -m infra.deploy ENVIRONMENT"
 BY_HAND: Final = (
-    "az eventgrid system-topic event-subscription list --resource-group GROUP --system-topic-name TOPIC; the role "
-    "Reader on the account and its topic shows all but the function's name, which takes one that may change them"
+    "check with az eventgrid system-topic event-subscription list --resource-group GROUP --system-topic-name TOPIC; "
+    "the role Reader on the account and its topic is enough, except for the function's name, which needs write access"
 )
 
 
@@ -99,30 +99,35 @@ def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) 
         if one.path == _WEBHOOK and (one.function == function or (one.function is None and one.name.endswith(suffix)))
     ]
     if not wired.has_topic:
-        sentence = "the account's system topic cannot be seen: there is none, or you may not read it"
-        yield warning(subject, f"{sentence}; without one, uploads wait for the sweep", BY_HAND)
+        sentence = "no system topic of the account is visible: there is none, or the identity may not read it"
+        yield warning(subject, f"{sentence}; without one, uploads are found only by the sweep", BY_HAND)
         return
     if not mine:
-        yield fault(subject, _nearly(schedule, wired.subscriptions, suffix), MEND)
+        yield fault(subject, _nearly(schedule, wired.subscriptions, suffix), FIX)
         return
     problems = [list(_problems(one, trigger, settings)) for one in mine]
     best = min(problems, key=len)
     one = mine[problems.index(best)]
     for problem in best:
         yield fault(
-            subject, f"the event subscription {one.name} {problem}; those uploads are found only by the sweep", MEND
+            subject,
+            f"the event subscription {one.name} {problem}; the affected uploads are found only by the sweep",
+            FIX,
         )
     if best:
         return
     if one.function is None:
-        sentence = f"the event subscription {one.name} has the right filter; the function it calls is not shown"
+        sentence = f"the event subscription {one.name} has the right filter; the function that it calls is not visible"
         yield not_checked(subject, sentence, BY_HAND)
     else:
         told = f"{function} at {urlsplit(one.base_url).hostname}"
         yield ok(subject, f"the event subscription {one.name} calls {told}, with the right filter")
     if not (one.properties.get("deadLetterDestination") or one.properties.get("deadLetterWithResourceIdentity")):
-        sentence = f"{one.name} has no dead-letter destination: events that are given up are lost until the sweep"
-        yield warning(subject, sentence, MEND)
+        sentence = (
+            f"{one.name} has no dead-letter destination: if Event Grid gives up on an event, only the sweep finds "
+            "its file"
+        )
+        yield warning(subject, sentence, FIX)
 
 
 def _nearly(schedule: Schedule, there: Sequence[Subscription], suffix: str) -> str:
@@ -133,23 +138,23 @@ def _nearly(schedule: Schedule, there: Sequence[Subscription], suffix: str) -> s
             return f"the event subscription {one.name} calls {_OTHER_WEBHOOK}; a blob function's webhook is {_WEBHOOK}"
         if one.path == _WEBHOOK and (named or one.name.endswith(suffix)):
             return (
-                f"the event subscription {one.name} calls the function {one.function}, but it is "
+                f"the event subscription {one.name} calls the function {one.function} instead of "
                 f"Host.Functions.{schedule.name}"
             )
-    return "no event subscription reports uploads to it: they wait for the sweep"
+    return "no event subscription reports uploads to this function, so they are found only by the sweep"
 
 
 def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, str]) -> Iterator[str]:
     """What keeps events of the schedule's blobs from its function; a filter that is too wide is no problem."""
     if one.state != "Succeeded":
-        yield f"is {one.state or 'in no state'}"
+        yield f"is in the state {one.state or 'unknown'}"
     host = settings.get("WEBSITE_HOSTNAME")
     if host and (urlsplit(one.base_url).hostname or "").lower() != host.lower():
-        yield f"tells {urlsplit(one.base_url).hostname}, and this app is {host}"
+        yield f"calls {urlsplit(one.base_url).hostname}, but this app is {host}"
     found, wanted = one.properties.get("filter") or {}, subject_filter(trigger)
     types = found.get("includedEventTypes")
     if types and _CREATED not in types and "All" not in types:
-        yield f"lets no {_CREATED} pass"
+        yield f"filters out {_CREATED}"
 
     def text(value: object) -> str:
         written = str(value or "")
@@ -157,9 +162,9 @@ def _problems(one: Subscription, trigger: ChangeTrigger, settings: Mapping[str, 
 
     begins, ends = found.get("subjectBeginsWith"), found.get("subjectEndsWith")
     if not text(wanted["subjectBeginsWith"]).startswith(text(begins)):
-        yield f"lets pass what begins with {begins}, and the schedule watches {wanted['subjectBeginsWith']}"
+        yield f"filters on the prefix {begins}, but the schedule watches {wanted['subjectBeginsWith']}"
     if not text(wanted["subjectEndsWith"]).endswith(text(ends)):
-        yield f"lets pass what ends with {ends}, and the schedule watches more"
+        yield f"filters on the suffix {ends}, but the schedule watches more than that"
 
 
 def destination_of(one: Mapping[str, Any]) -> Mapping[str, Any]:

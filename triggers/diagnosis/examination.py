@@ -118,9 +118,9 @@ class Examination:
         for one in self.faults:
             yield fault("settings", str(one), f"correct it in {one.file}:{one.line}" if one.line else _mended(one))
         for sentence in self.settings.warnings:
-            yield warning("settings", sentence, "leave the setting out, unless this is a test")
+            yield warning("settings", sentence, "remove the setting, unless this is a test")
         if not self.faults:
-            yield ok("settings", f"{self.config.file}, the app settings and the connections have no faults")
+            yield ok("settings", f"{self.config.file}, the app settings and the connections have no errors")
 
     def _tokens(self) -> Findings:
         yield identity.token(self.tokens, self.settings.token_scope or self.cloud.scopes[Audience.ARM])
@@ -142,7 +142,7 @@ class Examination:
             yield unreadable(subject, there, events.BY_HAND)
         elif there is None:
             yield not_checked(
-                subject, "neither the file nor the settings name the account and the subscription", events.BY_HAND
+                subject, "neither the file nor the settings say in which account and subscription it is", events.BY_HAND
             )
         else:
             yield from events.check(schedule, there, self._values)

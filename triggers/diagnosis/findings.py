@@ -55,7 +55,7 @@ def not_checked(subject: str, sentence: str, remedy: str) -> Finding:
 def unreadable(subject: str, error: Unread, remedy: str) -> Finding:
     """A resource could not be read: its state is unknown, which is not a fault."""
     if not error.had_token:
-        return not_checked(subject, "there is no token, see above", "fix that first")
+        return not_checked(subject, "there is no token (see above)", "fix that first")
     return not_checked(subject, str(error), remedy)
 
 
@@ -64,4 +64,4 @@ def guarded(subject: str, checks: Callable[[], Findings]) -> Findings:
     try:
         yield from checks()
     except Exception as error:  # noqa: BLE001  our own bug must not hide other findings
-        yield fault(subject, f"the check itself failed: {type(error).__name__}", "please report this")
+        yield fault(subject, f"this check failed because of a bug: {type(error).__name__}", "please report this")

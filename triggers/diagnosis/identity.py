@@ -50,8 +50,8 @@ def token(tokens: Tokens, scope: str) -> Finding:
         return fault(
             "identity",
             str(error),
-            "on a laptop sign in (az login); in Azure give the app an identity, and set AZURE_CLIENT_ID to its client "
-            "id when it is a user-assigned one",
+            "on your machine, sign in (az login); in Azure, give the app an identity, and set AZURE_CLIENT_ID to "
+            "its client id if it is a user-assigned one",
         )
     return ok("identity", f"there is a token for {scope}{_whose(bearer)}")
 

@@ -82,11 +82,11 @@ def _compared(one: Used, subject: str, schedule: Schedule, known: KnownNames, fi
         return
     other = next((kind for kind, names in known.of.items() if one.name in names), None)
     if other is not None:
-        sentence = f"{one.name!r} is {_IN_WORDS[other]} of the pipeline, and is given as {_IN_WORDS[one.kind]}"
+        sentence = f"{one.name!r} is {_IN_WORDS[other]} of the pipeline, but is given as {_IN_WORDS[one.kind]}"
         yield warning(subject, sentence, f"{place}: give it under `{other}`")
     elif known.missing is not None and one.kind == DATAPATHS:
-        sentence = f"whether the pipeline has the data path {one.name!r}: {known.missing}"
-        yield not_checked(subject, sentence, "look at the pipeline's parameters in the studio")
+        sentence = f"cannot tell whether the pipeline has the data path {one.name!r}: {known.missing}"
+        yield not_checked(subject, sentence, "check the pipeline's parameters in the studio")
     else:
         has = ", ".join(known.all) or "none"
         sentence = f"the pipeline has no parameter {one.name!r}{nearest(one.name, known.all)}"

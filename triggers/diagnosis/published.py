@@ -46,7 +46,7 @@ def address_of(entry: Entry) -> Address:
     except (MissingSetting, UnfitAddress) as error:
         raise Unaddressed(str(error)) from error
     if address is None:
-        raise Unaddressed("its address is none of …/PipelineRuns/PipelineSubmit/ID, as the studio shows it")
+        raise Unaddressed("its address is not like …/PipelineRuns/PipelineSubmit/ID, which the studio shows")
     return address
 
 
@@ -55,7 +55,7 @@ def check(entry: Entry, service: Pipelines) -> Findings:
     try:
         address = address_of(entry)
     except Unaddressed as error:
-        yield not_checked(entry.subject, str(error), f"look at {entry.place}")
+        yield not_checked(entry.subject, str(error), f"check {entry.place}")
         return
     pipeline_id = address.pipeline_id
     if pipeline_id is None:
@@ -85,21 +85,24 @@ def refused(entry: Entry, error: Unread, address: Address, what: str) -> Finding
     where = f"the workspace {address.workspace_id.rpartition('/')[2]}"
     if error.status == 404:
         sentence = f"{what} does not exist in {where} ({error})"
-        return fault(entry.subject, sentence, f"correct {entry.place}, or publish it anew")
+        return fault(entry.subject, sentence, f"correct {entry.place}, or publish the pipeline again")
     if error.status == 403:
         remedy = (
             f'the identity needs the role {ROLE} on {where}: az role assignment create --role "{ROLE}" '
-            f"--assignee OBJECT_ID --scope {address.workspace_id}; it takes some minutes to hold. Behind a private "
-            "link the same answer means: not from this network"
+            f"--assignee OBJECT_ID --scope {address.workspace_id}; it takes some minutes to take effect. With a "
+            "private link, the same answer means that this network has no access"
         )
-        return fault(entry.subject, f"{what} may not be read: {error}", remedy)
+        return fault(entry.subject, f"the identity may not read {what}: {error}", remedy)
     if error.status == 401:
-        remedy = "the token is not accepted: check AZUREML_TOKEN_SCOPE and the tenants of identity and workspace"
+        remedy = (
+            "Azure ML rejects the token: check AZUREML_TOKEN_SCOPE, and that identity and workspace are in the same "
+            "tenant"
+        )
         return fault(entry.subject, f"{what}: {error}", remedy)
     if error.status is None and error.had_token:
-        remedy = f"look at {entry.place} and `workspace.api`, at the network, and at private endpoints"
+        remedy = f"check {entry.place}, `workspace.api`, the network and private endpoints"
         return fault(entry.subject, f"{what} cannot be queried: {error}", remedy)
-    return unreadable(entry.subject, error, "try again; the studio shows whether it is there")
+    return unreadable(entry.subject, error, "try again; the studio shows whether it exists")
 
 
 def _endpoint(entry: Entry, address: Address, service: Pipelines) -> Endpoint | Finding:
@@ -112,11 +115,11 @@ def _endpoint(entry: Entry, address: Address, service: Pipelines) -> Endpoint | 
 
 def _status(entry: Entry, what: str, name: str, status: str) -> Findings:
     if status == ACTIVE:
-        yield ok(entry.subject, f"the {what} {name} is there and {ACTIVE}")
+        yield ok(entry.subject, f"the {what} {name} exists and is {ACTIVE}")
         return
     remedy = f"python -m triggers doctor --enable {entry.name}"
     if status == DISABLED:
-        yield fault(entry.subject, f"the {what} {name} is {status}: no run of it can be started", remedy)
+        yield fault(entry.subject, f"the {what} {name} is {status}: it cannot be started", remedy)
     else:
         yield warning(entry.subject, f"the {what} {name} is {status}", remedy)
 

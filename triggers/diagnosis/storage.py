@@ -71,7 +71,7 @@ def check_ledger(account: Account) -> Findings:
 
     subject = f"ledger {account.connection}"
     if account.lacks("table"):
-        yield not_checked(subject, "its connection is not complete, see above", "fix that first")
+        yield not_checked(subject, "its connection is not complete (see above)", "fix that first")
         return
     with _asked(account, subject, f"the table {TABLE}", TABLE_ROLE) as findings:
         service = connections.table_service(account.connection, account.settings, account.credential, _PATIENCE)
@@ -86,8 +86,10 @@ def check_ledger(account: Account) -> Findings:
             if error.status_code not in {404, 412}:
                 raise
             if "TableNotFound" in f"{getattr(error, 'error_code', '')} {error}":
-                remedy = "the first pass of `reconcile` makes it; if the app has run, look at that function's log"
-                raise Declined(warning(subject, f"there is no table {TABLE} yet", remedy)) from error
+                remedy = (
+                    "the first pass of `reconcile` creates it; if the app has been running, check that function's log"
+                )
+                raise Declined(warning(subject, f"the table {TABLE} does not exist yet", remedy)) from error
         findings.append(ok(subject, f"the table {TABLE} can be read and written"))
     yield from findings
 
@@ -110,7 +112,7 @@ def check_container(account: Account, container: str, *, writes_manifests: bool)
     """Check that a watched container can be listed and, if needed, that manifests can be written to it."""
     subject = f"storage {account.connection}/{container}"
     if account.lacks("blob"):
-        yield not_checked(subject, "its connection is not complete, see above", "fix that first")
+        yield not_checked(subject, "its connection is not complete (see above)", "fix that first")
         return
     with _asked(account, subject, f"the container {container}", BLOB_ROLE) as findings:
         service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)
@@ -155,12 +157,12 @@ def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
         status, held = _queue_status(uri.rstrip("/") + query, account.credential)
         if held:
             remedy = (
-                "sweeps start these files, or, with polling_interval 0, a backfill; then "
+                "sweeps start runs for these files (with polling_interval 0, use backfill); then empty it: "
                 f"az storage message clear --queue-name {_POISON} --account-name ACCOUNT --auth-mode login"
             )
             findings.append(warning(subject, f"{what} holds about {held} events that failed five times", remedy))
         else:
-            findings.append(ok(subject, f"{what} can be queried{'; there is none yet' if status == 404 else ''}"))
+            findings.append(ok(subject, f"{what} can be queried{'; it does not exist yet' if status == 404 else ''}"))
     yield from findings
 
 
@@ -196,7 +198,7 @@ def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[lis
     except UnusableConnection as error:
         found.append(fault(subject, str(error), f"correct the app setting {account.connection}"))
     except ValueError:  # its text is left out: it may contain the setting's value
-        sentence = "its settings do not hold the address of a storage account"
+        sentence = "its settings do not contain the address of a storage account"
         found.append(fault(subject, sentence, f"correct the app settings {account.connection}…"))
     except AzureError as error:
         found.append(_explained(account, subject, what, role, error))
@@ -209,17 +211,17 @@ def _explained(account: Account, subject: str, what: str, role: str, error: Exce
     status = getattr(error, "status_code", None)
     if status in {401, 403}:
         if account.has_key:
-            remedy = f"the account's key in the app setting {account.connection} is not, or no longer, the right one"
+            remedy = f"the account's key in the app setting {account.connection} is wrong or no longer valid"
         else:
             remedy = (
-                f"the identity needs the role {role}; it takes some minutes to hold. If it has it, look at the "
-                "account's firewall"
+                f"the identity needs the role {role}; it takes some minutes to take effect. If the identity has "
+                "it, check the account's firewall"
             )
-        return fault(subject, f"{what} may not be used: the service answered {status}: {said}", remedy)
+        return fault(subject, f"the identity may not use {what}: the service answered {status}: {said}", remedy)
     if status == 404:
-        remedy = "make it (az storage container create), or correct the container in the schedules file"
+        remedy = "create it (az storage container create), or correct the container in the schedules file"
         return fault(subject, f"{what} does not exist", remedy)
     if status is None and isinstance(error, ClientAuthenticationError):
-        return not_checked(subject, "there is no token, see above", "fix that first")
-    remedy = f"look at the addresses in the app settings {account.connection}…, at the network, and at the firewall"
+        return not_checked(subject, "there is no token (see above)", "fix that first")
+    remedy = f"check the addresses in the app settings {account.connection}…, the network and the firewall"
     return fault(subject, f"{what} cannot be reached: {said}", remedy)

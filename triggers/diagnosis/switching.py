@@ -13,10 +13,10 @@ from ..scheduling.config import PipelineKind
 from .published import Entry, Unaddressed, address_of, refused
 
 _WITHOUT_STATUS: Final = {
-    PipelineKind.BATCH_ENDPOINT: (
-        "a batch endpoint, which has no status: it starts what its default deployment says; pause its schedules instead"
+    PipelineKind.BATCH_ENDPOINT: ("a batch endpoint, which cannot be enabled or disabled; pause its schedules instead"),
+    PipelineKind.COMPONENT: (
+        "a component, which cannot be enabled or disabled; archive it in the studio, or pause its schedules"
     ),
-    PipelineKind.COMPONENT: "a component, which has no status: archive it in the studio, or pause its schedules",
 }
 
 
@@ -45,11 +45,11 @@ def switch(entry: Entry, service: Pipelines, *, enable: bool) -> Iterator[str]:
             service.set_pipeline_status(address.root, pipeline_id, status)
         yield _said(f"the pipeline {pipeline_id}", before, status)
     except Unaddressed as error:
-        raise NotSwitched(f"{entry.name}: {error}; look at {entry.place}") from error
+        raise NotSwitched(f"{entry.name}: {error}; check {entry.place}") from error
     except Unread as error:
         found = refused(entry, error, address, "what it names")
         raise NotSwitched(f"{found.sentence}; {found.remedy}") from error
 
 
 def _said(what: str, before: str, status: str) -> str:
-    return f"{what} was {status} already" if before == status else f"{what} is {status} now; it was {before}"
+    return f"{what} was already {status}" if before == status else f"{what} is {status} now; it was {before}"

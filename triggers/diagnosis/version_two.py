@@ -25,22 +25,26 @@ def check_component(entry: Entry, arm: ResourceManager) -> Findings:
     workspace_id = workspace_of(entry.target, entry.settings)
     named = _COMPONENT.fullmatch(_expanded(entry) or "")
     if workspace_id is None or named is None:
-        sentence = "which component it is: only azureml:NAME:VERSION in a workspace can be queried"
-        yield not_checked(entry.subject, sentence, f"look at {entry.place}")
+        sentence = "cannot tell whether the component exists: only azureml:NAME:VERSION in a workspace can be queried"
+        yield not_checked(entry.subject, sentence, f"check {entry.place}")
         return
     name, version = named.groups()
     try:
         found = arm.get(f"{workspace_id}/components/{name}/versions/{version}", API).get("properties") or {}
     except Unread as error:
         if error.status == 404:
-            yield fault(entry.subject, f"there is no component {name} of version {version}", f"correct {entry.place}")
+            yield fault(
+                entry.subject,
+                f"the component {name} has no version {version}, or does not exist",
+                f"correct {entry.place}",
+            )
         else:
             yield unreadable(entry.subject, error, f"az ml component show --name {name} --version {version}")
         return
     if found.get("isArchived") is True:
-        yield warning(entry.subject, f"{name}:{version} is archived", f"name another version at {entry.place}")
+        yield warning(entry.subject, f"{name}:{version} is archived", f"name another version in {entry.place}")
     else:
-        yield ok(entry.subject, f"the component {name}:{version} is there")
+        yield ok(entry.subject, f"the component {name}:{version} exists")
     yield from _inputs(entry, found)
 
 
@@ -49,7 +53,7 @@ def check_batch_endpoint(entry: Entry, arm: ResourceManager) -> Findings:
     workspace_id = workspace_of(entry.target, entry.settings)
     name = (urlsplit(_expanded(entry) or "").hostname or "").partition(".")[0]
     if workspace_id is None or not name:
-        sentence = "whether the batch endpoint is there: neither file nor settings say in which workspace"
+        sentence = "cannot tell whether the batch endpoint exists: neither the file nor the settings name its workspace"
         settings = "AZUREML_SUBSCRIPTION_ID, AZUREML_RESOURCE_GROUP and AZUREML_WORKSPACE_NAME"
         yield not_checked(entry.subject, sentence, f"set {settings}")
         return
@@ -65,18 +69,18 @@ def check_batch_endpoint(entry: Entry, arm: ResourceManager) -> Findings:
             yield fault(
                 entry.subject,
                 f"the batch endpoint {name}{what} does not exist",
-                f"correct {entry.place} and the deployment beside it",
+                f"correct {entry.place} and its deployment",
             )
         else:
             yield unreadable(entry.subject, error, f"az ml batch-endpoint show --name {name}")
         return
     if deployment is None:
-        remedy = f"name one: pipelines.{entry.name}.deployment in {entry.file}"
+        remedy = f"set pipelines.{entry.name}.deployment in {entry.file}"
         yield fault(entry.subject, f"the batch endpoint {name} has no default deployment", remedy)
     else:
-        yield ok(entry.subject, f"the batch endpoint {name} and its deployment {deployment} are there")
+        yield ok(entry.subject, f"the batch endpoint {name} and its deployment {deployment} exist")
     if any(list(used_names(schedule, entry.settings)) for schedule in entry.schedules):
-        sentence = "whether the deployment takes the inputs that the schedules give"
+        sentence = "cannot tell whether the deployment accepts the inputs of the schedules"
         yield not_checked(entry.subject, sentence, f"az ml batch-deployment show --endpoint-name {name}")
 
 
@@ -98,7 +102,7 @@ def _inputs(entry: Entry, properties: Mapping[str, Any]) -> Findings:
     spec = properties.get("componentSpec")
     inputs = spec.get("inputs") or {} if isinstance(spec, dict) else None
     if not isinstance(inputs, dict):
-        yield not_checked(entry.subject, "the component does not list its inputs", "look at it in the studio")
+        yield not_checked(entry.subject, "the component does not list its inputs", "check its inputs in the studio")
         return
     names = frozenset(str(name) for name in inputs)
     needed = {
@@ -112,6 +116,6 @@ def _inputs(entry: Entry, properties: Mapping[str, Any]) -> Findings:
         yield from compared(schedule, entry.settings, known, entry.file)
         lacking = sorted(needed - {one.name for one in used_names(schedule, entry.settings)})
         if lacking:
-            remedy = f"give it in schedules.{schedule.name} of {entry.file}"
-            sentence = f"it gives no {', '.join(lacking)}, which the component has no default for"
+            remedy = f"set it in schedules.{schedule.name} of {entry.file}"
+            sentence = f"it sets no {', '.join(lacking)}, for which the component has no default"
             yield fault(f"schedule {schedule.name}", sentence, remedy)

@@ -28,7 +28,7 @@ def check(workspace_id: str, arm: ResourceManager) -> Findings:
     name = workspace_id.rpartition("/")[2]
     subject = f"workspace {name}"
     by_hand = (
-        f"give the identity the role {ROLE} on the workspace, or look yourself: az ml workspace show --name {name}"
+        f"give the identity the role {ROLE} on the workspace, or check yourself: az ml workspace show --name {name}"
     )
     try:
         arm.get(workspace_id, API)
@@ -39,11 +39,11 @@ def check(workspace_id: str, arm: ResourceManager) -> Findings:
         else:
             yield unreadable(subject, error, by_hand)
         return
-    yield ok(subject, "it is there")
+    yield ok(subject, "the workspace exists")
     try:
         granted = list(arm.every(f"{workspace_id}/providers/Microsoft.Authorization/permissions", _PERMISSIONS))
     except Unread as error:
-        yield unreadable(subject, error, f"look whether the identity has the role {ROLE} on the workspace")
+        yield unreadable(subject, error, f"check that the identity has the role {ROLE} on the workspace")
         return
     lacking = [action for action in _SUBMISSION if not any(_allows(one, action) for one in granted)]
     if lacking:
@@ -67,19 +67,19 @@ def check_datastore(wanted: WatchedDatastore, arm: ResourceManager) -> Findings:
         return
     there = _pointed_at(found)
     if wanted.container is None:
-        yield ok(subject, f"it is there, for {wanted.schedule}")
+        yield ok(subject, f"it exists; {wanted.schedule} uses it")
     elif there is None:
-        sentence = f"it is of kind {found.get('datastoreType')}, and {wanted.schedule} watches blobs"
-        yield warning(subject, sentence, f"look at {wanted.place}")
+        sentence = f"it is of the kind {found.get('datastoreType')}, but {wanted.schedule} watches blobs"
+        yield warning(subject, sentence, f"check {wanted.place}")
     elif there[1] != wanted.container or (wanted.account and there[0].lower() != wanted.account.lower()):
         watched = f"{wanted.account or 'its account'}/{wanted.container}"
         sentence = (
-            f"it is {there[0]}/{there[1]}, and {wanted.schedule} watches {watched}: a run would look for the changed "
-            "blob where it is not"
+            f"it is {there[0]}/{there[1]}, but {wanted.schedule} watches {watched}: runs would look for the changed "
+            "file in the wrong place"
         )
-        yield fault(subject, sentence, f"correct {wanted.place}, or the container or connection beside it")
+        yield fault(subject, sentence, f"correct {wanted.place}, or the container or connection of the schedule")
     elif wanted.account is None:
-        sentence = f"the container is that of {wanted.schedule}; which account its connection is, is not known"
+        sentence = f"the container is that of {wanted.schedule}, but the account of its connection is unknown"
         yield not_checked(subject, sentence, "fix the connection first")
     else:
         yield ok(subject, f"it is {there[0]}/{there[1]}, which {wanted.schedule} watches")
