@@ -167,7 +167,7 @@ def test_the_mistake_in_the_tutorial_is_reported_as_shown(tmp_path: Path) -> Non
     (tmp_path / "my.yaml").write_text(file.replace("interval: 1", "interval: 0"))
     wrong = run_command("validate", "--file", "my.yaml", settings=settings, folder=tmp_path)
 
-    assert (right.code, right.out.splitlines()[-1]) == (0, "my.yaml: 2 schedules, no faults")
+    assert (right.code, right.out.splitlines()[-1]) == (0, "my.yaml: 2 schedules, no errors")
     assert (wrong.code, wrong.out) == (1, output)
 
 

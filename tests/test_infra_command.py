@@ -418,6 +418,6 @@ def test_the_shipped_file_passes_the_steps_of_the_first_deployment(tmp_path: Pat
         "AZUREML_RESOURCE_GROUP",
         "AZUREML_WORKSPACE_NAME",
     }
-    assert (validated.code, validated.out.splitlines()[-1]) == (0, "schedules.yaml: 2 schedules, no faults")
+    assert (validated.code, validated.out.splitlines()[-1]) == (0, "schedules.yaml: 2 schedules, no errors")
     assert (deployed.code, deployed.err) == (0, "")
     assert json.loads(deployed.out)["watchedAccounts"][0]["containers"] == ["azureml-blobstore-0123abcd"]

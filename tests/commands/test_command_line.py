@@ -70,7 +70,7 @@ def test_validate_of_a_valid_file_prints_its_warnings_and_a_summary(run: Run) ->
         f"{run.file}:6: schedules.nightly.recurrence: 02:30 occurs twice (clock change in Europe/Berlin): it runs "
         "once, the first time (warning)",
     }
-    assert out.splitlines()[-1] == f"{run.file}: 3 schedules, no faults"
+    assert out.splitlines()[-1] == f"{run.file}: 3 schedules, no errors"
 
 
 def test_validate_prints_every_error_with_its_line(run: Run) -> None:
@@ -84,8 +84,8 @@ def test_validate_prints_every_error_with_its_line(run: Run) -> None:
         f"{run.file}:6: schedules.uploads.change.container: 'D': "
         "a container's name consists of 3 to 63 lower-case letters, digits and single hyphens",
         f"{run.file}:7: schedules.later.pipeline: 'b': no such entry in pipelines",
-        f"{run.file}: no schedules, 3 faults",
-        "left out until they are fixed: nightly, uploads, later",
+        f"{run.file}: no schedules, 3 errors",
+        "not active until their errors are fixed: nightly, uploads, later",
     ]
     assert err == ""
 
@@ -96,11 +96,11 @@ def test_validate_with_no_settings_reports_no_missing_settings(run: Run) -> None
     run.file.write_text(BATCH.replace("container: data", "container: D"))
     wrong, faults, _ = run_command("validate", "--no-settings", settings=only)
 
-    assert (code, out.splitlines()[-1]) == (0, f"{run.file}: 3 schedules, no faults")
+    assert (code, out.splitlines()[-1]) == (0, f"{run.file}: 3 schedules, no errors")
     assert wrong == 1
     assert faults.splitlines()[-2:] == [
-        f"{run.file}: 2 schedules, 1 fault",
-        "left out until they are fixed: uploads",
+        f"{run.file}: 2 schedules, 1 error",
+        "not active until their errors are fixed: uploads",
     ]
     assert "does not exist;" not in out + faults
 
@@ -229,7 +229,7 @@ def test_next_refuses_a_manual_schedule_and_request_shows_its_request(run: Run) 
     run.file.write_text(BATCH.replace('cron: {expression: "0 4 * * *"}', "manual: {}"))
 
     code, out, err = run("next", "later")
-    assert (code, out, err) == (1, "", "later is manual: it runs when somebody starts it, not at a time\n")
+    assert (code, out, err) == (1, "", "later is manual: it runs only when it is triggered, not at a time\n")
     assert run("request", "later")[0] == 0
     assert "later " not in run("functions")[1]
 
@@ -278,8 +278,8 @@ def test_request_shows_the_post_for_a_blob_version_with_its_run_key(run: Run) ->
     ("arguments", "settings", "sentence"),
     [
         (["next", "nightli"], {}, "no schedule 'nightli'; did you mean 'nightly'? There are: nightly, uploads, later"),
-        (["request", "uploads"], {}, "uploads is change-based: name a file with --blob PATH (below the container)"),
-        (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: it takes --at, not --blob"),
+        (["request", "uploads"], {}, "uploads is change-based: give a file with --blob PATH (below the container)"),
+        (["request", "nightly", "--blob", "x"], {}, "nightly is time-based: give --at instead of --blob"),
         (
             ["request", "nightly"],
             {"ENDPOINT": "http://x.example/y"},
@@ -337,9 +337,9 @@ def test_pause_and_resume_write_to_the_ledger(run: Run, azurite: Azurite) -> Non
     ]
 
     assert said == [
-        (0, "nightly is paused: what comes due is skipped; people can still trigger it\n", ""),
-        (0, "nightly was paused already; people can still trigger it\n", ""),
-        (0, "nightly runs again; what passed in the pause stays skipped\n", ""),
+        (0, "nightly is paused: occurrences are skipped until you resume it; you can still trigger it\n", ""),
+        (0, "nightly was already paused; you can still trigger it\n", ""),
+        (0, "nightly runs again; what was skipped during the pause stays skipped\n", ""),
         (0, "nightly was not paused\n", ""),
     ]
 
@@ -426,7 +426,7 @@ def test_help_lists_the_commands_in_groups_and_each_command_has_an_example(run: 
         "check the file; needs no Azure:",
         "look:",
         "act:",
-        "come over:",
+        "migrate:",
         "deploy:",
     ]
     for one in COMMANDS:

@@ -108,7 +108,7 @@ def test_a_run_is_triggered_shown_and_canceled(run: Command) -> None:
 
     assert (code, err) == (0, "")
     assert out.startswith(f"nightly!{request}: submitted, run ")
-    assert again[1].startswith(f"it was requested before: nightly!{request}: submitted")
+    assert again[1].startswith(f"already requested: nightly!{request}: submitted")
     assert (listed[0]["key"], listed[0]["requested_by"]) == (f"nightly!{request}", "ann")
     assert canceled[1].startswith(f"nightly!{request}: canceled, run ")
     assert "canceled by ann" in canceled[1]
@@ -127,9 +127,9 @@ def test_trigger_accepts_options_for_the_fields_of_a_request(run: Command) -> No
     assert (shown["experiment_name"], shown["description"], shown["parent_run_id"]) == ("mine", "a % b", "p1")
     assert shown["tags"]["ticket"] == "4711"
     refused = run("trigger", "nightly", "--datapath", "input=blobs")
-    assert (refused[0], refused[2].strip()) == (1, "--datapath: 'blobs' is not DATASTORE/PATH")
-    assert "datasets: 'train' may not be given" in run("trigger", "nightly", "--dataset", "train=taxi:2")[2]
-    assert "may not be given" in run("trigger", "nightly", "--datapath", "x=blobs/a/b")[2]
+    assert (refused[0], refused[2].strip()) == (1, "--datapath: 'blobs' is not of the form DATASTORE/PATH")
+    assert "datasets: 'train' not allowed" in run("trigger", "nightly", "--dataset", "train=taxi:2")[2]
+    assert "datapaths: 'x' not allowed" in run("trigger", "nightly", "--datapath", "x=blobs/a/b")[2]
 
 
 def test_trigger_and_replay_exit_with_1_if_the_run_is_rejected(run: Command) -> None:
@@ -164,9 +164,9 @@ def test_replay_by_schedule_and_state_replays_each_run_once(run: Command) -> Non
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         *(f"{name}!{number} -> {name}!{number}.r1: rejected" for number in range(3)),
-        "3 replayed, 0 not",
+        "3 replayed, 0 not replayed",
     ]
-    assert again[1].splitlines()[-1] == "3 replayed, 0 not"
+    assert again[1].splitlines()[-1] == "3 replayed, 0 not replayed"
     assert [line.partition("-> ")[2] for line in sorted(again[1].splitlines()[:-1])] == [
         f"{name}!{number}.r2: rejected" for number in range(3)
     ]
@@ -184,10 +184,10 @@ def test_a_pause_and_a_backfill_work_over_http_and_on_the_ledger(run: Command) -
 
     assert [one[0] for one in (paused, shown, begun, again, resumed)] == [0] * 5
     assert "hourly is paused" in paused[1]
-    assert shown[1].splitlines()[-1] == "2 would start, 0 already"
-    assert begun[1].splitlines()[0] == f"start        {day}T00:00:00Z  hourly@{day}T00:00:00Z  no row"
-    assert begun[1].splitlines()[-1] == "2 start, 0 already"
-    assert again[1].splitlines()[-1] == "0 start, 2 already"
+    assert shown[1].splitlines()[-1] == "2 would start, 0 not needed"
+    assert begun[1].splitlines()[0] == f"started      {day}T00:00:00Z  hourly@{day}T00:00:00Z  no run yet"
+    assert begun[1].splitlines()[-1] == "2 started, 0 not needed"
+    assert again[1].splitlines()[-1] == "0 started, 2 not needed"
     assert "runs again" in resumed[1]
 
 
@@ -200,11 +200,11 @@ def test_a_backfill_beyond_the_ledgers_retention_needs_force(run: Command) -> No
     again = run("backfill", "hourly", *interval, "--force")
 
     assert refused[0] == 1
-    assert "may have run already" in refused[2]
-    assert "with force it starts all the same" in refused[2]
+    assert "may already have run" in refused[2]
+    assert "or use force" in refused[2]
     assert f"hourly@2001-01-01T{hour}:00:00Z.r" in begun[1]
-    assert "1 start, 0 already" in begun[1]
-    assert "0 start, 1 already" in again[1]
+    assert "1 started, 0 not needed" in begun[1]
+    assert "0 started, 1 not needed" in again[1]
 
 
 @pytest.mark.parametrize(
@@ -213,12 +213,12 @@ def test_a_backfill_beyond_the_ledgers_retention_needs_force(run: Command) -> No
         (("trigger", "nightli"), "no schedule 'nightli'; did you mean 'nightly'?"),
         (
             ("trigger", "nightly", "--parameter", "lr=1"),
-            "'lr' may not be given: trigger_overrides listed lets only 'epochs' be given",
+            "'lr' not allowed: trigger_overrides listed allows only 'epochs'",
         ),
-        (("trigger", "uploads"), "say which blob"),
+        (("trigger", "uploads"), "give the blob, as a path below the container"),
         (("cancel", "nightly!none"), "no run 'nightly!none'"),
         (("replay", "nightly!none"), "no run 'nightly!none'"),
-        (("replay",), "name a run by its KEY"),
+        (("replay",), "give the KEY of a run"),
     ],
 )
 def test_a_refusal_is_an_error_message_and_exit_code_1(run: Command, arguments: tuple[str, ...], sentence: str) -> None:
@@ -286,9 +286,9 @@ def test_explain_shows_the_decisions_about_a_time(run: Command) -> None:
     future = run("explain", "off", "--at", "2049-03-01T04:30:00Z")[1]
     filled = run("explain", "hourly", "--at", "2026-03-01")[1]
 
-    assert none == "2026-03-01T05:00:00Z is no occurrence of nightly; the next one is 2026-03-02T04:30:00Z\n"
-    assert "that is before the schedule began, at" in before
-    assert "it has no row (nightly@2026-03-01T04:30:00Z)" in before
+    assert none == "2026-03-01T05:00:00Z is not an occurrence of nightly; the next one is 2026-03-02T04:30:00Z\n"
+    assert "that is before the app first saw the schedule, at" in before
+    assert "no run is recorded for it (nightly@2026-03-01T04:30:00Z)" in before
     assert "the schedule is disabled" in future
     assert "it is not due yet" in future
     assert "hourly@2026-03-01T00:00:00Z: " in filled
@@ -301,10 +301,10 @@ def test_explain_shows_the_decisions_about_a_blob(run: Command) -> None:
 
     assert absent == (
         "there is no blob 'raw/none.csv' in the container inbox\n"
-        "no version of it is known: no event or sweep has recorded it\n"
+        "no version of it is known: no event and no sweep has reported it\n"
     )
     assert "uploads watches it" in unseen
-    assert "this version has no row" in unseen
+    assert "no run is recorded for this version" in unseen
     assert "polling_interval is 0, so no sweep finds it" in unseen
     assert wrong == (1, "", "nightly is time-based: ask about a time (at)\n")
 
@@ -363,7 +363,7 @@ def test_wait_returns_an_exit_code_for_the_end_of_the_run(run: Command, machine:
     ended = run("wait", f"nightly!{request}")
 
     assert out_of_time.code == 1
-    assert f"the time is up: nightly!{request} is submitted" in out_of_time.err
+    assert f"timed out: nightly!{request} is submitted" in out_of_time.err
     assert ended.code == 1
     assert ended.out.startswith(f"nightly!{request}: canceled")
 
@@ -372,12 +372,12 @@ def test_trigger_waits_no_longer_than_the_timeout(run: Command) -> None:
     code, out, err = run("trigger", "nightly", "--wait", "--timeout", "2s")
 
     assert code == 1
-    assert "the time is up: " in err
+    assert "timed out: " in err
     assert "submitted" in out
 
 
 def test_a_timeout_without_wait_is_a_usage_error_and_starts_nothing(run: Command) -> None:
-    assert run("trigger", "nightly", "--timeout", "2s") == (2, "", "--timeout goes with --wait\n")
+    assert run("trigger", "nightly", "--timeout", "2s") == (2, "", "--timeout needs --wait\n")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api", "/api/dashboard", "/api/dashboard#run/nightly!1"])

@@ -68,7 +68,7 @@ def test_an_outage_does_not_end_the_wait(submitted: RunAnswer, capsys: pytest.Ca
     app = Script(first=[submitted, Unreachable("the app is away"), replace(submitted, state="finished")])
 
     assert wait(app, submitted).state == "finished"
-    assert "the app is away; asking again" in capsys.readouterr().err
+    assert "the app is away; trying again" in capsys.readouterr().err
 
 
 def test_after_the_timeout_the_run_is_returned_as_it_is(submitted: RunAnswer) -> None:

@@ -709,9 +709,9 @@ def test_the_json_report_contains_the_file(tmp_path: Path) -> None:
     [
         (
             ["airflow", "dag.py"],
-            "'airflow' is no kind of source; there are: logic-app, data-factory, sdk-v1, job-schedule",
+            "'airflow' is not a kind of source; expected one of logic-app, data-factory, sdk-v1, job-schedule",
         ),
-        (["logic-app"], "name a kind, and files"),
+        (["logic-app"], "give a kind and its files"),
         (["logic-app", "none.json"], "none.json: cannot be read: No such file or directory"),
     ],
 )
@@ -800,4 +800,4 @@ def test_fetching_names_the_missing_options_for_the_workspace() -> None:
     done = run_command("fetch-schedules", "--workspace", "w", settings={})
 
     assert done.code == 1
-    assert "Give --subscription-id, --resource-group, --api" in done.err
+    assert "give --subscription-id, --resource-group, --api" in done.err

@@ -264,7 +264,7 @@ def test_importing_into_a_file_in_flow_style_is_refused_and_changes_nothing(tmp_
     done = imported_into(file)
 
     assert (done.code, file.read_text()) == (1, "{pipelines: {}, schedules: {}}\n")
-    assert "the new schedules do not fit into the file as it is written" in done.err
+    assert "the new schedules cannot be added to the file as it is written" in done.err
 
 
 def test_importing_into_a_symbolic_link_keeps_the_link(tmp_path: Path) -> None:
@@ -551,7 +551,7 @@ def test_the_defaults_of_the_target_file_are_reported(tmp_path: Path) -> None:
     done = imported_into(file)
 
     assert done.code == 3
-    assert "the file's defaults apply to it: max_concurrent_runs" in done.err
+    assert "the defaults of the file apply to it: max_concurrent_runs" in done.err
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def test_a_chained_schedule_can_be_triggered_with_or_without_an_upstream_run(eng
     assert engine.endpoint.submissions[-1].request.parent_run_id is None
     with pytest.raises(NotKnown, match="upstream: no run 'nope'"):
         steering.trigger("score", TriggerBody(upstream="nope"))
-    with pytest.raises(BadInput, match="train is time-based: it takes no upstream"):
+    with pytest.raises(BadInput, match="train is time-based: it does not take an upstream run"):
         steering.trigger("train", TriggerBody(upstream=KEY))
     with pytest.raises(BadInput, match="score is chained: backfill the schedules that it follows"):
         steering.backfill("score", BackfillBody(first="2026-11-01", before="2026-11-04"))

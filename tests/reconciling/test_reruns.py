@@ -173,7 +173,7 @@ def test_canceling_the_run_cancels_its_pending_rerun() -> None:
     assert (canceled.key, canceled.state) == (f"{KEY}.r1", "canceled")
     minutes(engine, of, 30)
     assert engine.states() == {KEY: "failed", f"{KEY}.r1": "canceled"}
-    with pytest.raises(WrongState, match="has ended"):
+    with pytest.raises(WrongState, match="has already ended"):
         engine.wired(of).steering.cancel(KEY, HeldBody())
 
 
@@ -308,7 +308,7 @@ def test_a_rerun_that_is_not_accepted_is_retried_like_any_run() -> None:
 def test_a_caller_may_not_use_the_name_rerun() -> None:
     engine = started(rerunning())
 
-    with pytest.raises(BadInput, match="by: 'rerun' says that the app itself asks"):
+    with pytest.raises(BadInput, match="by: 'rerun' is reserved for the app itself"):
         engine.wired(rerunning()).steering.trigger("s", TriggerBody(by="rerun"))
 
 

@@ -101,5 +101,5 @@ def test_a_request_that_templates_make_too_large_is_rejected_and_blocks_no_other
 def test_parameters_of_a_manual_trigger_that_are_too_large_are_refused(engine: Engine) -> None:
     of = schedule(f"{TIME}\ntrigger_overrides: any")
 
-    with pytest.raises(BadInput, match="more than 50,000 characters cannot be kept"):
+    with pytest.raises(BadInput, match="at most 50,000 characters can be stored"):
         engine.wired(of).steering.trigger("s", TriggerBody(pipeline_parameters={"data": "x" * 60_000}))

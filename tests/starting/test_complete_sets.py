@@ -372,7 +372,7 @@ def test_explain_shows_what_a_set_waits_for_and_until_when(engine: Engine) -> No
     told = engine.wired(of).explaining.blob(of, "incoming/a/orders.csv").decisions
 
     assert told[-1] == (
-        "it waits for its batch to be closed: no file has come for customers-*.csv, *.json; at 2026-11-01T06:00:00Z "
+        "it waits until its batch is closed: no file has come for customers-*.csv, *.json; at 2026-11-01T06:00:00Z "
         "it is skipped as incomplete"
     )
 
@@ -393,7 +393,7 @@ def test_explain_shows_when_a_batch_will_be_closed(engine: Engine, batch: str, s
 
     told = engine.wired(of).explaining.blob(of, "incoming/orders.csv").decisions
 
-    assert told[-1] == f"it waits for its batch to be closed: {sentence}"
+    assert told[-1] == f"it waits until its batch is closed: {sentence}"
 
 
 def test_a_replay_keeps_the_missing_globs(engine: Engine) -> None:

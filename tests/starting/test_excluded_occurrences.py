@@ -195,7 +195,7 @@ def test_explain_shows_excluded_and_moved_occurrences(engine: Engine) -> None:
     assert original[1] == "s@2026-12-26T06:00:00Z: skipped (excluded)"
     assert moved[:2] == [
         "2026-12-28T06:00:00Z is an occurrence of s",
-        "it is the one of 2026-12-26T06:00:00Z, moved from an excluded day",
+        "it was moved from 2026-12-26T06:00:00Z, which is on an excluded day",
     ]
 
 

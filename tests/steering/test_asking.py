@@ -94,7 +94,7 @@ def test_if_its_replay_cannot_be_claimed_an_unknown_run_stays_unknown(engine: En
     unknown = triggered(engine, "a", outcome=UNKNOWN)
     engine.ledger.update(unknown, unknown)  # the reconciler has written the row in the meantime
 
-    with pytest.raises(WrongState, match="has changed, or was replayed by someone else meanwhile"):
+    with pytest.raises(WrongState, match="has changed or been replayed in the meantime"):
         asking(engine).replay(schedule(), unknown, ReplayBody())
 
     assert engine.states() == {"s!a": "unknown"}
@@ -114,7 +114,7 @@ def test_with_unless_replayed_a_run_is_not_replayed_twice(engine: Engine) -> Non
     first = triggered(engine, "a", outcome=Outcome(answer=Answer.REJECTED, sentence="no"))
     asking(engine).replay(schedule(), first, ReplayBody())
 
-    with pytest.raises(WrongState, match=r"s!a was replayed already: s!a\.r1 is submitted"):
+    with pytest.raises(WrongState, match=r"s!a has already been replayed: s!a\.r1 is submitted"):
         asking(engine).replay(schedule(), first, ReplayBody(unless_replayed=True))
 
 
@@ -269,7 +269,7 @@ def test_backfills_and_long_polls_share_one_limit(engine: Engine) -> None:
 
     with threads, pytest.raises(WrongState, match="too many backfills and long polls are running"):
         steering.backfill("s", body)
-    with pytest.raises(WrongState, match="may have run already"):
+    with pytest.raises(WrongState, match="may already have run"):
         steering.backfill("s", replace(body, first="2020-01-01"))
 
     assert steering.backfill("s", body).started_count == 2

@@ -208,11 +208,11 @@ def test_the_backfill_command_starts_runs_once(azurite: Azurite, tmp_path: Path)
 
     period = ("--from", "2026-01-01", "--to", "2026-01-03")
     assert said(*period, "--dry-run") == [
-        f"would start  2026-01-01T04:00:00Z  {name}@2026-01-01T04:00:00Z  no row",
-        f"would start  2026-01-02T04:00:00Z  {name}@2026-01-02T04:00:00Z  no row",
-        "2 would start, 0 already",
+        f"would start  2026-01-01T04:00:00Z  {name}@2026-01-01T04:00:00Z  no run yet",
+        f"would start  2026-01-02T04:00:00Z  {name}@2026-01-02T04:00:00Z  no run yet",
+        "2 would start, 0 not needed",
     ]
-    assert said(*period)[-1] == "2 start, 0 already"
+    assert said(*period)[-1] == "2 started, 0 not needed"
     assert said(*period)[0] == f"already      2026-01-01T04:00:00Z  {name}@2026-01-01T04:00:00Z  waiting"
     assert said("--from", "2026-01-03", "--to", "2026-01-01") == ["--to must be later than --from"]
     ledger = Ledger(AzureTable(lambda: TableServiceClient.from_connection_string(azurite.connection_string)))
@@ -269,7 +269,7 @@ def test_a_backfill_beyond_the_ledgers_retention_is_refused(engine: Engine, keys
     of = forgotten(engine, keys)
 
     with pytest.raises(
-        WrongState, match=r"s: what is before 2026-11-12T10:30:00Z may have run already, .* with force it starts"
+        WrongState, match=r"s: anything before 2026-11-12T10:30:00Z may already have run, .* or use force"
     ):
         backfill(engine, of, DAY_BEFORE, "2026-11-02T00:00", dry_run=dry_run)
 

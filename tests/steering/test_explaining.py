@@ -61,7 +61,7 @@ def test_every_version_of_an_overwritten_file_is_shown(engine: Engine) -> None:
     assert told.run is not None
     assert told.run.key == keys[2]
     assert told.run.request is not None
-    assert told.sentence == "'incoming/a.csv': Azure ML has accepted it, and its end is polled"
+    assert told.sentence == "'incoming/a.csv': Azure ML has accepted it; the app polls its status"
 
 
 def test_a_file_that_is_gone_is_explained_from_the_ledger(engine: Engine) -> None:
@@ -75,7 +75,7 @@ def test_a_file_that_is_gone_is_explained_from_the_ledger(engine: Engine) -> Non
     assert told.decisions[0] == "there is no blob 'incoming/a.csv' in the container data"
     assert [one.key for one in told.versions] == [second, first]
     assert any(
-        one.startswith("it was gone already when it was looked at, at 2026-11-01T04:00:00Z: s~")
+        one.startswith("it was already gone when the app looked for it, at 2026-11-01T04:00:00Z: s~")
         for one in told.decisions
     )
     assert told.run is not None
@@ -85,7 +85,7 @@ def test_a_file_that_is_gone_is_explained_from_the_ledger(engine: Engine) -> Non
 def test_a_file_without_any_record_is_reported_as_unknown(engine: Engine) -> None:
     told = explain(engine, watching(CHANGE), blob=FILE)
 
-    assert told.sentence == ("'incoming/a.csv': no version of it is known: no event or sweep has recorded it")
+    assert told.sentence == ("'incoming/a.csv': no version of it is known: no event and no sweep has reported it")
     assert (told.run, told.versions) == (None, [])
 
 
@@ -96,8 +96,8 @@ def test_a_running_copy_is_reported(engine: Engine) -> None:
     told = explain(engine, of, blob=FILE)
 
     assert told.sentence == (
-        "'incoming/a.csv': the copy that makes it is still running: its event, if one came, has started nothing; "
-        "the sweep after its end finds it"
+        "'incoming/a.csv': it is still being copied, so an event about it has started nothing yet; "
+        "the first sweep after the copy finds it"
     )
 
 
@@ -109,10 +109,10 @@ def test_a_version_that_no_event_has_reported_is_listed_first(engine: Engine) ->
     told = explain(engine, of, blob=FILE)
 
     assert [(one.etag, one.state, one.reason, one.key) for one in told.versions] == [
-        ("0x2", None, "no event or sweep has recorded it", None),
+        ("0x2", None, "no event and no sweep has reported it", None),
         ("0x1", "submitted", None, before),
     ]
-    assert "this version has no row" in told.decisions[-2]
+    assert "no run is recorded for this version" in told.decisions[-2]
     assert told.run is None
 
 
@@ -124,7 +124,7 @@ def test_the_version_with_the_same_bytes_is_named(engine: Engine) -> None:
     told = explain(engine, of, blob=FILE)
 
     assert told.sentence == (
-        "'incoming/a.csv': it started nothing: the same content again; "
+        "'incoming/a.csv': no run was started: the content has not changed; "
         "the same bytes as the version of 2026-11-01T04:00:00Z, ETag 0x1"
     )
     assert told.versions[0].reason == "content_unchanged"
@@ -138,7 +138,7 @@ def test_the_run_that_blocked_an_occurrence_is_named(engine: Engine) -> None:
     told = explain(engine, of, at="2026-11-01T04:01:00Z")
 
     assert told.sentence == (
-        "2026-11-01T04:01:00Z of s: it started nothing: the run before it was still going; "
+        "2026-11-01T04:01:00Z of s: no run was started: an earlier run was still open; "
         f"in the way: {before} (submitted)"
     )
 
@@ -200,11 +200,11 @@ def test_an_unsent_run_shows_its_next_and_last_attempt(engine: Engine) -> None:
     told = explain(engine, of, at="2026-11-01T04:00:00Z")
 
     assert told.sentence == (
-        "2026-11-01T04:00:00Z of s: Azure ML has certainly not accepted it: 503 Service Unavailable"
+        "2026-11-01T04:00:00Z of s: Azure ML has definitely not accepted it: 503 Service Unavailable"
     )
     assert told.decisions[-2:] == [
-        "  attempt 2 of at most 185 is made at 2026-11-01T04:00:30Z",
-        "  attempts go on until 2026-11-01T06:00:00Z, 2h after the first",
+        "  attempt 2 of at most 185 follows at 2026-11-01T04:00:30Z",
+        "  the app keeps trying until 2026-11-01T06:00:00Z, 2h after the first",
     ]
 
 
@@ -216,7 +216,7 @@ def test_an_unsent_run_of_a_paused_schedule_is_shown_as_held_by_the_pause(engine
 
     told = explain(engine, of, at="2026-11-01T04:00:00Z")
 
-    assert "  it is sent after the schedule is resumed" in told.decisions
+    assert "  it is sent when the schedule is resumed" in told.decisions
 
 
 def test_a_waiting_run_names_the_runs_that_hold_the_slots(engine: Engine) -> None:
@@ -250,7 +250,7 @@ def test_a_version_in_a_batch_is_shown_with_the_batch(engine: Engine) -> None:
     told = explain(engine, of, blob=FILE)
 
     assert waiting.versions[0].key is None
-    assert waiting.sentence.startswith("'incoming/a.csv': it waits for its batch to be closed: 1 file is there")
+    assert waiting.sentence.startswith("'incoming/a.csv': it waits until its batch is closed: 1 file is there")
     assert told.run is not None
     assert told.run.kind == "batch"
     assert [one.key for one in told.versions] == [told.run.key]
@@ -291,7 +291,7 @@ def test_without_storage_the_answer_comes_from_the_ledger(engine: Engine) -> Non
 
     told = explain(engine, of, blob=FILE)
 
-    assert told.decisions[0] == "the account does not answer; what follows is from the ledger alone"
+    assert told.decisions[0] == "the account does not answer; the rest comes only from the ledger"
     assert [one.key for one in told.versions] == [key]
     assert told.run is not None
 
@@ -315,7 +315,7 @@ def test_a_backfilled_occurrence_shows_its_run(engine: Engine) -> None:
         ({"at": "2026-11-01", "blob": FILE}, "give exactly one of at, blob and upstream"),
         ({"at": "soon"}, "at: 'soon' is not a time such as"),
         ({"blob": FILE}, "s is time-based: ask about a time \\(at\\)"),
-        ({"upstream": "s@2026-11-01T04:00:00Z"}, "s is time-based: it follows no run"),
+        ({"upstream": "s@2026-11-01T04:00:00Z"}, "s is time-based: it does not follow other runs"),
     ],
 )
 def test_an_invalid_question_is_refused(engine: Engine, query: dict[str, str], sentence: str) -> None:

@@ -58,16 +58,16 @@ def test_a_manual_schedule_is_shown_as_manual(engine: Engine, of: ManualSchedule
 
 def test_a_manual_schedule_cannot_be_paused_backfilled_or_explained(engine: Engine, of: ManualSchedule) -> None:
     wired = engine.wired(of)
-    with pytest.raises(BadInput, match="s is manual: nothing but people and programs starts it"):
+    with pytest.raises(BadInput, match="s is manual: it starts only on request"):
         wired.steering.pause("s", HeldBody())
     body = BackfillBody(first="2026-10-01", before="2026-11-01", dry_run=True)
-    with pytest.raises(BadInput, match="s is manual: it misses nothing; trigger it"):
+    with pytest.raises(BadInput, match="s is manual: it has nothing to backfill; trigger it instead"):
         wired.steering.backfill("s", body)
-    with pytest.raises(BadInput, match="s is manual: only people and programs start it"):
+    with pytest.raises(BadInput, match="s is manual: it starts only on request"):
         wired.explaining.time(of, utc("2026-11-01T04:00"))
     with pytest.raises(BadInput, match="s is manual: no blob starts it"):
         wired.explaining.blob(of, "a.csv")
-    with pytest.raises(BadInput, match="s is manual: it takes no blob"):
+    with pytest.raises(BadInput, match="s is manual: it does not take a blob"):
         wired.steering.trigger("s", TriggerBody(blob="a.csv"))
 
 

@@ -87,12 +87,12 @@ def test_a_replay_keeps_the_overrides(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"pipeline_parameters": {"lr": 1}}, "'lr' may not be given: trigger_overrides listed lets "
-            "only 'epochs' be given"),
-        ({"datapaths": {"other": {"datastore": "blobs", "path": "x"}}}, "datapaths: 'other' may not be given"),
-        ({"datapaths": {"input": {"datastore": "mine", "path": "x"}}}, "'input' keeps its datastore 'blobs'"),
-        ({"datasets": {"test": {"id": "x"}}}, "datasets: 'test' may not be given"),
-        ({"continue_on_step_failure": True}, "continue_on_step_failure may not be given: trigger_overrides listed"),
+        ({"pipeline_parameters": {"lr": 1}}, "'lr' not allowed: trigger_overrides listed allows "
+            "only 'epochs'"),
+        ({"datapaths": {"other": {"datastore": "blobs", "path": "x"}}}, "datapaths: 'other' not allowed"),
+        ({"datapaths": {"input": {"datastore": "mine", "path": "x"}}}, "'input' must stay in the datastore 'blobs'"),
+        ({"datasets": {"test": {"id": "x"}}}, "datasets: 'test' not allowed"),
+        ({"continue_on_step_failure": True}, "continue_on_step_failure is not allowed: trigger_overrides is listed"),
     ],
 )  # fmt: skip
 def test_listed_refuses_what_the_schedule_does_not_name(engine: Engine, body: dict[str, Any], sentence: str) -> None:
@@ -130,10 +130,13 @@ def test_any_allows_new_names_and_other_datastores(engine: Engine) -> None:
     ("body", "sentence"),
     [
         ({"tags": {"team": "x"}}, "tags: 'team' is a tag of the schedule and cannot be replaced"),
-        ({"tags": {"trigger_run_key": "x"}}, "tags: 'trigger_run_key' begins like the app's own tags"),
+        ({"tags": {"trigger_run_key": "x"}}, "tags: 'trigger_run_key' begins like a tag of the app"),
         ({"datasets": {"train": {}}}, "datasets: 'train': expected exactly one of id and name"),
-        ({"datasets": {"train": {"id": "a", "version": 1}}}, "datasets: 'train': version goes with name"),
-        ({"description": "x" * 4999, "tags": {f"t{n}": "x" * 4999 for n in range(11)}}, "more than 50,000 characters"),
+        ({"datasets": {"train": {"id": "a", "version": 1}}}, "datasets: 'train': version is valid only with name"),
+        (
+            {"description": "x" * 4999, "tags": {f"t{n}": "x" * 4999 for n in range(11)}},
+            "at most 50,000 characters can be stored",
+        ),
     ],
 )
 def test_an_invalid_override_is_refused_whatever_is_allowed(
@@ -156,7 +159,7 @@ def test_an_override_that_the_target_does_not_support_is_refused(engine: Engine,
         f"{TIME}\ntrigger_overrides: any", pipeline="{batch_endpoint: 'https://x.inference.ml.azure.com/jobs'}"
     )
 
-    with pytest.raises(BadInput, match="goes with"):
+    with pytest.raises(BadInput, match="is valid only with"):
         sent(engine, one, **body)
 
 
@@ -176,7 +179,7 @@ def test_a_change_based_schedule_accepts_a_path_for_its_parameter_instead_of_a_b
     request = sent(engine, one, datapaths={name: {"datastore": datastore, "path": "new data.csv"}})
 
     assert (request.datapaths[name].datastore, request.datapaths[name].path) == (datastore, "new data.csv")
-    with pytest.raises(Declined, match="say which blob"):
+    with pytest.raises(Declined, match="give the blob, as a path below the container"):
         sent(engine, one)
 
 

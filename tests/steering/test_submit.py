@@ -85,7 +85,7 @@ def test_keys_are_accepted_in_either_case_and_null_counts_as_absent(engine: Engi
     ("body", "sentence"),
     [
         ({"ExperimentNam": "x", "Foo": 1}, "unknown keys ExperimentNam, Foo; known are ExperimentName"),
-        ({"Tags": {}, "tags": {}}, "Tags is there twice"),
+        ({"Tags": {}, "tags": {}}, "Tags occurs twice"),
         ({"DataPathAssignments": {"input": {"Path": "x"}}}, "unknown field `Path`"),
         ({"DataSetDefinitionValueAssignments": {"train": {}}}, "expected one of SavedDataSetReference and"),
         ({"ParameterAssignments": {"pipeline_arg": [1]}}, "expected"),

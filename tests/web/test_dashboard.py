@@ -281,8 +281,8 @@ def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machi
     page.get_by_label("To, not included").fill("2026-01-01T04:00")
     page.get_by_role("button", name="Dry run").click()
     answer = page.locator("#ask .answer")
-    expect(answer).to_contain_text("3 runs would start; 0 need none.")
-    expect(answer.locator("li").first).to_contain_text("1 Jan 2026, 01:00 has no run yet")
+    expect(answer).to_contain_text("3 runs would start; 0 not needed.")
+    expect(answer.locator("li").first).to_contain_text("1 Jan 2026, 01:00 no run yet")
     expect(answer.locator("li time").first).to_have_attribute("title", re.compile("2026-01-01 00:00:00 UTC"))
     found = requests.get(f"{machine.url}/api/runs?schedule=hours", timeout=60).json()["runs"]
     assert [one["key"] for one in found if "@2026-01" in one["key"]] == []
@@ -292,7 +292,7 @@ def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machi
     page.get_by_role("button", name="Dry run").click()
     page.get_by_role("button", name="Start 2 runs").click()
 
-    expect(answer).to_contain_text("2 runs wait to be sent")
+    expect(answer).to_contain_text("2 runs are waiting to be sent")
 
 
 def test_names_that_look_like_markup_are_shown_as_text(page: Page, machine: Machine) -> None:
@@ -481,7 +481,7 @@ def test_holding_down_enter_starts_no_backfill(page: Page, machine: Machine) -> 
 
     assert [one["dry_run"] for one in asked] == [True]
     start.press("Enter")
-    expect(page.locator("#ask .answer")).to_contain_text("3 runs wait to be sent")
+    expect(page.locator("#ask .answer")).to_contain_text("3 runs are waiting to be sent")
 
 
 def test_the_result_of_an_action_is_shown_even_if_the_dialog_is_closed(page: Page) -> None:

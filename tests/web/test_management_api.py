@@ -209,7 +209,7 @@ def test_a_missing_schedule_is_a_404_and_a_faulty_one_a_409(machine: Machine) ->
 
     assert (unknown.status_code, unknown.json()) == (404, {"error": "no schedule 'nightli'; did you mean 'nightly'?"})
     assert faulty.status_code == 409
-    assert "faulty is left out because of the errors" in faulty.json()["error"]
+    assert "faulty is not active because of errors" in faulty.json()["error"]
 
 
 def test_a_trigger_starts_a_run_at_once_and_records_who_and_why(machine: Machine) -> None:
@@ -260,13 +260,13 @@ def test_twenty_concurrent_identical_requests_are_one_run(machine: Machine) -> N
             "nightly",
             {"pipeline_parameters": {"lr": 1}},
             403,
-            "'lr' may not be given: trigger_overrides listed lets only 'since', 'epochs' be given",
+            "'lr' not allowed: trigger_overrides listed allows only 'since', 'epochs'",
         ),
-        ("fixed", {"pipeline_parameters": {"epochs": 1}}, 403, "trigger_overrides none lets none be given"),
+        ("fixed", {"pipeline_parameters": {"epochs": 1}}, 403, "trigger_overrides none allows none"),
         ("uploads", {"blob": "elsewhere/b.csv"}, 403, "not in the folder 'raw'"),
         ("uploads", {"blob": "raw/none.csv"}, 404, "there is no blob 'raw/none.csv'"),
-        ("uploads", {}, 400, "say which blob"),
-        ("nightly", {"blob": "raw/a.csv"}, 400, "takes no blob"),
+        ("uploads", {}, 400, "give the blob, as a path below the container"),
+        ("nightly", {"blob": "raw/a.csv"}, 400, "does not take a blob"),
         ("nightly", {"scheduled_time": "soon"}, 400, "scheduled_time: 'soon' is not a time"),
         ("nightly", {"scheduled_time": "9999-12-31T23:59:59-23:00"}, 400, "is not"),
         ("nightly", {"request_id": "a b"}, 400, "the body: expected `str` matching regex"),
@@ -274,7 +274,7 @@ def test_twenty_concurrent_identical_requests_are_one_run(machine: Machine) -> N
         ("nightly", {"oops": 1}, 400, "the body: object contains unknown field `oops`"),
         ("nightly", {"pipeline_parameters": {"epochs": [1]}}, 400, "$.pipeline_parameters"),
         ("nightly", [], 400, "the body: expected `object`"),
-        ("faulty", {}, 409, "left out because of the errors"),
+        ("faulty", {}, 409, "not active because of errors"),
     ],
 )
 def test_a_trigger_that_is_not_allowed_is_refused_with_an_error_message(
@@ -404,7 +404,7 @@ def test_runs_of_all_schedules_are_merged_by_time_and_filtered(machine: Machine)
         ({"state": "null"}, "null is no value of state"),
         ({"since": "null"}, "since: 'null' is not a time"),
         ({"since": "then"}, "since: 'then' is not a time"),
-        ({"continuation": "abc"}, "continuation: no page ended with this one"),
+        ({"continuation": "abc"}, "continuation: unknown value; pass the one from the page before"),
         ({"schedule": "a/b"}, "is not the name of a schedule"),
         ({"oops": "1"}, "unknown field `oops`"),
     ],
@@ -456,7 +456,7 @@ def test_canceling_a_submitted_run_cancels_it_in_azure_ml(machine: Machine) -> N
     assert (canceled["state"], canceled["azureml_status"]) == ("canceled", "CancelRequested")
     [served] = [one for one in machine.accepted_runs() if one["Id"] == run["run_id"]]
     assert served["Status"]["StatusCode"] in {"Canceled", 4}
-    assert (again.status_code, again.json()["error"]) == (409, f"{run['key']} has ended: canceled")
+    assert (again.status_code, again.json()["error"]) == (409, f"{run['key']} has already ended: canceled")
 
 
 def test_a_run_waiting_for_its_next_attempt_can_be_canceled_for_good(machine: Machine) -> None:

@@ -42,7 +42,7 @@ def named_value(text: str) -> tuple[str, str]:
     """Convert NAME=VALUE to a pair."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
 
 
@@ -79,18 +79,20 @@ def looking_arguments(parser: Parser) -> None:
 
 def person_arguments(parser: Parser) -> None:
     """Add the arguments of commands that start, pause or cancel something."""
-    parser.add_argument("--note", metavar="TEXT", help="why; kept in the ledger")
-    parser.add_argument("--by", metavar="WHO", help="who; kept in the ledger")
+    parser.add_argument("--note", metavar="TEXT", help="why; stored in the ledger")
+    parser.add_argument("--by", metavar="WHO", help="who; stored in the ledger")
     where_arguments(parser)
     parser.set_defaults(acts=True)
 
 
 def filter_arguments(parser: Parser) -> None:
     """Add the arguments that select runs."""
-    parser.add_argument("--schedule", metavar="S", help="of one schedule")
-    parser.add_argument("--state", choices=[state.value for state in RunState], metavar="STATE", help="in one state")
-    parser.add_argument("--since", metavar="ISO", type=moment, help="created then or later")
-    parser.add_argument("--until", metavar="ISO", type=moment, help="created before then")
+    parser.add_argument("--schedule", metavar="S", help="only runs of this schedule")
+    parser.add_argument(
+        "--state", choices=[state.value for state in RunState], metavar="STATE", help="only runs in this state"
+    )
+    parser.add_argument("--since", metavar="ISO", type=moment, help="only runs created at this time or later")
+    parser.add_argument("--until", metavar="ISO", type=moment, help="only runs created before this time")
 
 
 def no_arguments(parser: Parser) -> None:
@@ -119,7 +121,9 @@ def request_arguments(parser: Parser) -> None:
     schedule_argument(parser)
     parser.add_argument("--at", metavar="ISO", type=moment, help="the nominal time; default: the next, or now")
     parser.add_argument("--blob", metavar="PATH", help="the changed file's path below the container")
-    parser.add_argument("--etag", metavar="E", default=_EXAMPLE_ETAG, help="its version; default: a made-up one")
+    parser.add_argument(
+        "--etag", metavar="E", default=_EXAMPLE_ETAG, help="the ETag of its version; default: a made-up one"
+    )
     json_argument(parser)
 
 
@@ -137,7 +141,7 @@ def import_arguments(parser: Parser) -> None:
     """Add the arguments of `import`."""
     kinds = ", ".join(KINDS)
     parser.add_argument(
-        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}) and its files; you can give several"
+        "sources", metavar="KIND FILE", nargs="+", help=f"a kind ({kinds}) and its files; can be repeated"
     )
     parser.add_argument("--into", metavar="FILE", help="add them to this schedules.yaml instead of printing a new one")
     parser.add_argument("--report", metavar="FILE", help="write the whole report there, as Markdown")
@@ -192,8 +196,10 @@ def trigger_arguments(parser: Parser) -> None:
     parser.add_argument("--blob", metavar="PATH", help="a file's path below the container; for a change-based schedule")
     parser.add_argument("--upstream", metavar="KEY", help="an ended run; for a chained schedule")
     parser.add_argument("--at", metavar="ISO", type=moment, help="the nominal time; default: now")
-    parser.add_argument("--request-id", metavar="ID", help="the same id is the same run, however often you repeat it")
-    parser.add_argument("--wait", action="store_true", help="wait for the run's end, and for that of its reruns")
+    parser.add_argument(
+        "--request-id", metavar="ID", help="repeating a request with the same id does not start another run"
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for the end of the run and of its reruns")
     _timeout_argument(parser)
     person_arguments(parser)
     json_argument(parser)
@@ -201,7 +207,7 @@ def trigger_arguments(parser: Parser) -> None:
 
 def _timeout_argument(parser: Parser) -> None:
     parser.add_argument(
-        "--timeout", metavar="SPAN", type=span, help="how long to wait, such as 90s or 2h; default: to the end"
+        "--timeout", metavar="SPAN", type=span, help="how long to wait, such as 90s or 2h; default: until the end"
     )
 
 
@@ -209,13 +215,13 @@ def _override_arguments(parser: Parser) -> None:
     def several(flag: str, dest: str, metavar: str, text: str) -> None:
         parser.add_argument(flag, dest=dest, metavar=metavar, type=named_value, action="append", help=text)
 
-    several("--parameter", "parameters", "NAME=VALUE", "of the pipeline")
+    several("--parameter", "parameters", "NAME=VALUE", "a pipeline parameter")
     parser.add_argument("--experiment", metavar="NAME", help="in place of the schedule's")
     parser.add_argument("--description", metavar="TEXT", help="in place of the schedule's")
     several("--tag", "tags", "NAME=VALUE", "in addition to the schedule's")
     several("--datapath", "datapaths", "NAME=DATASTORE/PATH", "in place of the schedule's")
     several("--dataset", "datasets", "NAME=ID", "in place of the schedule's: an id, or NAME=DATASET:VERSION")
-    parser.add_argument("--parent-run-id", metavar="ID", help="the run under which this one is shown")
+    parser.add_argument("--parent-run-id", metavar="ID", help="the parent run, under which the studio shows this one")
     parser.add_argument(
         "--continue-on-step-failure", choices=("true", "false"), help="whether to continue after a failed step"
     )
@@ -223,11 +229,9 @@ def _override_arguments(parser: Parser) -> None:
 
 def replay_arguments(parser: Parser) -> None:
     """Add the arguments of `replay`."""
-    parser.add_argument(
-        "key_of_run", metavar="KEY", nargs="?", help="one run; or name many with --schedule and --state"
-    )
+    parser.add_argument("key_of_run", metavar="KEY", nargs="?", help="one run; for many, use --schedule and --state")
     filter_arguments(parser)
-    parser.add_argument("--force", action="store_true", help="also runs that have finished")
+    parser.add_argument("--force", action="store_true", help="also replay runs that have finished")
     person_arguments(parser)
     json_argument(parser)
 
@@ -250,8 +254,10 @@ def backfill_arguments(parser: Parser) -> None:
     schedule_argument(parser)
     parser.add_argument("--from", dest="first", metavar="ISO", type=moment, required=True, help="inclusive")
     parser.add_argument("--to", dest="before", metavar="ISO", type=moment, required=True, help="exclusive")
-    parser.add_argument("--dry-run", action="store_true", help="start nothing, only list")
+    parser.add_argument("--dry-run", action="store_true", help="only list what would start")
     parser.add_argument(
-        "--force", action="store_true", help="also start what is older than the ledger's retention and may have run"
+        "--force",
+        action="store_true",
+        help="also start what is older than the ledger's retention, so it may have run before",
     )
     person_arguments(parser)

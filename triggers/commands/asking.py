@@ -42,20 +42,20 @@ def trigger(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         by=options.by,
     )
     if options.timeout is not None and not options.wait:
-        raise Misused("--timeout goes with --wait")
+        raise Misused("--timeout needs --wait")
     with refusals():
         acting = levers_of_schedule(options, settings, folder)
         run, is_new = acting.trigger(options.schedule, body)
         if options.wait:
             run = until_its_end(acting, run.key, options.timeout)
-    print_run(run, json=options.json, before="" if is_new else "it was requested before: ")
+    print_run(run, json=options.json, before="" if is_new else "already requested: ")
     return code_of(run) if options.wait else _code(run)
 
 
 def _datapath(place: str) -> dict[str, str]:
     datastore, slash, path = place.partition("/")
     if not datastore or not slash:
-        raise Refused(f"--datapath: {place!r} is not DATASTORE/PATH")
+        raise Refused(f"--datapath: {place!r} is not of the form DATASTORE/PATH")
     return {"datastore": datastore, "path": path}
 
 
@@ -78,7 +78,7 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
             print_run(again, json=options.json)
             return _code(again)
         if not options.schedule or not options.state:
-            raise Refused("name a run by its KEY, or all runs of a schedule with --schedule and --state")
+            raise Refused("give the KEY of a run, or --schedule and --state for all runs of a schedule in that state")
         # Runs come newest first, so of an occurrence's attempts in that state only the newest is replayed.
         newest: dict[str, str] = {}
         for run in islice(every_run(acting, options, _A_PAGE), _MOST_AT_ONCE):
@@ -96,7 +96,7 @@ def replay(options: argparse.Namespace, settings: Settings, folder: Path) -> int
             progress.say(f"{key} -> {again.key}: {again.state}")
         progress.step()
     progress.end()
-    print(f"{len(keys) - len(refused)} replayed, {len(refused)} not")
+    print(f"{len(keys) - len(refused)} replayed, {len(refused)} not replayed")
     for sentence in refused:
         print(sentence, file=sys.stderr)
     return 1 if refused else 0
@@ -126,8 +126,8 @@ def pause(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
         was_paused = acting.schedule(options.schedule).paused
         held = acting.pause(options.schedule, _body(options))
     note = f" ({one_line(held.pause_note)})" if held.pause_note and options.url else ""
-    what = "was paused already" if was_paused else f"is paused{note}: what comes due is skipped"
-    print(f"{held.name} {what}; people can still trigger it")
+    what = "was already paused" if was_paused else f"is paused{note}: occurrences are skipped until you resume it"
+    print(f"{held.name} {what}; you can still trigger it")
     return 0
 
 
@@ -137,7 +137,8 @@ def resume(options: argparse.Namespace, settings: Settings, folder: Path) -> int
         acting = levers_of_schedule(options, settings, folder)
         was_paused = acting.schedule(options.schedule).paused
         freed = acting.resume(options.schedule, _body(options))
-    print(f"{freed.name} {'runs again; what passed in the pause stays skipped' if was_paused else 'was not paused'}")
+    what = "runs again; what was skipped during the pause stays skipped" if was_paused else "was not paused"
+    print(f"{freed.name} {what}")
     return 0
 
 

@@ -25,7 +25,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
     asked = Asked(by=options.by, note=options.note)
-    verb, starts, already = ("would start" if options.dry_run else "start"), 0, 0
+    verb, starts, already = ("would start" if options.dry_run else "started"), 0, 0
     progress = Progress(None)
     try:
         for item in app.engine.backfilling.backfill(
@@ -40,13 +40,13 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
         raise Refused(f"{error}{_GOES_ON if starts or already else ''}") from error
     finally:
         progress.end()
-    print(f"{starts} {verb}, {already} already")
+    print(f"{starts} {verb}, {already} not needed")
     return 0
 
 
 def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     """Backfill through the HTTP API, with as many requests as needed."""
-    verb, starts = ("would start" if options.dry_run else "start"), 0
+    verb, starts = ("would start" if options.dry_run else "started"), 0
     already: list[str] = []
     body = checked(
         BackfillBody,
@@ -70,14 +70,14 @@ def _remote(options: argparse.Namespace, settings: Settings, folder: Path) -> in
         if answer.continue_from is not None:
             body = replace(body, first=answer.continue_from)
         elif not answer.started_count or options.dry_run:
-            raise Refused("there is more than fits into one answer: use shorter spans, or leave --url out")
+            raise Refused("there is more than fits into one answer; use shorter spans, or leave --url out")
     if already:
         print("\n".join(already))
-    print(f"{starts} {verb}, {len(already)} already")
+    print(f"{starts} {verb}, {len(already)} not needed")
     return 0
 
 
-_GOES_ON = "; what is shown above is done, and the same command continues"
+_GOES_ON = "; the runs shown above are started, and the same command continues from there"
 
 
 def _line(verb: str, item: Item | ItemAnswer) -> str:

@@ -86,7 +86,7 @@ def _switched(name: str, examination: Examination, *, enable: bool) -> int:
         for one in examination.config.faults:
             print(one)
         known = ", ".join(entries) or "none"
-        raise Refused(f"no entry {name!r} in pipelines{nearest(name, list(entries))}; there are: {known}")
+        raise Refused(f"no entry {name!r} in pipelines{nearest(name, list(entries))}; the file has: {known}")
     try:
         for sentence in switch(entries[name], examination.pipelines, enable=enable):
             print(sentence)

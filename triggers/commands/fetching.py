@@ -26,7 +26,9 @@ def fetch_schedules(options: argparse.Namespace, settings: Settings, folder: Pat
     """Print every schedule of a workspace, using your own sign-in."""
     parts = {name: getattr(options, name) or settings.values.get(setting) for name, setting in _PARTS.items()}
     if missing := [f"--{name.replace('_', '-')}" for name, value in parts.items() if not value]:
-        raise Refused(f"which workspace? Give {', '.join(missing)}, or the app settings {', '.join(_PARTS.values())}")
+        raise Refused(
+            f"the workspace is not known; give {', '.join(missing)}, or the app settings {', '.join(_PARTS.values())}"
+        )
     path = (
         f"/subscriptions/{parts['subscription_id']}/resourceGroups/{parts['resource_group']}"
         f"/providers/Microsoft.MachineLearningServices/workspaces/{parts['workspace']}"

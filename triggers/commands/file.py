@@ -49,9 +49,9 @@ def _told(settings: Settings, config: Config, faults: Sequence[Fault], notes: Se
         print_wrapped(str(fault), 2)
     for note in notes:
         print_wrapped(f"{note} (note)", 2)
-    print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'fault')}")
+    print(f"{settings.schedules_file}: {_number(len(config.schedules), 'schedule')}, {_number(len(faults), 'error')}")
     if faults and config.left_out:
-        print(f"left out until they are fixed: {', '.join(config.left_out)}")
+        print(f"not active until their errors are fixed: {', '.join(config.left_out)}")
     return 1 if faults else 0
 
 
@@ -107,7 +107,7 @@ def infra(options: argparse.Namespace, settings: Settings, folder: Path) -> int:
     try:
         found = parameters(text, settings_read.schedules_file, values)
     except Undeployable as error:
-        raise Refused(f"{error}\nnothing can be deployed until this is fixed") from error
+        raise Refused(f"{error}\nfix these errors before deploying") from error
     for warning in _about_deployment(read_config(folder, settings_read)):
         print(f"{warning} (warning)", file=sys.stderr)
     print(json.dumps(found, indent=2))

@@ -63,7 +63,7 @@ def _refuse_overwriting(report: str | None, sources: list[Path], into: str | Non
     """Raise Refused if the report would overwrite a file that is read or written."""
     others = [*sources, *([] if into is None else [Path(into)])]
     if report is not None and Path(report).resolve() in {one.resolve() for one in others}:
-        raise Refused(f"--report: {report} is read or written here already: name another file")
+        raise Refused(f"--report: this command already reads or writes {report}; give another file")
 
 
 def _note_defaults(present: _Present, result: Result) -> None:
@@ -73,7 +73,7 @@ def _note_defaults(present: _Present, result: Result) -> None:
     if not isinstance(defaults, dict) or not defaults:
         return
     for one in result.schedules:
-        one.draft.changed("defaults", f"the file's defaults apply to it: {', '.join(map(str, defaults))}")
+        one.draft.changed("defaults", f"the defaults of the file apply to it: {', '.join(map(str, defaults))}")
 
 
 def _sources(words: list[str]) -> list[tuple[str, Path]]:
@@ -83,11 +83,11 @@ def _sources(words: list[str]) -> list[tuple[str, Path]]:
         if word in KINDS:
             kind = word
         elif not kind:
-            raise Refused(f"{word!r} is no kind of source; there are: {', '.join(KINDS)}")
+            raise Refused(f"{word!r} is not a kind of source; expected one of {', '.join(KINDS)}")
         else:
             found.append((kind, Path(word)))
     if not found:
-        raise Refused("name a kind, and files: triggers import logic-app workflow.json")
+        raise Refused("give a kind and its files, as in: triggers import logic-app workflow.json")
     return found
 
 
@@ -128,7 +128,7 @@ def _check(present: _Present, text: str, result: Result) -> None:
     changed = [name for name, schedule in there.schedules.items() if here.schedules.get(name) != schedule]
     if changed or wanted != {*here.schedules, *here.left_out}:
         why = next((f": {fault}" for fault in here.faults if fault.path == ""), "")
-        raise Refused(f"--into: {present.path}: the new schedules do not fit into the file as it is written{why}")
+        raise Refused(f"--into: {present.path}: the new schedules cannot be added to the file as it is written{why}")
 
 
 def _write(path: Path, text: str, option: str) -> None:

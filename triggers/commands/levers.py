@@ -76,5 +76,5 @@ def named_schedule(name: str, app: App) -> Schedule:
     if name in app.config.left_out:
         for fault in app.config.faults:
             print(fault, file=sys.stderr)
-        raise Refused(f"{name} is left out because of the errors above")
+        raise Refused(f"{name} is not active because of the errors above")
     raise Refused(no_such("schedule", name, list(app.config.schedules)))

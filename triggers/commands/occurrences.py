@@ -41,7 +41,7 @@ from ..steering.service import upcoming
 from .levers import Refused, named_schedule
 
 _CLOCK_CHANGES: Final = {
-    ClockChange.GAP.value: "  (clock change: its time does not exist that day, it runs when the gap ends)",
+    ClockChange.GAP.value: "  (clock change: this time does not exist that day, so it runs when the gap ends)",
     ClockChange.FOLD.value: "  (clock change: this time occurs twice that day)",
 }
 
@@ -52,7 +52,7 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
     if isinstance(schedule, ChangeSchedule):
         raise Refused(f"{schedule.name} is change-based: it runs when a file changes, not at a time")
     if not isinstance(schedule, TimeSchedule):
-        when = "when somebody starts it" if isinstance(schedule, ManualSchedule) else "after runs of other schedules"
+        when = "only when it is triggered" if isinstance(schedule, ManualSchedule) else "after runs of other schedules"
         raise Refused(f"{schedule.name} is {schedule.kind_in_words}: it runs {when}, not at a time")
     for sentence in converted_times(schedule):
         print(sentence, file=sys.stderr)
@@ -60,9 +60,10 @@ def next_occurrences(options: argparse.Namespace, settings: Settings, folder: Pa
         print(f"{key}: {sentence} (warning)", file=sys.stderr)
     found = upcoming(schedule, options.start, options.number)
     if len(found) < options.number:
-        print(f"{schedule.name} has no more occurrences than {len(found)}", file=sys.stderr)
+        left = {0: "no occurrences", 1: "only 1 occurrence"}.get(len(found), f"only {len(found)} occurrences")
+        print(f"{schedule.name} has {left} left", file=sys.stderr)
     if not schedule.enabled:
-        print(f"{schedule.name} is disabled: it skips them", file=sys.stderr)
+        print(f"{schedule.name} is disabled, so it skips them", file=sys.stderr)
     if options.json:
         print(json.dumps(to_builtins(found), indent=2))
         return 0
@@ -125,17 +126,19 @@ def _occurrence(schedule: Schedule, options: argparse.Namespace, app: App) -> Oc
     """The requested occurrence; for a schedule with batches, a batch of the one blob."""
     if not isinstance(schedule, ChangeSchedule):
         if options.blob is not None:
-            raise Refused(f"{schedule.name} is {schedule.kind_in_words}: it takes --at, not --blob")
+            raise Refused(f"{schedule.name} is {schedule.kind_in_words}: give --at instead of --blob")
         if not isinstance(schedule, TimeSchedule):
             key = request_key(schedule.name, "(the request's id)")
             return Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=options.at)
         if next_after(schedule.trigger, options.at - timedelta(seconds=1), 1) != [options.at]:
-            print(f"{iso_utc(options.at)} is no occurrence of {schedule.name}", file=sys.stderr)
+            print(f"{iso_utc(options.at)} is not an occurrence of {schedule.name}", file=sys.stderr)
         return time_occurrence(schedule, options.at)
     if options.blob is None:
-        raise Refused(f"{schedule.name} is change-based: name a file with --blob PATH (below the container)")
+        raise Refused(f"{schedule.name} is change-based: give a file with --blob PATH (below the container)")
     if because := path_out_of_scope(schedule.trigger, options.blob):
-        print(f"{schedule.name} does not watch {options.blob!r} ({because}); it would send:", file=sys.stderr)
+        print(
+            f"{schedule.name} does not watch {options.blob!r} ({because}); if it did, it would send:", file=sys.stderr
+        )
     change = BlobChange(
         host=_host(schedule.trigger, app),
         container=schedule.trigger.container,
@@ -163,5 +166,5 @@ def _host(trigger: ChangeTrigger, app: App) -> str:
     try:
         return app.blobs.host(trigger.connection)
     except UnusableConnection as error:
-        print(f"{error}; the run key shown is therefore not the real one", file=sys.stderr)
+        print(f"{error}; therefore the run key shown is not the real one", file=sys.stderr)
         return ""

@@ -27,10 +27,12 @@ _REFUSALS = {
 }
 _REASONS = {
     requests.exceptions.SSLError: "its certificate is not valid",
-    requests.exceptions.ProxyError: "the proxy does not let us through",
+    requests.exceptions.ProxyError: "the proxy refuses the connection",
     requests.exceptions.ConnectTimeout: f"no answer within {_PATIENCE[0]} seconds",
-    requests.exceptions.ReadTimeout: f"no answer within {_PATIENCE[1]} seconds; what was asked may be done",
-    requests.exceptions.ConnectionError: "nothing answers there: is the address right, and does the app run?",
+    requests.exceptions.ReadTimeout: f"no answer within {_PATIENCE[1]} seconds; the request may still be carried out",
+    requests.exceptions.ConnectionError: (
+        "nothing answers at this address; check that it is right and that the app is running"
+    ),
 }
 """Subclasses come before their base class."""
 
@@ -53,10 +55,10 @@ class Remote:
             raise BadInput(f"--url: {problem.replace('a token', 'a key')}")
         if "?" in url:
             raise BadInput(
-                "--url: only the app's address, https://APP.azurewebsites.net; the key goes into TRIGGERS_KEY"
+                "--url: give only the app's address, https://APP.azurewebsites.net; put the key into TRIGGERS_KEY"
             )
         if key is not None and not (key.isascii() and key.isprintable()):
-            raise BadInput("--key: this is not a function key: it has characters that no key has")
+            raise BadInput("--key: this is not a function key: it contains characters that are not allowed in one")
         self._base = f"{url.rstrip('/').removesuffix('/dashboard').removesuffix('/api')}/api"
         self._headers = {"x-functions-key": key} if key else {}
 
@@ -158,5 +160,5 @@ def _decoded(reply: requests.Response, kind: type[Answer]) -> Answer:
     try:
         return msgspec.json.decode(reply.content, type=kind)
     except msgspec.MsgspecError as error:
-        said = f"{reply.url} answers something else than this version's API: is that the address of the app?"
+        said = f"{reply.url} does not answer like this version's API; check that it is the address of the app"
         raise Declined(said) from error

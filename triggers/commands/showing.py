@@ -78,7 +78,7 @@ def lines_of(run: RunAnswer, replays: list[RunAnswer]) -> Iterator[str]:
     }
     yield from _facts({name: text for name, text in facts.items() if text})
     yield from _listed("replays", [f"{one.key}: {one.state}" for one in replays])
-    yield from _listed("started then", run.downstream)
+    yield from _listed("followed by", run.downstream)
     yield from _listed(
         "history", [_event(*one) for one in ((each.at, each.state, each.reason) for each in run.history)]
     )

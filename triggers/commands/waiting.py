@@ -55,7 +55,7 @@ def until_its_end(acting: Levers, key: str, timeout: timedelta | None, look_ever
             key = again.key
             continue
         if until is not None and time.monotonic() >= until:
-            print(f"the time is up: {run.key} is {run.state}, and goes on", file=sys.stderr)
+            print(f"timed out: {run.key} is {run.state}; the run continues", file=sys.stderr)
             return run
         if time.monotonic() - asked_at < look_every:
             time.sleep(look_every if until is None else max(0.0, min(look_every, until - time.monotonic())))
@@ -83,5 +83,5 @@ def _patiently(ask: Callable[[], tuple[RunAnswer, bool]], look_every: float) -> 
         except (Unreachable, StoreUnavailable) as error:
             if time.monotonic() >= until:
                 raise
-            print(f"{error}; asking again", file=sys.stderr, flush=True)
+            print(f"{error}; trying again", file=sys.stderr, flush=True)
             time.sleep(look_every)

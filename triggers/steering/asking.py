@@ -66,8 +66,8 @@ class Asking(Struct, frozen=True, kw_only=True):
         request_id = body.request_id or str(uuid4())
         if not _REQUEST_ID.match(request_id):  # the type's pattern allows a trailing newline
             raise BadInput(
-                f"request_id: {request_id!r} is not 1 to 64 letters, digits, '.', '_' and '-', or ends like a replay's "
-                "(.r1)"
+                f"request_id: {request_id!r} must be 1 to 64 letters, digits, '.', '_' or '-', and must not end like "
+                "a replay's key, such as .r1"
             )
         key = request_key(schedule.name, request_id)
         asked = Asked(
@@ -91,7 +91,7 @@ class Asking(Struct, frozen=True, kw_only=True):
         if claimed is None:
             present = self.ledger.get(key)
             if present is None:
-                raise WrongState(f"{key} was claimed and is gone; use another request_id")
+                raise WrongState(f"{key} was claimed, but its record is gone; use another request_id")
             return _same(present, body), False
         # An Azure DevOps task waits 20 seconds for an answer (azure-pipelines-tasks #8655); Azure ML may take longer.
         return self.submitted(schedule, claimed, at_once=body.callback is None and not by_program), True
@@ -106,17 +106,17 @@ class Asking(Struct, frozen=True, kw_only=True):
         if dropped is not None:
             newest = self._before(dropped)
         if body.unless_replayed and newest.key != run.key:
-            raise WrongState(f"{run.key} was replayed already: {newest.key} is {newest.state.value}")
+            raise WrongState(f"{run.key} has already been replayed: {newest.key} is {newest.state.value}")
         if newest.state not in REPLAYABLE and not (newest.state in WITH_FORCE and body.force):
-            hint = "; with force it is run again" if newest.state in WITH_FORCE else "; wait for its end, or cancel it"
+            hint = "; to run it again, use force" if newest.state in WITH_FORCE else "; wait for its end, or cancel it"
             raise WrongState(f"{newest.key} is {newest.state.value}{hint}")
         occurrence = self._again(schedule, newest, root, replay_key(root, number))
         if newest.state is RunState.UNKNOWN:
             # In the transaction of the claim, so that always exactly one of the two runs is open.
-            given_up = self._canceled(newest, f"given up for its replay {occurrence.key}")
+            given_up = self._canceled(newest, f"canceled in favor of its replay {occurrence.key}")
             occurrence = replace(occurrence, beside=self.ledger.update_operations(newest, given_up))
         if dropped is not None:
-            sentence = f"dropped for the replay {occurrence.key}"
+            sentence = f"dropped in favor of the replay {occurrence.key}"
             left_out = dropped.to(
                 RunState.SKIPPED,
                 self.clock.now(),
@@ -128,7 +128,7 @@ class Asking(Struct, frozen=True, kw_only=True):
         asked = Asked(by=body.by, note=body.note, parameters=newest.parameters, overrides=newest.overrides)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
-            raise WrongState(f"{newest.key} has changed, or was replayed by someone else meanwhile; look at it again")
+            raise WrongState(f"{newest.key} has changed or been replayed in the meantime; check it again")
         return self.submitted(schedule, claimed)
 
     def _before(self, rerun: Run) -> Run:
@@ -146,13 +146,14 @@ class Asking(Struct, frozen=True, kw_only=True):
             following = self.ledger.get(run.reruns.next_key)
             if following is not None and following.state in CANCELABLE:
                 run = following
-        sentence = ": ".join(part for part in (f"canceled by {body.by or 'a person'}", body.note) if part)
+        canceled = f"canceled by {body.by}" if body.by else "canceled on request"
+        sentence = f"{canceled}: {body.note}" if body.note else canceled
         if run.state is RunState.UNKNOWN:
-            sentence += f"; Azure ML may run it all the same: look for the tag trigger_run_key {run.key} in the studio"
+            sentence += f"; Azure ML may still run it: look for the tag trigger_run_key {run.key} in the studio"
         if run.state is RunState.SUBMITTING:
-            raise WrongState(f"{run.key} is being submitted at this moment; try again")
+            raise WrongState(f"{run.key} is being submitted right now; try again")
         if run.state not in CANCELABLE:
-            raise WrongState(f"{run.key} has ended: {run.state.value}")
+            raise WrongState(f"{run.key} has already ended: {run.state.value}")
         if run.state is not RunState.SUBMITTED:
             return self._given_up(run, sentence)
         if refused := self.service.cancel(run):
@@ -172,7 +173,7 @@ class Asking(Struct, frozen=True, kw_only=True):
             present = self.ledger.get(run.key)
         if present is not None and present.state is RunState.CANCELED:
             return present
-        raise WrongState(f"{run.key} has changed meanwhile; check it again")
+        raise WrongState(f"{run.key} has changed in the meantime; check it again")
 
     def _canceled(self, run: Run, sentence: str) -> Run:
         now = self.clock.now()
@@ -186,7 +187,7 @@ class Asking(Struct, frozen=True, kw_only=True):
             return self.firing.submit_at_once(schedule, claimed)
         except LedgerUnavailable as error:
             extra = {"action": "left_to_the_reconciler", "run_key": claimed.key}
-            log.warning("the run was claimed, and could not be submitted at once: %s", error, extra=extra)
+            log.warning("the run was claimed but could not be submitted at once: %s", error, extra=extra)
             return claimed
 
     def _claimed(
@@ -197,7 +198,8 @@ class Asking(Struct, frozen=True, kw_only=True):
             return self.firing.wait(schedule, occurrence, asked, may_be_skipped=may_be_skipped)
         except KeyError as error:
             raise WrongState(
-                f"{schedule.name} has been edited since: its templates ask for {error.args[0]}, which this run has not"
+                f"{schedule.name} has been edited since: its templates use {error.args[0]}, "
+                "which this run does not have"
             ) from error
 
     def _callback(self, schedule: Schedule, key: str, body: TriggerBody) -> list[Operation]:
@@ -216,12 +218,12 @@ class Asking(Struct, frozen=True, kw_only=True):
         occurrence = Occurrence(key=key, kind=RunKind.REQUEST, nominal_time=at, previous_time=before)
         if not isinstance(schedule, ChangeSchedule):
             if path is not None:
-                raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no blob")
+                raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it does not take a blob")
             return occurrence
         if path is None and schedule.trigger.data_path_parameter_name in body.datapaths:
             return occurrence
         if path is None:
-            raise BadInput(f"{schedule.name} is change-based: say which blob, by its path below the container")
+            raise BadInput(f"{schedule.name} is change-based: give the blob, as a path below the container")
         trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, checked_path(path))
         if found is None:
@@ -231,7 +233,7 @@ class Asking(Struct, frozen=True, kw_only=True):
     def _upstream(self, schedule: Schedule, key: str) -> Upstream:
         """The ended run that a request names as `upstream` of a chained schedule."""
         if not isinstance(schedule, AfterSchedule):
-            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it takes no upstream")
+            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it does not take an upstream run")
         run = self.ledger.get(key) if is_run_key(key) else None
         if run is None:
             raise NotKnown(f"upstream: no run {key!r}")
@@ -270,10 +272,10 @@ class Asking(Struct, frozen=True, kw_only=True):
         if run.blob is not None:
             return self._of_blob(schedule, occurrence, run.blob)
         if run.batch is None:
-            raise WrongState(f"{run.key} is of the time when {schedule.name} was not change-based")
+            raise WrongState(f"{run.key} is from a time when {schedule.name} was not change-based")
         members = [member.change for member in self.rows.members(schedule.name, root)]
         if not members:
-            raise WrongState(f"the changes of {root} are not known any more; start them with backfill")
+            raise WrongState(f"the files of {root} are no longer known; start them with backfill")
         manifest = self.changes.write_manifest(schedule, key, members)
         return replace(occurrence, batch=replace(run.batch, manifest=manifest))
 

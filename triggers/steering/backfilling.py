@@ -31,7 +31,7 @@ from ..starting.occurrence import Asked, Occurrence, change_occurrence, time_occ
 from ..starting.reported_changes import Changes
 from .declined import WrongState
 
-_MEANWHILE: Final = "started by someone else meanwhile"
+_MEANWHILE: Final = "started in the meantime"
 
 
 class Item(Struct, frozen=True):
@@ -75,7 +75,7 @@ class Backfilling(Struct, frozen=True, kw_only=True):
         """
         remembered = floor(self.clock.now(), self.changes.retention)
         before = min(before, self.clock.now(), self.ledger.now() + AHEAD)
-        assert not isinstance(schedule, ManualSchedule | AfterSchedule), "it has no occurrences of its own"
+        assert not isinstance(schedule, ManualSchedule | AfterSchedule), "it has no occurrences or files to backfill"
         if not force and self._has_any(schedule, first, min(before, remembered)):
             raise WrongState(_forgotten(schedule, remembered, self.changes.retention))
         if isinstance(schedule, ChangeSchedule):
@@ -137,9 +137,9 @@ class Backfilling(Struct, frozen=True, kw_only=True):
         if run is None and batch is not None and batch != OWN_RUN:
             run = self.ledger.get(batch)
             if run is None:
-                return Item(batch, "", starts=False, why="its batch is being made")
+                return Item(batch, "", starts=False, why="its batch is being closed")
         if run is None:
-            return None if batch is None else Item(key, "", starts=True, why="its row is gone")
+            return None if batch is None else Item(key, "", starts=True, why="its record is gone")
         return _item(run)
 
     def _start(
@@ -156,7 +156,7 @@ class Backfilling(Struct, frozen=True, kw_only=True):
         occurrence = _again(replace(time_occurrence(schedule, moment), key=key, due_at=None), own)
         whole = self.moved.with_originals(schedule, occurrence)
         if whole is None:
-            return Item(key, what, starts=False, why="decided on the day from which it was moved")
+            return Item(key, what, starts=False, why="handled on the day from which it was moved")
         started = self.firing.wait(schedule, whole, asked)
         return Item(key, what, starts=started is not None, why=why if started else _MEANWHILE)
 
@@ -179,14 +179,14 @@ class Backfilling(Struct, frozen=True, kw_only=True):
 def _why(present: Item | None, *, is_remembered: bool) -> str:
     if present is not None:
         return present.why
-    return "no row" if is_remembered else "no row any more, it may have run"
+    return "no run yet" if is_remembered else "no record any more; it may have run"
 
 
 def _forgotten(schedule: Schedule, remembered: datetime, retention: timedelta) -> str:
     return (
-        f"{schedule.name}: what is before {iso_utc(remembered)} may have run already, for rows are kept "
-        f"{retention.days} days (LEDGER_RETENTION_DAYS); begin there; with force it starts all the same, and what has "
-        "run starts once more"
+        f"{schedule.name}: anything before {iso_utc(remembered)} may already have run, because records are deleted "
+        f"after {retention.days} days (LEDGER_RETENTION_DAYS); begin there, or use force, which may start the same run "
+        "again"
     )
 
 

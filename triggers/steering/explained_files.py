@@ -46,7 +46,7 @@ class KnownVersion(Struct, frozen=True, kw_only=True):
         """Why it started nothing, or nothing yet."""
         if self.runs:
             return self.runs[-1].reason or self.runs[-1].error
-        return f"it waits for its batch: {self.waits}" if self.waits else "no event or sweep has recorded it"
+        return f"it waits for its batch: {self.waits}" if self.waits else "no event and no sweep has reported it"
 
 
 class ExplainedFile(Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class ExplainedFile(Struct, frozen=True, kw_only=True):
         if self.asked_about is None:
             return
         if self.asked_about.waits:
-            yield f"it waits for its batch to be closed: {self.asked_about.waits}"
+            yield f"it waits until its batch is closed: {self.asked_about.waits}"
         elif not self.asked_about.is_decided:
             yield from self.how_found
 
@@ -105,7 +105,7 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
         try:
             found = self.blobs.of(trigger.connection, trigger.container, path)
         except BlobUnavailable as error:
-            seen = [f"{error}; what follows is from the ledger alone", *_told(known[1:])]
+            seen = [f"{error}; the rest comes only from the ledger", *_told(known[1:])]
             return _file(seen, known, known[0] if known else None)
         if found is None:
             return self._gone(schedule, blank, known)
@@ -131,13 +131,15 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
     def _gone(self, schedule: ChangeSchedule, blank: BlobChange, known: list[KnownVersion]) -> ExplainedFile:
         seen = [f"there is no blob {blank.path!r} in the container {blank.container}", *_told(known[1:])]
         late = self.runs.of([change_key(schedule.name, blank)])
-        seen += [f"it was gone already when it was looked at, at {iso_utc(run.created_at)}: {run.key}" for run in late]
+        seen += [
+            f"it was already gone when the app looked for it, at {iso_utc(run.created_at)}: {run.key}" for run in late
+        ]
         if not known:
             if not late:
-                seen.append("no version of it is known: no event or sweep has recorded it")
+                seen.append("no version of it is known: no event and no sweep has reported it")
             return _file(seen, [], None)
         last = known[0].change
-        seen.append(f"its last version that is known is that of {iso_utc(last.last_modified)}, ETag {last.etag}")
+        seen.append(f"its last known version is that of {iso_utc(last.last_modified)}, ETag {last.etag}")
         return _file(seen, known, known[0])
 
     def _known(self, schedule: ChangeSchedule, blank: BlobChange) -> list[KnownVersion]:
@@ -157,7 +159,7 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
             try:
                 batch = self.rows.batch_of(name, one)
             except CorruptRow as error:
-                batches.append(f"of which nothing is known: {error}")
+                batches.append(f"whose record cannot be read: {error}")
                 continue
             if batch == "":
                 waits = self._batch(schedule, change)
@@ -170,7 +172,7 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
         """What the batch of a pending change waits for."""
         batch = schedule.batch
         if batch is None:
-            return "the file has no batch any more: the reconciler starts it within two minutes"
+            return "the schedule no longer has a batch: the reconciler starts a run within two minutes"
         group = group_of(batch, change)
         arrivals = [one for one in self.rows.all_pending(schedule.name) if one.member.group == group]
         return waits_for(batch, group or schedule.trigger.folder, arrivals) if arrivals else "it is being closed"
@@ -178,19 +180,27 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
     def _how_found(self, schedule: ChangeSchedule, found: FoundBlob) -> Iterator[str]:
         trigger, change = schedule.trigger, found.change
         if found.copy_status is CopyStatus.PENDING:
-            then = "the sweep after its end finds it" if trigger.polling_interval else "its event is delivered again"
-            yield f"the copy that makes it is still running: its event, if one came, has started nothing; {then}"
+            then = (
+                "the first sweep after the copy finds it"
+                if trigger.polling_interval
+                else "its event will be delivered again"
+            )
+            yield f"it is still being copied, so an event about it has started nothing yet; {then}"
             return
-        yield f"this version has no row ({change_key(schedule.name, change)}): no event has reported it yet"
+        yield f"no run is recorded for this version ({change_key(schedule.name, change)}): no event has reported it yet"
         if not trigger.polling_interval:
-            yield "polling_interval is 0, so no sweep finds it: look at the event subscription; backfill starts it"
+            yield "polling_interval is 0, so no sweep finds it: check the event subscription; to start it, use backfill"
             return
         swept = self.sweeps.state(schedule.name, self.lives.id_of(schedule))
         if swept.mark is not None and change.last_modified < swept.mark:
-            yield f"sweeps have handled everything before {iso_utc(swept.mark)}; backfill starts what is older"
+            yield f"sweeps have handled everything before {iso_utc(swept.mark)}; to start older files, use backfill"
         else:
-            begun = "never yet" if swept.started_at is None else f"last at {iso_utc(swept.started_at)}"
-            yield f"the sweep finds it: every {in_units(trigger.polling_interval)}, {begun}"
+            begun = (
+                "the first is still to come"
+                if swept.started_at is None
+                else f"the last one at {iso_utc(swept.started_at)}"
+            )
+            yield f"the next sweep finds it; sweeps run every {in_units(trigger.polling_interval)}, {begun}"
 
 
 def _file(

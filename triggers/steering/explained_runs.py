@@ -21,16 +21,16 @@ from .words import REASONS
 _STATES: Final = {
     RunState.WAITING: "it waits",
     RunState.SUBMITTING: "it is being submitted",
-    RunState.SUBMITTED: "Azure ML has accepted it, and its end is polled",
-    RunState.UNSENT: "Azure ML has certainly not accepted it",
-    RunState.UNKNOWN: "it may have been accepted: it is looked up in run history, and never simply sent again",
-    RunState.REJECTED: "Azure ML has refused it: fix the cause, then replay it",
-    RunState.DEAD: "its attempts are used up: fix the cause, then replay it",
-    RunState.FINISHED: "Azure ML has finished it",
-    RunState.FAILED: "it failed in Azure ML: its page in the studio says why; fix the cause, then replay it",
+    RunState.SUBMITTED: "Azure ML has accepted it; the app polls its status",
+    RunState.UNSENT: "Azure ML has definitely not accepted it",
+    RunState.UNKNOWN: "Azure ML may have accepted it: the app looks it up in run history before it sends it again",
+    RunState.REJECTED: "Azure ML has rejected it: fix the cause, then replay it",
+    RunState.DEAD: "all attempts are used up: fix the cause, then replay it",
+    RunState.FINISHED: "it has finished in Azure ML",
+    RunState.FAILED: "it failed in Azure ML: see its page in the studio, fix the cause, then replay it",
     RunState.CANCELED: "it was canceled",
     RunState.UNREADABLE: "its row cannot be read; a newer version of the app may have written it",
-    RunState.UNTRACKED: "what became of it in Azure ML is unknown; look at its page in the studio",
+    RunState.UNTRACKED: "how it ended in Azure ML is unknown; check its page in the studio",
 }
 
 
@@ -70,9 +70,9 @@ class ExplainedRuns(Struct, frozen=True, kw_only=True):
         elif run.due_at is not None and run.due_at > now:
             yield f"it is due at {iso_utc(run.due_at)}"
         if not run.by_person and is_paused(self.ledger.pauses(schedule.name).intervals, now):
-            yield "it is sent after the schedule is resumed"
+            yield "it is sent when the schedule is resumed"
         if is_rerun(run) and not schedule.enabled:
-            yield "it is sent after the schedule is enabled"
+            yield "it is sent when the schedule is enabled"
         if slots_of(schedule) is None:
             return
         open_runs = self.ledger.slots(schedule.name).open_runs
@@ -84,7 +84,7 @@ def verdict(run: Run) -> str:
     """What happened to a run, in one sentence."""
     if run.state is RunState.SKIPPED:
         reason = REASONS.get(run.reason or "", run.reason)
-        return f"it started nothing: {reason}{f'; {run.error}' if run.error else ''}"
+        return f"no run was started: {reason}{f'; {run.error}' if run.error else ''}"
     said = _STATES[run.state]
     return f"{said}: {run.error}" if run.error and run.state is not RunState.UNREADABLE else said
 
@@ -92,5 +92,5 @@ def verdict(run: Run) -> str:
 def _next_attempt(schedule: Schedule, run: Run) -> Iterator[str]:
     retry, since = schedule.retry, tried_since(run.created_at, run.due_at)
     if run.next_attempt_at is not None:
-        yield f"attempt {run.attempts + 1} of at most {retry.max_attempts} is made at {iso_utc(run.next_attempt_at)}"
-    yield f"attempts go on until {iso_utc(since + retry.max_age)}, {in_units(retry.max_age)} after the first"
+        yield f"attempt {run.attempts + 1} of at most {retry.max_attempts} follows at {iso_utc(run.next_attempt_at)}"
+    yield f"the app keeps trying until {iso_utc(since + retry.max_age)}, {in_units(retry.max_age)} after the first"

@@ -59,9 +59,9 @@ class Explaining(Struct, frozen=True, kw_only=True):
     def time(self, schedule: Schedule, at: datetime) -> Explanation:
         """Explain one nominal time. Raises BadInput, LedgerUnavailable."""
         if isinstance(schedule, ChangeSchedule):
-            raise BadInput(f"{schedule.name} is change-based: it runs when a file changes: ask about a file (blob)")
+            raise BadInput(f"{schedule.name} is change-based, so it has no scheduled times; ask about a file (blob)")
         if not isinstance(schedule, TimeSchedule):
-            starts = "only people and programs start it"
+            starts = "it starts only on request"
             instead = starts if isinstance(schedule, ManualSchedule) else "ask about the run that it follows (upstream)"
             raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: {instead}")
         runs = self.runs.of([time_key(schedule.name, at)])
@@ -77,36 +77,37 @@ class Explaining(Struct, frozen=True, kw_only=True):
                 yield from self.runs.sentences(schedule, runs)
                 return
             following = next(iter(next_after(trigger, at, 1)), None)
-            later = f"the next one is {iso_utc(following)}" if following else "there is none later"
-            yield f"{iso_utc(at)} is no occurrence of {schedule.name}; {later}"
+            later = f"the next one is {iso_utc(following)}" if following else "there is no later one"
+            yield f"{iso_utc(at)} is not an occurrence of {schedule.name}; {later}"
             yield from self.runs.sentences(schedule, runs)
             return
         yield f"{iso_utc(at)} is an occurrence of {schedule.name}"
         if original := moved_from(trigger, at):
-            yield f"it is the one of {iso_utc(original)}, moved from an excluded day"
+            yield f"it was moved from {iso_utc(original)}, which is on an excluded day"
         yield from self._life(schedule, at)
         yield from self.runs.sentences(schedule, runs) if runs else self._undecided(schedule, at)
 
     def _undecided(self, schedule: TimeSchedule, at: datetime) -> Iterator[str]:
         """Why an occurrence has no row."""
-        yield f"it has no row ({time_key(schedule.name, at)})"
+        yield f"no run is recorded for it ({time_key(schedule.name, at)})"
         mark = self.ledger.mark(schedule.name)
         if at > self.clock.now():
             yield "it is not due yet"
         elif mark is None:
-            yield "nothing of this schedule has been decided yet: its timer or the reconciler decides when it is due"
+            yield "no time of this schedule has been handled yet: its timer or the reconciler does it when it is due"
         elif at <= mark.until:
             yield (
-                f"everything until {iso_utc(mark.until)} has been decided: its row was pruned, or it lies before the "
-                "schedule's life or before an edit of its trigger; backfill starts it"
+                f"all times up to {iso_utc(mark.until)} have been handled, so either its record was deleted after the "
+                "retention time, or it is before the schedule was deployed or last edited; to start it, use backfill"
             )
         else:
-            yield f"decided is what came until {iso_utc(mark.until)}; the reconciler does the rest within two minutes"
+            so_far = f"times up to {iso_utc(mark.until)} have been handled"
+            yield f"{so_far}; the reconciler handles this one within two minutes"
 
     def chain(self, schedule: Schedule, upstream_key: str) -> Explanation:
         """Explain what followed the end of another schedule's run. Raises BadInput, LedgerUnavailable."""
         if not isinstance(schedule, AfterSchedule):
-            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it follows no run")
+            raise BadInput(f"{schedule.name} is {schedule.kind_in_words}: it does not follow other runs")
         key = chain_key(schedule.name, upstream_key)
         runs = self.runs.of([key]) if is_run_key(upstream_key) else []
         return _explanation(upstream_key, self._chain(schedule, upstream_key, key, runs), runs)
@@ -127,9 +128,9 @@ class Explaining(Struct, frozen=True, kw_only=True):
         yield from self.runs.sentences(schedule, runs)
         if runs:
             return
-        yield f"it has no row ({key})"
+        yield f"no run is recorded for it ({key})"
         if upstream.state.value in schedule.trigger.states:
-            yield "the reconciler decides it within two minutes"
+            yield "the reconciler handles it within two minutes"
 
     def blob(self, schedule: Schedule, path: str) -> Explanation:
         """Explain a file's versions; query storage only if the path is in scope. Raises BadInput, StoreUnavailable."""
@@ -149,9 +150,9 @@ class Explaining(Struct, frozen=True, kw_only=True):
         own = next((one for one in self.ledger.lives(schedule.name) if one.id == life), None)
         seen = own or self.ledger.registration(schedule.name)
         if seen is None:
-            yield "the schedule has not been seen by a reconciler yet: is the app deployed, and does it run?"
+            yield "no reconciler has seen the schedule yet: check that the app is deployed and running"
         elif at < seen.first_seen:
-            yield f"that is before the schedule began, at {iso_utc(seen.first_seen)}"
+            yield f"that is before the app first saw the schedule, at {iso_utc(seen.first_seen)}"
         if not schedule.enabled:
             yield "the schedule is disabled"
         pauses = self.ledger.pauses(schedule.name).intervals

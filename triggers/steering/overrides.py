@@ -41,7 +41,7 @@ def overrides_of(schedule: Schedule, body: TriggerBody) -> Overrides | None:
     given = {key: getattr(body, key, None) for key in _KEYS}
     given = {key: value for key, value in given.items() if value is not None and value != {}}
     if sum(_characters(one) for one in (*given.values(), body.pipeline_parameters)) > _LARGEST:
-        raise BadInput(f"what is given is too long: more than {_LARGEST:,} characters cannot be kept")
+        raise BadInput(f"the values are too long: at most {_LARGEST:,} characters can be stored")
     for problem in _problems(schedule, body, given):
         raise BadInput(problem)
     if not given:
@@ -73,11 +73,11 @@ def _check_allowed(schedule: Schedule, body: TriggerBody) -> None:
     for key in _KEYS:
         is_free = allowed is TriggerOverrides.LISTED and key in _FREE
         if key not in ("datapaths", "datasets") and getattr(body, key, None) not in (None, {}) and not is_free:
-            raise NotAllowed(f"{schedule.name}: {key} may not be given: trigger_overrides {allowed.value}")
+            raise NotAllowed(f"{schedule.name}: {key} is not allowed: trigger_overrides is {allowed.value}")
     if body.blob is None or not isinstance(schedule, ChangeSchedule):
         return
     if because := path_out_of_scope(schedule.trigger, body.blob):
-        raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; trigger_overrides: any would let it")
+        raise NotAllowed(f"{schedule.name}: blob {body.blob!r}: {because}; to allow it, set trigger_overrides: any")
 
 
 def _check_names(schedule: Schedule, key: str, given: Iterable[str], named: Iterable[str]) -> None:
@@ -86,24 +86,24 @@ def _check_names(schedule: Schedule, key: str, given: Iterable[str], named: Iter
     unfit = [repr(name) for name in given if name not in named]
     if unfit:
         known = f"only {', '.join(map(repr, named))}" if named else "none"
-        why = f"trigger_overrides {allowed.value} lets {known} be given"
-        raise NotAllowed(f"{schedule.name}: {key}: {', '.join(unfit)} may not be given: {why}")
+        why = f"trigger_overrides {allowed.value} allows {known}"
+        raise NotAllowed(f"{schedule.name}: {key}: {', '.join(unfit)} not allowed: {why}")
 
 
 def _problems(schedule: Schedule, body: TriggerBody, given: Iterable[str]) -> Iterator[str]:
     """Errors in values that no schedule can accept, whatever it allows."""
     refused = RULES[schedule.target.kind].refused
-    yield from (f"{key}: goes with {refused[key]} only" for key in given if key in refused)
+    yield from (f"{key}: is valid only with {refused[key]}" for key in given if key in refused)
     for name in body.tags:
         if name.startswith(_OWN_TAGS):
-            yield f"tags: {name!r} begins like the app's own tags; choose another name"
+            yield f"tags: {name!r} begins like a tag of the app; choose another name"
         elif name in schedule.request.tags:
             yield f"tags: {name!r} is a tag of the schedule and cannot be replaced; choose another name"
     for name, one in body.datasets.items():
         if (one.id is None) == (one.name is None):
             yield f"datasets: {name!r}: expected exactly one of id and name"
         elif one.id is not None and one.version is not None:
-            yield f"datasets: {name!r}: version goes with name; an id has its own"
+            yield f"datasets: {name!r}: version is valid only with name; an id already names one version"
     template = schedule.request
     kinds = {
         "pipeline_parameters": {*body.pipeline_parameters, *template.pipeline_parameters},
@@ -135,7 +135,7 @@ def _datapath(schedule: Schedule, name: str, body: TriggerBody) -> Datapath:
         return Datapath(datastore=one.datastore, path=one.path)
     is_plain = not any(isinstance(token, Setting) for token in tokens(datastore))
     if is_plain and one.datastore != datastore:
-        raise NotAllowed(f"{schedule.name}: datapaths: {name!r} keeps its datastore {datastore!r}")
+        raise NotAllowed(f"{schedule.name}: datapaths: {name!r} must stay in the datastore {datastore!r}")
     return Datapath(datastore="" if own is not None else one.datastore, path=one.path)
 
 

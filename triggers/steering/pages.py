@@ -83,5 +83,5 @@ def _place(token: str) -> str:
     except (binascii.Error, ValueError):
         place = ""
     if not _PLACE.match(place):
-        raise BadInput("continuation: no page ended with this one")
+        raise BadInput("continuation: unknown value; pass the one from the page before")
     return place

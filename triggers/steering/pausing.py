@@ -30,4 +30,4 @@ def _written(ledger: Ledger, schedule: str, changed: Callable[[tuple[Pause, ...]
             return False
         if ledger.set_pauses(schedule, Pauses(intervals=following, version=present.version)):
             return True
-    raise LedgerUnavailable(f"{schedule}: its pauses change all the time; try again")
+    raise LedgerUnavailable(f"{schedule}: its pauses keep changing; try again")

@@ -52,4 +52,4 @@ class ProgramCalls(Struct, frozen=True, kw_only=True):
         try:
             self.asking.submitted(schedule, run)
         except Exception:
-            log.exception("%s: the submission failed; the reconciler goes on with it", run.key)
+            log.exception("%s: the submission failed; the reconciler will handle it", run.key)

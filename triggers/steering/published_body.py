@@ -66,7 +66,7 @@ def with_known_keys(content: bytes) -> bytes:
     for key, value in body.items():
         name = _KEYS.get(str(key).lower(), str(key))
         if name in named:
-            raise BadInput(f"the body: {name} is there twice")
+            raise BadInput(f"the body: {name} occurs twice")
         named[name] = value
     if unknown := [key for key in named if key not in _KEYS.values()]:
         raise BadInput(f"the body: unknown keys {', '.join(unknown)}; known are {', '.join(_KEYS.values())}")

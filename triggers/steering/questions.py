@@ -182,9 +182,9 @@ _PLUS_AS_A_SPACE = re.compile(r"(?<=:\d\d) (?=\d\d:\d\d\Z)")
 def checked_path(path: str) -> str:
     """Return a blob's path below the container; raises BadInput if it has a part . or .., or invalid characters."""
     if {".", ".."} & set(path.replace("\\", "/").split("/")):
-        raise BadInput(f"blob: {path!r} has a part that is . or ..: it would name another blob")
+        raise BadInput(f"blob: {path!r} has a part that is . or ..: it would refer to another blob")
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in path):
-        raise BadInput(f"blob: {path!r} has characters that no blob's name has")
+        raise BadInput(f"blob: {path!r} contains characters that are not allowed in a blob's name")
     return path
 
 

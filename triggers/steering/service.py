@@ -100,7 +100,7 @@ class Steering(Struct, frozen=True, kw_only=True):
         _check_by(body.by)
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
-            raise BadInput(f"{name} is manual: nothing but people and programs starts it, so there is nothing to pause")
+            raise BadInput(f"{name} is manual: it starts only on request, so there is nothing to pause")
         pause(self.ledger, schedule.name, self.clock.now(), body.note, body.by)
         return self._schedule(schedule)
 
@@ -116,7 +116,7 @@ class Steering(Struct, frozen=True, kw_only=True):
         _check_by(body.by)
         schedule = self.named(name)
         if isinstance(schedule, ManualSchedule):
-            raise BadInput(f"{name} is manual: it misses nothing; trigger it")
+            raise BadInput(f"{name} is manual: it has nothing to backfill; trigger it instead")
         if isinstance(schedule, AfterSchedule):
             raise BadInput(f"{name} is chained: backfill the schedules that it follows, or trigger it with `upstream`")
         first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
@@ -175,7 +175,7 @@ class Steering(Struct, frozen=True, kw_only=True):
         run = self._run(key)
         schedule = self.config.schedules.get(run.schedule)
         if schedule is None:
-            raise WrongState(f"{run.schedule} is no longer in the file: there is nothing to build a run from")
+            raise WrongState(f"{run.schedule} is no longer in the file: no new run can be built")
         return self._answer(self.asking.replay(schedule, run, body))
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
@@ -189,7 +189,7 @@ class Steering(Struct, frozen=True, kw_only=True):
         if found is not None:
             return found
         if name in self.config.left_out:
-            raise WrongState(f"{name} is left out because of the errors that GET /api/health lists")
+            raise WrongState(f"{name} is not active because of errors, which GET /api/health lists")
         raise NotKnown(f"no schedule {name!r}{nearest(name, list(self.config.schedules))}")
 
     def _run(self, key: str) -> Run:
@@ -255,7 +255,7 @@ def _detailed(told: ScheduleAnswer, one: Schedule, now: datetime) -> ScheduleAns
 
 def _check_by(by: str | None) -> None:
     if by == REQUESTED_BY:
-        raise BadInput(f"by: {REQUESTED_BY!r} says that the app itself asks; write who you are")
+        raise BadInput(f"by: {REQUESTED_BY!r} is reserved for the app itself; write your own name")
 
 
 def _version(one: KnownVersion) -> VersionAnswer:

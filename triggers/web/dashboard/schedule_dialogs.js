@@ -84,8 +84,8 @@ function previewed(found) {
 
 /** @param {BackfillAnswer} found */
 function wouldStart({ started_count: number, already_count: already }) {
-  if (number) return `${many(number, "run")} would start; ${already} need none.`;
-  return already ? `Nothing would start: all ${already} have their runs.` : "Nothing is due between these times.";
+  if (number) return `${many(number, "run")} would start; ${already} not needed.`;
+  return already ? `Nothing would start: all ${already} have run or are waiting.` : "Nothing is due between these times.";
 }
 
 /**
@@ -94,8 +94,8 @@ function wouldStart({ started_count: number, already_count: already }) {
  */
 function started(found) {
   const number = found.started_count;
-  const waits = number === 1 ? "waits" : "wait";
-  const sentence = `${many(number, "run")} ${waits} to be sent; ${found.already_count} needed none.`;
+  const are = number === 1 ? "is" : "are";
+  const sentence = `${many(number, "run")} ${are} waiting to be sent; ${found.already_count} not needed.`;
   return { told: [h("b", null, sentence), itemList(found.started), unfinished(found)] };
 }
 
@@ -107,12 +107,12 @@ function itemList(found) {
 /** @param {ItemAnswer} found */
 function item({ what, why }) {
   const isTime = /^\d{4}-\d\d-\d\dT[\d:]+Z$/.test(what);
-  const because = why && h("span", { class: "soft" }, ` ${why === "no row" ? "has no run yet" : why}`);
+  const because = why && h("span", { class: "soft" }, ` ${why}`);
   return h("li", null, isTime ? time(what) : h("span", { class: "mono" }, what), because);
 }
 
 /** @param {BackfillAnswer} found */
 function unfinished({ complete, continue_from: from }) {
-  const next = from ? `: go on from ${from}` : "; the same once more goes on";
+  const next = from ? `: continue from ${from}` : "; run it again to continue";
   return !complete && h("p", null, `There was no time for the rest${next}.`);
 }
