@@ -237,16 +237,19 @@ def test_conditions_on_the_file_name_become_globs_if_possible(
     ("content", "sentence"),
     [
         ("", "the file is empty"),
-        ("{", "it ends too early: was it copied whole?"),
+        ("{", "it ends too early, so it may not be complete"),
         ("not json", "this is not JSON: line 1, column 1"),
         ("[" * 20_000, f"nested deeper than {DEEPEST} levels"),
         ("[" * 150 + "]" * 150, f"nested deeper than {DEEPEST} levels"),
-        ('{"a": 1}', "holds no workflow"),
+        ('{"a": 1}', "contains no workflow"),
         (json.dumps({"definition": {**workflow(HOURLY)["definition"], "triggers": {}}}), "it has no trigger"),
-        ('"text"', "holds no workflow"),
+        ('"text"', "contains no workflow"),
         ('{"properties": {"activities": []}}', "it looks like data-factory: triggers import data-factory"),
         ('[{"ScheduleType": "0", "PipelineSubmissionInfo": {}}]', "it looks like sdk-v1"),
-        (json.dumps(workflow(HOURLY, actions={"Mail": {"type": "ApiConnection"}})), "calls no pipeline of Azure ML"),
+        (
+            json.dumps(workflow(HOURLY, actions={"Mail": {"type": "ApiConnection"}})),
+            "has no HTTP action that calls a pipeline of Azure ML",
+        ),
     ],
 )
 def test_an_unreadable_source_is_one_error_message_and_the_others_are_imported(
@@ -518,7 +521,7 @@ def test_a_monitor_is_not_imported_but_the_other_schedules_are(tmp_path: Path) -
     result = of_document(tmp_path, "job-schedule", [monitor, schedule])
 
     assert len(result.schedules) == 1
-    assert "starts a monitor or an import, no pipeline" in result.failures[0]
+    assert "starts a monitor or an import, not a pipeline" in result.failures[0]
 
 
 def test_a_report_that_cannot_be_written_is_an_error_message(tmp_path: Path) -> None:
@@ -664,7 +667,7 @@ def test_if_the_times_differ_the_report_lists_them(tmp_path: Path) -> None:
     assert one.firings is not None
     assert one.firings.only_there == [utc("2026-03-29T01:30")]
     assert one.firings.only_here == [utc("2026-03-29T01:00")]
-    assert any("only there: 2026-03-29T01:30:00Z" in line for line in plain(result))
+    assert any("only in the source: 2026-03-29T01:30:00Z" in line for line in plain(result))
 
 
 def test_a_recurrence_without_a_start_is_left_to_the_user(tmp_path: Path) -> None:
@@ -686,7 +689,7 @@ def test_the_command_prints_the_file_and_reports_the_differences(tmp_path: Path)
 
     assert code == 3
     assert config_of_text(out).schedules.keys() == {"logic_app_blobs"}
-    assert "The order of the move:" in err
+    assert "How to switch over:" in err
     assert "| kept |" in report.read_text()
     assert "- [ ] stop the old trigger: disable the Logic App logic_app_blobs" in report.read_text()
 

@@ -125,7 +125,7 @@ def test_an_activity_whose_name_has_the_same_ending_is_not_mistaken_for_the_prev
     result = of_document(tmp_path, "data-factory", [document, hourly("p")])
 
     assert upstream_of(result)["p-score"] == "p-train-in"
-    assert ("lost", "the activity in is not imported: the run does not wait for it") in differences_at(
+    assert ("lost", "the activity in is not imported, so the run does not wait for it") in differences_at(
         result, "dependsOn"
     )
 

@@ -37,7 +37,7 @@ def _with(text: str, section: str, entries: list[str]) -> str:
         return "\n".join([*lines[:end], f"{section}:", *entries, *lines[end:]]) + "\n"
     rest = re.sub(r"(^|\s)#.*", "", lines[start].partition(":")[2]).strip()
     if rest not in ("", "{}"):
-        raise Unimportable(f"`{section}` stands in one line there: write it in lines of its own first")
+        raise Unimportable(f"`{section}` is written in one line in the file; write it over several lines first")
     if rest == "{}":
         lines[start] = re.sub(r"\s*\{\}", "", lines[start], count=1)
     end = next((at for at in range(start + 1, len(lines)) if _SECTION.match(lines[at])), len(lines))

@@ -64,7 +64,7 @@ def drafts_of(documents: Mapping[str, Any]) -> Iterator[Draft]:
                 yield draft
     if not found:
         files = ", ".join(documents)
-        raise Unimportable(f"{files}: no pipeline has an activity of the type AzureMLExecutePipeline")
+        raise Unimportable(f"{files}: no pipeline has an AzureMLExecutePipeline activity")
 
 
 def _is_ours(activity: Mapping[str, Any]) -> bool:
@@ -107,7 +107,7 @@ def _drafts(
             chain(draft, name, before, others)
         elif trigger_name is None:
             draft.trigger = {"manual": {}}
-            draft.changed(f"pipeline {name}", "no trigger in these files starts it: people and programs do (manual)")
+            draft.changed(f"pipeline {name}", "no trigger in these files starts it, so it is imported as manual")
         else:
             known = read_trigger(draft, trigger_name, factory.triggers[trigger_name])
             keep_rest(draft, factory.triggers[trigger_name].get("typeProperties"), f"trigger {trigger_name}")
@@ -158,10 +158,10 @@ def _read(
     within = next((outer for one, outer in activities_in(pipeline.get("activities")) if one is activity), None)
     if within is not None:
         place = f"activity within {within.get('type')} {within.get('name')}"
-        draft.lost(place, "its condition or loop is not imported: one run for each occurrence")
+        draft.lost(place, "its condition or loop is not imported: every occurrence starts one run")
     unread(draft, "activity", {str(key).lower(): one for key, one in activity.items()}, _ACTIVITY_KEYS)
     if str(activity.get("state", "Active")) != "Active":
-        draft.changed("state", f"the activity is {activity['state']} there, and does not run")
+        draft.changed("state", f"the activity is {activity['state']} in the source, so it does not run")
     keep_rest(draft, given, "")
     keep_rest(draft, activity.get("policy"), "policy")
 
@@ -188,8 +188,8 @@ def _read_web(texts: Texts, given: Mapping[str, Any]) -> None:
     if given.get("authentication") is not None:
         draft.changed("authentication", "the function app's own identity sends the request")
     if given.get("headers") is not None:
-        draft.changed("headers", "the app sends its own")
-    draft.before.append("give the function app's identity a role on the workspace that may submit runs")
+        draft.changed("headers", "not needed: the app sends its own")
+    draft.before.append("give the function app's identity a role on the workspace with which it may submit runs")
     read_body(texts, given.get("body"), "body")
 
 
@@ -211,7 +211,7 @@ def _parameters_through(
     """The values of a pipeline's parameters, including those that a parent pipeline passes."""
     if start.above is None:
         return _parameters(draft, pipeline, start.parameters, Context(known=known, zone=zone))
-    draft.changed("pipeline", f"is executed by the pipeline {start.name}, of which nothing else is imported")
+    draft.changed("pipeline", f"is executed by the pipeline {start.name}; the rest of that pipeline is not imported")
     of_parent = _parameters_through(draft, start.pipeline, start.above, known, zone)
     return _parameters(draft, pipeline, start.parameters, Context(known={**known, **of_parent}, zone=zone))
 
@@ -227,7 +227,7 @@ def _parameters(
     found: dict[str, Value] = {}
     for name, value in values.items():
         if name in hidden or is_secret(name, value):
-            draft.lost(f"parameters.{name}", "is a secret: it is not copied")
+            draft.lost(f"parameters.{name}", "is a secret, so it is not copied")
         elif isinstance(value, str):
             try:
                 found[f"pipeline().parameters.{name}".lower()] = translated(value, context)
@@ -248,27 +248,27 @@ def _policy(draft: Draft, policy: Mapping[str, Any]) -> None:
         span = dotnet_span(str(timeout))
         text = None if span is None else duration_text(span)
         if text is None:
-            draft.lost("policy.timeout", f"{timeout!r} is no span")
+            draft.lost("policy.timeout", f"{timeout!r} is not a time span")
         else:
             draft.keys["timeout"] = text
             draft.kept("policy.timeout", f"timeout: {text}")
     for key in ("secureinput", "secureoutput"):
         if policy.get(key):
-            draft.lost(f"policy.{key}", "what is sent is shown to those who may look at runs")
+            draft.lost(f"policy.{key}", "the inputs of a run are visible to everyone who may read runs")
     retry = number_of(policy.get("retry"))
     if retry is None and policy.get("retry") is not None:
-        draft.lost("policy.retry", "is no number")
+        draft.lost("policy.retry", "is not a number")
         draft.decide.append("policy.retry: write `rerun`, or leave it out")
     if retry:
         seconds = number_of(policy.get("retryintervalinseconds")) or 30
         states = ["failed", "timeout"] if "timeout" in draft.keys else ["failed"]
         draft.keys["rerun"] = {"states": states, "attempts": min(retry, _MOST_ATTEMPTS), "delay": f"{seconds}s"}
         attempts = f"{min(retry, _MOST_ATTEMPTS)} of {retry} attempts"
-        draft.changed("policy.retry", f"rerun: {attempts} after {seconds}s; here the delay doubles each time")
+        draft.changed("policy.retry", f"rerun: {attempts} after {seconds}s; in this app the delay doubles each time")
 
 
 def _concurrency(draft: Draft, pipeline: Mapping[str, Any]) -> None:
     most = number_of(pipeline.get("concurrency"))
     if most and "max_concurrent_runs" not in draft.keys:
         draft.keys["max_concurrent_runs"] = most
-        draft.changed("pipeline.concurrency", f"max_concurrent_runs: {most}; here for this schedule alone")
+        draft.changed("pipeline.concurrency", f"max_concurrent_runs: {most}; in this app only for this schedule")

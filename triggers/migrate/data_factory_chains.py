@@ -51,7 +51,10 @@ def chain(draft: Draft, pipeline: str, before: tuple[str, list[str]], others: li
     draft.upstream = activity_name(pipeline, activity, others)
     draft.trigger = {"after": {"schedule": draft.upstream, "states": states or ["finished"]}}
     if "skipped" in ends:
-        draft.lost("dependsOn", "the end Skipped has no counterpart: what does not run has no end here")
+        draft.lost(
+            "dependsOn",
+            "the condition Skipped has no counterpart: what does not run has no result in this app",
+        )
     draft.kept("dependsOn", f"after {activity}: {', '.join(states or ['finished'])}")
 
 
@@ -64,6 +67,6 @@ def note_dependencies(
         if draft.upstream == activity_name(pipeline, name, others):
             continue
         if draft.upstream is None or name not in [one.get("name") for one in others]:
-            draft.lost("dependsOn", f"the activity {name} is not imported: the run does not wait for it")
+            draft.lost("dependsOn", f"the activity {name} is not imported, so the run does not wait for it")
         else:
-            draft.lost("dependsOn", f"the run follows {draft.upstream} alone, and does not wait for {name}")
+            draft.lost("dependsOn", f"the run follows only {draft.upstream} and does not wait for {name}")

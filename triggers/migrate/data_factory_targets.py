@@ -24,12 +24,12 @@ def target(factory: Factory, texts: Texts, activity: Mapping[str, Any], given: M
     plain, unknown = _of_linked_service(activity, known)
     workspace = workspace_keys(draft, **plain)
     for key, shown in unknown.items():
-        workspace[key] = draft.setting(setting_name(draft.name, key), f"what {shown} of {service} stands for")
+        workspace[key] = draft.setting(setting_name(draft.name, key), f"the value of {shown} of {service}")
     endpoint = given.get("mlpipelineendpointid")
     place = "mlPipelineEndpointId" if endpoint is not None else "mlPipelineId"
     found = texts.text(endpoint if endpoint is not None else given.get("mlpipelineid"), place)
     if found is None or "{" in found:
-        found = draft.setting(setting_name(draft.name, "ml_pipeline_id"), f"what {place} of {draft.name} stands for")
+        found = draft.setting(setting_name(draft.name, "ml_pipeline_id"), f"the value of {place} of {draft.name}")
     if endpoint is None:
         return {"published_pipeline": found, "workspace": workspace}
     version = texts.text(given.get("version"), "version")

@@ -40,7 +40,7 @@ def read_trigger(draft: Draft, name: str, trigger: Mapping[str, Any]) -> Mapping
         return _window(draft, properties, place)
     if kind == "BlobEventsTrigger":
         return _blobs(draft, properties, place)
-    draft.lost(place, f"a trigger of the type {kind!r} has no counterpart: people and programs start it")
+    draft.lost(place, f"a trigger of the type {kind!r} has no counterpart, so the schedule is manual")
     draft.trigger = {"manual": {}}
     return {}
 
@@ -57,7 +57,7 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
     unread(draft, place, properties, _WINDOWED)
     given = given_in(draft, properties, place)
     if given is None or given.start is None:
-        draft.lost(f"{place}.startTime", "is missing: windows begin there")
+        draft.lost(f"{place}.startTime", "is missing; the windows would begin at this time")
         draft.trigger = {"manual": {}}
         return {}
     hours = {"Minute": timedelta(minutes=1), "Hour": timedelta(hours=1)}.get(given.frequency)
@@ -68,18 +68,26 @@ def _window(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[
     delay = None if given_delay is None else dotnet_span(str(given_delay))
     carried = carried_by(draft, delay, given_delay, f"{place}.delay")
     draft.keys |= {"catchup": "all", "catchup_window": "30d"}
-    draft.changed(f"{place}.startTime", "windows from before the deployment are not made up for: backfill starts them")
+    draft.changed(
+        f"{place}.startTime", "windows from before the deployment are not caught up; use backfill to start them"
+    )
     if given.end is not None:
-        draft.changed(f"{place}.endTime", "the last window ends by then; here an occurrence at that time still runs")
+        draft.changed(
+            f"{place}.endTime",
+            "in the source, the last window ends by then; in this app, an occurrence at that time still runs",
+        )
     if concurrency := number_of(properties.get("maxconcurrency")):
         draft.keys["max_concurrent_runs"] = concurrency
         draft.kept(f"{place}.maxConcurrency", f"max_concurrent_runs: {concurrency}")
     if properties.get("retrypolicy"):
         draft.lost(
-            f"{place}.retryPolicy", "retries the whole pipeline there; here an activity's own policy becomes `rerun`"
+            f"{place}.retryPolicy",
+            "retries the whole pipeline in the source; in this app, the activity's own policy becomes `rerun`",
         )
     if properties.get("dependson"):
-        draft.lost(f"{place}.dependsOn", "waits for windows of other triggers; `after` follows the ends of runs")
+        draft.lost(
+            f"{place}.dependsOn", "waits for windows of other triggers; in this app, `after` waits for the ends of runs"
+        )
     begin, end = Time("previous_time", carried=carried), Time("scheduled_time", carried=carried)
     return {
         "trigger().outputs.windowstarttime": begin,
@@ -108,10 +116,10 @@ def _blobs(draft: Draft, properties: Mapping[str, Any], place: str) -> Mapping[s
         del change["min_size"]
     events = [str(one).lower() for one in items(properties.get("events"))]
     if events and _CREATED not in events:
-        draft.lost(f"{place}.events", f"{', '.join(events)} start nothing here: people and programs start it")
+        draft.lost(f"{place}.events", f"{', '.join(events)} start nothing in this app, so the schedule is manual")
         draft.trigger = {"manual": {}}
     elif any(one != _CREATED for one in events):
-        draft.lost(f"{place}.events", "deletions start nothing here")
+        draft.lost(f"{place}.events", "deletions start nothing in this app")
     whole = f"{container}/{{blob.folder}}"
     return {
         "triggerbody().filename": "{blob.name}",

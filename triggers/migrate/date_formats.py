@@ -35,11 +35,11 @@ def strftime_of(text: str) -> str:
         if part in _MEANINGS:
             found.append(_MEANINGS[part])
         elif match[1]:
-            raise ValueError(f"{part!r} of the format {text!r} has no counterpart")
+            raise ValueError(f"{part!r} in the format {text!r} has no counterpart")
         else:
             plain = part[1:-1] if part.startswith(("'", '"')) else part.removeprefix("\\")
             found.append(plain.replace("%", "%%"))
     shown = "".join(found)
     if set(shown) & set("{}"):
-        raise ValueError(f"the format {text!r} holds a brace")
+        raise ValueError(f"the format {text!r} contains a brace")
     return shown

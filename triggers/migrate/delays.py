@@ -15,15 +15,17 @@ def carried_by(draft: Draft, delay: timedelta | None, given: object, place: str)
         return ""
     keys = draft.trigger.get("recurrence")
     if delay is None or keys is None or keys["frequency"] not in ("Minute", "Hour"):
-        draft.lost(place, f"the delay {given} cannot be said here: windows are worked on when they end")
-        draft.decide.append(f"{place} was {given}: decide how long windows wait")
+        draft.lost(place, f"the delay {given} has no counterpart: in this app, a window starts its run when it ends")
+        draft.decide.append(f"{place} was {given}: decide how long windows should wait")
         return ""
     whole = -(-delay // _MINUTE) * _MINUTE
     if whole != delay:
-        draft.changed(place, f"the delay {given} is {duration_text(whole)} here: this app runs at full minutes")
+        draft.changed(place, f"the delay {given} becomes {duration_text(whole)}, because this app runs at full minutes")
     moved(draft.trigger, whole)
     if "end_time" in keys:
         keys["end_time"] = f"{datetime.fromisoformat(keys['end_time']) + whole:%Y-%m-%dT%H:%M:%S}"
     draft.rule = draft.rule and later(draft.rule, whole)
-    draft.kept(place, f"the rule runs {duration_text(whole)} later, and both times are carried back")
+    draft.kept(
+        place, f"the schedule runs {duration_text(whole)} later, and both times of the window are moved back by that"
+    )
     return f"-{whole // _MINUTE}m"

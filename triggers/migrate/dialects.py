@@ -32,8 +32,8 @@ def _macros(text: str, context: Context) -> str:
         found += literal(text[at : match.start()]) + (value.text() if isinstance(value, Time) else value)
         at = match.end()
     if "${{" in text[at:]:
-        raise NoCounterpart("a macro without an end")
-    context.notes.append("what the service writes for it is not documented")
+        raise NoCounterpart("a macro that is not closed")
+    context.notes.append("it is not documented what the service inserts for it")
     return found + literal(text[at:])
 
 

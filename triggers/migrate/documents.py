@@ -26,7 +26,7 @@ def document(path: Path) -> Any:
     except OSError as error:
         raise Unimportable(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(content) > LARGEST:
-        raise Unimportable(f"{path}: {len(content)} bytes; {LARGEST} are the most")
+        raise Unimportable(f"{path}: {len(content)} bytes; at most {LARGEST} are allowed")
     encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
@@ -49,7 +49,7 @@ def _json(text: str, path: Path) -> Any:
             else str(error)
         )
         cut = isinstance(error, json.JSONDecodeError) and not text[error.pos :].strip()
-        hint = "; it ends too early: was it copied whole?" if cut else ""
+        hint = "; it ends too early, so it may not be complete" if cut else ""
         raise Unimportable(f"{path}: this is not JSON: {where}{hint}") from error
     if _depth(found) > DEEPEST:
         raise Unimportable(f"{path}: nested deeper than {DEEPEST} levels")

@@ -157,7 +157,7 @@ def _members(node: Node, tokens: list[tuple[str, str]], at: int, depth: int) -> 
         elif sign == "[":
             key, at = _node(tokens, at + 1, depth + 1)
             if not isinstance(key, Literal) or at >= len(tokens) or tokens[at][1] != "]":
-                raise Unreadable("an index is not a text or a number")
+                raise Unreadable("an index must be text or a number")
             node, at = Get(node, str(key.value)), at + 1
         else:
             raise Unreadable(f"{sign!r} is not expected")

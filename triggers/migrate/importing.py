@@ -26,11 +26,11 @@ _ONE_BY_ONE: Final[Mapping[str, Callable[[Any, str], Iterator[Draft]]]] = {
     "job-schedule": job_schedule.drafts_of,
 }
 ORDER: Final = (
-    "create the app settings that are listed here, and give the roles",
-    "deploy: every imported schedule is disabled, so nothing runs twice",
-    "stop the old triggers, and note the time",
-    "set status: Enabled, and deploy again",
-    "start what fell in between: triggers backfill SCHEDULE --from THE-STOP --to NOW",
+    "create the app settings listed here and assign the roles",
+    "deploy; all imported schedules are disabled, so nothing runs twice",
+    "stop the old triggers and note the time",
+    "set status: Enabled and deploy again",
+    "start what was due in between: triggers backfill SCHEDULE --from THE-STOP --to NOW",
 )
 
 
@@ -99,7 +99,7 @@ def _drafts(sources: Sequence[tuple[str, Path]], result: Result) -> Iterator[Dra
                 continue
             drafts = list(_ONE_BY_ONE[kind](found, str(path)))
             if not drafts:
-                raise Unimportable(f"{path}: nothing in it starts anything: it has no trigger")
+                raise Unimportable(f"{path}: it has no trigger, so there is nothing to import")
             yield from drafts
     if factory:
         with _telling(result, "data-factory", Path(next(iter(factory)))):
@@ -114,7 +114,7 @@ def _telling(result: Result, kind: str, path: Path) -> Iterator[None]:
     except Unimportable as error:
         result.failures.append(_with_kind(str(error), kind, path))
     except OverflowError as error:
-        result.failures.append(f"{path}: a time or a number in it is beyond every calendar: {error}")
+        result.failures.append(f"{path}: it contains a time or number that is out of range: {error}")
 
 
 def _with_kind(sentence: str, kind: str, path: Path) -> str:
@@ -185,7 +185,7 @@ def _is_about(one: Imported, path: str) -> bool:
 
 
 def _text(result: Result) -> str:
-    head = ["Imported; the schedules are disabled. The order of the move:"]
+    head = ["Imported; the schedules are disabled. How to switch over:"]
     head += [f"  {number}. {step}" for number, step in enumerate(ORDER, 1)]
     if result.settings:
         head += ["App settings to create:", *(f"  {name}: {holds}" for name, holds in sorted(result.settings.items()))]

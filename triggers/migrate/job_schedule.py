@@ -91,7 +91,7 @@ def drafts_of(document: Any, file: str) -> Iterator[Draft]:
             place = f"[{number}]" if isinstance(document, list) else ""
             yield _draft(schedule, f"{file}{place}", number)
     if not found:
-        raise Unimportable(f"{file}: holds no job schedule: expected `trigger` and `create_job`")
+        raise Unimportable(f"{file}: contains no job schedule: expected the keys `trigger` and `create_job`")
 
 
 def _snake(value: Any) -> Any:
@@ -146,7 +146,10 @@ def _read_trigger(draft: Draft, trigger: Mapping[str, Any]) -> None:
     given = given_in(draft, found, "trigger")
     if given is not None and given.frequency in ("Minute", "Hour"):
         if given.hours or given.minutes or given.week_days or given.month_days:
-            draft.changed("trigger.schedule", "v2 ignores hours, minutes and days of minutes and hours; so does this")
+            draft.changed(
+                "trigger.schedule",
+                "v2 ignores hours, minutes and days if the frequency is minute or hour; they are ignored here too",
+            )
         given.hours, given.minutes, given.week_days, given.month_days = [], [], [], []
     put_recurrence(draft, given, "trigger")
 
@@ -155,7 +158,7 @@ def _read_cron(draft: Draft, found: Mapping[str, Any]) -> None:
     fields = str(unwrapped(found.get("expression")) or "").split()
     bounds = given_in(draft, {**found, "frequency": "day", "interval": 1}, "trigger")
     if len(fields) != 5 or bounds is None:
-        draft.lost("trigger.expression", f"{one_line(str(found.get('expression')))!r} is not five fields")
+        draft.lost("trigger.expression", f"{one_line(str(found.get('expression')))!r} does not have five fields")
         draft.trigger = {"manual": {}}
         return
     line = " ".join([fields[0], fields[1], "*", "*", fields[4]])
@@ -163,8 +166,8 @@ def _read_cron(draft: Draft, found: Mapping[str, Any]) -> None:
         written = " ".join(fields)
         draft.changed(
             "trigger.expression",
-            f"v2 ignores days and months: {written!r} runs as {line!r} there, and so it does here; "
-            f"write {written!r} if the days and months were meant",
+            f"v2 ignores days and months: it runs {written!r} as {line!r}, and so does this schedule; "
+            f"write {written!r} if the days and months should count",
         )
         draft.decide.append(f"trigger.expression was {written}: v2 ran it as {line}")
     keys: dict[str, Any] = {"expression": line}
@@ -178,7 +181,7 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     job: Any = schedule.get("create_job")
     kind = str(members(action).get("action_type", "")).lower()
     if kind in _OTHERS or {"create_monitor", "import_data"} & set(schedule):
-        draft.failure = f"{draft.source}: {draft.name} starts a monitor or an import, no pipeline"
+        draft.failure = f"{draft.source}: {draft.name} starts a monitor or an import, not a pipeline"
         return
     if isinstance(action, dict):
         if str(action.get("action_type", "")).lower() == "invokebatchendpoint":
@@ -189,7 +192,7 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     draft.pipeline = {"component": f"azureml:{component}:1", "workspace": workspace_keys(draft, **workspace)}
     given = _snake(job) if isinstance(job, dict) else {}
     what = _job_in_words(job, given)
-    draft.changed("create_job", f"{what}: here a pipeline component is started, which has to be registered")
+    draft.changed("create_job", f"{what}: this app starts pipeline components, so it must be registered as one")
     draft.before.append(
         f"register the pipeline as a component: az ml component create --name {component} --version 1 "
         f"--file PIPELINE.yml (PIPELINE.yml: {what}, with `type: pipeline` and its inputs)"
@@ -205,7 +208,7 @@ def _read_action(draft: Draft, texts: Texts, schedule: Mapping[str, Any]) -> Non
     }
     for key, one in stays.items():
         if one:
-            draft.changed(f"create_job.{key}", "belongs to the pipeline: write it in PIPELINE.yml")
+            draft.changed(f"create_job.{key}", "belongs to the pipeline; write it in PIPELINE.yml")
     if tags := texts.mapping(given.get("tags"), "create_job.tags"):
         draft.keys["tags"] = {**draft.keys.get("tags", {}), **tags}
     note_flag(draft, goes_on, "create_job.settings.continue_on_step_failure", "continue_on_step_failure")
@@ -228,7 +231,7 @@ def _read_endpoint(draft: Draft, texts: Texts, action: Mapping[str, Any]) -> Non
     if deployment := texts.text(given.get("deployment_name"), "endpoint_invocation_definition.deployment_name"):
         draft.pipeline["deployment"] = deployment
     unread(draft, "endpoint_invocation_definition", given, _INVOCATION)
-    draft.before.append("give the function app's identity a role on the batch endpoint that may start jobs")
+    draft.before.append("give the function app's identity a role on the batch endpoint with which it may start jobs")
     inputs = given.get("inputs", given.get("input_data"))
     read_inputs(_inputs(draft), inputs, "endpoint_invocation_definition.inputs")
 

@@ -15,7 +15,7 @@ _SETTING_NAME: Final = re.compile(r"[^A-Z0-9]+")
 def literal(text: str) -> str:
     """Text of the file that means exactly `text`. Raises ValueError for text that the file cannot contain."""
     if any("\ud800" <= one <= "\udfff" for one in text):
-        raise ValueError("half a character cannot be written")
+        raise ValueError("an incomplete character cannot be written")
     ends = [0, *(at for match in _LOOKS_LIKE_A_TEMPLATE.finditer(text) for at in match.span()), len(text)]
     pieces = [text[first:last] for first, last in pairwise(ends)]
     escaped = "".join("{" + one + "}" if number % 2 else one.replace("%", "%%") for number, one in enumerate(pieces))

@@ -20,7 +20,7 @@ def drafts_of(document: Any, file: str) -> Iterator[Draft]:
     """A draft for each call of Azure ML in each workflow. Raises Unimportable if there is no workflow."""
     found = list(_workflows(document, file))
     if not found:
-        raise Unimportable(f"{file}: holds no workflow: expected a definition with triggers and actions")
+        raise Unimportable(f"{file}: contains no workflow: expected a definition with triggers and actions")
     for workflow in found:
         yield from _drafts(workflow, file)
 
@@ -77,7 +77,7 @@ def _file_name(file: str) -> str:
 def _drafts(workflow: Workflow, file: str) -> Iterator[Draft]:
     calls = list(calls_in(workflow))
     if not calls:
-        raise Unimportable(f"{file}: the workflow {workflow.name} calls no pipeline of Azure ML by an HTTP action")
+        raise Unimportable(f"{file}: the workflow {workflow.name} has no HTTP action that calls a pipeline of Azure ML")
     for trigger_name, trigger in workflow.definition["triggers"].items():
         for call in calls:
             several = len(calls) > 1 or len(workflow.definition["triggers"]) > 1
@@ -124,7 +124,7 @@ def _conditions_of(trigger: Any, name: str) -> Iterator[Condition]:
 def _note_loops(draft: Draft, call: PipelineCall) -> None:
     for place, over in call.loops:
         if not (is_over_files(over) and "change" in draft.trigger):
-            draft.lost(place, f"the loop over {shown(over)} is not imported: one run for each occurrence")
+            draft.lost(place, f"the loop over {shown(over)} is not imported: every occurrence starts one run")
 
 
 def _note_action(draft: Draft, call: PipelineCall) -> None:
@@ -138,11 +138,13 @@ def _note_action(draft: Draft, call: PipelineCall) -> None:
     kind = str(lowered(unwrapped(call.inputs.get("authentication"))).get("type", ""))
     if kind:
         draft.changed(f"{place}.inputs.authentication", f"{kind}: the function app's own identity sends the request")
-    draft.before.append("give the function app's identity a role on the workspace that may submit runs")
+    draft.before.append("give the function app's identity a role on the workspace with which it may submit runs")
     if "retrypolicy" in call.inputs:
-        draft.changed(f"{place}.inputs.retryPolicy", "the app retries what Azure ML certainly did not accept (`retry`)")
+        draft.changed(
+            f"{place}.inputs.retryPolicy", "the app retries what Azure ML definitely did not accept (`retry`)"
+        )
     for name, ends in members(call.action.get("runAfter")).items():
         when = ", ".join(map(str, items(ends))) or "Succeeded"
         draft.lost(
-            f"{place}.runAfter", f"the run does not wait for {one_line(name)} ({when}): it starts with the trigger"
+            f"{place}.runAfter", f"the run does not wait for {one_line(name)} ({when}) but starts with the trigger"
         )

@@ -46,7 +46,7 @@ def read_trigger(draft: Draft, name: str, trigger: Any, *, in_a_loop: bool) -> M
         return _updated_blob(draft, found, inputs, place, in_a_loop=in_a_loop)
     if kind in ("apiconnectionwebhook", "apiconnection") and _EVENT_GRID.search(path):
         return _event(draft, inputs, place)
-    draft.lost(place, f"a trigger of the type {found.get('type')!r} has no counterpart: people and programs start it")
+    draft.lost(place, f"a trigger of the type {found.get('type')!r} has no counterpart, so the schedule is manual")
     draft.trigger = {"manual": {}}
     return {}
 
@@ -72,7 +72,7 @@ def _recurring(draft: Draft, found: Mapping[str, Any], place: str, *, is_window:
 
 def _window(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, Value]:
     draft.keys["catchup"], draft.keys["catchup_window"] = "all", "30d"
-    draft.kept(f"{place}.type", "windows that were missed are made up for (catchup: all), for 30 days at most")
+    draft.kept(f"{place}.type", "missed windows are caught up (catchup: all) for at most 30 days")
     given = inputs.get("delay")
     carried = carried_by(draft, None if given is None else iso_span(str(given)), given, f"{place}.inputs.delay")
     begin, end = Time("previous_time", carried=carried), Time("scheduled_time", carried=carried)
@@ -94,11 +94,12 @@ def _updated_blob(
     if "spliton" not in found and not in_a_loop:
         draft.changed(
             f"{place}.splitOn",
-            "has no splitOn: there, one run is started for all files that a poll finds; here, for each one",
+            "has no splitOn: the source starts one run for all files of a poll; this app starts one for each file",
         )
     if queries.get("maxfilecount"):
         draft.changed(
-            f"{place}.inputs.queries.maxFileCount", f"{queries['maxfilecount']} files a poll there; no limit here"
+            f"{place}.inputs.queries.maxFileCount",
+            f"{queries['maxfilecount']} files per poll in the source; this app has no limit",
         )
     _polling(draft, lowered(found.get("recurrence")), f"{place}.recurrence")
     _note_concurrency(draft, found, place)
@@ -127,8 +128,8 @@ def _place(draft: Draft, queries: Mapping[str, Any], metadata: Mapping[str, Any]
     """The container and the folder below it; an app setting if the folder cannot be read."""
     folder = _folder(queries.get("folderid"), metadata)
     if folder is None:
-        draft.lost(f"{place}.inputs.queries.folderId", "names no folder that can be read here")
-        return draft.setting(setting_name(draft.name, "container"), "the container that is watched"), ""
+        draft.lost(f"{place}.inputs.queries.folderId", "names no folder that can be determined")
+        return draft.setting(setting_name(draft.name, "container"), "the name of the watched container"), ""
     draft.kept(f"{place}.inputs.queries.folderId", ONE_EACH)
     container, _, below = folder.strip("/").partition("/")
     return literal(container), literal(below.strip("/"))
@@ -181,7 +182,7 @@ def _event(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, 
     types = [str(one).lower() for one in items(wanted.get("includedeventtypes"))]
     begins = str(wanted.get("subjectbeginswith", wanted.get("prefixfilter", "")))
     if types and not any("blobcreated" in one for one in types):
-        draft.lost(place, f"the events {', '.join(types)} start nothing here; to follow a run, use `after`")
+        draft.lost(place, f"the events {', '.join(types)} start nothing in this app; to follow a run, use `after`")
         draft.trigger = {"manual": {}}
         return {}
     rest = begins[len(_BLOBS) :] if begins.lower().startswith(_BLOBS) else ""
@@ -199,7 +200,7 @@ def _event(draft: Draft, inputs: Mapping[str, Any], place: str) -> Mapping[str, 
     if any("blobcreated" not in one for one in types):
         draft.lost(
             f"{place}.inputs.body.properties.filter.includedEventTypes",
-            "other events than BlobCreated start nothing here",
+            "events other than BlobCreated start nothing in this app",
         )
     subject: dict[str, Value] = {}
     for body in _BODIES:
@@ -213,5 +214,5 @@ def _note_concurrency(draft: Draft, found: Mapping[str, Any], place: str) -> Non
     if runs:
         draft.lost(
             f"{place}.runtimeConfiguration",
-            f"{runs} workflows at a time; pipeline runs are limited by max_concurrent_runs",
+            f"{runs} workflows at a time; in this app, max_concurrent_runs limits pipeline runs",
         )

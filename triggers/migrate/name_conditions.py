@@ -39,7 +39,7 @@ def read_conditions(draft: Draft, conditions: Sequence[Condition]) -> None:
             _left_out(draft, one)
         else:
             said = ", ".join(f"{'include' if wanted else 'exclude'} {glob}" for glob, wanted in test)
-            draft.changed(one.place, f"is {said}; capital and small letters are told apart here")
+            draft.changed(one.place, f"becomes {said}; unlike the source, it is case-sensitive")
     for glob, is_wanted in merged or () if change is not None else ():
         assert change is not None, "nothing else has globs"
         change.setdefault("include" if is_wanted else "exclude", []).append(literal(glob))
@@ -47,8 +47,8 @@ def read_conditions(draft: Draft, conditions: Sequence[Condition]) -> None:
 
 def _left_out(draft: Draft, one: Condition) -> None:
     text = shown(one.value if isinstance(one.value, str) else json.dumps(one.value))
-    draft.lost(one.place, f"the condition {text} has no counterpart: every occurrence starts a run")
-    draft.decide.append(f"{one.place} was {text}: decide what it meant")
+    draft.lost(one.place, f"the condition {text} has no counterpart, so every occurrence starts a run")
+    draft.decide.append(f"{one.place} was {text}: decide how to replace it")
 
 
 def _tests(condition: Any, below: str, *, is_positive: bool) -> list[tuple[str, bool]] | None:

@@ -53,20 +53,20 @@ def given_in(draft: Draft, value: Any, place: str) -> Given | None:
     interval = number_of(found.get("interval", 1))
     if interval is None or not 1 <= interval <= _MOST:
         given = unwrapped(found.get("interval")) if interval is None else interval
-        draft.lost(f"{place}.interval", f"{given!r} is no whole number from 1 to {_MOST}")
+        draft.lost(f"{place}.interval", f"{given!r} is not a whole number from 1 to {_MOST}")
         return None
     if frequency == "second":
         interval, frequency = max(1, -(-interval // 60)), "minute"
-        draft.changed(f"{place}.frequency", f"nothing runs more often than once a minute: every {interval}m here")
+        draft.changed(f"{place}.frequency", f"this app runs at most once a minute: every {interval}m")
     if frequency == "year":
         interval, frequency = interval * 12, "month"
     if frequency not in _FREQUENCIES:
-        draft.lost(f"{place}.frequency", f"{found.get('frequency')!r} is no frequency of this app")
+        draft.lost(f"{place}.frequency", f"{found.get('frequency')!r} is not a frequency of this app")
         return None
     of_zone = str(unwrapped(found.get("timezone")) or "UTC")
     if zone(of_zone) is None:
-        draft.lost(f"{place}.timeZone", f"{of_zone!r} is no time zone; UTC here")
-        draft.decide.append(f"{place}.timeZone was {of_zone}: name the zone")
+        draft.lost(f"{place}.timeZone", f"{of_zone!r} is not a known time zone; UTC is used")
+        draft.decide.append(f"{place}.timeZone was {of_zone}: write the time zone")
         of_zone = "UTC"
     listed = _Lists(draft=draft, of=lowered(unwrapped(found.get("schedule"))), place=f"{place}.schedule")
     return Given(
@@ -90,11 +90,11 @@ def _reading(draft: Draft, value: Any, of_zone: str, place: str) -> datetime | N
     try:
         moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     except ValueError:
-        draft.lost(place, f"{text!r} is no time")
+        draft.lost(place, f"{text!r} is not a time")
         draft.decide.append(f"{place} was {text}: write a time")
         return None
     if not _FIRST_YEAR < moment.year < MAXYEAR:
-        draft.changed(place, f"{text} is no time that anything starts at: left out")
+        draft.changed(place, f"{text} is out of range and was left out")
         return None
     if moment.tzinfo is not None:
         there = zone(of_zone)
@@ -119,8 +119,8 @@ class _Lists:
         listed = given if isinstance(given, list) else [] if given is None else [given]
         if len({json.dumps(one, sort_keys=True, default=str).lower() for one in listed}) > len(found):
             shown = one_line(json.dumps(given))
-            self.draft.lost(f"{self.place}.{key}", f"{shown} holds something that cannot be said here")
-            self.draft.decide.append(f"{self.place}.{key} was {shown}: write what it meant")
+            self.draft.lost(f"{self.place}.{key}", f"{shown} contains something that has no counterpart")
+            self.draft.decide.append(f"{self.place}.{key} was {shown}: write what was meant")
         return found
 
 
@@ -176,7 +176,7 @@ def trigger_of(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
         keys |= _clock_times(draft, given, place)
         if given.week_days and given.frequency == "Day":
             if given.interval > 1:
-                draft.changed(f"{place}.schedule.weekDays", "every so many days on certain weekdays: each of them here")
+                draft.changed(f"{place}.schedule.weekDays", "the interval of days is dropped: each of these weekdays")
             keys["frequency"], keys["interval"] = "Week", 1
         if given.week_days:
             keys["week_days"] = given.week_days
@@ -206,8 +206,8 @@ def _note_no_start(draft: Draft, given: Given, place: str) -> None:
     unit = f"{given.interval} {given.frequency.lower()}{'s' if given.interval > 1 else ''}"
     draft.changed(
         f"{place}.startTime",
-        f"is not set: there, every {unit} counts from when the trigger was saved or ran last; here it counts from "
-        "2024-01-01T00:00:00. Set start_time to the time of a run of the old trigger to keep its rhythm",
+        f"is not set: the source counts every {unit} from when the trigger was saved or last ran; this app counts from "
+        "2024-01-01T00:00:00. To keep its rhythm, set start_time to the time of a run of the old trigger",
     )
     draft.decide.append(f"{place} has no start: set start_time to the time of one of its runs")
 
@@ -230,15 +230,17 @@ def _clock_times(draft: Draft, given: Given, place: str) -> dict[str, Any]:
 
 def _note_missing(draft: Draft, place: str, what: str, value: int, start: datetime | None) -> None:
     if start:
-        draft.kept(place, f"are not set: the {what} is that of the start time, {value}")
+        draft.kept(place, f"are not set: the {what} of the start time is used, {value}")
     else:
-        draft.changed(place, f"are not set: the {what} is 0 here; there it is that at which the trigger was saved")
+        draft.changed(
+            place, f"are not set: this app uses {what} 0; the source uses the {what} at which the trigger was saved"
+        )
 
 
 def _cron_of_occurrences(draft: Draft, given: Given, place: str) -> dict[str, Any] | None:
     if given.interval > 1 or given.month_days:
         draft.lost(
-            f"{place}.schedule.monthlyOccurrences", "cannot be combined with an interval or days of the month here"
+            f"{place}.schedule.monthlyOccurrences", "has no counterpart together with an interval or days of the month"
         )
         return None
     start = given.start
@@ -264,8 +266,8 @@ def _cron_of_elapsed(draft: Draft, given: Given, place: str) -> dict[str, Any] |
     start, step = given.start or datetime(2024, 1, 1), given.interval
     whole = 60 if given.frequency == "Minute" else 24
     if whole % step:
-        draft.lost(f"{place}.schedule", f"restricts every {step} {given.frequency.lower()}s: no cron line says that")
-        draft.decide.append(f"{place}.schedule: write the times that were meant")
+        draft.lost(f"{place}.schedule", f"restricts every {step} {given.frequency.lower()}s, as no cron line can")
+        draft.decide.append(f"{place}.schedule: write the times that you mean")
         return None
     minutes, hours = given.minutes, given.hours
     if given.frequency == "Minute" and not minutes:

@@ -27,7 +27,7 @@ def plain(result: Result) -> Iterator[str]:
     yield from (f"setting: {name}: {one_line(holds)}" for name, holds in sorted(result.settings.items()))
     yield from (f"not imported: {one_line(what)}" for what in result.failures)
     if result.schedules:
-        yield "The order of the move:"
+        yield "How to switch over:"
         yield from (f"  {number}. {step}" for number, step in enumerate(ORDER, 1))
 
 
@@ -38,7 +38,7 @@ def markdown(result: Result) -> str:
 
 def _markdown(result: Result) -> Iterator[str]:
     yield from ("# Imported schedules", "")
-    yield from ("## The order of the move", "", *(f"{number}. {step}" for number, step in enumerate(ORDER, 1)), "")
+    yield from ("## How to switch over", "", *(f"{number}. {step}" for number, step in enumerate(ORDER, 1)), "")
     if result.settings:
         yield from ("## App settings to create", "", "| setting | holds |", "| --- | --- |")
         yield from (f"| `{name}` | {_cell(holds)} |" for name, holds in sorted(result.settings.items()))
@@ -111,10 +111,10 @@ def _json_schedule(one: Imported) -> dict[str, Any]:
 def _firing_lines(firings: Firings | None) -> Iterator[str]:
     if firings is None:
         return
-    for title, found in (("there", firings.only_there), ("here", firings.only_here)):
+    for title, found in (("only in the source", firings.only_there), ("only in this app", firings.only_here)):
         if found:
             shown = ", ".join(map(iso_utc, found))
-            yield f"of the next {FIRINGS} firings after {iso_utc(firings.after)}, only {title}: {shown}"
+            yield f"of the next {FIRINGS} firings after {iso_utc(firings.after)}, {title}: {shown}"
 
 
 def _once(lines: list[str]) -> list[str]:

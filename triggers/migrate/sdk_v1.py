@@ -64,7 +64,7 @@ def drafts_of(document: Any, file: str) -> Iterator[Draft]:
             found = True
             yield _of_yaml(lowered(entity.get("schedule", one)), f"{file}{place}", file)
     if not found:
-        raise Unimportable(f"{file}: holds no schedule of SDK v1")
+        raise Unimportable(f"{file}: contains no schedule of SDK v1")
 
 
 def _of_entity(entity: Mapping[str, Any], source: str, number: int) -> Draft:
@@ -155,7 +155,8 @@ def _recur(draft: Draft, recurrence: Any, place: str) -> None:
     given = read_recurrence(draft, recurrence, place)
     if given is not None and given.start is not None and given.start.day > 28 and given.frequency == "Month":
         draft.changed(
-            f"{place}.StartTime", f"day {given.start.day}: a shorter month's last day here; undocumented there"
+            f"{place}.StartTime",
+            f"day {given.start.day}: shorter months run on their last day in this app; undocumented in the SDK",
         )
 
 

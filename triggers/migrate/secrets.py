@@ -57,7 +57,7 @@ def secrets_in(value: Any, place: str) -> Iterator[Difference]:
     """The places of secrets in a part of a source, without their values."""
     for at, key, text in _texts(value, place, ""):
         if is_secret(key, text):
-            sentence = "looks like a secret: it is not copied; renew it if this file was shared"
+            sentence = "looks like a secret, so it is not copied; renew it if this file was shared"
             yield Difference(place=at, verdict=Verdict.LOST, sentence=sentence)
 
 

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-ONE_EACH: Final = "one run for each file; files in folders below are not watched, there and here"
+ONE_EACH: Final = "one run for each file; files in subfolders are not watched, as in the source"
 
 
 def polled_there(minutes: int) -> str:
     """How a polling interval is imported."""
     return (
-        f"polls every {minutes} minutes there; here an event starts the run within seconds, and a sweep follows every "
-        f"{minutes} minutes"
+        f"the source polls every {minutes} minutes; in this app, an event starts the run within seconds, and a sweep "
+        f"follows every {minutes} minutes"
     )

@@ -75,7 +75,7 @@ def read_body(texts: Texts, body: Any, place: str, parameters: Texts | None = No
             draft.keys[key] = values
     for source in _UNSENT:
         if found.get(source) not in (None, {}, ""):
-            draft.lost(f"{place}.{source}", "is not sent: no schedule says it")
+            draft.lost(f"{place}.{source}", "is not sent, because schedules have no key for it")
     note_flag(
         draft, found.get("continuerunonstepfailure"), f"{place}.continuerunonstepfailure", "continue_on_step_failure"
     )
@@ -90,13 +90,13 @@ def _body_of(draft: Draft, body: Any, place: str) -> Mapping[str, Any] | None:
         try:
             given = json.loads(given)
         except ValueError:
-            draft.lost(place, "the body is a text that is not JSON")
-            draft.decide.append(f"{place}: write what it gives")
+            draft.lost(place, "the body is text that is not JSON")
+            draft.decide.append(f"{place}: write its value")
             return None
     if isinstance(given, Mapping):
         return given
     if given is not None:
-        draft.lost(place, "the body is no object")
+        draft.lost(place, "the body is not a JSON object")
     return None
 
 
@@ -112,7 +112,7 @@ def read_datapaths(texts: Texts, values: Any, place: str) -> None:
         datastore = texts.text(found.get("datastorename", found.get("datastore")), f"{where}.DataStoreName")
         path = texts.text(found.get("relativepath", found.get("path")), f"{where}.RelativePath")
         if datastore is None or path is None:
-            texts.draft.lost(where, "has no datastore or no path that can be written here")
+            texts.draft.lost(where, "has no datastore or path that can be written in the file")
             continue
         _note_datapath(texts.draft, literal(str(name)), datastore, path, where)
 
@@ -125,13 +125,14 @@ def _note_datapath(draft: Draft, name: str, datastore: str, path: str, place: st
             change.setdefault("datastore", datastore)
         return
     if "data_path_parameter_name" in change:
-        draft.lost(place, "a second parameter cannot get the changed file; the first one does")
+        draft.lost(place, "only one parameter can receive the changed file; the first one does")
         return
     change["datastore"] = datastore
     change["data_path_parameter_name"] = name
     if path == "{blob.name}":
         draft.changed(
-            place, "gets the file's path below the container, not its name alone: a datastore's paths begin there"
+            place,
+            "receives the file's path below the container, not only its name: a datastore's paths begin there",
         )
 
 
@@ -160,7 +161,7 @@ def _read_batch_body(texts: Texts, body: Mapping[str, Any], place: str) -> None:
     properties = lowered(lowered(body).get("properties"))
     unread(texts.draft, f"{place}.properties", properties, ("inputdata", "displayname", "description", "properties"))
     if (name := texts.text(properties.get("displayname"), f"{place}.displayName")) is not None:
-        texts.draft.changed(f"{place}.displayName", f"{name}: a run is named after its run key here")
+        texts.draft.changed(f"{place}.displayName", f"{name}: this app names runs after their run keys")
     read_inputs(texts, properties.get("inputdata"), f"{place}.properties.InputData")
 
 
@@ -176,23 +177,23 @@ def read_inputs(texts: Texts, values: Any, place: str) -> None:
         kind = next((str(found[key]) for key in _TYPES if found.get(key)), "")
         if "value" in found and "uri" not in found and "path" not in found:
             if kind:
-                texts.draft.kept(f"{where}.type", f"{kind}: the pipeline itself says what it takes")
+                texts.draft.kept(f"{where}.type", f"{kind}: the type is defined by the pipeline itself")
             _note_parameter(texts, name, found["value"], place)
             continue
         uri = texts.text(found.get("uri", found.get("path")), where)
         match = _DATASTORE.match(uri or "")
         if match is None:
             texts.draft.lost(
-                where, f"{uri or 'its value'} is no path of a datastore (azureml://datastores/NAME/paths/PATH)"
+                where, f"{uri or 'its value'} is not a path of a datastore (azureml://datastores/NAME/paths/PATH)"
             )
-            texts.draft.decide.append(f"{where}: give the input a path of a datastore, or a literal")
+            texts.draft.decide.append(f"{where}: use a path of a datastore, or a literal value")
             continue
         if match["elsewhere"]:
             texts.draft.changed(
-                where, f"{uri}: the datastore {match['datastore']} is looked for in the pipeline's workspace"
+                where, f"{uri}: the datastore {match['datastore']} must exist in the pipeline's workspace"
             )
         if kind and not kind.replace("_", "").lower().startswith(("uri", "literal")):
-            texts.draft.lost(f"{where}.type", f"{kind}: a path is sent as a folder or a file")
+            texts.draft.lost(f"{where}.type", f"{kind}: this app sends a path as a folder or a file")
         _note_datapath(texts.draft, literal(name), match["datastore"], match["path"].rstrip("/"), where)
 
 

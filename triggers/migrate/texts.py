@@ -33,7 +33,7 @@ class Texts:
         if is_secret(place.rpartition(".")[2], given):
             return None  # its place is reported with the other secrets
         if _OF_A_TEMPLATE.match(given):
-            self._leave_to_a_person(given, place, "an ARM template fills it")
+            self._leave_to_a_person(given, place, "an ARM template fills it in")
             return None
         try:
             if self.context is None:
@@ -48,7 +48,7 @@ class Texts:
             self._leave_to_a_person("of a secret", place, "it is a secret")
             return None
         if _OF_A_TEMPLATE.match(found):
-            self._leave_to_a_person(given, place, "an ARM template fills it")
+            self._leave_to_a_person(given, place, "an ARM template fills it in")
             return None
         self._note(given, found, place)
         return found
@@ -73,17 +73,17 @@ class Texts:
         if given is None:
             return {}
         if not isinstance(given, Mapping):
-            self._leave_to_a_person(str(given), place, "it is no object")
+            self._leave_to_a_person(str(given), place, "it is not an object")
             return {}
         found: dict[str, Any] = {}
         for name, value in given.items():
             plain = unwrapped(value)
             if is_secret(str(name), plain) or not _is_sayable(name, plain):
-                self.draft.lost(f"{place}.{name}", "is a secret, or nothing that the file can say")
+                self.draft.lost(f"{place}.{name}", "is a secret, or has no form in the file")
             elif isinstance(plain, bool | int | float):
                 found[literal(str(name))] = plain
             elif plain is None:
-                self.draft.lost(f"{place}.{name}", "is null: it is not sent")
+                self.draft.lost(f"{place}.{name}", "is null, so it is not sent")
             elif isinstance(plain, dict | list):
                 self.draft.lost(f"{place}.{name}", "is neither text nor a number")
             elif (text := self.text(plain, f"{place}.{name}")) is not None:
@@ -157,7 +157,7 @@ def workspace_keys(draft: Draft, **known: str | None) -> dict[str, str]:
         value = known.get(key)
         found[key] = literal(value) if value else draft.setting(setting, f"the workspace's {key.replace('_', ' ')}")
     found["api"] = draft.setting("AZUREML_API", "https://REGION.api.azureml.ms, REGION being the workspace's")
-    draft.before.append("give the function app's identity a role on the workspace that may submit runs")
+    draft.before.append("give the function app's identity a role on the workspace with which it may submit runs")
     return found
 
 

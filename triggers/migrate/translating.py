@@ -113,7 +113,7 @@ def _first(call: Call, context: Context) -> Value:
 
 
 def _now(call: Call, context: Context) -> Value:
-    context.notes.append("the present time is the nominal time here, also in a retry or a backfill")
+    context.notes.append("the current time becomes the nominal time, also in a retry or a backfill")
     return _formatted(context.now, call.arguments[:1], context)
 
 
@@ -126,9 +126,9 @@ def _formatted(value: Time, formats: tuple[Node, ...], context: Context) -> Valu
         return value
     [given] = formats
     if not isinstance(given, Literal) or not isinstance(given.value, str):
-        raise NoCounterpart("a format that is not a text")
+        raise NoCounterpart("a format that is not text")
     if context.zone != "UTC":
-        context.notes.append(f"times of expressions are UTC there; templates show them in {context.zone}")
+        context.notes.append(f"expressions use UTC; templates use {context.zone}")
     return value.text(strftime_of(given.value))
 
 

@@ -17,11 +17,16 @@ def watch(draft: Draft, prefix: str, suffix: str, account: str, place: str) -> s
     if prefix.endswith("/") and rest and not rest.endswith("/"):
         rest += "/"
     if not container:
-        draft.lost(place, "names no container: there, files of every container start it; here, of one")
-        container = draft.setting(setting_name(draft.name, "container"), "the container that is watched")
+        draft.lost(
+            place, "names no container: in the source, files of every container start it; in this app, files of one"
+        )
+        container = draft.setting(setting_name(draft.name, "container"), "the name of the watched container")
     else:
         if not slash:
-            draft.changed(place, f"watches every container that begins with {container!r} there; here, that one")
+            draft.changed(
+                place,
+                f"the source watches every container that begins with {container!r}; this app watches only that one",
+            )
         container = literal(container)
     folder, _, begin = rest.rpartition("/")
     change: dict[str, Any] = {
