@@ -30,7 +30,7 @@ def az(*arguments: str, extra_environment: Mapping[str, str] | None = None) -> A
     try:
         return json.loads(done.stdout) if done.stdout.strip() else None
     except ValueError:
-        raise AzureRefused(f"az {' '.join(arguments[:3])} printed something else than JSON") from None
+        raise AzureRefused(f"az {' '.join(arguments[:3])} did not print JSON") from None
 
 
 def show(*arguments: str) -> None:

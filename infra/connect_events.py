@@ -56,7 +56,7 @@ def _connect_runs() -> None:
         )
     except AzureRefused as error:
         print(
-            f"the workspace does not report its runs, so their ends are noticed a minute later: {error}",
+            f"the workspace does not report its runs, so the app notices their ends up to a minute later: {error}",
             file=sys.stderr,
         )
     else:
@@ -85,8 +85,8 @@ def _key() -> str:
         print("waiting for the app to start …", flush=True)
         time.sleep(pause_seconds())
     raise CannotDeploy(
-        f"the app {app} has no system key blobs_extension: its host has not started, or sees no blob trigger; "
-        f"look at its functions in the portal{answer}"
+        f"the app {app} has no system key blobs_extension: its host has not started or has no blob trigger; "
+        f"check its functions in the portal{answer}"
     )
 
 
@@ -140,7 +140,7 @@ def _verify(topic: dict[str, str], wanted: list[dict[str, Any]], *, renames: boo
             raise CannotDeploy(f"the event subscription {name} calls {function}, not {_RENAMED}; run this again")
     for name in there:
         az("eventgrid", "system-topic", "event-subscription", "delete", *on, "--name", name, "--yes")
-        print(f"{name}: deleted, its schedule is gone")
+        print(f"{name}: deleted, because its schedule no longer exists")
 
 
 def _in_place(there: dict[str, Any], name: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _in_place(there: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = there.pop(name, {})
     state = found.get("provisioningState")
     if state != "Succeeded":
-        raise CannotDeploy(f"the event subscription {name} is {state or 'not there'}; run this again")
+        raise CannotDeploy(f"the event subscription {name} is {state or 'missing'}; run this again")
     return found
 
 

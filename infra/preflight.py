@@ -43,7 +43,7 @@ def _provider_problems() -> Iterator[str]:
     for name in (*_PROVIDERS, *([_OF_A_SUBNET] if os.environ.get("SUBNET_ID") else [])):
         found = az("provider", "show", "--namespace", name) or {}
         if found.get("registrationState") != "Registered":
-            yield f"the subscription does not know {name} yet: az provider register --namespace {name} --wait"
+            yield f"the subscription has not registered {name} yet: az provider register --namespace {name} --wait"
 
 
 def _workspace_problems(subscription: str) -> Iterator[str]:
@@ -86,8 +86,8 @@ def _topic_problems(account: dict[str, Any], account_id: str) -> Iterator[str]:
     for one in on_it:
         if (one["name"].lower(), one["resourceGroup"].lower()) != (account["topicName"], group.lower()):
             yield (
-                f"the storage account {account['accountName']} has the system topic {one['name']} already, and Azure "
-                f"allows one: set {setting} to {one['id']}"
+                f"the storage account {account['accountName']} already has the system topic {one['name']}, and Azure "
+                f"allows only one: set {setting} to {one['id']}"
             )
 
 

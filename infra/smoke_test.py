@@ -30,7 +30,7 @@ def main() -> None:
         except (AzureRefused, requests.RequestException) as error:
             complaint = str(error)
         if not complaint:
-            print("the app is healthy: all functions are there, and the reconciler works")
+            print("the app is healthy: all functions exist, and the reconciler works")
             print(_where_to_go_on())
             return
         print(f"not yet: {complaint}", flush=True)
@@ -78,11 +78,11 @@ def _health_complaint(begun: datetime) -> str:
         f"{_base()}/api/health", headers={"x-functions-key": key}, timeout=_TIMEOUT, allow_redirects=False
     )
     if answer.status_code not in {200, 503}:
-        return f"GET /api/health answers {answer.status_code}"
+        return f"GET /api/health answered {answer.status_code}"
     try:
         health: dict[str, Any] = answer.json()
     except ValueError:
-        return f"GET /api/health answers {answer.status_code} without JSON"
+        return f"GET /api/health answered {answer.status_code} without JSON"
     if health["status"] != "ok":
         faults = [f"{fault['file']}: {fault['path']}: {fault['message']}" for fault in health["faults"]]
         return "; ".join([*faults, *([health["ledger"]] if health["ledger"] != "ok" else [])])

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.stay:
             machine.forget()  # otherwise a demo would begin with occurrences missed since the last one
         if options.stay and not (CHECKOUT / file).exists():
-            raise NotStarted(f"there is no file {file}: SCHEDULES_FILE names it")
+            raise NotStarted(f"the file {file}, which SCHEDULES_FILE names, does not exist")
         with machine, explained(machine), ExitStack() as stack:
             if options.stay:
                 stack.enter_context(sourced(machine))
@@ -61,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{fault['file']}: {fault['path']}: {fault['message']}", file=sys.stderr)
             if options.stay:
                 print(f"The dashboard: {machine.url.replace('127.0.0.1', 'localhost')}/api/dashboard", flush=True)
-                own = "" if own_file else " (SCHEDULES_FILE=my.yaml make run takes a file of your own)"
+                own = "" if own_file else " (to use your own: SCHEDULES_FILE=my.yaml make run)"
                 print(f"The schedules: {file}{own}", flush=True)
             if own_file is None and options.stay:
-                print(f"New runs of a made-up week of history: {lively(machine, file)}", flush=True)
+                print(f"Sample runs of the past week that were added: {lively(machine, file)}", flush=True)
             if own_file is None:
                 _show(machine, _both_halves(machine, TIMERS[file]))
             if options.stay:
@@ -108,7 +108,7 @@ def _both_halves(machine: Machine, timer: str) -> list[Run]:
     """Upload and wake, then wait until the ledger has a submitted run of each schedule."""
     ledger = _ledger(machine)
     before = {run.key for name in (timer, UPLOADS) for run in ledger.recent_runs(name, 100)}
-    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {timer}, which is due every minute here …")
+    print(f"Uploading {CONTAINER}/{PATH}, and waking the timer of {timer}, which is due every minute in the demo …")
     machine.upload(CONTAINER, PATH, f"sepal_length,sepal_width\n5.1,3.5\n{time.time()},0\n".encode())
     until = time.monotonic() + 75
     says_so_at = time.monotonic() + 3
@@ -119,7 +119,7 @@ def _both_halves(machine: Machine, timer: str) -> list[Run]:
         if len(submitted) == len(found):
             return submitted
         if says_so_at and time.monotonic() > says_so_at:
-            print("This minute's run was started before; waiting for the next minute …", flush=True)
+            print("This minute's run has already been started; waiting for the next minute …", flush=True)
             says_so_at = 0.0
         time.sleep(1)
     raise NotStarted(f"the two runs were not submitted; see {machine.folder / 'local.host.log'}")
@@ -146,7 +146,9 @@ def _stay(machine: Machine) -> None:
     """Print every run until stopped."""
     print("\nIn a second terminal: source .local/env, then triggers runs, or make upload FILE=…; Ctrl+C here stops.")
     print(f'See it fail: curl {machine.azureml_url}/_stand-in/faults -d \'{{"kind": "lose_reply"}}\'', end="")
-    print(f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')}; DELETE takes it back)", flush=True)
+    print(
+        f" (or {', '.join(kind for kind in FAULT_KINDS if kind != 'lose_reply')}; DELETE switches it off)", flush=True
+    )
     ledger = _ledger(machine)
     known = {run.key: run.state for one in ledger.registrations() for run in ledger.recent_runs(one.schedule, 100)}
     while (ended := machine.ended()) is None:

@@ -64,7 +64,7 @@ class Host:
             container, _, blob = given.partition("/")
             self.workers.submit(self._run, function, blob_client(str(function.trigger["connection"]), container, blob))
         else:
-            raise ValueError(f"{function.name} has a {kind}; it cannot be woken here")
+            raise ValueError(f"{function.name} has a {kind}, which the stand-in cannot wake")
 
     def _of_type(self, kind: str) -> dict[str, HostedFunction]:
         return {name: one for name, one in self.functions.items() if one.trigger["type"] == kind}

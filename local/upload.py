@@ -22,11 +22,11 @@ from .machine import Machine
 def main(arguments: Sequence[str] | None = None) -> int:
     """Upload the file; returns 1 if nothing is running or the file does not exist."""
     parser = argparse.ArgumentParser(prog="python -m local.upload", description="Uploads into the storage of make run.")
-    parser.add_argument("file", metavar="FILE", help="the file; with --text, the name alone counts")
+    parser.add_argument("file", metavar="FILE", help="the file; with --text, only its name is used")
     parser.add_argument(
-        "--to", metavar="CONTAINER/FOLDER", help="default: what the first change-based schedule watches"
+        "--to", metavar="CONTAINER/FOLDER", help="default: the folder that the first change-based schedule watches"
     )
-    parser.add_argument("--text", metavar="TEXT", help="what the file holds, instead of a file on this machine")
+    parser.add_argument("--text", metavar="TEXT", help="the content of the file, instead of a file on this machine")
     options = parser.parse_args(arguments)
     try:
         content = Path(options.file).read_bytes() if options.text is None else options.text.encode()
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Nothing is running: start it with make run", file=sys.stderr)
         return 1
     except ResourceNotFoundError:
-        print(f"there is no container {container!r}; write --to CONTAINER/FOLDER", file=sys.stderr)
+        print(f"there is no container {container!r}; use --to CONTAINER/FOLDER", file=sys.stderr)
         return 1
     except (OSError, LookupError) as error:
         print(error, file=sys.stderr)
@@ -52,7 +52,7 @@ def _watched(url: str) -> str:
     for one in Machine.get(url)["schedules"]:
         if change := one["trigger"].get("change"):
             return f"{change['container']}/{change.get('path_on_datastore') or ''}".rstrip("/")
-    raise LookupError("no schedule of the running app watches a folder: name one with --to")
+    raise LookupError("no schedule of the running app watches a folder; choose one with --to")
 
 
 def _upload(container: str, path: str, content: bytes, *, make: bool) -> None:

@@ -164,7 +164,7 @@ def test_a_deployment_ends_with_a_connected_and_healthy_app(azure: Azure) -> Non
         "everything the schedules refer to exists",
         "1 event subscription(s) in place",
         "the workspace reports its runs",
-        "the app is healthy: all functions are there, and the reconciler works",
+        "the app is healthy: all functions exist, and the reconciler works",
         f"dashboard: http://{azure.host}/api/dashboard",
         f"its key:   az functionapp keys list --resource-group {GROUP} --name func-dev --query functionKeys.default",
         "next:      open the dashboard, trigger a schedule there, then upload a file to a watched folder",
@@ -189,7 +189,7 @@ def test_the_workspace_reports_its_runs_and_a_deployment_without_that_permission
 
     assert (first.returncode, connected) == (0, "rg-ml/mlw")
     assert second.returncode == 0
-    assert "so their ends are noticed a minute later: " in second.stderr
+    assert "so the app notices their ends up to a minute later: " in second.stderr
     assert "(AuthorizationFailed) you may not" in second.stderr
 
 
@@ -259,7 +259,7 @@ def test_a_host_that_never_starts_fails_the_deployment_with_an_error_message(azu
 @pytest.mark.parametrize(
     ("there", "sentence"),
     [
-        (None, "the event subscription func-dev-storage-renamed is not there; run this again"),
+        (None, "the event subscription func-dev-storage-renamed is missing; run this again"),
         (
             {
                 "provisioningState": "Succeeded",
@@ -313,7 +313,7 @@ def test_the_subscription_of_a_removed_schedule_is_deleted_but_not_that_of_anoth
 
     assert done.returncode == 0, done.stderr
     assert sorted(azure.connected()) == ["func-dev-fresh", "func-dev-storage-renamed", "func-prod-uploads"]
-    assert "func-dev-uploads: deleted, its schedule is gone" in done.stdout
+    assert "func-dev-uploads: deleted, because its schedule no longer exists" in done.stdout
 
 
 def test_the_subscriptions_of_an_account_that_is_no_longer_watched_are_deleted(azure: Azure) -> None:
@@ -341,11 +341,11 @@ def test_everything_missing_in_azure_is_listed_at_once_before_anything_is_create
 
     assert refused.returncode == 1
     assert refused.stderr.splitlines() == [
-        "the subscription does not know Microsoft.EventGrid yet: "
+        "the subscription has not registered Microsoft.EventGrid yet: "
         "az provider register --namespace Microsoft.EventGrid --wait",
         f"the workspace mlw in rg-ml: ERROR: (ResourceNotFound) The Resource '{WORKSPACE}' was not found.",
         "the storage account mydata has no container inbox: create it, or correct schedules.yaml",
-        "the storage account mydata has the system topic theirs already, and Azure allows one: "
+        "the storage account mydata already has the system topic theirs, and Azure allows only one: "
         "set DataStorage__systemTopicId to /topics/theirs",
     ]
     assert [name for name in azure.commands() if name.startswith("deployment")] == []
@@ -472,7 +472,7 @@ def test_output_of_az_that_is_not_json_is_an_error_message(azure: Azure) -> None
 
     refused = azure.deploy()
 
-    assert (refused.returncode, refused.stderr) == (1, "az account show printed something else than JSON\n")
+    assert (refused.returncode, refused.stderr) == (1, "az account show did not print JSON\n")
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_a_watched_account_given_only_by_name_is_an_error_with_its_fix(tmp_path:
     )
 
     assert [fault["message"] for fault in body["faults"]] == [
-        "AzureWebJobsStorage__accountName alone is not enough here; "
+        "AzureWebJobsStorage__accountName alone is not enough; "
         "add AzureWebJobsStorage__blobServiceUri and AzureWebJobsStorage__queueServiceUri"
     ]
 

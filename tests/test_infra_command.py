@@ -229,7 +229,7 @@ WATCHING = change_file("connection: DataStorage")
     ("environment", "sentence"),
     [
         ({"AZURE_ENV_NAME": ""}, "AZURE_ENV_NAME is not set"),
-        ({"AZURE_ENV_NAME": "x" * 41}, "AZURE_ENV_NAME is 41 characters long; 40 are the most"),
+        ({"AZURE_ENV_NAME": "x" * 41}, "AZURE_ENV_NAME is 41 characters long; at most 40 are allowed"),
         (
             {"AZURE_ENV_NAME": "dev env"},
             "AZURE_ENV_NAME: 'dev env': expected letters, digits, and hyphens between them",
@@ -244,10 +244,10 @@ WATCHING = change_file("connection: DataStorage")
             "RECONCILE_SCHEDULE: '0 0 * * * *': expected an NCRONTAB of at least every five minutes, such as "
             "0 */2 * * * *: an alert fires after ten minutes without a pass",
         ),
-        ({"INSTANCE_MEMORY_MB": "1024"}, "INSTANCE_MEMORY_MB: '1024': this template offers 512 or 2048 or 4096"),
+        ({"INSTANCE_MEMORY_MB": "1024"}, "INSTANCE_MEMORY_MB: '1024': this template supports 512 or 2048 or 4096"),
         ({"LOG_RETENTION_DAYS": "3"}, "LOG_RETENTION_DAYS: '3': expected a whole number from 30 to 730"),
         ({"AZUREML_WORKSPACE_NAME": ""}, "AZUREML_WORKSPACE_NAME is not set"),
-        ({"AZUREML_WORKSPACE_NAME": "w" * 34}, "AZUREML_WORKSPACE_NAME is 34 characters long; 33 are the most"),
+        ({"AZUREML_WORKSPACE_NAME": "w" * 34}, "AZUREML_WORKSPACE_NAME is 34 characters long; at most 33 are allowed"),
         (
             {"AZURE_SUBSCRIPTION_ID": "", "AZUREML_SUBSCRIPTION_ID": ELSEWHERE},
             "AZURE_SUBSCRIPTION_ID is not set",
@@ -279,11 +279,11 @@ WATCHING = change_file("connection: DataStorage")
         ),
         (
             {"BLOB_TRIGGER_SOURCE": "LogsAndContainerScan"},
-            "BLOB_TRIGGER_SOURCE: 'LogsAndContainerScan': this template offers EventGrid",
+            "BLOB_TRIGGER_SOURCE: 'LogsAndContainerScan': this template supports EventGrid",
         ),
         (
             {"LEDGER_CONNECTION": "Other"},
-            "LEDGER_CONNECTION: 'Other': this template offers AzureWebJobsStorage",
+            "LEDGER_CONNECTION: 'Other': this template supports AzureWebJobsStorage",
         ),
     ],
 )
@@ -332,7 +332,9 @@ def test_all_errors_are_reported_at_once() -> None:
 def test_a_thousand_timers_are_refused() -> None:
     times = "".join(f"  t{n}: {{pipeline: p, {TIME}}}\n" for n in range(1000))
 
-    with pytest.raises(Undeployable, match="1000 time-based schedules want 1010 instances; Flex Consumption has 1000"):
+    with pytest.raises(
+        Undeployable, match="1000 time-based schedules need 1010 instances; Flex Consumption allows 1000"
+    ):
         infra_output(f"pipelines: {{p: {{endpoint: https://x.api.azureml.ms/1}}}}\nschedules:\n{times}")
 
 

@@ -249,7 +249,7 @@ def read_config(folder: Path, settings: Settings) -> Config:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return unreadable(name, f"the file does not exist; expected it at {path}")
+        return unreadable(name, f"the file does not exist; it should be at {path}")
     except OSError as error:
         return unreadable(name, f"the file cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
@@ -258,4 +258,4 @@ def read_config(folder: Path, settings: Settings) -> Config:
         return load(text, name, settings.values)
     except Exception as error:  # our bug, shown by /api/health; raised here, it would take down every function
         log.exception("loading the schedules failed", extra={"action": "load_failed"})
-        return unreadable(name, f"loading failed, please report this: {place_of(error)}")
+        return unreadable(name, f"loading failed because of a bug; please report it: {place_of(error)}")

@@ -66,7 +66,7 @@ def test_a_run_at_an_address_without_workspace_is_submitted_but_cannot_be_follow
     assert (outcome.answer, outcome.is_beyond_reach) == (Answer.SUBMITTED, True)
     assert line.status(one, str(outcome.run_id)).is_beyond_reach
     assert line.find(one).is_impossible
-    assert "does not show where" in str(line.cancel(one, str(outcome.run_id)))
+    assert "cannot tell from its address where" in str(line.cancel(one, str(outcome.run_id)))
 
 
 @pytest.mark.parametrize("path", PATHS)

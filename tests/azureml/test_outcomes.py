@@ -99,7 +99,7 @@ def test_a_redirect_is_reported_and_not_followed() -> None:
     sentence = of_reply(307, {"Location": "https://else.where/x?sig=secret"}, b"").sentence
 
     assert sentence == (
-        "the service answered 307: it redirects to https://else.where, and a POST with a token is not redirected"
+        "the service answered 307: it redirects to https://else.where, and a POST with a token is not sent elsewhere"
     )
 
 

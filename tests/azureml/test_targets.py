@@ -274,17 +274,21 @@ def test_each_cloud_has_its_hosts_and_audiences(api: str, arm: str, scopes: tupl
 @pytest.mark.parametrize(
     ("keys", "pipeline", "fault"),
     [
-        ("run_source: x\n", COMPONENT, "run_source: goes with published pipelines and pipeline endpoints only"),
-        ("parent_run_id: x\n", COMPONENT, "parent_run_id: goes with published pipelines and pipeline endpoints only"),
+        ("run_source: x\n", COMPONENT, "run_source: is valid only with published pipelines and pipeline endpoints"),
+        (
+            "parent_run_id: x\n",
+            COMPONENT,
+            "parent_run_id: is valid only with published pipelines and pipeline endpoints",
+        ),
         (
             "datasets: {d: {name: x}}\n",
             BATCH,
-            "datasets: goes with published pipelines and pipeline endpoints only",
+            "datasets: is valid only with published pipelines and pipeline endpoints",
         ),
         (
             "continue_on_step_failure: true\n",
             BATCH,
-            "continue_on_step_failure: goes with published pipelines, pipeline endpoints and components only",
+            "continue_on_step_failure: is valid only with published pipelines, pipeline endpoints and components",
         ),
     ],
 )
@@ -525,7 +529,10 @@ def test_the_status_is_found_in_every_shape_of_answer(body: object, word: str | 
 def test_a_batch_endpoint_run_without_workspace_cannot_be_canceled(line: Line) -> None:
     one = submission(schedule(TIME, pipeline=BATCH))
 
-    assert line.cancel(one, "x") == "its address does not show where its runs can be canceled; use the studio"
+    assert (
+        line.cancel(one, "x")
+        == "the app cannot tell from its address where to cancel its runs; cancel it in the studio"
+    )
 
 
 @pytest.mark.parametrize("pipeline", JOBS)

@@ -120,7 +120,7 @@ def test_validate_of_a_missing_file_shows_where_it_was_expected(run: Run, tmp_pa
 
     assert code == 1
     path = tmp_path / "none.yaml"
-    assert out.splitlines()[0] == f"{path}: the file does not exist; expected it at {path}"
+    assert out.splitlines()[0] == f"{path}: the file does not exist; it should be at {path}"
 
 
 @pytest.mark.machine

@@ -327,7 +327,7 @@ def test_disable_changes_only_the_target_of_the_entry(doctor: Doctor, capsys: py
 @pytest.mark.parametrize(
     ("pipeline", "name", "sentence"),
     [
-        ("", "scor", "no entry 'scor' in pipelines; did you mean 'score'?; there are: score, train"),
+        ("", "scor", "no entry 'scor' in pipelines; did you mean 'score'?; the file has: score, train"),
         (
             "  b: {batch_endpoint: 'https://b.x.inference.ml.azure.com/jobs'}",
             "b",

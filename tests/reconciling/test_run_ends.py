@@ -88,7 +88,7 @@ def test_a_run_that_azure_ml_denies_for_an_hour_is_untracked(engine: Engine) -> 
 
     run = run_of(engine)
     assert (before, run.state) == (RunState.SUBMITTED, RunState.UNTRACKED)
-    assert run.error == "Azure ML has denied for an hour that there is such a run; whether it ran is unknown"
+    assert run.error == "for an hour, Azure ML has answered that there is no such run; whether it ran is unknown"
 
 
 def test_a_run_that_is_known_again_starts_a_new_hour_of_denial(engine: Engine) -> None:

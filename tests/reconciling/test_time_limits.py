@@ -97,7 +97,7 @@ def test_an_unconfirmed_cancellation_ends_the_run_after_an_hour(engine: Engine) 
     ended = after(engine, minutes=3)
 
     assert (ended.state, ended.reason) == (RunState.CANCELED, "timeout")
-    assert "not confirmed it within an hour" in str(ended.error)
+    assert "did not confirm it within an hour" in str(ended.error)
 
 
 def test_a_refused_cancellation_is_requested_again(engine: Engine) -> None:

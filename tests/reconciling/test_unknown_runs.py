@@ -69,7 +69,7 @@ def test_if_resending_is_harmless_two_empty_look_ups_are_enough(engine: Engine) 
 
     run = run_of(engine)
     assert (early, run.state, run.attempts) == (RunState.UNKNOWN, RunState.SUBMITTED, 2)
-    assert "Azure ML knows no job of its name" in str([event.reason for event in run.history])
+    assert "Azure ML has no job of this name" in str([event.reason for event in run.history])
 
 
 def test_without_a_later_run_an_unknown_run_stays_unknown(engine: Engine) -> None:
@@ -228,7 +228,7 @@ def test_an_empty_look_up_at_a_changed_address_proves_nothing(engine: Engine) ->
 
     run = run_of(engine)
     assert (run.state, engine.endpoint.keys) == (RunState.UNKNOWN, [KEY])
-    assert str(run.error).startswith("a setting has changed its address since it was sent")
+    assert str(run.error).startswith("a setting has changed the pipeline's address since the run was sent")
     engine.endpoint.at = "here"
     passes(engine, 5)
     assert run_of(engine).state is RunState.SUBMITTED
@@ -420,7 +420,7 @@ def test_an_unknown_run_whose_answer_arrives_keeps_its_original_claim_time() -> 
 
 # An answer about one run says nothing about others
 
-NOT_THERE = LookUp(sentence="run history knows no such experiment", lacks_experiment=True)
+NOT_THERE = LookUp(sentence="run history has no such experiment", lacks_experiment=True)
 NO_SETTING = LookUp(sentence="the app setting X does not exist; add it")
 AWAY = LookUp(sentence="run history answered 503", is_away=True)
 

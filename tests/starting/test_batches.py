@@ -344,7 +344,7 @@ def test_waiting_changes_that_an_edited_schedule_no_longer_watches_are_skipped(e
     [run] = engine.ledger.recent_runs("s", 9)
     assert (run.reason, run.error) == (
         "filtered",
-        "the schedule was edited while it waited: not in the folder 'other'",
+        "the schedule was edited while it waited: it is not in the folder 'other'",
     )
     assert list(engine.rows.all_pending("s")) == []
 

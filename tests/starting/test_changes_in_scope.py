@@ -55,8 +55,8 @@ def test_empty_blobs_and_blobs_of_other_containers_are_out_of_scope() -> None:
     trigger = watching("path_on_datastore: incoming")
 
     assert out_of_scope(trigger, found(size=1)) is None
-    assert out_of_scope(trigger, found(size=0)) == "0 bytes are fewer than min_size 1"
-    assert out_of_scope(trigger, found(container="other")) == "the container is 'other', not 'data'"
+    assert out_of_scope(trigger, found(size=0)) == "its 0 bytes are less than min_size 1"
+    assert out_of_scope(trigger, found(container="other")) == "it is in the container 'other', not 'data'"
     assert out_of_scope(watching("path_on_datastore: incoming, min_size: 0"), found(size=0)) is None
 
 

@@ -137,7 +137,7 @@ def test_at_its_deadline_an_incomplete_set_starts_with_the_files_it_has(engine: 
     assert run.batch is not None
     assert run.batch.missing == ("customers-*.csv", "*.json")
     assert engine.endpoint.submissions[0].request.tags["missing"] == "lacks customers-*.csv,*.json"
-    assert run.history[0].reason == "no file had come for customers-*.csv, *.json by the deadline"
+    assert run.history[0].reason == "by the deadline, no file had come for customers-*.csv, *.json"
 
 
 def test_with_incomplete_skip_an_incomplete_set_gets_a_skipped_row_that_names_the_missing_globs(engine: Engine) -> None:
@@ -148,7 +148,7 @@ def test_with_incomplete_skip_an_incomplete_set_gets_a_skipped_row_that_names_th
 
     [run] = batches(engine)
     assert (run.state.value, run.reason) == ("skipped", "incomplete")
-    assert run.error == "no file had come for customers-*.csv, *.json by the deadline"
+    assert run.error == "by the deadline, no file had come for customers-*.csv, *.json"
     assert run.batch is not None
     assert run.batch.missing == ("customers-*.csv", "*.json")
     assert list(engine.rows.all_pending("s")) == []
@@ -382,9 +382,9 @@ def test_explain_shows_what_a_set_waits_for_and_until_when(engine: Engine) -> No
     [
         (
             "expect: 3, expect_by: '06:00'",
-            "1 of 3 files have come; at 2026-11-01T06:00:00Z it starts with what is there",
+            "1 of 3 files have come; at 2026-11-01T06:00:00Z it starts with the files that have come",
         ),
-        ("quiet: 5m", "1 file is there; it is closed after 0:05:00 without new ones, or at 2026-11-01T04:30:00Z"),
+        ("quiet: 5m", "1 file is in it; it is closed after 0:05:00 without new ones, or at 2026-11-01T04:30:00Z"),
     ],
 )
 def test_explain_shows_when_a_batch_will_be_closed(engine: Engine, batch: str, sentence: str) -> None:

@@ -337,7 +337,7 @@ def test_waiting_changes_are_skipped_if_the_schedule_becomes_time_based(engine: 
     passes(engine.with_new_process(), timed(TIME), minutes=180)
 
     reasons = [run.error for run in engine.ledger.recent_runs("s", 10) if run.blob]
-    assert reasons == ["the schedule was edited while it waited, and is time-based now"] * 3
+    assert reasons == ["the schedule was edited while it waited and is time-based now"] * 3
     assert not list(engine.rows.all_pending("s"))
 
 
@@ -419,7 +419,7 @@ def test_a_fixed_schedule_applies_to_runs_that_were_not_yet_accepted(engine: Eng
     assert (before.pipeline_parameters["data"], after.pipeline_parameters["data"]) == ("%WRONG%", "%RIGHT%")
     assert (after.target.name, before.tags, after.tags) == ("%OTHER%", {"of": "01"}, {"of": "01"})
     (run,) = engine.ledger.recent_runs("s", 10)
-    assert [event.reason for event in run.history] == [None, "away", "built anew from the file as it is now", None]
+    assert [event.reason for event in run.history] == [None, "away", "rebuilt from the current file", None]
     assert {one.run_key for one in engine.endpoint.submissions} == {run.key}
 
 

@@ -370,6 +370,6 @@ def test_health_warns_that_renames_are_known_only_from_events(engine: Engine) ->
 
     [said] = with_open_runs(EMPTY_HEALTH, engine.wired(of)).warnings
     assert said == (
-        "schedules.s.change: renamed files are reported to it, about 2026-11-01T04:00:00Z at the latest; "
-        "should such an event be lost, no sweep finds the file"
+        "schedules.s.change: events report renamed files to it, the last one about 2026-11-01T04:00:00Z; "
+        "if such an event is lost, no sweep finds the file"
     )

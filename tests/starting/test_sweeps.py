@@ -111,7 +111,7 @@ def test_blobs_older_than_the_schedule_start_nothing_and_get_one_row_with_their_
     [run] = engine.ledger.recent_runs("s", 100)
     assert (run.state.value, run.reason) == ("skipped", "before_first_seen")
     assert run.error == (
-        "30 blobs were there before the schedule was first seen; a backfill starts what has no row of its own"
+        "30 blobs were there before the schedule was first seen; to start those without a run, use backfill"
     )
     assert started(engine) == []
 
@@ -258,7 +258,7 @@ def test_a_directory_of_a_hierarchical_namespace_is_no_change(engine: Engine) ->
     engine.report(of, "folder")
 
     assert [(run.reason, run.error) for run in engine.ledger.recent_runs("s", 9)] == [
-        ("filtered", "a folder, not a file")
+        ("filtered", "it is a folder, not a file")
     ]
 
 

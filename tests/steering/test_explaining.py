@@ -138,8 +138,7 @@ def test_the_run_that_blocked_an_occurrence_is_named(engine: Engine) -> None:
     told = explain(engine, of, at="2026-11-01T04:01:00Z")
 
     assert told.sentence == (
-        "2026-11-01T04:01:00Z of s: no run was started: an earlier run was still open; "
-        f"in the way: {before} (submitted)"
+        f"2026-11-01T04:01:00Z of s: no run was started: an earlier run was still open; blocked by {before} (submitted)"
     )
 
 
@@ -152,7 +151,7 @@ def test_of_many_blocking_runs_some_are_named(engine: Engine) -> None:
 
     told = explain(engine, of, at="2026-11-01T04:06:00Z")
 
-    assert "in the way: s@2026-11-01T04:00:00Z (unsent), s@2026-11-01T04:01:00Z (submitted)" in told.sentence
+    assert "blocked by s@2026-11-01T04:00:00Z (unsent), s@2026-11-01T04:01:00Z (submitted)" in told.sentence
     assert told.sentence.endswith(" and 3 more")
 
 
@@ -164,7 +163,7 @@ def test_the_occurrence_that_replaced_it_in_the_queue_is_named(engine: Engine) -
 
     told = explain(engine, of, at="2026-11-01T04:01:00Z")
 
-    assert f"{last} came later, and waits in its place" in told.sentence
+    assert f"{last} came later and waits in its place" in told.sentence
 
 
 def test_the_occurrence_that_superseded_it_is_named(engine: Engine) -> None:
@@ -189,7 +188,7 @@ def test_a_late_occurrence_shows_the_rule_that_skipped_it(engine: Engine) -> Non
 
     told = explain(engine, of, at="2026-11-01T05:00:00Z")
 
-    assert told.sentence.endswith("nothing decided it until 2h 30m after its time, and catchup is none")
+    assert told.sentence.endswith("it was not handled until 2h 30m after its time, and catchup is none")
 
 
 def test_an_unsent_run_shows_its_next_and_last_attempt(engine: Engine) -> None:
@@ -226,7 +225,7 @@ def test_a_waiting_run_names_the_runs_that_hold_the_slots(engine: Engine) -> Non
 
     told = explain(engine, of, at="2026-11-01T04:01:00Z")
 
-    assert told.decisions[-1] == f"  no slot is free; in the way: {before} (submitted)"
+    assert told.decisions[-1] == f"  no slot is free; blocked by {before} (submitted)"
 
 
 def test_a_run_with_jitter_shows_when_it_is_due(engine: Engine) -> None:
@@ -250,7 +249,7 @@ def test_a_version_in_a_batch_is_shown_with_the_batch(engine: Engine) -> None:
     told = explain(engine, of, blob=FILE)
 
     assert waiting.versions[0].key is None
-    assert waiting.sentence.startswith("'incoming/a.csv': it waits until its batch is closed: 1 file is there")
+    assert waiting.sentence.startswith("'incoming/a.csv': it waits until its batch is closed: 1 file is in it")
     assert told.run is not None
     assert told.run.kind == "batch"
     assert [one.key for one in told.versions] == [told.run.key]
@@ -259,10 +258,10 @@ def test_a_version_in_a_batch_is_shown_with_the_batch(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("path", "because"),
     [
-        ("other/a.csv", "s does not watch 'other/a.csv': not in the folder 'incoming'"),
+        ("other/a.csv", "s does not watch 'other/a.csv': it is not in the folder 'incoming'"),
         (
             "data/incoming/a.csv",
-            "s does not watch 'data/incoming/a.csv': not in the folder 'incoming'; "
+            "s does not watch 'data/incoming/a.csv': it is not in the folder 'incoming'; "
             "a path begins below the container, without data/",
         ),
     ],

@@ -83,7 +83,7 @@ def test_a_waiting_batch_is_skipped_if_the_schedule_becomes_manual(engine: Engin
     [row] = engine.ledger.recent_runs("s", 10)
     assert (row.state, row.error) == (
         RunState.SKIPPED,
-        "the schedule was edited while it waited, and is manual now",
+        "the schedule was edited while it waited and is manual now",
     )
 
 

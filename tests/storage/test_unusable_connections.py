@@ -55,11 +55,11 @@ def test_a_setting_that_is_no_uri_is_reported_without_its_value(
     [
         (
             {"serviceUri": "https://a.blob.core.windows.net"},
-            "Data__serviceUri alone is not enough here; add Data__blobServiceUri and Data__queueServiceUri",
+            "Data__serviceUri alone is not enough; add Data__blobServiceUri and Data__queueServiceUri",
         ),
         (
             {"accountName": "a"},
-            "Data__accountName alone is not enough here; add Data__blobServiceUri and Data__queueServiceUri",
+            "Data__accountName alone is not enough; add Data__blobServiceUri and Data__queueServiceUri",
         ),
         (
             {"blobServiceUri": "https://a.blob.core.windows.net"},

@@ -124,7 +124,7 @@ def test_the_states_are_explained_after_one_click(page: Page) -> None:
     table.locator("summary").click()
 
     expect(table.locator("dt .state")).to_have_count(13)
-    expect(table).to_contain_text("It may have been started: it is looked up, never simply sent again.")
+    expect(table).to_contain_text("It may have been started: the app looks it up before it sends it again.")
     expect(page.locator("#legend")).to_contain_text("Times: Europe/Berlin")
 
 

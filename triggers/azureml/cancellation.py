@@ -24,7 +24,7 @@ class Cancellation:
         try:
             call = self._call(run)
             if call is None:
-                return "its address does not show where its runs can be canceled; use the studio"
+                return "the app cannot tell from its address where to cancel its runs; cancel it in the studio"
             reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress, NoToken, NeverSent, CutOff) as error:
             return str(error)

@@ -34,7 +34,7 @@ def of_reply(status: int, headers: Mapping[str, str], body: bytes, ids: tuple[st
         return _accepted(status, body, ids)
     retry_after = _retry_after(headers)
     if status < 200:
-        return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status} and then nothing")
+        return Outcome(answer=Answer.UNKNOWN, sentence=f"the service answered {status}, but its reply broke off")
     if status in _LATER or (status == 503 and retry_after is not None):
         answer = Answer.UNSENT
     elif status >= 500 or status in _MAY_HAVE_BEEN_ACCEPTED:
@@ -75,7 +75,7 @@ def _sentence(status: int, headers: Mapping[str, str], body: bytes) -> str:
     else:
         said = str(error or reply.get("message") or "")
     if 300 <= status < 400:
-        said = f"it redirects to {_origin(headers.get('Location', ''))}, and a POST with a token is not redirected"
+        said = f"it redirects to {_origin(headers.get('Location', ''))}, and a POST with a token is not sent elsewhere"
     return f"the service answered {status}" + (f": {clean(' '.join(said.split()))[:500]}" if said else "")
 
 

@@ -33,7 +33,7 @@ class ResourceManager:
             if not url:
                 return
             if not url.startswith(f"{self._base}/"):
-                raise Unread("the list continues at another address, to which no token is sent")
+                raise Unread("the list continues at another address, which gets no token")
 
     def act(self, resource_id: str, action: str, api_version: str) -> dict[str, Any]:
         """POST a read-only action that returns more than the resource shows."""

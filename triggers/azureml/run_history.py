@@ -39,7 +39,9 @@ class RunHistory:
         try:
             how = kind_of(request.target).look_up(request, run_key, ledger_id, self._settings)
             if how is None:
-                return LookUp(is_impossible=True, sentence="its address does not show where runs can be looked up")
+                return LookUp(
+                    is_impossible=True, sentence="the app cannot tell from its address where to look up its runs"
+                )
             return self._job(how) if isinstance(how, ByName) else self._pages(how)
         except (MissingSetting, UnfitAddress) as error:
             return LookUp(sentence=str(error))
@@ -51,10 +53,10 @@ class RunHistory:
         if reply.status == 404:
             return LookUp(complete=True, is_proof=how.is_proof)
         if reply.status != 200:
-            sentence = f"the look-up of the job {name} was answered {reply.status}"
+            sentence = f"looking up the job {name} failed: the service answered {reply.status}"
             return LookUp(sentence=sentence, is_away=reply.status in AWAY)
         if _object(reply.body).get("name") != name:
-            return LookUp(sentence=f"the look-up of the job {name} was answered with something else")
+            return LookUp(sentence=f"looking up the job {name} failed: the service answered with something else")
         return LookUp(complete=True, runs=(FoundRun(name),), studio_url=studio_url(how.call.url, name))
 
     def _pages(self, how: ByTags) -> LookUp:
@@ -67,7 +69,7 @@ class RunHistory:
         for _ in range(_PAGES):
             reply = Call(url=how.url, body=question).asked(self._wire)
             if reply.status == 404:
-                return LookUp(sentence="run history knows no such experiment", lacks_experiment=True)
+                return LookUp(sentence="run history has no such experiment", lacks_experiment=True)
             if reply.status != 200:
                 return LookUp(sentence=f"run history answered {reply.status}", is_away=reply.status in AWAY)
             page = list_of_runs(reply.body)
@@ -78,7 +80,7 @@ class RunHistory:
             if not question["continuationToken"]:
                 studio = studio_url(how.within, found[0].run_id) if found else None
                 return LookUp(complete=True, runs=tuple(found), studio_url=studio)
-        return LookUp(sentence=f"run history did not end within {_PAGES} pages")
+        return LookUp(sentence=f"run history has more than {_PAGES} pages for this query")
 
 
 def has_tags(run: Mapping[str, Any], tags: Mapping[str, str]) -> bool:

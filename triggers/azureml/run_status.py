@@ -45,20 +45,22 @@ class RunStatus:
         try:
             call = self._call(run)
             if call is None:
-                return Seen(is_beyond_reach=True, sentence="its address does not show where its runs can be polled")
+                return Seen(
+                    is_beyond_reach=True, sentence="the app cannot tell from its address where to poll its runs"
+                )
             reply = call.asked(self._wire)
         except (MissingSetting, UnfitAddress) as error:
             return Seen(sentence=str(error))
         except (NoToken, NeverSent, CutOff) as error:
             return Seen(sentence=str(error), is_away=True)
         if reply.status == 404:
-            return Seen(is_denied=True, sentence="Azure ML knows no such run")
+            return Seen(is_denied=True, sentence="Azure ML has no such run")
         if reply.status != 200:
             said = of_reply(reply.status, reply.headers, reply.body).sentence
             return Seen(sentence=said, is_away=reply.status in AWAY)
         word = word_of(reply.body)
         if word is None:
-            return Seen(sentence="the answer has no status")
+            return Seen(sentence="the answer contains no status")
         end = _ENDS.get(word.lower())
         return Seen(status=word, end=end, sentence=_detail(reply.body) if end is RunState.FAILED else None)
 

@@ -59,7 +59,7 @@ class AzureMl:
         except (MissingSetting, NoToken, UnfitAddress, NeverSent) as error:
             return never_sent(str(error))
         if not is_fresh():
-            return replace(never_sent("too much time had passed since the claim; nothing was sent"), is_untried=True)
+            return replace(never_sent("too much time had passed since the claim, so nothing was sent"), is_untried=True)
         try:
             reply = send()
         except NeverSent as error:

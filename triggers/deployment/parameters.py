@@ -58,12 +58,12 @@ def parameters(text: str, file: str, environment: Mapping[str, str]) -> dict[str
     problems = [str(fault) for fault in (*config.faults, *read(environment).faults)]
     problems += [*target_problems(environment), *account_problems(sorted(watched), environment)]
     problems += [
-        f"the container {name} of the app's own account cannot be watched: the app itself uses it"
+        f"the container {name} of the app's own account cannot be watched, because the app uses it itself"
         for name in sorted(host_containers & _OWN_CONTAINERS)
     ]
     if instances > _MOST_INSTANCES:
         problems.append(
-            f"{timers} time-based schedules want {instances} instances; Flex Consumption has {_MOST_INSTANCES}"
+            f"{timers} time-based schedules need {instances} instances; Flex Consumption allows {_MOST_INSTANCES}"
         )
     if problems:
         raise Undeployable(tuple(problems))

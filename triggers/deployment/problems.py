@@ -54,7 +54,7 @@ def _name_problems(environment: Mapping[str, str]) -> Iterator[str]:
         if not value:
             yield f"{name} is not set"
         elif len(value) > longest:
-            yield f"{name} is {len(value)} characters long; {longest} are the most"
+            yield f"{name} is {len(value)} characters long; at most {longest} are allowed"
         elif not re.fullmatch(allowed, value):
             yield f"{name}: {value!r}: expected {in_words}"
 
@@ -62,7 +62,7 @@ def _name_problems(environment: Mapping[str, str]) -> Iterator[str]:
 def _value_problems(environment: Mapping[str, str]) -> Iterator[str]:
     for name, words in _WORDS.items():
         if (value := environment.get(name)) and value not in words:
-            yield f"{name}: {value!r}: this template offers {' or '.join(words)}"
+            yield f"{name}: {value!r}: this template supports {' or '.join(words)}"
     for name, numbers in _NUMBERS.items():
         value = environment.get(name)
         if value and not (re.fullmatch(r"\d{1,6}", value, re.ASCII) and int(value) in numbers):
@@ -94,7 +94,7 @@ def account_problems(connections: list[str], environment: Mapping[str, str]) -> 
             yield from _id_problems(setting, value, kind, in_words, target)
             first = taken.setdefault(value.rstrip("/").lower(), setting)
             if first != setting:
-                yield f"{setting} is the same {in_words} as {first}: give their schedules one connection"
+                yield f"{setting} is the same {in_words} as {first}: use one connection for their schedules"
 
 
 def _id_problems(setting: str, value: str, kind: str, in_words: str, target: str) -> Iterator[str]:

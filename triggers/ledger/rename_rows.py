@@ -78,7 +78,7 @@ class RenameLedger:
             after = one if before is None else replace(before, again=one.at, again_source=one.source, version=None)
             if self._table.write(schedule, [Replace(key, columns_of(after), row.etag)]) is not None:
                 return
-        raise LedgerUnavailable(f"{schedule}: the row of {one.path!r} changes all the time; try again")
+        raise LedgerUnavailable(f"{schedule}: the row of {one.path!r} keeps changing; try again")
 
     def unfinished(self, schedule: str) -> Iterator[RenamedDirectory]:
         """All directories that still have to be listed."""

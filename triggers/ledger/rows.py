@@ -172,7 +172,7 @@ def number_of(row: StoredRow, column: str) -> int:
     """The number in a column, 0 if it is absent; raises CorruptRow."""
     found = row.columns.get(column, 0)
     if not isinstance(found, int) or found < 0:
-        raise CorruptRow(row.row_key, f"{column} is no number")
+        raise CorruptRow(row.row_key, f"{column} is not a number")
     return found
 
 
@@ -226,7 +226,7 @@ def readable(read: Callable[[StoredRow], Item], rows: Iterator[StoredRow]) -> It
 
 def _log_unreadable(row: StoredRow) -> None:
     extra = {"action": "corrupt_row", "row": row.row_key}
-    log.error("a row of the ledger cannot be read; everything else goes on without it", extra=extra)
+    log.error("a row of the ledger cannot be read; everything else continues without it", extra=extra)
 
 
 def _text_of(run: Run) -> str:

@@ -72,7 +72,7 @@ class Deliveries(Struct, frozen=True, kw_only=True):
         sender = self.webhooks if delivery.task is None else self.callbacks
         is_late = delivery.since is not None and server_now - delivery.since >= sender.tried_for
         if is_late and delivery.task is not None:  # the task's token is not kept any longer
-            self._give_up(sender, delivery, "the run did not end in time, or the task could not be reached")
+            self._give_up(sender, delivery, "the run did not end in time, or the waiting task could not be reached")
             return
         if delivery.next_attempt_at is not None and server_now < delivery.next_attempt_at:
             return
@@ -95,19 +95,17 @@ class Deliveries(Struct, frozen=True, kw_only=True):
         self.left_alone.note(sender.host(run, delivery), _REST, has_answered=has_answered)
         if untaken is None:
             extra = {"action": f"{sender.action}_delivered", "run_key": delivery.run_key}
-            log.info("%s was told", sender.who, extra=extra)
+            log.info("%s was notified", sender.who, extra=extra)
             self.ledger.drop(delivery)
             return
         extra = {"action": f"{sender.action}_failed", "run_key": delivery.run_key}
         if untaken.is_final:
-            log.error("%s no longer accepts an answer: %s", sender.who, untaken.sentence, extra=extra)
+            log.error("%s no longer accepts the result: %s", sender.who, untaken.sentence, extra=extra)
             self.ledger.drop(delivery)
         elif is_late:
             self._give_up(sender, delivery, untaken.sentence)
         else:
-            log.warning(
-                "%s could not be notified; it will be tried again: %s", sender.who, untaken.sentence, extra=extra
-            )
+            log.warning("%s could not be notified; trying again later: %s", sender.who, untaken.sentence, extra=extra)
             self.left_alone.leave(sender.receiver(delivery), _REST)
             delay = retry_delay(delivery.attempts + 1, self.first_delay, None, self.spread())
             self.ledger.put_off(delivery, delivery.since or server_now, server_now + delay)

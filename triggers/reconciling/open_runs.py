@@ -123,7 +123,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
     def _give_up_if_stale(self, run: Run, server_now: datetime) -> None:
         if not self._is_stale(run.written_at, server_now):
             return
-        sentence = "no answer was recorded after the claim; the service may have accepted the run"
+        sentence = "no answer was recorded after the claim, so the service may have accepted the run"
         unknown = run.to(RunState.UNKNOWN, self.clock.now(), error=sentence, claimed_at=run.written_at)
         if self.ledger.update(run, unknown) is not None:
             log_run(unknown)

@@ -59,7 +59,7 @@ class Overdue(Struct, frozen=True, kw_only=True):
                 return  # another instance has recorded it
             extra = {"action": "change_overdue", "schedule": schedule.name, "last_change": iso_utc_or_none(last)}
             since = f"since {iso_utc(last)}" if last else "since it began"
-            log.warning("%s: no change %s, and %s", schedule.name, since, expectation(schedule), extra=extra)
+            log.warning("%s: no change %s, but %s", schedule.name, since, expectation(schedule), extra=extra)
         if not noted.is_told and schedule.webhook is not None:
             self._tell(schedule, noted, now, last)
 
@@ -73,7 +73,11 @@ class Overdue(Struct, frozen=True, kw_only=True):
             self.rows.set_silence(schedule.name, replace(silence, is_told=True))
             return
         extra = {"action": "webhook_failed", "schedule": schedule.name}
-        log.warning("the webhook could not be told of a silence; it is tried again: %s", untaken.sentence, extra=extra)
+        log.warning(
+            "the webhook could not be notified of an overdue change; trying again later: %s",
+            untaken.sentence,
+            extra=extra,
+        )
         delay = retry_delay(silence.attempts + 1, self.first_delay, None, self.spread())
         later = replace(silence, attempts=silence.attempts + 1, next_attempt_at=now + delay)
         self.rows.set_silence(schedule.name, later)

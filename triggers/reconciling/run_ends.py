@@ -114,7 +114,9 @@ class RunEnds(Struct, frozen=True, kw_only=True):
         self._asked.setdefault(run.schedule, {})[run.key] = self.clock.now()
         seen = self.service.of(run)
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
-            log.warning("%s: its status is not known: %s", run.key, seen.sentence, extra={"action": "status_not_told"})
+            log.warning(
+                "%s: its status cannot be read: %s", run.key, seen.sentence, extra={"action": "status_not_told"}
+            )
         self.left_alone.note(target, _REST, has_answered=not seen.is_away)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
@@ -149,7 +151,7 @@ class RunEnds(Struct, frozen=True, kw_only=True):
             return replace(run, denied_since=server_now)
         if server_now - run.denied_since < _DENIED_FOR:
             return run
-        sentence = "Azure ML has denied for an hour that there is such a run; whether it ran is unknown"
+        sentence = "for an hour, Azure ML has answered that there is no such run; whether it ran is unknown"
         return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
 
     def _given_up(self, run: Run) -> Run:

@@ -45,14 +45,18 @@ class TimeLimits(Struct, frozen=True, kw_only=True):
         for run_id in filter(None, (run.run_id, run.duplicate_run_id)):
             if refused := self.service.cancel(replace(run, run_id=run_id)):
                 extra = {"action": "cancel_refused", "run_key": run.key}
-                log.warning("%s is over its timeout, and cannot be canceled: %s", run.key, refused, extra=extra)
+                log.warning("%s has exceeded its timeout and cannot be canceled: %s", run.key, refused, extra=extra)
                 return run
-        log.info("%s is over its timeout: it is canceled", run.key, extra={"action": "timed_out", "run_key": run.key})
+        log.info(
+            "%s has exceeded its timeout and is being canceled",
+            run.key,
+            extra={"action": "timed_out", "run_key": run.key},
+        )
         return replace(run, cancel_requested_at=server_now, azureml_status="CancelRequested")
 
     def _given_up(self, run: Run) -> Run:
         now = self.clock.now()
-        sentence = "over its timeout; Azure ML has accepted the cancellation, and not confirmed it within an hour"
+        sentence = "it exceeded its timeout; Azure ML accepted the cancellation but did not confirm it within an hour"
         return run.to(RunState.CANCELED, now, reason=TIMEOUT, error=sentence, ended_at=now)
 
     def _limit(self, schedule: str) -> timedelta | None:

@@ -114,7 +114,7 @@ class UnknownRuns:
                 if untracked is not None:
                     log_run(untracked)
         elif not found.complete and not self._is_complete(run, found, since, server_now):
-            log.info("%s: not looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
+            log.info("%s: cannot be looked up: %s", run.key, found.sentence, extra={"action": "look_up_failed"})
         else:
             self._denied(run, found, since, server_now, may_be_freed=has_caught_up or (may_be_freed and found.is_proof))
 
@@ -123,7 +123,8 @@ class UnknownRuns:
         assert run.request is not None
         if run.sent_to is not None and run.sent_to != self._endpoint.place(run.request):
             sentence = (
-                "a setting has changed its address since it was sent, so looking there proves nothing: decide yourself"
+                "a setting has changed the pipeline's address since the run was sent, so a lookup proves nothing: "
+                "check the studio, then cancel or replay the run"
             )
             if run.error != sentence:
                 self._ledger.update(run, replace(run, error=sentence))
@@ -131,7 +132,7 @@ class UnknownRuns:
             self._ledger.update(run, replace(run, unknown_since=since, first_look_up_at=server_now))
         elif may_be_freed:
             now = self._clock.now()
-            knows = "knows no job of its name" if found.is_proof else "knows later runs, but not this one"
+            knows = "has no job of this name" if found.is_proof else "has later runs, but not this one"
             sentence = f"the service has not accepted it: Azure ML {knows}"
             self._ledger.update(run, run.to(RunState.UNSENT, now, next_attempt_at=now, error=sentence))
             log.info("an unknown run was not accepted", extra={"action": "unknown_unsent", "run_key": run.key})

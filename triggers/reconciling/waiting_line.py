@@ -97,7 +97,7 @@ class WaitingLine(Struct, frozen=True, kw_only=True):
             if gate.is_held(present) or self.firing.is_left_alone(present):
                 return
             if obstacle := self.firing.obstacle(present):
-                log.warning("%s waits, and cancels nothing: %s", run.key, obstacle, extra={"action": "not_canceled"})
+                log.warning("%s waits and cancels nothing: %s", run.key, obstacle, extra={"action": "not_canceled"})
                 return
             yield from self._make_way(newest, open_runs)
             yield from self._start(schedule, [newest], self.ledger.slots(schedule.name), gate)
@@ -131,7 +131,7 @@ class WaitingLine(Struct, frozen=True, kw_only=True):
             refused = self.service.cancel(run) if run.state is RunState.SUBMITTED else None
             if refused is not None:
                 extra = {"action": "cancel_refused", "run_key": run.key}
-                log.warning("%s waits, since %s cannot be canceled: %s", newest.key, run.key, refused, extra=extra)
+                log.warning("%s waits because %s cannot be canceled: %s", newest.key, run.key, refused, extra=extra)
                 continue
             now = self.clock.now()
             sentence = f"canceled for {newest.key} (overlap: cancel_other)"
@@ -153,7 +153,7 @@ def _skipped(
     own = [one for one in line if one.is_own]
     if schedule.overlap in KEEPS_NEWEST:
         late = [one for one in own if one.ranks_at is not None and slots.is_superseded(one.ranks_at)]
-        displaced = (SkipReason.OVERLAP, f"{own[-1].key} came later, and waits in its place" if own else "")
+        displaced = (SkipReason.OVERLAP, f"{own[-1].key} came later and waits in its place" if own else "")
         superseded = (SkipReason.SUPERSEDED, newer_has_started(slots, now))
         return dict.fromkeys(own[:-1], displaced) | dict.fromkeys(late, superseded)
     is_left_out = schedule.overlap is Overlap.SKIP and not has_a_slot(schedule, slots.open_runs, now)

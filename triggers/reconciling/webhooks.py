@@ -67,10 +67,10 @@ class Webhooks:
         except MissingSetting as error:
             return Untaken(str(error))
         if url_problem(url):
-            return Untaken("its URL is not called: expected https://, or http to this machine")
+            return Untaken("its URL is not allowed: expected https://, or http to this machine")
         body = msgspec.json.encode(event)
         if (still := self._calls.get(schedule)) is not None and still.is_alive():
-            return Untaken("its last answer has not ended yet")
+            return Untaken("its reply to the previous call has not ended yet")
         answers: list[Untaken | None] = []
 
         def call() -> None:

@@ -88,29 +88,29 @@ def out_of_scope(trigger: ChangeTrigger, found: FoundBlob) -> str | None:
     """The reason why the schedule does not watch this blob (container, folder, globs or size); None if it does."""
     change = found.change
     if found.is_folder:
-        return "a folder, not a file"
+        return "it is a folder, not a file"
     if change.container != trigger.container:
-        return f"the container is {change.container!r}, not {trigger.container!r}"
+        return f"it is in the container {change.container!r}, not {trigger.container!r}"
     if change.size < trigger.min_size:
-        return f"{change.size} bytes are fewer than min_size {trigger.min_size}"
+        return f"its {change.size} bytes are less than min_size {trigger.min_size}"
     return path_out_of_scope(trigger, change.path)
 
 
 def path_out_of_scope(trigger: ChangeTrigger, path: str) -> str | None:
     """The reason why a blob of this path below the container is not watched; a folder itself (`a/b/`) never is."""
     if path.startswith(f"{MANIFESTS}/"):
-        return "a manifest of ours"
+        return "it is a manifest of this app"
     below = _below(trigger.folder, path)
     if below is None:
-        return f"not in the folder {trigger.folder!r}"
+        return f"it is not in the folder {trigger.folder!r}"
     if not below or below.endswith("/"):
-        return "a folder, not a file"
+        return "it is a folder, not a file"
     if "/" in below and not trigger.recursive:
-        return "in a folder below, and recursive is false"
+        return "it is in a subfolder, and recursive is false"
     if not _any_glob(trigger.include, below):
-        return f"{below!r} matches nothing in include"
+        return f"{below!r} does not match include"
     if _any_glob(trigger.exclude, below):
-        return f"{below!r} matches something in exclude"
+        return f"{below!r} matches exclude"
     return None
 
 

@@ -177,11 +177,11 @@ def waits_for(batch: Batch, below: str, arrivals: Sequence[Arrival]) -> str:
     there = "1 file is" if len(paths) == 1 else f"{len(paths)} files are"
     if batch.expect is None:
         latest = min(one.at for one in arrivals) + batch.max_wait
-        return f"{there} there; it is closed after {batch.quiet} without new ones, or at {iso_utc(latest)}"
+        return f"{there} in it; it is closed after {batch.quiet} without new ones, or at {iso_utc(latest)}"
     missing = unmatched(batch.expect.globs, [_below(below, path) for path in sorted(paths)])
     wanted = f" of {batch.expect.number}" if batch.expect.number is not None else ""
     lacks = f"no file has come for {', '.join(missing)}" if missing else f"{len(paths)}{wanted} files have come"
-    then = "starts with what is there" if batch.expect.starts_incomplete else "is skipped as incomplete"
+    then = "starts with the files that have come" if batch.expect.starts_incomplete else "is skipped as incomplete"
     return f"{lacks}; at {iso_utc(deadline_of(batch, batch.expect, arrivals))} it {then}"
 
 
@@ -189,7 +189,7 @@ def incompleteness(closed: Closed, count: int) -> str:
     """A sentence on what an incomplete set lacks."""
     if closed.number is not None:
         return f"{count} of {closed.number} files had come by the deadline"
-    return f"no file had come for {', '.join(closed.missing)} by the deadline"
+    return f"by the deadline, no file had come for {', '.join(closed.missing)}"
 
 
 def _newest_versions(arrivals: Iterable[Arrival]) -> dict[str, Arrival]:

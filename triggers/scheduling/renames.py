@@ -48,12 +48,12 @@ def rename_of(event_type: str, topic: str, subject: str, at: datetime, data: obj
         raise UnfitEvent(f"its type is {event_type!r}")
     account, named = _TOPIC.match(topic), _SUBJECT.match(subject)
     if account is None or named is None:
-        raise UnfitEvent("its topic or subject names no blob of a storage account")
+        raise UnfitEvent("its topic or subject does not name a blob of a storage account")
     urls = data if isinstance(data, Mapping) else {}
     destination = _place(urls.get("destinationUrl"), account[1].lower())
     container, written = named.groups()
     if destination is None or destination[0] != container or destination[1] not in (written, unquote(written)):
-        raise UnfitEvent("its destinationUrl and its subject do not name the same path of the same account")
+        raise UnfitEvent("its destinationUrl and subject do not name the same path of the same account")
     path = destination[1].removesuffix("/")
     if problem := _path_problem(path):
         raise UnfitEvent(problem)
@@ -102,5 +102,5 @@ def _place(url: object, account: str) -> tuple[str, str] | None:
 def _path_problem(path: str) -> str | None:
     parts = path.split("/")
     if not path or len(path) > _LONGEST or not {"", ".", ".."}.isdisjoint(parts) or _CONTROLS.search(path):
-        return "its path is none that a file can have"
+        return "its path is not possible for a file"
     return None

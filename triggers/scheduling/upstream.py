@@ -30,7 +30,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
 def chain_problem(follower: str, upstream: Upstream) -> str | None:
     """Why a chain ends here; None if it continues."""
     if follower in upstream.ancestry:
-        return f"the chain {' → '.join((*upstream.ancestry, follower))} goes in a circle"
+        return f"the chain {' → '.join((*upstream.ancestry, follower))} is circular"
     if len(upstream.ancestry) > LONGEST_CHAIN:
         return f"the chain is longer than {LONGEST_CHAIN} schedules"
     return None

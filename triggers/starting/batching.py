@@ -157,7 +157,7 @@ class Batching(Struct, frozen=True, kw_only=True):
         assert head.sealed_at is not None
         members = self.rows.members(schedule.name, head.run_key)
         if len(members) != head.count and not self.rows.lacks_members(schedule.name, head.run_key):
-            raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, {len(members)} are there")
+            raise LedgerUnavailable(f"{head.run_key}: {head.count} members were counted, but there are {len(members)}")
         path = self.changes.write_manifest(schedule, head.run_key, (member.change for member in members))
         folder = head.path if head.path is not None else head.group or schedule.trigger.folder
         missing = None if head.closed is None else head.closed.missing
@@ -210,12 +210,12 @@ class Batching(Struct, frozen=True, kw_only=True):
     def _unfit(self, schedule: Schedule | None, member: Member) -> str | None:
         """The reason why an edited schedule no longer watches a waiting change; None if it does."""
         if schedule is None:
-            return "the schedule left the file while it waited"
+            return "the schedule was removed from the file while it waited"
         if not isinstance(schedule, ChangeSchedule):
-            return f"the schedule was edited while it waited, and is {schedule.kind_in_words} now"
+            return f"the schedule was edited while it waited and is {schedule.kind_in_words} now"
         trigger, change = schedule.trigger, member.change
         if change.host != self.blobs.host(trigger.connection) or change.container != trigger.container:
-            return "the schedule was edited while it waited, and watches another container"
+            return "the schedule was edited while it waited and watches another container"
         because = path_out_of_scope(trigger, change.path)
         return because and f"the schedule was edited while it waited: {because}"
 

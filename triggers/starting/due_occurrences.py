@@ -161,7 +161,7 @@ class DueOccurrences(Struct, frozen=True, kw_only=True):
             late = self.clock.now() - decision.nominal_time
             is_none = schedule.catchup is Catchup.NONE
             rule = "catchup is none" if is_none else f"catchup_window is {in_units(schedule.catchup_window)}"
-            return f"nothing decided it until {in_units(late)} after its time, and {rule}"
+            return f"it was not handled until {in_units(late)} after its time, and {rule}"
         if decision.skip is not SkipReason.EXCLUDED:
             return None
         excluded = excluded_at(schedule.trigger, decision.nominal_time)

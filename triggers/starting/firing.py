@@ -180,7 +180,7 @@ class Firing:
         claim = run.claimed(str(uuid4())).to(
             RunState.SUBMITTING,
             now,
-            remark=None if present.request == run.request else "built anew from the file as it is now",
+            remark=None if present.request == run.request else "rebuilt from the current file",
             request=present.request,
             claimed_at=None,
             sent_to=None if present.request is None else self._endpoint.place(present.request),
@@ -219,7 +219,7 @@ class Firing:
             if claimed is not None:
                 return claimed
             self._clock.sleep(min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT) * (1 + self._spread()) / 2)
-        raise LedgerUnavailable(f"{run.key}: other runs take slots of {schedule.name} all the time; try again")
+        raise LedgerUnavailable(f"{run.key}: other runs keep taking the slots of {schedule.name}; try again")
 
     def _turn(self, schedule: Schedule) -> tuple[Slots, Turn, datetime]:
         """The turn of a new occurrence, and what it is based on; of many open runs, the first are often enough."""

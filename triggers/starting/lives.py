@@ -128,7 +128,7 @@ class Lives(Struct, frozen=True, kw_only=True):
             if begun is not None:
                 return begun
             lives = self.ledger.lives(name)
-        raise LedgerUnavailable(f"{name}: its lives begin and end all the time; try again")
+        raise LedgerUnavailable(f"{name}: the schedule keeps being redefined by other processes; try again")
 
     def _begun(self, schedule: Schedule, own: Life | None, *, is_timer: bool, is_known: bool) -> Life | None:
         """Write a life that begins now, or that version 0.1.0 has begun; None if another process was first."""

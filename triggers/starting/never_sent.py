@@ -29,7 +29,7 @@ def in_the_way_of(open_runs: Iterable[OpenRun], now: datetime) -> str:
     """A sentence on the open runs that are in the way of a run; names some of them."""
     found = ordered(in_the_way(open_runs, now))
     named = ", ".join(f"{one.key} ({one.state.value})" for one in found[:_NAMED])
-    return f"in the way: {named}{f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}"
+    return f"blocked by {named}{f' and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}"
 
 
 def newer_has_started(slots: Slots, now: datetime) -> str:
@@ -43,7 +43,7 @@ def _uncovered(run: Run, schedule: Schedule | None) -> str | None:
         return None
     if all("previous_time" not in names_in(text) for _, text in schedule.request.texts()):
         return None
-    return f"no run covers {iso_utc(run.previous_time)} to {iso_utc(run.nominal_time)}"
+    return f"no run processes the time from {iso_utc(run.previous_time)} to {iso_utc(run.nominal_time)}"
 
 
 def rejected(run: Run, because: str, now: datetime) -> Run:
@@ -53,4 +53,4 @@ def rejected(run: Run, because: str, now: datetime) -> Run:
 
 def unfillable(missing: KeyError) -> str:
     """Why a run is rejected if its templates cannot be filled."""
-    return f"its templates use {missing.args[0]}, which this run does not have; fix the file, then replay it"
+    return f"its templates use {missing.args[0]}, which this run does not have; correct the file, then replay the run"

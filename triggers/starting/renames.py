@@ -187,7 +187,7 @@ class Renames(Struct, frozen=True, kw_only=True):
         """Write one row for all files that start no run because the directory has too many."""
         sentence = (
             f"{MOST_RUNS} runs were started for the renamed directory {one.path!r}; {one.left_out} more files in it "
-            "start nothing: gather them with batch, or start them with backfill"
+            "start nothing; start them with backfill, and use batch for directories of this size"
         )
         log.warning("%s: %s", schedule.name, sentence, extra={"action": "rename_limit", "schedule": schedule.name})
         named = hashlib.sha256(f"{one.host}/{one.container}/{one.path} {iso_utc(one.at)}".encode()).hexdigest()[:32]

@@ -74,7 +74,7 @@ class Changes(Struct, frozen=True, kw_only=True):
             return self.firing.fire(schedule, filtered, SkipReason.FILTERED, because) is not None
         if found.copy_status is CopyStatus.PENDING:
             if trigger.polling_interval:
-                log.info("%s/%r is still being copied; the sweep will handle it", container, path)
+                log.info("%s/%r is still being copied; the next sweep handles it", container, path)
                 return False
             raise BlobUnavailable(f"{container}/{path!r} is still being copied")
         first_seen = life.first_seen if polled else self.events_since(schedule)
@@ -167,7 +167,7 @@ class Changes(Struct, frozen=True, kw_only=True):
                 return Fate.STARTED if skip is None else Fate.SKIPPED
             if self.ledger.has(change_key(name, change)) or self.rows.is_batched(name, change):
                 return Fate.KNOWN
-        raise LedgerUnavailable(f"{change.path!r} changes all the time; try again")
+        raise LedgerUnavailable(f"{change.path!r} keeps changing; try again")
 
     def _is_moved(self, schedule: ChangeSchedule, found: FoundBlob, source: str) -> bool:
         """True if the file was elsewhere in the scope before, and its version has a row there."""

@@ -47,7 +47,7 @@ class Settling(Struct, frozen=True, kw_only=True):
             if reread is None:
                 return claimed
             present = reread
-        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although nothing else writes it")
+        raise LedgerUnavailable(f"{claimed.key}: the row cannot be written, although no other process writes it")
 
     def _settled(self, run: Run, outcome: Outcome, retry: Retry) -> Run:
         now = self.clock.now()
@@ -94,8 +94,8 @@ def beyond_reach(run: Run, now: datetime) -> Run:
     """The run as untracked: Azure ML cannot be polled for its end, so it must not hold a slot."""
     maybe = "may have accepted" if run.state is RunState.UNKNOWN else "has accepted"
     sentence = (
-        f"Azure ML {maybe} it, but its address does not show where to poll for its end; "
-        f"add pipelines.{run.pipeline}.workspace to schedules.yaml to follow the next ones"
+        f"Azure ML {maybe} it, but the app cannot tell from its address where to poll it; "
+        f"to track later runs, add pipelines.{run.pipeline}.workspace to schedules.yaml"
     )
     return run.to(RunState.UNTRACKED, now, error=sentence, ended_at=now)
 

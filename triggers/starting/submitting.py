@@ -115,6 +115,6 @@ class Submitting:
             self._ledger.hold(target, claimed.written_at + claimed_at.elapsed() + retry_after)
 
 
-_LEFT_ALONE = "the service asked to wait (Retry-After); nothing was sent"
-_SILENT = "not sent: the pipeline did not answer the last submission, so it is skipped for a while"
+_LEFT_ALONE = "Azure ML asked to wait (Retry-After), so nothing was sent"
+_SILENT = "not sent: the pipeline did not answer the last submission, so the app waits before it tries again"
 _SILENT_FOR = timedelta(seconds=60)

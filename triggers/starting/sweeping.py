@@ -121,7 +121,7 @@ class Sweeping(Struct, frozen=True, kw_only=True):
         is_new = self.changes.record(schedule, found, first_seen=None) is not Fate.KNOWN
         if is_new:
             extra = {"action": "found_by_sweep", "schedule": schedule.name}
-            log.info("%r was found by the sweep; no event had reported it", found.change.path, extra=extra)
+            log.info("the sweep found %r, which no event had reported", found.change.path, extra=extra)
         were_new.append(is_new)
 
     def _followed(self, schedule: ChangeSchedule, life: Life, state: SweepState, page: Page) -> SweepState | None:
@@ -141,7 +141,7 @@ class Sweeping(Struct, frozen=True, kw_only=True):
         """Write one row for all blobs in the first listing that are older than the schedule."""
         blobs = "1 blob was" if number == 1 else f"{number} blobs were"
         seen = "first seen" if life.is_first else f"seen at {iso_utc(life.first_seen)} to watch this folder"
-        sentence = f"{blobs} there before the schedule was {seen}; a backfill starts what has no row of its own"
+        sentence = f"{blobs} there before the schedule was {seen}; to start those without a run, use backfill"
         since = "" if life.is_first else f"~{int(life.first_seen.timestamp())}"
         key = f"{schedule.name}~before_first_seen{since}"
         self.changes.note_many(schedule, key, SkipReason.BEFORE_FIRST_SEEN, sentence)

@@ -21,16 +21,16 @@ class HeldBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of pause, resume and cancel."""
 
     note: Text | None = None
-    """Why; kept in the ledger."""
+    """Why; stored in the ledger."""
     by: Text | None = None
-    """Who; with App Service authentication, the signed-in user is recorded instead."""
+    """Who; with App Service authentication, the signed-in user is stored instead."""
 
 
 class ReplayBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a replay."""
 
     note: Text | None = None
-    """Why; kept in the ledger."""
+    """Why; stored in the ledger."""
     by: Text | None = None
     """Who, as in the other bodies."""
     force: bool = False
@@ -65,7 +65,7 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """The body of a trigger; `request_id` makes it safe to repeat."""
 
     request_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
-    """The same id with the same body is the same run."""
+    """Repeating a request with the same id and body does not start another run."""
     pipeline_parameters: dict[Name, Scalar] = {}
     """In place of the schedule's own, as far as `trigger_overrides` allows."""
     experiment_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
@@ -79,7 +79,7 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     datasets: dict[Name, DatasetBody] = {}
     """In place of the schedule's own, as far as `trigger_overrides` allows."""
     parent_run_id: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
-    """The run under which this one is shown."""
+    """The parent run, under which the studio shows this one."""
     continue_on_step_failure: bool | None = None
     """Whether the pipeline continues after a failed step; only with `trigger_overrides: any`."""
     blob: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
@@ -89,7 +89,7 @@ class TriggerBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     scheduled_time: Moment | None = None
     """The value of `{scheduled_time}`; by default the current time."""
     note: Text | None = None
-    """Why; kept in the ledger."""
+    """Why; stored in the ledger."""
     by: Text | None = None
     """Who, as in the other bodies."""
     callback: CallbackBody | None = None
@@ -118,7 +118,7 @@ class BackfillBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     force: bool = False
     """Also start occurrences that may have run, because they are older than the ledger's retention."""
     note: Text | None = None
-    """Why; kept in the ledger."""
+    """Why; stored in the ledger."""
     by: Text | None = None
     """Who, as in the other bodies."""
 

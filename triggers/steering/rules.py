@@ -54,7 +54,7 @@ def _batch(batch: Batch) -> str:
         )
     wanted = ", ".join(batch.expect.globs) or f"{batch.expect.number} files"
     until = f"until {batch.expect.by:%H:%M}" if batch.expect.by is not None else f"for {in_units(batch.max_wait)}"
-    then = "starts with what is there" if batch.expect.starts_incomplete else "is skipped as incomplete"
+    then = "starts with the files that have come" if batch.expect.starts_incomplete else "is skipped as incomplete"
     return f"waits for {wanted} {until}, then {then}{per_folder}"
 
 

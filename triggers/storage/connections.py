@@ -30,7 +30,7 @@ def problem(prefix: str, settings: Mapping[str, str], services: tuple[str, ...])
         return None
     for given in (f"{prefix}__accountName", f"{prefix}__serviceUri"):
         if settings.get(given):
-            return f"{given} alone is not enough here; add {' and '.join(missing)}"
+            return f"{given} alone is not enough; add {' and '.join(missing)}"
     return (
         f"the app setting {prefix} (a connection string) does not exist, nor {' and '.join(missing)}; add one of them"
     )

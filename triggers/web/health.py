@@ -81,6 +81,6 @@ def _renames(engine: Engine) -> Iterator[str]:
     for name, at in engine.rename_rows.reported().items():
         if name in engine.config.schedules:
             yield (
-                f"schedules.{name}.change: renamed files are reported to it, about {iso_utc(at)} at the latest; "
-                "should such an event be lost, no sweep finds the file"
+                f"schedules.{name}.change: events report renamed files to it, the last one about {iso_utc(at)}; "
+                "if such an event is lost, no sweep finds the file"
             )

@@ -39,7 +39,9 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Azure ML Pipeline Triggers",
             "version": VERSION,
-            "description": "What will run, what ran, what was skipped and why, what is stuck, and how to act on it.",
+            "description": (
+                "What will run, what ran, what was skipped and why, what is stuck, and what you can do about it."
+            ),
         },
         "security": [{"key": []}],
         "paths": paths,

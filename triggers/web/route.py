@@ -61,7 +61,7 @@ class Route(msgspec.Struct, Generic[Body, Query, Answer], frozen=True, kw_only=T
         """The parts of a request; raises BadInput and TooLarge."""
         content = b"" if self.body is NoBody else content
         if len(content) > _LARGEST_BODY:
-            raise TooLarge(f"the body has {len(content)} bytes; {_LARGEST_BODY} are the most")
+            raise TooLarge(f"the body has {len(content)} bytes; at most {_LARGEST_BODY} are allowed")
         return Asked(name, self._body(content), self._query(params))
 
     def _body(self, content: bytes) -> Body:
@@ -80,7 +80,7 @@ class Route(msgspec.Struct, Generic[Body, Query, Answer], frozen=True, kw_only=T
         for name, value in params.items():
             # msgspec reads the text "null" as None, which would mean no filter.
             if value is not None and getattr(found, name) is None:
-                raise BadInput(f"the query: {value} is no value of {name}; leave it out for all")
+                raise BadInput(f"the query: {value} is not a value of {name}; leave it out for all")
         return found
 
 

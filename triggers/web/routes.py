@@ -120,7 +120,7 @@ PAUSE = Route(
     function="api_pause",
     method="POST",
     path="schedules/{schedule}/pause",
-    summary="Pause a schedule; what comes due is skipped, not queued",
+    summary="Pause a schedule; its occurrences are skipped, not queued",
     body=HeldBody,
     query=NoQuery,
     answer=ScheduleAnswer,
@@ -150,7 +150,7 @@ BACKFILL = Route(
     body=BackfillBody,
     query=NoQuery,
     answer=BackfillAnswer,
-    statuses={200: "What is started, and what needs no new run"},
+    statuses={200: "What is started, and what does not need a new run"},
     handle=lambda steering, asked: Answered(steering.backfill(asked.name, asked.body)),
     refusals=(404, 409, 413),
 )
@@ -226,9 +226,9 @@ HEALTH = Described(
     function="api_health",
     method="GET",
     path="health",
-    summary="Whether the app can do its work",
+    summary="Whether the app works",
     answer=HealthAnswer,
-    statuses={200: "It can", 503: "Something is wrong; the answer says what"},
+    statuses={200: "It works", 503: "Something is wrong; the answer says what"},
 )
 
 DESCRIBED: tuple[Route[Any, Any, Any] | Described, ...] = (*ROUTES, HEALTH)

@@ -8,19 +8,19 @@ from ..scheduling.run_states import CANCELABLE, OPEN_STATES, REPLAYABLE, TROUBLE
 from ..steering.words import REASONS
 
 _STATES: Final = {
-    RunState.UNKNOWN: "It may have been started: it is looked up, never simply sent again",
-    RunState.DEAD: "It was tried until its retries were used up",
-    RunState.REJECTED: "Azure ML refused it for good",
-    RunState.FAILED: "It ran in Azure ML, and failed",
+    RunState.UNKNOWN: "It may have been started: the app looks it up before it sends it again",
+    RunState.DEAD: "All its retries were used up",
+    RunState.REJECTED: "Azure ML rejected it",
+    RunState.FAILED: "It ran in Azure ML and failed",
     RunState.UNREADABLE: "Its row in the ledger cannot be read",
-    RunState.UNSENT: "Not accepted yet; it is tried again",
-    RunState.SUBMITTING: "It is being sent at this moment",
-    RunState.WAITING: "It waits for its time, its place or its batch",
+    RunState.UNSENT: "Not accepted yet; the app tries again",
+    RunState.SUBMITTING: "It is being sent right now",
+    RunState.WAITING: "It waits for its time, for a free slot or for its batch",
     RunState.SUBMITTED: "Azure ML has accepted it",
-    RunState.UNTRACKED: "Azure ML does not say what became of it",
-    RunState.CANCELED: "It was given up",
-    RunState.FINISHED: "It ran in Azure ML, and finished",
-    RunState.SKIPPED: "It was skipped, for a reason",
+    RunState.UNTRACKED: "Azure ML does not say how it ended",
+    RunState.CANCELED: "It was canceled",
+    RunState.FINISHED: "It ran in Azure ML and finished",
+    RunState.SKIPPED: "It was skipped; the reason says why",
 }
 """The gravest state first; it is shown where runs in several states share a mark."""
 _KINDS: Final = {
