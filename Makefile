@@ -29,7 +29,7 @@ run: $(STORAGE) $(APP) ## like demo, but keeps running
 	$(BIN)/python -m local.demo --stay
 
 upload: $(APP) ## upload FILE=… to the watched folder, or TO=container/folder
-	@test -n "$(FILE)" || { echo "name a file: make upload FILE=a.csv [TO=container/folder]" >&2; exit 1; }
+	@test -n "$(FILE)" || { echo "give a file: make upload FILE=a.csv [TO=container/folder]" >&2; exit 1; }
 	@$(BIN)/python -m local.upload $(FILE) $(if $(TO),--to $(TO))
 
 unit: $(VENV) ## run the tests that start no process: the fast loop
@@ -38,7 +38,7 @@ unit: $(VENV) ## run the tests that start no process: the fast loop
 integration: $(STORAGE) $(VENV) ## run the unit tests and those that need the storage emulator
 	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs
 
-test: $(STORAGE) $(VENV) $(SITE_TOOLS)/.installed $(DASHBOARD_CHECKS)/.installed ## run every test but the proof; list what was skipped and why
+test: $(STORAGE) $(VENV) $(SITE_TOOLS)/.installed $(DASHBOARD_CHECKS)/.installed ## run every test except the proof; list what was skipped and why
 	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
 
 proof: $(STORAGE) $(VENV) ## run the long tests: every seed, long fuzzing, the mutants
@@ -104,7 +104,7 @@ bench: $(STORAGE) $(VENV) ## measure everything beside its alternatives, in 40 m
 	$(BIN)/python -m bench.costs
 	-$(BIN)/python -m bench.results worse
 
-bench-quick: $(STORAGE) $(VENV) ## measure the shortest, in two minutes
+bench-quick: $(STORAGE) $(VENV) ## run only the short measurements, in two minutes
 	$(BIN)/python -m bench.submission 2
 	$(BIN)/python -m bench.fire 3
 	$(BIN)/python -m bench.page 3
@@ -126,8 +126,8 @@ endif
 INSTALL := -m pip install --disable-pip-version-check --quiet --require-hashes
 PIP := $(BIN)/python $(INSTALL)
 CHECK_PYTHON = $(or $(PYTHON),false) -c '$(fits)' 2>/dev/null || { \
-	echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),$(firstword $(CANDIDATES))) is not one:" \
-		"install one, and name it if it is not found: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+	echo "Python 3.11, 3.12 or 3.13 is needed, but $(or $(PYTHON),$(firstword $(CANDIDATES))) is none of these:" \
+		"install one, and if make does not find it, name it: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
 
 CHECK_NODE = { command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null 2>&1 || { \
 	echo "$(1) needs Node.js 20 or newer, with npm: install it (https://nodejs.org)." \

@@ -84,7 +84,7 @@ def test_every_schedule_is_described_in_words_with_its_next_times(page: Page) ->
     expect(rows).to_have_count(10)
     expect(rows.nth(0)).to_contain_text("Every day at 04:30, Europe/Berlin")
     expect(rows.nth(0)).to_contain_text("in ")
-    expect(rows.nth(9)).to_contain_text("A blob is added or changed in inbox")
+    expect(rows.nth(9)).to_contain_text("A file is added or changed in inbox")
     unfold(page, "clocks")
     expect(page.locator(".times li")).to_have_count(10)
     expect(page.locator(".times .shift").first).to_contain_text("clock")
@@ -104,7 +104,7 @@ def test_every_schedule_is_described_in_words_with_its_next_times(page: Page) ->
             {"cron": {"expression": ["0 6 * * mon-fri", "0 10 1 * 6"]}},
             "Monday to Friday at 06:00; Cron 0 10 1 * 6, UTC",
         ),
-        ({"manual": {}}, "Only by hand or by a program"),
+        ({"manual": {}}, "Only manually or by a program"),
         ({"after": {"schedule": "train"}}, "After train finished"),
         ({"after": {"schedule": ["a", "b"], "states": ["failed", "dead"]}}, "After a or b failed or dead"),
         (
@@ -137,7 +137,7 @@ def test_every_schedule_is_described_in_words_with_its_next_times(page: Page) ->
         ),
         (
             {"change": {"container": "c", "path_on_datastore": "in", "recursive": True, "include": ["*.csv", "*.tsv"]}},
-            "A blob like *.csv or *.tsv is added or changed in c/in or below",
+            "A file like *.csv or *.tsv is added or changed in c/in or below",
         ),
     ],
 )
@@ -196,8 +196,8 @@ def test_a_run_is_triggered_with_a_changed_parameter_and_its_details_are_shown(p
 
 
 def test_a_manual_schedule_can_be_triggered_but_not_paused_or_backfilled(page: Page) -> None:
-    row = page.locator("#plans > li").filter(has_text="Only by hand")
-    expect(row).to_contain_text("by hand")
+    row = page.locator("#plans > li").filter(has_text="Only manually")
+    expect(row).to_contain_text("manually or by a program")
 
     unfold(page, "by-hand")
     expect(row.locator(".acts button")).to_have_text(["Trigger now", "Its runs"])
@@ -297,7 +297,7 @@ def test_a_backfill_is_shown_before_it_can_be_started(page: Page, machine: Machi
 
 def test_names_that_look_like_markup_are_shown_as_text(page: Page, machine: Machine) -> None:
     page.get_by_role("button", name="Trigger uploads").click()
-    page.get_by_label("Blob").fill(HOSTILE)
+    page.get_by_label("File, below the container").fill(HOSTILE)
     page.get_by_role("button", name="Trigger", exact=True).last.click()
     page.get_by_role("button", name="Show the run").click()
     expect(page.locator("#story")).to_contain_text(f"inbox/{HOSTILE}")
@@ -379,8 +379,8 @@ def test_an_unreachable_app_is_reported_until_it_can_be_reached_again(page: Page
     page.context.set_offline(offline=True)
     page.get_by_role("button", name="Refresh").click()
 
-    expect(page.locator("#banner")).to_contain_text("The app cannot be reached. What is shown is as of")
-    expect(page.locator("#live")).to_have_text("Not reached")
+    expect(page.locator("#banner")).to_contain_text("The app cannot be reached. The page shows the state of")
+    expect(page.locator("#live")).to_have_text("Not reachable")
     expect(page.locator("#plans > li")).to_have_count(10)
     page.context.set_offline(offline=False)
     page.get_by_role("button", name="Try now").click()
@@ -432,14 +432,14 @@ def test_a_trigger_whose_answer_was_lost_starts_no_second_run(page: Page, machin
     press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
     press.click()
     answer = page.locator("#ask .answer")
-    expect(answer).to_contain_text("Whether it was done is not known")
+    expect(answer).to_contain_text("It is not known whether it was done")
     page.get_by_role("button", name="Not now").click()
     page.get_by_role("button", name="Trigger held").click()
     page.get_by_label("Note").fill("another")
     press.click()
 
-    expect(answer).to_contain_text("had started it; no second run was started")
-    expect(answer).to_contain_text("What stands here now was not sent")
+    expect(answer).to_contain_text("had already started it; no second run was started")
+    expect(answer).to_contain_text("The values now in the form were not sent")
     assert len(requests_of(machine, "held")) == before + 1
 
 
@@ -451,7 +451,7 @@ def test_a_trigger_that_never_arrived_is_resent_with_the_same_id(page: Page, mac
     page.get_by_role("button", name="Trigger held").click()
     press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
     press.click()
-    expect(page.locator("#ask .answer")).to_contain_text("Whether it was done is not known")
+    expect(page.locator("#ask .answer")).to_contain_text("It is not known whether it was done")
     page.get_by_label("Note").fill("edited")
     press.click()
 
@@ -531,8 +531,8 @@ def test_a_malformed_answer_is_reported(new_page: NewPage, machine: Machine, pat
     page.route(f"**/api/{path}?*", lambda route: route.fulfill(json={}))
     page.goto(f"{machine.url}/api/dashboard")
 
-    expect(page.locator("#banner")).to_contain_text(f"The app answered without a list of {path}")
-    expect(page.locator("#live")).to_have_text("Not well")
+    expect(page.locator("#banner")).to_contain_text(f"The app's answer has no list of {path}")
+    expect(page.locator("#live")).to_have_text("App error")
     page.unroute(f"**/api/{path}?*")
     page.get_by_role("button", name="Try now").click()
     expect(page.locator("#live")).to_contain_text("Live")
@@ -543,12 +543,12 @@ def test_a_dialog_reports_an_error_and_stays_usable(page: Page) -> None:
     page.get_by_role("button", name="Backfill").click()
     page.locator("#ask form").evaluate("(form) => { form.noValidate = true; form.from.value = '12026-01-01T01:00' }")
     page.get_by_role("button", name="Dry run").click()
-    expect(page.locator("#ask .answer")).to_contain_text("is not a time of the years up to 9999")
+    expect(page.locator("#ask .answer")).to_contain_text("is not a time up to the year 9999")
     page.route("**/backfill", lambda route: route.fulfill(json={}))
     page.get_by_label("From").fill("2026-01-01T01:00")
     page.get_by_role("button", name="Dry run").click()
 
-    expect(page.locator("#ask .answer")).to_contain_text("This page could not understand that")
+    expect(page.locator("#ask .answer")).to_contain_text("This page received something that it cannot read")
     expect(page.get_by_role("button", name="Dry run")).to_be_enabled()
 
 
@@ -564,7 +564,7 @@ def test_cancel_must_be_confirmed_again_if_the_state_has_changed(page: Page, mac
     page.locator("#ask").get_by_role("button", name="Cancel run").click()
 
     expect(page.locator("#ask .answer")).to_contain_text(f"It was {run['state']} and is now submitted")
-    expect(page.locator("#ask")).to_contain_text("Azure ML is asked to stop it.")
+    expect(page.locator("#ask")).to_contain_text("The app asks Azure ML to cancel it.")
     assert sent == []
 
 
@@ -575,11 +575,11 @@ def test_a_parameter_without_name_and_a_repeated_name_are_refused(page: Page) ->
     page.get_by_label("Value", exact=True).fill("7")
     press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
     press.click()
-    expect(page.locator("#ask .answer")).to_contain_text("A value has no parameter's name")
+    expect(page.locator("#ask .answer")).to_contain_text("A value has no parameter name")
     page.get_by_label("Parameter", exact=True).fill("epochs")
     press.click()
 
-    expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs is there twice")
+    expect(page.locator("#ask .answer")).to_contain_text("The parameter epochs occurs twice")
 
 
 def test_text_from_outside_cannot_disturb_the_layout(page: Page, machine: Machine) -> None:

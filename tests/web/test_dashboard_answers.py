@@ -100,7 +100,7 @@ def test_a_failed_question_is_reported_as_an_error(page: Page) -> None:
     unfold(page, "score")
     page.get_by_role("button", name="Why did this run start nothing?").click()
     page.route("**/explain?*", lambda route: route.abort())
-    page.get_by_label("The key of the run that it follows").fill("nightly@2026-11-01T03:30:00Z")
+    page.get_by_label("Key of the run that it should have followed").fill("nightly@2026-11-01T03:30:00Z")
     page.get_by_role("button", name="Explain").click()
 
     expect(page.locator("#ask .answer")).to_have_text("The app cannot be reached.")
@@ -147,7 +147,9 @@ def test_the_trigger_dialog_shows_a_templates_current_value_and_warns_about_brac
     page.get_by_label("By", exact=True).fill("braces")
     press = page.locator("#ask").get_by_role("button", name="Trigger", exact=True)
     press.click()
-    expect(page.locator("#ask .answer")).to_contain_text("since: braces are sent as they stand, no template is filled")
+    expect(page.locator("#ask .answer")).to_contain_text(
+        "since: braces are sent unchanged, because templates are not filled in here"
+    )
     found = requests.get(f"{machine.url}/api/runs?schedule=nightly", timeout=60).json()["runs"]
     assert [one for one in found if one["requested_by"] == "braces"] == []
 

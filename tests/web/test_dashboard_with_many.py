@@ -227,13 +227,13 @@ def test_the_message_nothing_needs_you_states_the_period_that_was_checked(new_pa
     page.goto(f"{machine.url}/api/dashboard")
     well = page.locator("#well")
     expect(page.locator("#banner")).to_contain_text("cannot be reached")
-    expect(well).to_contain_text("as far as was asked yet")
+    expect(well).to_contain_text("among the runs loaded so far")
     expect(well).to_contain_text("Nothing since ")
 
     page.unroute("**/api/runs?*")
     page.route("**/api/runs?*", answer)
     page.get_by_role("button", name="Refresh").click()
-    expect(well.locator("strong")).to_have_text("Nothing needs you")
+    expect(well.locator("strong")).to_have_text("Nothing needs attention")
     expect(well).to_contain_text("Nothing of the last 7 days is dead")
 
 

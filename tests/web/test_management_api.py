@@ -401,7 +401,7 @@ def test_runs_of_all_schedules_are_merged_by_time_and_filtered(machine: Machine)
         ({"limit": "0"}, "`int` >= 1"),
         ({"limit": "many"}, "`int`"),
         ({"state": "gone"}, "invalid enum value 'gone'"),
-        ({"state": "null"}, "null is no value of state"),
+        ({"state": "null"}, "null is not a value of state"),
         ({"since": "null"}, "since: 'null' is not a time"),
         ({"since": "then"}, "since: 'then' is not a time"),
         ({"continuation": "abc"}, "continuation: unknown value; pass the one from the page before"),
@@ -562,7 +562,7 @@ def test_bodies_that_are_too_large_or_not_json_are_refused(machine: Machine) -> 
     large = requests.post(path, data=b'{"note": "' + b"x" * 100_000 + b'"}', timeout=60)
     odd = [requests.post(path, data=data, timeout=60) for data in (b"{", b"\xff", b"[" * 5000, b'{"note": "\\ud800"}')]
 
-    assert (large.status_code, large.json()["error"]) == (413, "the body has 100012 bytes; 65536 are the most")
+    assert (large.status_code, large.json()["error"]) == (413, "the body has 100012 bytes; at most 65536 are allowed")
     assert {answer.status_code for answer in odd} <= {400, 202}
     assert [answer.status_code for answer in odd[:3]] == [400, 400, 400]
 

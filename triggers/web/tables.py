@@ -25,8 +25,8 @@ _STATES: Final = {
 """The gravest state first; it is shown where runs in several states share a mark."""
 _KINDS: Final = {
     RunKind.TIME: "by the clock",
-    RunKind.CHANGE: "a blob changed",
-    RunKind.BATCH: "a batch of changes",
+    RunKind.CHANGE: "a file changed",
+    RunKind.BATCH: "a batch of files",
     RunKind.REQUEST: "manual",
     RunKind.REPLAY: "a replay",
     RunKind.CHAIN: "after another run",

@@ -45,7 +45,7 @@ export function understood(error) {
   if (error instanceof Failed) return error;
   console.warn(error);
   const message = error instanceof Error ? error.message : String(error);
-  return new Failed(ODD, `This page could not understand that (${message})`);
+  return new Failed(ODD, `This page received something that it cannot read (${message})`);
 }
 
 /** @param {Failed} error */
@@ -72,7 +72,7 @@ async function api(method, path, body) {
   if (reply.ok && json !== null) return json;
   if (path === "health" && json?.status) return json; // with 503, the answer lists what is wrong
   if (reply.status === 401) throw new Failed(401, "The key is missing or wrong");
-  const odd = reply.ok ? ", but not with JSON: something stands between" : "";
+  const odd = reply.ok ? ", but not with JSON: a proxy may have answered" : "";
   throw new Failed(reply.status, json?.error ?? `The app answered ${reply.status}${odd}`);
 }
 
@@ -119,7 +119,7 @@ function parsed(content) {
 export function iso(at) {
   const then = new Date(at);
   // Negated, so that an invalid date (NaN) is refused too.
-  if (!(Math.abs(then.getTime()) < LATEST)) throw new Failed(400, `${at} is not a time of the years up to 9999`);
+  if (!(Math.abs(then.getTime()) < LATEST)) throw new Failed(400, `${at} is not a time up to the year 9999`);
   return then.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
@@ -132,7 +132,7 @@ function withList(answer, name) {
   if (Array.isArray(answer?.[name])) return answer;
   throw new Failed(
     ODD,
-    `The app answered without a list of ${name}: a proxy may have answered, or the app has another version`,
+    `The app's answer has no list of ${name}: a proxy may have answered, or the app has another version`,
   );
 }
 

@@ -45,7 +45,7 @@ const noteField = () =>
     "label",
     { class: "field" },
     h("span", null, "Note"),
-    h("input", { name: "note", maxlength: "500", placeholder: "Why; kept with it" }),
+    h("input", { name: "note", maxlength: "500", placeholder: "Why; stored in the ledger" }),
   );
 
 const byField = () =>
@@ -179,7 +179,7 @@ function refusal(caught, reads) {
   const error = understood(caught);
   // The key may be for reading only.
   const message = error.status === 401 ? "This key is not allowed to do this" : error.message;
-  const doubt = reads || isRefused(error) ? "" : " Whether it was done is not known; look at the runs.";
+  const doubt = reads || isRefused(error) ? "" : " It is not known whether it was done; check the runs.";
   const sentence = h("span", { class: "foreign" }, `${message}.`.replace(/\.\.$/, "."));
   return h("div", { class: "answer no", role: "alert" }, sentence, doubt);
 }

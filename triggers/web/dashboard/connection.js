@@ -44,13 +44,13 @@ export function drawLive(state) {
   const words = {
     busy: "Loading …",
     live: `Live, ${SECONDS.format(lastGood)}`,
-    away: awayBecause?.status ? "Not well" : "Not reached",
+    away: awayBecause?.status ? "App error" : "Not reachable",
     shut: "No key yet",
   };
   $("live").dataset.is = state;
   say($("live"), words[state]);
   const rhythm = `refreshed every ${EVERY / 1000} seconds while this tab is visible`;
-  $("live").title = lastGood ? `Everything as of ${localWithSeconds(lastGood)}; ${rhythm}` : "";
+  $("live").title = lastGood ? `State of ${localWithSeconds(lastGood)}; ${rhythm}` : "";
 }
 
 export function drawBanner() {
@@ -67,8 +67,8 @@ export function drawBanner() {
 /** @param {Failed} error */
 function awayLines(error) {
   const { failures, lastGood } = connection;
-  const since = lastGood ? ` What is shown is as of ${localWithSeconds(lastGood)}.` : "";
-  const soon = failures > 1 ? "more and more rarely" : "soon";
+  const since = lastGood ? ` The page shows the state of ${localWithSeconds(lastGood)}.` : "";
+  const soon = failures > 1 ? "less and less often" : "soon";
   return [h("strong", null, `${error.message}.`), `${since} Trying again ${soon}.`];
 }
 

@@ -25,7 +25,7 @@ export const WHY = {
 export function askWhy({ name, kind }) {
   ask({
     title: `${WHY[kind]} (${name})`,
-    lead: "What the ledger has decided, and what still has to happen. It changes nothing.",
+    lead: "Shows what the app has decided so far and what happens next. It changes nothing.",
     fields: fieldOf(name, kind),
     label: "Explain",
     reads: true,
@@ -43,9 +43,10 @@ export function askWhy({ name, kind }) {
 function fieldOf(name, kind) {
   if (kind === "time") {
     const props = { name: "at", type: "datetime-local", step: "1", max: LAST_MINUTE, required: true };
-    return labelled("When it should have run, in your zone", props);
+    return labelled("When it should have run, in your time zone", props);
   }
-  if (kind === "after") return labelled("The key of the run that it follows", { name: "upstream", required: true });
+  if (kind === "after")
+    return labelled("Key of the run that it should have followed", { name: "upstream", required: true });
   const example = bySchedule.get(name)?.find((run) => run.blob)?.blob?.path ?? "path/below/the/container.csv";
   return labelled("File, below the container", { name: "blob", required: true, placeholder: example });
 }

@@ -49,7 +49,8 @@ function takeKey(event) {
   const key = field.value.trim();
   const isKey = /^[\x21-\x7e]+$/.test(key);
   $("gate-answer").hidden = isKey;
-  if (!isKey) return say($("gate-answer"), "No function key has such characters in it.");
+  if (!isKey)
+    return say($("gate-answer"), "This is not a function key: it contains characters that are not allowed in one.");
   keepKey(key);
   field.value = "";
   signal("refresh");

@@ -14,11 +14,11 @@ export function drawMeanings() {
   const badges = LEGEND.map((state) => (state === "failed" ? badge(state, "failed, rejected, dead") : badge(state)));
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const times = h("span", { title: "Times are shown in your browser's time zone" }, `Times: ${zone}`);
-  $("legend").replaceChildren(...badges, h("span", null, "○ to come"), times);
+  $("legend").replaceChildren(...badges, h("span", null, "○ upcoming"), times);
   $("meanings").replaceChildren(
     h("summary", null, "What the states mean"),
     h("dl", { class: "pairs" }, GRAVITY.map(meaning)),
-    h("h3", null, "Why something is skipped"),
+    h("h3", null, "Reasons for skipping"),
     h("dl", { class: "pairs" }, [...REASONS].map(reasonMeaning)),
   );
 }

@@ -162,7 +162,7 @@ function failed(caught) {
   const error = understood(caught);
   if (error.status === STALE) return;
   if (error.status === 401) {
-    showGate(hasKey() ? "This key is not accepted: it is wrong, or was renewed." : null);
+    showGate(hasKey() ? "This key is not accepted: it is wrong or has been renewed." : null);
     return;
   }
   noteAway(error);

@@ -23,9 +23,9 @@ export function askReplay(run) {
     title: `Replay ${run.schedule}`,
     lead: [
       `Starts a new run ${about(run).startsWith("for ") ? "" : "for "}${about(run)}, using the current schedules.yaml.`,
-      isUnknown && " This run is given up first; should Azure ML run it all the same, there are two.",
+      isUnknown && " This run is canceled first; if Azure ML has started it anyway, there will be two.",
     ],
-    fields: [isForced && h("label", { class: "check" }, agree, `${again}: run it again all the same`), whyFields()],
+    fields: [isForced && h("label", { class: "check" }, agree, `${again}: run it again anyway`), whyFields()],
     label: "Replay",
     act: async (values) => {
       const body = { ...whyOf(values), unless_replayed: true, ...(isForced ? { force: true } : {}) };
@@ -37,8 +37,8 @@ export function askReplay(run) {
 
 /** @type {Partial<Record<RunState, string>>} */
 const CANCELING = {
-  submitted: "Azure ML is asked to stop it.",
-  unknown: "It is given up here. Azure ML may run it all the same: look for its run key in the studio.",
+  submitted: "The app asks Azure ML to cancel it.",
+  unknown: "It is canceled in the app. Azure ML may still run it: look for its run key in the studio.",
 };
 
 /** @param {Run} run */
@@ -75,6 +75,6 @@ export function askCancel({ key, schedule, state }) {
  * @param {RunState} now
  */
 function hasMoved(before, now) {
-  const again = "; what that means stands above. Press again to cancel it all the same";
+  const again = "; see above what that means. Press again to cancel it anyway";
   return new Failed(409, `It was ${before} and is now ${now}${CANCELABLE.has(now) ? again : ""}`);
 }

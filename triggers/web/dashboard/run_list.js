@@ -81,24 +81,24 @@ function drawReach(number) {
   $("show-more").hidden = number <= shownNumber;
   $("older").hidden =
     number > shownNumber || loaded.complete || (isFiltered() && isSearched()) || filters.period !== null;
-  say($("older"), isFiltered() ? "Look for older ones" : "Load older runs");
+  say($("older"), isFiltered() ? "Search older runs" : "Load older runs");
   say($("reach"), reach());
 }
 
 function reach() {
   if (loaded.complete || isSearched()) {
-    return `These are all${isFiltered() ? " of them" : ""}, as far as the ledger keeps them.`;
+    return `These are all ${isFiltered() ? "matching " : ""}runs in the ledger.`;
   }
   return newest.length ? `Loaded back to ${local(loaded.back)}.` : "";
 }
 
 function noRuns() {
   if (!newest.length) {
-    const next = "The first comes with the next occurrence or blob, or when you trigger a schedule above.";
+    const next = "The first one starts with the next occurrence or file, or when you trigger a schedule above.";
     return [h("strong", null, "No runs yet"), next];
   }
   const isAll = loaded.complete || isSearched();
-  const hint = isAll ? "Other filters may find some." : "Older ones may be: look for them below.";
+  const hint = isAll ? "Other filters may find some." : "There may be older ones: search for them below.";
   return [h("strong", null, "No matching runs"), hint];
 }
 

@@ -13,8 +13,8 @@ import { inWords } from "./trigger_words.js";
 
 /** @type {Record<string, string>} */
 const CLOCK_CHANGES = {
-  gap: "The clock skips this time: it runs when the gap ends",
-  fold: "The clock shows this time twice: it runs the first time",
+  gap: "The clocks skip this time: it runs when the gap ends",
+  fold: "The clocks show this time twice: it runs the first time",
 };
 
 /** @param {ScheduleAnswer} plan */

@@ -85,7 +85,9 @@ function previewed(found) {
 /** @param {BackfillAnswer} found */
 function wouldStart({ started_count: number, already_count: already }) {
   if (number) return `${many(number, "run")} would start; ${already} not needed.`;
-  return already ? `Nothing would start: all ${already} have run or are waiting.` : "Nothing is due between these times.";
+  return already
+    ? `Nothing would start: all ${already} have run or are waiting.`
+    : "Nothing is due between these times.";
 }
 
 /**

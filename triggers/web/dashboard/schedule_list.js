@@ -76,13 +76,10 @@ function drawCount(number) {
 
 const noPlans = () =>
   plans.length
-    ? [
-        h("strong", null, "No matching schedules"),
-        "The name, the pipeline, the description and the trigger's words are searched.",
-      ]
+    ? [h("strong", null, "No matching schedules"), "The search covers the name, pipeline, description and trigger."]
     : [
         h("strong", null, "No schedules yet"),
-        "Add one to schedules.yaml and deploy it; `triggers validate` says what is wrong with the file. docs/migrate.md tells how those of Logic Apps, Data Factory, SDK v1 and v2 come over.",
+        "Add one to schedules.yaml and deploy it; `triggers validate` shows what is wrong with the file. To migrate from Logic Apps, Data Factory, SDK v1 or v2, see docs/migrate.md.",
       ];
 
 /**
@@ -150,9 +147,9 @@ function nextOf({ kind, next: [next], paused, status }) {
     const when = paused ? "will be skipped" : local(next.nominal_time);
     return [time(next.nominal_time, relative), h("span", { class: "soft" }, when)];
   }
-  const none = isEnabled ? "no more" : "none: disabled";
+  const none = isEnabled ? "none left" : "none: disabled";
   /** @type {Record<string, string>} */
-  const without = { change: "with the next blob", manual: "manually", after: "after a run" };
+  const without = { change: "with the next file", manual: "manually", after: "after a run" };
   return [h("span", { class: "soft" }, without[kind] ?? none)];
 }
 

@@ -111,9 +111,9 @@ const warnings = (run) => [
     h(
       "p",
       { class: "warned" },
-      "It may have been started. Look in the studio for the tag ",
+      "It may have been started. Search the studio for the tag ",
       h("code", null, `trigger_run_key ${run.key}`),
-      "; a replay gives this run up first.",
+      "; a replay cancels this run first.",
     ),
   run.reason && h("p", { class: "warned" }, `${capital(run.state)} as ${inFull(run.reason)}.`),
 ];

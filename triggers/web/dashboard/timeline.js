@@ -111,7 +111,7 @@ export function drawStrip(svg, plan) {
     s("rect", { class: "chosen", width: 11, height: 26, y: 4, rx: 4, visibility: "hidden" }),
   );
   const words = countsInWords(marks.flatMap((mark) => mark.found)).join(", ") || "no runs";
-  const keys = "Arrow keys go through them, Enter shows one.";
+  const keys = "Use the arrow keys to move, Enter to show a run.";
   svg.setAttribute("aria-label", `${plan.name}, last ${rangeInWords()}: ${words}. ${keys}`);
 }
 

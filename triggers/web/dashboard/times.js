@@ -58,7 +58,7 @@ export function span(milliseconds) {
  */
 export function relative(at) {
   const away = Date.parse(at) - Date.now();
-  if (Number.isNaN(away)) return "at no time";
+  if (Number.isNaN(away)) return "at an unknown time";
   if (Math.abs(away) < 5000) return "now";
   return away > 0 ? `in ${span(away)}` : `${span(-away)} ago`;
 }

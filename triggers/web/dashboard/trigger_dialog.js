@@ -67,8 +67,11 @@ async function madeBefore(name, { id, body }, now) {
     const run = await getRun(`${name}!${id}`);
     pending.drop(name);
     const isOther = JSON.stringify(body) !== JSON.stringify(now);
-    const other = isOther && " What stands here now was not sent.";
-    return { run, told: ["The previous attempt had started it; no second run was started. ", told(run), other] };
+    const other = isOther && " The values now in the form were not sent.";
+    return {
+      run,
+      told: ["The previous attempt had already started it; no second run was started. ", told(run), other],
+    };
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return null;
@@ -103,18 +106,21 @@ function bracesRefusedOnce() {
     if (present === agreed || !braced.length) return;
     agreed = present;
     const names = listed(braced.map(([name]) => name));
-    throw new Failed(400, `${names}: braces are sent as they stand, no template is filled. Press again to send it so`);
+    throw new Failed(
+      400,
+      `${names}: braces are sent unchanged, because templates are not filled in here. Press again to send them`,
+    );
   };
 }
 
 /** @param {ScheduleAnswer} plan */
 function lead({ name, kind, paused }) {
   if (pending.get(name)) {
-    return "It is not known whether the previous attempt started a run; that is checked first.";
+    return "It is not known whether the previous attempt started a run, so that is checked first.";
   }
   if (paused) return "The schedule is paused, but a manual run starts anyway.";
-  if (kind === "manual") return "One run now.";
-  return "One run now, in addition to the schedule's own.";
+  if (kind === "manual") return "Starts one run now.";
+  return "Starts one run now, in addition to the schedule's own.";
 }
 
 /** @param {string} name */
@@ -122,7 +128,7 @@ function blobField(name) {
   const example = bySchedule.get(name)?.find((run) => run.blob)?.blob?.path;
   const placeholder = example ?? "path/below/the/container.csv";
   const input = h("input", { name: "blob", required: true, maxlength: "1024", placeholder, spellcheck: "false" });
-  return h("label", { class: "field" }, h("span", null, "Blob"), input);
+  return h("label", { class: "field" }, h("span", null, "File, below the container"), input);
 }
 
 const timeField = () =>
@@ -131,7 +137,7 @@ const timeField = () =>
     { class: "field" },
     h("span", null, "Scheduled time"),
     h("input", { name: "scheduled_time", type: "datetime-local", step: "1", max: LAST_MINUTE }),
-    h("span", { class: "soft small" }, "In your zone; leave it empty for now. Templates use this time."),
+    h("span", { class: "soft small" }, "In your time zone; empty means the current time. Templates use this time."),
   );
 
 /**
@@ -176,7 +182,8 @@ function hint(overrides, isSome) {
     return h("p", { class: "soft small" }, "The file does not allow changes (trigger_overrides: none).");
   }
   return (
-    isSome && h("p", { class: "soft small" }, "What you type is sent as it stands; the others are filled as always.")
+    isSome &&
+    h("p", { class: "soft small" }, "What you type is sent unchanged; the other parameters are filled in as usual.")
   );
 }
 
@@ -202,11 +209,11 @@ function bodyOf(values, rows) {
  */
 function refuseNames(rows) {
   if (rows.some((row) => row.isOwn() && !row.named() && row.value())) {
-    throw new Failed(400, "A value has no parameter's name; give it one, or leave it out with ✕");
+    throw new Failed(400, "A value has no parameter name; add a name, or remove the value with ✕");
   }
   const names = rows.map((row) => row.named()).filter(Boolean);
   const twice = names.find((one, number) => names.indexOf(one) < number);
-  if (twice) throw new Failed(400, `The parameter ${twice} is there twice; leave one out`);
+  if (twice) throw new Failed(400, `The parameter ${twice} occurs twice; remove one`);
 }
 
 /**
@@ -251,8 +258,8 @@ const backButton = (name) =>
     {
       type: "button",
       class: "plain",
-      title: name ? "As the file has it" : "Leave it out",
-      "aria-label": name ? `${name} as the file has it` : "Leave this parameter out",
+      title: name ? "Reset to the value in the file" : "Remove",
+      "aria-label": name ? `Reset ${name} to the value in the file` : "Remove this parameter",
     },
     name ? "↺" : "✕",
   );

@@ -38,7 +38,7 @@ import { capital, listed } from "./texts.js";
 /** @param {{ trigger: Trigger }} schedule */
 export function inWords({ trigger: { recurrence, cron, change, manual, after, exclude } }) {
   if (after) return afterInWords(after);
-  if (manual) return "Only by hand or by a program";
+  if (manual) return "Only manually or by a program";
   if (change) return changeInWords(change);
   const but = exclude ? exclusionInWords(exclude) : "";
   if (recurrence) return recurrenceInWords(recurrence) + but + inZone(recurrence.time_zone);
@@ -65,7 +65,7 @@ const inZone = (zone) => `, ${zone || "UTC"}`;
 /** @param {Watched} change */
 function changeInWords(change) {
   const include = (change.include ?? []).filter((one) => one !== "**");
-  const what = include.length ? `A blob like ${listed(include, "or")}` : "A blob";
+  const what = include.length ? `A file like ${listed(include, "or")}` : "A file";
   const place = [change.container, change.path_on_datastore].filter(Boolean).join("/");
   return `${what} is added or changed in ${place}${change.recursive ? " or below" : ""}`;
 }

@@ -90,7 +90,7 @@ function card(group) {
   const isMany = group.length > 1;
   const hint =
     run.state === "unknown"
-      ? `Look in the studio for the tag trigger_run_key ${run.key}; the schedule's next run may settle it`
+      ? `Search the studio for the tag trigger_run_key ${run.key}; the schedule's next run may resolve it`
       : null;
   const which = isMany ? `${group.length} runs, the newest ` : `${headline(run)}, `;
   const showAll = () => filterRuns({ schedule: run.schedule, state: run.state });
@@ -125,7 +125,7 @@ function drawStillOpen() {
 
 function drawWell() {
   const isAll = isWeekKnown() && isUnknownKnown();
-  const title = isAll ? "Nothing needs you" : "Nothing needs you, as far as was asked yet";
+  const title = isAll ? "Nothing needs attention" : "Nothing needs attention among the runs loaded so far";
   const text = plans.length ? wellText() : "";
   if ($("well").textContent !== title + text) $("well").replaceChildren(h("strong", null, title), text);
 }
@@ -134,7 +134,7 @@ const isWeekKnown = () => troubleSince() <= Date.now() - WEEK + HOUR;
 
 function wellText() {
   const since = isWeekKnown() ? "of the last 7 days" : `since ${local(troubleSince())}`;
-  const unknown = isUnknownKnown() ? ", and nothing is unknown." : ". How many are unknown could not be established.";
+  const unknown = isUnknownKnown() ? ", and nothing is unknown." : ". It is not known how many are unknown.";
   return `${countOfDay()}. Nothing ${since} is dead, rejected, untracked or newly failed${unknown}`;
 }
 
