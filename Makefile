@@ -38,7 +38,7 @@ unit: $(VENV) ## run the tests that start no process: the fast loop
 integration: $(STORAGE) $(VENV) ## run the unit tests and those that need the storage emulator
 	$(PYTEST) -m 'not machine and not browser and not proof' $(PARALLEL) -rs
 
-test: $(STORAGE) $(VENV) $(SITE_TOOLS)/.installed $(DASHBOARD_CHECKS)/.installed ## run every test except the proof; list what was skipped and why
+test: $(STORAGE) $(VENV) $(SITE_TOOLS)/.installed $(DASHBOARD_CHECKS)/.installed ## run every test but the proof; list what was skipped and why
 	$(PYTEST) -m 'not proof' $(PARALLEL) -rs
 
 proof: $(STORAGE) $(VENV) ## run the long tests: every seed, long fuzzing, the mutants

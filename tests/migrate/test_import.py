@@ -773,7 +773,7 @@ def test_the_example_of_each_page_is_imported_as_the_page_shows(page: Path, tmp_
 
     assert [line for line in result.text.splitlines() if not line.startswith("#")] == file.splitlines()
     printed = list(plain(result))
-    assert told.splitlines() == printed[2 : printed.index("The order of the move:")]
+    assert told.splitlines() == printed[2 : printed.index("How to switch over:")]
 
 
 def test_the_schedules_of_a_workspace_are_fetched_and_imported(tmp_path: Path) -> None:

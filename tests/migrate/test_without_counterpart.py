@@ -41,24 +41,27 @@ def triggered(kind: str, properties: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("kind", "properties", "sentence"),
     [
-        ("CustomEventsTrigger", {}, "trigger t: a trigger of the type 'CustomEventsTrigger' has no counterpart: "
-         "people and programs start it"),
+        ("CustomEventsTrigger", {},
+         "trigger t: a trigger of the type 'CustomEventsTrigger' has no counterpart, so the schedule is manual"),
         ("ScheduleTrigger", {"recurrence": {"frequency": "Fortnight"}},
-         "trigger t.recurrence.frequency: 'Fortnight' is no frequency of this app"),
+         "trigger t.recurrence.frequency: 'Fortnight' is not a frequency of this app"),
         ("TumblingWindowTrigger", WINDOWS | {"endTime": "2026-12-01T00:00:00Z"},
-         "trigger t.endTime: the last window ends by then; here an occurrence at that time still runs"),
+         "trigger t.endTime: in the source, the last window ends by then; in this app, an "
+         "occurrence at that time still runs"),
         ("TumblingWindowTrigger", WINDOWS | {"dependsOn": [{"type": "SelfDependencyTumblingWindowTriggerReference"}]},
-         "trigger t.dependsOn: waits for windows of other triggers; `after` follows the ends of runs"),
+         "trigger t.dependsOn: waits for windows of other triggers; in this app, `after` waits for the ends of runs"),
         ("TumblingWindowTrigger", WINDOWS | {"delay": "00:10:30"},
-         "trigger t.delay: the delay 00:10:30 is 11m here: this app runs at full minutes"),
+         "trigger t.delay: the delay 00:10:30 becomes 11m, because this app runs at full minutes"),
         ("TumblingWindowTrigger", WINDOWS | {"delay": "soon"},
-         "trigger t.delay: the delay soon cannot be said here: windows are worked on when they end"),
+         "trigger t.delay: the delay soon has no counterpart: in this app, a window starts its run when it ends"),
         ("BlobEventsTrigger", FILES | {"events": ["Microsoft.Storage.BlobDeleted"]},
-         "trigger t.events: microsoft.storage.blobdeleted start nothing here: people and programs start it"),
-        ("BlobEventsTrigger", FILES | {"blobPathEndsWith": ".csv"}, "trigger t.blobPathBeginsWith: names no container: "
-         "there, files of every container start it; here, of one"),
+         "trigger t.events: microsoft.storage.blobdeleted start nothing in this app, so the schedule is manual"),
+        ("BlobEventsTrigger", FILES | {"blobPathEndsWith": ".csv"},
+         "trigger t.blobPathBeginsWith: names no container: in the source, files of every container start it; "
+         "in this app, files of one"),
         ("BlobEventsTrigger", FILES | {"blobPathBeginsWith": "/raw"},
-         "trigger t.blobPathBeginsWith: watches every container that begins with 'raw' there; here, that one"),
+         "trigger t.blobPathBeginsWith: the source watches every container that begins with 'raw'; "
+         "this app watches only that one"),
     ],
 )  # fmt: skip
 def test_a_property_of_a_data_factory_trigger_without_a_counterpart_is_reported(
@@ -82,15 +85,15 @@ def test_a_delay_moves_the_windows_by_full_minutes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("last", "sentence"),
     [
-        (ml("c") | {"state": "Inactive"}, "state: the activity is Inactive there, and does not run"),
-        (ml("c") | {"policy": {"retry": "often"}}, "policy.retry: is no number"),
+        (ml("c") | {"state": "Inactive"}, "state: the activity is Inactive in the source, so it does not run"),
+        (ml("c") | {"policy": {"retry": "often"}}, "policy.retry: is not a number"),
         (ml("c") | {"policy": {"secureInput": True}},
-         "policy.secureinput: what is sent is shown to those who may look at runs"),
+         "policy.secureinput: the inputs of a run are visible to everyone who may read runs"),
         (ml("c") | {"dependsOn": [{"activity": "a", "dependencyConditions": ["Skipped", "Succeeded"]}]},
-         "dependsOn: the end Skipped has no counterpart: what does not run has no end here"),
-        (ml("c", "a", "b"), "dependsOn: the run follows p-a alone, and does not wait for b"),
+         "dependsOn: the condition Skipped has no counterpart: what does not run has no result in this app"),
+        (ml("c", "a", "b"), "dependsOn: the run follows only p-a and does not wait for b"),
         ({"name": "S", "type": "Switch", "typeProperties": {"on": "x", "cases": [{"activities": [ml("c")]}]}},
-         "activity within Switch S: its condition or loop is not imported: one run for each occurrence"),
+         "activity within Switch S: its condition or loop is not imported: every occurrence starts one run"),
     ],
 )  # fmt: skip
 def test_a_property_of_an_activity_without_a_counterpart_is_reported(
@@ -106,8 +109,8 @@ def test_a_property_of_an_activity_without_a_counterpart_is_reported(
     ("expression", "because"),
     [
         ("@formatDateTime(utcnow(),'o')", "the standard format 'o' has no counterpart"),
-        ("@formatDateTime(utcnow(),'{yyyy}')", "the format '{yyyy}' holds a brace"),
-        ("@formatDateTime(utcnow(),utcnow())", "a format that is not a text"),
+        ("@formatDateTime(utcnow(),'{yyyy}')", "the format '{yyyy}' contains a brace"),
+        ("@formatDateTime(utcnow(),utcnow())", "a format that is not text"),
         ("@formatDateTime(concat('x'),'yyyy')", "concat('x') as a time"),
         ("@addDays()", "adddays with too few arguments"),
         ("@addDays(utcnow(),99999999)", "a shift of 99999999"),
@@ -116,7 +119,7 @@ def test_a_property_of_an_activity_without_a_counterpart_is_reported(
         ("@concat(", "it cannot be read: concat( has no end"),
         ("@a[b]", "it cannot be read: 'a' is not expected"),
         ("@#", "it cannot be read: '#' is not expected"),
-        ("@json('{}')['a'", "it cannot be read: an index is not a text or a number"),
+        ("@json('{}')['a'", "it cannot be read: an index must be text or a number"),
         ("@{", "it cannot be read: it has no end"),
     ],
 )
@@ -172,21 +175,21 @@ IN_A_CASE = {"S": {"type": "Switch", "expression": "@x", "cases": {"c": {"case":
         (workflow(HOURLY | {"conditions": [{"expression": "@true"}]}),
          "triggers.T.conditions: has no counterpart for a time"),
         (workflow(of_events("Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted")),
-         "triggers.T.inputs.body.properties.filter.includedEventTypes: "
-         "other events than BlobCreated start nothing here"),
+         "triggers.T.inputs.body.properties.filter.includedEventTypes: events other than "
+         "BlobCreated start nothing in this app"),
         (workflow(of_events("Microsoft.MachineLearningServices.RunCompleted")),
-         "triggers.T: the events microsoft.machinelearningservices.runcompleted start nothing here; "
-         "to follow a run, use `after`"),
+         "triggers.T: the events microsoft.machinelearningservices.runcompleted start nothing in "
+         "this app; to follow a run, use `after`"),
         (workflow(HOURLY, actions={"HTTP": call(body="{")}),
-         "actions.HTTP.inputs.body: the body is a text that is not JSON"),
-        (workflow(HOURLY, actions={"HTTP": call(body=[1])}), "actions.HTTP.inputs.body: the body is no object"),
+         "actions.HTTP.inputs.body: the body is text that is not JSON"),
+        (workflow(HOURLY, actions={"HTTP": call(body=[1])}), "actions.HTTP.inputs.body: the body is not a JSON object"),
         (workflow(HOURLY, actions={"HTTP": call(queries={"a": "b"})}),
          "actions.HTTP.inputs.queries: have no counterpart"),
         (workflow(HOURLY, {"DataSetDefinitionValueAssignments": {"d": {}}}),
          "actions.HTTP.inputs.body.datasetdefinitionvalueassignments.d: "
          "names neither a saved nor a registered dataset"),
-        (workflow(HOURLY, actions=IN_A_CASE), "actions.S.expression: the condition the case '1' of @x has no "
-         "counterpart: every occurrence starts a run"),
+        (workflow(HOURLY, actions=IN_A_CASE), "actions.S.expression: the condition the case '1' of "
+                                              "@x has no counterpart, so every occurrence starts a run"),
     ],
 )  # fmt: skip
 def test_a_part_of_a_logic_app_without_a_counterpart_is_reported(tmp_path: Path, document: Any, sentence: str) -> None:
@@ -203,9 +206,11 @@ def test_event_grids_trigger_watches_the_folder_of_its_filter(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("trigger", "sentence"),
     [
-        ({"triggerType": "Cron", "expression": "0 0 6 * * *"}, "trigger.expression: '0 0 6 * * *' is not five fields"),
+        ({"triggerType": "Cron", "expression": "0 0 6 * * *"}, "trigger.expression: '0 0 6 * * *' does not have five "
+                                                               "fields"),
         ({"triggerType": "Recurrence", "frequency": "hour", "interval": 1, "schedule": {"hours": [6], "minutes": [0]}},
-         "trigger.schedule: v2 ignores hours, minutes and days of minutes and hours; so does this"),
+         "trigger.schedule: v2 ignores hours, minutes and days if the frequency is minute or hour; "
+         "they are ignored here too"),
     ],
 )  # fmt: skip
 def test_a_trigger_of_v2_without_a_counterpart_is_reported(
@@ -220,7 +225,7 @@ def test_a_trigger_of_v2_without_a_counterpart_is_reported(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b'{"a": 1}', "holds no job schedule: expected `trigger` and `create_job`"),
+        (b'{"a": 1}', "contains no job schedule: expected the keys `trigger` and `create_job`"),
         ("ü".encode("latin-1"), "is not text in utf-8: byte 0"),
     ],
 )

@@ -168,10 +168,10 @@ def test_a_faulty_default_is_reported_once_and_stops_every_schedule() -> None:
             "for literal braces, write {{schedule_time}}",
         ),
         ("tags: {a: '{run_key:%Y}'}", "schedules.s.tags.a: {run_key} is not a time, so it takes no format"),
-        ("tags: {a: '{scheduled_time:%Q}'}", "schedules.s.tags.a: %Q is no part of a strftime format"),
+        ("tags: {a: '{scheduled_time:%Q}'}", "schedules.s.tags.a: %Q is not a strftime directive"),
         (
             "tags: {a: '{scheduled_time:}'}",
-            "schedules.s.tags.a: {scheduled_time:} lacks its format, as in {scheduled_time:%Y-%m-%d}",
+            "schedules.s.tags.a: {scheduled_time:} has an empty format; write, for example, {scheduled_time:%Y-%m-%d}",
         ),
         (
             "cron: {expression: '* * * * *'}\n    change: {datastore: b, container: ccc}",
@@ -211,12 +211,12 @@ def test_an_invalid_value_in_change_is_one_error(change: str, fault: str) -> Non
         (
             ", data_path: folder",
             f"batch: {{expect: {[f'{number}.csv' for number in range(201)]}}}",
-            "batch.expect: 201 globs are more than 200; expect their number",
+            "batch.expect: 201 globs, but at most 200 are allowed; write their number instead",
         ),
         (
             ", data_path_parameter_name: x",
             "datapaths: {x: {datastore: b, path: c}}",
-            "datapaths.x: is set by change.data_path_parameter_name already; keep one of them",
+            "datapaths.x: is already set by change.data_path_parameter_name; keep one of them",
         ),
     ],
 )

@@ -210,7 +210,10 @@ def test_a_skipped_row_names_the_window_that_no_run_covers() -> None:
     engine.wired().due_occurrences.fire(of)
 
     [row] = engine.ledger.recent_runs("s", 10)
-    assert (row.reason, row.error) == ("disabled", "no run covers 2026-10-31T04:00:00Z to 2026-11-01T04:00:00Z")
+    assert (row.reason, row.error) == (
+        "disabled",
+        "no run covers the time from 2026-10-31T04:00:00Z to 2026-11-01T04:00:00Z",
+    )
 
 
 @pytest.mark.parametrize(

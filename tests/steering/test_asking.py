@@ -299,7 +299,7 @@ def test_a_run_that_is_being_submitted_is_not_canceled(engine: Engine) -> None:
     engine.endpoint.before_the_reply = cancel
     triggered(engine, "a", outcome=Outcome(answer=Answer.SUBMITTED, run_id="r"))
 
-    assert refused == ["s!a is being submitted at this moment; try again"]
+    assert refused == ["s!a is being submitted right now; try again"]
     assert engine.states() == {"s!a": "submitted"}
 
 
@@ -316,7 +316,7 @@ def test_a_run_that_ended_before_it_could_be_canceled_stays_as_it_is(engine: Eng
     run = triggered(engine, "a", outcome=UNSENT)
     engine.ledger.update(run, run.to(RunState.DEAD, NOW, error="tried often"))
 
-    with pytest.raises(WrongState, match=r"^s!a has changed meanwhile; check it again$"):
+    with pytest.raises(WrongState, match=r"^s!a has changed in the meantime; check it again$"):
         asking(engine).cancel(run, HeldBody())
 
     assert engine.states() == {"s!a": "dead"}
@@ -325,7 +325,7 @@ def test_a_run_that_ended_before_it_could_be_canceled_stays_as_it_is(engine: Eng
 def test_a_run_whose_schedule_left_the_file_cannot_be_replayed(engine: Engine) -> None:
     run = triggered(engine, "a", outcome=UNKNOWN)
 
-    with pytest.raises(WrongState, match=r"^s is no longer in the file: there is nothing to build a run from$"):
+    with pytest.raises(WrongState, match=r"^s is no longer in the file: no new run can be built$"):
         engine.wired().steering.replay(run.key, ReplayBody(force=True))
 
     assert engine.states() == {"s!a": "unknown"}

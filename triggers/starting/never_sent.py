@@ -43,7 +43,7 @@ def _uncovered(run: Run, schedule: Schedule | None) -> str | None:
         return None
     if all("previous_time" not in names_in(text) for _, text in schedule.request.texts()):
         return None
-    return f"no run processes the time from {iso_utc(run.previous_time)} to {iso_utc(run.nominal_time)}"
+    return f"no run covers the time from {iso_utc(run.previous_time)} to {iso_utc(run.nominal_time)}"
 
 
 def rejected(run: Run, because: str, now: datetime) -> Run:
