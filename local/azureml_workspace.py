@@ -43,7 +43,7 @@ class WorkspaceService:
     """The parameters of every pipeline, with their defaults."""
     datapaths: list[str] = field(default_factory=lambda: ["input_datapath"])
     datasets: list[str] = field(default_factory=lambda: ["train_ds"])
-    pipelines_tell_datapaths: bool = True
+    pipelines_list_datapaths: bool = True
     """True if a PipelineEntity lists them too, among its parameters, as the SDK expects."""
     endpoint_status: str = "Active"
     endpoint_versions: dict[str, str] = field(default_factory=lambda: {"1": DEMO_PIPELINE})
@@ -166,7 +166,7 @@ class WorkspaceRoutes:
             "GraphId": DEMO_GRAPH,
             "ParameterAssignments": {
                 **state.parameters,
-                **{name: "blobs/in" for name in state.datapaths if state.pipelines_tell_datapaths},
+                **{name: "blobs/in" for name in state.datapaths if state.pipelines_list_datapaths},
             },
             "DataSetDefinitionValueAssignments": {name: {} for name in state.datasets},
         }

@@ -101,15 +101,15 @@ def http_api_answers() -> Iterator[str]:
         text = " ".join(schemas[name].get("description", "").split())
         yield from (f"## {name}", text, "")
         fields = _properties(schemas, name)
-        yield from (f"- `{field}`: {_type(kind)}{_said(said)}" for field, kind, said in fields if _said(said))
-        if plain := [f"`{field}`: {_type(kind)}" for field, kind, said in fields if not _said(said)]:
+        yield from (f"- `{field}`: {_type(kind)}{_described(said)}" for field, kind, said in fields if _described(said))
+        if plain := [f"`{field}`: {_type(kind)}" for field, kind, said in fields if not _described(said)]:
             yield f"- {'; '.join(plain)}"
         yield ""
 
 
 def _query(operation: dict[str, Any]) -> list[tuple[str, Any, str]]:
     kind = next(one.query.__name__ for one in DESCRIBED if one.function == operation["operationId"])
-    said = _said_of_fields().get(kind, {})
+    said = _descriptions_of_fields().get(kind, {})
     return [
         (one["name"], one["schema"], said.get(one["name"], ""))
         for one in operation["parameters"]
@@ -128,14 +128,14 @@ def _named(part: dict[str, Any]) -> str:
 
 
 def _properties(schemas: dict[str, Any], name: str) -> list[tuple[str, Any, str]]:
-    said = _said_of_fields().get(name, {})
+    said = _descriptions_of_fields().get(name, {})
     return [
         (field, schema, said.get(field) or schema.get("description", ""))
         for field, schema in schemas[name]["properties"].items()
     ]
 
 
-def _said_of_fields() -> dict[str, dict[str, str]]:
+def _descriptions_of_fields() -> dict[str, dict[str, str]]:
     """Class → field → the string below it in the source, for all questions and answers."""
     found: dict[str, dict[str, str]] = {}
     for module in (questions, answers, shown, azure_devops):
@@ -160,7 +160,7 @@ def _fields(title: str, fields: list[tuple[str, Any, str]]) -> Iterator[str]:
     yield ""
 
 
-def _said(text: str) -> str:
+def _described(text: str) -> str:
     return f". {_sentence(text)}" if text and text != "UTC, with Z" else ""
 
 

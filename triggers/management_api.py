@@ -80,7 +80,7 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
 
     route = next(one for one in ROUTES if one.function == name)
     try:
-        asked = _asked(route, req, auth=app.settings.has_app_service_authentication)
+        asked = _read(route, req, auth=app.settings.has_app_service_authentication)
         answered = route.handle(app.engine.steering, asked)
     except Declined as error:
         return _json({"error": str(error), **error.facts}, error.status)
@@ -93,7 +93,7 @@ def _answered(app: App, name: str, req: func.HttpRequest) -> func.HttpResponse:
     return _json(answered.body, answered.status, answered.location)
 
 
-def _asked(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: bool) -> "Asked[Body, Query]":
+def _read(route: "Route[Body, Query, Any]", req: func.HttpRequest, *, auth: bool) -> "Asked[Body, Query]":
     """The parts of a request, checked; raises BadInput and TooLarge."""
     from urllib.parse import unquote
 

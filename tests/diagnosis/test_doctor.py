@@ -277,7 +277,7 @@ def test_data_paths_are_not_checked_if_their_names_cannot_be_read(
 
     assert doctor("--json") == 0
     assert wrong(capsys) == []
-    doctor.state.pipelines_tell_datapaths = False
+    doctor.state.pipelines_list_datapaths = False
     assert doctor("--json") == 0
     assert [(verdict, subject) for verdict, subject, _, _ in wrong(capsys)] == [("not checked", "schedule uploads")]
 

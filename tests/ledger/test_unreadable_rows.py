@@ -22,7 +22,7 @@ from triggers.scheduling.change import change_digest
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import Run, RunState
-from triggers.starting.occurrence import Asked
+from triggers.starting.occurrence import Requested
 from triggers.steering.questions import HeldBody, RunsQuery
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = json.loads(
@@ -391,7 +391,7 @@ def test_replaying_or_canceling_an_unreadable_run_is_answered_with_an_error(
 def test_a_backfill_leaves_an_unreadable_run_alone_and_starts_the_others(engine_with_unreadable_run: Engine) -> None:
     hourly = schedule("cron: {expression: '0 * * * *'}")
     items = engine_with_unreadable_run.wired(hourly).backfilling.backfill(
-        hourly, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Asked(), dry_run=False
+        hourly, NOON - timedelta(hours=1), NOON + timedelta(minutes=1), Requested(), dry_run=False
     )
 
     assert [(one.key, one.starts) for one in items] == [(AT.format("11:00"), True), (AT.format("12:00"), False)]

@@ -278,7 +278,7 @@ class IncompleteMeansAway:
 class RemembersNoTurns(Turns):
     """Does not remember which run asked before."""
 
-    def asked_before(self, key: str) -> float:
+    def last_lookup(self, key: str) -> float:
         return 0.0
 
     def is_next(self, service: str, key: str) -> bool:

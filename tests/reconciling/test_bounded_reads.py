@@ -14,7 +14,7 @@ from triggers.scheduling.config import ChangeSchedule
 from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import RunState, SkipReason
-from triggers.starting.occurrence import Asked, time_occurrence
+from triggers.starting.occurrence import Requested, time_occurrence
 from triggers.steering.pausing import pause
 from triggers.web.health import with_open_runs
 
@@ -244,7 +244,7 @@ def test_runs_that_a_pass_does_not_reach_stay_in_the_summary(engine: Engine) -> 
     engine.reconcile(schedule())
     engine.endpoint.before_the_reply = lambda: engine.clock.pass_time(timedelta(minutes=5))
     other = schedule(name="a")
-    engine.firing.wait(other, replace(time_occurrence(other, NOW), key="a!1"), Asked())
+    engine.firing.wait(other, replace(time_occurrence(other, NOW), key="a!1"), Requested())
 
     engine.reconcile(other, schedule())
 

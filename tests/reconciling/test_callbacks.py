@@ -249,7 +249,7 @@ def test_the_http_callback_carries_the_tasks_token_and_none_of_ours(engine: Engi
         engine.clock.pass_time(timedelta(minutes=minutes))
         for delivery in list(engine.ledger.open_work("s")):
             if isinstance(delivery, Delivery):
-                deliveries.see_to(delivery, engine.clock.server_now())
+                deliveries.handle(delivery, engine.clock.server_now())
     server.shutdown()
     server.server_close()
 

@@ -19,7 +19,7 @@ from triggers.scheduling.outcome import Answer, Outcome, Seen
 from triggers.scheduling.run import RunState
 from triggers.scheduling.run_keys import time_key
 from triggers.starting.firing import Firing
-from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
+from triggers.starting.occurrence import Requested, change_occurrence, time_occurrence
 from triggers.starting.pieces import do_all
 from triggers.steering.asking import Asking
 from triggers.steering.questions import ReplayBody, TriggerBody
@@ -63,7 +63,7 @@ class Day(Engine):
         reconciliation = self.reconciliation(self.of)
         pauses = self.ledger.all_pauses().get("s", ())
         during = Pass(server_now=self.clock.server_now, holds=self.ledger.holds())
-        do_all(reconciliation.open_runs.see_to("s", self.of, pauses, during, is_faulty=False))
+        do_all(reconciliation.open_runs.handle("s", self.of, pauses, during, is_faulty=False))
         assert during.faults == []
         return self.now()
 
@@ -145,9 +145,9 @@ def test_cancel_other_never_cancels_the_newest_run_that_just_started() -> None:
     assert run is not None
     day.open_runs.run_ends.follow(run, day.clock.server_now())
 
-    slow = line.see_to(day.of, gate)
+    slow = line.handle(day.of, gate)
     next(slow)  # the older one is skipped, and now an event starts the newest on another thread
-    do_all(line.see_to(day.of, gate))
+    do_all(line.handle(day.of, gate))
     do_all(slow)
 
     assert day.now() == ["finished", "skipped overlap", "submitted"]
@@ -158,7 +158,7 @@ def test_cancel_other_starts_the_newest_before_backfilled_runs() -> None:
     day = Day("overlap: cancel_other")
     day.clock.pass_time(timedelta(minutes=5))
     backfilling = day.wired().backfilling
-    list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Asked(), dry_run=False))
+    list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Requested(), dry_run=False))
     day.fired = 3
     day.reconcile_once()
 
@@ -260,7 +260,7 @@ def test_backfilled_runs_wait_even_with_overlap_skip() -> None:
     day.clock.pass_time(timedelta(minutes=5))
     backfilling = day.wired().backfilling
 
-    items = list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Asked(), dry_run=False))
+    items = list(backfilling.backfill(day.of, NOW, NOW + timedelta(minutes=3), Requested(), dry_run=False))
 
     day.fired = len(items)
     assert [item.starts for item in items] == [True] * 3

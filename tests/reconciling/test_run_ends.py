@@ -237,17 +237,17 @@ def test_every_run_of_a_long_list_is_polled_in_its_turn(engine: Engine) -> None:
     ends = engine.wired().open_runs.run_ends
     many = [OpenRun(key=f"s@{number}", state=RunState.SUBMITTED, submitted_at=NOW) for number in range(15_000)]
     for place in range(0, 15_000, 3_000):
-        asked = sorted(many, key=ends.asked_before)[:3_000]
+        asked = sorted(many, key=ends.last_polled)[:3_000]
         assert asked == many[place : place + 3_000]
         for one in asked:
-            ends._asked.setdefault("s", {})[one.key] = engine.clock.now()
+            ends._polled.setdefault("s", {})[one.key] = engine.clock.now()
         ends.forget_others("s", many)
         engine.clock.pass_time(timedelta(minutes=1))
 
     ends.forget_others("s", many[:10])
 
     assert [ends.is_due(one, engine.clock.now()) for one in many[9:11]] == [True, True]
-    assert len(ends._asked["s"]) == 10
+    assert len(ends._polled["s"]) == 10
 
 
 # Many runs in one query

@@ -21,6 +21,6 @@ def test_runs_that_stop_asking_are_forgotten_and_the_others_keep_their_turns() -
     turns.is_next("history", "c")
     turns.note("history", "c", is_away=True)
 
-    assert turns.asked_before("gone-3") == float("-inf")
-    assert turns.asked_before("a") < turns.asked_before("b") < turns.asked_before("c")
+    assert turns.last_lookup("gone-3") == float("-inf")
+    assert turns.last_lookup("a") < turns.last_lookup("b") < turns.last_lookup("c")
     assert [turns.is_next("history", key) for key in ("b", "c", "a")] == [False, False, True]

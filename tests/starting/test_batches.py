@@ -288,15 +288,15 @@ def test_three_instances_adding_and_sealing_at_once_batch_each_change_once(azuri
         for turn, item in enumerate(range(first, first + total * 2 // 3 + 1)):
             changes.report(of, "data", f"incoming/{item % total}.csv", polled=False)
             if (turn + 1) % (total // 10) == 0:
-                do_all(batching.see_to(of, own(engine), engine.ledger.now, ()))
-        do_all(batching.see_to(of, own(engine), engine.ledger.now, ()))
+                do_all(batching.handle(of, own(engine), engine.ledger.now, ()))
+        do_all(batching.handle(of, own(engine), engine.ledger.now, ()))
 
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(play, range(3)))
     last = instance()
     until = time.monotonic() + 60
     while list(last.rows.all_pending(name)) and time.monotonic() < until:
-        do_all(last.reconciliation().batching.see_to(of, own(last), last.ledger.now, ()))
+        do_all(last.reconciliation().batching.handle(of, own(last), last.ledger.now, ()))
 
     runs = last.ledger.recent_runs(name, 10_000)
     members = [member.change.path for run in runs for member in last.rows.members(name, run.key)]

@@ -310,7 +310,7 @@ def test_each_change_starts_once_whatever_is_edited_in_batch_and_whenever(engine
             process.report(of, f"in/{total % 3}/{total}.csv")
         engine.clock.pass_time(timedelta(minutes=rng.choice((0, 1, 6))))
         # The process ends in the middle of its work.
-        work = process.reconciliation(of).batching.see_to(of, _own(engine, of), engine.ledger.now, ())
+        work = process.reconciliation(of).batching.handle(of, _own(engine, of), engine.ledger.now, ())
         do_all(islice(work, rng.randrange(6)))
         process = engine.with_new_process()
     last = gathered(EDITS[0])
@@ -408,12 +408,12 @@ def test_a_fixed_schedule_applies_to_runs_that_were_not_yet_accepted(engine: Eng
     refused(engine)
     engine.clock.pass_time(timedelta(seconds=1))
     engine.wired(wrong).due_occurrences.fire(wrong)
-    mended = of_file(
+    fixed = of_file(
         f"{TIME}\npipeline_parameters: {{data: '%RIGHT%'}}\ntags: {{of: '{{scheduled_time:%d}}'}}",
         pipeline='{endpoint: "%OTHER%"}',
     )
 
-    passes(engine.with_new_process(), mended, minutes=3)
+    passes(engine.with_new_process(), fixed, minutes=3)
 
     before, after = (one.request for one in engine.endpoint.submissions)
     assert (before.pipeline_parameters["data"], after.pipeline_parameters["data"]) == ("%WRONG%", "%RIGHT%")
@@ -441,9 +441,9 @@ def test_overrides_of_a_manual_trigger_are_kept_when_the_request_is_rebuilt(engi
     of = schedule(f"{TIME}\npipeline_parameters: {{data: a, rows: 1}}\ntrigger_overrides: any")
     refused(engine)
     engine.wired(of).steering.trigger("s", TriggerBody(pipeline_parameters={"data": "mine"}))
-    mended = schedule(f"{TIME}\npipeline_parameters: {{data: b, rows: 2}}\ntrigger_overrides: any")
+    fixed = schedule(f"{TIME}\npipeline_parameters: {{data: b, rows: 2}}\ntrigger_overrides: any")
 
-    passes(engine.with_new_process(), mended, minutes=3)
+    passes(engine.with_new_process(), fixed, minutes=3)
 
     asked = [one.request.pipeline_parameters for one in engine.endpoint.submissions if "!" in one.run_key]
     assert [dict(one) for one in asked] == [{"data": "mine", "rows": "1"}, {"data": "mine", "rows": "2"}]

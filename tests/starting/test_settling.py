@@ -9,7 +9,7 @@ from builders import CHANGE, Engine, change, schedule, utc
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.replacing import replace
 from triggers.scheduling.run import Run, RunKind, RunState
-from triggers.starting.occurrence import Asked, change_occurrence, time_occurrence
+from triggers.starting.occurrence import Requested, change_occurrence, time_occurrence
 from triggers.starting.settling import beyond_reach, log_run
 
 NOW = utc("2026-11-01T04:00")
@@ -65,7 +65,7 @@ def test_retry_after_counts_from_the_time_of_the_answer(engine: Engine) -> None:
 
 def test_a_manual_run_already_sent_by_the_reconciler_is_returned_in_its_current_state(engine: Engine) -> None:
     of = schedule()
-    run = engine.firing.wait(of, time_occurrence(of, NOW), Asked())
+    run = engine.firing.wait(of, time_occurrence(of, NOW), Requested())
     assert run is not None
     engine.with_new_process().reconcile(of)
 

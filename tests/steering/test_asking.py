@@ -171,7 +171,7 @@ def test_the_open_runs_of_a_paused_schedule_are_sent_after_it_left_the_file(engi
 
 
 def test_a_webhook_whose_answer_never_ends_is_called_once_and_abandoned(engine: Engine) -> None:
-    let_go = Event()
+    release = Event()
 
     class Dripping(ScriptedHook):
         def prepared(self, url: str, data: bytes, *, content_type: str, audience: None) -> Callable[[], Reply]:
@@ -179,7 +179,7 @@ def test_a_webhook_whose_answer_never_ends_is_called_once_and_abandoned(engine: 
 
             def call() -> Reply:
                 reply = plain()
-                let_go.wait(60)
+                release.wait(60)
                 return reply
 
             return call
@@ -192,11 +192,11 @@ def test_a_webhook_whose_answer_never_ends_is_called_once_and_abandoned(engine: 
     for _ in range(3):
         for delivery in list(engine.ledger.open_work("s")):
             assert isinstance(delivery, Delivery)
-            deliveries.see_to(delivery, engine.clock.server_now())
+            deliveries.handle(delivery, engine.clock.server_now())
         engine.clock.pass_time(timedelta(minutes=10))
 
     assert len(hook.received) == 1
-    let_go.set()
+    release.set()
 
 
 @pytest.mark.parametrize(("seconds_each", "answers"), [(1, 1), (40, 3), (1000, 9)])

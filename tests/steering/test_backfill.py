@@ -16,7 +16,7 @@ from triggers.ledger.ports import Delete
 from triggers.scheduling.config import Schedule
 from triggers.scheduling.outcome import Answer, Outcome
 from triggers.scheduling.run import RunKind, RunState, SkipReason
-from triggers.starting.occurrence import Asked, time_occurrence
+from triggers.starting.occurrence import Requested, time_occurrence
 from triggers.steering.declined import WrongState
 from triggers.steering.pausing import pause, resume
 from triggers.steering.questions import ReplayBody
@@ -35,7 +35,7 @@ def backfill(
 ) -> dict[str, bool]:
     """Run a backfill; returns for each occurrence whether it starts."""
     backfilling = engine.wired().backfilling
-    asked = Asked(by="ann", note="lost week")
+    asked = Requested(by="ann", note="lost week")
     items = backfilling.backfill(of, utc(first), utc(before), asked, dry_run=dry_run, force=force)
     return {item.key: item.starts for item in items}
 

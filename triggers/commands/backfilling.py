@@ -7,7 +7,7 @@ from pathlib import Path
 from ..app import App
 from ..scheduling.replacing import replace
 from ..settings import Settings, StoreUnavailable
-from ..starting.occurrence import Asked
+from ..starting.occurrence import Requested
 from ..steering.answers import ItemAnswer
 from ..steering.backfilling import Item
 from ..steering.declined import Declined
@@ -24,7 +24,7 @@ def backfill(options: argparse.Namespace, settings: Settings, folder: Path) -> i
         return _remote(options, settings, folder)
     app = App(settings, folder)
     schedule = named_schedule(options.schedule, app)
-    asked = Asked(by=options.by, note=options.note)
+    asked = Requested(by=options.by, note=options.note)
     verb, starts, already = ("would start" if options.dry_run else "started"), 0, 0
     progress = Progress(None)
     try:

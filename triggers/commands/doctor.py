@@ -15,7 +15,7 @@ from ..azureml.resource_manager import ResourceManager
 from ..azureml.wire import Wire
 from ..diagnosis.examination import Examination
 from ..diagnosis.findings import Finding, Verdict
-from ..diagnosis.identity import AskedOnce
+from ..diagnosis.identity import RequestedOnce
 from ..diagnosis.switching import NotSwitched, switch
 from ..scheduling.faults import nearest
 from ..scheduling.templates import MissingSetting, expand
@@ -48,7 +48,7 @@ def doctor(options: argparse.Namespace, settings: Settings, folder: Path) -> int
 
 def _examination(settings: Settings, folder: Path) -> Examination:
     app = App(settings, folder)
-    tokens = AskedOnce(settings.client_id, has_managed_identity=settings.has_managed_identity)
+    tokens = RequestedOnce(settings.client_id, has_managed_identity=settings.has_managed_identity)
     wire = Wire(
         tokens=tokens,
         scope=settings.token_scope,

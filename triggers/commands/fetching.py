@@ -8,7 +8,7 @@ from typing import Final
 
 from ..azureml.reading import Reader, Unread
 from ..azureml.wire import Wire
-from ..diagnosis.identity import AskedOnce
+from ..diagnosis.identity import RequestedOnce
 from ..scheduling.run_service import RunService
 from ..settings import Settings
 from .levers import Refused
@@ -51,7 +51,7 @@ def fetch_schedules(options: argparse.Namespace, settings: Settings, folder: Pat
 
 def _reader(settings: Settings) -> Reader:
     wire = Wire(
-        tokens=AskedOnce(settings.client_id, has_managed_identity=settings.has_managed_identity),
+        tokens=RequestedOnce(settings.client_id, has_managed_identity=settings.has_managed_identity),
         scope=settings.token_scope,
         patience=_PATIENCE,
         threads=1,

@@ -28,7 +28,7 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     for warning in warnings_of(config, SystemClock().now()):
         print_wrapped(f"{warning} (warning)", 2)
     if options.no_settings:
-        return _told(settings, config, [fault for fault in config.faults if fault.lacks is None])
+        return _report(settings, config, [fault for fault in config.faults if fault.lacks is None])
     # If the resource id of an account is set, the deployment creates its connection settings.
     watched = {
         name: services
@@ -37,14 +37,14 @@ def validate(options: argparse.Namespace, settings: Settings, folder: Path) -> i
     }
     faults = [*config.faults, *settings.faults, *connection_faults(watched, settings)]
     # The file does not refer to the ledger, so missing ledger settings are only noted.
-    told = {fault.path for fault in faults}
+    reported = {fault.path for fault in faults}
     notes = [
-        one for one in connection_faults({settings.ledger_connection: ("table",)}, settings) if one.path not in told
+        one for one in connection_faults({settings.ledger_connection: ("table",)}, settings) if one.path not in reported
     ]
-    return _told(settings, config, faults, notes)
+    return _report(settings, config, faults, notes)
 
 
-def _told(settings: Settings, config: Config, faults: Sequence[Fault], notes: Sequence[Fault] = ()) -> int:
+def _report(settings: Settings, config: Config, faults: Sequence[Fault], notes: Sequence[Fault] = ()) -> int:
     for fault in faults:
         print_wrapped(str(fault), 2)
     for note in notes:

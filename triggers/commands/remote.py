@@ -64,11 +64,11 @@ class Remote:
 
     def schedules(self) -> SchedulesAnswer:
         """Every schedule of the app's file."""
-        return self._asked(routes.SCHEDULES)
+        return self._answer(routes.SCHEDULES)
 
     def schedule(self, name: str) -> ScheduleAnswer:
         """One schedule."""
-        return self._asked(routes.SCHEDULE, name)
+        return self._answer(routes.SCHEDULE, name)
 
     def trigger(self, name: str, body: TriggerBody) -> tuple[RunAnswer, bool]:
         """Start a run now; returns it, and True if it is new."""
@@ -77,23 +77,23 @@ class Remote:
 
     def pause(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Pause a schedule."""
-        return self._asked(routes.PAUSE, name, body)
+        return self._answer(routes.PAUSE, name, body)
 
     def resume(self, name: str, body: HeldBody) -> ScheduleAnswer:
         """Let a schedule start runs again."""
-        return self._asked(routes.RESUME, name, body)
+        return self._answer(routes.RESUME, name, body)
 
     def backfill(self, name: str, body: BackfillBody) -> BackfillAnswer:
         """Start what a schedule missed, or list it."""
-        return self._asked(routes.BACKFILL, name, body)
+        return self._answer(routes.BACKFILL, name, body)
 
     def explain(self, name: str, query: ExplainQuery) -> ExplainAnswer:
         """Explain why something did or did not start."""
-        return self._asked(routes.EXPLAIN, name, query=query)
+        return self._answer(routes.EXPLAIN, name, query=query)
 
     def runs(self, query: RunsQuery) -> RunsAnswer:
         """A page of runs, newest first."""
-        return self._asked(routes.RUNS, query=query)
+        return self._answer(routes.RUNS, query=query)
 
     def run(self, key: str, wait: int = 0) -> tuple[RunAnswer, bool]:
         """The run, and False if `wait` was given and it has not ended."""
@@ -102,13 +102,13 @@ class Remote:
 
     def replay(self, key: str, body: ReplayBody) -> RunAnswer:
         """Start another run for the same occurrence."""
-        return self._asked(routes.REPLAY, key, body)
+        return self._answer(routes.REPLAY, key, body)
 
     def cancel(self, key: str, body: HeldBody) -> RunAnswer:
         """Cancel a run."""
-        return self._asked(routes.CANCEL, key, body)
+        return self._answer(routes.CANCEL, key, body)
 
-    def _asked(
+    def _answer(
         self,
         route: Route[Body, Query, Answer],
         name: str = "",

@@ -120,8 +120,8 @@ def check(schedule: ChangeSchedule, wired: Wiring, settings: Mapping[str, str]) 
         sentence = f"the event subscription {one.name} has the right filter; the function that it calls is not visible"
         yield not_checked(subject, sentence, BY_HAND)
     else:
-        told = f"{function} at {urlsplit(one.base_url).hostname}"
-        yield ok(subject, f"the event subscription {one.name} calls {told}, with the right filter")
+        called = f"{function} at {urlsplit(one.base_url).hostname}"
+        yield ok(subject, f"the event subscription {one.name} calls {called}, with the right filter")
     if not (one.properties.get("deadLetterDestination") or one.properties.get("deadLetterWithResourceIdentity")):
         sentence = (
             f"{one.name} has no dead-letter destination: if Event Grid gives up on an event, only the sweep finds "

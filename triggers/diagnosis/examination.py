@@ -116,7 +116,7 @@ class Examination:
 
     def _file(self) -> Findings:
         for one in self.faults:
-            yield fault("settings", str(one), f"correct it in {one.file}:{one.line}" if one.line else _mended(one))
+            yield fault("settings", str(one), f"correct it in {one.file}:{one.line}" if one.line else _remedy(one))
         for sentence in self.settings.warnings:
             yield warning("settings", sentence, "remove the setting, unless this is a test")
         if not self.faults:
@@ -169,5 +169,5 @@ class Examination:
         return self._wirings[connection]
 
 
-def _mended(one: Fault) -> str:
+def _remedy(one: Fault) -> str:
     return f"correct the app setting {one.path}" if one.file == "app settings" else f"correct {one.file}"

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
 
-class AskedOnce(Tokens):
+class RequestedOnce(Tokens):
     """Tokens that are requested once per scope, even if that fails: without an identity, a failure takes seconds."""
 
     def __init__(self, client_id: str | None, *, has_managed_identity: bool = False) -> None:
         super().__init__(client_id, has_managed_identity=has_managed_identity)
-        self._asked: _Remembering | None = None
+        self._remembering: _Remembering | None = None
 
     @property
     def credential(self) -> "TokenCredential":
-        if self._asked is None:
-            self._asked = _Remembering(super().credential)
-        return self._asked
+        if self._remembering is None:
+            self._remembering = _Remembering(super().credential)
+        return self._remembering
 
 
 class _Remembering:

@@ -73,7 +73,7 @@ def check_ledger(account: Account) -> Findings:
     if account.lacks("table"):
         yield not_checked(subject, "its connection is not complete (see above)", "fix that first")
         return
-    with _asked(account, subject, f"the table {TABLE}", TABLE_ROLE) as findings:
+    with _collected(account, subject, f"the table {TABLE}", TABLE_ROLE) as findings:
         service = connections.table_service(account.connection, account.settings, account.credential, _PATIENCE)
         table = service.get_table_client(TABLE)
         try:
@@ -100,7 +100,7 @@ def check_host(account: Account) -> Findings:
     if account.lacks("blob"):
         yield not_checked(subject, f"{account.connection} names no blob service", "see docs/settings.md")
         return
-    with _asked(account, subject, "its containers", BLOB_ROLE) as findings:
+    with _collected(account, subject, "its containers", BLOB_ROLE) as findings:
         service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)
         next(iter(service.list_containers(results_per_page=1)), None)
         findings.append(ok(subject, "its containers can be listed"))
@@ -114,7 +114,7 @@ def check_container(account: Account, container: str, *, writes_manifests: bool)
     if account.lacks("blob"):
         yield not_checked(subject, "its connection is not complete (see above)", "fix that first")
         return
-    with _asked(account, subject, f"the container {container}", BLOB_ROLE) as findings:
+    with _collected(account, subject, f"the container {container}", BLOB_ROLE) as findings:
         service = connections.blob_service(account.connection, account.settings, account.credential, _PATIENCE)
         client = service.get_container_client(container)
         next(iter(client.list_blobs(results_per_page=1).by_page()), None)
@@ -153,7 +153,7 @@ def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
         remedy = f"set {account.connection}__queueServiceUri"
         yield not_checked(subject, f"{account.connection} names no queue service", remedy)
         return
-    with _asked(account, subject, what, QUEUE_ROLE) as findings:
+    with _collected(account, subject, what, QUEUE_ROLE) as findings:
         status, held = _queue_status(uri.rstrip("/") + query, account.credential)
         if held:
             remedy = (
@@ -186,7 +186,7 @@ def _queue_status(url: str, credential: "TokenCredential") -> tuple[int, int]:
 
 
 @contextmanager
-def _asked(account: Account, subject: str, what: str, role: str) -> Iterator[list[Finding]]:
+def _collected(account: Account, subject: str, what: str, role: str) -> Iterator[list[Finding]]:
     """Collect findings; an exception inside becomes the last of them."""
     from azure.core.exceptions import AzureError
 

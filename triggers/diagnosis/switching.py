@@ -37,13 +37,13 @@ def switch(entry: Entry, service: Pipelines, *, enable: bool) -> Iterator[str]:
             pipeline_id = endpoint.versions.get(address.version or endpoint.default_version or "")
             if endpoint.status != status:
                 service.set_endpoint_status(address.root, endpoint, status)
-            yield _said(f"the endpoint {endpoint.name}", endpoint.status, status)
+            yield _change_in_words(f"the endpoint {endpoint.name}", endpoint.status, status)
             if not enable or pipeline_id is None:
                 return
         before = service.pipeline(address.root, pipeline_id).status
         if before != status:
             service.set_pipeline_status(address.root, pipeline_id, status)
-        yield _said(f"the pipeline {pipeline_id}", before, status)
+        yield _change_in_words(f"the pipeline {pipeline_id}", before, status)
     except Unaddressed as error:
         raise NotSwitched(f"{entry.name}: {error}; check {entry.place}") from error
     except Unread as error:
@@ -51,5 +51,5 @@ def switch(entry: Entry, service: Pipelines, *, enable: bool) -> Iterator[str]:
         raise NotSwitched(f"{found.sentence}; {found.remedy}") from error
 
 
-def _said(what: str, before: str, status: str) -> str:
+def _change_in_words(what: str, before: str, status: str) -> str:
     return f"{what} was already {status}" if before == status else f"{what} is {status} now; it was {before}"

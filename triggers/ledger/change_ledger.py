@@ -110,10 +110,10 @@ class ChangeLedger:
     def heads(self, schedule: str) -> list[Head]:
         """The batches being made; one with an unreadable row is reconstructed from its members."""
         rows = chain.from_iterable(self._rows(schedule, prefix) for prefix in (HEAD, SET_HEAD))
-        heads = (readable_or(head_of, row, None) or self._mended(schedule, row) for row in rows)
+        heads = (readable_or(head_of, row, None) or self._repaired(schedule, row) for row in rows)
         return [head for head in heads if head is not None]
 
-    def _mended(self, schedule: str, spoilt: StoredRow) -> Head | None:
+    def _repaired(self, schedule: str, corrupt: StoredRow) -> Head | None:
         """Replace the unreadable row of a batch being made; without it, the group's next batch could not begin.
 
         Returns None if no members show which batch it is. A batch older than a day is left to people: it may have run,
@@ -122,7 +122,7 @@ class ChangeLedger:
         since = self._table.now() - _MADE_WITHIN
         for row in self._rows(schedule, "m:"):
             first = next(iter(readable_or(members_of, row, _NO_MEMBERS)), None)
-            if first is None or group_id(first.group) != spoilt.row_key.partition(":")[2]:
+            if first is None or group_id(first.group) != corrupt.row_key.partition(":")[2]:
                 continue
             run_key = self.batch_of(schedule, first.digest) or OWN_RUN
             is_new = row.written_at is not None and row.written_at >= since
@@ -131,10 +131,10 @@ class ChangeLedger:
             rows = list(self._rows(schedule, f"m:{_run_id(run_key)}:"))
             count = len(self.members(schedule, run_key))
             head = Head(group=first.group, run_key=run_key, count=count, rows=len(rows), life=first.life)
-            if spoilt.row_key.startswith(SET_HEAD):
+            if corrupt.row_key.startswith(SET_HEAD):
                 now = self._table.now()
                 head = replace(head, closed=Closed(until=now, newest=now, number=count), sealed_at=now)
-            written = self._table.write(schedule, [Replace(spoilt.row_key, columns_of(head), spoilt.etag)])
+            written = self._table.write(schedule, [Replace(corrupt.row_key, columns_of(head), corrupt.etag)])
             return None if written is None else replace(head, row=written.etag)
         return None
 

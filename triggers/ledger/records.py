@@ -8,19 +8,19 @@ from ..scheduling.azure_devops import AzureDevOps
 from ..scheduling.overlap import OpenRun, is_made_up_for, ranks_at
 from ..scheduling.pauses import Pause
 from ..scheduling.run import Run, RunKind, RunState, is_repeated, is_rerun, previous_of
-from ..scheduling.run_states import TOLD_STATES
+from ..scheduling.run_states import REPORTED_STATES
 from .ports import Columns, Create, Operation, Replace, StoredRow
 from .rows import (
     CorruptRow,
     columns_of,
     document_of,
+    filter_columns,
     number_of,
     pauses_of,
     readable_or,
     state_of,
     text_of,
     time_of,
-    told_columns,
 )
 
 
@@ -126,7 +126,7 @@ def deliveries_of(before: Run | None, after: Run) -> list[Operation]:
         if after.reruns is not None and after.reruns.tells_each:
             return []
         key, state = never_ran.key, RunState(never_ran.state)
-    elif after.state not in TOLD_STATES or (is_repeated(after) and after.reruns and not after.reruns.tells_each):
+    elif after.state not in REPORTED_STATES or (is_repeated(after) and after.reruns and not after.reruns.tells_each):
         return []
     row_key = f"n:{key}:{state.value}"
     owed = Delivery(schedule=after.schedule, row_key=row_key, run_key=key, state=state)
@@ -198,7 +198,7 @@ def open_columns(run: Run) -> Columns:
     of_service = {"azureml_id": run.run_id} if run.run_id else {}
     denied = {"denied": True} if run.denied_since else {}
     known = {name: at.isoformat() for name, at in times.items() if at is not None}
-    return {**told_columns(run), **of_service, **denied, **known}
+    return {**filter_columns(run), **of_service, **denied, **known}
 
 
 def open_of(row: StoredRow) -> OpenRun:

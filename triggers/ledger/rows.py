@@ -79,7 +79,7 @@ def run_columns(run: Run, write_id: str) -> Row:
     """The run's own row; `write_id` lets a repeated write recognize itself."""
     return {
         **(run.unknown.columns if run.unknown else {}),
-        **told_columns(run),
+        **filter_columns(run),
         "written_by": write_id,
         "run_id": run.run_id or "",
         "error": (run.error or "")[:1000],
@@ -87,7 +87,7 @@ def run_columns(run: Run, write_id: str) -> Row:
     }
 
 
-def told_columns(run: Run) -> Row:
+def filter_columns(run: Run) -> Row:
     """Columns next to the document, for filters and for people who look into the table."""
     times = {
         "ranks_at": ranks_at(run),

@@ -20,7 +20,7 @@ class Silence(Struct, frozen=True, kw_only=True):
 
     last: str
     """In ISO 8601; empty if there was none yet."""
-    is_told: bool = False
+    is_reported: bool = False
     attempts: int = 0
     next_attempt_at: datetime | None = None
     """On the ledger's clock."""
@@ -60,7 +60,7 @@ class Silences(Struct, frozen=True):
     def set_silence(self, schedule: str, silence: Silence) -> Silence | None:
         """Replace the silence that was read; returns it as written, or None if another caller was first."""
         times = {} if silence.next_attempt_at is None else {"until": silence.next_attempt_at.isoformat()}
-        columns: Columns = {"last": silence.last, "told": silence.is_told, "attempts": silence.attempts, **times}
+        columns: Columns = {"last": silence.last, "told": silence.is_reported, "attempts": silence.attempts, **times}
         written = self.table.write(schedule, [following(_SILENCE, columns, silence.version)])
         return None if written is None else replace(silence, version=written.etag)
 
@@ -68,7 +68,7 @@ class Silences(Struct, frozen=True):
 def _silence_of(row: StoredRow) -> Silence:
     return Silence(
         last=text_of(row, "last"),
-        is_told=bool(row.columns.get("told")),
+        is_reported=bool(row.columns.get("told")),
         attempts=number_of(row, "attempts"),
         next_attempt_at=time_of(row, "until") if "until" in row.columns else None,
         version=row.etag,

@@ -194,14 +194,14 @@ def bounds_of(given: Given) -> dict[str, str]:
 
 def _note_no_start(draft: Draft, given: Given, place: str) -> None:
     clock = bool(given.hours)
-    is_told = {
+    is_defined = {
         "Minute": True,
         "Hour": bool(given.minutes),
         "Day": clock,
         "Week": clock and bool(given.week_days),
         "Month": clock and bool(given.month_days or given.occurrences),
     }
-    if given.interval == 1 and is_told[given.frequency]:
+    if given.interval == 1 and is_defined[given.frequency]:
         return
     unit = f"{given.interval} {given.frequency.lower()}{'s' if given.interval > 1 else ''}"
     draft.changed(

@@ -173,8 +173,8 @@ def keep_rest(draft: Draft, value: Any, place: str) -> None:
     said = {one.place.lower() for one in draft.differences}
     for at, key, one in fields_of(value, place):
         lower = at.lower()
-        is_told = any(lower == each or lower.startswith((f"{each}.", f"{each}[")) for each in said)
-        if not is_told and not (isinstance(one, str) and is_secret(key, one)):
+        is_noted = any(lower == each or lower.startswith((f"{each}.", f"{each}[")) for each in said)
+        if not is_noted and not (isinstance(one, str) and is_secret(key, one)):
             draft.kept(at, "as it is")
 
 

@@ -46,7 +46,7 @@ class Chains(Struct, frozen=True, kw_only=True):
     """How long after its submission a run may end: RUN_TRACKING_DAYS."""
     _looked_at: dict[str, datetime] = field(default_factory=dict)
 
-    def see_to(self, upstream: str, pauses: Mapping[str, Sequence[Pause]]) -> Work:
+    def handle(self, upstream: str, pauses: Mapping[str, Sequence[Pause]]) -> Work:
         """Start the runs that follow the ended runs of `upstream`, a schedule."""
         followers = followers_of(upstream, self.config.schedules.values())
         if not followers:

@@ -67,7 +67,7 @@ class Deliveries(Struct, frozen=True, kw_only=True):
     spread: Callable[[], float]
     """A number in [-1, 1]."""
 
-    def see_to(self, delivery: Delivery, server_now: datetime) -> None:
+    def handle(self, delivery: Delivery, server_now: datetime) -> None:
         """Send the delivery if it is due."""
         sender = self.webhooks if delivery.task is None else self.callbacks
         is_late = delivery.since is not None and server_now - delivery.since >= sender.tried_for

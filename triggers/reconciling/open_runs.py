@@ -38,7 +38,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
     clock: Clock
     submit_deadline: timedelta
 
-    def see_to(
+    def handle(
         self, name: str, schedule: Schedule | None, pauses: Sequence[Pause], during: Pass, *, is_faulty: bool
     ) -> Work:
         """Process everything that is open, one piece per run; `schedule` is None if it has left the file.
@@ -56,7 +56,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
         during.open[name] = summed(one for one in work if isinstance(one, OpenRun))
         for one in work:
             if not isinstance(one, OpenRun):
-                yield Piece(partial(self.deliveries.see_to, one, during.server_now()))
+                yield Piece(partial(self.deliveries.handle, one, during.server_now()))
                 if one.task is None:
                     yield None  # a webhook is called for one end at a time
             elif one.state not in left_alone:
@@ -68,12 +68,12 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
             elif one.state is RunState.UNKNOWN:
                 gate.note(one)
                 unknown.append(one)
-        for one in sorted(unknown, key=lambda one: self.unknown_runs.asked_before(one.key)):
+        for one in sorted(unknown, key=lambda one: self.unknown_runs.last_lookup(one.key)):
             yield Piece(partial(self._one, one, gate))
         yield from self._follow_due(name, submitted, gate)
         if limited and schedule is not None:
             yield None
-            yield from guarded(self.waiting_line.see_to(schedule, gate), during.faults)
+            yield from guarded(self.waiting_line.handle(schedule, gate), during.faults)
 
     def _needs_something(self, one: OpenRun, gate: Gate) -> bool:
         """True if this pass must read the run. Its open row is enough to skip a run that is not due."""
@@ -87,9 +87,9 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
         # Rows are read in pages: a run that was open then may have ended since.
         read = self.ledger.runs if one.state is RunState.UNREADABLE else self.ledger.open_runs
         for run in read([one.key]):
-            self._see_to(run, gate)
+            self._handle(run, gate)
 
-    def _see_to(self, run: Run, gate: Gate) -> None:
+    def _handle(self, run: Run, gate: Gate) -> None:
         """Look up an unknown run, give up a stale claim, or send a run that is due and not held."""
         if run.state is RunState.UNKNOWN:
             self.unknown_runs.resolve(run, gate.during.server_now())
@@ -112,7 +112,7 @@ class OpenRuns(Struct, frozen=True, kw_only=True):
             yield Piece(partial(self.run_ends.sift, name, due, rest))
             yield None
             due = rest
-        for sent in sorted(due, key=self.run_ends.asked_before):
+        for sent in sorted(due, key=self.run_ends.last_polled):
             yield Piece(partial(self._follow, sent.key, gate))
 
     def _follow(self, key: str, gate: Gate) -> None:

@@ -41,7 +41,7 @@ class Overdue(Struct, frozen=True, kw_only=True):
     spread: Callable[[], float]
     """A number in [-1, 1]."""
 
-    def see_to(self, schedule: ChangeSchedule, life: Life, pauses: Sequence[Pause], during: Pass) -> None:
+    def handle(self, schedule: ChangeSchedule, life: Life, pauses: Sequence[Pause], during: Pass) -> None:
         """Record a silence once, notify the webhook, and note in `during` for GET /api/health while it lasts."""
         now = during.server_now()
         if not schedule.enabled or pause_at(pauses, now) is not None:
@@ -60,7 +60,7 @@ class Overdue(Struct, frozen=True, kw_only=True):
             extra = {"action": "change_overdue", "schedule": schedule.name, "last_change": iso_utc_or_none(last)}
             since = f"since {iso_utc(last)}" if last else "since it began"
             log.warning("%s: no change %s, but %s", schedule.name, since, expectation(schedule), extra=extra)
-        if not noted.is_told and schedule.webhook is not None:
+        if not noted.is_reported and schedule.webhook is not None:
             self._tell(schedule, noted, now, last)
 
     def _tell(self, schedule: ChangeSchedule, silence: Silence, now: datetime, last: datetime | None) -> None:
@@ -70,7 +70,7 @@ class Overdue(Struct, frozen=True, kw_only=True):
             return
         untaken = self.hook.called(schedule.name, schedule.webhook, _event_of(schedule, last, now))
         if untaken is None:
-            self.rows.set_silence(schedule.name, replace(silence, is_told=True))
+            self.rows.set_silence(schedule.name, replace(silence, is_reported=True))
             return
         extra = {"action": "webhook_failed", "schedule": schedule.name}
         log.warning(

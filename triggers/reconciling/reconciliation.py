@@ -106,12 +106,12 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
         if schedule is not None:
             yield from self._started(schedule, own, pauses, during)
         elif self._has_left(name) and any(one.id != life_of_times() for one in own):
-            let_go = self.batching.let_go(name, None, standing(None, own, server_now()), server_now())
-            yield from guarded(let_go, during.faults)
+            released = self.batching.release_outdated(name, None, standing(None, own, server_now()), server_now())
+            yield from guarded(released, during.faults)
         is_unreadable = bool(self.config.faults) and not self.config.schedules
         is_faulty = name in self.config.left_out or is_unreadable
-        yield from self.open_runs.see_to(name, schedule, pauses, during, is_faulty=is_faulty)
-        yield from guarded(self.chains.see_to(name, during.pauses), during.faults)
+        yield from self.open_runs.handle(name, schedule, pauses, during, is_faulty=is_faulty)
+        yield from guarded(self.chains.handle(name, during.pauses), during.faults)
         now = self.clock.monotonic()
         if now >= self._prune_at.setdefault(name, now + crc32(name.encode()) % _PRUNED_AT_FIRST_WITHIN):
             yield Piece(partial(self._prune, name, server_now() - self.retention))
@@ -136,9 +136,9 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
         stands = standing(life, lives, during.server_now())
         if isinstance(schedule, ChangeSchedule):
             yield from guarded(self._found(schedule, life, during), during.faults)
-            yield from guarded(self.batching.see_to(schedule, stands, during.server_now, pauses), during.faults)
+            yield from guarded(self.batching.handle(schedule, stands, during.server_now, pauses), during.faults)
             if expects_changes(schedule):
-                yield Piece(partial(self.overdue.see_to, schedule, life, pauses, during))
+                yield Piece(partial(self.overdue.handle, schedule, life, pauses, during))
                 yield None
             return
         if isinstance(schedule, TimeSchedule):
@@ -146,13 +146,13 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
             yield None
         if any(one.id != life.id for one in lives):
             yield from guarded(
-                self.batching.let_go(schedule.name, schedule, stands, during.server_now()), during.faults
+                self.batching.release_outdated(schedule.name, schedule, stands, during.server_now()), during.faults
             )
 
     def _found(self, schedule: ChangeSchedule, life: Life, during: Pass) -> Work:
         try:
-            yield from self.renames.see_to(schedule)
-            yield from self.sweeping.see_to(schedule, life, during.server_now)
+            yield from self.renames.handle(schedule)
+            yield from self.sweeping.handle(schedule, life, during.server_now)
         except BlobUnavailable as error:
             during.unreachable[schedule.name] = str(error)
             raise

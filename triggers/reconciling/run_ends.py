@@ -59,30 +59,30 @@ class RunEnds(Struct, frozen=True, kw_only=True):
     ends: Ends
     left_alone: LeftAlone
     """Targets that did not answer this process; they are skipped for a while, so that they do not hold up a pass."""
-    _asked: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    _polled: dict[str, dict[str, datetime]] = field(default_factory=dict)
     """Schedule → open run → when this process last polled it."""
 
     def is_due(self, one: OpenRun, now: datetime) -> bool:
         """True if a submitted run should be polled in this pass."""
         submitted = one.submitted_at
-        asked = self._asked_at(one.key)
-        if submitted is None or asked is None or self.limits.is_over(schedule_of(one.key), one):
+        polled = self._polled_at(one.key)
+        if submitted is None or polled is None or self.limits.is_over(schedule_of(one.key), one):
             return True
         every = next(every for age, every in _EVERY if now - submitted <= age)
         # Spread runs that were submitted together over several passes.
-        return now - asked >= every * (1 + crc32(one.key.encode()) % 100 / 1000)
+        return now - polled >= every * (1 + crc32(one.key.encode()) % 100 / 1000)
 
-    def asked_before(self, one: OpenRun) -> datetime:
+    def last_polled(self, one: OpenRun) -> datetime:
         """When a run was last polled; the run polled longest ago goes first, so that every run gets its turn."""
-        return self._asked_at(one.key) or _NEVER
+        return self._polled_at(one.key) or _NEVER
 
-    def _asked_at(self, key: str) -> datetime | None:
-        return self._asked.get(schedule_of(key), {}).get(key)
+    def _polled_at(self, key: str) -> datetime | None:
+        return self._polled.get(schedule_of(key), {}).get(key)
 
     def forget_others(self, schedule: str, submitted: Iterable[OpenRun]) -> None:
         """Forget the schedule's runs that others have ended; the submitted ones keep their turn."""
-        asked = dict(self._asked.get(schedule, {}))
-        self._asked[schedule] = {one.key: asked[one.key] for one in submitted if one.key in asked}
+        polled = dict(self._polled.get(schedule, {}))
+        self._polled[schedule] = {one.key: polled[one.key] for one in submitted if one.key in polled}
 
     def sift(self, schedule: str, due: Sequence[OpenRun], rest: list[OpenRun]) -> None:
         """Query all these runs at once, and put those that need a query of their own into `rest`.
@@ -98,7 +98,7 @@ class RunEnds(Struct, frozen=True, kw_only=True):
             running = self.service.still_running(first.request, self.ledger.ledger_id(), set(plain.values()))
         for one in due:
             if plain.get(one.key) in running and not self.limits.is_over(schedule, one):
-                self._asked.setdefault(schedule, {})[one.key] = now
+                self._polled.setdefault(schedule, {})[one.key] = now
             else:
                 rest.append(one)
 
@@ -111,7 +111,7 @@ class RunEnds(Struct, frozen=True, kw_only=True):
         if self.left_alone.still(target):
             return run
         # Even if there is no answer, so that the next pass polls another run first.
-        self._asked.setdefault(run.schedule, {})[run.key] = self.clock.now()
+        self._polled.setdefault(run.schedule, {})[run.key] = self.clock.now()
         seen = self.service.of(run)
         if seen.status is None and not seen.is_denied and not seen.is_beyond_reach:
             log.warning(
@@ -120,7 +120,7 @@ class RunEnds(Struct, frozen=True, kw_only=True):
         self.left_alone.note(target, _REST, has_answered=not seen.is_away)
         after = self._after(run, seen, server_now)
         if after.state is not RunState.SUBMITTED:
-            self._asked.get(run.schedule, {}).pop(run.key, None)
+            self._polled.get(run.schedule, {}).pop(run.key, None)
         if after == run or _differs_in_words_only(after, run):
             return self._given_up(run)
         if after.state is RunState.SUBMITTED:

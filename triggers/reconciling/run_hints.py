@@ -50,7 +50,7 @@ class RunHints(Struct, frozen=True, kw_only=True):
             during = Pass(server_now=lambda: server_now, holds=self.ledger.holds())
             pauses = self.ledger.pauses(schedule.name).intervals
             gate = Gate(schedule=schedule, pauses=pauses, during=during, clock=self.clock)
-            do_all(self.open_runs.waiting_line.see_to(schedule, gate))
+            do_all(self.open_runs.waiting_line.handle(schedule, gate))
         return True
 
 

@@ -16,14 +16,14 @@ class Turns:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._asked: dict[str, float] = {}
+        self._looked_up: dict[str, float] = {}
         self._came: dict[str, dict[str, float]] = {}
         """Service → run → when it last requested a turn."""
         self._away: set[str] = set()
 
-    def asked_before(self, key: str) -> float:
+    def last_lookup(self, key: str) -> float:
         """When a run was last looked up, by the monotonic clock; -inf if never."""
-        return self._asked.get(key, _NEVER)
+        return self._looked_up.get(key, _NEVER)
 
     def is_next(self, service: str, key: str) -> bool:
         """True if a run may query a service now. If the service did not answer, only the longest-waiting run may."""
@@ -33,13 +33,13 @@ class Turns:
                 one: at for one, at in self._came.get(service, {}).items() if now - at < _FORGOTTEN
             }
             came[key] = now
-            return service not in self._away or key == min(came, key=lambda one: (self.asked_before(one), one))
+            return service not in self._away or key == min(came, key=lambda one: (self.last_lookup(one), one))
 
     def note(self, service: str, key: str, *, is_away: bool) -> None:
         """Note that a run has queried a service, and whether the service did not answer."""
         now = self._clock.monotonic()
         with self._lock:
-            if len(self._asked) > 2 * sum(map(len, self._came.values())):
-                self._asked = {one: at for one, at in self._asked.items() if now - at < _FORGOTTEN}
-            self._asked[key] = now
+            if len(self._looked_up) > 2 * sum(map(len, self._came.values())):
+                self._looked_up = {one: at for one, at in self._looked_up.items() if now - at < _FORGOTTEN}
+            self._looked_up[key] = now
             (self._away.add if is_away else self._away.discard)(service)

@@ -88,9 +88,9 @@ class UnknownRuns:
         """Targets whose history did not answer this process."""
         self._turns = Turns(clock)
 
-    def asked_before(self, key: str) -> float:
+    def last_lookup(self, key: str) -> float:
         """When a run was last looked up, by the monotonic clock; the run looked up longest ago goes first."""
-        return self._turns.asked_before(key)
+        return self._turns.last_lookup(key)
 
     def resolve(self, run: Run, server_now: datetime) -> None:
         """Adopt the run, free it for another attempt, or leave it unknown."""

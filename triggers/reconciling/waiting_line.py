@@ -38,7 +38,7 @@ class WaitingLine(Struct, frozen=True, kw_only=True):
     service: Service
     clock: Clock
 
-    def see_to(self, schedule: Schedule, gate: Gate) -> Work:
+    def handle(self, schedule: Schedule, gate: Gate) -> Work:
         """Start waiting runs while slots are free, one after another, in the order of their occurrences."""
         now = self.clock.now()
         slots = self.ledger.slots(schedule.name)

@@ -54,7 +54,7 @@ def can_match(glob: str, include: Sequence[str], exclude: Sequence[str], *, with
     character for each set that they treat alike. If that takes too many steps, the answer is True.
     """
     globs = [_compiled(one) for one in (glob, *include, *exclude)]
-    letters = _told_apart((glob, *include, *exclude)) - ({"/"} if within_a_folder else set())
+    letters = _distinguished((glob, *include, *exclude)) - ({"/"} if within_a_folder else set())
     start = tuple(frozenset(_with_skips({0}, parts)) for parts in globs)
     walked, to_walk = {start}, [start]
     while to_walk and len(walked) < _WALKED:
@@ -77,7 +77,7 @@ def _step(places: AbstractSet[int], parts: "tuple[Part, ...]", character: str) -
     return _with_skips({to for at in places for to in _moves(parts, at, character)}, parts)
 
 
-def _told_apart(globs: Iterable[str]) -> set[str]:
+def _distinguished(globs: Iterable[str]) -> set[str]:
     """One character for each set of characters that the globs treat alike."""
     letters = {"/", "\x00"}
     for part in (part for glob in globs for part in _PARTS.findall(glob)):

@@ -34,7 +34,7 @@ class RunService(Struct, frozen=True, kw_only=True):
         return f"{self.host}/history/v1.0{self.workspace}"
 
 
-def tells_its_service(endpoint: str, settings: Mapping[str, str]) -> bool:
+def shows_its_service(endpoint: str, settings: Mapping[str, str]) -> bool:
     """True if an endpoint, its settings not filled in, shows its service; also while a setting is missing."""
     try:
         return run_service(expand(endpoint, settings)) is not None

@@ -39,7 +39,7 @@ def _states(question: str, *answers: str) -> frozenset[RunState]:
 OPEN_STATES: Final = _states("open", "yes")
 ENDED_STATES: Final = _states("open", "no")
 """The states in which nothing more happens to a run by itself."""
-TOLD_STATES: Final = ENDED_STATES - {RunState.SKIPPED}
+REPORTED_STATES: Final = ENDED_STATES - {RunState.SKIPPED}
 """The ends that a webhook is notified of; a skipped occurrence never was a run."""
 TO_BE_SENT: Final = _states("accepted", "not-yet")
 UNSETTLED: Final = _states("accepted", "perhaps")

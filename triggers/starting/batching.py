@@ -51,7 +51,7 @@ class Batching(Struct, frozen=True, kw_only=True):
         """The part that decides which sets to close."""
         return ClosingSets(rows=self.rows, sweeps=self.sweeps, renames=self.renames)
 
-    def see_to(
+    def handle(
         self, schedule: ChangeSchedule, lives: Standing, server_now: Callable[[], datetime], pauses: Sequence[Pause]
     ) -> Work:
         """Finish the batches that were begun, and begin those that are due. Raises BlobUnavailable.
@@ -60,7 +60,7 @@ class Batching(Struct, frozen=True, kw_only=True):
         """
         if is_paused(pauses, self.clock.now()):
             return
-        yield from self.let_go(schedule.name, schedule, lives, server_now())
+        yield from self.release_outdated(schedule.name, schedule, lives, server_now())
         if schedule.batch is None:
             return
         yield from self._finish(schedule, schedule.batch, lives, server_now)
@@ -176,7 +176,7 @@ class Batching(Struct, frozen=True, kw_only=True):
         skip = SkipReason.INCOMPLETE if is_skipped else None
         fired.append(self.firing.fire(schedule, occurrence, skip, remark if is_skipped else None) is not None)
 
-    def let_go(self, name: str, schedule: Schedule | None, lives: Standing, now: datetime) -> Work:
+    def release_outdated(self, name: str, schedule: Schedule | None, lives: Standing, now: datetime) -> Work:
         """Handle changes that wait, or are in a batch being made, but no longer fit the edited schedule.
 
         A change that is no longer watched is skipped with a row, even if the schedule is time-based now or has left the

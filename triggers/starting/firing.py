@@ -19,7 +19,7 @@ from ..scheduling.replacing import replace
 from ..scheduling.run import Run, RunState, SkipReason
 from ..scheduling.run_request import build_request, too_large
 from .never_sent import in_the_way_of, newer_has_started, rejected, skipped, unfillable
-from .occurrence import Asked, Occurrence
+from .occurrence import Occurrence, Requested
 from .rebuilding import rebuilt
 from .settling import Settling, log_run
 from .submitting import Submitter, Submitting
@@ -112,7 +112,7 @@ class Firing:
         return self._ledger.insert_operations(run.first(now))
 
     def wait(
-        self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
+        self, schedule: Schedule, occurrence: Occurrence, asked: Requested, *, may_be_skipped: bool = False
     ) -> Run | None:
         """Claim a requested run, and leave its submission to the reconciler; None if its key was claimed before.
 

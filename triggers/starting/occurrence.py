@@ -40,7 +40,7 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     """Writes of the schedule in the claim's transaction; the claim fails if one of their conditions does."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class Requested(Struct, frozen=True, kw_only=True):
     """Who requested a run (unverified) and why."""
 
     by: str | None = None

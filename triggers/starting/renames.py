@@ -90,7 +90,7 @@ class Renames(Struct, frozen=True, kw_only=True):
         )
         self.rows.begin(schedule.name, one)
 
-    def see_to(self, schedule: ChangeSchedule) -> Work:
+    def handle(self, schedule: ChangeSchedule) -> Work:
         """List renamed directories; each piece records a file. Raises BlobUnavailable."""
         for one in self.rows.unfinished(schedule.name):
             yield from self._list(schedule, one)
@@ -116,7 +116,7 @@ class Renames(Struct, frozen=True, kw_only=True):
                 self.rows.set(schedule.name, replace(present, continuation=None))
                 return
             written: list[RenamedDirectory] = []
-            yield from self._see_to_page(schedule, present, page, written)
+            yield from self._handle_page(schedule, present, page, written)
             if not written:
                 return
             if page.continuation is None:
@@ -124,7 +124,7 @@ class Renames(Struct, frozen=True, kw_only=True):
                 return
             present = self.rows.set(schedule.name, replace(written[-1], continuation=page.continuation, after=None))
 
-    def _see_to_page(
+    def _handle_page(
         self, schedule: ChangeSchedule, one: RenamedDirectory, page: Page, written: list[RenamedDirectory]
     ) -> Work:
         """Record the files of a page, in pieces; `written` receives the row as it is at the end of the page."""

@@ -47,7 +47,7 @@ class Sweeping(Struct, frozen=True, kw_only=True):
     _try_again_at: dict[str, float] = field(default_factory=dict)
     """Schedule → when its container is tried again, on the monotonic clock."""
 
-    def see_to(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Work:
+    def handle(self, schedule: ChangeSchedule, life: Life, server_now: Callable[[], datetime]) -> Work:
         """If a sweep is due, list page by page; each piece records a change. Raises BlobUnavailable.
 
         Until all changes of a page have been recorded, the next pass lists it again.

@@ -31,12 +31,12 @@ from ..scheduling.run_states import CANCELABLE, ENDED_STATES, REPLAYABLE, WITH_F
 from ..scheduling.times.occurrences import previous
 from ..scheduling.upstream import Upstream
 from ..starting.firing import Firing
-from ..starting.occurrence import Asked, Occurrence
+from ..starting.occurrence import Occurrence, Requested
 from ..starting.reported_changes import Changes
 from ..storage.blobs import Blobs
 from .declined import BadInput, NotKnown, WrongState
 from .overrides import overrides_of
-from .questions import HeldBody, ReplayBody, TriggerBody, asked_instant, checked_path
+from .questions import HeldBody, ReplayBody, TriggerBody, checked_instant, checked_path
 from .request_digests import request_digest, request_digests
 
 log = logger(__name__)
@@ -70,7 +70,7 @@ class Asking(Struct, frozen=True, kw_only=True):
                 "a replay's key, such as .r1"
             )
         key = request_key(schedule.name, request_id)
-        asked = Asked(
+        asked = Requested(
             by=body.by,
             note=body.note,
             request_id=request_id,
@@ -82,7 +82,7 @@ class Asking(Struct, frozen=True, kw_only=True):
             return _same(present, body), False
         asked = replace(asked, overrides=overrides_of(schedule, body))
         callback = self._callback(schedule, key, body)
-        at = self.clock.now() if body.scheduled_time is None else asked_instant(body.scheduled_time, "scheduled_time")
+        at = self.clock.now() if body.scheduled_time is None else checked_instant(body.scheduled_time, "scheduled_time")
         occurrence = self._requested(schedule, key, at, body)
         if body.upstream is not None:
             occurrence = replace(occurrence, upstream=self._upstream(schedule, body.upstream))
@@ -125,7 +125,7 @@ class Asking(Struct, frozen=True, kw_only=True):
                 ended_at=self.clock.now(),
             )
             occurrence = replace(occurrence, beside=self.ledger.update_operations(dropped, left_out))
-        asked = Asked(by=body.by, note=body.note, parameters=newest.parameters, overrides=newest.overrides)
+        asked = Requested(by=body.by, note=body.note, parameters=newest.parameters, overrides=newest.overrides)
         claimed = self._claimed(schedule, occurrence, asked)
         if claimed is None:
             raise WrongState(f"{newest.key} has changed or been replayed in the meantime; check it again")
@@ -191,7 +191,7 @@ class Asking(Struct, frozen=True, kw_only=True):
             return claimed
 
     def _claimed(
-        self, schedule: Schedule, occurrence: Occurrence, asked: Asked, *, may_be_skipped: bool = False
+        self, schedule: Schedule, occurrence: Occurrence, asked: Requested, *, may_be_skipped: bool = False
     ) -> Run | None:
         self.ledger.register(schedule.name, self.clock.now())
         try:

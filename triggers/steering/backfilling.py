@@ -27,7 +27,7 @@ from ..scheduling.times.rules import INSTANT
 from ..starting.due_occurrences import AHEAD
 from ..starting.firing import Firing
 from ..starting.moved_occurrences import MovedOccurrences
-from ..starting.occurrence import Asked, Occurrence, change_occurrence, time_occurrence
+from ..starting.occurrence import Occurrence, Requested, change_occurrence, time_occurrence
 from ..starting.reported_changes import Changes
 from .declined import WrongState
 
@@ -60,7 +60,7 @@ class Backfilling(Struct, frozen=True, kw_only=True):
         schedule: Schedule,
         first: datetime,
         before: datetime,
-        asked: Asked,
+        asked: Requested,
         *,
         dry_run: bool,
         force: bool = False,
@@ -107,7 +107,7 @@ class Backfilling(Struct, frozen=True, kw_only=True):
                 return
 
     def _change(
-        self, schedule: ChangeSchedule, found: FoundBlob, asked: Asked, *, dry_run: bool, is_remembered: bool
+        self, schedule: ChangeSchedule, found: FoundBlob, asked: Requested, *, dry_run: bool, is_remembered: bool
     ) -> Item:
         rows, change, name = self.rows, found.change, schedule.name
         own = change_key(name, change)
@@ -143,7 +143,7 @@ class Backfilling(Struct, frozen=True, kw_only=True):
         return _item(run)
 
     def _start(
-        self, schedule: TimeSchedule, moment: datetime, asked: Asked, *, dry_run: bool, is_remembered: bool
+        self, schedule: TimeSchedule, moment: datetime, asked: Requested, *, dry_run: bool, is_remembered: bool
     ) -> Item:
         own, what = time_key(schedule.name, moment), iso_utc(moment)
         replays = self.ledger.replays(own)

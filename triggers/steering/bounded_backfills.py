@@ -8,7 +8,7 @@ from typing import Final
 from ..clock import Clock
 from ..scheduling.config import ChangeSchedule, Schedule
 from ..scheduling.instants import iso_utc_or_none
-from ..starting.occurrence import Asked
+from ..starting.occurrence import Requested
 from .answers import BackfillAnswer, ItemAnswer
 from .backfilling import Backfilling, Item
 from .questions import BackfillBody
@@ -22,7 +22,7 @@ def backfilled(
     backfilling: Backfilling, clock: Clock, schedule: Schedule, first: datetime, before: datetime, body: BackfillBody
 ) -> BackfillAnswer:
     """Start what a schedule missed in [first, before), or list it. Raises BadInput, WrongState, StoreUnavailable."""
-    asked, until = Asked(by=body.by, note=body.note), clock.monotonic() + _SECONDS
+    asked, until = Requested(by=body.by, note=body.note), clock.monotonic() + _SECONDS
     complete = True
 
     def goes_on() -> bool:

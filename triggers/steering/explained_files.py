@@ -101,11 +101,11 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
             hint = f"; a path begins below the container, without {trigger.container}/"
             is_whole = path.startswith(f"{trigger.container}/")
             said = f"{schedule.name} does not watch {path!r}: {because}{hint if is_whole else ''}"
-            return _file([*_told(known), said], known, None)
+            return _file([*_versions_in_words(known), said], known, None)
         try:
             found = self.blobs.of(trigger.connection, trigger.container, path)
         except BlobUnavailable as error:
-            seen = [f"{error}; the rest comes only from the ledger", *_told(known[1:])]
+            seen = [f"{error}; the rest comes only from the ledger", *_versions_in_words(known[1:])]
             return _file(seen, known, known[0] if known else None)
         if found is None:
             return self._gone(schedule, blank, known)
@@ -118,7 +118,7 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
         versions = [present, *(one for one in known if one is not own)]
         seen = [
             f"{change.path!r}, modified at {iso_utc(change.last_modified)}: {change.size} bytes, ETag {change.etag}",
-            *_told(versions[1:]),
+            *_versions_in_words(versions[1:]),
         ]
         if because := out_of_scope(schedule.trigger, found):
             return _file([*seen, f"{schedule.name} does not watch it: {because}"], versions, None)
@@ -129,7 +129,7 @@ class ExplainedFiles(Struct, frozen=True, kw_only=True):
         return _file(seen, versions, present, self._how_found(schedule, found))
 
     def _gone(self, schedule: ChangeSchedule, blank: BlobChange, known: list[KnownVersion]) -> ExplainedFile:
-        seen = [f"there is no blob {blank.path!r} in the container {blank.container}", *_told(known[1:])]
+        seen = [f"there is no blob {blank.path!r} in the container {blank.container}", *_versions_in_words(known[1:])]
         late = self.runs.of([change_key(schedule.name, blank)])
         seen += [
             f"it was already gone when the app looked for it, at {iso_utc(run.created_at)}: {run.key}" for run in late
@@ -212,7 +212,7 @@ def _file(
     return ExplainedFile(seen=seen, versions=versions, asked_about=asked_about, how_found=how_found)
 
 
-def _told(versions: Sequence[KnownVersion]) -> Iterator[str]:
+def _versions_in_words(versions: Sequence[KnownVersion]) -> Iterator[str]:
     """A line for each of these versions, which the question is not about."""
     for one in versions:
         became = f"{one.runs[-1].key}: {verdict(one.runs[-1])}" if one.runs else one.reason

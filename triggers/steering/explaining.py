@@ -19,7 +19,7 @@ from ..starting.lives import Lives
 from .declined import BadInput
 from .explained_files import ExplainedFiles, KnownVersion
 from .explained_runs import ExplainedRuns, verdict
-from .questions import ExplainQuery, asked_instant, checked_path
+from .questions import ExplainQuery, checked_instant, checked_path
 
 _SECOND = timedelta(seconds=1)
 
@@ -51,7 +51,7 @@ class Explaining(Struct, frozen=True, kw_only=True):
         if sum(one is not None for one in (query.at, query.blob, query.upstream)) != 1:
             raise BadInput("the query: give exactly one of at, blob and upstream")
         if query.at is not None:
-            return self.time(schedule, asked_instant(query.at, "at"))
+            return self.time(schedule, checked_instant(query.at, "at"))
         if query.blob is not None:
             return self.blob(schedule, query.blob)
         return self.chain(schedule, query.upstream or "")

@@ -188,7 +188,7 @@ def checked_path(path: str) -> str:
     return path
 
 
-def asked_instant(text: str, what: str) -> datetime:
+def checked_instant(text: str, what: str) -> datetime:
     """A time from a request; `what` names the field in the error. Raises BadInput."""
     try:
         return instant_of(_PLUS_AS_A_SPACE.sub("+", text))

@@ -44,7 +44,7 @@ from .pages import Wanted, page
 from .pausing import pause, resume
 from .program_calls import ProgramCalls
 from .published_body import PublishedBody, submitted
-from .questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody, asked_instant
+from .questions import BackfillBody, ExplainQuery, HeldBody, ReplayBody, RunsQuery, TriggerBody, checked_instant
 from .rules import rules_of
 from .waiting import Waiting
 
@@ -70,7 +70,7 @@ class Steering(Struct, frozen=True, kw_only=True):
         """Every schedule of the file; with `last_runs` = 0 it costs only one request to the ledger."""
         pauses = self.ledger.all_pauses()
         found = [
-            self._told(one, pauses.get(one.name, ()), self._last_runs(one, last_runs))
+            self._schedule_answer(one, pauses.get(one.name, ()), self._last_runs(one, last_runs))
             for one in self.config.schedules.values()
         ]
         if details:
@@ -119,7 +119,7 @@ class Steering(Struct, frozen=True, kw_only=True):
             raise BadInput(f"{name} is manual: it has nothing to backfill; trigger it instead")
         if isinstance(schedule, AfterSchedule):
             raise BadInput(f"{name} is chained: backfill the schedules that it follows, or trigger it with `upstream`")
-        first, before = asked_instant(body.first, "from"), asked_instant(body.before, "to")
+        first, before = checked_instant(body.first, "from"), checked_instant(body.before, "to")
         if before <= first:
             raise BadInput("to must be later than from")
         if not self.waiting.threads.acquire(blocking=False):
@@ -136,8 +136,8 @@ class Steering(Struct, frozen=True, kw_only=True):
         wanted = Wanted(
             schedule=query.schedule,
             state=query.state,
-            since=None if query.since is None else asked_instant(query.since, "since"),
-            until=None if query.until is None else asked_instant(query.until, "until"),
+            since=None if query.since is None else checked_instant(query.since, "since"),
+            until=None if query.until is None else checked_instant(query.until, "until"),
             limit=query.limit,
             continuation=query.continuation,
         )
@@ -206,12 +206,12 @@ class Steering(Struct, frozen=True, kw_only=True):
         return found[0]
 
     def _schedule(self, one: Schedule) -> ScheduleAnswer:
-        return self._told(one, self.ledger.pauses(one.name).intervals, self._last_runs(one, _LAST))
+        return self._schedule_answer(one, self.ledger.pauses(one.name).intervals, self._last_runs(one, _LAST))
 
     def _last_runs(self, one: Schedule, number: int) -> list[RunAnswer]:
         return self.ledger.recent_answers(one.name, number) if number else []
 
-    def _told(self, one: Schedule, pauses: Sequence[Pause], last_runs: list[RunAnswer]) -> ScheduleAnswer:
+    def _schedule_answer(self, one: Schedule, pauses: Sequence[Pause], last_runs: list[RunAnswer]) -> ScheduleAnswer:
         paused = is_paused(pauses, self.clock.now())
         return ScheduleAnswer(
             name=one.name,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from ..config import PipelineKind, Target
-from ..run_service import tells_its_service
+from ..run_service import shows_its_service
 
 _SEGMENT: Final = re.compile(r"[^/?#\s]+\Z")
 _COMPONENT: Final = re.compile(
@@ -94,7 +94,7 @@ RULES: Final[Mapping[PipelineKind, TargetRules]] = {
 def cannot_be_followed(target: Target, settings: Mapping[str, str]) -> bool:
     """True if there is no way to find out how its runs end."""
     is_url = target.kind is PipelineKind.ENDPOINT and target.workspace is None
-    return is_url and not tells_its_service(target.name, settings)
+    return is_url and not shows_its_service(target.name, settings)
 
 
 def cannot_be_canceled(target: Target) -> bool:

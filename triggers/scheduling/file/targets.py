@@ -5,7 +5,7 @@ from functools import partial
 
 from ..config import PipelineKind, Target, Workspace
 from ..faults import FaultList
-from ..run_service import tells_its_service
+from ..run_service import shows_its_service
 from ..templates import MissingSetting, Setting, expand, tokens
 from ..token_hosts import token_problem
 from .keys import PipelineKeys, WorkspaceKeys
@@ -35,7 +35,7 @@ def checked_target(
     own = checked_workspace(keys.workspace, settings, faults, path=f"{path}.workspace")
     if own is not None:
         workspace = own
-    elif kind is PipelineKind.ENDPOINT and tells_its_service(keys.endpoint or "", settings):
+    elif kind is PipelineKind.ENDPOINT and shows_its_service(keys.endpoint or "", settings):
         workspace = None
     if not RULES[kind].is_url and workspace is None:
         whole = False
