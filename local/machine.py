@@ -224,5 +224,5 @@ def _check_free(port: int) -> None:
         except OSError as error:
             raise NotStarted(
                 f"port {port} is in use: stop the other `make run` or `make demo` (Ctrl+C there); if it was killed, "
-                "end its remaining processes: pkill -f local.host; pkill -f local.azureml; pkill -f azurite"
+                f"`lsof -i :{port}` shows the process to end"
             ) from error

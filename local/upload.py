@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ResourceNotFoundError:
         print(f"there is no container {container!r}; use --to CONTAINER/FOLDER", file=sys.stderr)
         return 1
+    except FileNotFoundError:
+        print(f"there is no file {options.file}", file=sys.stderr)
+        return 1
     except (OSError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -215,7 +215,7 @@ def test_a_backfill_beyond_the_ledgers_retention_needs_force(run: Command) -> No
             ("trigger", "nightly", "--parameter", "lr=1"),
             "'lr' not allowed: trigger_overrides listed allows only 'epochs'",
         ),
-        (("trigger", "uploads"), "give the blob, as a path below the container"),
+        (("trigger", "uploads"), "give a blob (`blob`; on the command line, --blob), as a path below the container"),
         (("cancel", "nightly!none"), "no run 'nightly!none'"),
         (("replay", "nightly!none"), "no run 'nightly!none'"),
         (("replay",), "give the KEY of a run"),

@@ -179,7 +179,7 @@ def test_a_change_based_schedule_accepts_a_path_for_its_parameter_instead_of_a_b
     request = sent(engine, one, datapaths={name: {"datastore": datastore, "path": "new data.csv"}})
 
     assert (request.datapaths[name].datastore, request.datapaths[name].path) == (datastore, "new data.csv")
-    with pytest.raises(Declined, match="give the blob, as a path below the container"):
+    with pytest.raises(Declined, match=r"give a blob \(`blob`; on the command line, --blob\)"):
         sent(engine, one)
 
 

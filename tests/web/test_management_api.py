@@ -265,7 +265,7 @@ def test_twenty_concurrent_identical_requests_are_one_run(machine: Machine) -> N
         ("fixed", {"pipeline_parameters": {"epochs": 1}}, 403, "trigger_overrides none allows none"),
         ("uploads", {"blob": "elsewhere/b.csv"}, 403, "not in the folder 'raw'"),
         ("uploads", {"blob": "raw/none.csv"}, 404, "there is no blob 'raw/none.csv'"),
-        ("uploads", {}, 400, "give the blob, as a path below the container"),
+        ("uploads", {}, 400, "give a blob (`blob`; on the command line, --blob), as a path below the container"),
         ("nightly", {"blob": "raw/a.csv"}, 400, "does not take a blob"),
         ("nightly", {"scheduled_time": "soon"}, 400, "scheduled_time: 'soon' is not a time"),
         ("nightly", {"scheduled_time": "9999-12-31T23:59:59-23:00"}, 400, "is not"),

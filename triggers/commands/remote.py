@@ -145,7 +145,7 @@ class Remote:
         try:
             sentence = msgspec.json.decode(reply.content, type=ErrorAnswer).error
         except msgspec.MsgspecError:
-            sentence = f"{self._base}/{path} answers {reply.status_code}"
+            sentence = f"{self._base}/{path} answers {reply.status_code}; check that this is the address of the app"
         if reply.status_code in _AWAY:
             raise Unreachable(sentence)
         raise _REFUSALS.get(reply.status_code, Declined)(sentence)

@@ -48,6 +48,10 @@ def repeated(write: Callable[[], Written]) -> Written:
 
 
 _UNREACHED: Final = re.compile(r"host='([^']+)', port=(\d+)\).*(?:NewConnectionError|Failed to establish)", re.DOTALL)
+_TIMED_OUT: Final = re.compile(r"Read timed out\. \(read timeout=([\d.]+)\)")
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost"})
+_WRONG_KEY: Final = "; check the account key in the connection string"
+_NO_ROLE: Final = "; the app's identity needs the role Storage Table Data Contributor"
 
 
 def table_is_missing(error: HttpResponseError) -> bool:
@@ -56,10 +60,14 @@ def table_is_missing(error: HttpResponseError) -> bool:
 
 
 def explained(error: Exception) -> str:
-    """One line: the storage service's message, and after a 403 the role that is missing."""
-    said = str(error).strip().splitlines()
-    status = getattr(error, "status_code", None)
-    if (place := _UNREACHED.search(str(error))) is not None:
-        return f"the ledger (table {TABLE}) cannot be reached: nothing answers at {place[1]}:{place[2]}"
-    hint = "; the app's identity needs the role Storage Table Data Contributor" if status == 403 else ""
-    return f"the ledger (table {TABLE}) cannot be reached: {said[0] if said else type(error).__name__}{hint}"
+    """One line: the storage service's message, and what to do about it if that is known."""
+    text = str(error).strip()
+    sentence = text.partition("\n")[0] or type(error).__name__
+    if (place := _UNREACHED.search(text)) is not None:
+        hint = "; `make run` starts the storage emulator" if place[1] in _LOCAL else ""
+        sentence = f"nothing answers at {place[1]}:{place[2]}{hint}"
+    elif (seconds := _TIMED_OUT.search(text)) is not None:
+        sentence = f"the storage account did not answer within {float(seconds[1]):g} s"
+    elif getattr(error, "status_code", None) == 403:
+        sentence += _WRONG_KEY if "failed to authenticate" in text else _NO_ROLE
+    return f"the ledger (table {TABLE}) cannot be reached: {sentence}"

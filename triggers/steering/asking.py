@@ -223,7 +223,10 @@ class Asking(Struct, frozen=True, kw_only=True):
         if path is None and schedule.trigger.data_path_parameter_name in body.datapaths:
             return occurrence
         if path is None:
-            raise BadInput(f"{schedule.name} is change-based: give the blob, as a path below the container")
+            raise BadInput(
+                f"{schedule.name} is change-based: give a blob (`blob`; on the command line, --blob), "
+                "as a path below the container"
+            )
         trigger = schedule.trigger
         found = self.blobs.of(trigger.connection, trigger.container, checked_path(path))
         if found is None:

@@ -59,7 +59,10 @@ class Explaining(Struct, frozen=True, kw_only=True):
     def time(self, schedule: Schedule, at: datetime) -> Explanation:
         """Explain one nominal time. Raises BadInput, LedgerUnavailable."""
         if isinstance(schedule, ChangeSchedule):
-            raise BadInput(f"{schedule.name} is change-based, so it has no scheduled times; ask about a file (blob)")
+            raise BadInput(
+                f"{schedule.name} is change-based, so it has no scheduled times; "
+                "ask about a file (`blob`; on the command line, --blob)"
+            )
         if not isinstance(schedule, TimeSchedule):
             starts = "it starts only on request"
             instead = starts if isinstance(schedule, ManualSchedule) else "ask about the run that it follows (upstream)"
