@@ -112,7 +112,7 @@ def test_validate_finds_placeholders_left_over_from_an_example(run: Run, word: s
     code, out, _ = run("validate", ENDPOINT=address)
 
     assert code == 1
-    assert f"{word} is a placeholder; replace it with your own value; look at the app setting ENDPOINT" in out
+    assert f"{word} is a placeholder; replace it with your own value; check the app setting ENDPOINT" in out
 
 
 def test_validate_of_a_missing_file_shows_where_it_was_expected(run: Run, tmp_path: Path) -> None:

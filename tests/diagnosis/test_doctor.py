@@ -786,7 +786,7 @@ def test_what_lies_in_the_poison_queue_is_a_warning(
     [(verdict, sentence, remedy)] = [(one[0], *one[2:]) for one in wrong(capsys) if one[1] == "storage DataStorage"]
     assert (verdict, sentence) == (
         "warning",
-        "the queue webjobs-blobtrigger-poison holds about 3 events that failed five times",
+        "the queue webjobs-blobtrigger-poison contains about 3 events that failed five times",
     )
     assert "az storage message clear --queue-name webjobs-blobtrigger-poison" in str(remedy)
 

@@ -103,7 +103,7 @@ def validate_arguments(parser: Parser) -> None:
     """Add the arguments of `validate`."""
     parser.add_argument("--file", metavar="F", help="the file; default: the setting SCHEDULES_FILE, or schedules.yaml")
     parser.add_argument(
-        "--no-settings", action="store_true", help="check the file alone: missing app settings are not reported"
+        "--no-settings", action="store_true", help="check only the file; missing app settings are not reported"
     )
 
 

@@ -160,7 +160,7 @@ def _queues(account: Account, subject: str, query: str, what: str) -> Findings:
                 "sweeps start runs for these files (with polling_interval 0, use backfill); then empty it: "
                 f"az storage message clear --queue-name {_POISON} --account-name ACCOUNT --auth-mode login"
             )
-            findings.append(warning(subject, f"{what} holds about {held} events that failed five times", remedy))
+            findings.append(warning(subject, f"{what} contains about {held} events that failed five times", remedy))
         else:
             findings.append(ok(subject, f"{what} can be queried{'; it does not exist yet' if status == 404 else ''}"))
     yield from findings

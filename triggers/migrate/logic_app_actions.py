@@ -68,7 +68,7 @@ class PipelineCall:
             return found
         name = setting_name(draft.name, "endpoint")
         place = f"actions.{self.name}.inputs.uri"
-        draft.changed(place, f"is not in the file: the app setting {name} holds it")
+        draft.changed(place, f"is not in the file, so it becomes the app setting {name}")
         return {"endpoint": draft.setting(name, f"the address that {place} has: a pipeline's REST endpoint")}
 
 

@@ -92,4 +92,4 @@ def _check(
         return
     if problem := placeholder_problem(value) or problem_of(value):
         names = ", ".join(token.name for token in tokens(text) if isinstance(token, Setting))
-        faults.add(path, text, f"{problem}; look at the app setting {names}" if names else problem)
+        faults.add(path, text, f"{problem}; check the app setting {names}" if names else problem)

@@ -63,8 +63,9 @@ def suspicions(schedule: Schedule, settings: Mapping[str, str]) -> Iterator[tupl
         yield (
             "pipeline",
             (
-                "its endpoint does not show where its runs can be polled, as …/pipelines/v1.0/subscriptions/… does: "
-                "each run becomes untracked as soon as it is accepted, and holds no slot; "
+                "the app cannot tell from its endpoint where to poll its runs, as it can from "
+                "…/pipelines/v1.0/subscriptions/…: each run becomes untracked as soon as it is accepted and then "
+                "holds no slot; "
                 f"add pipelines.{schedule.pipeline}.workspace"
             ),
         )
