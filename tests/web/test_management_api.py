@@ -630,6 +630,7 @@ def test_schemathesis_finds_no_answer_outside_the_openapi_description(
             *(sys.executable, "-m", "schemathesis.cli", "run", "openapi.json", "--url", machine.url),
             *("--checks", checks, "--max-examples", examples, "--phases", "coverage,fuzzing", "--seed", "1"),
             *("--exclude-operation-id", "api_health", "--no-color", "--suppress-health-check", "all"),
+            *("--request-timeout", "30"),  # a call of a program waits up to 20 s for a pipeline that does not answer
         ],
         capture_output=True,
         text=True,

@@ -147,7 +147,7 @@ class Wire:
         with self._lock:
             self._unfinished = [one for one in self._unfinished if one.is_alive()]
             if len(self._unfinished) >= _MOST_UNFINISHED:
-                raise NeverSent("too many answers of the service have not ended yet")
+                raise NeverSent("too many earlier requests still wait for their replies")
         answers: list[Reply | NeverSent | CutOff] = []
 
         def ask() -> None:
@@ -162,12 +162,12 @@ class Wire:
         if not answers:
             with self._lock:
                 self._unfinished.append(thread)
-            raise CutOff("the service did not finish its answer in time")
+            raise CutOff("the service did not finish its reply in time")
         answer = answers[0]
         if not isinstance(answer, Reply):
             raise answer
         if not answer.is_whole:
-            raise CutOff("the answer broke off, or did not end in time")
+            raise CutOff("the reply broke off, or did not end in time")
         return answer
 
     def _token(self, url: str, audience: Audience) -> str:
