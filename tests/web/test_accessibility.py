@@ -135,7 +135,7 @@ def gate(page: Page) -> None:
 
 def one_run(page: Page) -> None:
     page.get_by_role("button", name="Trigger uploads").click()
-    page.get_by_label("Blob").fill("a.csv")
+    page.get_by_label("File, below the container").fill("a.csv")
     page.locator("#ask").get_by_role("button", name="Trigger", exact=True).click()
     page.get_by_role("button", name="Show the run").click()
     page.get_by_text("What was sent").click()
