@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local.azurite import CHECKOUT
+from local.azurite import CHECKOUT, free_ports
 from local.browser import chromium, started
 from local.machine import Machine
 
@@ -38,6 +40,21 @@ def browser() -> Iterator[Browser]:
         assert os.environ.get("BROWSER_TESTS") != "required", LEFT_OUT
         pytest.skip(LEFT_OUT)
     with started(executable) as running:
+        yield running
+
+
+@contextmanager
+def watching_an_inbox(folder: Path, file: str) -> Iterator[Machine]:
+    """A machine with these schedules, `nightly` among them, and a file in the inbox; no run ends during a test."""
+    (folder / "schedules.yaml").write_text(file)
+    settings = {
+        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
+        "RECONCILE_SCHEDULE": "*/2 * * * * *",
+        "BLOB_TRIGGER_SOURCE": "EventGrid",
+    }
+    with Machine(folder, free_ports(5), settings, run_seconds=3600) as running:
+        running.upload("inbox", "a.csv", b"1,2")
+        running.wait_until_registered("nightly")
         yield running
 
 

@@ -8,13 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from builders import TIME, schedule, utc
+from socket_server import listening
 
 from local.azureml import AzureMl
 from local.azureml_service import Fault
@@ -233,25 +233,6 @@ def test_a_host_name_that_does_not_resolve_is_unsent() -> None:
 
     assert outcome.answer is Answer.UNSENT
     assert "no connection to the service" in (outcome.sentence or "")
-
-
-@contextmanager
-def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server that runs one function on each connection."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield server.getsockname()[1]
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
 
 
 def test_a_tls_handshake_that_stalls_is_unsent() -> None:

@@ -3,11 +3,10 @@
 import gzip
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from azure.core.exceptions import (
@@ -18,6 +17,7 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 from azure.core.rest import HttpRequest, HttpResponse
+from socket_server import listening
 
 from triggers.app import App
 from triggers.azureml.connection_pool import Connections
@@ -26,20 +26,6 @@ from triggers.settings import read
 from triggers.storage.pooled_transport import PooledTransport
 
 EMPTY = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"
-
-
-@contextmanager
-def serving(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The address of a server that gives every connection to `serve`."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            with suppress(OSError):  # the listener was closed
-                while True:
-                    Thread(target=serve, args=[listener.accept()[0]], daemon=True).start()
-
-        Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def answering(answer: bytes) -> Callable[[socket.socket], None]:
@@ -69,10 +55,10 @@ def test_a_request_and_its_body_are_one_write() -> None:
                 connection.sendall(EMPTY)
 
     transport = PooledTransport(Connections(1, None, timedelta(seconds=30)), connection_timeout=5, read_timeout=5)
-    with serving(serve) as url:
+    with listening(serve) as port:
         for number in range(20):
-            transport.send(HttpRequest("POST", f"{url}/rows", content=f"row {number}".encode()))
-            transport.send(HttpRequest("GET", f"{url}/rows?number={number}"))
+            transport.send(HttpRequest("POST", f"http://127.0.0.1:{port}/rows", content=f"row {number}".encode()))
+            transport.send(HttpRequest("GET", f"http://127.0.0.1:{port}/rows?number={number}"))
 
     posts, gets = received[::2], received[1::2]
     assert [one.rpartition(b"\r\n\r\n")[2] for one in posts] == [f"row {number}".encode() for number in range(20)]
@@ -89,8 +75,8 @@ def test_the_length_of_a_text_is_that_of_its_bytes() -> None:
             received.append(connection.recv(65_536))
             connection.sendall(EMPTY)
 
-    with serving(serve) as url:
-        sent(url, "Zürich")
+    with listening(serve) as port:
+        sent(f"http://127.0.0.1:{port}/", "Zürich")
 
     assert b"Content-Length: 7\r\n" in received[0]
     assert received[0].endswith("\r\n\r\nZürich".encode())
@@ -100,8 +86,8 @@ def test_a_response_is_read_whole_and_decompressed() -> None:
     body = gzip.compress(json.dumps({"value": [1]}).encode())
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}"
 
-    with serving(answering(head.encode() + b"\r\n\r\n" + body)) as url:
-        response = sent(url)
+    with listening(answering(head.encode() + b"\r\n\r\n" + body)) as port:
+        response = sent(f"http://127.0.0.1:{port}/")
 
     assert (response.status_code, response.content_type, response.json()) == (200, "application/json", {"value": [1]})
 
@@ -127,8 +113,8 @@ def silent(connection: socket.socket) -> None:
 def test_what_goes_wrong_after_connecting_may_have_been_received(
     serve: Callable[[socket.socket], None], raised: type[AzureError]
 ) -> None:
-    with serving(serve) as url, pytest.raises(AzureError) as found:
-        sent(url, b"row")
+    with listening(serve) as port, pytest.raises(AzureError) as found:
+        sent(f"http://127.0.0.1:{port}/", b"row")
 
     assert type(found.value) is raised
 
@@ -139,8 +125,8 @@ def test_what_goes_wrong_before_a_connection_was_never_sent() -> None:
 
     with pytest.raises(ServiceRequestError, match="refused"):
         sent(f"http://127.0.0.1:{port}/")
-    with serving(silent) as url, pytest.raises(ServiceRequestTimeoutError, match="in time while connecting"):
-        sent(url.replace("http://", "https://"))
+    with listening(silent) as port, pytest.raises(ServiceRequestTimeoutError, match="in time while connecting"):
+        sent(f"https://127.0.0.1:{port}/")
 
 
 def test_the_ledger_goes_through_the_proxy_that_the_environment_names(
@@ -154,8 +140,8 @@ def test_the_ledger_goes_through_the_proxy_that_the_environment_names(
             connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     account = "AccountName=a;AccountKey=a2V5;TableEndpoint=http://tables.invalid/a;BlobEndpoint=http://blobs.invalid/a"
-    with serving(serve) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy)
+    with listening(serve) as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
         app = App(read({"AzureWebJobsStorage": account}), tmp_path)
         with pytest.raises(LedgerUnavailable, match="Storage Table Data Contributor"):
             app.engine.ledger.ledger_id()

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pytest
-from dashboard_pages import axe, browser, new_page, page
+from dashboard_pages import axe, browser, new_page, page, watching_an_inbox
 from playwright.sync_api import Browser, Page, expect
 
-from local.azurite import free_ports
 from local.machine import Machine
 from triggers.scheduling.run import RunState
 
@@ -53,16 +52,7 @@ schedules:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory, axe: str, browser: Browser) -> Iterator[Machine]:
     """Depends on the browser and on axe-core, so that nothing else is started without them."""
-    folder = tmp_path_factory.mktemp("accessibility")
-    (folder / "schedules.yaml").write_text(FILE)
-    settings = {
-        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
-        "RECONCILE_SCHEDULE": "*/2 * * * * *",
-        "BLOB_TRIGGER_SOURCE": "EventGrid",
-    }
-    with Machine(folder, free_ports(5), settings, run_seconds=3600) as running:
-        running.upload("inbox", "a.csv", b"1,2")
-        running.wait_until_registered("nightly")
+    with watching_an_inbox(tmp_path_factory.mktemp("accessibility"), FILE) as running:
         yield running
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 import requests
-from dashboard_pages import browser, new_page, page
+from dashboard_pages import browser, new_page, page, watching_an_inbox
 from playwright.sync_api import Browser, Page, expect
 
-from local.azurite import free_ports
 from local.machine import Machine
 
 __all__ = ["browser", "new_page", "page"]
@@ -39,16 +38,7 @@ schedules:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Machine]:
-    folder = tmp_path_factory.mktemp("answers")
-    (folder / "schedules.yaml").write_text(FILE)
-    settings = {
-        "SCHEDULES_FILE": str(folder / "schedules.yaml"),
-        "RECONCILE_SCHEDULE": "*/2 * * * * *",
-        "BLOB_TRIGGER_SOURCE": "EventGrid",
-    }
-    with Machine(folder, free_ports(5), settings, run_seconds=3600) as running:
-        running.upload("inbox", "a.csv", b"1,2")
-        running.wait_until_registered("nightly")
+    with watching_an_inbox(tmp_path_factory.mktemp("answers"), FILE) as running:
         yield running
 
 

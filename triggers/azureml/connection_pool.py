@@ -150,8 +150,9 @@ def new_session(connections: Connections) -> requests.Session:
     # The environment could add proxies, replace our token by a .netrc password, and name a bundle to read at each
     # request.
     session.trust_env = False
-    session.mount("https://", _Adapter(connections))
-    session.mount("http://", _Adapter(connections))
+    adapter = _Adapter(connections)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     return session
 
 
